@@ -1,0 +1,31 @@
+// Ports over rings of DPDK, for gateways joined inside one process: tests and
+// benches. Both ends are complete ports; nothing is copied.
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "drivers/port.h"
+
+namespace lwt {
+
+struct RingSpec {
+  std::string name;      // unique in the process, at most 20 characters
+  uint32_t size = 1024;  // frames each way; a power of two
+  uint8_t link_header_size = 14;  // 0 or 14
+  uint16_t mtu = 1500;
+  // Make wait descriptors, at the price of a system call per burst received
+  // and transmitted. Without them the ports have to be polled.
+  bool wait_fds = true;
+};
+
+// Two ports, each receiving what the other transmits. Each may be used by a
+// thread of its own, and destroyed in any order.
+absl::StatusOr<std::pair<std::unique_ptr<Port>, std::unique_ptr<Port>>>
+OpenRingPair(const RingSpec& spec);
+
+}  // namespace lwt
