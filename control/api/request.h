@@ -1,0 +1,53 @@
+// The control socket's protocol: the client sends one line, the daemon answers
+// once and closes.
+//
+//   status | status json | version | peer forget ADDRESS      and a line feed
+//   "ok BYTES\n" and BYTES bytes of body, or "error SENTENCE\n"
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "drivers/ip_endpoint.h"
+
+namespace lwt::api {
+
+// The longest request, its line feed included. A peer that sends more without
+// a line feed is answered with an error and closed.
+inline constexpr size_t kMaxRequestBytes = 4096;
+
+enum class RequestKind : uint8_t {
+  kStatus,
+  kStatusJson,
+  kVersion,
+  kPeerForget,
+};
+
+struct Request {
+  RequestKind kind = RequestKind::kStatus;
+  IpAddress address;  // kPeerForget: the peer's tunnel address
+  friend bool operator==(const Request&, const Request&) = default;
+};
+
+// `line` is the whole request, which must end with its only line feed. Words
+// are parted by one space; nothing else is accepted.
+std::optional<Request> ParseRequest(std::span<const uint8_t> line);
+
+std::string OkResponse(std::string_view body);
+// Line feeds in `sentence` become spaces.
+std::string ErrorResponse(std::string_view sentence);
+
+struct Response {
+  bool ok = false;
+  std::string text;  // the body, or the sentence
+};
+
+// `bytes` is all that came before the daemon closed. nullopt when it is not
+// exactly one response, so that a cut answer is never taken for a whole one.
+std::optional<Response> ParseResponse(std::span<const uint8_t> bytes);
+
+}  // namespace lwt::api

@@ -1,0 +1,98 @@
+// What a gateway says of itself: filled by the control thread for one request,
+// then printed as JSON for programs or as tables for people. Plain data.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace lwt::api {
+
+struct UplinkStatus {
+  std::string driver;     // "af_packet", "af_xdp"
+  std::string device;     // "eth0"
+  std::string reason;     // why this driver and device, or why it is down
+  uint32_t link_mtu = 0;  // bytes
+  bool up = false;
+};
+
+struct TunnelStatus {
+  std::string device;                  // "lwt0"
+  std::string driver;                  // "net_tap"
+  uint32_t mtu = 0;                    // bytes
+  std::vector<std::string> addresses;  // "10.0.0.1/24"
+};
+
+struct PeerStatus {
+  std::vector<std::string> tunnel_addresses;
+  std::string public_key;  // config::PublicKeyText
+  std::string endpoint;    // "192.0.2.1:9000"
+  std::string state;       // "connecting", "up", "suspect", "down"
+  std::string path;        // seen from here the other is "hub" or "client"
+  std::string reason;      // why it is not up; empty when it is
+  std::optional<uint64_t> rtt_us;
+  std::optional<uint64_t> last_handshake_s;  // seconds ago
+  uint64_t rx_packets = 0;                   // inner packets and bytes
+  uint64_t rx_bytes = 0;
+  uint64_t tx_packets = 0;
+  uint64_t tx_bytes = 0;
+  uint32_t mtu = 0;  // of the session, inside
+  uint32_t lanes = 0;
+  uint32_t epoch = 0;      // the one we seal with
+  uint64_t rx_epochs = 0;  // epochs installed so far
+  uint64_t tx_epochs = 0;
+  uint64_t records_sealed = 0;
+  uint64_t records_opened = 0;
+  uint64_t records_lost = 0;  // packet numbers that never arrived
+  uint64_t retransmitted_segments = 0;
+};
+
+struct WorkerStatus {
+  uint32_t cpu = 0;
+  uint64_t busy_cycles = 0;
+  uint64_t idle_cycles = 0;
+  uint64_t sleeps = 0;
+  uint64_t rx_frames = 0;  // uplink
+  uint64_t tx_frames = 0;
+  uint64_t tun_rx_packets = 0;  // read from the tunnel device
+  uint64_t tun_tx_packets = 0;
+};
+
+struct NamedCount {
+  std::string name;
+  uint64_t count = 0;
+};
+
+struct PoolStatus {
+  std::string name;
+  uint64_t buffers = 0;
+  uint64_t in_use = 0;
+};
+
+struct Status {
+  std::string version;
+  std::string mode;  // "server", "client"
+  uint64_t uptime_s = 0;
+  uint32_t pid = 0;
+  std::string encryption;  // "aes-256-gcm", "none"
+  std::string public_key;  // our own
+  UplinkStatus uplink;
+  TunnelStatus tunnel;
+  std::vector<PeerStatus> peers;
+  std::vector<WorkerStatus> workers;
+  std::vector<NamedCount> drops;  // names of dataplane/drop_reason.h, all
+  std::vector<NamedCount> counters;
+  std::string memory_mode;  // "hugepages", "no-huge"
+  std::vector<PoolStatus> pools;
+};
+
+// One JSON object and a line feed.
+std::string ToJson(const Status& status);
+
+// Aligned lines for people. Drops that are zero are left out; the others carry
+// the sentence of their reason.
+std::string ToTable(const Status& status);
+
+}  // namespace lwt::api

@@ -1,0 +1,10 @@
+// The project's version, from the build.
+#pragma once
+
+#include <string_view>
+
+namespace lwt::cli {
+
+std::string_view Version();  // "0.1.0"
+
+}  // namespace lwt::cli

@@ -1,0 +1,94 @@
+// The settings of one gateway, typed and checked: what the command line and
+// the TOML file come to. Plain data, made once at start on the control thread.
+#pragma once
+
+#include <sodium.h>
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "drivers/ip_endpoint.h"
+
+namespace lwt::config {
+
+enum class Mode : uint8_t { kUnset, kServer, kClient };
+enum class Encryption : uint8_t { kAes256Gcm, kNone };
+enum class LogLevel : uint8_t { kError, kWarn, kInfo, kDebug };
+enum class UplinkDriver : uint8_t { kAuto, kAfPacket, kAfXdp };
+enum class Memory : uint8_t { kAuto, kHugepages, kNoHuge };
+enum class Idle : uint8_t { kAdaptive, kBusy };
+
+// Where a client finds its server. `host` is an address or a name; a name is
+// resolved at every connect, so it is kept as text. No brackets around IPv6.
+struct HostPort {
+  std::string host;
+  uint16_t port = 0;
+  friend bool operator==(const HostPort&, const HostPort&) = default;
+};
+
+struct Config {
+  Mode mode = Mode::kUnset;
+  std::optional<Endpoint> local;      // server: where it listens
+  std::optional<HostPort> remote;     // client: the server
+  std::vector<IpPrefix> tunnel_addr;  // at most one IPv4 and one IPv6
+  // The shared key, from `key` or from the file that `key_file` names; empty
+  // only with Encryption::kNone. Erase it (EraseKey) once the psk is derived.
+  std::string key;
+  std::string key_file;
+  std::string network = "default";
+  Encryption encryption = Encryption::kAes256Gcm;
+  uint16_t mtu = 0;  // bytes inside the tunnel; 0 = automatic
+  std::string tun_name = "lwt0";
+  bool multi_client = true;
+  uint32_t max_clients = 100;
+  std::string state_dir;       // filled with its default by Finish
+  std::string control_socket;  // filled with its default by Finish
+  LogLevel log_level = LogLevel::kInfo;
+  std::optional<std::array<uint8_t, 32>> server_public_key;
+  std::string sni = "www.example.com";
+
+  UplinkDriver uplink_driver = UplinkDriver::kAuto;
+  std::string uplink_interface;  // empty = automatic
+
+  Memory memory = Memory::kAuto;
+  Idle idle = Idle::kAdaptive;
+  bool retransmit = true;
+  uint64_t rekey_records = uint64_t{1} << 28;
+  uint32_t rekey_seconds = 120;
+  uint32_t arena_mib =
+      0;  // sent bytes kept per worker; 0 = 8 client, 64 server
+
+  uint32_t arena_bytes() const {
+    uint32_t automatic = mode == Mode::kServer ? 64 : 8;
+    return (arena_mib == 0 ? automatic : arena_mib) << 20;
+  }
+  void EraseKey() {
+    sodium_memzero(key.data(), key.size());
+    key.clear();
+  }
+};
+
+// "server-10.0.0.1": names the state and run folders, so that two gateways on
+// one host never share a key or a socket. Needs mode and tunnel_addr.
+std::string InstanceName(const Config& config);
+
+// The relations between settings: what server and client need and may not
+// have, MTU against families. Reads `key_file` and fills the folder defaults.
+// The error has one line for each fault, each with its remedy; `warnings`
+// gets a sentence for each doubt.
+absl::Status Finish(Config& config, std::vector<std::string>& warnings);
+
+// 32 bytes as base64url without padding, the form of `server_public_key` and
+// of public keys in `lwtctl status`; reading takes plain base64 as well.
+std::string PublicKeyText(const std::array<uint8_t, 32>& key);
+std::optional<std::array<uint8_t, 32>> ParsePublicKey(std::string_view text);
+
+std::string_view NameOf(Mode mode);              // "server"
+std::string_view NameOf(Encryption encryption);  // "aes-256-gcm"
+std::string_view NameOf(UplinkDriver driver);    // "af_packet"
+
+}  // namespace lwt::config
