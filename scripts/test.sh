@@ -1,0 +1,144 @@
+#!/usr/bin/env bash
+# Installs what the tests need, builds every flavour, runs all tests and ends
+# with one line: N passed, N failed, N skipped.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+usage() {
+  cat <<'END'
+usage: scripts/test.sh [-quick] [-all] [-e2e PATTERN]
+
+  (nothing)     release build: unit, property, packet, host and fuzz-replay
+                tests; the same under ASan+UBSan; the concurrency tests under
+                TSan; the end-to-end tests
+  -quick        leave the sanitizer builds out
+  -all          also run every fuzzer for 60 s with its coverage bound
+  -e2e PATTERN  only the end-to-end tests that match (as pytest -k); 'all'
+                takes every one
+
+Results are JUnit files in build-test/results. The exit status is 0 only when
+nothing failed; with CI=true a skipped test counts as a failure.
+END
+}
+
+sanitizers=true
+fuzz=false
+e2e_only=
+while [ $# -gt 0 ]; do
+  case "$1" in
+    -quick | --quick) sanitizers=false ;;
+    -all | --all) fuzz=true ;;
+    -e2e | --e2e)
+      [ $# -ge 2 ] || { usage >&2 && exit 2; }
+      e2e_only=$2
+      shift
+      ;;
+    -h | --help) usage && exit 0 ;;
+    *) usage >&2 && exit 2 ;;
+  esac
+  shift
+done
+
+results=$PWD/build-test/results
+rm -rf "$results"
+mkdir -p "$results"
+status=0
+started=$SECONDS
+say() { printf '[%4ds] test: %s\n' "$((SECONDS - started))" "$*"; }
+fail() {
+  say "FAILED: $*"
+  status=1
+}
+
+# build DIR MESON-OPTION...
+build() {
+  local dir=$1
+  shift
+  say "building $dir"
+  if [ ! -f "$dir/build.ninja" ]; then
+    meson setup "$dir" -Dtests=true "$@" >"$results/$dir.setup.log" 2>&1 || {
+      cat "$results/$dir.setup.log"
+      fail "meson setup $dir"
+      return 1
+    }
+  fi
+  ninja -C "$dir" >"$results/$dir.build.log" 2>&1 || {
+    grep -vE '^\[[0-9]+/[0-9]+\]' "$results/$dir.build.log" | tail -n 200
+    fail "ninja -C $dir"
+    return 1
+  }
+}
+
+# run_meson DIR NAME SUITE...: runs the suites of a built directory.
+run_meson() {
+  local dir=$1 name=$2 suites=()
+  shift 2
+  local suite
+  for suite in "$@"; do
+    suites+=(--suite "$suite")
+  done
+  say "running $* tests of $dir"
+  meson test -C "$dir" --no-rebuild --print-errorlogs --logbase "$name" \
+    "${suites[@]}" >"$results/$name.log" 2>&1 || {
+    cat "$results/$name.log"
+    fail "$* tests of $dir"
+  }
+  if [ -f "$dir/meson-logs/$name.junit.xml" ]; then
+    cp "$dir/meson-logs/$name.junit.xml" "$results/"
+  fi
+}
+
+export ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1:abort_on_error=1
+export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
+export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
+
+run_release() {
+  build build-test --buildtype=release || return 0
+  run_meson build-test release unit property packet host concurrency \
+    fuzz-replay
+}
+
+run_sanitizers() {
+  if build build-asan --buildtype=debugoptimized \
+    -Db_sanitize=address,undefined -Db_lundef=false; then
+    run_meson build-asan asan unit property packet host concurrency \
+      fuzz-replay
+  fi
+  if build build-tsan --buildtype=debugoptimized -Db_sanitize=thread \
+    -Db_lundef=false; then
+    run_meson build-tsan tsan concurrency
+  fi
+}
+
+# run_e2e [PATTERN]
+run_e2e() {
+  if [ ! -x build-test/lightweight-tunnel ]; then
+    build build-test --buildtype=release || return 0
+  fi
+  say "running end-to-end tests${1:+ matching \"$1\"}"
+  local code=0
+  LWT_BUILD_DIR=$PWD/build-test /usr/bin/python3 -m pytest tests/e2e \
+    -p no:cacheprovider --junitxml="$results/e2e.junit.xml" \
+    -o junit_suite_name=e2e -v -ra ${1:+-k "$1"} || code=$?
+  if [ "$code" -ne 0 ]; then
+    fail "end-to-end tests (pytest exit $code)"
+  fi
+}
+
+scripts/setup.sh -tests
+if [ -n "$e2e_only" ]; then
+  [ "$e2e_only" != all ] || e2e_only=
+  run_e2e "$e2e_only"
+else
+  run_release
+  if $sanitizers; then
+    run_sanitizers
+  fi
+  run_e2e
+  if $fuzz; then
+    scripts/fuzz.sh 60 || fail "scripts/fuzz.sh"
+  fi
+fi
+
+say "done in $((SECONDS - started)) s"
+/usr/bin/python3 tests/support/tally.py "$results" "$status"
