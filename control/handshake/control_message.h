@@ -1,0 +1,56 @@
+// Control messages: the bytes inside a sealed record of kind control.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "control/handshake/bytes.h"
+
+namespace lwt::handshake {
+
+inline constexpr size_t kControlHeaderSize = 9;
+// Fits one record on every path that carries IPv6 (1280 bytes).
+inline constexpr size_t kMaxControlBody = 1024;
+
+enum class ControlType : uint8_t {
+  kAck = 0,
+  kRekeyRequest = 1,
+  kRekeyOffer = 2,
+  kRekeyAnswer = 3,
+  kRekeyDone = 4,
+  kNotice = 5,
+};
+
+// `type` may hold a value that this version does not know.
+struct ControlMessage {
+  uint32_t sequence = 0;  // 0 in a pure acknowledgement
+  uint32_t acknowledged = 0;
+  ControlType type = ControlType::kAck;
+  ByteVector body;
+};
+
+ByteVector BuildControlMessage(const ControlMessage& message);
+// nullopt when too short, too long, or a numbered ack or unnumbered message.
+std::optional<ControlMessage> ParseControlMessage(ByteSpan bytes);
+
+// The body of offer and answer.
+struct RekeyShare {
+  uint32_t epoch = 0;
+  std::array<uint8_t, 32> public_key{};
+};
+ByteVector BuildRekeyShare(const RekeyShare& share);
+std::optional<RekeyShare> ParseRekeyShare(ByteSpan body);
+
+// The body of done.
+ByteVector BuildRekeyDone(uint32_t epoch);
+std::optional<uint32_t> ParseRekeyDone(ByteSpan body);
+
+enum class NoticeCode : uint8_t { kText = 0, kUnknownType = 1 };
+struct Notice {
+  NoticeCode code = NoticeCode::kText;
+  std::string text;  // UTF-8; control characters are shown as '?'
+};
+ByteVector BuildNotice(const Notice& notice);
+std::optional<Notice> ParseNotice(ByteSpan body);
+
+}  // namespace lwt::handshake

@@ -1,0 +1,30 @@
+// From the operator's key string to the 32 bytes that prove it.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "control/handshake/secret_bytes.h"
+
+namespace lwt::handshake {
+
+inline constexpr std::string_view kGeneratedKeyPrefix = "lwt1:";
+
+// A key of 256 random bits: the prefix, then base64url of the key and two bytes
+// of checksum.
+std::string GenerateKey();
+
+// A key with the prefix is decoded; any other is stretched by Argon2id (64 MiB,
+// 3 passes, about 0.3 s: keep it off the control thread while sessions live).
+// `network` salts the stretching. Refuses fewer than 8 characters.
+absl::StatusOr<SecretKey> DerivePsk(std::string_view key,
+                                    std::string_view network);
+
+// The psk of `encryption = "none"`: all zero, known to everybody.
+SecretKey NullPsk();
+
+// A sentence for the operator when `key` is easy to guess.
+std::optional<std::string> WeakKeyWarning(std::string_view key);
+
+}  // namespace lwt::handshake

@@ -1,0 +1,36 @@
+// Remembers the tags of accepted first messages for 20 minutes, so that a
+// recorded one is worth nothing.
+//
+// A table of fixed size made at start: buckets of 16 chosen by a keyed hash.
+// Only holders of the shared key can fill it; a full bucket refuses, so that
+// nothing is forgotten early. Control thread.
+#pragma once
+
+#include <vector>
+
+#include "control/handshake/crypto.h"
+
+namespace lwt::handshake {
+
+class ReplayCache {
+ public:
+  static constexpr uint64_t kLifetimeMs = 20 * 60 * 1000;
+
+  // Room for `capacity` tags, rounded up to a power of two of at least 16.
+  explicit ReplayCache(size_t capacity);
+
+  // True, and remembered, when the tag is new and there is room for it.
+  bool Insert(std::span<const uint8_t, kTagSize> tag, uint64_t now_ms);
+
+ private:
+  static constexpr size_t kWays = 16;
+  struct Entry {
+    std::array<uint8_t, kTagSize> tag{};
+    uint64_t expires_ms = 0;
+  };
+
+  std::array<uint8_t, 16> hash_key_;
+  std::vector<Entry> entries_;
+};
+
+}  // namespace lwt::handshake

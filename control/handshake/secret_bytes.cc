@@ -1,0 +1,54 @@
+#include "control/handshake/secret_bytes.h"
+
+#include <cstdlib>
+#include <mutex>
+#include <vector>
+
+namespace lwt::handshake::internal {
+namespace {
+
+constexpr size_t kSlotsPerSlab = 256;
+
+// Never destroyed, so that secrets with static lifetime may outlive main().
+struct SlotPool {
+  std::mutex mutex;
+  std::vector<uint8_t*> free_slots;
+};
+
+SlotPool& Pool() {
+  static SlotPool* pool = new SlotPool;
+  return *pool;
+}
+
+void AddSlab(SlotPool& pool) {
+  // sodium_malloc() locks where it can; a lock refused by the limit is not an
+  // error. Without sodium_init() it has no page size to work with.
+  if (sodium_init() < 0) std::abort();
+  auto* slab =
+      static_cast<uint8_t*>(sodium_allocarray(kSlotsPerSlab, kSecretSlotSize));
+  if (slab == nullptr) std::abort();
+  sodium_memzero(slab, kSlotsPerSlab * kSecretSlotSize);
+  for (size_t i = kSlotsPerSlab; i-- > 0;) {
+    pool.free_slots.push_back(slab + i * kSecretSlotSize);
+  }
+}
+
+}  // namespace
+
+uint8_t* AcquireSecretSlot() {
+  SlotPool& pool = Pool();
+  std::lock_guard lock(pool.mutex);
+  if (pool.free_slots.empty()) AddSlab(pool);
+  uint8_t* slot = pool.free_slots.back();
+  pool.free_slots.pop_back();
+  return slot;
+}
+
+void ReleaseSecretSlot(uint8_t* slot) {
+  sodium_memzero(slot, kSecretSlotSize);
+  SlotPool& pool = Pool();
+  std::lock_guard lock(pool.mutex);
+  pool.free_slots.push_back(slot);
+}
+
+}  // namespace lwt::handshake::internal

@@ -1,0 +1,78 @@
+// What a handshake leaves behind, and the payloads that travel in it.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "control/handshake/lane_keys.h"
+#include "drivers/ip_endpoint.h"
+
+namespace lwt::handshake {
+
+inline constexpr uint8_t kProtocolVersion = 1;
+inline constexpr std::string_view kPrologue = "lightweight-tunnel/1";
+inline constexpr size_t kMaxTunnelAddresses = 2;
+
+enum class VerdictCode : uint8_t {
+  kAccepted = 0,
+  kAddressTaken = 1,
+  kAddressOutsideNetwork = 2,
+  kFull = 3,
+  kSecondKeyRefused = 4,
+  kVersion = 5,
+};
+
+// The hub's last word. `text` is for the operator of the client.
+struct Verdict {
+  VerdictCode code = VerdictCode::kAccepted;
+  std::string text;
+};
+
+// What one side tells the other about itself.
+struct PeerOffer {
+  uint8_t version = kProtocolVersion;
+  uint16_t mtu = 0;                 // largest inner MTU it can carry
+  std::vector<IpPrefix> addresses;  // tunnel addresses, 1 or 2
+};
+
+// A session, as both sides hold it after an accepting verdict. Lane 0 is the
+// flow that carried the handshake.
+struct SessionSecrets {
+  uint64_t session_id = 0;
+  KeyPair roots;  // of epoch 0
+  KeyPair join_keys;
+  LaneNonces lane0;
+  PublicKey peer_key{};
+  PeerOffer peer;
+  uint16_t mtu = 0;  // the smaller of both ends
+};
+
+// Message 2's payload.
+struct HubPayload {
+  std::array<uint8_t, 12> nonce{};
+  uint64_t session_id = 0;
+  PeerOffer offer;
+};
+
+// Message 3's payload.
+struct ClientPayload {
+  std::array<uint8_t, 16> nonce{};
+  PeerOffer offer;
+};
+
+// Message 2 is padded with zeros to `size`, when that is more.
+ByteVector BuildHubPayload(const HubPayload& payload, size_t size);
+std::optional<HubPayload> ParseHubPayload(ByteSpan bytes);
+ByteVector BuildClientPayload(const ClientPayload& payload);
+std::optional<ClientPayload> ParseClientPayload(ByteSpan bytes);
+
+// The body of the verdict record, opened.
+struct VerdictBody {
+  Verdict verdict;
+  uint16_t mtu = 0;
+};
+ByteVector BuildVerdict(const VerdictBody& body);
+std::optional<VerdictBody> ParseVerdict(ByteSpan bytes);
+
+}  // namespace lwt::handshake

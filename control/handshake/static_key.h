@@ -1,0 +1,46 @@
+// This node's static key pair, and the pin of the hub's.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "control/handshake/crypto.h"
+
+namespace lwt::handshake {
+
+// Owned by the gateway, lives as long as it.
+struct StaticKey {
+  SecretKey secret;
+  PublicKey public_key{};
+};
+
+StaticKey GenerateStaticKey();
+
+// Base64 of the 32 bytes, 44 characters: the form of files, of the
+// configuration and of the status.
+std::string PublicKeyToText(const PublicKey& key);
+absl::StatusOr<PublicKey> PublicKeyFromText(std::string_view text);
+
+// Reads `static.key` of the state directory; makes the directory (0700) and the
+// file (0600, whole or not at all) when they are missing. Refuses a file that
+// others may read, and says how to mend it.
+absl::StatusOr<StaticKey> LoadOrCreateStaticKey(const std::string& state_dir);
+
+// The hub's key that this client expects: `configured` (the text of
+// `server_public_key`) if not empty, else the content of `server.pub` in the
+// state directory, else none (first contact).
+absl::StatusOr<std::optional<PublicKey>> ExpectedHubKey(
+    const std::string& state_dir, std::string_view configured);
+
+// Remembers the hub's key of a first contact in `server.pub`. An equal pin that
+// is there already is fine; a different one is refused, never overwritten.
+absl::Status PinHubKey(const std::string& state_dir, const PublicKey& key);
+
+// The error for a hub that shows `seen` where `pinned` was expected; it names
+// the file to delete, or the setting.
+absl::Status HubKeyChangedError(const std::string& state_dir,
+                                std::string_view configured,
+                                const PublicKey& seen);
+
+}  // namespace lwt::handshake
