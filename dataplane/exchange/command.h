@@ -1,0 +1,133 @@
+// What control asks of a worker. Commands are made and freed by control; the
+// worker carries each out once, in order, between two bursts, and hands the
+// object back. Nothing here blocks a worker.
+#pragma once
+
+#include <rte_mbuf.h>
+
+#include <array>
+#include <cstdint>
+#include <variant>
+#include <vector>
+
+#include "dataplane/exchange/link_header.h"
+#include "dataplane/session/outer_tcp.h"
+#include "drivers/ip_endpoint.h"
+
+namespace lwt {
+
+// Key material of one lane, direction and epoch (docs/protocol.md#keys).
+struct EpochKeys {
+  uint32_t epoch = 0;
+  std::array<uint8_t, 32> key{};
+  std::array<uint8_t, 12> iv{};
+};
+
+using MaskSecret = std::array<uint8_t, 32>;
+
+// Accept SYNs at these local endpoints, and at no other.
+struct ListenCommand {
+  std::vector<Endpoint> endpoints;
+};
+
+// Open an outer flow. The answer is an Event with the same token: kFlowUp, or
+// kFlowDown when it failed.
+struct ConnectCommand {
+  uint32_t token = 0;
+  Endpoint local;
+  Endpoint remote;
+  LinkHeader link;
+};
+
+// Send handshake bytes on a flow that carries no lane yet.
+struct SendStreamCommand {
+  FlowId flow;
+  std::vector<uint8_t> bytes;
+};
+
+// FIN, then forget. A lane on the flow is removed with it.
+struct CloseFlowCommand {
+  FlowId flow;
+};
+
+// Forget at once, without a segment.
+struct ReleaseFlowCommand {
+  FlowId flow;
+};
+
+// The next hop of a flow changed.
+struct SetLinkCommand {
+  FlowId flow;
+  LinkHeader link;
+};
+
+// The flow is proven: from here on it carries sealed records of `peer`. The
+// lane index is control's choice among 0 … max_lanes − 1 and free.
+struct InstallLaneCommand {
+  uint32_t lane = 0;
+  uint32_t peer = 0;  // index into Snapshot::peers
+  FlowId flow;
+  EpochKeys send;
+  EpochKeys receive;
+  MaskSecret send_mask{};
+  MaskSecret receive_mask{};
+};
+
+// Erase the lane and its keys. Its flow is closed with FIN when `close_flow`.
+struct RemoveLaneCommand {
+  uint32_t lane = 0;
+  bool close_flow = true;
+};
+
+// Be able to open records of one more epoch; at most four are held, the oldest
+// goes.
+struct InstallReceiveEpochCommand {
+  uint32_t lane = 0;
+  EpochKeys keys;
+};
+
+// Seal with this epoch from the next record on.
+struct SwitchSendEpochCommand {
+  uint32_t lane = 0;
+  EpochKeys keys;
+};
+
+// Erase the keys of a receive epoch.
+struct RetireReceiveEpochCommand {
+  uint32_t lane = 0;
+  uint32_t epoch = 0;
+};
+
+// Seal `bytes` as one record of this kind: control, probe or close.
+struct SendRecordCommand {
+  uint32_t lane = 0;
+  uint8_t kind = 0;
+  std::vector<uint8_t> bytes;
+};
+
+// Send a report that asks for an answer. The answer arrives as an Event
+// kReportAnswer with the round trip.
+struct ProbeLaneCommand {
+  uint32_t lane = 0;
+  uint32_t token = 0;
+};
+
+// Stream bytes that were punted before the flow's lane stood: treat them as
+// received now. Takes ownership of the frame.
+struct ReinjectCommand {
+  FlowId flow;
+  rte_mbuf* frame = nullptr;
+  uint32_t offset = 0;  // of the first byte to read, from the mbuf's data
+  uint32_t length = 0;
+  uint64_t stream_offset = 0;
+};
+
+using Command =
+    std::variant<ListenCommand, ConnectCommand, SendStreamCommand,
+                 CloseFlowCommand, ReleaseFlowCommand, SetLinkCommand,
+                 InstallLaneCommand, RemoveLaneCommand,
+                 InstallReceiveEpochCommand, SwitchSendEpochCommand,
+                 RetireReceiveEpochCommand, SendRecordCommand,
+                 ProbeLaneCommand, ReinjectCommand>;
+
+}  // namespace lwt

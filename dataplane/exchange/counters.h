@@ -1,0 +1,80 @@
+// Counters with one writer, the worker that owns them, and any number of
+// readers, which see each value whole but no two of one instant.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <string_view>
+
+#include "dataplane/drop_reason.h"
+
+namespace lwt {
+
+class Counter {
+ public:
+  // By the owning worker only: a load, an add and a store, no locked bus cycle.
+  void Add(uint64_t n) {
+    value_.store(value_.load(std::memory_order_relaxed) + n,
+                 std::memory_order_relaxed);
+  }
+  void Set(uint64_t value) { value_.store(value, std::memory_order_relaxed); }
+  uint64_t Get() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<uint64_t> value_{0};
+};
+
+// X(member, name, sentence)
+#define LWT_WORKER_COUNTERS(X)                                                \
+  X(busy_cycles, "busy_cycles", "TSC cycles of loop iterations with work.")   \
+  X(idle_cycles, "idle_cycles", "TSC cycles of iterations without work.")     \
+  X(sleeps, "sleeps", "Times the worker slept on its descriptors.")           \
+  X(uplink_rx_frames, "uplink_rx_frames", "Frames received by the uplink.")   \
+  X(uplink_rx_merged, "uplink_rx_merged",                                     \
+    "Received frames that the kernel or NIC had merged.")                     \
+  X(uplink_tx_frames, "uplink_tx_frames", "Frames given to the uplink.")      \
+  X(segments_consumed, "segments_consumed",                                   \
+    "Outer segments that carried no payload to hand up.")                     \
+  X(streams_punted, "streams_punted",                                         \
+    "Payloads of unproven flows handed to control.")                          \
+  X(records_opened, "records_opened", "Records whose tag verified.")          \
+  X(records_sealed, "records_sealed", "Records sealed.")                      \
+  X(records_punted, "records_punted", "Opened records handed to control.")    \
+  X(reports_received, "reports_received", "Report records received.")         \
+  X(forwarded_packets, "forwarded_packets",                                   \
+    "Inner packets of one peer sent on to another.")                          \
+  X(tunnel_rx_packets, "tunnel_rx_packets",                                   \
+    "Inner packets taken from the tunnel device.")                            \
+  X(tunnel_tx_packets, "tunnel_tx_packets",                                   \
+    "Inner packets given to the tunnel device.")                              \
+  X(retransmitted_segments, "retransmitted_segments",                         \
+    "Outer segments sent again.")
+
+struct alignas(64) WorkerCounters {
+#define LWT_COUNTER_MEMBER(member, name, sentence) Counter member;
+  LWT_WORKER_COUNTERS(LWT_COUNTER_MEMBER)
+#undef LWT_COUNTER_MEMBER
+  std::array<Counter, kDropReasonCount> drops;
+
+  void Drop(DropReason reason, uint64_t n = 1) {
+    drops[static_cast<size_t>(reason)].Add(n);
+  }
+};
+
+// Per lane; written by the lane's worker, read by control.
+struct alignas(64) LaneCounters {
+  Counter rx_packets;  // inner packets delivered or forwarded
+  Counter rx_bytes;
+  Counter tx_packets;
+  Counter tx_bytes;
+  Counter records_opened;
+  Counter records_sealed;
+  Counter last_rx_us;  // worker's clock when a record last verified
+  Counter last_data_tx_us;  // … when inner traffic was last sealed
+  Counter srtt_us;          // of the outer flow, 0 before the first sample
+  Counter retransmitted_segments;
+  Counter highest_receive_epoch;  // of a record that verified
+};
+
+}  // namespace lwt

@@ -1,0 +1,103 @@
+// The only road between control and one worker: commands in, events and frames
+// out, and the snapshot (docs/architecture.md, rule 2).
+//
+// Rings are single-producer, single-consumer and of fixed size. Control's half
+// is used by the control thread, the worker's half by its worker.
+#pragma once
+
+#include <rte_rcu_qsbr.h>
+#include <rte_ring.h>
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "dataplane/exchange/command.h"
+#include "dataplane/exchange/event.h"
+#include "dataplane/exchange/snapshot.h"
+#include "drivers/rx_wait.h"
+
+namespace lwt {
+
+class Mailbox {
+ public:
+  // `name` is unique in the process. Null when memory does not suffice.
+  static std::unique_ptr<Mailbox> Create(const std::string& name);
+  Mailbox(const Mailbox&) = delete;
+  Mailbox& operator=(const Mailbox&) = delete;
+  ~Mailbox();
+
+  // ---- Control's half.
+
+  // Queues a command and wakes a sleeping worker. Commands that find the ring
+  // full wait here, in order, and go with the next Send or Collect.
+  void Send(Command command);
+  // Frees what the worker has done with, sends on what waits, and frees
+  // snapshots that no worker can see any more. Call it once per control loop.
+  void Collect();
+  // Makes `snapshot` the one the worker loads at its next loop.
+  void Publish(std::unique_ptr<const Snapshot> snapshot);
+  bool PollEvent(Event& event);
+  bool PollStream(PuntedStream& stream);
+  bool PollRecord(PuntedRecord& record);
+  // Readable when an event or frame may be waiting. Call PrepareSleep before
+  // epoll_wait: false means something is waiting already, do not sleep.
+  int event_fd() const { return event_fd_; }
+  bool PrepareSleep();
+  void AfterSleep();
+
+  // ---- The worker's half.
+
+  void AttachWorker(RxWait* wait);
+  // The next command, or null. Hand it back with Done.
+  Command* NextCommand();
+  void Done(Command* command);
+  const Snapshot* snapshot() const {
+    return snapshot_.load(std::memory_order_acquire);
+  }
+  // False when the ring is full: the caller counts the drop.
+  bool Report(const Event& event);
+  bool Punt(const PuntedStream& stream);
+  bool Punt(const PuntedRecord& record);
+  // Wakes control if it sleeps and anything was queued since the last call.
+  void KickControl();
+  // Sleeping worker: parked is set before the last check of the rings.
+  void Park();
+  void Unpark();
+  bool HasCommands() const;
+  void ReportQuiescent();
+
+ private:
+  Mailbox() = default;
+  bool Enqueue(Command* command);
+  void FreeRetired();
+
+  struct Retired {
+    std::unique_ptr<const Snapshot> snapshot;
+    uint64_t token = 0;
+  };
+
+  rte_ring* commands_ = nullptr;
+  rte_ring* done_ = nullptr;
+  rte_ring* events_ = nullptr;
+  rte_ring* streams_ = nullptr;
+  rte_ring* records_ = nullptr;
+  rte_rcu_qsbr* qsbr_ = nullptr;
+  int event_fd_ = -1;
+
+  // Control only.
+  std::vector<std::unique_ptr<Command>> waiting_;
+  std::unique_ptr<const Snapshot> current_;
+  std::vector<Retired> retired_;
+
+  std::atomic<const Snapshot*> snapshot_{nullptr};
+  std::atomic<RxWait*> worker_wait_{nullptr};
+  std::atomic<bool> worker_parked_{false};
+  std::atomic<bool> control_parked_{false};
+  bool queued_for_control_ = false;  // worker only
+};
+
+}  // namespace lwt

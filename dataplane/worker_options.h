@@ -1,0 +1,30 @@
+// What a worker is made of. Everything is allocated before it starts.
+#pragma once
+
+#include <rte_mempool.h>
+
+#include <array>
+#include <cstdint>
+
+#include "drivers/port.h"
+
+namespace lwt {
+
+enum class IdleMode : uint8_t { kAdaptive, kBusy };
+
+struct WorkerOptions {
+  uint32_t index = 0;
+  int cpu = 0;  // the thread is pinned to it
+  Port* uplink = nullptr;
+  Port* tunnel = nullptr;
+  rte_mempool* pool = nullptr;  // small mbufs: 2 KiB of data room
+  uint32_t max_lanes = 0;
+  uint64_t arena_bytes = 8u << 20;  // sent bytes kept for retransmission
+  bool retransmit = true;
+  IdleMode idle = IdleMode::kAdaptive;
+  // A send epoch that sealed this many records is reported as due.
+  uint64_t rekey_records = 1ull << 28;
+  std::array<uint8_t, 32> flow_secret{};  // ISNs, timestamps, SYN cookies
+};
+
+}  // namespace lwt
