@@ -1,0 +1,70 @@
+// What a dead process cannot undo on the host stands here before it is
+// changed: offload features and XDP programs. nft tables, devices and sockets
+// die with the process and have no entry.
+//
+// A text file in the instance's run directory, one entry a line, replaced as a
+// whole and synced with each change. Owned by the control thread.
+//
+//   lightweight-tunnel journal 1
+//   feature <netns> <ifindex> <interface> rx-lro on
+//   xdp <netns> <ifindex> <interface> <program id, 0 before it is attached>
+#pragma once
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace lwt::host {
+
+struct HostChange {
+  enum class Kind : uint8_t { kFeature, kXdp };
+
+  Kind kind = Kind::kFeature;
+  uint64_t netns = 0;  // inode of the network namespace it was made in
+  int ifindex = 0;
+  std::string interface;
+  std::string feature;      // kFeature: the kernel's name, "rx-lro"
+  bool was_on = false;      // kFeature: what to go back to
+  uint32_t program_id = 0;  // kXdp; 0: attached or about to be, id unknown
+
+  // About the same thing: kind, namespace, link and feature are equal.
+  bool SameObject(const HostChange& other) const;
+  friend bool operator==(const HostChange&, const HostChange&) = default;
+};
+
+// nullopt unless every line is an entry of the form above.
+std::optional<std::vector<HostChange>> ParseJournal(std::string_view text);
+std::string FormatJournal(const std::vector<HostChange>& changes);
+
+// Inode of the calling thread's network namespace; 0 when /proc is not there.
+uint64_t CurrentNetns();
+
+class Journal {
+ public:
+  // Reads what a predecessor left. A file that cannot be understood is moved
+  // aside to `path`.bad, and `path` starts empty.
+  static absl::StatusOr<Journal> Open(const std::string& path);
+
+  // On the disk when this returns OK; only then may the change be made. An
+  // entry about the same object is replaced, but a feature's `was_on` of an
+  // earlier entry stays: that is the state to go back to.
+  absl::Status Record(const HostChange& change);
+  // After it was undone. The file is removed with its last entry.
+  absl::Status Forget(const HostChange& change);
+
+  const std::vector<HostChange>& entries() const { return entries_; }
+
+ private:
+  explicit Journal(std::string path) : path_(std::move(path)) {}
+  absl::Status Write(const std::vector<HostChange>& entries);
+
+  std::string path_;
+  std::vector<HostChange> entries_;
+};
+
+}  // namespace lwt::host
