@@ -8,12 +8,12 @@ run=(
   libdpdk-dev libisal-dev libipsec-mb-dev libabsl-dev libsodium-dev
   libnftables-dev libmnl-dev libbpf-dev libxdp-dev libelf-dev
   libtomlplusplus-dev rapidjson-dev
-  iproute2 nftables ethtool iputils-ping iperf3 kmod procps
+  iproute2 nftables ethtool iputils-ping iperf3 jq kmod procps
 )
 tests=(
   ccache clang-format clang-tidy libclang-rt-14-dev llvm shellcheck
   libgtest-dev libgmock-dev golang-github-flynn-noise-dev
-  python3 python3-pytest python3-scapy tcpdump tshark conntrack jq openssl
+  python3 python3-pytest python3-scapy tcpdump tshark conntrack openssl
   git
 )
 

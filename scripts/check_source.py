@@ -1,0 +1,94 @@
+"""Checks what no formatter does: sizes of files and functions, and that
+includes go one way, control -> dataplane -> drivers.
+
+usage: check_source.py FILE...    prints findings, exits 1 when there are any
+"""
+
+import pathlib
+import re
+import sys
+
+MAX_FILE_LINES = 600
+MAX_FUNCTION_LINES = 70
+LAYERS = {"drivers": 0, "dataplane": 1, "control": 2}
+FORBIDDEN = {"drivers": {"tests"}, "dataplane": {"tests", "absl"},
+             "control": {"tests"}}
+
+TOKEN = re.compile(
+    r'R"(?P<raw>[^(\s]*)\(.*?\)(?P=raw)"'  # raw string
+    r'|"(?:\\.|[^"\\\n])*"'  # string
+    r"|(?<![0-9a-fA-F])'(?:\\.|[^'\\\n])+'"  # character, not 1'000
+    r"|//[^\n]*|/\*.*?\*/"  # comment
+    r"|^[ \t]*\#(?:\\\n|[^\n])*",  # preprocessor line
+    re.DOTALL | re.MULTILINE)
+SCOPE = re.compile(r"\b(namespace|class|struct|union|enum)\b|extern\s*\"")
+
+
+def blank(match):
+    """Keeps only the line ends of what TOKEN matched."""
+    return re.sub(r"[^\n]", " ", match.group())
+
+
+def functions(text):
+    """Yields (first line, last line, head) of each function body."""
+    code = TOKEN.sub(blank, text)
+    stack = []  # of (is a scope, start of head, head)
+    head_start = 0
+    for at, char in enumerate(code):
+        if char in ";{}":
+            head = code[head_start:at]
+            if char == "{":
+                scope = bool(SCOPE.search(head)) and "(" not in head
+                scope = scope or (not head.strip() and not stack)
+                stack.append((scope, head_start + len(head) -
+                              len(head.lstrip()), head.strip()))
+            elif char == "}" and stack:
+                scope, start, head = stack.pop()
+                outer = all(entry[0] for entry in stack)
+                if not scope and outer and "(" in head:
+                    yield (code.count("\n", 0, start) + 1,
+                           code.count("\n", 0, at) + 1, head)
+            head_start = at + 1
+
+
+def check_functions(path, text):
+    for first, last, head in functions(text):
+        lines = last - first + 1
+        if lines > MAX_FUNCTION_LINES:
+            name = re.split(r"\(", head)[0].split()[-1]
+            yield f"{path}:{first}: {name} has {lines} lines, " \
+                  f"{MAX_FUNCTION_LINES} are allowed"
+
+
+def check_includes(path, text):
+    layer = LAYERS.get(path.parts[0])
+    if layer is None:
+        return
+    for number, line in enumerate(text.splitlines(), 1):
+        match = re.match(r'\s*#\s*include\s+"([^/"]+)/', line)
+        if not match:
+            continue
+        if LAYERS.get(match.group(1), -1) > layer or (
+                match.group(1) in FORBIDDEN.get(path.parts[0], ())):
+            yield f"{path}:{number}: {path.parts[0]} may not include " \
+                  f"{match.group(1)}/"
+
+
+def main():
+    findings = []
+    for name in sys.argv[1:]:
+        path = pathlib.Path(name)
+        text = path.read_text(encoding="utf-8")
+        lines = text.count("\n")
+        if lines > MAX_FILE_LINES:
+            findings.append(f"{path}:1: {lines} lines, {MAX_FILE_LINES} are "
+                            "allowed")
+        if path.suffix in (".h", ".cc"):
+            findings += check_functions(path, text)
+            findings += check_includes(path, text)
+    print("\n".join(findings), end="\n" if findings else "")
+    sys.exit(1 if findings else 0)
+
+
+if __name__ == "__main__":
+    main()
