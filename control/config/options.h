@@ -18,13 +18,14 @@ enum class AppliesTo : uint8_t { kBoth, kServer, kClient };
 // A value whose type was checked against its option's: one field is in use.
 struct Value {
   std::string text;      // kText and kChoice
-  int64_t integer = 0;   // kInteger
+  int64_t integer = 0;   // kInteger; kChoice: which one, from 0
   bool boolean = false;  // kBoolean
 };
 
 struct Option {
-  std::string_view flag;  // without the leading dash
-  std::string_view toml;  // "key_file", "uplink.driver"
+  std::string_view group;  // its heading in --help and in the page
+  std::string_view flag;   // without the leading dash
+  std::string_view toml;   // "key_file", "uplink.driver"
   ValueType type;
   AppliesTo applies_to;
   std::string_view value_name;    // "ADDRESS:PORT"; choices: "server|client"

@@ -1,0 +1,189 @@
+#include "control/config/command_line.h"
+
+#include <string.h>
+
+#include <optional>
+
+#include "control/config/text.h"
+#include "control/config/values.h"
+
+namespace lwt::config {
+namespace {
+
+constexpr CommandFlag kCommandFlags[] = {
+    {"c", "FILE", "Read settings from FILE; a flag given beats the file."},
+    {"g", "FILE",
+     "Write FILE for a server and FILE.client for a client, with one fresh "
+     "key in both."},
+    {"check-config", "", "Check the settings, say what is wrong, and exit."},
+    {"preflight", "", "Say what this host offers and lacks, and exit."},
+    {"cleanup", "",
+     "Undo what a gateway that was killed left on this host, and exit."},
+    {"v", "", "Print the version and exit."},
+    {"h", "", "Print this text and exit; --help is the same."},
+};
+
+// One argument taken apart: -name or -name=value.
+struct Flag {
+  std::string_view name;
+  std::optional<std::string_view> value;
+};
+
+std::optional<Flag> SplitFlag(std::string_view argument) {
+  if (argument.size() < 2 || argument[0] != '-') return std::nullopt;
+  argument.remove_prefix(argument.starts_with("--") ? 2 : 1);
+  size_t equals = argument.find('=');
+  if (equals == std::string_view::npos) return Flag{argument, std::nullopt};
+  return Flag{argument.substr(0, equals), argument.substr(equals + 1)};
+}
+
+const CommandFlag* FindCommandFlag(std::string_view name) {
+  if (name == "help") name = "h";
+  for (const CommandFlag& command : kCommandFlags) {
+    if (command.flag == name) return &command;
+  }
+  return nullptr;
+}
+
+// Reads arguments one by one; `next_` is the first one not yet read.
+class Parser {
+ public:
+  explicit Parser(std::span<const char* const> arguments)
+      : arguments_(arguments) {}
+
+  absl::StatusOr<CommandLine> Parse() {
+    if (!arguments_.empty() && std::string_view(arguments_[0]) == "genkey") {
+      return ParseGenerateKey();
+    }
+    while (next_ < arguments_.size()) {
+      std::string_view argument = arguments_[next_++];
+      std::optional<Flag> flag = SplitFlag(argument);
+      absl::Status status = flag ? Take(*flag) : Surplus(argument);
+      if (!status.ok()) return status;
+    }
+    if (!result_.write_file.empty() && !result_.options.empty()) {
+      return Invalid("-g writes sample files and takes no settings: remove -",
+                     result_.options.front().option->flag);
+    }
+    return std::move(result_);
+  }
+
+ private:
+  absl::StatusOr<CommandLine> ParseGenerateKey() {
+    if (arguments_.size() > 1) {
+      return Invalid("genkey takes nothing after it, but got ",
+                     Quoted(arguments_[1]));
+    }
+    result_.action = Action::kGenerateKey;
+    return std::move(result_);
+  }
+
+  absl::Status Take(const Flag& flag) {
+    if (const CommandFlag* command = FindCommandFlag(flag.name)) {
+      return TakeCommand(*command, flag);
+    }
+    const Option* option = FindByFlag(flag.name);
+    if (option == nullptr) {
+      return Invalid("unknown flag ", Quoted(Concat("-", flag.name)),
+                     NearestFlagHint(flag.name));
+    }
+    if (option->type == ValueType::kBoolean) {
+      std::string_view value = flag.value.value_or("true");
+      result_.options.push_back({option, std::string(value)});
+      return absl::OkStatus();
+    }
+    std::optional<std::string_view> value = ValueOf(flag);
+    if (!value) return Missing(flag.name, option->value_name);
+    result_.options.push_back({option, std::string(*value)});
+    return absl::OkStatus();
+  }
+
+  absl::Status TakeCommand(const CommandFlag& command, const Flag& flag) {
+    if (command.value_name.empty()) {
+      if (flag.value) return Invalid("-", command.flag, " takes no value");
+      return Choose(command.flag == "h"              ? Action::kHelp
+                    : command.flag == "v"            ? Action::kVersion
+                    : command.flag == "check-config" ? Action::kCheckConfig
+                    : command.flag == "preflight"    ? Action::kPreflight
+                                                     : Action::kCleanup);
+    }
+    std::optional<std::string_view> value = ValueOf(flag);
+    if (!value || value->empty()) {
+      return Missing(command.flag, command.value_name);
+    }
+    if (command.flag == "c") {
+      result_.config_file = *value;
+      return absl::OkStatus();
+    }
+    result_.write_file = *value;
+    return Choose(Action::kWriteConfig);
+  }
+
+  // Help wins over everything; two other actions at once are refused.
+  absl::Status Choose(Action action) {
+    if (action == Action::kHelp || result_.action == Action::kRun ||
+        result_.action == action) {
+      result_.action = action;
+    } else if (result_.action != Action::kHelp) {
+      return Invalid("only one of -g, -v, -check-config, -preflight and ",
+                     "-cleanup can be given");
+    }
+    return absl::OkStatus();
+  }
+
+  std::optional<std::string_view> ValueOf(const Flag& flag) {
+    if (flag.value) return flag.value;
+    if (next_ == arguments_.size()) return std::nullopt;
+    return arguments_[next_++];
+  }
+
+  static absl::Status Missing(std::string_view flag, std::string_view name) {
+    return Invalid("-", flag, " needs a value: -", flag, " ", name);
+  }
+
+  absl::Status Surplus(std::string_view argument) const {
+    bool after_boolean =
+        (argument == "true" || argument == "false") &&
+        !result_.options.empty() &&
+        result_.options.back().option->type == ValueType::kBoolean;
+    if (after_boolean) {
+      std::string_view flag = result_.options.back().option->flag;
+      return Invalid("a boolean takes its value after an equals sign: -", flag,
+                     "=", argument);
+    }
+    return Invalid("unexpected argument ", Quoted(argument),
+                   ": every setting is a flag, see -h");
+  }
+
+  std::span<const char* const> arguments_;
+  size_t next_ = 0;
+  CommandLine result_;
+};
+
+void Overwrite(char* text) {
+  // The compiler may not drop the stores: the kernel reads them.
+  explicit_bzero(text, strlen(text));
+}
+
+}  // namespace
+
+std::span<const CommandFlag> CommandFlags() { return kCommandFlags; }
+
+absl::StatusOr<CommandLine> ParseCommandLine(
+    std::span<const char* const> arguments) {
+  return Parser(arguments).Parse();
+}
+
+void HideKey(int argc, char** argv) {
+  for (int i = 1; i < argc; ++i) {
+    std::optional<Flag> flag = SplitFlag(argv[i]);
+    if (!flag || flag->name != "k") continue;
+    if (flag->value) {
+      Overwrite(argv[i] + (flag->value->data() - argv[i]));
+    } else if (i + 1 < argc) {
+      Overwrite(argv[++i]);
+    }
+  }
+}
+
+}  // namespace lwt::config

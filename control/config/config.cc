@@ -1,0 +1,167 @@
+#include "control/config/config.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_join.h"
+#include "control/config/secret_file.h"
+#include "control/config/text.h"
+
+namespace lwt::config {
+namespace {
+
+using Faults = std::vector<std::string>;
+
+void CheckSides(const Config& config, Faults& faults) {
+  if (config.mode == Mode::kUnset) {
+    faults.push_back(
+        "mode is missing: say which side this is with -m server or -m client");
+    return;
+  }
+  bool server = config.mode == Mode::kServer;
+  if (server && !config.local) {
+    faults.push_back(
+        "a server needs local_addr, where it listens: -l 0.0.0.0:9000");
+  }
+  if (server && config.remote) {
+    faults.push_back(
+        "remote_addr is for clients: remove it, or run with -m client");
+  }
+  if (!server && !config.remote) {
+    faults.push_back(
+        "a client needs remote_addr, its server: -r vpn.example.com:9000");
+  }
+  if (!server && config.local) {
+    faults.push_back(
+        "local_addr is for servers: remove it, or run with -m server");
+  }
+  if (server && config.server_public_key) {
+    faults.push_back(
+        "server_public_key is for clients: remove it, a server has its own");
+  }
+}
+
+void CheckTunnel(const Config& config, Faults& faults) {
+  if (config.tunnel_addr.empty()) {
+    faults.push_back(
+        "tunnel_addr is missing, this side's address inside the tunnel: "
+        "-t 10.0.0.1/24");
+  }
+  bool ipv6 = false;
+  for (const IpPrefix& prefix : config.tunnel_addr) {
+    ipv6 = ipv6 || prefix.address.family == Family::kIpv6;
+  }
+  // RFC 791: every IPv4 host takes 576 bytes; RFC 8200 section 5: every IPv6
+  // link carries 1280.
+  int least = ipv6 ? 1280 : 576;
+  if (config.mtu != 0 && config.mtu < least) {
+    faults.push_back(Concat(
+        "mtu ", int{config.mtu}, " is too small: ", ipv6 ? "IPv6" : "IPv4",
+        " inside needs at least ", least, "; 0 chooses it by itself"));
+  }
+}
+
+void CheckKey(Config& config, Faults& faults,
+              std::vector<std::string>& warnings) {
+  bool any = !config.key.empty() || !config.key_file.empty();
+  if (config.encryption == Encryption::kNone) {
+    if (any) {
+      faults.push_back(
+          "encryption = \"none\" takes no key: remove key and key_file, or "
+          "remove encryption to use the key");
+    }
+    warnings.push_back(
+        "encryption is \"none\": whoever reaches this gateway may join the "
+        "tunnel");
+    return;
+  }
+  if (!any) {
+    faults.push_back(
+        "a shared key is missing: make one with `lightweight-tunnel genkey` "
+        "and give it to both sides with -k or -key-file");
+    return;
+  }
+  if (!config.key.empty() && !config.key_file.empty()) {
+    faults.push_back("key and key_file are both given: remove one of them");
+    return;
+  }
+  if (config.key_file.empty()) return;
+  absl::StatusOr<std::string> key = ReadKeyFile(config.key_file, warnings);
+  if (key.ok()) {
+    config.key = *std::move(key);
+  } else {
+    faults.emplace_back(ToStd(key.status().message()));
+  }
+}
+
+void FillFolders(Config& config) {
+  if (config.mode == Mode::kUnset || config.tunnel_addr.empty()) return;
+  std::string instance = InstanceName(config);
+  if (config.state_dir.empty()) {
+    config.state_dir = Concat("/var/lib/lightweight-tunnel/", instance);
+  }
+  if (config.control_socket.empty()) {
+    config.control_socket =
+        Concat("/run/lightweight-tunnel/", instance, "/control.sock");
+  }
+}
+
+template <typename Enum, size_t kCount>
+std::string_view Pick(const std::string_view (&names)[kCount], Enum value) {
+  return names[std::min(static_cast<size_t>(value), kCount - 1)];
+}
+
+}  // namespace
+
+std::string InstanceName(const Config& config) {
+  std::string address = ToString(config.tunnel_addr.front().address);
+  std::replace(address.begin(), address.end(), ':', '-');
+  return Concat(NameOf(config.mode), "-", address);
+}
+
+absl::Status Finish(Config& config, std::vector<std::string>& warnings) {
+  Faults faults;
+  CheckSides(config, faults);
+  CheckTunnel(config, faults);
+  CheckKey(config, faults, warnings);
+  FillFolders(config);
+  if (faults.empty()) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrJoin(faults, "\n"));
+}
+
+std::string PublicKeyText(const std::array<uint8_t, 32>& key) {
+  constexpr int kVariant = sodium_base64_VARIANT_URLSAFE_NO_PADDING;
+  char text[sodium_base64_ENCODED_LEN(32, kVariant)];
+  sodium_bin2base64(text, sizeof(text), key.data(), key.size(), kVariant);
+  return text;
+}
+
+std::optional<std::array<uint8_t, 32>> ParsePublicKey(std::string_view text) {
+  std::string url_safe(text);
+  std::replace(url_safe.begin(), url_safe.end(), '+', '-');
+  std::replace(url_safe.begin(), url_safe.end(), '/', '_');
+  if (url_safe.size() == 44 && url_safe.back() == '=') url_safe.pop_back();
+  std::array<uint8_t, 32> key;
+  size_t size = 0;
+  if (url_safe.size() != 43 ||
+      sodium_base642bin(key.data(), key.size(), url_safe.data(),
+                        url_safe.size(), nullptr, &size, nullptr,
+                        sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0 ||
+      size != key.size()) {
+    return std::nullopt;
+  }
+  return key;
+}
+
+std::string_view NameOf(Mode mode) {
+  return Pick({"unset", "server", "client"}, mode);
+}
+
+std::string_view NameOf(Encryption encryption) {
+  return Pick({"aes-256-gcm", "none"}, encryption);
+}
+
+std::string_view NameOf(UplinkDriver driver) {
+  return Pick({"auto", "af_packet", "af_xdp"}, driver);
+}
+
+}  // namespace lwt::config

@@ -1,0 +1,355 @@
+#include "control/config/options.h"
+
+#include <algorithm>
+#include <charconv>
+#include <limits>
+#include <vector>
+
+#include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
+#include "control/config/command_line.h"
+#include "control/config/nearest_name.h"
+#include "control/config/text.h"
+#include "control/config/values.h"
+
+namespace lwt::config {
+namespace {
+
+template <auto kMember>
+absl::Status SetText(const Value& value, Config& config) {
+  config.*kMember = value.text;
+  return absl::OkStatus();
+}
+
+template <auto kMember>
+absl::Status SetBoolean(const Value& value, Config& config) {
+  config.*kMember = value.boolean;
+  return absl::OkStatus();
+}
+
+// The range in the table fits the member's type.
+template <auto kMember>
+absl::Status SetInteger(const Value& value, Config& config) {
+  using Type = std::remove_reference_t<decltype(config.*kMember)>;
+  config.*kMember = static_cast<Type>(value.integer);
+  return absl::OkStatus();
+}
+
+// The choices stand in the order of the enumerators from `kFirst` on.
+template <auto kMember, int kFirst = 0>
+absl::Status SetChoice(const Value& value, Config& config) {
+  using Type = std::remove_reference_t<decltype(config.*kMember)>;
+  config.*kMember = static_cast<Type>(value.integer + kFirst);
+  return absl::OkStatus();
+}
+
+template <auto kMember, auto kRead>
+absl::Status SetRead(const Value& value, Config& config) {
+  auto read = kRead(value.text);
+  if (!read.ok()) return read.status();
+  config.*kMember = *std::move(read);
+  return absl::OkStatus();
+}
+
+template <auto kMember, auto kCheck>
+absl::Status SetChecked(const Value& value, Config& config) {
+  absl::Status status = kCheck(value.text);
+  if (status.ok()) config.*kMember = value.text;
+  return status;
+}
+
+absl::Status CheckKey(std::string_view text) {
+  if (!text.empty() && text.size() <= 1024 &&
+      text.find('\0') == std::string_view::npos) {
+    return absl::OkStatus();
+  }
+  return Invalid(
+      "a key is 1 to 1024 bytes of text; `lightweight-tunnel genkey` prints "
+      "a strong one");
+}
+
+absl::Status CheckNetwork(std::string_view text) {
+  bool good = !text.empty() && text.size() <= 64 &&
+              std::all_of(text.begin(), text.end(),
+                          [](char c) { return c > ' ' && c <= '~'; });
+  if (good) return absl::OkStatus();
+  return Invalid(Quoted(text),
+                 " cannot name a network: 1 to 64 printable characters ",
+                 "without spaces");
+}
+
+absl::Status CheckPath(std::string_view text) {
+  if (text.starts_with('/') && text.find('\0') == std::string_view::npos) {
+    return absl::OkStatus();
+  }
+  return Invalid(Quoted(text),
+                 " is not an absolute path; begin it with a slash");
+}
+
+absl::Status CheckSocketPath(std::string_view text) {
+  // sun_path has 108 bytes, the terminating zero included (unix(7)).
+  if (text.size() < 108) return CheckPath(text);
+  return Invalid(Quoted(text),
+                 " is longer than the 107 bytes of a socket's path");
+}
+
+absl::StatusOr<std::array<uint8_t, 32>> ReadPublicKey(std::string_view text) {
+  if (auto key = ParsePublicKey(text)) return *key;
+  return Invalid(Quoted(text),
+                 " is not a public key: 43 characters of base64, as ",
+                 "`lwtctl status` prints them on the server");
+}
+
+constexpr std::string_view kTunnelGroup = "Tunnel";
+constexpr std::string_view kKeyGroup = "Keys";
+constexpr std::string_view kServerGroup = "Server";
+constexpr std::string_view kHostGroup = "Host";
+constexpr std::string_view kUplinkGroup = "Uplink";
+constexpr std::string_view kDataplaneGroup = "Dataplane";
+
+// Choices must follow the order of their enumerators in config.h.
+constexpr Option kOptions[] = {
+    {kTunnelGroup, "m", "mode", ValueType::kChoice, AppliesTo::kBoth,
+     "server|client", "", 0, 0,
+     "Which side this is: the server waits for clients, a client connects.",
+     SetChoice<&Config::mode, 1>},
+    {kTunnelGroup, "l", "local_addr", ValueType::kText, AppliesTo::kServer,
+     "ADDRESS:PORT", "", 0, 0,
+     "Where the server listens; 0.0.0.0 or [::] takes every address.",
+     SetRead<&Config::local, ReadListenAddress>},
+    {kTunnelGroup, "r", "remote_addr", ValueType::kText, AppliesTo::kClient,
+     "HOST:PORT", "", 0, 0,
+     "The server to connect to: an address or a name, and its port.",
+     SetRead<&Config::remote, ReadRemoteAddress>},
+    {kTunnelGroup, "t", "tunnel_addr", ValueType::kText, AppliesTo::kBoth,
+     "ADDRESS/BITS[,...]", "", 0, 0,
+     "This side's address inside the tunnel with its prefix length; one IPv4 "
+     "and one IPv6 address, parted by a comma, may be given.",
+     SetRead<&Config::tunnel_addr, ReadTunnelAddresses>},
+    {kTunnelGroup, "mtu", "mtu", ValueType::kInteger, AppliesTo::kBoth, "BYTES",
+     "0", 0, 9000,
+     "Size of the largest packet inside the tunnel; 0 takes the largest that "
+     "the uplink carries.",
+     SetInteger<&Config::mtu>},
+    {kTunnelGroup, "tun-name", "tun_name", ValueType::kText, AppliesTo::kBoth,
+     "NAME", "lwt0", 0, 0, "Name of the tunnel's network device.",
+     SetChecked<&Config::tun_name, CheckInterfaceName>},
+    {kTunnelGroup, "sni", "sni", ValueType::kText, AppliesTo::kClient, "NAME",
+     "www.example.com", 0, 0,
+     "Server name that the connection shows to whoever watches it.",
+     SetChecked<&Config::sni, CheckHostName>},
+
+    {kKeyGroup, "k", "key", ValueType::kText, AppliesTo::kBoth, "KEY", "", 0, 0,
+     "The shared key, the same on both sides; `lightweight-tunnel genkey` "
+     "prints a strong one.",
+     SetChecked<&Config::key, CheckKey>},
+    {kKeyGroup, "key-file", "key_file", ValueType::kText, AppliesTo::kBoth,
+     "FILE", "", 0, 0,
+     "File whose first line is the shared key; takes the place of key.",
+     SetChecked<&Config::key_file, CheckPath>},
+    {kKeyGroup, "network", "network", ValueType::kText, AppliesTo::kBoth,
+     "NAME", "default", 0, 0,
+     "Name mixed into the key, the same on both sides; tunnels of different "
+     "names never join, even with one key.",
+     SetChecked<&Config::network, CheckNetwork>},
+    {kKeyGroup, "encryption", "encryption", ValueType::kChoice,
+     AppliesTo::kBoth, "aes-256-gcm|none", "aes-256-gcm", 0, 0,
+     "\"none\" runs without a shared key: anyone may join the tunnel.",
+     SetChoice<&Config::encryption>},
+    {kKeyGroup, "server-public-key", "server_public_key", ValueType::kText,
+     AppliesTo::kClient, "KEY", "", 0, 0,
+     "Public key that the server must show; without it the one of the first "
+     "connection is kept.",
+     SetRead<&Config::server_public_key, ReadPublicKey>},
+
+    {kServerGroup, "multi-client", "multi_client", ValueType::kBoolean,
+     AppliesTo::kServer, "", "true", 0, 0,
+     "Whether more than one client may connect.",
+     SetBoolean<&Config::multi_client>},
+    {kServerGroup, "max-clients", "max_clients", ValueType::kInteger,
+     AppliesTo::kServer, "COUNT", "100", 1, 10000,
+     "How many clients may be connected at once.",
+     SetInteger<&Config::max_clients>},
+
+    {kHostGroup, "state-dir", "state_dir", ValueType::kText, AppliesTo::kBoth,
+     "FOLDER", "/var/lib/lightweight-tunnel/MODE-ADDRESS", 0, 0,
+     "Where this side's own key pair and the keys it has met are kept.",
+     SetChecked<&Config::state_dir, CheckPath>},
+    {kHostGroup, "control-socket", "control_socket", ValueType::kText,
+     AppliesTo::kBoth, "PATH",
+     "/run/lightweight-tunnel/MODE-ADDRESS/control.sock", 0, 0,
+     "Socket that lwtctl talks to.",
+     SetChecked<&Config::control_socket, CheckSocketPath>},
+    {kHostGroup, "log-level", "log_level", ValueType::kChoice, AppliesTo::kBoth,
+     "error|warn|info|debug", "info", 0, 0,
+     "The least severe messages that are printed.",
+     SetChoice<&Config::log_level>},
+
+    {kUplinkGroup, "uplink", "uplink.driver", ValueType::kChoice,
+     AppliesTo::kBoth, "auto|af_packet|af_xdp", "auto", 0, 0,
+     "How frames reach the network: af_xdp where it is the faster one, "
+     "af_packet everywhere else; \"auto\" chooses and says why.",
+     SetChoice<&Config::uplink_driver>},
+    {kUplinkGroup, "uplink-interface", "uplink.interface", ValueType::kText,
+     AppliesTo::kBoth, "NAME", "", 0, 0,
+     "Network interface to use; without it the one that the route to the "
+     "other side, or the listen address, leads to.",
+     SetChecked<&Config::uplink_interface, CheckInterfaceName>},
+
+    {kDataplaneGroup, "memory", "dataplane.memory", ValueType::kChoice,
+     AppliesTo::kBoth, "auto|hugepages|no-huge", "auto", 0, 0,
+     "Where packet memory comes from; \"auto\" takes hugepages when enough "
+     "are free.",
+     SetChoice<&Config::memory>},
+    {kDataplaneGroup, "idle", "dataplane.idle", ValueType::kChoice,
+     AppliesTo::kBoth, "adaptive|busy", "adaptive", 0, 0,
+     "What a worker without work does: \"adaptive\" sleeps, \"busy\" polls on "
+     "and needs a core of its own.",
+     SetChoice<&Config::idle>},
+    {kDataplaneGroup, "retransmit", "dataplane.retransmit", ValueType::kBoolean,
+     AppliesTo::kBoth, "", "true", 0, 0,
+     "Whether lost segments are sent again; false is for tests.",
+     SetBoolean<&Config::retransmit>},
+    {kDataplaneGroup, "rekey-records", "dataplane.rekey_records",
+     ValueType::kInteger, AppliesTo::kBoth, "COUNT", "268435456", 1024,
+     int64_t{1} << 32, "Records after which the session's keys are renewed.",
+     SetInteger<&Config::rekey_records>},
+    {kDataplaneGroup, "rekey-seconds", "dataplane.rekey_seconds",
+     ValueType::kInteger, AppliesTo::kBoth, "SECONDS", "120", 5, 86400,
+     "Seconds after which the session's keys are renewed.",
+     SetInteger<&Config::rekey_seconds>},
+    {kDataplaneGroup, "arena-mib", "dataplane.arena_mib", ValueType::kInteger,
+     AppliesTo::kBoth, "MIB", "0", 0, 1024,
+     "Memory of each worker for sent bytes that may have to be sent again; 0 "
+     "takes 8 on a client and 64 on a server.",
+     SetInteger<&Config::arena_mib>},
+};
+
+absl::Status ReadInteger(std::string_view text, Value& value) {
+  const char* end = text.data() + text.size();
+  auto [stop, error] = std::from_chars(text.data(), end, value.integer);
+  if (error == std::errc() && stop == end) return absl::OkStatus();
+  return Invalid(Quoted(text), " is not a whole number");
+}
+
+absl::Status ReadBoolean(std::string_view text, Value& value) {
+  value.boolean = text == "true";
+  if (value.boolean || text == "false") return absl::OkStatus();
+  return Invalid(Quoted(text), " is neither true nor false");
+}
+
+std::string ListOf(const Option& option) {
+  return absl::StrReplaceAll(ToAbsl(option.value_name), {{"|", ", "}});
+}
+
+absl::Status FindChoice(const Option& option, Value& value) {
+  value.integer = 0;
+  std::vector<std::string_view> names;
+  for (absl::string_view part :
+       absl::StrSplit(ToAbsl(option.value_name), '|')) {
+    std::string_view choice = ToStd(part);
+    if (choice == value.text) return absl::OkStatus();
+    ++value.integer;
+    names.push_back(choice);
+  }
+  std::string_view near = NearestName(value.text, names);
+  return Invalid(
+      Quoted(value.text), " is none of ", ListOf(option),
+      near.empty() ? "" : Concat(" (did you mean ", Quoted(near), "?)"));
+}
+
+}  // namespace
+
+std::span<const Option> Options() { return kOptions; }
+
+const Option* FindByFlag(std::string_view flag) {
+  for (const Option& option : kOptions) {
+    if (option.flag == flag) return &option;
+  }
+  return nullptr;
+}
+
+const Option* FindByToml(std::string_view dotted_key) {
+  for (const Option& option : kOptions) {
+    if (option.toml == dotted_key) return &option;
+  }
+  return nullptr;
+}
+
+bool IsTable(std::string_view name) {
+  for (const Option& option : kOptions) {
+    if (option.toml.size() > name.size() && option.toml.starts_with(name) &&
+        option.toml[name.size()] == '.') {
+      return true;
+    }
+  }
+  return false;
+}
+
+absl::Status Apply(const Option& option, const Value& value, Config& config) {
+  if (option.type == ValueType::kInteger &&
+      (value.integer < option.min || value.integer > option.max)) {
+    return Invalid(value.integer, " is not between ", option.min, " and ",
+                   option.max);
+  }
+  if (option.type == ValueType::kChoice) {
+    Value chosen = value;
+    absl::Status status = FindChoice(option, chosen);
+    return status.ok() ? option.set(chosen, config) : status;
+  }
+  return option.set(value, config);
+}
+
+absl::Status ApplyText(const Option& option, std::string_view text,
+                       Config& config) {
+  Value value;
+  absl::Status status;
+  switch (option.type) {
+    case ValueType::kText:
+    case ValueType::kChoice:
+      value.text = std::string(text);
+      break;
+    case ValueType::kInteger:
+      status = ReadInteger(text, value);
+      break;
+    case ValueType::kBoolean:
+      status = ReadBoolean(text, value);
+      break;
+  }
+  return status.ok() ? Apply(option, value, config) : status;
+}
+
+std::string NearestFlagHint(std::string_view flag) {
+  // The name of the file's key is a good guess at a flag: -mode, -local_addr.
+  std::string toml(flag);
+  std::replace(toml.begin(), toml.end(), '-', '_');
+  if (const Option* option = FindByToml(toml)) {
+    return Concat(" (did you mean -", option->flag, "?)");
+  }
+  std::vector<std::string_view> names;
+  for (const Option& option : kOptions) names.push_back(option.flag);
+  for (const CommandFlag& command : CommandFlags()) {
+    names.push_back(command.flag);
+  }
+  std::string_view near = NearestName(flag, names);
+  return near.empty() ? "" : Concat(" (did you mean -", near, "?)");
+}
+
+std::string NearestTomlHint(std::string_view dotted_key) {
+  size_t dot = dotted_key.rfind('.');
+  std::string_view last = dotted_key.substr(dot + 1);  // npos + 1 is 0
+  std::vector<std::string_view> names;
+  for (const Option& option : kOptions) names.push_back(option.toml);
+  std::string_view near = NearestName(dotted_key, names);
+  // A key in the wrong table, or a flag's name taken for a key.
+  for (const Option& option : kOptions) {
+    size_t start = option.toml.rfind('.') + 1;
+    if (near.empty() &&
+        (option.toml.substr(start) == last || option.flag == last)) {
+      near = option.toml;
+    }
+  }
+  return near.empty() ? "" : Concat(" (did you mean ", Quoted(near), "?)");
+}
+
+}  // namespace lwt::config
