@@ -27,7 +27,7 @@ struct TunnelStatus {
 
 struct PeerStatus {
   std::vector<std::string> tunnel_addresses;
-  std::string public_key;  // config::PublicKeyText
+  std::string public_key;  // base64, 44 characters
   std::string endpoint;    // "192.0.2.1:9000"
   std::string state;       // "connecting", "up", "suspect", "down"
   std::string path;        // seen from here the other is "hub" or "client"

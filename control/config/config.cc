@@ -34,7 +34,7 @@ void CheckSides(const Config& config, Faults& faults) {
     faults.push_back(
         "local_addr is for servers: remove it, or run with -m server");
   }
-  if (server && config.server_public_key) {
+  if (server && !config.server_public_key.empty()) {
     faults.push_back(
         "server_public_key is for clients: remove it, a server has its own");
   }
@@ -126,30 +126,6 @@ absl::Status Finish(Config& config, std::vector<std::string>& warnings) {
   FillFolders(config);
   if (faults.empty()) return absl::OkStatus();
   return absl::FailedPreconditionError(absl::StrJoin(faults, "\n"));
-}
-
-std::string PublicKeyText(const std::array<uint8_t, 32>& key) {
-  constexpr int kVariant = sodium_base64_VARIANT_URLSAFE_NO_PADDING;
-  char text[sodium_base64_ENCODED_LEN(32, kVariant)];
-  sodium_bin2base64(text, sizeof(text), key.data(), key.size(), kVariant);
-  return text;
-}
-
-std::optional<std::array<uint8_t, 32>> ParsePublicKey(std::string_view text) {
-  std::string url_safe(text);
-  std::replace(url_safe.begin(), url_safe.end(), '+', '-');
-  std::replace(url_safe.begin(), url_safe.end(), '/', '_');
-  if (url_safe.size() == 44 && url_safe.back() == '=') url_safe.pop_back();
-  std::array<uint8_t, 32> key;
-  size_t size = 0;
-  if (url_safe.size() != 43 ||
-      sodium_base642bin(key.data(), key.size(), url_safe.data(),
-                        url_safe.size(), nullptr, &size, nullptr,
-                        sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0 ||
-      size != key.size()) {
-    return std::nullopt;
-  }
-  return key;
 }
 
 std::string_view NameOf(Mode mode) {

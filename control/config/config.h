@@ -4,10 +4,10 @@
 
 #include <sodium.h>
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -48,7 +48,7 @@ struct Config {
   std::string state_dir;       // filled with its default by Finish
   std::string control_socket;  // filled with its default by Finish
   LogLevel log_level = LogLevel::kInfo;
-  std::optional<std::array<uint8_t, 32>> server_public_key;
+  std::string server_public_key;  // client: base64, 44 characters; may be empty
   std::string sni = "www.example.com";
 
   UplinkDriver uplink_driver = UplinkDriver::kAuto;
@@ -81,11 +81,6 @@ std::string InstanceName(const Config& config);
 // The error has one line for each fault, each with its remedy; `warnings`
 // gets a sentence for each doubt.
 absl::Status Finish(Config& config, std::vector<std::string>& warnings);
-
-// 32 bytes as base64url without padding, the form of `server_public_key` and
-// of public keys in `lwtctl status`; reading takes plain base64 as well.
-std::string PublicKeyText(const std::array<uint8_t, 32>& key);
-std::optional<std::array<uint8_t, 32>> ParsePublicKey(std::string_view text);
 
 std::string_view NameOf(Mode mode);              // "server"
 std::string_view NameOf(Encryption encryption);  // "aes-256-gcm"

@@ -11,6 +11,7 @@
 #include "control/config/nearest_name.h"
 #include "control/config/text.h"
 #include "control/config/values.h"
+#include "control/handshake/static_key.h"
 
 namespace lwt::config {
 namespace {
@@ -93,11 +94,12 @@ absl::Status CheckSocketPath(std::string_view text) {
                  " is longer than the 107 bytes of a socket's path");
 }
 
-absl::StatusOr<std::array<uint8_t, 32>> ReadPublicKey(std::string_view text) {
-  if (auto key = ParsePublicKey(text)) return *key;
+absl::StatusOr<std::string> ReadPublicKey(std::string_view text) {
+  auto key = handshake::PublicKeyFromText(text);
+  if (key.ok()) return handshake::PublicKeyToText(*key);
   return Invalid(Quoted(text),
-                 " is not a public key: 43 characters of base64, as ",
-                 "`lwtctl status` prints them on the server");
+                 " is not a public key: 44 characters of base64, ",
+                 "as `lwtctl status` prints them on the server");
 }
 
 constexpr std::string_view kTunnelGroup = "Tunnel";
