@@ -1,0 +1,293 @@
+// The outer TCP flows of one worker: what makes a tunnel look like an ordinary
+// TCP connection, and carries the handshake.
+//
+// Time and parsed frames come in, mbufs go out; there is no clock, lock,
+// system call or allocation after construction. Owned and called by one worker
+// thread. A lookup, a send or an ack costs O(1) but for the holes of a lossy
+// flow, which are bounded per call. Time is microseconds of one monotonic
+// clock. Delivery is never held for order: every payload in the window is
+// handed up as it comes, and acks are for segments.
+#pragma once
+
+#include <rte_mbuf.h>
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "dataplane/drop_reason.h"
+#include "dataplane/session/flow_id.h"
+#include "dataplane/session/flow_table.h"
+#include "dataplane/session/flow_timers.h"
+#include "dataplane/session/flow_writer.h"
+#include "dataplane/session/outer_flow.h"
+#include "dataplane/session/sent_arena.h"
+#include "dataplane/session/syn_cookie.h"
+#include "dataplane/tx_batch.h"
+#include "dataplane/wire/frame_view.h"
+#include "drivers/ip_endpoint.h"
+
+namespace lwt {
+
+class OuterTcp {
+ public:
+  struct Config {
+    uint32_t max_proven_flows = 16;
+    // Half-open and unproven flows; a quarter of them is kept for flows whose
+    // handshake of TCP is done. Beyond it, SYNs are answered with cookies.
+    uint32_t syn_backlog = 4096;
+    // Ring of sent bytes, shared by all flows.
+    size_t arena_bytes = size_t{8} << 20;
+    // False, for tests: nothing is sent again, the forward point moves at once.
+    bool retransmit = true;
+    uint8_t window_scale = 10;
+    std::array<uint8_t, 32> secret{};
+    // Buffers for control segments and retransmissions: headers and one MTU.
+    rte_mempool* pool = nullptr;
+    uint16_t link_mtu = 1500;
+    // A sent byte is given up after this and four retransmission timeouts.
+    uint64_t forward_age_us = 2'000'000;
+    // How long a peer may take to prove the key after the TCP handshake.
+    uint64_t unproven_timeout_us = 15'000'000;
+    // How long an orderly close may take.
+    uint64_t close_timeout_us = 2'000'000;
+  };
+
+  struct ConnectArgs {
+    Endpoint local;
+    Endpoint remote;
+    std::span<const uint8_t> link;  // 0, 14 or 18 bytes
+  };
+
+  enum class Verdict : uint8_t { kDropped, kConsumed, kPayload };
+
+  // What became of a frame. `payload` lies in the frame.
+  struct Received {
+    Verdict verdict = Verdict::kConsumed;
+    DropReason reason{};  // with kDropped
+    bool fin = false;
+    bool pushed = false;
+    FlowId flow;                 // kNoFlow where the frame belongs to none
+    uint32_t user = kNoUser;     // the flow's, see SetUser
+    uint64_t stream_offset = 0;  // of the first byte of payload, since the SYN
+    std::span<const uint8_t> payload;
+  };
+
+  // Everything is allocated here.
+  explicit OuterTcp(const Config& config);
+  OuterTcp(const OuterTcp&) = delete;
+  OuterTcp& operator=(const OuterTcp&) = delete;
+
+  // Endpoints at which SYNs are taken. The unspecified address stands for
+  // every address of its family. At most kMaxListen.
+  static constexpr size_t kMaxListen = 16;
+  void SetListen(std::span<const Endpoint> endpoints);
+
+  // Sends a SYN and repeats it 1, 2, 3, 4, 5, 7, 11 and 19 s later. kNoFlow
+  // when the table is full or the pair of endpoints is in use. Ends in
+  // kEstablished, kRefused or kTimedOut.
+  FlowId Connect(const ConnectArgs& args, uint64_t now_us, TxBatch& out);
+
+  // Runs the state machine of the frame's flow. With kPayload the caller calls
+  // Accept once it has taken the payload; when it could not, it does nothing,
+  // and the peer will send the segment again.
+  Received Receive(const wire::FrameView& frame, uint64_t now_us, TxBatch& out);
+  // Counts the payload and FIN of `received` as arrived. `out` takes an ACK
+  // where more holes opened than one ACK can tell.
+  void Accept(const Received& received, uint64_t now_us, TxBatch& out);
+
+  // Sends handshake bytes, cut at the MSS, PSH at the end. False, with nothing
+  // sent, when the flow is not open or the peer's window does not hold them.
+  bool SendStream(FlowId flow, std::span<const uint8_t> bytes, uint64_t now_us,
+                  TxBatch& out);
+
+  // Payload bytes that the peer's window takes now; a few KiB less than it is,
+  // so that a report always fits. 0 for a flow that is not open.
+  uint32_t Sendable(FlowId flow) const;
+  // Largest payload of a segment.
+  uint32_t MaxPayload(FlowId flow) const;
+  // Makes one segment of `records`: one or more whole sealed records in an
+  // mbuf of one piece with kHeadroom bytes before them. False, with nothing
+  // changed, when the flow is not open, the payload exceeds MaxPayload, or the
+  // window does not hold it.
+  static constexpr uint16_t kHeadroom = 110;
+  bool Encapsulate(FlowId flow, rte_mbuf* records, bool push, uint64_t now_us);
+
+  // At the end of a burst: the ACKs owed and the retransmissions asked for.
+  void Flush(uint64_t now_us, TxBatch& out);
+  // Runs what is due.
+  void OnTimer(uint64_t now_us, TxBatch& out);
+  // When OnTimer has to be called next, at the latest; UINT64_MAX for never.
+  // May be early, is never late by more than a millisecond.
+  uint64_t NextDeadline() const { return timers_.NextDeadline(); }
+
+  // Sender: stream offset below which no hole is refilled any more.
+  // kForwardMoved asks for a report that carries it, and comes again until acks
+  // pass it.
+  uint64_t ForwardPoint(FlowId flow) const;
+  // Receiver: holes below `stream_offset` will not be filled. Only from an
+  // authenticated report.
+  void OnForwardPoint(FlowId flow, uint64_t stream_offset);
+
+  // Marks a flow as proven. False when max_proven_flows are.
+  bool SetUser(FlowId flow, uint32_t user);
+  // A new link header: the next hop changed.
+  void SetLink(FlowId flow, std::span<const uint8_t> link);
+  // Orderly: FIN at the next Flush, kReleased when both sides are done or after
+  // close_timeout_us. Nothing more can be sent.
+  void Close(FlowId flow, uint64_t now_us);
+  // Forgets the flow at once, without a word to the peer and without an event.
+  void Release(FlowId flow);
+  // Established, and not closed by this side.
+  bool IsOpen(FlowId flow) const;
+
+  enum class EventType : uint8_t {
+    kEstablished,   // the TCP handshake is done
+    kForwardMoved,  // seal a report
+    kResetHint,     // a RST that a kernel would have obeyed
+    kUnanswered,    // three retransmission timeouts in a row
+    kClosedByPeer,  // FIN, all before it arrived; answer with Close
+    kRefused,       // RST to our SYN; the flow is gone
+    kTimedOut,      // no answer to our SYN; the flow is gone
+    kReleased,      // the flow is gone: closed, or never proven
+  };
+  struct Event {
+    EventType type;
+    bool inbound;  // the peer sent the SYN
+    FlowId flow;
+    uint32_t user;
+    Endpoint local;
+    Endpoint remote;
+  };
+  // The next event. A flow that is gone keeps its slot until its last event is
+  // taken, so events are never lost.
+  std::optional<Event> PopEvent();
+
+  struct FlowStats {
+    Endpoint local;
+    Endpoint remote;
+    bool inbound = false;
+    uint32_t srtt_us = 0;  // 0 before the first measurement
+    uint32_t rto_us = 0;
+    uint64_t segments_sent = 0;  // with payload, first time
+    uint64_t bytes_sent = 0;
+    uint64_t segments_retransmitted = 0;
+    uint64_t segments_given_up = 0;  // passed by the forward point
+    uint64_t segments_received = 0;  // accepted, with payload
+    uint64_t bytes_received = 0;
+    uint64_t bytes_in_flight = 0;
+    uint64_t peer_window = 0;
+  };
+  std::optional<FlowStats> Stats(FlowId flow) const;
+
+  struct Totals {
+    uint32_t half_open = 0;
+    uint32_t unproven = 0;  // half-open ones included
+    uint32_t proven = 0;
+    uint64_t cookies_sent = 0;
+    uint64_t cookies_accepted = 0;
+    uint64_t challenge_acks = 0;
+    uint64_t buffers_missing = 0;  // a segment of ours found no mbuf or room
+  };
+  const Totals& totals() const { return totals_; }
+
+ private:
+  // The frame being worked on, to spare argument lists.
+  struct Input {
+    const wire::FrameView& frame;
+    uint64_t now_us;
+    TxBatch& out;
+  };
+
+  // outer_tcp.cc: life of a flow.
+  OuterFlow* Find(FlowId id);
+  const OuterFlow* Find(FlowId id) const;
+  FlowId IdOf(const OuterFlow& flow) const;
+  uint32_t SlotOf(const OuterFlow& flow) const;
+  OuterFlow* NewFlow(const FlowKey& key, const wire::LinkHeader& link);
+  void Die(OuterFlow& flow, EventType last);
+  void Free(OuterFlow& flow);
+  void Raise(OuterFlow& flow, EventType type);
+  void Touch(OuterFlow& flow);
+  void Rearm(OuterFlow& flow);
+  uint32_t TimestampNow(const OuterFlow& flow, uint64_t now_us) const;
+
+  // outer_tcp_open.cc: handshakes.
+  bool IsListening(const Endpoint& local) const;
+  Received Drop(DropReason reason, FlowId flow = kNoFlow) const;
+  Received Consumed(const OuterFlow& flow) const;
+  Received ReceiveNew(const Input& in);
+  Received ReceiveListenSyn(const Input& in, const FlowKey& key);
+  Received ReceiveCookieAck(const Input& in, const FlowKey& key);
+  Received ReceiveSynSent(OuterFlow& flow, const Input& in);
+  Received ReceiveSynReceived(OuterFlow& flow, const Input& in);
+  void TakeSynOptions(OuterFlow& flow, const wire::TcpOptions& options);
+  void SetUpStreams(OuterFlow& flow, const wire::TcpView& tcp);
+  void Establish(OuterFlow& flow, const wire::TcpView& tcp, uint64_t now_us);
+  void SendSyn(OuterFlow& flow, uint64_t now_us, TxBatch& out);
+  void SendCookie(const Input& in, const FlowKey& key);
+  uint16_t LocalMss(Family family) const;
+
+  // outer_tcp_receive.cc: segments of an open flow.
+  Received ReceiveOpen(OuterFlow& flow, const Input& in);
+  Received ReceiveReset(OuterFlow& flow, const Input& in);
+  bool TimestampIsOld(OuterFlow& flow, const wire::TcpView& tcp);
+  void ChallengeAck(OuterFlow& flow, uint64_t now_us, TxBatch& out);
+  void GrowWindow(OuterFlow& flow, uint64_t now_us);
+  void OnArrived(OuterFlow& flow, uint64_t begin, uint64_t end, TxBatch& out,
+                 uint64_t now_us);
+  void CheckFin(OuterFlow& flow);
+
+  // outer_tcp_ack.cc: acks from the peer.
+  bool TakeAck(OuterFlow& flow, const wire::TcpView& tcp, uint64_t now_us);
+  void AdvanceUna(OuterFlow& flow, uint64_t ack, uint64_t now_us);
+  void TakeSackBlock(OuterFlow& flow, uint64_t left, uint64_t right,
+                     uint64_t now_us);
+  void OnDelivered(OuterFlow& flow, const SentSegment& segment,
+                   uint64_t now_us);
+  void MoveForward(OuterFlow& flow, uint64_t to, uint64_t now_us);
+  void GiveUpOld(OuterFlow& flow, uint64_t now_us);
+
+  // outer_tcp_send.cc: segments of ours.
+  void SendAck(OuterFlow& flow, uint64_t now_us, TxBatch& out);
+  void SendFin(OuterFlow& flow, uint64_t now_us, TxBatch& out);
+  void SendControl(OuterFlow& flow, wire::TcpHeader& header, uint64_t now_us,
+                   TxBatch& out);
+  bool Retransmit(OuterFlow& flow, SentArena::Position at, uint64_t now_us,
+                  TxBatch& out);
+  void RetransmitLost(OuterFlow& flow, uint64_t now_us, TxBatch& out);
+  uint16_t AdvanceWindow(OuterFlow& flow);
+  uint64_t Store(OuterFlow& flow, const uint8_t* payload, uint32_t size,
+                 bool push, uint64_t now_us);
+  void MakeRoom(size_t size, uint64_t now_us);
+  void FlushFlow(OuterFlow& flow, uint64_t now_us, TxBatch& out);
+  void FillSack(OuterFlow& flow, wire::TcpOptions& options);
+
+  // outer_tcp_timer.cc
+  void OnFlowTimer(OuterFlow& flow, uint64_t now_us, TxBatch& out);
+  void OnRetransmitTimer(OuterFlow& flow, uint64_t now_us, TxBatch& out);
+  void OnSynTimer(OuterFlow& flow, uint64_t now_us, TxBatch& out);
+  void ArmRetransmit(OuterFlow& flow, uint64_t now_us);
+
+  const Config config_;
+  FlowTable table_;
+  FlowTimers timers_;
+  SentArena arena_;
+  FlowKeyedHash hash_;
+  SynCookie cookie_;
+  FlowWriter writer_;
+  std::array<Endpoint, kMaxListen> listen_;
+  size_t listen_count_ = 0;
+  // Slots with something for Flush, and slots with events, each at most once.
+  std::vector<uint32_t> touched_;
+  std::vector<uint32_t> eventful_;
+  uint64_t cookies_until_us_ = 0;
+  uint64_t challenge_second_ = 0;
+  uint32_t challenge_left_ = 0;
+  Totals totals_;
+};
+
+}  // namespace lwt
