@@ -1,0 +1,119 @@
+"""Fixtures of the end-to-end tests. They need root and nothing else: the
+tests run in namespaces of their own."""
+
+import pathlib
+import shutil
+import sys
+import tempfile
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+
+from harness import gateway as gateway_module  # noqa: E402
+from harness import isolation  # noqa: E402
+from harness.topology import Topology  # noqa: E402
+
+
+def pytest_configure(config):
+    del config
+    isolation.isolate()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    """Shows the gateways' logs with a failure."""
+    outcome = yield
+    report = outcome.get_result()
+    if report.when != "call" or not report.failed:
+        return
+    for gateway in item.funcargs.get("start", _NO_STARTER).gateways:
+        tail = gateway.log().splitlines()[-60:]
+        report.sections.append((f"log of {gateway.label}", "\n".join(tail)))
+
+
+@pytest.fixture
+def folder():
+    """A short path: a socket's name has 107 bytes at most."""
+    path = pathlib.Path(tempfile.mkdtemp(prefix="lwte-", dir="/tmp"))
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture
+def make_topology():
+    made = []
+
+    def make(**options):
+        made.append(Topology(**options))
+        return made[-1]
+
+    yield make
+    for topology in made:
+        topology.delete()
+
+
+@pytest.fixture
+def topology(make_topology):
+    return make_topology()
+
+
+class _Starter:
+    """Starts gateways and ends those that still run when the test ends."""
+
+    def __init__(self, folder):
+        self._folder = folder
+        self.gateways = []
+
+    def __call__(self, namespace, arguments, label, **options):
+        self.gateways.append(
+            gateway_module.Gateway(namespace, self._folder, arguments, label,
+                                   **options))
+        return self.gateways[-1]
+
+    def pair(self, topology, uplink, hub_tunnel="10.0.0.1/24",
+             client_tunnel="10.0.0.2/24", family=4, flags=()):
+        """A hub and a client that is up."""
+        hub = self(topology.hub.namespace, [
+            *gateway_module.server_arguments(
+                hub_tunnel, uplink, "0.0.0.0" if family == 4 else "::"), *flags
+        ], "hub")
+        client = self(topology.client.namespace, [
+            *gateway_module.client_arguments(topology.hub.outer(family),
+                                             client_tunnel, uplink), *flags
+        ], "client")
+        client.wait_up()
+        hub.wait_up()
+        for side in (hub, client):
+            assert_ran_on(side, uplink)
+        return hub, client
+
+
+class _NoStarter:
+    gateways = ()
+
+
+_NO_STARTER = _NoStarter()
+
+
+def assert_ran_on(side, uplink, workers=1):
+    """The drivers and the worker count that a gateway says it runs on."""
+    status = side.status()
+    assert status["uplink"]["driver"] == uplink
+    assert status["uplink"]["device"] == "eth0"
+    assert status["tunnel"]["driver"] == "net_tap"
+    assert len(status["workers"]) == workers
+
+
+@pytest.fixture
+def start(folder):
+    starter = _Starter(folder)
+    yield starter
+    for gateway in starter.gateways:
+        if gateway.running():
+            gateway.kill()
+
+
+@pytest.fixture(params=["af_packet", "af_xdp"])
+def uplink(request):
+    return request.param

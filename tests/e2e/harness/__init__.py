@@ -1,0 +1,1 @@
+"""Network namespaces, gateways, captures and snapshots for the tests."""

@@ -1,0 +1,41 @@
+"""Puts the test process in mount and network namespaces of its own.
+
+What a gateway leaves on a host (links, nft tables, files under /run, shared
+memory) is then seen apart from everything else on the machine, and is gone
+with the test process whatever happens.
+"""
+
+import ctypes
+import os
+import subprocess
+
+_CLONE_NEWNS = 0x00020000
+CLONE_NEWNET = 0x40000000
+_PR_SET_PDEATHSIG = 1
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _check(result, what):
+    if result != 0:
+        error = ctypes.get_errno()
+        raise OSError(error, f"{what}: {os.strerror(error)}")
+
+
+def isolate():
+    """Call once, before any thread and any test."""
+    _check(_libc.unshare(_CLONE_NEWNS | CLONE_NEWNET), "unshare")
+    subprocess.run(["mount", "--make-rprivate", "/"], check=True)
+    for path in ("/run", "/dev/shm", "/var/lib"):
+        subprocess.run(["mount", "-t", "tmpfs", "tmpfs", path], check=True)
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+
+
+def die_with_parent():
+    """For a child before exec: it never outlives the test process."""
+    _check(_libc.prctl(_PR_SET_PDEATHSIG, 9, 0, 0, 0), "prctl")
+
+
+def enter_network(fd):
+    """Moves the calling thread to the network namespace of `fd`."""
+    _check(_libc.setns(fd, CLONE_NEWNET), "setns")

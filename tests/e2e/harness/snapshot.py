@@ -1,0 +1,84 @@
+"""What a gateway may change on a host, read before and after."""
+
+import difflib
+import json
+import pathlib
+import re
+
+from harness.netns import run
+
+# Fields that count or age by themselves.
+_MOVING = {"stats", "stats64", "valid_life_time", "preferred_life_time",
+           "num_tx_queues", "num_rx_queues"}
+
+
+def _steady(value):
+    if isinstance(value, dict):
+        return {key: _steady(entry) for key, entry in value.items()
+                if key not in _MOVING}
+    if isinstance(value, list):
+        return [_steady(entry) for entry in value]
+    return value
+
+
+def _json_lines(namespace, title, *words):
+    text = run("ip", "-n", namespace.name, "-d", "-j", *words).stdout
+    entries = json.loads(text) if text.strip() else []
+    return [f"{namespace.label} {title} {json.dumps(_steady(entry))}"
+            for entry in entries if entry]
+
+
+def _offloads(namespace):
+    lines = []
+    links = json.loads(namespace.ip("-j", "link"))
+    for link in links:
+        text = namespace.output("ethtool", "-k", link["ifname"])
+        lines += [f"{namespace.label} {link['ifname']} {line.strip()}"
+                  for line in text.splitlines() if ": " in line]
+    return lines
+
+
+def _rules(namespace):
+    text = re.sub(r"packets \d+ bytes \d+", "packets N bytes N",
+                  namespace.output("nft", "list", "ruleset"))
+    return [f"{namespace.label} nft {line}" for line in text.splitlines()]
+
+
+def _namespace_lines(namespace):
+    lines = []
+    for title, *words in (("link", "link"), ("address", "address"),
+                          ("rule4", "-4", "rule"), ("rule6", "-6", "rule"),
+                          ("route4", "-4", "route", "show", "table", "all"),
+                          ("route6", "-6", "route", "show", "table", "all")):
+        lines += _json_lines(namespace, title, *words)
+    return lines + _offloads(namespace) + _rules(namespace)
+
+
+def _files(root):
+    return [f"file {path}" for path in sorted(pathlib.Path(root).rglob("*"))]
+
+
+def _hugepages():
+    nodes = pathlib.Path("/sys/kernel/mm/hugepages")
+    return [f"{path.parent.name} {path.read_text().strip()} free"
+            for path in sorted(nodes.glob("*/free_hugepages"))]
+
+
+def host_snapshot(namespaces):
+    """Links, addresses, rules, routes, nft, offloads, XDP, files, pages."""
+    lines = []
+    for namespace in namespaces:
+        lines += _namespace_lines(namespace)
+    return lines + _files("/run") + _files("/dev/shm") + _hugepages()
+
+
+def difference(before, after):
+    """The lines that came and went; empty when there is none."""
+    return [line for line in difflib.unified_diff(before, after, "before",
+                                                  "after", lineterm="", n=0)
+            if not line.startswith(("---", "+++", "@@"))]
+
+
+def assert_unchanged(before, after):
+    changed = difference(before, after)
+    assert not changed, "the host changed:\n" + "\n".join(changed)

@@ -1,0 +1,94 @@
+"""hub - router - client(s): each host in a namespace of its own, every leg a
+veth pair and a subnet, IPv4 and IPv6."""
+
+import ipaddress
+
+from harness.netns import Namespace
+
+
+class Host:
+    """A namespace with one uplink, eth0."""
+
+    def __init__(self, namespace, number):
+        self.namespace = namespace
+        self.v4 = f"192.168.{number}.2"
+        self.v6 = f"fd00:{number}::2"
+        self.gateway_v4 = f"192.168.{number}.1"
+        self.gateway_v6 = f"fd00:{number}::1"
+
+    def outer(self, family):
+        return self.v4 if family == 4 else self.v6
+
+
+class Topology:
+    """Routed: every frame between hub and client passes the router's forward
+    chain. The router's leg to host X is called X."""
+
+    def __init__(self, clients=1):
+        self.router = Namespace("router")
+        self.router.sysctl(net__ipv4__ip_forward=1,
+                           net__ipv6__conf__all__forwarding=1)
+        self.hub = self._host("hub", 10)
+        self.clients = [
+            self._host(f"c{i}", 20 + i) for i in range(1, clients + 1)
+        ]
+        self.client = self.clients[0]
+
+    @property
+    def hosts(self):
+        return [self.hub, *self.clients]
+
+    @property
+    def namespaces(self):
+        return [self.router, *(host.namespace for host in self.hosts)]
+
+    def delete(self):
+        for namespace in self.namespaces:
+            namespace.delete()
+
+    def _host(self, label, number):
+        host = Host(Namespace(label), number)
+        host.namespace.ip("link", "add", "eth0", "type", "veth", "peer",
+                          "name", label, "netns", self.router.name)
+        # Segmentation, merging and checksums by the device are off, so that
+        # what crosses the router is what a wire would carry.
+        for place, leg in ((host.namespace, "eth0"), (self.router, label)):
+            place.run("ethtool", "-K", leg, "tso", "off", "gso", "off", "gro",
+                      "off", "tx", "off")
+        self._address(host.namespace, "eth0", host.v4, host.v6)
+        self._address(self.router, label, host.gateway_v4, host.gateway_v6)
+        host.namespace.ip("route", "add", "default", "via", host.gateway_v4)
+        host.namespace.ip("route", "add", "default", "via", host.gateway_v6)
+        return host
+
+    @staticmethod
+    def _address(namespace, device, v4, v6):
+        namespace.ip("address", "add", f"{v4}/24", "dev", device)
+        namespace.ip("address", "add", f"{v6}/64", "dev", device, "nodad")
+        namespace.run("sysctl", "-qw",
+                      f"net.ipv6.conf.{device}.accept_dad=0")
+        namespace.ip("link", "set", device, "up")
+
+    def add_loss(self, per_mille):
+        """Drops that share of the forwarded packets, each way."""
+        self.router.nft(f"""
+            table inet loss {{
+              chain forward {{
+                type filter hook forward priority 10;
+                meta l4proto tcp numgen random mod 1000 < {per_mille} counter drop
+              }}
+            }}""")
+
+    def cut(self):
+        """Nothing passes the router until heal()."""
+        self.router.nft("table inet cut { chain forward { "
+                        "type filter hook forward priority 20; drop; }; }")
+
+    def heal(self):
+        self.router.run("nft", "delete", "table", "inet", "cut")
+
+
+def bracketed(address):
+    if ipaddress.ip_address(address).version == 6:
+        return f"[{address}]"
+    return address

@@ -1,0 +1,81 @@
+"""The tools of these tests, tried on the kernel alone: a check for zero is
+worth something only when it is seen to count."""
+
+from harness import conntrack
+from harness.capture import Capture
+from harness.netns import run
+from harness.snapshot import difference, host_snapshot
+from harness.traffic import Iperf, longest_silence, mbits, transfer
+from harness.wait import wait_until
+
+
+def test_snapshot_sees_what_leaks(topology):
+    hub = topology.hub.namespace
+    before = host_snapshot([hub])
+    assert not difference(before, host_snapshot([hub]))
+    leaks = {
+        "table inet leak": lambda: hub.nft("table inet leak {}"),
+        '"ifname": "leak0"':
+            lambda: hub.ip("tuntap", "add", "leak0", "mode", "tun"),
+        "10.9.9.9":
+            lambda: hub.ip("address", "add", "10.9.9.9/32", "dev", "lo"),
+        "10.8.0.0/16":
+            lambda: hub.ip("route", "add", "10.8.0.0/16", "dev", "eth0"),
+        "fwmark": lambda: hub.ip("rule", "add", "fwmark", "7", "table", "9"),
+        "generic-receive-offload": lambda: hub.run("ethtool", "-K", "eth0",
+                                                   "gro", "on"),
+        "/run/leak": lambda: run("touch", "/run/leak"),
+        "/dev/shm/leak": lambda: run("touch", "/dev/shm/leak"),
+    }
+    hub.run("ethtool", "-K", "eth0", "gro", "off")
+    for sign, leak in leaks.items():
+        before = host_snapshot([hub])
+        leak()
+        changed = difference(before, host_snapshot([hub]))
+        assert any(sign in line for line in changed), (sign, changed)
+    run("rm", "/run/leak", "/dev/shm/leak")
+
+
+def test_kernel_traffic_crosses_the_router(topology):
+    hub, client = topology.hub, topology.client
+    assert client.namespace.ping(hub.v4) == 3
+    assert client.namespace.ping(hub.v6) == 3
+    transfer(client.namespace, hub.namespace, hub.v4, 1 << 20)
+    transfer(hub.namespace, client.namespace, client.v6, 1 << 20)
+    run_ = Iperf(hub.namespace, client.namespace, hub.v4, seconds=2).result()
+    assert mbits(run_) > 0
+    assert longest_silence(run_) < 1
+
+
+def test_loss_rule_drops_its_share(topology):
+    topology.add_loss(500)
+    topology.router.nft(
+        "table inet sum { chain forward { type filter hook forward "
+        "priority 0; meta l4proto tcp counter; }; }")
+    topology.client.namespace.ping(topology.hub.v4)
+    sent = conntrack.send_segments(topology, 2000)
+    wait_until(lambda: conntrack.counted(topology.router, "sum") >= sent, 5,
+               "all segments reach the router")
+    seen = conntrack.counted(topology.router, "sum")
+    lost = conntrack.counted(topology.router, "loss")
+    assert 0.45 * seen < lost < 0.55 * seen
+
+
+def test_invalid_counter_sees_a_forged_segment(topology):
+    conntrack.watch(topology.router)
+    load = Iperf(topology.hub.namespace, topology.client.namespace,
+                 topology.hub.v4, "-b", "10M", seconds=2)
+    wait_until(lambda: conntrack.entries(topology.router, 5201), 5,
+               "the connection is tracked")
+    assert conntrack.invalid(topology.router) == 0
+    conntrack.prove_invalid_is_counted(topology, 5201)
+    load.result()
+
+
+def test_capture_sees_a_bad_checksum(topology, folder):
+    capture = Capture(topology.router, "hub", folder)
+    transfer(topology.client.namespace, topology.hub.namespace,
+             topology.hub.v4, 1 << 16)
+    conntrack.send_bad_checksum(topology)
+    capture.stop()
+    assert len(capture.bad_checksums()) == 1
