@@ -22,7 +22,7 @@ struct FlowId {
   friend constexpr bool operator==(FlowId, FlowId) = default;
 };
 
-inline constexpr FlowId kNoFlow{};
+inline constexpr FlowId kNullFlow{};
 
 // The `user` of a flow whose peer has not proven the key.
 inline constexpr uint32_t kNoUser = 0xffffffff;

@@ -70,7 +70,7 @@ class OuterTcp {
     DropReason reason{};  // with kDropped
     bool fin = false;
     bool pushed = false;
-    FlowId flow;                 // kNoFlow where the frame belongs to none
+    FlowId flow;                 // kNullFlow where the frame belongs to none
     uint32_t user = kNoUser;     // the flow's, see SetUser
     uint64_t stream_offset = 0;  // of the first byte of payload, since the SYN
     std::span<const uint8_t> payload;
@@ -86,7 +86,7 @@ class OuterTcp {
   static constexpr size_t kMaxListen = 16;
   void SetListen(std::span<const Endpoint> endpoints);
 
-  // Sends a SYN and repeats it 1, 2, 3, 4, 5, 7, 11 and 19 s later. kNoFlow
+  // Sends a SYN and repeats it 1, 2, 3, 4, 5, 7, 11 and 19 s later. kNullFlow
   // when the table is full or the pair of endpoints is in use. Ends in
   // kEstablished, kRefused or kTimedOut.
   FlowId Connect(const ConnectArgs& args, uint64_t now_us, TxBatch& out);
@@ -217,7 +217,7 @@ class OuterTcp {
 
   // outer_tcp_open.cc: handshakes.
   bool IsListening(const Endpoint& local) const;
-  Received Drop(DropReason reason, FlowId flow = kNoFlow) const;
+  Received Drop(DropReason reason, FlowId flow = kNullFlow) const;
   Received Consumed(const OuterFlow& flow) const;
   Received ReceiveNew(const Input& in);
   Received ReceiveListenSyn(const Input& in, const FlowKey& key);

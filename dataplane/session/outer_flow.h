@@ -1,0 +1,135 @@
+// The state of one outer TCP flow: a plain record that OuterTcp works on.
+//
+// Positions in the two streams are 64-bit offsets since the SYN, so nothing
+// but the wire knows of 32-bit sequence numbers. Under 1 KiB, since a hub has
+// ten thousand; what every segment touches lies first.
+#pragma once
+
+#include <cstdint>
+
+#include "dataplane/session/flow_id.h"
+#include "dataplane/session/flow_key.h"
+#include "dataplane/session/flow_template.h"
+#include "dataplane/session/flow_timers.h"
+#include "dataplane/session/receive_ranges.h"
+#include "dataplane/session/sent_arena.h"
+#include "dataplane/wire/tcp_seq.h"
+
+namespace lwt {
+
+enum class FlowState : uint8_t {
+  kFree,
+  kSynSent,
+  kSynReceived,
+  kOpen,
+  kDead,  // only its events are left
+};
+
+struct alignas(64) OuterFlow {
+  static constexpr uint64_t kNever = FlowTimers::kNever;
+
+  FlowKey key;
+  uint32_t generation = 0;
+  uint32_t user = kNoUser;
+  FlowState state = FlowState::kFree;
+  bool inbound = false;
+  bool timestamps = false;
+  bool sack = false;
+  uint8_t peer_scale = 0;
+  uint8_t own_scale = 0;
+  uint16_t max_payload = 536;
+
+  // The receiving half.
+  uint64_t rcv_nxt = 0;    // all below has arrived or was given up
+  uint64_t rcv_right = 0;  // right edge of the window as the peer knows it
+  uint64_t rcv_high = 0;   // end of the highest byte that arrived
+  uint64_t rcv_acked = 0;  // the ack last sent
+  uint64_t rcv_fin = kNever;
+  uint32_t rcv_window = 0;
+  uint32_t ack_owed = 0;  // bytes that arrived since the ack last sent
+  uint32_t ts_recent = 0;
+  uint32_t ts_offset = 0;
+  wire::TcpSeq irs;
+  wire::TcpSeq iss;
+
+  // The sending half. The FIN takes one offset.
+  uint64_t snd_nxt = 0;
+  uint64_t snd_una = 0;
+  uint64_t snd_right = 0;
+  uint64_t snd_max_window = 0;
+  uint64_t forward = 0;  // no hole below is refilled
+
+  bool ack_now = false;
+  bool touched = false;
+  bool eventful = false;
+  bool announced = false;  // an event told of it
+  bool fin_wanted = false;
+  bool fin_sent = false;
+  bool fin_acked = false;
+  bool fin_received = false;
+  bool reordering = false;  // the path was seen to reorder
+  bool probed = false;      // the tail-loss probe of this round trip is sent
+  uint8_t backoff = 0;
+  uint8_t syn_tries = 0;
+  uint8_t events = 0;  // bits of OuterTcp::EventType
+  uint8_t quick_acks = 0;
+  uint16_t ip_id = 0;
+  uint16_t peer_mss = 536;
+
+  // Unacknowledged segments in order of offset, less those that were SACKed.
+  SentArena::Position head = SentArena::kNone;
+  SentArena::Position tail = SentArena::kNone;
+  // The last one below `fack`, the highest SACKed offset.
+  SentArena::Position below_fack = SentArena::kNone;
+  uint64_t fack = 0;
+  uint64_t rto_high = 0;  // snd_nxt when the retransmission timer last ran out
+  // RACK (RFC 8985 §5.2): of the segments delivered, the one sent last.
+  uint64_t rack_us = 0;
+  uint64_t rack_end = 0;
+
+  uint32_t srtt_us = 0;
+  uint32_t rttvar_us = 0;
+  uint32_t min_rtt_us = 0;
+  uint32_t rto_us = 1'000'000;  // RFC 6298 §2.1
+
+  uint64_t rto_at_us = kNever;
+  uint64_t probe_at_us = kNever;
+  uint64_t ack_at_us = kNever;
+  uint64_t reorder_at_us = kNever;
+  uint64_t forward_at_us = kNever;
+  uint64_t forward_told_us = 0;
+  uint64_t end_at_us = kNever;  // proof or close has to be done by then
+  uint64_t syn_sent_us = 0;
+
+  // Bytes of the measured round trip (dynamic right-sizing of the window).
+  uint64_t measure_from_us = 0;
+  uint64_t measured_bytes = 0;
+
+  uint64_t segments_sent = 0;
+  uint64_t segments_retransmitted = 0;
+  uint64_t segments_given_up = 0;
+  uint64_t segments_received = 0;
+  uint64_t bytes_received = 0;
+
+  FlowTemplate header;
+  ReceiveRanges ranges;
+
+  wire::TcpSeq SendSeq(uint64_t offset) const {
+    return iss + 1 + static_cast<uint32_t>(offset);
+  }
+  wire::TcpSeq ReceiveSeq(uint64_t offset) const {
+    return irs + 1 + static_cast<uint32_t>(offset);
+  }
+  // Offsets of numbers from the wire; negative for what lies before the first
+  // byte.
+  int64_t ReceiveOffset(wire::TcpSeq seq) const {
+    return static_cast<int64_t>(rcv_nxt) + (seq - ReceiveSeq(rcv_nxt));
+  }
+  int64_t SendOffset(wire::TcpSeq seq) const {
+    return static_cast<int64_t>(snd_una) + (seq - SendSeq(snd_una));
+  }
+  bool proven() const { return user != kNoUser; }
+};
+static_assert(sizeof(OuterFlow) <= 1024);
+
+}  // namespace lwt
