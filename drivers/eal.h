@@ -32,8 +32,6 @@ struct EalOptions {
   int control_cpu = 0;
   // PCI addresses to probe ("0000:03:00.0"). No scan of the bus when empty.
   std::vector<std::string> pci_devices;
-  // Offer DPDK's telemetry socket under the runtime directory.
-  bool telemetry = false;
   EalLogLevel log_level = EalLogLevel::kNotice;
   // Called with each line that DPDK logs, without its newline, on whichever
   // thread logs it; has to be thread safe and must not log by DPDK.

@@ -27,12 +27,15 @@ class PacketPool {
   // bytes fit, more than 45 merged segments of 1448 bytes with all headers.
   static constexpr uint32_t kJumboRoom = UINT16_MAX;
 
-  // `count` is at least 1. `numa_node` may be -1 for any. The name given to
-  // DPDK is unique in the process; `label` is its beginning, at most 12
-  // characters. Fails with ResourceExhausted and the numbers when memory does
-  // not suffice. EAL is up.
+  // `count` is at least 1. The name given to DPDK is unique in the process;
+  // `label` is its beginning, at most 12 characters. Fails with
+  // ResourceExhausted and the numbers when memory does not suffice. EAL is up.
+  //
+  // Without PCI devices the mbufs are packed at an odd number of cache lines,
+  // wherever pages end. AF_XDP in zero-copy mode takes such buffers from
+  // hugepages only.
   static absl::StatusOr<PacketPool> Create(std::string_view label, Kind kind,
-                                           uint32_t count, int numa_node = -1);
+                                           uint32_t count);
 
   // What a pool takes from the heap, in bytes, bookkeeping included.
   static uint64_t BytesFor(Kind kind, uint32_t count);

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "drivers/host_facts.h"
 #include "drivers/memory_mode.h"
 
 namespace lwt {
@@ -50,24 +51,9 @@ bool IsReady(std::span<const Finding> findings);
 // on a line of its own below.
 std::string FormatPreflight(std::span<const Finding> findings);
 
-// The parts, each fed with text from /proc or /sys, none of it trusted.
-
-struct LinkState {
-  std::string name;
-  bool is_loopback = false;
-  bool is_up = false;        // set up by the administrator
-  bool has_carrier = false;  // and the link is there
-};
-
-// The effective capability set of /proc/<pid>/status; 0 when there is no such
-// line or it is not a hexadecimal number.
-uint64_t ParseEffectiveCapabilities(std::string_view status);
-
-// The value in bytes of a line "Name:  123 kB" of /proc/meminfo, 0 if absent
-// or malformed.
-uint64_t ParseMeminfoBytes(std::string_view meminfo, std::string_view name);
-
-// Interfaces of the network namespace, by name: /sys/class/net.
-std::vector<LinkState> ReadLinks(const std::string& sys_root);
+// Whether the uplink asked for is among `links` and up; for "auto", which ones
+// could be it.
+Finding CheckUplink(std::string_view interface,
+                    std::span<const LinkState> links);
 
 }  // namespace lwt

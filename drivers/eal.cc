@@ -1,0 +1,217 @@
+#include "drivers/eal.h"
+
+#include <absl/strings/str_cat.h>
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_log.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <mutex>
+#include <utility>
+
+#include "drivers/cpu_set.h"
+
+namespace lwt {
+namespace {
+
+// What DPDK logs, cut into lines. Written by any thread of the process.
+class LogCapture {
+ public:
+  // Makes the stream and gives it to DPDK, which uses it from its first word
+  // on. The stream lives until the process ends: DPDK may log at any time.
+  bool Install();
+  void SetSink(std::function<void(std::string_view)> sink);
+  std::string last_message();
+
+ private:
+  // The longest line that is kept whole.
+  static constexpr size_t kMaxLine = 1024;
+
+  static ssize_t Write(void* cookie, const char* data, size_t size);
+  void Append(std::string_view text, bool is_complaint);
+  void FinishLine(bool is_complaint);
+
+  std::mutex mutex_;
+  std::string line_;          // not yet ended; guarded by mutex_
+  std::string last_message_;  // guarded by mutex_
+  std::function<void(std::string_view)> sink_;  // guarded by mutex_
+};
+
+bool LogCapture::Install() {
+  const cookie_io_functions_t functions = {
+      .read = nullptr, .write = &Write, .seek = nullptr, .close = nullptr};
+  FILE* const stream = fopencookie(this, "w", functions);
+  if (stream == nullptr) return false;
+  return rte_openlog_stream(stream) == 0;
+}
+
+void LogCapture::SetSink(std::function<void(std::string_view)> sink) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  sink_ = std::move(sink);
+}
+
+std::string LogCapture::last_message() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return last_message_;
+}
+
+ssize_t LogCapture::Write(void* cookie, const char* data, size_t size) {
+  const int level = rte_log_cur_msg_loglevel();
+  const bool is_complaint =
+      level >= 0 && static_cast<uint32_t>(level) <= RTE_LOG_WARNING;
+  static_cast<LogCapture*>(cookie)->Append({data, size}, is_complaint);
+  return static_cast<ssize_t>(size);
+}
+
+void LogCapture::Append(std::string_view text, bool is_complaint) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  while (!text.empty()) {
+    const size_t end = text.find('\n');
+    const std::string_view part = text.substr(0, end);
+    line_ += part.substr(0, kMaxLine - std::min(kMaxLine, line_.size()));
+    if (end == std::string_view::npos) return;
+    FinishLine(is_complaint);
+    text.remove_prefix(end + 1);
+  }
+}
+
+void LogCapture::FinishLine(bool is_complaint) {
+  if (!line_.empty()) {
+    if (is_complaint) last_message_ = line_;
+    if (sink_) sink_(line_);
+  }
+  line_.clear();
+}
+
+// Never destroyed, as the stream that writes to it never ends.
+LogCapture& Log() {
+  static LogCapture* const log = new LogCapture;
+  return *log;
+}
+
+enum class State { kFresh, kRunning, kEnded };
+State state = State::kFresh;
+
+// Where EAL may make a folder for the files it shares; it makes the base too.
+std::vector<std::string> ExistingRuntimeBases() {
+  std::vector<std::string> bases = {"/var/run", "/tmp"};
+  for (const char* variable : {"XDG_RUNTIME_DIR", "RUNTIME_DIRECTORY"}) {
+    const char* const value = std::getenv(variable);
+    if (value != nullptr) bases.emplace_back(value);
+  }
+  for (std::string& base : bases) base += "/dpdk";
+  std::erase_if(bases, [](const std::string& base) {
+    struct stat info;
+    return stat(base.c_str(), &info) != 0;
+  });
+  return bases;
+}
+
+// EAL makes its folder even when it is told to share nothing, and never
+// removes it. It is empty, and goes at once, so that a kill leaves nothing.
+void RemoveRuntimeFolder(const std::vector<std::string>& bases_before) {
+  const std::string folder = rte_eal_get_runtime_dir();
+  if (folder.empty()) return;
+  rmdir(folder.c_str());
+  const std::string base = folder.substr(0, folder.rfind('/'));
+  if (std::find(bases_before.begin(), bases_before.end(), base) ==
+      bases_before.end()) {
+    // Stays when another process is about to use it.
+    rmdir(base.c_str());
+  }
+}
+
+std::vector<std::string> BuildArguments(const EalOptions& options) {
+  std::vector<std::string> arguments = {
+      "lightweight-tunnel",
+      // One lcore, whose CPU the control thread has; workers register.
+      absl::StrCat("--lcores=0@", options.control_cpu),
+      absl::StrCat("--file-prefix=lwt-", getpid()),
+      "-m",
+      absl::StrCat(options.memory.megabytes),
+      "--no-telemetry",
+      absl::StrCat("--log-level=*:", static_cast<uint32_t>(options.log_level)),
+  };
+  if (options.memory.use_hugepages) {
+    arguments.push_back("--in-memory");
+  } else {
+    arguments.push_back("--no-huge");
+    arguments.push_back("--no-shconf");
+  }
+  if (options.pci_devices.empty()) {
+    arguments.push_back("--no-pci");
+    arguments.push_back("--iova-mode=va");
+  }
+  for (const std::string& device : options.pci_devices) {
+    arguments.push_back("-a");
+    arguments.push_back(device);
+  }
+  return arguments;
+}
+
+// The TAP driver asks for a real-time signal a packet. Blocked ones pile up
+// until the kernel sends SIGIO instead, whose default is to end the process.
+void PrepareSignals() {
+  sigset_t real_time;
+  sigemptyset(&real_time);
+  for (int number = SIGRTMIN; number <= SIGRTMAX; ++number) {
+    sigaddset(&real_time, number);
+  }
+  pthread_sigmask(SIG_UNBLOCK, &real_time, nullptr);
+  signal(SIGIO, SIG_IGN);
+}
+
+int InitEal(std::vector<std::string> arguments) {
+  std::vector<char*> argv;
+  for (std::string& argument : arguments) argv.push_back(argument.data());
+  argv.push_back(nullptr);
+  return rte_eal_init(static_cast<int>(argv.size()) - 1, argv.data());
+}
+
+}  // namespace
+
+absl::Status StartEal(const EalOptions& options) {
+  if (state != State::kFresh) {
+    return absl::FailedPreconditionError(
+        "DPDK starts once in a process; restart the program");
+  }
+  const ScopedAffinity keep_affinity;
+  // EAL keeps its own threads within the affinity it finds.
+  const std::array<int, 1> control_cpu = {options.control_cpu};
+  absl::Status status = SetThreadAffinity(control_cpu);
+  if (!status.ok()) return status;
+  if (!Log().Install()) {
+    return absl::ResourceExhaustedError("no memory for DPDK's log");
+  }
+  Log().SetSink(options.log_sink);
+  rte_log_set_global_level(static_cast<uint32_t>(options.log_level));
+  PrepareSignals();
+  const std::vector<std::string> bases_before = ExistingRuntimeBases();
+  const bool is_up = InitEal(BuildArguments(options)) >= 0;
+  const int error = rte_errno;
+  RemoveRuntimeFolder(bases_before);
+  state = is_up ? State::kRunning : State::kEnded;
+  if (is_up) return absl::OkStatus();
+  Log().SetSink(nullptr);
+  const std::string message = Log().last_message();
+  return absl::InternalError(
+      absl::StrCat("DPDK did not start (", options.memory.reason,
+                   "): ", message.empty() ? rte_strerror(error) : message));
+}
+
+void StopEal() {
+  if (state != State::kRunning) return;
+  state = State::kEnded;
+  rte_eal_cleanup();
+  Log().SetSink(nullptr);
+}
+
+std::string LastEalMessage() { return Log().last_message(); }
+
+}  // namespace lwt

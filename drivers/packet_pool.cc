@@ -1,0 +1,125 @@
+#include "drivers/packet_pool.h"
+
+#include <absl/strings/str_cat.h>
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_mempool.h>
+#include <rte_memzone.h>
+
+#include <algorithm>
+#include <atomic>
+
+namespace lwt {
+namespace {
+
+constexpr uint32_t kMaxCache = 256;
+
+uint32_t RoomOf(PacketPool::Kind kind) {
+  return kind == PacketPool::Kind::kSmall ? PacketPool::kSmallRoom
+                                          : PacketPool::kJumboRoom;
+}
+
+uint32_t ElementBytes(PacketPool::Kind kind) {
+  return sizeof(rte_mbuf) + RoomOf(kind);
+}
+
+// From one mbuf to the next. DPDK pads it to an odd number of cache lines.
+uint64_t StrideOf(PacketPool::Kind kind) {
+  return rte_mempool_calc_obj_size(ElementBytes(kind), 0, nullptr);
+}
+
+std::string UniqueName(std::string_view label) {
+  static std::atomic<uint32_t> next{0};
+  return absl::StrCat(absl::string_view(label.data(), label.size()), "-",
+                      next.fetch_add(1, std::memory_order_relaxed));
+}
+
+void FreeZone(rte_mempool_memhdr*, void* zone) {
+  rte_memzone_free(static_cast<const rte_memzone*>(zone));
+}
+
+// Lays the elements out back to back in one zone. Where device addresses are
+// virtual, a zone is contiguous for the device too. Returns the number of
+// elements or a negative errno.
+int PopulatePacked(rte_mempool* pool, const std::string& name,
+                   uint64_t stride) {
+  const rte_memzone* zone =
+      rte_memzone_reserve_aligned(name.c_str(), (pool->size + 1) * stride,
+                                  SOCKET_ID_ANY, 0, RTE_CACHE_LINE_SIZE);
+  if (zone == nullptr) return -rte_errno;
+  const int populated = rte_mempool_populate_iova(
+      pool, static_cast<char*>(zone->addr), zone->iova, zone->len, &FreeZone,
+      const_cast<rte_memzone*>(zone));
+  if (populated < 0) rte_memzone_free(zone);
+  return populated;
+}
+
+// 0 or a negative errno.
+int Fill(rte_mempool* pool, PacketPool::Kind kind, const std::string& name,
+         bool is_packed) {
+  rte_pktmbuf_pool_private sizes{};
+  sizes.mbuf_data_room_size = static_cast<uint16_t>(RoomOf(kind));
+  rte_pktmbuf_pool_init(pool, &sizes);
+  const int populated = is_packed ? PopulatePacked(pool, name, StrideOf(kind))
+                                  : rte_mempool_populate_default(pool);
+  if (populated < 0) return populated;
+  if (static_cast<uint32_t>(populated) < pool->size) return -ENOMEM;
+  rte_mempool_obj_iter(pool, rte_pktmbuf_init, nullptr);
+  return 0;
+}
+
+absl::Status Failure(std::string_view label, PacketPool::Kind kind,
+                     uint32_t count, int error) {
+  return absl::ResourceExhaustedError(absl::StrCat(
+      "packet pool ", absl::string_view(label.data(), label.size()), ": ",
+      count, " buffers of ", RoomOf(kind), " bytes need ",
+      (PacketPool::BytesFor(kind, count) >> 10),
+      " KiB, which DPDK's heap "
+      "does not have: ",
+      rte_strerror(error)));
+}
+
+}  // namespace
+
+absl::StatusOr<PacketPool> PacketPool::Create(std::string_view label, Kind kind,
+                                              uint32_t count) {
+  if (label.empty() || label.size() > 12 || count == 0) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "packet pool ", absl::string_view(label.data(), label.size()), ": ",
+        count, " buffers"));
+  }
+  const bool is_packed = rte_eal_iova_mode() == RTE_IOVA_VA;
+  const std::string name = UniqueName(label);
+  rte_mempool* const raw = rte_mempool_create_empty(
+      name.c_str(), count, ElementBytes(kind), CacheSizeFor(count),
+      sizeof(rte_pktmbuf_pool_private), SOCKET_ID_ANY,
+      is_packed ? RTE_MEMPOOL_F_NO_IOVA_CONTIG : 0);
+  if (raw == nullptr) return Failure(label, kind, count, rte_errno);
+  PacketPool pool(raw);
+  const int error = Fill(raw, kind, name, is_packed);
+  if (error < 0) return Failure(label, kind, count, -error);
+  return pool;
+}
+
+uint64_t PacketPool::BytesFor(Kind kind, uint32_t count) {
+  if (count == 0) return 0;
+  const uint64_t header = RTE_MEMPOOL_HEADER_SIZE(
+      static_cast<const rte_mempool*>(nullptr), CacheSizeFor(count));
+  uint64_t ring_slots = 1;
+  while (ring_slots <= count) ring_slots *= 2;
+  return header + ring_slots * sizeof(void*) +
+         (uint64_t{count} + 1) * StrideOf(kind);
+}
+
+uint32_t PacketPool::CacheSizeFor(uint32_t count) {
+  // A cache spills at one and a half times its size.
+  return std::min(kMaxCache, count / 12);
+}
+
+PacketPool::~PacketPool() { rte_mempool_free(pool_); }
+
+uint32_t PacketPool::free_count() const {
+  return rte_mempool_avail_count(pool_);
+}
+
+}  // namespace lwt
