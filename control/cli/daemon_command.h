@@ -41,7 +41,4 @@ int GenerateKeyCommand();
 // 0600 and with one fresh key. Neither file may exist; else nothing is written.
 absl::Status WriteConfigPair(const std::string& path);
 
-// The text of such a file: every option with its sentence, those needed set.
-std::string SampleConfig(config::Mode mode, std::string_view key);
-
 }  // namespace lwt::cli

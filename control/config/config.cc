@@ -93,18 +93,6 @@ void CheckKey(Config& config, Faults& faults,
   }
 }
 
-void FillFolders(Config& config) {
-  if (config.mode == Mode::kUnset || config.tunnel_addr.empty()) return;
-  std::string instance = InstanceName(config);
-  if (config.state_dir.empty()) {
-    config.state_dir = Concat("/var/lib/lightweight-tunnel/", instance);
-  }
-  if (config.control_socket.empty()) {
-    config.control_socket =
-        Concat("/run/lightweight-tunnel/", instance, "/control.sock");
-  }
-}
-
 template <typename Enum, size_t kCount>
 std::string_view Pick(const std::string_view (&names)[kCount], Enum value) {
   return names[std::min(static_cast<size_t>(value), kCount - 1)];
@@ -112,18 +100,11 @@ std::string_view Pick(const std::string_view (&names)[kCount], Enum value) {
 
 }  // namespace
 
-std::string InstanceName(const Config& config) {
-  std::string address = ToString(config.tunnel_addr.front().address);
-  std::replace(address.begin(), address.end(), ':', '-');
-  return Concat(NameOf(config.mode), "-", address);
-}
-
 absl::Status Finish(Config& config, std::vector<std::string>& warnings) {
   Faults faults;
   CheckSides(config, faults);
   CheckTunnel(config, faults);
   CheckKey(config, faults, warnings);
-  FillFolders(config);
   if (faults.empty()) return absl::OkStatus();
   return absl::FailedPreconditionError(absl::StrJoin(faults, "\n"));
 }

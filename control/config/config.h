@@ -12,6 +12,7 @@
 
 #include "absl/status/statusor.h"
 #include "drivers/ip_endpoint.h"
+#include "drivers/memory_mode.h"
 
 namespace lwt::config {
 
@@ -19,7 +20,6 @@ enum class Mode : uint8_t { kUnset, kServer, kClient };
 enum class Encryption : uint8_t { kAes256Gcm, kNone };
 enum class LogLevel : uint8_t { kError, kWarn, kInfo, kDebug };
 enum class UplinkDriver : uint8_t { kAuto, kAfPacket, kAfXdp };
-enum class Memory : uint8_t { kAuto, kHugepages, kNoHuge };
 enum class Idle : uint8_t { kAdaptive, kBusy };
 
 // Where a client finds its server. `host` is an address or a name; a name is
@@ -45,8 +45,8 @@ struct Config {
   std::string tun_name = "lwt0";
   bool multi_client = true;
   uint32_t max_clients = 100;
-  std::string state_dir;       // filled with its default by Finish
-  std::string control_socket;  // filled with its default by Finish
+  std::string state_dir;       // empty: host::PathsOf knows
+  std::string control_socket;  // empty: host::PathsOf knows
   LogLevel log_level = LogLevel::kInfo;
   std::string server_public_key;  // client: base64, 44 characters; may be empty
   std::string sni = "www.example.com";
@@ -54,13 +54,12 @@ struct Config {
   UplinkDriver uplink_driver = UplinkDriver::kAuto;
   std::string uplink_interface;  // empty = automatic
 
-  Memory memory = Memory::kAuto;
+  MemoryMode memory = MemoryMode::kAuto;
   Idle idle = Idle::kAdaptive;
   bool retransmit = true;
   uint64_t rekey_records = uint64_t{1} << 28;
   uint32_t rekey_seconds = 120;
-  uint32_t arena_mib =
-      0;  // sent bytes kept per worker; 0 = 8 client, 64 server
+  uint32_t arena_mib = 0;  // sent bytes kept per worker; 0: see arena_bytes
 
   uint32_t arena_bytes() const {
     uint32_t automatic = mode == Mode::kServer ? 64 : 8;
@@ -72,12 +71,8 @@ struct Config {
   }
 };
 
-// "server-10.0.0.1": names the state and run folders, so that two gateways on
-// one host never share a key or a socket. Needs mode and tunnel_addr.
-std::string InstanceName(const Config& config);
-
 // The relations between settings: what server and client need and may not
-// have, MTU against families. Reads `key_file` and fills the folder defaults.
+// have, MTU against families. Reads `key_file`.
 // The error has one line for each fault, each with its remedy; `warnings`
 // gets a sentence for each doubt.
 absl::Status Finish(Config& config, std::vector<std::string>& warnings);

@@ -1,0 +1,168 @@
+#include "control/api/client.h"
+
+#include <errno.h>
+#include <glob.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cstdint>
+#include <cstring>
+#include <optional>
+
+#include "control/api/request.h"
+
+namespace lwt::api {
+namespace {
+
+// An answer larger than this comes from no daemon of ours.
+constexpr size_t kLargestAnswer = 64 << 20;
+
+int64_t NowMs() {
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1000000;
+}
+
+// One connection with one deadline over all of it.
+class Connection {
+ public:
+  Connection(const std::string& path, int timeout_ms)
+      : path_(path), deadline_ms_(NowMs() + timeout_ms) {}
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+  ~Connection() {
+    if (fd_ >= 0) close(fd_);
+  }
+
+  absl::Status Open() {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (path_.size() >= sizeof(address.sun_path)) {
+      return absl::InvalidArgumentError(path_ + " is too long for a socket");
+    }
+    std::memcpy(address.sun_path, path_.data(), path_.size());
+    fd_ = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd_ < 0) return Failed("cannot make a socket", errno);
+    while (connect(fd_, reinterpret_cast<sockaddr*>(&address),
+                   sizeof(address)) != 0) {
+      // EAGAIN: the daemon's queue is full (unix(7)); nothing to poll for.
+      if (errno != EAGAIN && errno != EINTR) return CannotConnect(errno);
+      if (NowMs() >= deadline_ms_) return TimedOut();
+      constexpr int kPauseMs = 10;
+      poll(nullptr, 0, kPauseMs);
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Send(std::string_view bytes) {
+    while (!bytes.empty()) {
+      ssize_t count = send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+      if (count >= 0) {
+        bytes.remove_prefix(static_cast<size_t>(count));
+        continue;
+      }
+      if (errno != EAGAIN && errno != EINTR) return Failed("send", errno);
+      if (!WaitFor(POLLOUT)) return TimedOut();
+    }
+    return absl::OkStatus();
+  }
+
+  // All bytes until the daemon closes.
+  absl::StatusOr<std::string> Receive() {
+    std::string bytes;
+    char buffer[16384];
+    while (bytes.size() <= kLargestAnswer) {
+      ssize_t count = recv(fd_, buffer, sizeof(buffer), 0);
+      if (count == 0) return bytes;
+      if (count > 0) {
+        bytes.append(buffer, static_cast<size_t>(count));
+        continue;
+      }
+      if (errno != EAGAIN && errno != EINTR) return Failed("receive", errno);
+      if (!WaitFor(POLLIN)) return TimedOut();
+    }
+    return absl::DataLossError(path_ + ": the answer does not end");
+  }
+
+ private:
+  bool WaitFor(short events) {
+    int64_t left = deadline_ms_ - NowMs();
+    if (left <= 0) return false;
+    pollfd wait{fd_, events, 0};
+    int ready = poll(&wait, 1, static_cast<int>(left));
+    return ready > 0 || (ready < 0 && errno == EINTR);
+  }
+
+  absl::Status Failed(const char* what, int error) const {
+    return absl::UnavailableError(path_ + ": " + what + ": " + strerror(error));
+  }
+
+  absl::Status CannotConnect(int error) const {
+    switch (error) {
+      case ENOENT:
+        return absl::NotFoundError(
+            path_ +
+            " does not exist: the gateway is not running, or uses "
+            "another -control-socket");
+      case ECONNREFUSED:
+        return absl::UnavailableError(
+            path_ +
+            ": nobody answers, the gateway is not running; start it "
+            "with lightweight-tunnel");
+      case EACCES:
+        return absl::PermissionDeniedError(
+            path_ +
+            ": not permitted; run lwtctl as the gateway's user, with "
+            "sudo for root");
+      default:
+        return Failed("cannot connect", error);
+    }
+  }
+
+  absl::Status TimedOut() const {
+    return absl::DeadlineExceededError(
+        path_ + ": the gateway does not answer; look at its messages");
+  }
+
+  const std::string path_;
+  const int64_t deadline_ms_;
+  int fd_ = -1;
+};
+
+}  // namespace
+
+absl::StatusOr<std::string> Ask(const std::string& socket_path,
+                                const std::string& request, int timeout_ms) {
+  Connection connection(socket_path, timeout_ms);
+  absl::Status status = connection.Open();
+  if (status.ok()) status = connection.Send(request + "\n");
+  if (!status.ok()) return status;
+  absl::StatusOr<std::string> bytes = connection.Receive();
+  if (!bytes.ok()) return bytes.status();
+  std::optional<Response> response = ParseResponse(
+      {reinterpret_cast<const uint8_t*>(bytes->data()), bytes->size()});
+  if (!response) {
+    return absl::DataLossError(
+        socket_path +
+        ": the answer is cut or not a gateway's; are lwtctl and "
+        "the gateway of one version?");
+  }
+  if (!response->ok) return absl::FailedPreconditionError(response->text);
+  return std::move(response->text);
+}
+
+std::vector<std::string> FindSockets(const std::string& run_folder) {
+  std::vector<std::string> sockets;
+  glob_t found{};
+  if (glob((run_folder + "/*/control.sock").c_str(), 0, nullptr, &found) == 0) {
+    sockets.assign(found.gl_pathv, found.gl_pathv + found.gl_pathc);
+  }
+  globfree(&found);
+  return sockets;
+}
+
+}  // namespace lwt::api

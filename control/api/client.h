@@ -1,0 +1,21 @@
+// The client's half of the control socket: one question, one answer. Blocking;
+// used by lwtctl only.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace lwt::api {
+
+// Sends `request` (without line feed) to the daemon behind `socket_path` and
+// gives the body of its answer. FailedPrecondition carries the daemon's own
+// sentence; every other error says what to do. Waits `timeout_ms` in all.
+absl::StatusOr<std::string> Ask(const std::string& socket_path,
+                                const std::string& request, int timeout_ms);
+
+// The control sockets under `run_folder`/*/control.sock, sorted.
+std::vector<std::string> FindSockets(const std::string& run_folder);
+
+}  // namespace lwt::api

@@ -1,0 +1,211 @@
+#include "control/cli/daemon_command.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sodium.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <span>
+
+#include "absl/strings/str_split.h"
+#include "control/cli/version.h"
+#include "control/config/reference.h"
+#include "control/config/text.h"
+#include "control/handshake/psk.h"
+
+namespace lwt::cli {
+namespace {
+
+using config::Action;
+using config::Concat;
+using config::ToAbsl;
+
+constexpr char kHelpHead[] =
+    R"(lightweight-tunnel carries IP packets between sites inside frames that look
+like ordinary TCP.
+
+  lightweight-tunnel -m server -l 0.0.0.0:9000 -t 10.0.0.1/24 -k KEY
+  lightweight-tunnel -m client -r SERVER:9000 -t 10.0.0.2/24 -k KEY
+
+For example, on two hosts, then `ping 10.0.0.1` on the second:
+  lightweight-tunnel -m server -l 0.0.0.0:9000 -t 10.0.0.1/24 -k "my-secret-password-2024"
+  lightweight-tunnel -m client -r SERVER:9000 -t 10.0.0.2/24 -k "my-secret-password-2024"
+
+It runs as root, in the foreground; lwtctl shows its state. Flags take one or
+two dashes, `-x v` or `-x=v`; a boolean is switched off by `-x=false`.
+
+Commands:
+  genkey
+      Print a fresh key of 256 bits.
+)";
+
+void Print(FILE* stream, std::string_view text) {
+  fwrite(text.data(), 1, text.size(), stream);
+}
+
+// Each line of `text` after the program's name.
+void Complain(std::string_view text) {
+  for (absl::string_view line : absl::StrSplit(ToAbsl(text), '\n')) {
+    Print(stderr, Concat("lightweight-tunnel: ", line, "\n"));
+  }
+}
+
+Begin Done(int exit_code) { return {true, exit_code, Action::kRun, {}}; }
+
+Begin BeginWithConfig(const config::CommandLine& command_line) {
+  Begin begin;
+  begin.action = command_line.action;
+  bool complete = command_line.action != Action::kPreflight;
+  absl::StatusOr<config::LoadedConfig> loaded =
+      config::LoadConfig(command_line, complete);
+  if (!loaded.ok()) {
+    Complain(config::ToStd(loaded.status().message()));
+    return Done(kExitFailure);
+  }
+  for (const std::string& warning : loaded->warnings) {
+    Complain(Concat("warning: ", warning));
+  }
+  begin.config = std::move(loaded->config);
+  if (command_line.action != Action::kCheckConfig) return begin;
+  begin.config.EraseKey();
+  Print(stdout, "The configuration is good.\n");
+  return Done(kExitOk);
+}
+
+Begin Run(const config::CommandLine& command_line) {
+  switch (command_line.action) {
+    case Action::kHelp:
+      Print(stdout, HelpText());
+      return Done(kExitOk);
+    case Action::kVersion:
+      Print(stdout, Concat("lightweight-tunnel ", Version(), "\n"));
+      return Done(kExitOk);
+    case Action::kGenerateKey:
+      return Done(GenerateKeyCommand());
+    case Action::kWriteConfig: {
+      const std::string& path = command_line.write_file;
+      absl::Status status = WriteConfigPair(path);
+      if (!status.ok()) {
+        Complain(config::ToStd(status.message()));
+        return Done(kExitFailure);
+      }
+      Print(stdout,
+            Concat("Wrote ", path, " for the server and ", path,
+                   ".client for a client; set remote_addr in the ",
+                   "second, and give each client its own ", "tunnel_addr.\n"));
+      return Done(kExitOk);
+    }
+    case Action::kCleanup:
+      return {false, kExitOk, Action::kCleanup, {}};
+    case Action::kRun:
+    case Action::kCheckConfig:
+    case Action::kPreflight:
+      return BeginWithConfig(command_line);
+  }
+  return Done(kExitFailure);
+}
+
+absl::Status CannotWrite(const std::string& path, int error) {
+  if (error == EEXIST) {
+    return absl::AlreadyExistsError(
+        Concat(path, " exists already; nothing was written"));
+  }
+  return absl::UnavailableError(
+      Concat("cannot write ", path, ": ", strerror(error)));
+}
+
+// A new file that is removed again unless it is kept.
+class NewFile {
+ public:
+  explicit NewFile(std::string path) : path_(std::move(path)) {}
+  NewFile(const NewFile&) = delete;
+  NewFile& operator=(const NewFile&) = delete;
+  ~NewFile() {
+    if (fd_ < 0) return;
+    close(fd_);
+    if (!kept_) unlink(path_.c_str());
+  }
+
+  absl::Status Create() {
+    fd_ = open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    // The mode again: the process's mask may have taken bits from it.
+    if (fd_ < 0 || fchmod(fd_, 0600) != 0) return CannotWrite(path_, errno);
+    return absl::OkStatus();
+  }
+
+  absl::Status Write(std::string_view text) {
+    while (!text.empty()) {
+      ssize_t count = write(fd_, text.data(), text.size());
+      if (count < 0 && errno == EINTR) continue;
+      if (count < 0) return CannotWrite(path_, errno);
+      text.remove_prefix(static_cast<size_t>(count));
+    }
+    return fsync(fd_) == 0 ? absl::OkStatus() : CannotWrite(path_, errno);
+  }
+
+  void Keep() { kept_ = true; }
+
+ private:
+  const std::string path_;
+  int fd_ = -1;
+  bool kept_ = false;
+};
+
+}  // namespace
+
+std::string HelpText() {
+  std::string text(kHelpHead);
+  for (const config::CommandFlag& command : config::CommandFlags()) {
+    std::string_view space = command.value_name.empty() ? "" : " ";
+    text += Concat("  -", command.flag, space, command.value_name, "\n",
+                   config::Wrap(command.sentence, "      ", 80));
+  }
+  text += config::FlagList();
+  return text;
+}
+
+int GenerateKeyCommand() {
+  std::string key = handshake::GenerateKey();
+  Print(stdout, Concat(key, "\n"));
+  sodium_memzero(key.data(), key.size());
+  return fflush(stdout) == 0 ? kExitOk : kExitFailure;
+}
+
+absl::Status WriteConfigPair(const std::string& path) {
+  NewFile server(path);
+  NewFile client(Concat(path, ".client"));
+  std::string key = handshake::GenerateKey();
+  absl::Status status = server.Create();
+  if (status.ok()) status = client.Create();
+  if (status.ok()) {
+    status = server.Write(config::SampleFile(config::Mode::kServer, key));
+  }
+  if (status.ok()) {
+    status = client.Write(config::SampleFile(config::Mode::kClient, key));
+  }
+  sodium_memzero(key.data(), key.size());
+  if (!status.ok()) return status;
+  server.Keep();
+  client.Keep();
+  return status;
+}
+
+Begin BeginDaemon(int argc, char** argv) {
+  // An empty argv, which execve allows, has no arguments either.
+  size_t count = argc > 1 ? static_cast<size_t>(argc) - 1 : 0;
+  std::span<const char* const> arguments(argv + (count == 0 ? 0 : 1), count);
+  absl::StatusOr<config::CommandLine> command_line =
+      config::ParseCommandLine(arguments);
+  config::HideKey(argc, argv);
+  if (!command_line.ok()) {
+    Complain(config::ToStd(command_line.status().message()));
+    Complain("-h lists all flags");
+    return Done(kExitUsage);
+  }
+  return Run(*command_line);
+}
+
+}  // namespace lwt::cli

@@ -1,0 +1,160 @@
+#include "control/cli/lwtctl.h"
+
+#include <vector>
+
+#include "absl/strings/str_join.h"
+#include "control/api/client.h"
+#include "control/cli/version.h"
+
+namespace lwt::cli {
+namespace {
+
+constexpr int kTimeoutMs = 2000;
+
+constexpr char kHelp[] = R"(lwtctl asks a running lightweight-tunnel.
+
+  lwtctl [-socket PATH] status [-json]
+      Show uplink, tunnel, peers, workers and drops; with -json for programs.
+  lwtctl [-socket PATH] peer forget ADDRESS
+      Give up the binding of a tunnel address to the key that held it.
+  lwtctl [-socket PATH] version
+      Print the version of the running gateway.
+
+  -socket PATH  The gateway's control socket. Without it, the only one under
+                /run/lightweight-tunnel/ is taken.
+  -v            Print lwtctl's version and exit.
+  -h            Print this text and exit; --help is the same.
+
+Exit status: 0 done, 1 the gateway is not reached or refuses, 2 wrong usage.
+)";
+
+void Print(FILE* stream, std::string_view text) {
+  fwrite(text.data(), 1, text.size(), stream);
+}
+
+absl::Status Wrong(std::string sentence) {
+  return absl::InvalidArgumentError(sentence);
+}
+
+// Words and flags of the command line, in any order.
+struct Parts {
+  std::vector<std::string> words;
+  bool json = false;
+};
+
+absl::Status TakeFlag(std::string_view name, bool has_value,
+                      std::string_view value, ControlCommand& command,
+                      Parts& parts) {
+  if (name == "socket") {
+    command.socket_path = value;
+    if (!value.empty()) return absl::OkStatus();
+    return Wrong("-socket needs a value: -socket PATH");
+  }
+  bool known = name == "json" || name == "h" || name == "help" || name == "v";
+  if (!known) return Wrong("unknown flag \"-" + std::string(name) + "\"");
+  if (has_value) return Wrong("-" + std::string(name) + " takes no value");
+  parts.json = parts.json || name == "json";
+  command.help = command.help || name == "h" || name == "help";
+  command.version = command.version || name == "v";
+  return absl::OkStatus();
+}
+
+absl::Status MakeRequest(const Parts& parts, ControlCommand& command) {
+  const std::vector<std::string>& words = parts.words;
+  if (words.empty()) return Wrong("a command is missing: try lwtctl status");
+  bool forget = words.size() == 3 && words[0] == "peer" && words[1] == "forget";
+  bool status = words.size() == 1 && words[0] == "status";
+  bool version = words.size() == 1 && words[0] == "version";
+  if (!forget && !status && !version) {
+    return Wrong("unknown command \"" + absl::StrJoin(words, " ") +
+                 "\": there are status, version and peer forget ADDRESS");
+  }
+  if (parts.json && !status) return Wrong("-json goes with status only");
+  command.request = absl::StrJoin(words, " ") + (parts.json ? " json" : "");
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> FindSocket(const std::string& run_folder) {
+  std::vector<std::string> sockets = api::FindSockets(run_folder);
+  if (sockets.size() == 1) return sockets[0];
+  if (sockets.empty()) {
+    return absl::NotFoundError(
+        "no gateway runs here: no socket at " + run_folder +
+        "/*/control.sock; start one with lightweight-tunnel, or say where its "
+        "socket is with -socket PATH");
+  }
+  return absl::FailedPreconditionError(
+      "several gateways run here; choose one with -socket:\n  " +
+      absl::StrJoin(sockets, "\n  "));
+}
+
+absl::StatusOr<std::string> Answer(const ControlCommand& command,
+                                   const std::string& run_folder) {
+  std::string socket_path = command.socket_path;
+  if (socket_path.empty()) {
+    absl::StatusOr<std::string> found = FindSocket(run_folder);
+    if (!found.ok()) return found.status();
+    socket_path = *found;
+  }
+  return api::Ask(socket_path, command.request, kTimeoutMs);
+}
+
+int Complain(FILE* err, const absl::Status& status, int exit_code) {
+  Print(err, "lwtctl: " + std::string(status.message()) + "\n");
+  return exit_code;
+}
+
+}  // namespace
+
+absl::StatusOr<ControlCommand> ParseControlCommand(
+    std::span<const char* const> arguments) {
+  ControlCommand command;
+  Parts parts;
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    std::string_view argument = arguments[i];
+    if (argument.size() < 2 || argument[0] != '-') {
+      parts.words.emplace_back(argument);
+      continue;
+    }
+    argument.remove_prefix(argument.starts_with("--") ? 2 : 1);
+    size_t equals = argument.find('=');
+    bool has_value = equals != std::string_view::npos;
+    std::string_view name = argument.substr(0, equals);
+    std::string_view value = has_value ? argument.substr(equals + 1) : "";
+    if (name == "socket" && !has_value && i + 1 < arguments.size()) {
+      value = arguments[++i];
+    }
+    absl::Status status = TakeFlag(name, has_value, value, command, parts);
+    if (!status.ok()) return status;
+  }
+  if (command.help || command.version) return command;
+  absl::Status status = MakeRequest(parts, command);
+  if (!status.ok()) return status;
+  return command;
+}
+
+std::string ControlHelpText() { return kHelp; }
+
+int RunControl(std::span<const char* const> arguments,
+               const std::string& run_folder, FILE* out, FILE* err) {
+  absl::StatusOr<ControlCommand> command = ParseControlCommand(arguments);
+  if (!command.ok()) {
+    Complain(err, command.status(), 2);
+    Print(err, "lwtctl: -h lists all commands\n");
+    return 2;
+  }
+  if (command->help) {
+    Print(out, kHelp);
+    return 0;
+  }
+  if (command->version) {
+    Print(out, "lwtctl " + std::string(Version()) + "\n");
+    return 0;
+  }
+  absl::StatusOr<std::string> answer = Answer(*command, run_folder);
+  if (!answer.ok()) return Complain(err, answer.status(), 1);
+  Print(out, *answer);
+  return 0;
+}
+
+}  // namespace lwt::cli
