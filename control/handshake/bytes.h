@@ -6,7 +6,9 @@
 #include <cstdint>
 #include <cstring>
 #include <span>
+#include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace lwt::handshake {
@@ -16,6 +18,17 @@ using ByteVector = std::vector<uint8_t>;
 
 inline ByteSpan AsBytes(std::string_view text) {
   return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
+}
+
+// Text of the other side for the operator's eyes: control characters become
+// '?', so that it cannot move a terminal's cursor.
+inline std::string PrintableText(ByteSpan bytes) {
+  std::string text(bytes.begin(), bytes.end());
+  for (char& c : text) {
+    const auto byte = static_cast<uint8_t>(c);
+    if (byte < 0x20 || byte == 0x7f) c = '?';
+  }
+  return text;
 }
 
 // Reads fields from the front of a span that must outlive it. Each function

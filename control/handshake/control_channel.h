@@ -42,7 +42,7 @@ class ControlChannel {
     uint64_t repeat_us = kFirstRepeatUs;
   };
 
-  void Acknowledge(uint32_t sequence);
+  bool Acknowledge(uint32_t sequence);
 
   std::deque<Outgoing> outgoing_;  // oldest unacknowledged first
   uint32_t next_sequence_ = 1;

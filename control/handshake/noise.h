@@ -94,7 +94,6 @@ class NoiseHandshake {
   Digest hash_{};
   uint64_t counter_ = 0;
   uint8_t message_index_ = 0;
-  bool has_key_ = false;
 };
 
 }  // namespace lwt::handshake

@@ -1,0 +1,215 @@
+#include "control/handshake/client_handshake.h"
+
+#include <algorithm>
+#include <ctime>
+
+#include "absl/strings/str_cat.h"
+
+namespace lwt::handshake {
+namespace {
+
+std::string UtcTime(uint64_t unix_ms) {
+  const auto seconds = static_cast<time_t>(unix_ms / 1000);
+  struct tm parts;
+  std::array<char, 32> text;
+  if (gmtime_r(&seconds, &parts) == nullptr) return "unknown";
+  strftime(text.data(), text.size(), "%Y-%m-%d %H:%M:%S UTC", &parts);
+  return text.data();
+}
+
+std::string_view ReasonOf(VerdictCode code) {
+  switch (code) {
+    case VerdictCode::kAddressTaken:
+      return "the tunnel address belongs to another client";
+    case VerdictCode::kAddressOutsideNetwork:
+      return "the tunnel address is outside the server's network";
+    case VerdictCode::kFull:
+      return "it has as many clients as it may have";
+    case VerdictCode::kSecondKeyRefused:
+      return "it serves one client, and another has come before";
+    case VerdictCode::kVersion:
+      return "it speaks another version of the protocol";
+    default:
+      return "no reason this version knows";
+  }
+}
+
+absl::Status NotOurProtocol(std::string_view what) {
+  return absl::DataLossError(
+      absl::StrCat("the server does not answer like a gateway: ",
+                   absl::string_view(what.data(), what.size()),
+                   "; is this its address and port?"));
+}
+
+NoiseConfig MakeNoise(const ClientConfig& config) {
+  NoiseConfig noise{.prologue = AsBytes(kPrologue),
+                    .psk = config.psk->bytes(),
+                    .static_secret = config.identity->secret.bytes()};
+  noise.role = NoiseRole::kInitiator;
+  noise.static_public = config.identity->public_key;
+  noise.random = config.random;
+  return noise;
+}
+
+}  // namespace
+
+ClientHandshake::ClientHandshake(const ClientConfig& config)
+    : config_(config), noise_(MakeNoise(config)) {}
+
+ByteVector ClientHandshake::Start(uint64_t unix_ms) {
+  ByteWriter clock;
+  clock.U64(unix_ms);
+  ByteVector message;  // e 32, then the sealed clock 24
+  // Message 1 has no DH, so writing it cannot fail.
+  noise_.WriteMessage(clock.view(), &message);
+  const ByteSpan parts(message);
+  std::copy_n(parts.begin(), kKeySize, hello_.key_share.begin());
+  const ByteSpan sealed = parts.subspan(kKeySize);
+  std::copy(sealed.begin(), sealed.end(), hello_.random_and_session_id.begin());
+  config_.random(
+      std::span(hello_.random_and_session_id).subspan(sealed.size()));
+  return BuildClientHello(hello_, config_.server_name);
+}
+
+ClientProgress ClientHandshake::progress() const {
+  if (state_ == State::kDone) return ClientProgress::kDone;
+  return state_ == State::kFailed ? ClientProgress::kFailed
+                                  : ClientProgress::kReading;
+}
+
+ClientProgress ClientHandshake::Feed(ByteSpan bytes, uint64_t unix_ms,
+                                     ByteVector* output) {
+  if (state_ == State::kFailed) return progress();
+  reader_.Feed(bytes);
+  while (progress() == ClientProgress::kReading) {
+    TlsRecord record;
+    const TlsReader::Result result = reader_.Next(&record);
+    if (result == TlsReader::Result::kNeedMore) break;
+    if (result == TlsReader::Result::kError) {
+      Fail(NotOurProtocol("its bytes are not TLS"));
+      break;
+    }
+    OnRecord(record, unix_ms, output);
+  }
+  return progress();
+}
+
+void ClientHandshake::OnRecord(const TlsRecord& record, uint64_t unix_ms,
+                               ByteVector* output) {
+  if (record.type == TlsType::kAlert) {
+    Fail(absl::UnauthenticatedError(absl::StrCat(
+        "the server refused the first message: wrong key, or clocks differ; "
+        "local time is ",
+        UtcTime(unix_ms))));
+    return;
+  }
+  switch (state_) {
+    case State::kServerHello:
+      if (record.type == TlsType::kHandshake) return OnServerHello(record.body);
+      break;
+    case State::kChangeCipherSpec:
+      if (record.type == TlsType::kChangeCipherSpec &&
+          record.body.size() == 1 && record.body[0] == 1) {
+        state_ = State::kMessage2;
+        return;
+      }
+      break;
+    case State::kMessage2:
+      if (record.type == TlsType::kApplicationData) {
+        return OnMessage2(record.body, output);
+      }
+      break;
+    case State::kVerdict:
+      if (record.type == TlsType::kApplicationData) {
+        return OnVerdict(record.body);
+      }
+      break;
+    case State::kDone:
+    case State::kFailed:
+      return;
+  }
+  Fail(NotOurProtocol("a TLS record of an unexpected type"));
+}
+
+void ClientHandshake::OnServerHello(ByteSpan body) {
+  const std::optional<HelloFields> hello = ParseServerHello(body);
+  if (!hello || !std::ranges::equal(hello->session_id(), hello_.session_id())) {
+    return Fail(NotOurProtocol("its ServerHello is another's"));
+  }
+  hub_ephemeral_ = hello->key_share;
+  state_ = State::kChangeCipherSpec;
+}
+
+void ClientHandshake::OnMessage2(ByteSpan body, ByteVector* output) {
+  ByteVector message(hub_ephemeral_.begin(), hub_ephemeral_.end());
+  message.insert(message.end(), body.begin(), body.end());
+  const size_t overhead = noise_.PayloadOverhead();
+  if (message.size() < overhead) {
+    return Fail(NotOurProtocol("its second message is too short"));
+  }
+  ByteVector plain(message.size() - overhead);
+  if (!noise_.ReadMessage(message, plain)) {
+    return Fail(NotOurProtocol("its second message does not verify"));
+  }
+  hub_key_ = noise_.remote_static();
+  if (config_.expected_hub_key && *config_.expected_hub_key != hub_key_) {
+    return Fail(absl::FailedPreconditionError(
+        absl::StrCat("the server's public key is ", PublicKeyToText(hub_key_),
+                     ", not the one known here")));
+  }
+  std::optional<HubPayload> payload = ParseHubPayload(plain);
+  if (!payload) return Fail(NotOurProtocol("its second message is malformed"));
+  if (payload->offer.version != kProtocolVersion) {
+    return Fail(absl::UnimplementedError(absl::StrCat(
+        "the server speaks version ", payload->offer.version,
+        " of the protocol, this gateway version ", kProtocolVersion)));
+  }
+  ClientPayload mine{.offer = config_.offer};
+  config_.random(mine.nonce);
+  ByteVector third;
+  if (!noise_.WriteMessage(BuildClientPayload(mine), &third)) {
+    return Fail(NotOurProtocol("its ephemeral key is of small order"));
+  }
+  SessionSecrets session{.session_id = payload->session_id};
+  noise_.Split(&session.roots.client_to_hub, &session.roots.hub_to_client);
+  session.join_keys = DeriveJoinKeys(session.roots);
+  session.lane0 = {.client = mine.nonce, .hub = payload->nonce};
+  session.peer_key = hub_key_;
+  session.peer = std::move(payload->offer);
+  session_ = std::move(session);
+  const ByteVector record = BuildRecord(TlsType::kApplicationData, third);
+  output->insert(output->end(), kChangeCipherSpecRecord.begin(),
+                 kChangeCipherSpecRecord.end());
+  output->insert(output->end(), record.begin(), record.end());
+  state_ = State::kVerdict;
+}
+
+void ClientHandshake::OnVerdict(ByteSpan body) {
+  if (body.size() < kTagSize) {
+    return Fail(NotOurProtocol("its verdict is too short"));
+  }
+  ByteVector plain(body.size() - kTagSize);
+  const auto key = DeriveVerdictKey(session_->roots.hub_to_client);
+  if (!AesGcmOpen(key.bytes(), Nonce{}, {}, body, plain)) {
+    return Fail(NotOurProtocol("its verdict does not verify"));
+  }
+  const std::optional<VerdictBody> verdict = ParseVerdict(plain);
+  if (!verdict) return Fail(NotOurProtocol("its verdict is malformed"));
+  if (verdict->verdict.code != VerdictCode::kAccepted) {
+    const std::string_view reason = ReasonOf(verdict->verdict.code);
+    return Fail(absl::PermissionDeniedError(absl::StrCat(
+        "the server refused this client: ",
+        absl::string_view(reason.data(), reason.size()),
+        verdict->verdict.text.empty() ? "" : ": ", verdict->verdict.text)));
+  }
+  session_->mtu = verdict->mtu;
+  state_ = State::kDone;
+}
+
+void ClientHandshake::Fail(absl::Status status) {
+  session_.reset();
+  status_ = std::move(status);
+  state_ = State::kFailed;
+}
+
+}  // namespace lwt::handshake

@@ -1,0 +1,160 @@
+#include "control/handshake/lane_join.h"
+
+#include <algorithm>
+
+namespace lwt::handshake {
+namespace {
+
+constexpr size_t kPlainSize = 28;  // of the blob
+constexpr size_t kClearSize = 20;  // nonce and masked session id
+constexpr uint64_t kMaxClockOffMs = 10 * 60 * 1000;
+
+uint64_t MaskSessionId(const SecretKey& join_mask_key, ByteSpan nonce,
+                       uint64_t session_id) {
+  WipedBytes<32> mask;
+  HmacSha256(join_mask_key.bytes(), {nonce}, mask.bytes());
+  uint64_t bits = 0;
+  ByteReader(mask.bytes()).U64(&bits);
+  return session_id ^ bits;
+}
+
+// A public key that nobody holds the secret of: hellos must look alike.
+std::array<uint8_t, 32> DecoyKeyShare(RandomSource random) {
+  WipedBytes<32> scalar;
+  random(scalar.bytes());
+  return X25519Public(scalar.bytes());
+}
+
+ByteVector RequestAad(const HelloFields& hello) {
+  ByteWriter aad;
+  aad.Append(ByteSpan(hello.random_and_session_id).first(kClearSize));
+  aad.Append(hello.key_share);
+  return aad.Take();
+}
+
+Nonce NonceAt(ByteSpan bytes) {
+  Nonce nonce;
+  std::copy_n(bytes.begin(), nonce.size(), nonce.begin());
+  return nonce;
+}
+
+}  // namespace
+
+LaneJoinRequest MakeLaneJoin(const SecretKey& join_mask_key,
+                             const KeyPair& join_keys, uint64_t session_id,
+                             uint16_t lane_id, uint64_t unix_ms,
+                             RandomSource random) {
+  LaneJoinRequest request{.lane_id = lane_id};
+  random(request.client_nonce);
+  request.hello.key_share = DecoyKeyShare(random);
+  Nonce nonce;
+  random(nonce);
+  ByteWriter clear;
+  clear.Append(nonce).U64(MaskSessionId(join_mask_key, nonce, session_id));
+  ByteWriter plain;
+  plain.U16(lane_id).U16(0).U64(unix_ms).Append(request.client_nonce);
+  const auto blob = std::span(request.hello.random_and_session_id);
+  std::ranges::copy(clear.view(), blob.begin());
+  AesGcmSeal(join_keys.client_to_hub.bytes(), nonce, RequestAad(request.hello),
+             plain.view(), blob.subspan(kClearSize));
+  return request;
+}
+
+uint64_t LaneJoinSessionId(const SecretKey& join_mask_key,
+                           const HelloFields& hello) {
+  ByteReader reader(hello.random_and_session_id);
+  ByteSpan nonce;
+  uint64_t masked = 0;
+  reader.Take(kNonceSize, &nonce);
+  reader.U64(&masked);
+  return MaskSessionId(join_mask_key, nonce, masked);
+}
+
+std::optional<LaneJoinBlob> OpenLaneJoin(const KeyPair& join_keys,
+                                         const HelloFields& hello,
+                                         uint16_t highest_lane_id,
+                                         uint64_t unix_ms) {
+  const ByteSpan blob(hello.random_and_session_id);
+  std::array<uint8_t, kPlainSize> plain;
+  if (!AesGcmOpen(join_keys.client_to_hub.bytes(), NonceAt(blob),
+                  RequestAad(hello), blob.subspan(kClearSize), plain)) {
+    return std::nullopt;
+  }
+  ByteReader reader(plain);
+  LaneJoinBlob opened;
+  uint16_t zero = 0;
+  uint64_t sent_ms = 0;
+  reader.U16(&opened.lane_id);
+  reader.U16(&zero);
+  reader.U64(&sent_ms);
+  reader.Copy(opened.client_nonce);
+  const uint64_t off =
+      sent_ms > unix_ms ? sent_ms - unix_ms : unix_ms - sent_ms;
+  if (zero != 0 || off > kMaxClockOffMs || opened.lane_id <= highest_lane_id) {
+    return std::nullopt;
+  }
+  return opened;
+}
+
+LaneJoinAnswer AnswerLaneJoin(const KeyPair& join_keys,
+                              const HelloFields& hello,
+                              const LaneJoinBlob& blob, uint32_t epoch,
+                              RandomSource random) {
+  LaneJoinAnswer answer;
+  answer.lane.lane_id = blob.lane_id;
+  answer.lane.nonces.client = blob.client_nonce;
+  answer.lane.epoch = epoch;
+  random(answer.lane.nonces.hub);
+  HelloFields server = hello;
+  server.key_share = DecoyKeyShare(random);
+  std::ranges::copy(answer.lane.nonces.hub, server.random().begin());
+  ByteWriter plain;
+  plain.U32(epoch);
+  AesGcmSeal(join_keys.hub_to_client.bytes(), answer.lane.nonces.hub,
+             hello.random_and_session_id, plain.view(),
+             server.random().subspan(kNonceSize));
+  answer.bytes = BuildServerHello(server);
+  answer.bytes.insert(answer.bytes.end(), kChangeCipherSpecRecord.begin(),
+                      kChangeCipherSpecRecord.end());
+  return answer;
+}
+
+LaneJoinProgress ReadLaneJoinAnswer(const KeyPair& join_keys,
+                                    const LaneJoinRequest& request,
+                                    ByteSpan bytes, JoinedLane* lane,
+                                    size_t* consumed) {
+  TlsRecord record;
+  size_t size = 0;
+  TlsReader::Result result = TlsReader::Peek(bytes, &record, &size);
+  if (result == TlsReader::Result::kNeedMore) return LaneJoinProgress::kReading;
+  if (result == TlsReader::Result::kError ||
+      record.type != TlsType::kHandshake) {
+    return LaneJoinProgress::kFailed;
+  }
+  const std::optional<HelloFields> server = ParseServerHello(record.body);
+  if (!server) return LaneJoinProgress::kFailed;
+  const ByteSpan random(server->random());
+  std::array<uint8_t, 4> plain;
+  if (!std::ranges::equal(server->session_id(), request.hello.session_id()) ||
+      !AesGcmOpen(join_keys.hub_to_client.bytes(), NonceAt(random),
+                  request.hello.random_and_session_id,
+                  random.subspan(kNonceSize), plain)) {
+    return LaneJoinProgress::kFailed;
+  }
+  const ByteSpan rest = bytes.subspan(size);
+  const size_t ccs = std::min(rest.size(), kChangeCipherSpecRecord.size());
+  if (!std::equal(rest.begin(), rest.begin() + static_cast<ptrdiff_t>(ccs),
+                  kChangeCipherSpecRecord.begin())) {
+    return LaneJoinProgress::kFailed;
+  }
+  if (ccs < kChangeCipherSpecRecord.size()) return LaneJoinProgress::kReading;
+  lane->lane_id = request.lane_id;
+  lane->nonces.client = request.client_nonce;
+  std::copy_n(random.begin(), lane->nonces.hub.size(),
+              lane->nonces.hub.begin());
+  ByteReader(plain).U32(&lane->epoch);
+  *consumed = size + ccs;
+  return LaneJoinProgress::kDone;
+}
+
+}  // namespace lwt::handshake

@@ -1,0 +1,115 @@
+#include "control/handshake/session_secrets.h"
+
+#include <algorithm>
+
+namespace lwt::handshake {
+namespace {
+
+constexpr size_t kMaxVerdictText = 512;
+
+void WriteAddresses(ByteWriter* out, const std::vector<IpPrefix>& addresses) {
+  const size_t count = std::min(addresses.size(), kMaxTunnelAddresses);
+  out->U8(static_cast<uint8_t>(count));
+  for (size_t i = 0; i < count; ++i) {
+    const IpAddress& address = addresses[i].address;
+    out->U8(static_cast<uint8_t>(address.family)).U8(addresses[i].length);
+    out->Append(ByteSpan(address.bytes).first(address.size()));
+  }
+}
+
+bool ReadAddress(ByteReader* reader, IpPrefix* prefix) {
+  uint8_t family = 0;
+  ByteSpan bytes;
+  if (!reader->U8(&family) || (family != 4 && family != 6) ||
+      !reader->U8(&prefix->length)) {
+    return false;
+  }
+  const auto kind = static_cast<Family>(family);
+  if (!reader->Take(IpAddress::SizeOf(kind), &bytes) ||
+      prefix->length > 8 * bytes.size()) {
+    return false;
+  }
+  prefix->address = IpAddress::FromBytes(kind, bytes.data());
+  return true;
+}
+
+bool ReadAddresses(ByteReader* reader, std::vector<IpPrefix>* addresses) {
+  uint8_t count = 0;
+  if (!reader->U8(&count) || count == 0 || count > kMaxTunnelAddresses) {
+    return false;
+  }
+  addresses->resize(count);
+  return std::all_of(
+      addresses->begin(), addresses->end(),
+      [reader](IpPrefix& prefix) { return ReadAddress(reader, &prefix); });
+}
+
+}  // namespace
+
+// In all payloads, only the version byte of another version is believed, so
+// that its sender can be told.
+ByteVector BuildHubPayload(const HubPayload& payload, size_t size) {
+  ByteWriter out;
+  out.U8(payload.offer.version).Append(payload.nonce).U64(payload.session_id);
+  out.U16(payload.offer.mtu);
+  WriteAddresses(&out, payload.offer.addresses);
+  if (out.size() < size) out.Zeros(size - out.size());
+  return out.Take();
+}
+
+std::optional<HubPayload> ParseHubPayload(ByteSpan bytes) {
+  ByteReader reader(bytes);
+  HubPayload payload;
+  if (!reader.U8(&payload.offer.version)) return std::nullopt;
+  if (payload.offer.version != kProtocolVersion) return payload;
+  if (!reader.Copy(payload.nonce) || !reader.U64(&payload.session_id) ||
+      !reader.U16(&payload.offer.mtu) ||
+      !ReadAddresses(&reader, &payload.offer.addresses)) {
+    return std::nullopt;
+  }
+  return payload;
+}
+
+ByteVector BuildClientPayload(const ClientPayload& payload) {
+  ByteWriter out;
+  out.U8(payload.offer.version).Append(payload.nonce).U16(payload.offer.mtu);
+  WriteAddresses(&out, payload.offer.addresses);
+  return out.Take();
+}
+
+std::optional<ClientPayload> ParseClientPayload(ByteSpan bytes) {
+  ByteReader reader(bytes);
+  ClientPayload payload;
+  if (!reader.U8(&payload.offer.version)) return std::nullopt;
+  if (payload.offer.version != kProtocolVersion) return payload;
+  if (!reader.Copy(payload.nonce) || !reader.U16(&payload.offer.mtu) ||
+      !ReadAddresses(&reader, &payload.offer.addresses) || !reader.empty()) {
+    return std::nullopt;
+  }
+  return payload;
+}
+
+ByteVector BuildVerdict(const VerdictBody& body) {
+  const std::string_view text =
+      std::string_view(body.verdict.text).substr(0, kMaxVerdictText);
+  ByteWriter out;
+  out.U8(static_cast<uint8_t>(body.verdict.code)).U16(body.mtu);
+  out.U16(static_cast<uint16_t>(text.size())).Append(text);
+  return out.Take();
+}
+
+std::optional<VerdictBody> ParseVerdict(ByteSpan bytes) {
+  ByteReader reader(bytes);
+  VerdictBody body;
+  uint8_t code = 0;
+  ByteSpan text;
+  if (!reader.U8(&code) || !reader.U16(&body.mtu) || !reader.Vector16(&text) ||
+      text.size() > kMaxVerdictText || !reader.empty()) {
+    return std::nullopt;
+  }
+  body.verdict.code = static_cast<VerdictCode>(code);
+  body.verdict.text = PrintableText(text);
+  return body;
+}
+
+}  // namespace lwt::handshake
