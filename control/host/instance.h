@@ -11,7 +11,8 @@
 //   /run/lightweight-tunnel/<name>/       mode 0700, removed at a clean exit
 //       pid            the lock, with the process id in it
 //       journal        changes of the host to undo (journal.h)
-//       control.sock   unless -control-socket says another path
+//       control.sock   the control socket, or a link to the one of
+//                      -control-socket
 #pragma once
 
 #include <absl/status/status.h>
@@ -59,6 +60,7 @@ class PidLock {
 
   // Removes the file, then frees the lock.
   void Remove();
+  bool held() const { return fd_ >= 0; }  // false when moved from
 
  private:
   PidLock(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}
@@ -91,5 +93,10 @@ class Instance {
   PidLock state_lock_;
   PidLock run_lock_;
 };
+
+// Of an instance whose lock the caller holds. The first follows the link to an
+// explicit control socket; the second does nothing while files are left.
+void RemoveControlSocket(const std::string& run_dir);
+void RemoveRunDirectory(const std::string& run_dir);
 
 }  // namespace lwt::host

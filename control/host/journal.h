@@ -25,7 +25,9 @@ struct HostChange {
   enum class Kind : uint8_t { kFeature, kXdp };
 
   Kind kind = Kind::kFeature;
-  uint64_t netns = 0;  // inode of the network namespace it was made in
+  // Inode of the network namespace it was made in; for Record and Forget 0
+  // means the one of the calling thread.
+  uint64_t netns = 0;
   int ifindex = 0;
   std::string interface;
   std::string feature;      // kFeature: the kernel's name, "rx-lro"
@@ -61,7 +63,7 @@ class Journal {
 
  private:
   explicit Journal(std::string path) : path_(std::move(path)) {}
-  absl::Status Write(const std::vector<HostChange>& entries);
+  absl::Status Write(std::vector<HostChange> entries);
 
   std::string path_;
   std::vector<HostChange> entries_;

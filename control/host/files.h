@@ -1,0 +1,22 @@
+// Small files of the control thread: read whole, replaced whole.
+#pragma once
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include <string>
+#include <string_view>
+
+namespace lwt::host {
+
+// NotFound when there is none.
+absl::StatusOr<std::string> ReadFile(const std::string& path);
+
+// Either the old or the new content is there after a crash at any time; synced
+// when this returns OK. Mode 0600.
+absl::Status ReplaceFile(const std::string& path, std::string_view content);
+
+// Makes `path`, of mode 0700, and its missing parents, of mode 0755.
+absl::Status MakeDirectory(const std::string& path);
+
+}  // namespace lwt::host
