@@ -14,11 +14,19 @@
 namespace lwt {
 
 struct PortInfo {
-  std::string driver;  // "af_packet", "af_xdp", "net_tap", "ring"
-  std::string device;  // the kernel's name of the interface
+  std::string driver;            // "af_packet", "af_xdp", "net_tap", "ring"
+  std::string device;            // the kernel's name of the interface
   uint8_t link_header_size = 0;  // bytes: 0 (tun, ppp), 14, or 18 (VLAN)
   uint16_t mtu = 0;              // of the layer above the link header
   uint16_t queue_count = 1;
+};
+
+// Frames that a port lost, ever since it was opened.
+struct PortCounters {
+  uint64_t rx_missed = 0;     // the device's queue was full
+  uint64_t rx_no_buffer = 0;  // bursts cut short because the pool was empty
+  uint64_t rx_truncated = 0;  // longer than a buffer
+  uint64_t tx_refused = 0;    // taken by Transmit, refused by the device
 };
 
 class Port {
@@ -33,12 +41,17 @@ class Port {
   virtual uint16_t Receive(std::span<rte_mbuf*> frames) = 0;
 
   // Takes ownership of the first n frames and returns n; the rest stay the
-  // caller's. Frames are complete, checksums included.
+  // caller's: the device's queue is full. Frames are complete, checksums
+  // included, and have one or more segments. A frame that the device refuses
+  // for another reason is taken, freed and counted.
   virtual uint16_t Transmit(std::span<rte_mbuf*> frames) = 0;
 
   // A descriptor that polls readable when Receive would return a frame, or -1
   // when an idle worker has to poll this port.
   virtual int wait_fd() const = 0;
+
+  // May be called by any thread.
+  virtual PortCounters ReadCounters() const { return {}; }
 
   const PortInfo& info() const { return info_; }
 

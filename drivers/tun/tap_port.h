@@ -19,17 +19,16 @@ namespace lwt {
 struct TapSpec {
   std::string name;  // of the device to make, 1 to 15 characters
   uint16_t mtu = 1400;
-  // For received packets: one mbuf each; holds kTapFrames of them besides. The
-  // data room is at least mtu + RTE_PKTMBUF_HEADROOM.
+  // For received packets, one mbuf each, with a data room of at least
+  // mtu + RTE_PKTMBUF_HEADROOM.
   rte_mempool* pool = nullptr;
 };
 
-inline constexpr uint32_t kTapFrames = 1024;
-
-// Fails with AlreadyExists when a device of that name exists. Receive gives IP
-// packets behind at least RTE_PKTMBUF_HEADROOM bytes of headroom, and
-// RTE_MBUF_F_RX_L4_CKSUM_GOOD when the driver verified the inner checksum.
-// Transmit takes packets of one or more segments.
+// Makes the device, which is up but has no address, and whose MTU is still the
+// kernel's. Fails with AlreadyExists when there is a device of that name.
+// Receive gives IP packets behind RTE_PKTMBUF_HEADROOM bytes of headroom, their
+// checksums unverified. Transmit takes packets of one or more segments.
+// Ignores SIGIO for the whole process.
 absl::StatusOr<std::unique_ptr<Port>> OpenTapPort(const TapSpec& spec);
 
 }  // namespace lwt

@@ -15,7 +15,7 @@ namespace lwt {
 
 struct RingSpec {
   std::string name;      // unique in the process, at most 20 characters
-  uint32_t size = 1024;  // frames each way; a power of two
+  uint32_t size = 1024;  // frames each way
   uint8_t link_header_size = 14;  // 0 or 14
   uint16_t mtu = 1500;
   // Make wait descriptors, at the price of a system call per burst received

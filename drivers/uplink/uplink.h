@@ -27,20 +27,18 @@ enum class UplinkDriver { kAuto, kAfPacket, kAfXdp };
 struct UplinkSpec {
   std::string interface;  // the kernel's name
   UplinkDriver driver = UplinkDriver::kAuto;
-  // Single frames; af_xdp makes its rings of this pool: it has to hold
-  // kXdpFramesPerQueue mbufs per receive queue of the interface beyond what
-  // the pipeline holds.
-  rte_mempool* small_pool = nullptr;
   // Mbufs with a data room of at least kJumboDataRoom, for af_packet, which
-  // holds kAfPacketFrames of them and fills them with merged frames.
+  // holds kAfPacketFrames of them and fills them with merged frames. Not used
+  // by af_xdp, which makes a pool of its own as its rings ask for.
   rte_mempool* jumbo_pool = nullptr;
 };
 
-// Both AF_XDP rings of one queue, when full.
-inline constexpr uint32_t kXdpFramesPerQueue = 6144;
 inline constexpr uint32_t kAfPacketFrames = 64;
-// The largest IP packet, a link header with a VLAN tag, and the headroom.
-inline constexpr uint32_t kJumboDataRoom = 65535 + 18 + RTE_PKTMBUF_HEADROOM;
+// The most that an mbuf can hold. The frame starts at its first byte, so that
+// what GRO makes (64 KiB less the segment that would pass it) fits.
+inline constexpr uint16_t kJumboDataRoom = 65535;
+// EAL memory that af_xdp takes for each receive queue, MTU 1500.
+inline constexpr uint64_t kXdpBytesPerQueue = 24 << 20;
 
 class Uplink : public Port {
  public:

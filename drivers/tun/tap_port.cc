@@ -1,0 +1,199 @@
+#include "drivers/tun/tap_port.h"
+
+#include <absl/status/status.h>
+#include <absl/strings/str_cat.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <rte_ethdev.h>
+#include <rte_log.h>
+#include <rte_mbuf.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cctype>
+#include <csignal>
+#include <cstdlib>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "drivers/vdev.h"
+
+namespace lwt {
+namespace {
+
+// The driver refuses longer packets than this plus a link header. The device's
+// own MTU is the kernel's business and stays below.
+constexpr uint16_t kLargestMtu = 9000;
+// The driver reads one packet at a time, so one buffer waits in its queue.
+constexpr uint16_t kRxDescriptors = 1;
+constexpr uint16_t kTxDescriptors = 64;
+constexpr std::string_view kTunDevice = "/dev/net/tun";
+
+// The descriptors of this process that are a queue of the tunnel device `name`.
+std::vector<int> QueueDescriptors(const std::string& name) {
+  std::vector<int> found;
+  DIR* directory = opendir("/proc/self/fd");
+  if (directory == nullptr) return found;
+  while (const dirent* entry = readdir(directory)) {
+    char target[sizeof("/dev/net/tun")];
+    const ssize_t size =
+        readlinkat(dirfd(directory), entry->d_name, target, sizeof(target));
+    if (size != static_cast<ssize_t>(kTunDevice.size()) ||
+        std::string_view(target, static_cast<size_t>(size)) != kTunDevice) {
+      continue;
+    }
+    const int fd = std::atoi(entry->d_name);
+    ifreq request{};
+    if (ioctl(fd, TUNGETIFF, &request) == 0 && name == request.ifr_name) {
+      found.push_back(fd);
+    }
+  }
+  closedir(directory);
+  return found;
+}
+
+class TapPort final : public Port {
+ public:
+  TapPort(PortInfo info, std::unique_ptr<Vdev> device, int queue_fd)
+      : Port(std::move(info)),
+        device_(std::move(device)),
+        port_id_(device_->port_id()),
+        queue_fd_(queue_fd) {}
+
+  uint16_t Receive(std::span<rte_mbuf*> frames) override;
+  uint16_t Transmit(std::span<rte_mbuf*> frames) override;
+  int wait_fd() const override { return queue_fd_; }
+  PortCounters ReadCounters() const override;
+
+ private:
+  const std::unique_ptr<Vdev> device_;
+  const uint16_t port_id_;
+  const int queue_fd_;
+  std::atomic<uint64_t> refused_ = 0;  // written by the worker only
+};
+
+uint16_t TapPort::Receive(std::span<rte_mbuf*> frames) {
+  const uint16_t count = rte_eth_rx_burst(port_id_, 0, frames.data(),
+                                          static_cast<uint16_t>(frames.size()));
+  for (rte_mbuf* frame : frames.first(count)) {
+    frame->l2_len = 0;
+    // The driver looks for a link header that is not there.
+    frame->packet_type = 0;
+  }
+  return count;
+}
+
+// The driver stops at the first packet that the kernel refuses and does not
+// say why, but leaves errno as the write left it.
+uint16_t TapPort::Transmit(std::span<rte_mbuf*> frames) {
+  size_t done = 0;
+  while (done < frames.size()) {
+    errno = 0;
+    done += rte_eth_tx_burst(port_id_, 0, &frames[done],
+                             static_cast<uint16_t>(frames.size() - done));
+    if (done == frames.size()) break;
+    if (errno == EAGAIN || errno == ENOBUFS) break;
+    refused_.store(refused_.load(std::memory_order_relaxed) + 1,
+                   std::memory_order_relaxed);
+    rte_pktmbuf_free(frames[done]);
+    ++done;
+  }
+  return static_cast<uint16_t>(done);
+}
+
+PortCounters TapPort::ReadCounters() const {
+  PortCounters counters;
+  rte_eth_stats statistics{};
+  if (rte_eth_stats_get(port_id_, &statistics) == 0) {
+    counters.rx_no_buffer = statistics.rx_nombuf;
+    counters.rx_truncated = statistics.ierrors;
+  }
+  counters.tx_refused = refused_.load(std::memory_order_relaxed);
+  return counters;
+}
+
+// A name is put into a list of key=value,... and is a file name in sysfs.
+absl::Status CheckSpec(const TapSpec& spec) {
+  const bool plain =
+      std::all_of(spec.name.begin(), spec.name.end(), [](unsigned char c) {
+        return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.';
+      });
+  if (spec.name.empty() || spec.name.size() >= IFNAMSIZ || !plain ||
+      spec.name == "." || spec.name == "..") {
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"", spec.name, "\" cannot name a tunnel device: 1 to ",
+                     IFNAMSIZ - 1, " letters, digits, '-', '_' and '.'"));
+  }
+  if (if_nametoindex(spec.name.c_str()) != 0) {
+    return absl::AlreadyExistsError(absl::StrCat(
+        "a network interface named ", spec.name,
+        " exists already; choose another tun_name, or remove it: ip link del ",
+        spec.name));
+  }
+  if (spec.pool == nullptr || spec.mtu > kLargestMtu ||
+      rte_pktmbuf_data_room_size(spec.pool) < spec.mtu + RTE_PKTMBUF_HEADROOM) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "tunnel device ", spec.name, ": an MTU of ", spec.mtu,
+        " does not fit into its buffers (", kLargestMtu, " at most)"));
+  }
+  return absl::OkStatus();
+}
+
+// The driver asks for a signal per packet and would read only after one. It
+// reads at every poll as long as no signal has ever come, so the signals are
+// switched off before the device can carry its first packet.
+absl::StatusOr<int> SilenceQueue(const std::string& name,
+                                 const std::vector<int>& known) {
+  for (const int fd : QueueDescriptors(name)) {
+    if (std::find(known.begin(), known.end(), fd) != known.end()) continue;
+    const int flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || fcntl(fd, F_SETFL, flags & ~O_ASYNC) != 0) {
+      return absl::ErrnoToStatus(
+          errno, absl::StrCat("cannot switch off the signals of ", name));
+    }
+    return fd;
+  }
+  return absl::InternalError(
+      absl::StrCat("the driver opened no queue for tunnel device ", name));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Port>> OpenTapPort(const TapSpec& spec) {
+  const absl::Status usable = CheckSpec(spec);
+  if (!usable.ok()) return usable;
+  // Should a signal come after all, it must not end the process.
+  std::signal(SIGIO, SIG_IGN);
+  // The driver complains of queueing disciplines that it does not need.
+  rte_log_set_level_pattern("pmd.net.tap", RTE_LOG_CRIT);
+  const std::vector<int> known = QueueDescriptors(spec.name);
+  absl::StatusOr<std::unique_ptr<Vdev>> device =
+      Vdev::Plug("net_tun", absl::StrCat("iface=", spec.name),
+                 absl::StrCat("tunnel device ", spec.name));
+  if (!device.ok()) return device.status();
+  Vdev::Queues queues;
+  queues.rx_descriptors = kRxDescriptors;
+  queues.tx_descriptors = kTxDescriptors;
+  queues.mtu = kLargestMtu;
+  queues.pool = spec.pool;
+  absl::Status ready = (*device)->SetUpQueues(queues);
+  if (!ready.ok()) return ready;
+  const absl::StatusOr<int> queue_fd = SilenceQueue(spec.name, known);
+  if (!queue_fd.ok()) return queue_fd.status();
+  ready = (*device)->Start();
+  if (!ready.ok()) return ready;
+  PortInfo info;
+  info.driver = "net_tap";
+  info.device = spec.name;
+  info.mtu = spec.mtu;
+  return std::make_unique<TapPort>(std::move(info), *std::move(device),
+                                   *queue_fd);
+}
+
+}  // namespace lwt

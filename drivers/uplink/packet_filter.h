@@ -1,0 +1,24 @@
+// The classic BPF program of the packet socket: our TCP segments and nothing
+// else.
+#pragma once
+
+#include <absl/status/statusor.h>
+#include <linux/filter.h>
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "drivers/ip_endpoint.h"
+
+namespace lwt {
+
+// Accepts whole TCP segments over IPv4 (no fragment) and IPv6 (no extension
+// header) addressed to this host and to one of `endpoints`. With a link header
+// of 14 bytes, one VLAN tag inside the frame is looked through; a tag that the
+// NIC took out must have VLAN id 0. No endpoints: accepts nothing.
+// ResourceExhausted when the kernel's limit of 4096 instructions is passed.
+absl::StatusOr<std::vector<sock_filter>> BuildPacketFilter(
+    uint8_t link_header_size, std::span<const Endpoint> endpoints);
+
+}  // namespace lwt
