@@ -11,21 +11,23 @@ _BULK = pathlib.Path(__file__).with_name("bulk.py")
 
 
 class Iperf:
-    """Runs against a one-shot server; result() waits for the end."""
+    """Runs against a one-shot server; result() waits for the end. Without
+    `seconds` the flags say how much."""
 
     def __init__(self, server, client, address, *flags, seconds=5):
-        self.seconds = seconds
+        self._timeout = seconds + 20 if seconds else 120
         self._server = server.popen("iperf3", "-s", "-1",
                                     stdout=subprocess.DEVNULL)
         wait_until(
             lambda: server.output("ss", "-Hltn", "sport = :5201").strip(), 5,
             "iperf3 listens")
-        self._client = client.popen("iperf3", "-c", address, "-J", "-t",
-                                    seconds, "-i", "0.5", *flags,
+        duration = ("-t", seconds) if seconds else ()
+        self._client = client.popen("iperf3", "-c", address, "-J", "-i",
+                                    "0.5", *duration, *flags,
                                     stdout=subprocess.PIPE, text=True)
 
     def result(self):
-        text, _ = self._client.communicate(timeout=self.seconds + 20)
+        text, _ = self._client.communicate(timeout=self._timeout)
         self._server.kill()
         self._server.wait()
         report = json.loads(text)
@@ -39,7 +41,7 @@ def mbits(report):
 
 
 def longest_silence(report):
-    """Seconds of the longest run of intervals in which nothing was sent."""
+    """Seconds of the longest run of intervals without a byte."""
     longest = current = 0.0
     for interval in report["intervals"]:
         figures = interval["sum"]

@@ -1,0 +1,167 @@
+"""The commands as a user types them."""
+
+import pathlib
+import re
+import shlex
+import stat
+import subprocess
+import sys
+
+from conftest import assert_ran_on
+from harness.gateway import (DAEMON, KEY, LWTCTL, client_arguments,
+                             server_arguments)
+from harness.netns import run
+from harness.wait import wait_until
+
+_README = pathlib.Path(__file__).resolve().parents[2] / "README.md"
+_DEFAULT_SOCKET = "/run/lightweight-tunnel/{}/control.sock"
+
+
+def _readme_lines():
+    """The two commands of the README's first tunnel, as they stand there."""
+    lines = re.findall(r"^(?:sudo )?(lightweight-tunnel -m .*)$",
+                       _README.read_text(), re.MULTILINE)
+    assert len(lines) == 2, lines
+    return lines
+
+
+def _run_readme(start, topology):
+    """Runs them in hub and client, and returns the two gateways."""
+    sides = []
+    for line, host in zip(_readme_lines(), (topology.hub, topology.client)):
+        words = shlex.split(line.replace("SERVER", topology.hub.v4))
+        label = words[2]
+        side = start(host.namespace, words[1:], label, own_paths=False)
+        tunnel = words[words.index("-t") + 1].split("/")[0]
+        side.socket = _DEFAULT_SOCKET.format(f"{label}-{tunnel}")
+        sides.append(side)
+    return sides
+
+
+def test_readme_commands(topology, start):
+    hub, client = _run_readme(start, topology)
+    client.wait_up()
+    hub.wait_up()
+    assert topology.client.namespace.ping("10.0.0.1") == 3
+    assert topology.hub.namespace.ping("10.0.0.2") == 3
+    # What "auto" chose, it says and explains.
+    for side in (hub, client):
+        assert_ran_on(side, side.status()["uplink"]["driver"])
+        assert side.status()["uplink"]["reason"]
+
+
+def test_key_is_not_in_the_process_list(topology, start):
+    hub, _ = _run_readme(start, topology)
+    hub.wait_log("9000")
+    command = pathlib.Path(f"/proc/{hub.pid}/cmdline").read_text()
+    assert "10.0.0.1/24" in command
+    assert KEY not in command
+    assert KEY not in hub.log()
+
+
+def test_two_gateways_on_one_host(topology, start, uplink):
+    """Two hubs in one namespace and two clients in another, by their default
+    folders."""
+    sides = []
+    for number, port in ((0, 9000), (1, 9001)):
+        for host, mode, last in ((topology.hub, "server", 1),
+                                 (topology.client, "client", 2)):
+            tunnel = f"10.{number}.0.{last}"
+            arguments = (server_arguments(f"{tunnel}/24", uplink, port=port)
+                         if mode == "server" else client_arguments(
+                             topology.hub.v4, f"{tunnel}/24", uplink, port))
+            side = start(host.namespace,
+                         [*arguments, "-tun-name", f"lwt{number}"],
+                         f"{mode}{number}", own_paths=False)
+            side.socket = _DEFAULT_SOCKET.format(f"{mode}-{tunnel}")
+            sides.append(side)
+    for side in sides:
+        side.wait_up()
+        assert_ran_on(side, uplink)
+    for number in (0, 1):
+        assert topology.client.namespace.ping(f"10.{number}.0.1") == 3
+        assert topology.hub.namespace.ping(f"10.{number}.0.2") == 3
+
+
+def test_second_start_of_one_gateway_is_refused(topology, start, uplink):
+    hub = start(topology.hub.namespace,
+                server_arguments("10.0.0.1/24", uplink), "hub")
+    hub.wait_log("9000")
+    again = start(topology.hub.namespace, hub.arguments, "again",
+                  own_paths=False)
+    assert again.wait_exit(5) == 1
+    assert str(hub.pid) in again.log()
+
+
+def test_port_in_use_names_its_owner(topology, start, uplink):
+    holder = topology.hub.namespace.popen(
+        sys.executable, "-c",
+        "import socket, sys; s = socket.create_server(('0.0.0.0', 9000)); "
+        "print('ready', flush=True); sys.stdin.read()",
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert holder.stdout.readline() == "ready\n"
+    hub = start(topology.hub.namespace,
+                server_arguments("10.0.0.1/24", uplink), "hub")
+    assert hub.wait_exit(10) == 1
+    assert re.search(rf"9000.*python3.*{holder.pid}", hub.log()), hub.log()
+    holder.stdin.close()
+    holder.wait()
+
+
+def test_config_pair_makes_a_tunnel(topology, start, folder):
+    path = folder / "hub.toml"
+    run(DAEMON, "-g", path)
+    client_path = pathlib.Path(f"{path}.client")
+    for file in (path, client_path):
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    again = run(DAEMON, "-g", path, check=False)
+    assert again.returncode == 1
+    hub = start(topology.hub.namespace, ["-c", path], "hub")
+    client = start(topology.client.namespace, [
+        "-c", client_path, "-r", f"{topology.hub.v4}:9000"], "client")
+    client.wait_up()
+    hub.wait_up()
+
+
+def test_help_version_and_mistakes():
+    for flag in ("-h", "--help"):
+        assert "-multi-client" in run(DAEMON, flag).stdout
+        assert "status" in run(LWTCTL, flag).stdout
+    wrong = run(DAEMON, "-multi-clent", check=False)
+    assert wrong.returncode == 2
+    assert "multi-client" in wrong.stdout
+    keys = {run(DAEMON, "genkey").stdout.strip() for _ in range(3)}
+    assert len(keys) == 3
+    assert all(key.startswith("lwt1:") for key in keys)
+
+
+def test_no_key_is_refused(topology):
+    done = topology.hub.namespace.run(DAEMON, "-m", "server", "-l",
+                                      "0.0.0.0:9000", "-t", "10.0.0.1/24",
+                                      check=False)
+    assert done.returncode != 0
+    assert "encryption" in done.stdout
+
+
+def test_preflight_says_what_it_found(topology):
+    text = topology.hub.namespace.run(
+        DAEMON, "-preflight", *server_arguments("10.0.0.1/24")).stdout
+    for subject in ("net/tun", "emory", "CPU", "plink"):
+        assert subject in text, text
+    assert "OK" in text
+
+
+def test_status_for_people_and_programs(topology, start, uplink):
+    hub, client = start.pair(topology, uplink)
+    text = client.lwtctl("status").stdout
+    assert uplink in text and "10.0.0.1" in text
+    status = hub.status()
+    for key in ("version", "mode", "uptime_s", "uplink", "tunnel", "peers",
+                "workers", "drops"):
+        assert key in status
+    peer = status["peers"][0]
+    assert peer["endpoint"].startswith(topology.client.v4)
+    assert peer["rtt_us"] > 0
+    assert "10.0.0.2" in peer["tunnel_addresses"][0]
+    assert len(status["drops"]) > 30
+    wait_until(lambda: hub.status()["uptime_s"] > 0, 5, "the clock runs")

@@ -1,0 +1,109 @@
+"""Several clients on one hub, and who is refused."""
+
+from conftest import assert_ran_on
+from harness.capture import Capture
+from harness.gateway import client_arguments, server_arguments
+from harness.traffic import transfer
+
+
+def _start_hub(start, topology, uplink, *flags):
+    hub = start(topology.hub.namespace,
+                [*server_arguments("10.0.0.1/24", uplink), *flags], "hub")
+    hub.wait_log("9000")
+    return hub
+
+
+def _start_client(start, topology, uplink, number, tunnel=None, **options):
+    host = topology.clients[number]
+    return start(host.namespace,
+                 client_arguments(topology.hub.v4, tunnel or
+                                  f"10.0.0.{2 + number}/24", uplink,
+                                  **options), f"client{number}")
+
+
+def test_three_clients_reach_each_other(make_topology, start, uplink):
+    topology = make_topology(clients=3)
+    hub = _start_hub(start, topology, uplink)
+    clients = [_start_client(start, topology, uplink, i) for i in range(3)]
+    for client in clients:
+        client.wait_up()
+    hub.wait_up(peers=3)
+    for side in (hub, *clients):
+        assert_ran_on(side, uplink)
+    forwarded = hub.counters()["forwarded_packets"]
+    device = hub.status()["workers"][0]["tun_tx_packets"]
+    for i, source in enumerate(topology.clients):
+        for j in range(3):
+            if i != j:
+                assert source.namespace.ping(f"10.0.0.{2 + j}") == 3
+    # 18 echoes and their answers, none of them by the hub's kernel.
+    assert hub.counters()["forwarded_packets"] - forwarded >= 36
+    assert hub.status()["workers"][0]["tun_tx_packets"] == device
+    transfer(topology.clients[0].namespace, topology.clients[2].namespace,
+             "10.0.0.4", 16 << 20)
+
+
+def test_wrong_key_is_told_and_leaves_no_state(topology, start, folder,
+                                               uplink):
+    hub = _start_hub(start, topology, uplink)
+    capture = Capture(topology.router, "hub", folder)
+    client = _start_client(start, topology, uplink, 0,
+                           key="another-password-2024")
+    client.wait_log(r"(?i)wrong key, or clocks differ; local time is")
+    assert topology.client.namespace.ping("10.0.0.1", count=1, timeout=1) == 0
+    status = hub.status()
+    assert status["peers"] == []
+    assert status["uplink"]["driver"] == uplink
+    assert client.status()["peers"][0]["state"] != "up"
+    capture.stop()
+    payloads = capture.fields("tcp.payload", condition="tcp.srcport == 9000 "
+                              "&& tcp.len > 0")
+    assert ["15030300020228"] in payloads
+    fins = capture.fields("frame.number", condition="tcp.srcport == 9000 && "
+                          "tcp.flags.fin == 1")
+    resets = capture.fields("frame.number", condition="tcp.flags.reset == 1")
+    assert fins and not resets
+
+
+def test_second_key_is_refused_without_multi_client(make_topology, start,
+                                                    uplink):
+    topology = make_topology(clients=2)
+    hub = _start_hub(start, topology, uplink, "-multi-client=false")
+    first = _start_client(start, topology, uplink, 0)
+    first.wait_up()
+    second = _start_client(start, topology, uplink, 1)
+    second.wait_log(r"(?i)refused")
+    assert len(hub.wait_up()["peers"]) == 1
+    assert topology.clients[0].namespace.ping("10.0.0.1") == 3
+
+
+def test_address_of_another_client_is_refused(make_topology, start, uplink):
+    topology = make_topology(clients=2)
+    hub = _start_hub(start, topology, uplink)
+    _start_client(start, topology, uplink, 0).wait_up()
+    thief = _start_client(start, topology, uplink, 1, tunnel="10.0.0.2/24")
+    thief.wait_log(r"(?i)refused")
+    hub.wait_up()
+    assert topology.clients[0].namespace.ping("10.0.0.1") == 3
+
+
+def test_more_than_max_clients_are_refused(make_topology, start, uplink):
+    topology = make_topology(clients=2)
+    hub = _start_hub(start, topology, uplink, "-max-clients=1")
+    _start_client(start, topology, uplink, 0).wait_up()
+    _start_client(start, topology, uplink, 1).wait_log(r"(?i)refused")
+    hub.wait_up()
+
+
+def test_spoofed_inner_source_is_dropped(make_topology, start, uplink):
+    topology = make_topology(clients=2)
+    hub = _start_hub(start, topology, uplink)
+    clients = [_start_client(start, topology, uplink, i) for i in range(2)]
+    for client in clients:
+        client.wait_up()
+    namespace = topology.clients[0].namespace
+    namespace.ip("address", "add", "10.0.0.99/32", "dev", "lwt0")
+    namespace.run("ping", "-c", "5", "-i", "0.05", "-W", "1", "-I",
+                  "10.0.0.99", "10.0.0.3", check=False)
+    hub.wait_status(lambda status: status["drops"]["inner_source"] == 5, 2,
+                    "five packets dropped for their source")

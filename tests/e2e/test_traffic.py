@@ -1,0 +1,92 @@
+"""Ping, bulk transfer and speed through the tunnel, over each uplink."""
+
+import pytest
+
+from harness.traffic import Iperf, mbits, transfer
+from harness.wait import wait_until
+
+_TUNNELS = ("10.0.0.1/24,fd11::1/64", "10.0.0.2/24,fd11::2/64")
+_HUB = {4: "10.0.0.1", 6: "fd11::1"}
+_CLIENT = {4: "10.0.0.2", 6: "fd11::2"}
+
+
+@pytest.mark.parametrize("outer", [4, 6])
+def test_ping_and_bulk_transfer(topology, start, uplink, outer):
+    start.pair(topology, uplink, *_TUNNELS, family=outer)
+    hub, client = topology.hub.namespace, topology.client.namespace
+    for inner in (4, 6):
+        assert client.ping(_HUB[inner]) == 3
+        assert hub.ping(_CLIENT[inner]) == 3
+        # The largest packet that the device takes, and a fragmented one.
+        assert client.ping(_HUB[inner], size=1300) == 3
+        assert client.ping(_HUB[inner], size=4000) == 3
+        transfer(client, hub, _HUB[inner], 16 << 20)
+        transfer(hub, client, _CLIENT[inner], 16 << 20)
+
+
+def test_first_packet_of_an_idle_tunnel_arrives(topology, start, uplink):
+    hub, client = start.pair(topology, uplink)
+    sleeps = {side: side.status()["workers"][0]["sleeps"]
+              for side in (hub, client)}
+    for side, before in sleeps.items():
+        side.wait_status(lambda s, n=before: s["workers"][0]["sleeps"] > n, 5,
+                         "the worker sleeps")
+    for _ in range(5):
+        assert topology.client.namespace.ping("10.0.0.1", count=1) == 1
+        assert topology.hub.namespace.ping("10.0.0.2", count=1) == 1
+
+
+def test_device_has_address_and_mtu(topology, start, uplink):
+    hub, client = start.pair(topology, uplink, *_TUNNELS)
+    for side, number in ((hub, 1), (client, 2)):
+        text = side.namespace.ip("address", "show", "dev", "lwt0")
+        assert f"inet 10.0.0.{number}/24" in text
+        assert f"inet6 fd11::{number}/64" in text
+        # The listener takes IPv4 only, so the IPv4 figure holds.
+        mtu = side.status()["tunnel"]["mtu"]
+        assert mtu == 1409
+        assert f"mtu {mtu}" in text
+
+
+@pytest.mark.parametrize("flags", [(), ("-R",)], ids=["up", "down"])
+def test_tcp_reaches_200_mbits(topology, start, uplink, flags):
+    start.pair(topology, uplink)
+    report = Iperf(topology.hub.namespace, topology.client.namespace,
+                   "10.0.0.1", *flags, seconds=5).result()
+    assert mbits(report) >= 200, f"{mbits(report):.0f} Mbit/s"
+
+
+def test_udp_of_a_modest_rate_loses_nothing(topology, start, uplink):
+    start.pair(topology, uplink)
+    report = Iperf(topology.hub.namespace, topology.client.namespace,
+                   "10.0.0.1", "-u", "-b", "20M", "-l", "1200",
+                   seconds=3).result()
+    assert report["end"]["sum"]["packets"] > 5000
+    assert report["end"]["sum"]["lost_packets"] == 0
+
+
+def test_idle_gateway_uses_little_cpu(topology, start, uplink):
+    hub, client = start.pair(topology, uplink)
+    begun = {side: (side.cpu_seconds(), side.status()["uptime_s"])
+             for side in (hub, client)}
+    wait_until(
+        lambda: client.status()["uptime_s"] - begun[client][1] >= 10, 15,
+        "ten seconds of idling")
+    for side, (cpu, uptime) in begun.items():
+        share = (side.cpu_seconds() - cpu) / (side.status()["uptime_s"] -
+                                              uptime)
+        assert share < 0.02, f"{side.label}: {share:.1%} of a core"
+
+
+def test_counters_agree(topology, start, uplink):
+    """What one side sealed the other opened; packets are counted once."""
+    hub, client = start.pair(topology, uplink)
+    assert topology.client.namespace.ping("10.0.0.1", count=50,
+                                          interval=0.01) == 50
+    for side in (hub, client):
+        peer = side.status()["peers"][0]
+        assert peer["rx_packets"] >= 50
+        assert peer["tx_packets"] >= 50
+        assert peer["records_lost"] == 0
+    assert client.status()["peers"][0]["path"] == "hub"
+    assert hub.status()["peers"][0]["path"] == "client"

@@ -1,0 +1,101 @@
+"""What an observer at the router sees of the tunnel."""
+
+import re
+import subprocess
+
+from harness import conntrack
+from harness.capture import Capture
+from harness.gateway import PORT
+from harness.traffic import Iperf, longest_silence, mbits, transfer
+
+_MARK = "6c77742d73656372657421"  # in ping's payload, again and again
+
+
+def _marked_ping(namespace, address):
+    namespace.run("ping", "-c", "5", "-i", "0.05", "-s", "200", "-p", _MARK,
+                  address)
+
+
+def test_strict_firewall_calls_nothing_invalid(topology, start, uplink):
+    conntrack.watch(topology.router)
+    start.pair(topology, uplink)
+    hub, client = topology.hub.namespace, topology.client.namespace
+    transfer(client, hub, "10.0.0.1", 16 << 20)
+    transfer(hub, client, "10.0.0.2", 16 << 20)
+    flows = conntrack.entries(topology.router, PORT)
+    assert len(flows) == 1 and "ESTABLISHED" in flows[0], flows
+    seconds = int(re.match(r"tcp\s+6\s+(\d+)", flows[0]).group(1))
+    assert seconds > 300, flows
+    assert conntrack.invalid(topology.router) == 0
+    traffic = client.popen("ping", "-q", "-c", "100", "-i", "0.02",
+                           "10.0.0.1", stdout=subprocess.DEVNULL)
+    conntrack.prove_invalid_is_counted(topology, PORT)
+    assert traffic.wait(20) == 0, "a forged segment disturbed the tunnel"
+
+
+def test_nothing_of_the_inside_is_readable(topology, start, folder, uplink):
+    capture = Capture(topology.router, "hub", folder, "tcp or icmp")
+    start.pair(topology, uplink)
+    hub, client = topology.hub.namespace, topology.client.namespace
+    _marked_ping(client, "10.0.0.1")
+    _marked_ping(hub, "10.0.0.2")
+    transfer(client, hub, "10.0.0.1", 4 << 20)
+    transfer(hub, client, "10.0.0.2", 4 << 20)
+    before = capture.path.stat().st_size
+    assert before > 8 << 20
+    conntrack.send_bad_checksum(topology)
+    _marked_ping(client, topology.hub.v4)
+    capture.stop()
+    # The same mark sent outside the tunnel is seen, and so is the one frame
+    # with a bad checksum; of the tunnel's frames, neither.
+    content = capture.path.read_bytes()
+    mark = bytes.fromhex(_MARK)
+    assert mark not in content[:before]
+    assert mark in content[before:]
+    for inner in ("10.0.0.1", "10.0.0.2"):
+        address = bytes(int(part) for part in inner.split("."))
+        assert address not in content[:before]
+    bad = capture.bad_checksums()
+    assert len(bad) == 1 and ".999 >" in bad[0], bad[:3]
+
+
+def test_five_percent_loss_does_not_stall(topology, start, uplink):
+    hub, client = start.pair(topology, uplink)
+    topology.add_loss(50)
+    for flags in ((), ("-R",)):
+        report = Iperf(topology.hub.namespace, topology.client.namespace,
+                       "10.0.0.1", "--get-server-output", *flags,
+                       seconds=8).result()
+        receiver = report if flags else report["server_output_json"]
+        assert longest_silence(receiver) <= 1
+        assert mbits(report) > 1
+    assert conntrack.counted(topology.router, "loss") > 100
+    for side in (hub, client):
+        peer = side.status()["peers"][0]
+        assert peer["state"] == "up"
+        assert peer["retransmitted_segments"] > 0
+
+
+def test_rekey_under_load_loses_no_record(topology, start, uplink):
+    hub, client = start.pair(topology, uplink,
+                             flags=("-rekey-records", str(1 << 14)))
+    Iperf(topology.hub.namespace, topology.client.namespace, "10.0.0.1", "-n",
+          "640M", seconds=None).result()
+    for side, other in ((hub, client), (client, hub)):
+        status = side.wait_status(
+            lambda status: status["peers"][0]["tx_epochs"] >= 20, 5,
+            "twenty epochs")
+        peer = status["peers"][0]
+        assert peer["rx_epochs"] >= 20
+        assert peer["records_lost"] == 0
+        _settled(side, other)
+        assert side.drops()["unknown_epoch"] == 0
+        assert side.drops()["bad_tag"] == 0
+        assert side.drops()["epoch_spent"] == 0
+
+
+def _settled(side, other):
+    """All that `other` has sealed was opened here."""
+    side.wait_status(
+        lambda status: status["peers"][0]["records_opened"] >= other.status()
+        ["peers"][0]["records_sealed"], 5, "every sealed record is opened")
