@@ -48,7 +48,12 @@ OuterFlow* FlowTable::Add(const FlowKey& key) {
   OuterFlow& flow = flows_[slot];
   uint32_t generation = (flow.generation + 1) % kGenerations;
   if (generation == 0) generation = 1;
+  // A slot may still stand in a list of the owner's.
+  const bool touched = flow.touched;
+  const bool eventful = flow.eventful;
   flow = OuterFlow{};
+  flow.touched = touched;
+  flow.eventful = eventful;
   flow.key = key;
   flow.generation = generation;
   const uint32_t hash = HashOf(key);

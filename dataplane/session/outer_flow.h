@@ -74,7 +74,6 @@ struct alignas(64) OuterFlow {
   uint8_t events = 0;  // bits of OuterTcp::EventType
   uint8_t quick_acks = 0;
   uint16_t ip_id = 0;
-  uint16_t peer_mss = 536;
 
   // Unacknowledged segments in order of offset, less those that were SACKed.
   SentArena::Position head = SentArena::kNone;

@@ -13,7 +13,6 @@
 
 #include <array>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
@@ -21,8 +20,8 @@
 #include "dataplane/drop_reason.h"
 #include "dataplane/session/flow_id.h"
 #include "dataplane/session/flow_table.h"
+#include "dataplane/session/flow_template.h"
 #include "dataplane/session/flow_timers.h"
-#include "dataplane/session/flow_writer.h"
 #include "dataplane/session/outer_flow.h"
 #include "dataplane/session/sent_arena.h"
 #include "dataplane/session/syn_cookie.h"
@@ -69,7 +68,6 @@ class OuterTcp {
     Verdict verdict = Verdict::kConsumed;
     DropReason reason{};  // with kDropped
     bool fin = false;
-    bool pushed = false;
     FlowId flow;                 // kNullFlow where the frame belongs to none
     uint32_t user = kNoUser;     // the flow's, see SetUser
     uint64_t stream_offset = 0;  // of the first byte of payload, since the SYN
@@ -106,9 +104,9 @@ class OuterTcp {
 
   // Payload bytes that the peer's window takes now; a few KiB less than it is,
   // so that a report always fits. 0 for a flow that is not open.
-  uint32_t Sendable(FlowId flow) const;
+  uint32_t Sendable(FlowId flow);
   // Largest payload of a segment.
-  uint32_t MaxPayload(FlowId flow) const;
+  uint32_t MaxPayload(FlowId flow);
   // Makes one segment of `records`: one or more whole sealed records in an
   // mbuf of one piece with kHeadroom bytes before them. False, with nothing
   // changed, when the flow is not open, the payload exceeds MaxPayload, or the
@@ -127,7 +125,7 @@ class OuterTcp {
   // Sender: stream offset below which no hole is refilled any more.
   // kForwardMoved asks for a report that carries it, and comes again until acks
   // pass it.
-  uint64_t ForwardPoint(FlowId flow) const;
+  uint64_t ForwardPoint(FlowId flow);
   // Receiver: holes below `stream_offset` will not be filled. Only from an
   // authenticated report.
   void OnForwardPoint(FlowId flow, uint64_t stream_offset);
@@ -142,7 +140,7 @@ class OuterTcp {
   // Forgets the flow at once, without a word to the peer and without an event.
   void Release(FlowId flow);
   // Established, and not closed by this side.
-  bool IsOpen(FlowId flow) const;
+  bool IsOpen(FlowId flow);
 
   enum class EventType : uint8_t {
     kEstablished,   // the TCP handshake is done
@@ -181,7 +179,7 @@ class OuterTcp {
     uint64_t bytes_in_flight = 0;
     uint64_t peer_window = 0;
   };
-  std::optional<FlowStats> Stats(FlowId flow) const;
+  std::optional<FlowStats> Stats(FlowId flow);
 
   struct Totals {
     uint32_t half_open = 0;
@@ -202,91 +200,93 @@ class OuterTcp {
     TxBatch& out;
   };
 
-  // outer_tcp.cc: life of a flow.
-  OuterFlow* Find(FlowId id);
-  const OuterFlow* Find(FlowId id) const;
+  // outer_tcp.cc: the life of a flow.
+  OuterFlow* FindOpen(FlowId id);
   FlowId IdOf(const OuterFlow& flow) const;
-  uint32_t SlotOf(const OuterFlow& flow) const;
   OuterFlow* NewFlow(const FlowKey& key, const wire::LinkHeader& link);
+  void Retire(OuterFlow& flow);
   void Die(OuterFlow& flow, EventType last);
-  void Free(OuterFlow& flow);
   void Raise(OuterFlow& flow, EventType type);
   void Touch(OuterFlow& flow);
-  void Rearm(OuterFlow& flow);
-  uint32_t TimestampNow(const OuterFlow& flow, uint64_t now_us) const;
+  void Rearm(const OuterFlow& flow);
+  void StartClose(OuterFlow& flow, uint64_t now_us);
+  static Received Drop(DropReason reason);
+  Received DropOf(const OuterFlow& flow, DropReason reason) const;
+  Received Consumed(const OuterFlow& flow) const;
 
   // outer_tcp_open.cc: handshakes.
   bool IsListening(const Endpoint& local) const;
-  Received Drop(DropReason reason, FlowId flow = kNullFlow) const;
-  Received Consumed(const OuterFlow& flow) const;
-  Received ReceiveNew(const Input& in);
+  Received ReceiveNew(const Input& in, const FlowKey& key);
   Received ReceiveListenSyn(const Input& in, const FlowKey& key);
   Received ReceiveCookieAck(const Input& in, const FlowKey& key);
   Received ReceiveSynSent(OuterFlow& flow, const Input& in);
   Received ReceiveSynReceived(OuterFlow& flow, const Input& in);
-  void TakeSynOptions(OuterFlow& flow, const wire::TcpOptions& options);
-  void SetUpStreams(OuterFlow& flow, const wire::TcpView& tcp);
+  void TakeSyn(OuterFlow& flow, const wire::TcpView& tcp);
+  void SetUpStreams(OuterFlow& flow);
   void Establish(OuterFlow& flow, const wire::TcpView& tcp, uint64_t now_us);
   void SendSyn(OuterFlow& flow, uint64_t now_us, TxBatch& out);
   void SendCookie(const Input& in, const FlowKey& key);
+  void OnSynTimer(OuterFlow& flow, uint64_t now_us, TxBatch& out);
   uint16_t LocalMss(Family family) const;
+  uint32_t FlowLabel(const FlowKey& key) const;
 
   // outer_tcp_receive.cc: segments of an open flow.
   Received ReceiveOpen(OuterFlow& flow, const Input& in);
   Received ReceiveReset(OuterFlow& flow, const Input& in);
-  bool TimestampIsOld(OuterFlow& flow, const wire::TcpView& tcp);
-  void ChallengeAck(OuterFlow& flow, uint64_t now_us, TxBatch& out);
-  void GrowWindow(OuterFlow& flow, uint64_t now_us);
-  void OnArrived(OuterFlow& flow, uint64_t begin, uint64_t end, TxBatch& out,
-                 uint64_t now_us);
-  void CheckFin(OuterFlow& flow);
+  Received TakePayload(OuterFlow& flow, const Input& in, uint64_t begin);
+  bool TakeTimestamp(OuterFlow& flow, const wire::TcpView& tcp, int64_t begin);
+  void ChallengeAck(OuterFlow& flow, const Input& in);
+  void OnArrived(OuterFlow& flow, uint64_t begin, uint64_t end, uint64_t now_us,
+                 TxBatch& out);
+  void GrowWindow(OuterFlow& flow, uint64_t bytes, uint64_t now_us);
+  void CheckFin(OuterFlow& flow, uint64_t now_us);
 
-  // outer_tcp_ack.cc: acks from the peer.
+  // outer_tcp_ack.cc: acks from the peer, and what they leave to repair.
   bool TakeAck(OuterFlow& flow, const wire::TcpView& tcp, uint64_t now_us);
   void AdvanceUna(OuterFlow& flow, uint64_t ack, uint64_t now_us);
-  void TakeSackBlock(OuterFlow& flow, uint64_t left, uint64_t right,
-                     uint64_t now_us);
+  void TakeSack(OuterFlow& flow, uint64_t left, uint64_t right,
+                uint64_t now_us);
   void OnDelivered(OuterFlow& flow, const SentSegment& segment,
                    uint64_t now_us);
+  void PopHead(OuterFlow& flow);
   void MoveForward(OuterFlow& flow, uint64_t to, uint64_t now_us);
   void GiveUpOld(OuterFlow& flow, uint64_t now_us);
+  void RetransmitLost(OuterFlow& flow, uint64_t now_us, TxBatch& out);
 
   // outer_tcp_send.cc: segments of ours.
-  void SendAck(OuterFlow& flow, uint64_t now_us, TxBatch& out);
+  bool SendAck(OuterFlow& flow, uint64_t now_us, TxBatch& out);
   void SendFin(OuterFlow& flow, uint64_t now_us, TxBatch& out);
-  void SendControl(OuterFlow& flow, wire::TcpHeader& header, uint64_t now_us,
-                   TxBatch& out);
   bool Retransmit(OuterFlow& flow, SentArena::Position at, uint64_t now_us,
                   TxBatch& out);
-  void RetransmitLost(OuterFlow& flow, uint64_t now_us, TxBatch& out);
-  uint16_t AdvanceWindow(OuterFlow& flow);
-  uint64_t Store(OuterFlow& flow, const uint8_t* payload, uint32_t size,
-                 bool push, uint64_t now_us);
-  void MakeRoom(size_t size, uint64_t now_us);
+  FlowTemplate::Segment NextSegment(OuterFlow& flow, uint64_t offset,
+                                    uint64_t now_us);
+  void Store(OuterFlow& flow, rte_mbuf* payload, bool push, uint64_t now_us);
+  void MakeRoom(uint32_t size, uint64_t now_us);
   void FlushFlow(OuterFlow& flow, uint64_t now_us, TxBatch& out);
-  void FillSack(OuterFlow& flow, wire::TcpOptions& options);
+  bool Emit(rte_mbuf* frame, TxBatch& out);
 
   // outer_tcp_timer.cc
   void OnFlowTimer(OuterFlow& flow, uint64_t now_us, TxBatch& out);
   void OnRetransmitTimer(OuterFlow& flow, uint64_t now_us, TxBatch& out);
-  void OnSynTimer(OuterFlow& flow, uint64_t now_us, TxBatch& out);
-  void ArmRetransmit(OuterFlow& flow, uint64_t now_us);
+  void OnProbeTimer(OuterFlow& flow, uint64_t now_us, TxBatch& out);
+  void CheckForward(OuterFlow& flow, uint64_t now_us);
 
   const Config config_;
+  const FlowKeyedHash hash_;
+  const SynCookie cookie_;
   FlowTable table_;
   FlowTimers timers_;
   SentArena arena_;
-  FlowKeyedHash hash_;
-  SynCookie cookie_;
-  FlowWriter writer_;
   std::array<Endpoint, kMaxListen> listen_;
   size_t listen_count_ = 0;
   // Slots with something for Flush, and slots with events, each at most once.
   std::vector<uint32_t> touched_;
   std::vector<uint32_t> eventful_;
+  // When the segment was sent that the ack under work measures by; 0 for none.
+  uint64_t rtt_from_us_ = 0;
   uint64_t cookies_until_us_ = 0;
   uint64_t challenge_second_ = 0;
-  uint32_t challenge_left_ = 0;
+  uint32_t challenges_ = 0;
   Totals totals_;
 };
 

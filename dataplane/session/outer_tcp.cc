@@ -1,0 +1,250 @@
+#include "dataplane/session/outer_tcp.h"
+
+#include <algorithm>
+
+namespace lwt {
+namespace {
+
+// Kept of the peer's window for reports, so that a hole that fills the window
+// can always be reported: about a hundred of them.
+constexpr uint64_t kReportReserve = 8192;
+
+// How long a closed flow still answers a repeated FIN.
+constexpr uint64_t kLingerUs = 500'000;
+
+}  // namespace
+
+OuterTcp::OuterTcp(const Config& config)
+    : config_(config),
+      hash_(config.secret),
+      cookie_(hash_),
+      table_(config.max_proven_flows + config.syn_backlog, hash_),
+      timers_(table_.slot_count()),
+      arena_(config.arena_bytes) {
+  touched_.reserve(table_.slot_count());
+  eventful_.reserve(table_.slot_count());
+}
+
+void OuterTcp::SetListen(std::span<const Endpoint> endpoints) {
+  listen_count_ = std::min(endpoints.size(), kMaxListen);
+  std::copy_n(endpoints.begin(), listen_count_, listen_.begin());
+}
+
+OuterFlow* OuterTcp::FindOpen(FlowId id) {
+  OuterFlow* flow = table_.Find(id);
+  if (flow == nullptr || flow->state != FlowState::kOpen) return nullptr;
+  return flow->fin_wanted ? nullptr : flow;
+}
+
+FlowId OuterTcp::IdOf(const OuterFlow& flow) const {
+  return FlowId::Of(table_.SlotOf(flow), flow.generation);
+}
+
+OuterFlow* OuterTcp::NewFlow(const FlowKey& key, const wire::LinkHeader& link) {
+  if (totals_.unproven >= config_.syn_backlog) return nullptr;
+  OuterFlow* flow = table_.Add(key);
+  if (flow == nullptr) return nullptr;
+  ++totals_.unproven;
+  flow->header.SetLink(link);
+  flow->ts_offset =
+      static_cast<uint32_t>(hash_.Of(HashUse::kTimestampOffset, key));
+  flow->ip_id = static_cast<uint16_t>(hash_.Of(HashUse::kIpId, key));
+  return flow;
+}
+
+// Takes the flow out of all tables but its slot.
+void OuterTcp::Retire(OuterFlow& flow) {
+  if (flow.state == FlowState::kDead) return;
+  if (flow.state != FlowState::kOpen) --totals_.half_open;
+  --(flow.proven() ? totals_.proven : totals_.unproven);
+  timers_.Cancel(table_.SlotOf(flow));
+  table_.Unindex(flow);
+  flow.state = FlowState::kDead;
+}
+
+void OuterTcp::Die(OuterFlow& flow, EventType last) {
+  Retire(flow);
+  if (flow.announced) {
+    Raise(flow, last);
+  } else {
+    table_.Free(flow);
+  }
+}
+
+void OuterTcp::Release(FlowId id) {
+  OuterFlow* flow = table_.Find(id);
+  if (flow == nullptr) return;
+  Retire(*flow);
+  flow->events = 0;
+  table_.Free(*flow);
+}
+
+void OuterTcp::Raise(OuterFlow& flow, EventType type) {
+  flow.announced = true;
+  flow.events |= static_cast<uint8_t>(1u << static_cast<unsigned>(type));
+  if (flow.eventful) return;
+  flow.eventful = true;
+  eventful_.push_back(table_.SlotOf(flow));
+}
+
+std::optional<OuterTcp::Event> OuterTcp::PopEvent() {
+  while (!eventful_.empty()) {
+    OuterFlow& flow = table_.At(eventful_.back());
+    if (flow.events == 0) {
+      eventful_.pop_back();
+      flow.eventful = false;
+      if (flow.state == FlowState::kDead) table_.Free(flow);
+      continue;
+    }
+    const auto type = static_cast<EventType>(__builtin_ctz(flow.events));
+    flow.events &= static_cast<uint8_t>(flow.events - 1);
+    return Event{type,      flow.inbound,     IdOf(flow),
+                 flow.user, flow.key.local(), flow.key.remote()};
+  }
+  return std::nullopt;
+}
+
+void OuterTcp::Touch(OuterFlow& flow) {
+  if (flow.touched) return;
+  flow.touched = true;
+  touched_.push_back(table_.SlotOf(flow));
+}
+
+void OuterTcp::Rearm(const OuterFlow& flow) {
+  timers_.ArmBy(
+      table_.SlotOf(flow),
+      std::min({flow.rto_at_us, flow.probe_at_us, flow.ack_at_us,
+                flow.reorder_at_us, flow.forward_at_us, flow.end_at_us}));
+}
+
+bool OuterTcp::SetUser(FlowId id, uint32_t user) {
+  OuterFlow* flow = table_.Find(id);
+  if (flow == nullptr || flow->state != FlowState::kOpen || user == kNoUser) {
+    return false;
+  }
+  if (!flow->proven()) {
+    if (totals_.proven >= config_.max_proven_flows) return false;
+    ++totals_.proven;
+    --totals_.unproven;
+    if (!flow->fin_wanted) flow->end_at_us = OuterFlow::kNever;
+  }
+  flow->user = user;
+  return true;
+}
+
+void OuterTcp::SetLink(FlowId id, std::span<const uint8_t> link) {
+  OuterFlow* flow = table_.Find(id);
+  if (flow != nullptr) flow->header.SetLink(wire::LinkHeader::From(link));
+}
+
+void OuterTcp::StartClose(OuterFlow& flow, uint64_t now_us) {
+  flow.fin_wanted = true;
+  flow.end_at_us = now_us + config_.close_timeout_us;
+  Touch(flow);
+  Rearm(flow);
+}
+
+void OuterTcp::Close(FlowId id, uint64_t now_us) {
+  OuterFlow* flow = table_.Find(id);
+  if (flow == nullptr || flow->fin_wanted) return;
+  if (flow->state == FlowState::kOpen) {
+    StartClose(*flow, now_us);
+  } else if (flow->state != FlowState::kDead) {
+    Die(*flow, EventType::kReleased);
+  }
+}
+
+bool OuterTcp::IsOpen(FlowId id) { return FindOpen(id) != nullptr; }
+
+uint32_t OuterTcp::Sendable(FlowId id) {
+  const OuterFlow* flow = FindOpen(id);
+  if (flow == nullptr) return 0;
+  const uint64_t used = flow->snd_nxt + kReportReserve;
+  if (flow->snd_right <= used) return 0;
+  return static_cast<uint32_t>(flow->snd_right - used);
+}
+
+uint32_t OuterTcp::MaxPayload(FlowId id) {
+  const OuterFlow* flow = table_.Find(id);
+  return flow == nullptr ? 0 : flow->max_payload;
+}
+
+uint64_t OuterTcp::ForwardPoint(FlowId id) {
+  const OuterFlow* flow = table_.Find(id);
+  return flow == nullptr ? 0 : std::max(flow->forward, flow->snd_una);
+}
+
+std::optional<OuterTcp::FlowStats> OuterTcp::Stats(FlowId id) {
+  const OuterFlow* flow = table_.Find(id);
+  if (flow == nullptr) return std::nullopt;
+  return FlowStats{
+      .local = flow->key.local(),
+      .remote = flow->key.remote(),
+      .inbound = flow->inbound,
+      .srtt_us = flow->srtt_us,
+      .rto_us = flow->rto_us,
+      .segments_sent = flow->segments_sent,
+      .bytes_sent = flow->snd_nxt - (flow->fin_sent ? 1 : 0),
+      .segments_retransmitted = flow->segments_retransmitted,
+      .segments_given_up = flow->segments_given_up,
+      .segments_received = flow->segments_received,
+      .bytes_received = flow->bytes_received,
+      .bytes_in_flight = flow->snd_nxt - flow->snd_una,
+      .peer_window = flow->snd_right - flow->snd_una,
+  };
+}
+
+OuterTcp::Received OuterTcp::Drop(DropReason reason) {
+  Received received;
+  received.verdict = Verdict::kDropped;
+  received.reason = reason;
+  return received;
+}
+
+OuterTcp::Received OuterTcp::DropOf(const OuterFlow& flow,
+                                    DropReason reason) const {
+  Received received = Drop(reason);
+  received.flow = IdOf(flow);
+  received.user = flow.user;
+  return received;
+}
+
+OuterTcp::Received OuterTcp::Consumed(const OuterFlow& flow) const {
+  Received received;
+  received.flow = IdOf(flow);
+  received.user = flow.user;
+  return received;
+}
+
+OuterTcp::Received OuterTcp::Receive(const wire::FrameView& frame,
+                                     uint64_t now_us, TxBatch& out) {
+  const Input in{frame, now_us, out};
+  const FlowKey key = FlowKey::Of(frame.destination, frame.source);
+  OuterFlow* flow = table_.Find(key);
+  if (flow == nullptr) return ReceiveNew(in, key);
+  switch (flow->state) {
+    case FlowState::kSynSent:
+      return ReceiveSynSent(*flow, in);
+    case FlowState::kSynReceived:
+      return ReceiveSynReceived(*flow, in);
+    default:
+      return ReceiveOpen(*flow, in);
+  }
+}
+
+void OuterTcp::CheckFin(OuterFlow& flow, uint64_t now_us) {
+  if (!flow.fin_received && flow.rcv_nxt == flow.rcv_fin) {
+    flow.fin_received = true;
+    ++flow.rcv_nxt;
+    flow.rcv_right = std::max(flow.rcv_right, flow.rcv_nxt);
+    flow.ack_now = true;
+    Touch(flow);
+    Raise(flow, EventType::kClosedByPeer);
+  }
+  if (flow.fin_received && flow.fin_acked) {
+    flow.end_at_us = std::min(flow.end_at_us, now_us + kLingerUs);
+    Rearm(flow);
+  }
+}
+
+}  // namespace lwt

@@ -1,0 +1,330 @@
+// Handshakes: SYN sent and received, crossing SYNs, cookies.
+#include <algorithm>
+#include <array>
+
+#include "dataplane/session/control_segment.h"
+#include "dataplane/session/outer_tcp.h"
+#include "dataplane/session/tcp_rtt.h"
+#include "dataplane/wire/ip.h"
+
+namespace lwt {
+namespace {
+
+using wire::TcpSeq;
+
+constexpr uint64_t kSecondUs = 1'000'000;
+// When a SYN is sent again, seconds after the first: four linear time-outs,
+// then doubling, as Linux has it since 6.5. The last entry is the end.
+constexpr std::array<uint64_t, 9> kSynSchedule = {1, 2, 3, 4, 5, 7, 11, 19, 35};
+// The same of a SYN-ACK: after 1, 2, 4, 8, 16 and then 32 s.
+constexpr std::array<uint64_t, 6> kSynAckSchedule = {1, 3, 7, 15, 31, 63};
+
+// RFC 9293 §3.7.1: the MSS of a peer that tells none.
+constexpr uint16_t kDefaultMssIpv4 = 536;
+constexpr uint16_t kDefaultMssIpv6 = 1220;
+// Nothing useful fits a smaller one, and Linux too raises it (TCP_MIN_MSS).
+constexpr uint16_t kMinMss = 88;
+
+// A Linux host acknowledges at once what comes first.
+constexpr uint8_t kQuickAcks = 16;
+
+// The largest window that is whole segments (of `segment` bytes) and fits 16
+// bits: what a Linux SYN or SYN-ACK says.
+uint16_t SynWindow(uint16_t segment) {
+  return static_cast<uint16_t>(65535 / segment * segment);
+}
+
+}  // namespace
+
+uint16_t OuterTcp::LocalMss(Family family) const {
+  return static_cast<uint16_t>(config_.link_mtu - wire::IpHeaderSize(family) -
+                               wire::kTcpHeaderSize);
+}
+
+uint32_t OuterTcp::FlowLabel(const FlowKey& key) const {
+  return static_cast<uint32_t>(hash_.Of(HashUse::kFlowLabel, key)) & 0xfffff;
+}
+
+FlowId OuterTcp::Connect(const ConnectArgs& args, uint64_t now_us,
+                         TxBatch& out) {
+  const FlowKey key = FlowKey::Of(args.local, args.remote);
+  if (table_.Find(key) != nullptr) return kNullFlow;
+  OuterFlow* flow = NewFlow(key, wire::LinkHeader::From(args.link));
+  if (flow == nullptr) return kNullFlow;
+  ++totals_.half_open;
+  flow->state = FlowState::kSynSent;
+  flow->announced = true;
+  // RFC 6528: a clock of 4 µs and less, plus a keyed hash.
+  flow->iss = TcpSeq(
+      static_cast<uint32_t>(hash_.Of(HashUse::kIsn, key) + (now_us << 4)));
+  flow->syn_sent_us = now_us;
+  SendSyn(*flow, now_us, out);
+  return IdOf(*flow);
+}
+
+// A SYN, or a SYN-ACK when one was received; arms its repetition.
+void OuterTcp::SendSyn(OuterFlow& flow, uint64_t now_us, TxBatch& out) {
+  const bool answer = flow.state == FlowState::kSynReceived;
+  const uint16_t mss = LocalMss(flow.key.family());
+  ControlSegment segment{.link = flow.header.link(),
+                         .flow_label = FlowLabel(flow.key)};
+  wire::TcpOptions& options = segment.tcp.options;
+  segment.tcp.seq = flow.iss;
+  segment.tcp.flags = wire::kSyn;
+  options.mss = mss;
+  if (!answer || flow.timestamps) {
+    options.timestamps = {static_cast<uint32_t>(now_us / 1000) + flow.ts_offset,
+                          flow.ts_recent};
+  }
+  options.sack_permitted = !answer || flow.sack;
+  if (!answer || flow.own_scale != 0) {
+    options.window_scale = config_.window_scale;
+  }
+  if (answer) {
+    segment.tcp.flags |= wire::kAck;
+    segment.tcp.ack = flow.irs + 1;
+    segment.tcp.window = static_cast<uint16_t>(flow.rcv_right);
+  } else {
+    segment.ip_id = flow.ip_id++;
+    segment.tcp.window = SynWindow(mss);
+  }
+  Emit(MakeControlSegment(config_.pool, flow.key, segment), out);
+  const uint64_t at =
+      answer ? kSynAckSchedule[flow.syn_tries] : kSynSchedule[flow.syn_tries];
+  ++flow.syn_tries;
+  flow.rto_at_us = flow.syn_sent_us + at * kSecondUs;
+  Rearm(flow);
+}
+
+void OuterTcp::OnSynTimer(OuterFlow& flow, uint64_t now_us, TxBatch& out) {
+  const size_t tries = flow.state == FlowState::kSynReceived
+                           ? kSynAckSchedule.size()
+                           : kSynSchedule.size();
+  if (flow.syn_tries == tries) {
+    Die(flow, EventType::kTimedOut);
+  } else {
+    SendSyn(flow, now_us, out);
+  }
+}
+
+bool OuterTcp::IsListening(const Endpoint& local) const {
+  return std::any_of(
+      listen_.begin(), listen_.begin() + listen_count_,
+      [&](const Endpoint& at) {
+        return at.port == local.port &&
+               at.address.family == local.address.family &&
+               (at.address == local.address || at.address.IsUnspecified());
+      });
+}
+
+OuterTcp::Received OuterTcp::ReceiveNew(const Input& in, const FlowKey& key) {
+  if (!IsListening(in.frame.destination)) return Drop(DropReason::kNotForUs);
+  const uint8_t kind =
+      in.frame.tcp.flags & (wire::kSyn | wire::kAck | wire::kRst | wire::kFin);
+  if (kind == wire::kSyn) return ReceiveListenSyn(in, key);
+  if (kind == wire::kAck && in.now_us < cookies_until_us_) {
+    return ReceiveCookieAck(in, key);
+  }
+  return Drop(DropReason::kNoFlow);
+}
+
+// Options and numbers of the peer's SYN.
+void OuterTcp::TakeSyn(OuterFlow& flow, const wire::TcpView& tcp) {
+  const wire::TcpOptions& options = tcp.options;
+  const Family family = flow.key.family();
+  flow.irs = tcp.seq;
+  flow.timestamps = options.timestamps.has_value();
+  flow.sack = options.sack_permitted;
+  if (flow.timestamps) flow.ts_recent = options.timestamps->value;
+  flow.own_scale = options.window_scale ? config_.window_scale : 0;
+  flow.peer_scale = options.window_scale.value_or(0);
+  const uint16_t fallback =
+      family == Family::kIpv4 ? kDefaultMssIpv4 : kDefaultMssIpv6;
+  const uint16_t mss = std::min(
+      LocalMss(family), std::max(kMinMss, options.mss.value_or(fallback)));
+  const size_t room = flow.timestamps ? wire::kTimestampOptionSize : 0;
+  flow.max_payload = static_cast<uint16_t>(mss - room);
+  flow.header.Set(flow.key, flow.header.link(), FlowLabel(flow.key),
+                  flow.timestamps);
+  SetUpStreams(flow);
+}
+
+// The window that the SYN or SYN-ACK of ours tells.
+void OuterTcp::SetUpStreams(OuterFlow& flow) {
+  const uint16_t mss = LocalMss(flow.key.family());
+  const uint16_t room = flow.timestamps ? wire::kTimestampOptionSize : 0;
+  const bool answer = flow.state != FlowState::kSynSent;
+  flow.rcv_window = SynWindow(answer ? static_cast<uint16_t>(mss - room) : mss);
+  flow.rcv_right = flow.rcv_window;
+  flow.quick_acks = kQuickAcks;
+}
+
+OuterTcp::Received OuterTcp::ReceiveListenSyn(const Input& in,
+                                              const FlowKey& key) {
+  const wire::LinkHeader link =
+      wire::LinkHeader::From(in.frame.link).Reflected();
+  const bool full = totals_.half_open >= config_.syn_backlog / 4 * 3;
+  OuterFlow* flow = full ? nullptr : NewFlow(key, link);
+  if (flow == nullptr) {
+    SendCookie(in, key);
+    return Received{};
+  }
+  ++totals_.half_open;
+  flow->state = FlowState::kSynReceived;
+  flow->inbound = true;
+  flow->iss = TcpSeq(static_cast<uint32_t>(
+      hash_.Of(HashUse::kIsn, key, in.frame.tcp.seq.value())));
+  flow->syn_sent_us = in.now_us;
+  TakeSyn(*flow, in.frame.tcp);
+  SendSyn(*flow, in.now_us, in.out);
+  return Consumed(*flow);
+}
+
+void OuterTcp::SendCookie(const Input& in, const FlowKey& key) {
+  const wire::TcpView& tcp = in.frame.tcp;
+  const uint16_t mss = LocalMss(key.family());
+  const bool timestamps = tcp.options.timestamps.has_value();
+  ControlSegment segment{
+      .link = wire::LinkHeader::From(in.frame.link).Reflected(),
+      .flow_label = FlowLabel(key)};
+  segment.tcp.seq =
+      cookie_.Make(key, tcp.seq, tcp.options.mss.value_or(0), in.now_us);
+  segment.tcp.ack = tcp.seq + 1;
+  segment.tcp.flags = wire::kSyn | wire::kAck;
+  segment.tcp.window = SynWindow(static_cast<uint16_t>(
+      mss - (timestamps ? wire::kTimestampOptionSize : 0)));
+  wire::TcpOptions& options = segment.tcp.options;
+  options.mss = mss;
+  if (timestamps) {
+    const auto now = static_cast<uint32_t>(in.now_us / 1000);
+    const auto offset =
+        static_cast<uint32_t>(hash_.Of(HashUse::kTimestampOffset, key));
+    options.timestamps = {SynCookie::EncodeOptions(tcp.options, now) + offset,
+                          tcp.options.timestamps->value};
+    options.sack_permitted = tcp.options.sack_permitted;
+    if (tcp.options.window_scale) options.window_scale = config_.window_scale;
+  }
+  if (Emit(MakeControlSegment(config_.pool, key, segment), in.out)) {
+    ++totals_.cookies_sent;
+    cookies_until_us_ = in.now_us + 2 * SynCookie::kPeriodUs;
+  }
+}
+
+OuterTcp::Received OuterTcp::ReceiveCookieAck(const Input& in,
+                                              const FlowKey& key) {
+  wire::TcpView syn = in.frame.tcp;
+  const TcpSeq client_isn = syn.seq + 0xffffffff;
+  const TcpSeq cookie = syn.ack + 0xffffffff;
+  const auto mss = cookie_.Check(key, client_isn, cookie, in.now_us);
+  if (!mss.has_value()) return Drop(DropReason::kBadCookie);
+  OuterFlow* flow =
+      NewFlow(key, wire::LinkHeader::From(in.frame.link).Reflected());
+  if (flow == nullptr) return Drop(DropReason::kFlowTableFull);
+  ++totals_.half_open;
+  ++totals_.cookies_accepted;
+  flow->state = FlowState::kSynReceived;
+  flow->inbound = true;
+  flow->iss = cookie;
+  // No time was measured; Establish takes it as repeated.
+  flow->syn_tries = 2;
+  // The SYN as it was, told by the cookie.
+  const auto timestamps = syn.options.timestamps;
+  syn.seq = client_isn;
+  syn.options = {};
+  if (timestamps.has_value()) {
+    syn.options = SynCookie::DecodeOptions(timestamps->echo - flow->ts_offset);
+    syn.options.timestamps = timestamps;
+  }
+  syn.options.mss = mss;
+  TakeSyn(*flow, syn);
+  return ReceiveSynReceived(*flow, in);
+}
+
+void OuterTcp::Establish(OuterFlow& flow, const wire::TcpView& tcp,
+                         uint64_t now_us) {
+  --totals_.half_open;
+  flow.state = FlowState::kOpen;
+  if (flow.syn_tries == 1) MeasureRtt(flow, now_us - flow.syn_sent_us);
+  flow.rto_at_us = OuterFlow::kNever;
+  const uint8_t scale = tcp.Has(wire::kSyn) ? 0 : flow.peer_scale;
+  flow.snd_right = uint64_t{tcp.window} << scale;
+  flow.snd_max_window = flow.snd_right;
+  flow.measure_from_us = now_us;
+  flow.end_at_us = now_us + config_.unproven_timeout_us;
+  Raise(flow, EventType::kEstablished);
+  Rearm(flow);
+}
+
+OuterTcp::Received OuterTcp::ReceiveSynSent(OuterFlow& flow, const Input& in) {
+  const wire::TcpView& tcp = in.frame.tcp;
+  if (tcp.Has(wire::kAck) && tcp.ack != flow.iss + 1) {
+    // The peer holds an old flow of these endpoints; a RST of ours would clear
+    // it, but is never sent.
+    Raise(flow, EventType::kResetHint);
+    return DropOf(flow, DropReason::kBadAck);
+  }
+  if (tcp.Has(wire::kRst)) {
+    if (!tcp.Has(wire::kAck)) return DropOf(flow, DropReason::kResetHint);
+    const Received received = DropOf(flow, DropReason::kResetHint);
+    Die(flow, EventType::kRefused);
+    return received;
+  }
+  if (!tcp.Has(wire::kSyn)) return DropOf(flow, DropReason::kMalformed);
+  if (tcp.Has(wire::kAck)) {
+    TakeSyn(flow, tcp);
+    Establish(flow, tcp, in.now_us);
+    SendAck(flow, in.now_us, in.out);
+    return Consumed(flow);
+  }
+  // The SYNs crossed (RFC 9293 §3.5).
+  flow.state = FlowState::kSynReceived;
+  flow.syn_tries = 0;
+  flow.syn_sent_us = in.now_us;
+  TakeSyn(flow, tcp);
+  SendSyn(flow, in.now_us, in.out);
+  return Consumed(flow);
+}
+
+OuterTcp::Received OuterTcp::ReceiveSynReceived(OuterFlow& flow,
+                                                const Input& in) {
+  const wire::TcpView& tcp = in.frame.tcp;
+  if (tcp.Has(wire::kRst)) {
+    const bool exact = tcp.seq == flow.irs + 1;
+    const Received received =
+        DropOf(flow, exact ? DropReason::kResetHint : DropReason::kOutOfWindow);
+    if (exact) Die(flow, EventType::kRefused);
+    return received;
+  }
+  const bool acked = tcp.Has(wire::kAck) && tcp.ack == flow.iss + 1;
+  if (tcp.Has(wire::kSyn)) {
+    if (tcp.seq != flow.irs) {
+      if (!flow.inbound) return DropOf(flow, DropReason::kOutOfWindow);
+      // The peer began anew.
+      const FlowKey key = flow.key;
+      Die(flow, EventType::kReleased);
+      return ReceiveNew(in, key);
+    }
+    if (!acked) {
+      // The peer repeats its SYN; the answer got lost.
+      const uint8_t tries = flow.syn_tries;
+      const uint64_t due = flow.rto_at_us;
+      flow.syn_tries = 0;
+      SendSyn(flow, in.now_us, in.out);
+      flow.syn_tries = std::max<uint8_t>(tries, 2);
+      flow.rto_at_us = due;
+      return Consumed(flow);
+    }
+    Establish(flow, tcp, in.now_us);
+    SendAck(flow, in.now_us, in.out);
+    return Consumed(flow);
+  }
+  if (!acked) return DropOf(flow, DropReason::kBadAck);
+  const int32_t ahead = tcp.seq - (flow.irs + 1);
+  if (ahead < 0 || ahead > static_cast<int32_t>(flow.rcv_right)) {
+    return DropOf(flow, DropReason::kOutOfWindow);
+  }
+  Establish(flow, tcp, in.now_us);
+  return ReceiveOpen(flow, in);
+}
+
+}  // namespace lwt

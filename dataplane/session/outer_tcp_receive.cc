@@ -1,0 +1,186 @@
+// Segments of an open flow: the checks of RFC 9293 §3.10.7.4, RFC 5961 and
+// RFC 7323, and what has arrived.
+#include <algorithm>
+
+#include "dataplane/session/outer_tcp.h"
+
+namespace lwt {
+namespace {
+
+constexpr uint32_t kMaxWindow = 16u << 20;
+constexpr uint64_t kFirstWindow = 64 * 1024;
+// Bytes per round trip are measured over at least this, so that a path of
+// microseconds does not keep the window at what one burst brings.
+constexpr uint64_t kMinMeasureUs = 4000;
+// RFC 5961 §7: challenge ACKs a second, over all flows.
+constexpr uint32_t kChallengesPerSecond = 100;
+// Ranges that one ACK can tell beside timestamps.
+constexpr size_t kRangesPerAck = 3;
+
+}  // namespace
+
+// False for a segment older than what was seen (RFC 7323 §5.3), or one that
+// lacks the timestamps which the handshake agreed on.
+bool OuterTcp::TakeTimestamp(OuterFlow& flow, const wire::TcpView& tcp,
+                             int64_t begin) {
+  if (!flow.timestamps) return true;
+  if (!tcp.options.timestamps.has_value()) return false;
+  const uint32_t value = tcp.options.timestamps->value;
+  if (static_cast<int32_t>(value - flow.ts_recent) < 0) return false;
+  if (begin <= static_cast<int64_t>(flow.rcv_acked)) flow.ts_recent = value;
+  return true;
+}
+
+void OuterTcp::ChallengeAck(OuterFlow& flow, const Input& in) {
+  const uint64_t second = in.now_us / 1'000'000;
+  if (second != challenge_second_) {
+    challenge_second_ = second;
+    challenges_ = 0;
+  }
+  if (challenges_ == kChallengesPerSecond) return;
+  ++challenges_;
+  ++totals_.challenge_acks;
+  SendAck(flow, in.now_us, in.out);
+}
+
+// RFC 5961 §3.2, but that even an exact RST is only a hint to a proven flow.
+OuterTcp::Received OuterTcp::ReceiveReset(OuterFlow& flow, const Input& in) {
+  const int64_t at = flow.ReceiveOffset(in.frame.tcp.seq);
+  if (at < static_cast<int64_t>(flow.rcv_nxt) ||
+      at > static_cast<int64_t>(flow.rcv_right)) {
+    return DropOf(flow, DropReason::kOutOfWindow);
+  }
+  if (at != static_cast<int64_t>(flow.rcv_nxt)) {
+    ChallengeAck(flow, in);
+    return DropOf(flow, DropReason::kOutOfWindow);
+  }
+  const Received received = DropOf(flow, DropReason::kResetHint);
+  if (flow.proven() || !flow.inbound) {
+    Raise(flow, EventType::kResetHint);
+  } else {
+    Die(flow, EventType::kReleased);
+  }
+  return received;
+}
+
+OuterTcp::Received OuterTcp::ReceiveOpen(OuterFlow& flow, const Input& in) {
+  const wire::TcpView& tcp = in.frame.tcp;
+  if (tcp.Has(wire::kRst)) return ReceiveReset(flow, in);
+  const int64_t begin = flow.ReceiveOffset(tcp.seq);
+  const auto next = static_cast<int64_t>(flow.rcv_nxt);
+  const int64_t size =
+      static_cast<int64_t>(tcp.payload.size()) + (tcp.Has(wire::kFin) ? 1 : 0);
+  if (tcp.Has(wire::kSyn)) {
+    // RFC 5961 §4.2; also the repeated SYN-ACK whose ACK got lost.
+    ChallengeAck(flow, in);
+    return DropOf(flow, DropReason::kOutOfWindow);
+  }
+  if (!TakeTimestamp(flow, tcp, begin)) {
+    if (size > 0) ChallengeAck(flow, in);
+    return DropOf(flow, DropReason::kOldTimestamp);
+  }
+  if (begin > static_cast<int64_t>(flow.rcv_right) ||
+      (size > 0 && begin == static_cast<int64_t>(flow.rcv_right)) ||
+      begin + kMaxWindow < next) {
+    ChallengeAck(flow, in);
+    return DropOf(flow, DropReason::kOutOfWindow);
+  }
+  if (!tcp.Has(wire::kAck)) return DropOf(flow, DropReason::kMalformed);
+  if (!TakeAck(flow, tcp, in.now_us)) {
+    ChallengeAck(flow, in);
+    return DropOf(flow, DropReason::kBadAck);
+  }
+  Touch(flow);
+  if (begin + size <= next) {
+    // A keepalive probe (RFC 9293 §3.8.4) or what has arrived before.
+    if (size > 0 || begin == next - 1) flow.ack_now = true;
+    return Consumed(flow);
+  }
+  if (begin < 0) return DropOf(flow, DropReason::kOutOfWindow);
+  return TakePayload(flow, in, static_cast<uint64_t>(begin));
+}
+
+OuterTcp::Received OuterTcp::TakePayload(OuterFlow& flow, const Input& in,
+                                         uint64_t begin) {
+  const wire::TcpView& tcp = in.frame.tcp;
+  if (flow.fin_received) return DropOf(flow, DropReason::kOutOfWindow);
+  Received received = Consumed(flow);
+  received.fin = tcp.Has(wire::kFin);
+  received.stream_offset = begin;
+  received.payload = tcp.payload;
+  if (tcp.payload.empty()) {
+    Accept(received, in.now_us, in.out);
+  } else {
+    received.verdict = Verdict::kPayload;
+  }
+  return received;
+}
+
+void OuterTcp::Accept(const Received& received, uint64_t now_us, TxBatch& out) {
+  OuterFlow* flow = table_.Find(received.flow);
+  if (flow == nullptr || flow->state != FlowState::kOpen) return;
+  const uint64_t begin = received.stream_offset;
+  const uint64_t end = begin + received.payload.size();
+  Touch(*flow);
+  if (received.fin && flow->rcv_fin == OuterFlow::kNever &&
+      end >= flow->rcv_high) {
+    flow->rcv_fin = end;
+  }
+  if (!received.payload.empty()) {
+    ++flow->segments_received;
+    flow->bytes_received += received.payload.size();
+    OnArrived(*flow, begin, end, now_us, out);
+  }
+  CheckFin(*flow, now_us);
+}
+
+void OuterTcp::OnArrived(OuterFlow& flow, uint64_t begin, uint64_t end,
+                         uint64_t now_us, TxBatch& out) {
+  if (end <= flow.rcv_nxt) return;
+  GrowWindow(flow, end - std::max(begin, flow.rcv_nxt), now_us);
+  flow.ack_owed += static_cast<uint32_t>(end - begin);
+  if (begin <= flow.rcv_nxt) {
+    // What fills a hole is told at once (RFC 5681 §4.2).
+    if (!flow.ranges.empty()) flow.ack_now = true;
+    flow.rcv_nxt = flow.ranges.Absorb(end);
+    flow.rcv_high = std::max(flow.rcv_high, flow.rcv_nxt);
+    return;
+  }
+  flow.ack_now = true;
+  if (flow.ranges.WouldOverflow(begin, end, kRangesPerAck)) {
+    SendAck(flow, now_us, out);
+    flow.ack_now = true;
+  }
+  // A full list is no harm: the segment will come again.
+  if (flow.ranges.Add(flow.rcv_nxt, begin, end)) {
+    flow.rcv_high = std::max(flow.rcv_high, end);
+  }
+}
+
+// Dynamic right-sizing: the window is twice what a round trip brought, on top
+// of what it began with. An unproven flow stays at the first window.
+void OuterTcp::GrowWindow(OuterFlow& flow, uint64_t bytes, uint64_t now_us) {
+  if (!flow.proven()) return;
+  flow.measured_bytes += bytes;
+  const uint64_t span = std::max<uint64_t>(flow.srtt_us, kMinMeasureUs);
+  if (now_us - flow.measure_from_us < span) return;
+  const uint64_t window =
+      std::min<uint64_t>(kMaxWindow, kFirstWindow + 2 * flow.measured_bytes);
+  flow.rcv_window = std::max(flow.rcv_window, static_cast<uint32_t>(window));
+  flow.measured_bytes = 0;
+  flow.measure_from_us = now_us;
+}
+
+void OuterTcp::OnForwardPoint(FlowId id, uint64_t stream_offset) {
+  OuterFlow* flow = table_.Find(id);
+  if (flow == nullptr || flow->state != FlowState::kOpen) return;
+  // Not past a FIN, nor past what the window let the peer send.
+  const uint64_t to = std::min({stream_offset, flow->rcv_right, flow->rcv_fin});
+  if (to <= flow->rcv_nxt) return;
+  flow->rcv_nxt = flow->ranges.Absorb(to);
+  flow->rcv_high = std::max(flow->rcv_high, flow->rcv_nxt);
+  flow->ack_now = true;
+  Touch(*flow);
+}
+
+}  // namespace lwt

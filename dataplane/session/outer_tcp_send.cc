@@ -1,0 +1,272 @@
+// Segments of ours: payload, acks, FIN, and payload again.
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "dataplane/session/control_segment.h"
+#include "dataplane/session/outer_tcp.h"
+#include "dataplane/wire/checksum.h"
+
+namespace lwt {
+namespace {
+
+// No window goes further beyond the first hole.
+constexpr uint64_t kMaxReach = 16u << 20;
+// RFC 9293 §3.8.6.3 allows 500 ms; Linux waits 40.
+constexpr uint64_t kDelayedAckUs = 40'000;
+// Time that a peer may hold its ack of a lone segment.
+constexpr uint64_t kProbeAloneUs = 40'000;
+constexpr uint64_t kProbeSlackUs = 2000;
+
+// The window field to send; `rcv_right` follows it and never goes back. The
+// window reaches beyond the highest byte that arrived, not only beyond the
+// first hole: nothing waits in a buffer for order.
+uint16_t AdvanceWindow(OuterFlow& flow) {
+  const uint64_t high = std::max(flow.rcv_nxt, flow.rcv_high);
+  const uint64_t reach =
+      std::min(high + flow.rcv_window, flow.rcv_nxt + kMaxReach);
+  const uint64_t window = std::max(reach, flow.rcv_right) - flow.rcv_nxt;
+  const uint64_t unit = uint64_t{1} << flow.own_scale;
+  // Rounded up, as Linux does, so that the edge does not shrink.
+  const uint64_t field =
+      std::min<uint64_t>(65535, (window + unit - 1) >> flow.own_scale);
+  flow.rcv_right =
+      std::max(flow.rcv_right, flow.rcv_nxt + (field << flow.own_scale));
+  return static_cast<uint16_t>(field);
+}
+
+// Every segment carries the ack; only a pure ACK tells of ranges.
+void NoteAckSent(OuterFlow& flow, bool told_ranges) {
+  flow.rcv_acked = flow.rcv_nxt;
+  flow.ack_owed = 0;
+  flow.ack_at_us = OuterFlow::kNever;
+  if (told_ranges || flow.ranges.untold() == 0) flow.ack_now = false;
+}
+
+}  // namespace
+
+bool OuterTcp::Emit(rte_mbuf* frame, TxBatch& out) {
+  if (frame != nullptr && !out.full()) {
+    out.Push(frame);
+    return true;
+  }
+  ++totals_.buffers_missing;
+  rte_pktmbuf_free(frame);
+  return false;
+}
+
+FlowTemplate::Segment OuterTcp::NextSegment(OuterFlow& flow, uint64_t offset,
+                                            uint64_t now_us) {
+  return {
+      .seq = flow.SendSeq(offset),
+      .ack = flow.ReceiveSeq(flow.rcv_nxt),
+      .flags = wire::kAck,
+      .window = AdvanceWindow(flow),
+      .ip_id = flow.ip_id++,
+      .timestamps = {static_cast<uint32_t>(now_us / 1000) + flow.ts_offset,
+                     flow.ts_recent},
+  };
+}
+
+bool OuterTcp::SendAck(OuterFlow& flow, uint64_t now_us, TxBatch& out) {
+  if (out.full()) {
+    ++totals_.buffers_missing;
+    return false;
+  }
+  const FlowTemplate::Segment next = NextSegment(flow, flow.snd_nxt, now_us);
+  rte_mbuf* frame;
+  if (flow.sack && !flow.ranges.empty()) {
+    ControlSegment segment{.link = flow.header.link(),
+                           .ip_id = next.ip_id,
+                           .flow_label = FlowLabel(flow.key)};
+    segment.tcp.seq = next.seq;
+    segment.tcp.ack = next.ack;
+    segment.tcp.flags = next.flags;
+    segment.tcp.window = next.window;
+    wire::TcpOptions& options = segment.tcp.options;
+    if (flow.timestamps) options.timestamps = next.timestamps;
+    std::array<ReceiveRanges::Range, ReceiveRanges::kTold> ranges;
+    const size_t count = flow.ranges.Tell(flow.timestamps ? 3 : 4, ranges);
+    options.sack_count = static_cast<uint8_t>(count);
+    for (size_t i = 0; i < count; ++i) {
+      options.sack[i] = {flow.ReceiveSeq(ranges[i].begin),
+                         flow.ReceiveSeq(ranges[i].end)};
+    }
+    frame = MakeControlSegment(config_.pool, flow.key, segment);
+  } else {
+    frame = rte_pktmbuf_alloc(config_.pool);
+    if (frame != nullptr) {
+      flow.header.Write(reinterpret_cast<uint8_t*>(
+                            rte_pktmbuf_append(frame, flow.header.size())),
+                        next);
+    }
+  }
+  if (!Emit(frame, out)) return false;
+  NoteAckSent(flow, true);
+  return true;
+}
+
+void OuterTcp::SendFin(OuterFlow& flow, uint64_t now_us, TxBatch& out) {
+  rte_mbuf* frame = rte_pktmbuf_alloc(config_.pool);
+  if (frame != nullptr) {
+    const uint64_t offset = flow.snd_nxt - (flow.fin_sent ? 1 : 0);
+    FlowTemplate::Segment segment = NextSegment(flow, offset, now_us);
+    segment.flags = wire::kFin | wire::kAck;
+    flow.header.Write(reinterpret_cast<uint8_t*>(
+                          rte_pktmbuf_append(frame, flow.header.size())),
+                      segment);
+  }
+  if (Emit(frame, out)) {
+    NoteAckSent(flow, false);
+    if (!flow.fin_sent) ++flow.snd_nxt;
+    flow.fin_sent = true;
+  }
+  if (flow.rto_at_us == OuterFlow::kNever) {
+    flow.rto_at_us = now_us + flow.rto_us;
+  }
+}
+
+// Evicts the oldest sent bytes of whatever flow; if they are still wanted,
+// that flow's forward point moves.
+void OuterTcp::MakeRoom(uint32_t size, uint64_t now_us) {
+  while (!arena_.Fits(size)) {
+    const SentArena::Position oldest = arena_.oldest();
+    const SentSegment& segment = arena_.At(oldest);
+    OuterFlow* flow = table_.Find(segment.flow);
+    if (flow != nullptr && flow->head == oldest) {
+      MoveForward(*flow, segment.end(), now_us);
+    }
+    arena_.PopOldest();
+  }
+}
+
+// Gives the payload its numbers, keeps a copy, and puts the headers in front.
+void OuterTcp::Store(OuterFlow& flow, rte_mbuf* payload, bool push,
+                     uint64_t now_us) {
+  const auto* bytes = rte_pktmbuf_mtod(payload, const uint8_t*);
+  const uint32_t size = rte_pktmbuf_data_len(payload);
+  MakeRoom(size, now_us);
+  const SentArena::Position at = arena_.Push(size);
+  const uint16_t sum = wire::ChecksumFold(
+      wire::CopyAndChecksum(arena_.Payload(at), bytes, size));
+  SentSegment& kept = arena_.At(at);
+  kept.offset = flow.snd_nxt;
+  kept.first_us = now_us;
+  kept.last_us = now_us;
+  kept.flow = IdOf(flow);
+  kept.payload_sum = sum;
+  kept.push = push;
+  (flow.head == SentArena::kNone ? flow.head : arena_.At(flow.tail).next) = at;
+  flow.tail = at;
+
+  FlowTemplate::Segment segment = NextSegment(flow, flow.snd_nxt, now_us);
+  if (push) segment.flags |= wire::kPsh;
+  segment.payload_size = static_cast<uint16_t>(size);
+  segment.payload_sum = sum;
+  flow.snd_nxt += size;
+  ++flow.segments_sent;
+  flow.header.Write(reinterpret_cast<uint8_t*>(
+                        rte_pktmbuf_prepend(payload, flow.header.size())),
+                    segment);
+  NoteAckSent(flow, false);
+  if (flow.rto_at_us == OuterFlow::kNever) {
+    flow.rto_at_us = now_us + flow.rto_us;
+  }
+  if (flow.srtt_us != 0 && !flow.probed && flow.backoff == 0) {
+    flow.probe_at_us = now_us + 2 * flow.srtt_us +
+                       (flow.head == at ? kProbeAloneUs : kProbeSlackUs);
+  }
+  Rearm(flow);
+}
+
+bool OuterTcp::Encapsulate(FlowId id, rte_mbuf* records, bool push,
+                           uint64_t now_us) {
+  OuterFlow* flow = FindOpen(id);
+  if (flow == nullptr || records->nb_segs != 1) return false;
+  const uint32_t size = rte_pktmbuf_data_len(records);
+  if (size == 0 || size > flow->max_payload ||
+      flow->snd_nxt + size > flow->snd_right ||
+      rte_pktmbuf_headroom(records) < flow->header.size()) {
+    return false;
+  }
+  Store(*flow, records, push, now_us);
+  return true;
+}
+
+bool OuterTcp::SendStream(FlowId id, std::span<const uint8_t> bytes,
+                          uint64_t now_us, TxBatch& out) {
+  OuterFlow* flow = FindOpen(id);
+  if (flow == nullptr || bytes.size() > flow->snd_right - flow->snd_nxt) {
+    return false;
+  }
+  const size_t count =
+      (bytes.size() + flow->max_payload - 1) / flow->max_payload;
+  std::array<rte_mbuf*, 64> frames;
+  if (count > frames.size() || count > out.room() ||
+      rte_pktmbuf_alloc_bulk(config_.pool, frames.data(),
+                             static_cast<unsigned>(count)) != 0) {
+    ++totals_.buffers_missing;
+    return false;
+  }
+  for (size_t i = 0; i < count; ++i) {
+    const size_t size = std::min<size_t>(bytes.size(), flow->max_payload);
+    char* to = rte_pktmbuf_append(frames[i], static_cast<uint16_t>(size));
+    std::memcpy(to, bytes.data(), size);
+    bytes = bytes.subspan(size);
+    Store(*flow, frames[i], bytes.empty(), now_us);
+    out.Push(frames[i]);
+  }
+  return true;
+}
+
+bool OuterTcp::Retransmit(OuterFlow& flow, SentArena::Position at,
+                          uint64_t now_us, TxBatch& out) {
+  SentSegment& kept = arena_.At(at);
+  rte_mbuf* frame = out.full() ? nullptr : rte_pktmbuf_alloc(config_.pool);
+  const auto size = static_cast<uint16_t>(flow.header.size() + kept.size);
+  char* to = frame == nullptr ? nullptr : rte_pktmbuf_append(frame, size);
+  if (to == nullptr) {
+    rte_pktmbuf_free(frame);
+    ++totals_.buffers_missing;
+    return false;
+  }
+  FlowTemplate::Segment segment = NextSegment(flow, kept.offset, now_us);
+  if (kept.push) segment.flags |= wire::kPsh;
+  segment.payload_size = static_cast<uint16_t>(kept.size);
+  segment.payload_sum = kept.payload_sum;
+  std::memcpy(to + flow.header.size(), arena_.Payload(at), kept.size);
+  flow.header.Write(reinterpret_cast<uint8_t*>(to), segment);
+  NoteAckSent(flow, false);
+  kept.last_us = now_us;
+  kept.retransmitted = true;
+  ++flow.segments_retransmitted;
+  out.Push(frame);
+  return true;
+}
+
+void OuterTcp::FlushFlow(OuterFlow& flow, uint64_t now_us, TxBatch& out) {
+  const bool enough = flow.ack_owed >= 2u * flow.max_payload;
+  const bool quick = flow.ack_owed != 0 && flow.quick_acks != 0;
+  if (flow.ack_now || enough || quick) {
+    if (SendAck(flow, now_us, out) && quick) --flow.quick_acks;
+  }
+  if (flow.ack_owed != 0 && flow.ack_at_us == OuterFlow::kNever) {
+    flow.ack_at_us = now_us + kDelayedAckUs;
+  }
+  if (flow.head != SentArena::kNone) RetransmitLost(flow, now_us, out);
+  if (flow.fin_wanted && !flow.fin_sent) SendFin(flow, now_us, out);
+  CheckForward(flow, now_us);
+  Rearm(flow);
+}
+
+void OuterTcp::Flush(uint64_t now_us, TxBatch& out) {
+  // FlushFlow may touch its own flow again, never more than once.
+  for (size_t i = 0; i < touched_.size(); ++i) {
+    OuterFlow& flow = table_.At(touched_[i]);
+    if (flow.state == FlowState::kOpen) FlushFlow(flow, now_us, out);
+    flow.touched = false;
+  }
+  touched_.clear();
+}
+
+}  // namespace lwt

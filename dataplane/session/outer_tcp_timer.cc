@@ -1,0 +1,104 @@
+// What a flow does when time has passed.
+#include <algorithm>
+
+#include "dataplane/session/outer_tcp.h"
+
+namespace lwt {
+namespace {
+
+// The timeout doubles with each try, but not beyond this: a tunnel wants to
+// know soon that its path is back.
+constexpr uint64_t kMaxBackoffUs = 4'000'000;
+// Timeouts in a row that are worth telling.
+constexpr uint8_t kUnansweredAfter = 3;
+// Segments that a timeout sends again at once.
+constexpr int kSegmentsPerTimeout = 4;
+
+}  // namespace
+
+void OuterTcp::OnTimer(uint64_t now_us, TxBatch& out) {
+  for (uint32_t slot = timers_.PopDue(now_us); slot != FlowTimers::kNone;
+       slot = timers_.PopDue(now_us)) {
+    OuterFlow& flow = table_.At(slot);
+    OnFlowTimer(flow, now_us, out);
+    if (flow.state != FlowState::kFree && flow.state != FlowState::kDead) {
+      Rearm(flow);
+    }
+  }
+}
+
+void OuterTcp::OnFlowTimer(OuterFlow& flow, uint64_t now_us, TxBatch& out) {
+  if (flow.state != FlowState::kOpen) {
+    if (flow.rto_at_us <= now_us) OnSynTimer(flow, now_us, out);
+    return;
+  }
+  if (flow.end_at_us <= now_us) {
+    if (flow.fin_wanted) {
+      Die(flow, EventType::kReleased);
+      return;
+    }
+    StartClose(flow, now_us);
+  }
+  if (flow.ack_at_us <= now_us && !SendAck(flow, now_us, out)) {
+    flow.ack_at_us = now_us + 1000;
+  }
+  if (flow.reorder_at_us <= now_us) RetransmitLost(flow, now_us, out);
+  if (flow.rto_at_us <= now_us) {
+    OnRetransmitTimer(flow, now_us, out);
+  } else if (flow.probe_at_us <= now_us) {
+    OnProbeTimer(flow, now_us, out);
+  }
+  CheckForward(flow, now_us);
+}
+
+// Tail-loss probe (RFC 8985 §7): the last segment once more, to learn of loss
+// that no later segment reveals.
+void OuterTcp::OnProbeTimer(OuterFlow& flow, uint64_t now_us, TxBatch& out) {
+  flow.probe_at_us = OuterFlow::kNever;
+  if (flow.tail == SentArena::kNone || flow.probed || !config_.retransmit) {
+    return;
+  }
+  flow.probed = true;
+  if (Retransmit(flow, flow.tail, now_us, out)) {
+    flow.rto_at_us = now_us + flow.rto_us;
+  }
+}
+
+void OuterTcp::OnRetransmitTimer(OuterFlow& flow, uint64_t now_us,
+                                 TxBatch& out) {
+  flow.rto_at_us = OuterFlow::kNever;
+  flow.probe_at_us = OuterFlow::kNever;
+  GiveUpOld(flow, now_us);
+  const bool fin_waits = flow.fin_sent && !flow.fin_acked;
+  if (flow.head == SentArena::kNone && !fin_waits) return;
+  if (flow.backoff < 16) ++flow.backoff;
+  if (flow.backoff == kUnansweredAfter) Raise(flow, EventType::kUnanswered);
+  flow.rto_at_us =
+      now_us + std::min(uint64_t{flow.rto_us} << flow.backoff,
+                        std::max<uint64_t>(kMaxBackoffUs, flow.rto_us));
+  flow.rto_high = flow.snd_nxt;
+  if (!config_.retransmit) {
+    if (flow.tail != SentArena::kNone) {
+      MoveForward(flow, arena_.At(flow.tail).end(), now_us);
+    }
+  } else {
+    SentArena::Position at = flow.head;
+    for (int i = 0; i < kSegmentsPerTimeout && at != SentArena::kNone; ++i) {
+      Retransmit(flow, at, now_us, out);
+      at = arena_.At(at).next;
+    }
+  }
+  if (fin_waits) SendFin(flow, now_us, out);
+}
+
+// Asks for a report while the peer's ack stands below the forward point.
+void OuterTcp::CheckForward(OuterFlow& flow, uint64_t now_us) {
+  if (flow.forward_at_us > now_us) return;
+  flow.forward_at_us = OuterFlow::kNever;
+  if (flow.forward <= flow.snd_una || flow.fin_wanted) return;
+  Raise(flow, EventType::kForwardMoved);
+  flow.forward_told_us = now_us;
+  flow.forward_at_us = now_us + 2 * uint64_t{flow.rto_us};
+}
+
+}  // namespace lwt
