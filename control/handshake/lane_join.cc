@@ -25,6 +25,13 @@ std::array<uint8_t, 32> DecoyKeyShare(RandomSource random) {
   return X25519Public(scalar.bytes());
 }
 
+// Both hellos' bytes that the seal of the answer does not cover itself.
+ByteVector AnswerAad(const HelloFields& client, const HelloFields& server) {
+  ByteWriter aad;
+  aad.Append(client.random_and_session_id).Append(server.key_share);
+  return aad.Take();
+}
+
 ByteVector RequestAad(const HelloFields& hello) {
   ByteWriter aad;
   aad.Append(ByteSpan(hello.random_and_session_id).first(kClearSize));
@@ -111,7 +118,7 @@ LaneJoinAnswer AnswerLaneJoin(const KeyPair& join_keys,
   ByteWriter plain;
   plain.U32(epoch);
   AesGcmSeal(join_keys.hub_to_client.bytes(), answer.lane.nonces.hub,
-             hello.random_and_session_id, plain.view(),
+             AnswerAad(hello, server), plain.view(),
              server.random().subspan(kNonceSize));
   answer.bytes = BuildServerHello(server);
   answer.bytes.insert(answer.bytes.end(), kChangeCipherSpecRecord.begin(),
@@ -137,8 +144,8 @@ LaneJoinProgress ReadLaneJoinAnswer(const KeyPair& join_keys,
   std::array<uint8_t, 4> plain;
   if (!std::ranges::equal(server->session_id(), request.hello.session_id()) ||
       !AesGcmOpen(join_keys.hub_to_client.bytes(), NonceAt(random),
-                  request.hello.random_and_session_id,
-                  random.subspan(kNonceSize), plain)) {
+                  AnswerAad(request.hello, *server), random.subspan(kNonceSize),
+                  plain)) {
     return LaneJoinProgress::kFailed;
   }
   const ByteSpan rest = bytes.subspan(size);

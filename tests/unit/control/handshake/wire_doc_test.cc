@@ -1,0 +1,123 @@
+// Compares the worked examples of docs/protocol.md with what the code makes.
+#include <fstream>
+#include <map>
+
+#include "control/handshake/control_message.h"
+#include "tests/unit/control/handshake/exchange_fixture.h"
+
+namespace lwt::handshake {
+namespace {
+
+std::string ToHex(ByteSpan bytes) {
+  std::string hex(2 * bytes.size() + 1, '\0');
+  sodium_bin2hex(hex.data(), hex.size(), bytes.data(), bytes.size());
+  hex.pop_back();
+  return hex;
+}
+
+// Lines `name = hex` inside fences marked `worked`; a line that begins with
+// spaces continues the one before.
+std::map<std::string, std::string> ReadExamples() {
+  std::ifstream file(LWT_SOURCE_ROOT "/docs/protocol.md");
+  EXPECT_TRUE(file.is_open());
+  std::map<std::string, std::string> examples;
+  bool inside = false;
+  std::string name;
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with("```")) {
+      inside = line == "```worked";
+      continue;
+    }
+    if (!inside) continue;
+    const size_t equals = line.find(" = ");
+    size_t from = 0;
+    if (equals != std::string::npos) {
+      name = line.substr(0, equals);
+      from = equals + 3;
+    }
+    for (size_t i = from; i < line.size(); ++i) {
+      if (line[i] != ' ') examples[name] += line[i];
+    }
+  }
+  return examples;
+}
+
+void FixedEphemeral(std::span<uint8_t> out) {
+  uint8_t next = 1;
+  for (uint8_t& byte : out) byte = next++;
+}
+
+class WireDoc : public testing::Test {
+ protected:
+  WireDoc() : examples_(ReadExamples()) { InitCrypto(); }
+
+  void Expect(const std::string& name, ByteSpan made) {
+    EXPECT_EQ(examples_[name], ToHex(made)) << name << " = " << ToHex(made);
+  }
+
+  std::map<std::string, std::string> examples_;
+};
+
+TEST_F(WireDoc, Keys) {
+  const SecretKey root = FixedSecret(0x00);
+  LaneNonces nonces;
+  uint8_t next = 0x20;
+  for (uint8_t& byte : nonces.client) byte = next++;
+  for (uint8_t& byte : nonces.hub) byte = next++;
+  Expect("root", root.bytes());
+  Expect("client nonce", nonces.client);
+  Expect("hub nonce", nonces.hub);
+  const LaneKey lane = DeriveLaneKey(root, 1, nonces, 7);
+  Expect("lane key", lane.key.bytes());
+  Expect("lane IV", lane.iv.bytes());
+  Expect("mask key", DeriveMaskKey(root, 1, nonces).bytes());
+  const KeyPair roots{root, root};
+  Expect("join key", DeriveJoinKeys(roots).client_to_hub.bytes());
+  Expect("verdict key", DeriveVerdictKey(root).bytes());
+  const SecretKey shared = FixedSecret(0x40);
+  Expect("shared secret", shared.bytes());
+  Expect("next root",
+         DeriveNextRoots(roots, shared.bytes(), 8).hub_to_client.bytes());
+  const SecretKey psk = FixedSecret(0x80);
+  Expect("psk", psk.bytes());
+  Expect("join mask key", DeriveJoinMaskKey(psk).bytes());
+}
+
+TEST_F(WireDoc, ClientHello) {
+  Exchange x;
+  x.client_config.random = FixedEphemeral;
+  x.Rebuild();
+  const ByteVector hello = x.client->Start(1'700'000'000'000);
+  Expect("ClientHello", hello);
+  // The offsets that the text gives.
+  const ByteSpan bytes(hello);
+  std::array<uint8_t, 32> secret;
+  FixedEphemeral(secret);
+  Expect("e", X25519Public(secret));
+  Expect("sealed clock", bytes.subspan(11, 24));
+  EXPECT_EQ(hello.size(), 517u);
+  EXPECT_EQ(hello[43], 32) << "length of session_id";
+  EXPECT_EQ(examples_["e"], ToHex(bytes.subspan(243, 32)));
+}
+
+TEST_F(WireDoc, ControlMessages) {
+  std::array<uint8_t, 32> secret;
+  FixedEphemeral(secret);
+  const ByteVector share =
+      BuildRekeyShare({.epoch = 1, .public_key = X25519Public(secret)});
+  const auto build = [](uint32_t sequence, uint32_t acknowledged,
+                        ControlType type, ByteVector body) {
+    return BuildControlMessage({sequence, acknowledged, type, body});
+  };
+  Expect("request", build(1, 0, ControlType::kRekeyRequest, {}));
+  Expect("offer", build(1, 1, ControlType::kRekeyOffer, share));
+  Expect("answer", build(2, 1, ControlType::kRekeyAnswer, share));
+  Expect("done", build(2, 2, ControlType::kRekeyDone, BuildRekeyDone(1)));
+  Expect("ack", build(0, 2, ControlType::kAck, {}));
+  Expect("notice",
+         build(3, 2, ControlType::kNotice,
+               BuildNotice({NoticeCode::kUnknownType, "unknown type 9"})));
+}
+
+}  // namespace
+}  // namespace lwt::handshake
