@@ -1,6 +1,8 @@
 #include "drivers/eal.h"
 
 #include <absl/strings/str_cat.h>
+#include <absl/strings/str_join.h>
+#include <fcntl.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_log.h>
@@ -16,6 +18,7 @@
 #include <utility>
 
 #include "drivers/cpu_set.h"
+#include "drivers/scoped_fd.h"
 
 namespace lwt {
 namespace {
@@ -26,21 +29,29 @@ class LogCapture {
   // Makes the stream and gives it to DPDK, which uses it from its first word
   // on. The stream lives until the process ends: DPDK may log at any time.
   bool Install();
-  void SetSink(std::function<void(std::string_view)> sink);
+  // Gives the sink lines of `level` and graver.
+  void SetSink(std::function<void(std::string_view)> sink, uint32_t level);
+  // Forgets the complaints so far.
+  void Clear();
+  // The newest complaint.
   std::string last_message();
+  // The newest few, the cause first, in one line.
+  std::string messages();
 
  private:
   // The longest line that is kept whole.
   static constexpr size_t kMaxLine = 1024;
+  static constexpr size_t kMaxMessages = 3;
 
   static ssize_t Write(void* cookie, const char* data, size_t size);
-  void Append(std::string_view text, bool is_complaint);
-  void FinishLine(bool is_complaint);
+  void Append(std::string_view text, uint32_t level);
+  void FinishLine(uint32_t level);
 
   std::mutex mutex_;
-  std::string line_;          // not yet ended; guarded by mutex_
-  std::string last_message_;  // guarded by mutex_
+  std::string line_;                   // not yet ended; guarded by mutex_
+  std::vector<std::string> messages_;  // newest last; guarded by mutex_
   std::function<void(std::string_view)> sink_;  // guarded by mutex_
+  uint32_t sink_level_ = 0;                     // guarded by mutex_
 };
 
 bool LogCapture::Install() {
@@ -51,40 +62,55 @@ bool LogCapture::Install() {
   return rte_openlog_stream(stream) == 0;
 }
 
-void LogCapture::SetSink(std::function<void(std::string_view)> sink) {
+void LogCapture::SetSink(std::function<void(std::string_view)> sink,
+                         uint32_t level) {
   const std::lock_guard<std::mutex> lock(mutex_);
   sink_ = std::move(sink);
+  sink_level_ = level;
+}
+
+void LogCapture::Clear() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  messages_.clear();
 }
 
 std::string LogCapture::last_message() {
   const std::lock_guard<std::mutex> lock(mutex_);
-  return last_message_;
+  return messages_.empty() ? std::string() : messages_.back();
+}
+
+std::string LogCapture::messages() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return absl::StrJoin(messages_, "; ");
 }
 
 ssize_t LogCapture::Write(void* cookie, const char* data, size_t size) {
-  const int level = rte_log_cur_msg_loglevel();
-  const bool is_complaint =
-      level >= 0 && static_cast<uint32_t>(level) <= RTE_LOG_WARNING;
-  static_cast<LogCapture*>(cookie)->Append({data, size}, is_complaint);
+  // -1 when the text does not come by DPDK's log, which nothing does.
+  const int level = std::max(0, rte_log_cur_msg_loglevel());
+  static_cast<LogCapture*>(cookie)->Append({data, size},
+                                           static_cast<uint32_t>(level));
   return static_cast<ssize_t>(size);
 }
 
-void LogCapture::Append(std::string_view text, bool is_complaint) {
+void LogCapture::Append(std::string_view text, uint32_t level) {
   const std::lock_guard<std::mutex> lock(mutex_);
   while (!text.empty()) {
     const size_t end = text.find('\n');
     const std::string_view part = text.substr(0, end);
     line_ += part.substr(0, kMaxLine - std::min(kMaxLine, line_.size()));
     if (end == std::string_view::npos) return;
-    FinishLine(is_complaint);
+    FinishLine(level);
     text.remove_prefix(end + 1);
   }
 }
 
-void LogCapture::FinishLine(bool is_complaint) {
+void LogCapture::FinishLine(uint32_t level) {
   if (!line_.empty()) {
-    if (is_complaint) last_message_ = line_;
-    if (sink_) sink_(line_);
+    if (level <= RTE_LOG_WARNING) {
+      if (messages_.size() == kMaxMessages) messages_.erase(messages_.begin());
+      messages_.push_back(line_);
+    }
+    if (sink_ && level <= sink_level_) sink_(line_);
   }
   line_.clear();
 }
@@ -127,6 +153,11 @@ void RemoveRuntimeFolder(const std::vector<std::string>& bases_before) {
   }
 }
 
+// Warnings are always taken down: the next error may be about them.
+uint32_t DpdkLogLevel(const EalOptions& options) {
+  return std::max(RTE_LOG_WARNING, static_cast<uint32_t>(options.log_level));
+}
+
 std::vector<std::string> BuildArguments(const EalOptions& options) {
   std::vector<std::string> arguments = {
       "lightweight-tunnel",
@@ -136,7 +167,7 @@ std::vector<std::string> BuildArguments(const EalOptions& options) {
       "-m",
       absl::StrCat(options.memory.megabytes),
       "--no-telemetry",
-      absl::StrCat("--log-level=*:", static_cast<uint32_t>(options.log_level)),
+      absl::StrCat("--log-level=*:", DpdkLogLevel(options)),
   };
   if (options.memory.use_hugepages) {
     arguments.push_back("--in-memory");
@@ -167,7 +198,29 @@ void PrepareSignals() {
   signal(SIGIO, SIG_IGN);
 }
 
+// EAL prints the reason of a fatal error past its own log, to standard error.
+// The log has it too, so what is printed within this scope goes nowhere.
+class ScopedSilence {
+ public:
+  ScopedSilence() : saved_(fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3)) {
+    const ScopedFd nowhere(open("/dev/null", O_WRONLY | O_CLOEXEC));
+    if (saved_.get() < 0 || nowhere.get() < 0) return;
+    fflush(stderr);
+    dup2(nowhere.get(), STDERR_FILENO);
+  }
+  ScopedSilence(const ScopedSilence&) = delete;
+  ScopedSilence& operator=(const ScopedSilence&) = delete;
+  ~ScopedSilence() {
+    fflush(stderr);
+    if (saved_.get() >= 0) dup2(saved_.get(), STDERR_FILENO);
+  }
+
+ private:
+  const ScopedFd saved_;
+};
+
 int InitEal(std::vector<std::string> arguments) {
+  const ScopedSilence silence;
   std::vector<char*> argv;
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
@@ -189,17 +242,20 @@ absl::Status StartEal(const EalOptions& options) {
   if (!Log().Install()) {
     return absl::ResourceExhaustedError("no memory for DPDK's log");
   }
-  Log().SetSink(options.log_sink);
-  rte_log_set_global_level(static_cast<uint32_t>(options.log_level));
+  Log().SetSink(options.log_sink, static_cast<uint32_t>(options.log_level));
+  rte_log_set_global_level(DpdkLogLevel(options));
   PrepareSignals();
   const std::vector<std::string> bases_before = ExistingRuntimeBases();
   const bool is_up = InitEal(BuildArguments(options)) >= 0;
   const int error = rte_errno;
   RemoveRuntimeFolder(bases_before);
   state = is_up ? State::kRunning : State::kEnded;
-  if (is_up) return absl::OkStatus();
-  Log().SetSink(nullptr);
-  const std::string message = Log().last_message();
+  if (is_up) {
+    Log().Clear();
+    return absl::OkStatus();
+  }
+  Log().SetSink(nullptr, 0);
+  const std::string message = Log().messages();
   return absl::InternalError(
       absl::StrCat("DPDK did not start (", options.memory.reason,
                    "): ", message.empty() ? rte_strerror(error) : message));
@@ -209,7 +265,7 @@ void StopEal() {
   if (state != State::kRunning) return;
   state = State::kEnded;
   rte_eal_cleanup();
-  Log().SetSink(nullptr);
+  Log().SetSink(nullptr, 0);
 }
 
 std::string LastEalMessage() { return Log().last_message(); }

@@ -32,9 +32,10 @@ struct EalOptions {
   int control_cpu = 0;
   // PCI addresses to probe ("0000:03:00.0"). No scan of the bus when empty.
   std::vector<std::string> pci_devices;
-  EalLogLevel log_level = EalLogLevel::kNotice;
-  // Called with each line that DPDK logs, without its newline, on whichever
-  // thread logs it; has to be thread safe and must not log by DPDK.
+  EalLogLevel log_level = EalLogLevel::kError;
+  // Called with each line that DPDK logs at that level or graver, without its
+  // newline, on whichever thread logs it, one at a time. It must not log by
+  // DPDK. Many a line is no fault of the operator's.
   std::function<void(std::string_view line)> log_sink;
 };
 
@@ -49,8 +50,8 @@ absl::Status StartEal(const EalOptions& options);
 // and pools are gone before. Does nothing when EAL is not running.
 void StopEal();
 
-// The newest line of a warning or an error that DPDK logged, empty if none:
-// what a failed driver call was about. Any thread.
+// The newest line of a warning or an error that DPDK logged since it is up,
+// empty if none: what a failed driver call was about. Any thread.
 std::string LastEalMessage();
 
 }  // namespace lwt

@@ -8,6 +8,7 @@
 #include <rte_eal.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -80,8 +81,12 @@ Finding CheckTunDevice(const PreflightInput& input) {
   const std::string path = input.dev_root + "/net/tun";
   Finding finding{.subject = "tun device", .text = path};
   const ScopedFd fd(open(path.c_str(), O_RDWR | O_CLOEXEC | O_NONBLOCK));
-  if (fd.get() >= 0) return finding;
-  const int error = errno;
+  int error = fd.get() >= 0 ? 0 : errno;
+  struct stat info {};
+  if (error == 0 && fstat(fd.get(), &info) == 0 && !S_ISCHR(info.st_mode)) {
+    error = ENOTTY;
+  }
+  if (error == 0) return finding;
   finding.level = FindingLevel::kFail;
   absl::StrAppend(&finding.text, ": ", std::strerror(error));
   if (error == EACCES || error == EPERM) {
