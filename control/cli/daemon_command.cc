@@ -27,10 +27,7 @@ constexpr char kHelpHead[] =
     R"(lightweight-tunnel carries IP packets between sites inside frames that look
 like ordinary TCP.
 
-  lightweight-tunnel -m server -l 0.0.0.0:9000 -t 10.0.0.1/24 -k KEY
-  lightweight-tunnel -m client -r SERVER:9000 -t 10.0.0.2/24 -k KEY
-
-For example, on two hosts, then `ping 10.0.0.1` on the second:
+On two hosts, then `ping 10.0.0.1` on the second:
   lightweight-tunnel -m server -l 0.0.0.0:9000 -t 10.0.0.1/24 -k "my-secret-password-2024"
   lightweight-tunnel -m client -r SERVER:9000 -t 10.0.0.2/24 -k "my-secret-password-2024"
 

@@ -79,6 +79,13 @@ absl::Status CheckNetwork(std::string_view text) {
                  "without spaces");
 }
 
+absl::Status CheckFile(std::string_view text) {
+  if (!text.empty() && text.find('\0') == std::string_view::npos) {
+    return absl::OkStatus();
+  }
+  return Invalid(Quoted(text), " cannot name a file");
+}
+
 absl::Status CheckPath(std::string_view text) {
   if (text.starts_with('/') && text.find('\0') == std::string_view::npos) {
     return absl::OkStatus();
@@ -148,7 +155,7 @@ constexpr Option kOptions[] = {
     {kKeyGroup, "key-file", "key_file", ValueType::kText, AppliesTo::kBoth,
      "FILE", "", 0, 0,
      "File whose first line is the shared key; takes the place of key.",
-     SetChecked<&Config::key_file, CheckPath>},
+     SetChecked<&Config::key_file, CheckFile>},
     {kKeyGroup, "network", "network", ValueType::kText, AppliesTo::kBoth,
      "NAME", "default", 0, 0,
      "Name mixed into the key, the same on both sides; tunnels of different "

@@ -1,0 +1,73 @@
+#include "control/api/request.h"
+
+#include <gtest/gtest.h>
+
+namespace lwt::api {
+namespace {
+
+std::span<const uint8_t> Bytes(std::string_view text) {
+  return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
+}
+
+TEST(RequestTest, EveryRequestIsKnown) {
+  EXPECT_EQ(ParseRequest(Bytes("status\n")), (Request{RequestKind::kStatus}));
+  EXPECT_EQ(ParseRequest(Bytes("status json\n")),
+            (Request{RequestKind::kStatusJson}));
+  EXPECT_EQ(ParseRequest(Bytes("version\n")), (Request{RequestKind::kVersion}));
+  EXPECT_EQ(ParseRequest(Bytes("peer forget 10.0.0.2\n")),
+            (Request{RequestKind::kPeerForget, *ParseIpAddress("10.0.0.2")}));
+  EXPECT_EQ(ParseRequest(Bytes("peer forget fd00::2\n")),
+            (Request{RequestKind::kPeerForget, *ParseIpAddress("fd00::2")}));
+}
+
+TEST(RequestTest, NothingElseIsAccepted) {
+  for (std::string_view text :
+       {"", "\n", "status", "status\n\n", "status\nstatus\n", " status\n",
+        "status \n", "status  json\n", "status\r\n", "Status\n", "statusjson\n",
+        "peer\n", "peer forget\n", "peer forget \n", "peer forget 10.0.0\n",
+        "peer forget 10.0.0.2 \n", "peer forget 10.0.0.2/24\n",
+        "peer  forget 10.0.0.2\n", "version json\n"}) {
+    EXPECT_FALSE(ParseRequest(Bytes(text))) << text;
+  }
+  EXPECT_FALSE(ParseRequest(Bytes(std::string_view("status\0\n", 8))));
+  EXPECT_FALSE(
+      ParseRequest(Bytes("peer forget " + std::string(5000, '1') + "\n")));
+}
+
+TEST(ResponseTest, GoldenBytes) {
+  EXPECT_EQ(OkResponse("{}\n"), "ok 3\n{}\n");
+  EXPECT_EQ(OkResponse(""), "ok 0\n");
+  EXPECT_EQ(ErrorResponse("no such\npeer"), "error no such peer\n");
+}
+
+TEST(ResponseTest, RoundTrip) {
+  for (std::string body : {"", "\n", "a\nb\n", "ok 3\nabc"}) {
+    auto response = ParseResponse(Bytes(OkResponse(body)));
+    ASSERT_TRUE(response);
+    EXPECT_TRUE(response->ok);
+    EXPECT_EQ(response->text, body);
+  }
+  auto response = ParseResponse(Bytes(ErrorResponse("no peer")));
+  ASSERT_TRUE(response);
+  EXPECT_FALSE(response->ok);
+  EXPECT_EQ(response->text, "no peer");
+}
+
+TEST(ResponseTest, EveryCutIsSeen) {
+  std::string whole = OkResponse("a body of some bytes\n");
+  for (size_t size = 0; size < whole.size(); ++size) {
+    EXPECT_FALSE(ParseResponse(Bytes(whole.substr(0, size)))) << size;
+  }
+  EXPECT_FALSE(ParseResponse(Bytes(whole + "x")));
+}
+
+TEST(ResponseTest, OtherFirstLinesAreRefused) {
+  for (std::string_view text :
+       {"ok\n", "ok \n", "ok 01\na", "ok +1\na", "ok -1\na", "ok 1 \na",
+        "OK 1\na", "error\n", "error x\ny", "ok 18446744073709551617\na"}) {
+    EXPECT_FALSE(ParseResponse(Bytes(text))) << text;
+  }
+}
+
+}  // namespace
+}  // namespace lwt::api

@@ -1,0 +1,182 @@
+#include "control/cli/daemon_command.h"
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <fstream>
+#include <sstream>
+
+#include "control/cli/version.h"
+
+namespace lwt::cli {
+namespace {
+
+std::string Content(const std::string& path) {
+  std::ifstream file(path);
+  std::stringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+// Runs BeginDaemon and keeps what it printed.
+struct Outcome {
+  Begin begin;
+  std::string out;
+  std::string err;
+};
+
+Outcome RunDaemon(std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), "lightweight-tunnel");
+  std::vector<char*> argv;
+  for (std::string& argument : arguments) argv.push_back(argument.data());
+  argv.push_back(nullptr);
+  testing::internal::CaptureStdout();
+  testing::internal::CaptureStderr();
+  Outcome outcome;
+  outcome.begin = BeginDaemon(static_cast<int>(arguments.size()), argv.data());
+  fflush(stdout);
+  outcome.out = testing::internal::GetCapturedStdout();
+  outcome.err = testing::internal::GetCapturedStderr();
+  return outcome;
+}
+
+class DaemonCommandTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    char pattern[] = "/tmp/lwt-cli-XXXXXX";
+    ASSERT_NE(mkdtemp(pattern), nullptr);
+    path_ = std::string(pattern) + "/tunnel.toml";
+    folder_ = pattern;
+  }
+  void TearDown() override {
+    unlink(path_.c_str());
+    unlink((path_ + ".client").c_str());
+    rmdir(folder_.c_str());
+  }
+
+  std::string folder_;
+  std::string path_;
+};
+
+TEST_F(DaemonCommandTest, HelpIsTheGoldenText) {
+  for (const char* flag : {"-h", "--help"}) {
+    Outcome outcome = RunDaemon({flag});
+    EXPECT_TRUE(outcome.begin.done);
+    EXPECT_EQ(outcome.begin.exit_code, 0);
+    EXPECT_EQ(outcome.out,
+              Content(LWT_SOURCE_ROOT "/tests/unit/control/cli/help.golden"));
+    EXPECT_EQ(outcome.err, "");
+  }
+}
+
+TEST_F(DaemonCommandTest, VersionIsPrinted) {
+  Outcome outcome = RunDaemon({"-v"});
+  EXPECT_EQ(outcome.out, "lightweight-tunnel " + std::string(Version()) + "\n");
+  EXPECT_EQ(outcome.begin.exit_code, 0);
+}
+
+TEST_F(DaemonCommandTest, AnUnknownFlagExitsWith2) {
+  Outcome outcome = RunDaemon({"-muti-client"});
+  EXPECT_TRUE(outcome.begin.done);
+  EXPECT_EQ(outcome.begin.exit_code, 2);
+  EXPECT_EQ(outcome.err,
+            "lightweight-tunnel: unknown flag \"-muti-client\" (did you mean "
+            "-multi-client?)\nlightweight-tunnel: -h lists all flags\n");
+}
+
+TEST_F(DaemonCommandTest, GenkeyPrintsAFreshKeyEachTime) {
+  std::string first = RunDaemon({"genkey"}).out;
+  std::string second = RunDaemon({"genkey"}).out;
+  EXPECT_EQ(first.rfind("lwt1:", 0), 0u);
+  EXPECT_GE(first.size(), 49u);  // 43 characters hold 256 bits
+  EXPECT_EQ(first.back(), '\n');
+  EXPECT_NE(first, second);
+}
+
+TEST_F(DaemonCommandTest, WritesAPairThatPassesTheCheck) {
+  Outcome outcome = RunDaemon({"-g", path_});
+  EXPECT_EQ(outcome.begin.exit_code, 0) << outcome.err;
+  std::string keys[2];
+  int index = 0;
+  for (const std::string& path : {path_, path_ + ".client"}) {
+    struct stat info;
+    ASSERT_EQ(stat(path.c_str(), &info), 0);
+    EXPECT_EQ(info.st_mode & 07777, 0600u);
+    Outcome check = RunDaemon({"-c", path, "-check-config"});
+    EXPECT_EQ(check.begin.exit_code, 0) << check.err;
+    EXPECT_EQ(check.out, "The configuration is good.\n");
+    EXPECT_EQ(check.err, "");
+    keys[index++] = RunDaemon({"-c", path}).begin.config.key;
+  }
+  EXPECT_EQ(keys[0], keys[1]);
+  EXPECT_EQ(keys[0].rfind("lwt1:", 0), 0u);
+}
+
+TEST_F(DaemonCommandTest, NeverOverwrites) {
+  for (const std::string& taken : {path_, path_ + ".client"}) {
+    std::ofstream(taken) << "mine";
+    Outcome outcome = RunDaemon({"-g", path_});
+    EXPECT_EQ(outcome.begin.exit_code, 1);
+    EXPECT_NE(outcome.err.find(taken + " exists already"), std::string::npos);
+    EXPECT_EQ(Content(taken), "mine");
+    unlink(taken.c_str());
+    // The other file was not left behind.
+    EXPECT_NE(access(path_.c_str(), F_OK), 0);
+    EXPECT_NE(access((path_ + ".client").c_str(), F_OK), 0);
+  }
+  Outcome outcome = RunDaemon({"-g", folder_ + "/none/f"});
+  EXPECT_EQ(outcome.begin.exit_code, 1);
+}
+
+TEST_F(DaemonCommandTest, ABadConfigurationExitsWith1) {
+  Outcome outcome = RunDaemon({"-check-config"});
+  EXPECT_EQ(outcome.begin.exit_code, 1);
+  EXPECT_NE(outcome.err.find("lightweight-tunnel: mode is missing"),
+            std::string::npos);
+  EXPECT_NE(outcome.err.find("lightweight-tunnel: a shared key is missing"),
+            std::string::npos);
+}
+
+TEST_F(DaemonCommandTest, ARunGoesOnWithTheConfiguration) {
+  Outcome outcome = RunDaemon({"-m", "client", "-r", "h:1", "-t", "10.0.0.2/24",
+                               "-encryption", "none"});
+  EXPECT_FALSE(outcome.begin.done);
+  EXPECT_EQ(outcome.begin.action, config::Action::kRun);
+  EXPECT_EQ(outcome.begin.config.mode, config::Mode::kClient);
+  EXPECT_NE(outcome.err.find("lightweight-tunnel: warning: encryption is"),
+            std::string::npos);
+}
+
+TEST_F(DaemonCommandTest, PreflightAndCleanupNeedNoConfiguration) {
+  Outcome preflight = RunDaemon({"-preflight", "-memory", "no-huge"});
+  EXPECT_FALSE(preflight.begin.done);
+  EXPECT_EQ(preflight.begin.action, config::Action::kPreflight);
+  EXPECT_EQ(preflight.begin.config.memory, MemoryMode::kNoHuge);
+  Outcome cleanup = RunDaemon({"-cleanup"});
+  EXPECT_FALSE(cleanup.begin.done);
+  EXPECT_EQ(cleanup.begin.action, config::Action::kCleanup);
+}
+
+TEST_F(DaemonCommandTest, TheKeyIsGoneFromTheArguments) {
+  char program[] = "lightweight-tunnel", flag[] = "-k", key[] = "the secret";
+  char bad[] = "-unknown";
+  char* argv[] = {program, flag, key, bad, nullptr};
+  testing::internal::CaptureStderr();
+  BeginDaemon(4, argv);  // even where the rest is wrong
+  std::string err = testing::internal::GetCapturedStderr();
+  EXPECT_EQ(strlen(key), 0u);
+  EXPECT_EQ(err.find("secret"), std::string::npos);
+}
+
+TEST_F(DaemonCommandTest, AnEmptyArgvIsTaken) {
+  char* argv[] = {nullptr};
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(BeginDaemon(0, argv).exit_code, 1);
+  testing::internal::GetCapturedStderr();
+}
+
+}  // namespace
+}  // namespace lwt::cli

@@ -1,0 +1,224 @@
+// lwtctl against a socket that answers what the test says.
+#include "control/cli/lwtctl.h"
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <thread>
+#include <vector>
+
+#include "control/api/client.h"
+
+namespace lwt::cli {
+namespace {
+
+// Listens on a path; Serve answers one connection on a thread of its own.
+class Daemon {
+ public:
+  explicit Daemon(const std::string& path) : path_(path) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    strncpy(address.sun_path, path.c_str(), sizeof(address.sun_path) - 1);
+    fd_ = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    EXPECT_EQ(bind(fd_, reinterpret_cast<sockaddr*>(&address), sizeof(address)),
+              0);
+    EXPECT_EQ(listen(fd_, 4), 0);
+  }
+  ~Daemon() {
+    if (thread_.joinable()) thread_.join();
+    close(fd_);
+    unlink(path_.c_str());
+  }
+
+  void Serve(const std::string& answer) {
+    thread_ = std::thread([this, answer] {
+      int peer = accept(fd_, nullptr, nullptr);
+      char c = 0;
+      while (c != '\n' && recv(peer, &c, 1, 0) == 1) request_ += c;
+      send(peer, answer.data(), answer.size(), MSG_NOSIGNAL);
+      close(peer);
+    });
+  }
+  std::string Request() {
+    thread_.join();
+    return request_;
+  }
+
+ private:
+  std::string path_;
+  int fd_ = -1;
+  std::thread thread_;
+  std::string request_;
+};
+
+struct Outcome {
+  int exit_code;
+  std::string out;
+  std::string err;
+};
+
+std::string Take(FILE* file) {
+  std::string text(static_cast<size_t>(ftell(file)), '\0');
+  rewind(file);
+  EXPECT_EQ(fread(text.data(), 1, text.size(), file), text.size());
+  fclose(file);
+  return text;
+}
+
+class LwtctlTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    char pattern[] = "/tmp/lwtctl-XXXXXX";
+    ASSERT_NE(mkdtemp(pattern), nullptr);
+    run_ = pattern;
+    mkdir((run_ + "/server-a").c_str(), 0700);
+    mkdir((run_ + "/server-b").c_str(), 0700);
+    a_ = run_ + "/server-a/control.sock";
+    b_ = run_ + "/server-b/control.sock";
+  }
+  void TearDown() override {
+    rmdir((run_ + "/server-a").c_str());
+    rmdir((run_ + "/server-b").c_str());
+    rmdir(run_.c_str());
+  }
+
+  Outcome Run(std::vector<const char*> arguments) {
+    FILE* out = tmpfile();
+    FILE* err = tmpfile();
+    int exit_code = RunControl(arguments, run_, out, err);
+    return {exit_code, Take(out), Take(err)};
+  }
+
+  std::string run_;
+  std::string a_;
+  std::string b_;
+};
+
+TEST_F(LwtctlTest, PrintsTheBodyOfTheAnswer) {
+  Daemon daemon(a_);
+  daemon.Serve("ok 5\nbody\n");
+  Outcome outcome = Run({"-socket", a_.c_str(), "status", "-json"});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_EQ(outcome.out, "body\n");
+  EXPECT_EQ(daemon.Request(), "status json\n");
+}
+
+TEST_F(LwtctlTest, FindsTheOnlySocket) {
+  Daemon daemon(a_);
+  daemon.Serve("ok 1\n\n");
+  EXPECT_EQ(Run({"peer", "forget", "10.0.0.2"}).exit_code, 0);
+  EXPECT_EQ(daemon.Request(), "peer forget 10.0.0.2\n");
+}
+
+TEST_F(LwtctlTest, ListsSeveralSockets) {
+  Daemon a(a_);
+  Daemon b(b_);
+  Outcome outcome = Run({"status"});
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_EQ(outcome.err,
+            "lwtctl: several gateways run here; choose one with -socket:\n  " +
+                a_ + "\n  " + b_ + "\n");
+}
+
+TEST_F(LwtctlTest, SaysWhatTheDaemonRefuses) {
+  Daemon daemon(a_);
+  daemon.Serve("error no peer has that address\n");
+  Outcome outcome = Run({"peer", "forget", "10.0.0.9"});
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_EQ(outcome.err, "lwtctl: no peer has that address\n");
+}
+
+TEST_F(LwtctlTest, ACutAnswerIsAnError) {
+  Daemon daemon(a_);
+  daemon.Serve("ok 50\nshort");
+  Outcome outcome = Run({"status"});
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_EQ(outcome.out, "");
+  EXPECT_NE(outcome.err.find("the answer is cut"), std::string::npos);
+}
+
+TEST_F(LwtctlTest, SaysThatNobodyRuns) {
+  EXPECT_NE(Run({"status"}).err.find("no gateway runs here"),
+            std::string::npos);
+  Outcome outcome = Run({"-socket", a_.c_str(), "status"});
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_NE(outcome.err.find("does not exist"), std::string::npos);
+}
+
+TEST_F(LwtctlTest, ADeadSocketIsNamed) {
+  int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  strncpy(address.sun_path, a_.c_str(), sizeof(address.sun_path) - 1);
+  ASSERT_EQ(bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)),
+            0);
+  close(fd);
+  Outcome outcome = Run({"status"});
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_NE(outcome.err.find("nobody answers"), std::string::npos);
+  unlink(a_.c_str());
+}
+
+TEST_F(LwtctlTest, ASilentDaemonTimesOut) {
+  Daemon daemon(a_);  // listens and never accepts
+  constexpr int kTimeoutMs = 20;
+  absl::Status status = api::Ask(a_, "status", kTimeoutMs).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kDeadlineExceeded);
+}
+
+TEST_F(LwtctlTest, AFullQueueTimesOut) {
+  Daemon daemon(a_);
+  std::vector<int> waiting;
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  strncpy(address.sun_path, a_.c_str(), sizeof(address.sun_path) - 1);
+  for (;;) {
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    waiting.push_back(fd);
+    if (connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)) !=
+        0) {
+      break;
+    }
+  }
+  constexpr int kTimeoutMs = 20;
+  EXPECT_EQ(api::Ask(a_, "status", kTimeoutMs).status().code(),
+            absl::StatusCode::kDeadlineExceeded);
+  for (int fd : waiting) close(fd);
+}
+
+TEST_F(LwtctlTest, ALongPathIsRefused) {
+  EXPECT_EQ(api::Ask(std::string(200, 'x'), "status", 1).status().code(),
+            absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(LwtctlTest, WrongUsageExitsWith2) {
+  const std::vector<std::vector<const char*>> wrong = {{},
+                                                       {"stat"},
+                                                       {"status", "now"},
+                                                       {"peer", "forget"},
+                                                       {"-jso", "status"},
+                                                       {"-json=true", "status"},
+                                                       {"version", "-json"},
+                                                       {"-socket"},
+                                                       {"-socket=", "status"}};
+  for (const auto& arguments : wrong) {
+    Outcome outcome = Run(arguments);
+    EXPECT_EQ(outcome.exit_code, 2);
+    EXPECT_NE(outcome.err.find("lwtctl: -h lists all commands"),
+              std::string::npos);
+  }
+}
+
+TEST_F(LwtctlTest, HelpAndVersionNeedNoDaemon) {
+  EXPECT_EQ(Run({"-h"}).out, ControlHelpText());
+  EXPECT_EQ(Run({"--help", "status"}).exit_code, 0);
+  EXPECT_EQ(Run({"-v"}).out.rfind("lwtctl ", 0), 0u);
+}
+
+}  // namespace
+}  // namespace lwt::cli

@@ -1,0 +1,306 @@
+// Every setting through its flag and through its key, hints, and the page.
+#include "control/config/options.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <functional>
+#include <map>
+#include <set>
+#include <sstream>
+
+#include "control/config/command_line.h"
+#include "control/config/load.h"
+#include "control/config/nearest_name.h"
+#include "control/config/reference.h"
+
+namespace lwt::config {
+namespace {
+
+// A value that differs from the default, as the flag has it, and the check
+// that it arrived.
+struct Sample {
+  std::string text;
+  std::function<bool(const Config&)> arrived;
+};
+
+const std::string kPublicKey = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+
+const std::map<std::string, Sample>& Samples() {
+  using C = const Config&;
+  static const auto* samples = new std::map<std::string, Sample>{
+      {"mode", {"client", [](C c) { return c.mode == Mode::kClient; }}},
+      {"local_addr",
+       {"[2001:db8::1]:9000",
+        [](C c) { return c.local == ParseEndpoint("[2001:db8::1]:9000"); }}},
+      {"remote_addr",
+       {"vpn.example.com:443",
+        [](C c) {
+          return c.remote == HostPort{"vpn.example.com", 443};
+        }}},
+      {"tunnel_addr",
+       {"10.9.0.1/24,fd00::1/64",
+        [](C c) {
+          return c.tunnel_addr.size() == 2 &&
+                 c.tunnel_addr[0] == ParseIpPrefix("10.9.0.1/24") &&
+                 c.tunnel_addr[1] == ParseIpPrefix("fd00::1/64");
+        }}},
+      {"mtu", {"1380", [](C c) { return c.mtu == 1380; }}},
+      {"tun_name", {"vpn7", [](C c) { return c.tun_name == "vpn7"; }}},
+      {"sni",
+       {"cdn.example.net", [](C c) { return c.sni == "cdn.example.net"; }}},
+      {"key", {"a long secret", [](C c) { return c.key == "a long secret"; }}},
+      {"key_file", {"/k", [](C c) { return c.key_file == "/k"; }}},
+      {"network", {"office", [](C c) { return c.network == "office"; }}},
+      {"encryption",
+       {"none", [](C c) { return c.encryption == Encryption::kNone; }}},
+      {"server_public_key",
+       {kPublicKey, [](C c) { return c.server_public_key == kPublicKey; }}},
+      {"multi_client", {"false", [](C c) { return !c.multi_client; }}},
+      {"max_clients", {"7", [](C c) { return c.max_clients == 7; }}},
+      {"state_dir", {"/s", [](C c) { return c.state_dir == "/s"; }}},
+      {"control_socket",
+       {"/c.sock", [](C c) { return c.control_socket == "/c.sock"; }}},
+      {"log_level",
+       {"debug", [](C c) { return c.log_level == LogLevel::kDebug; }}},
+      {"uplink.driver",
+       {"af_xdp", [](C c) { return c.uplink_driver == UplinkDriver::kAfXdp; }}},
+      {"uplink.interface",
+       {"eth7", [](C c) { return c.uplink_interface == "eth7"; }}},
+      {"dataplane.memory",
+       {"no-huge", [](C c) { return c.memory == MemoryMode::kNoHuge; }}},
+      {"dataplane.idle", {"busy", [](C c) { return c.idle == Idle::kBusy; }}},
+      {"dataplane.retransmit", {"false", [](C c) { return !c.retransmit; }}},
+      {"dataplane.rekey_records",
+       {"16384", [](C c) { return c.rekey_records == 16384; }}},
+      {"dataplane.rekey_seconds",
+       {"30", [](C c) { return c.rekey_seconds == 30; }}},
+      {"dataplane.arena_mib",
+       {"16", [](C c) { return c.arena_bytes() == 16u << 20; }}},
+  };
+  return *samples;
+}
+
+std::string TomlLine(const Option& option, const std::string& text) {
+  std::string key(option.toml);
+  bool quoted =
+      option.type == ValueType::kText || option.type == ValueType::kChoice;
+  return key + " = " + (quoted ? "\"" + text + "\"" : text) + "\n";
+}
+
+TEST(OptionsTest, EveryOptionArrivesThroughItsFlag) {
+  for (const Option& option : Options()) {
+    SCOPED_TRACE(option.flag);
+    ASSERT_TRUE(Samples().contains(std::string(option.toml)));
+    const Sample& sample = Samples().at(std::string(option.toml));
+    for (std::string dashes : {"-", "--"}) {
+      std::string argument =
+          dashes + std::string(option.flag) + "=" + sample.text;
+      const char* arguments[] = {argument.c_str()};
+      auto line = ParseCommandLine(arguments);
+      ASSERT_TRUE(line.ok()) << line.status();
+      auto loaded = LoadConfig(*line, false);
+      ASSERT_TRUE(loaded.ok()) << loaded.status();
+      EXPECT_FALSE(sample.arrived(Config{}));
+      EXPECT_TRUE(sample.arrived(loaded->config));
+    }
+  }
+}
+
+TEST(OptionsTest, EveryOptionArrivesThroughToml) {
+  for (const Option& option : Options()) {
+    SCOPED_TRACE(option.toml);
+    const Sample& sample = Samples().at(std::string(option.toml));
+    Config config;
+    absl::Status status =
+        ApplyToml(TomlLine(option, sample.text), "file.toml", config);
+    ASSERT_TRUE(status.ok()) << status;
+    EXPECT_TRUE(sample.arrived(config));
+  }
+}
+
+// The table's default text is what a fresh Config holds.
+TEST(OptionsTest, DefaultsOfTheTableAreTheDefaultsOfTheStruct) {
+  for (const Option& option : Options()) {
+    if (option.default_text.empty() || option.toml == "state_dir" ||
+        option.toml == "control_socket") {
+      continue;
+    }
+    SCOPED_TRACE(option.toml);
+    Config config;
+    ASSERT_TRUE(ApplyText(option, option.default_text, config).ok());
+    Config fresh;
+    EXPECT_EQ(config.mtu, fresh.mtu);
+    EXPECT_EQ(config.tun_name, fresh.tun_name);
+    EXPECT_EQ(config.sni, fresh.sni);
+    EXPECT_EQ(config.network, fresh.network);
+    EXPECT_EQ(config.encryption, fresh.encryption);
+    EXPECT_EQ(config.multi_client, fresh.multi_client);
+    EXPECT_EQ(config.max_clients, fresh.max_clients);
+    EXPECT_EQ(config.log_level, fresh.log_level);
+    EXPECT_EQ(config.uplink_driver, fresh.uplink_driver);
+    EXPECT_EQ(config.memory, fresh.memory);
+    EXPECT_EQ(config.idle, fresh.idle);
+    EXPECT_EQ(config.retransmit, fresh.retransmit);
+    EXPECT_EQ(config.rekey_records, fresh.rekey_records);
+    EXPECT_EQ(config.rekey_seconds, fresh.rekey_seconds);
+    EXPECT_EQ(config.arena_mib, fresh.arena_mib);
+  }
+}
+
+TEST(OptionsTest, NamesAreUnique) {
+  std::set<std::string_view> flags;
+  std::set<std::string_view> keys;
+  for (const Option& option : Options()) {
+    EXPECT_TRUE(flags.insert(option.flag).second) << option.flag;
+    EXPECT_TRUE(keys.insert(option.toml).second) << option.toml;
+  }
+  for (const CommandFlag& command : CommandFlags()) {
+    EXPECT_TRUE(flags.insert(command.flag).second) << command.flag;
+  }
+}
+
+TEST(OptionsTest, BadValuesAreRefused) {
+  const std::pair<const char*, const char*> bad[] = {
+      {"m", "hub"},
+      {"l", "9000"},
+      {"l", "0.0.0.0:0"},
+      {"l", "host:9000"},
+      {"r", "host"},
+      {"r", "host:0"},
+      {"r", "host:65536"},
+      {"r", "a..b:1"},
+      {"r", "1.2.3:1"},
+      {"r", "0.0.0.0:1"},
+      {"r", "[::]:1"},
+      {"r", "224.0.0.1:1"},
+      {"r", "a b:1"},
+      {"r", ":1"},
+      {"t", ""},
+      {"t", "10.0.0.1"},
+      {"t", "10.0.0.0/24"},
+      {"t", "10.0.0.255/24"},
+      {"t", "10.0.0.1/33"},
+      {"t", "127.0.0.1/8"},
+      {"t", "224.0.0.1/24"},
+      {"t", "::1/128"},
+      {"t", "0.0.0.0/0"},
+      {"t", "10.0.0.1/24,10.1.0.1/24"},
+      {"t", "10.0.0.1/24,"},
+      {"mtu", "-1"},
+      {"mtu", "9001"},
+      {"mtu", "1e3"},
+      {"mtu", ""},
+      {"mtu", "99999999999999999999"},
+      {"tun-name", ""},
+      {"tun-name", "sixteen-letters-"},
+      {"tun-name", "a/b"},
+      {"tun-name", ".."},
+      {"sni", "a b"},
+      {"sni", ""},
+      {"k", ""},
+      {"key-file", ""},
+      {"network", ""},
+      {"network", "a b"},
+      {"encryption", "off"},
+      {"server-public-key", "AAAA"},
+      {"max-clients", "0"},
+      {"max-clients", "10001"},
+      {"state-dir", "s"},
+      {"control-socket", "c"},
+      {"log-level", "trace"},
+      {"uplink", "pci"},
+      {"retransmit", "no"},
+      {"rekey-records", "1023"},
+      {"rekey-seconds", "4"},
+      {"arena-mib", "1025"}};
+  for (auto [flag, text] : bad) {
+    Config config;
+    const Option* option = FindByFlag(flag);
+    ASSERT_NE(option, nullptr) << flag;
+    EXPECT_FALSE(ApplyText(*option, text, config).ok()) << flag << " " << text;
+  }
+  Config config;
+  std::string long_path = "/" + std::string(107, 'x');
+  EXPECT_FALSE(
+      ApplyText(*FindByFlag("control-socket"), long_path, config).ok());
+}
+
+TEST(OptionsTest, PointToPointAndSlash31AddressesAreHosts) {
+  for (const char* text : {"10.0.0.0/31", "10.0.0.1/32", "fd00::/64"}) {
+    Config config;
+    EXPECT_TRUE(ApplyText(*FindByFlag("t"), text, config).ok()) << text;
+  }
+}
+
+TEST(OptionsTest, ErrorsNeverRepeatAKey) {
+  std::string secret("hush\0hush", 9);
+  Config config;
+  absl::Status status = ApplyText(*FindByFlag("k"), secret, config);
+  ASSERT_FALSE(status.ok());
+  EXPECT_EQ(status.message().find("hush"), absl::string_view::npos);
+}
+
+TEST(OptionsTest, HintsNameTheNearest) {
+  EXPECT_EQ(NearestFlagHint("mut"), " (did you mean -mtu?)");
+  EXPECT_EQ(NearestFlagHint("key-flie"), " (did you mean -key-file?)");
+  EXPECT_EQ(NearestFlagHint("mode"), " (did you mean -m?)");
+  EXPECT_EQ(NearestFlagHint("tunnel-addr"), " (did you mean -t?)");
+  EXPECT_EQ(NearestFlagHint("prefligth"), " (did you mean -preflight?)");
+  EXPECT_EQ(NearestFlagHint("x"), "");
+  EXPECT_EQ(NearestFlagHint("entirely-different"), "");
+  EXPECT_EQ(NearestTomlHint("tunel_addr"), " (did you mean \"tunnel_addr\"?)");
+  EXPECT_EQ(NearestTomlHint("retransmit"),
+            " (did you mean \"dataplane.retransmit\"?)");
+  EXPECT_EQ(NearestTomlHint("uplink.divers"),
+            " (did you mean \"uplink.driver\"?)");
+  EXPECT_EQ(NearestTomlHint("quux_and_more"), "");
+}
+
+TEST(NearestNameTest, DistancesCountSwapsOnce) {
+  EXPECT_EQ(EditDistance("", ""), 0u);
+  EXPECT_EQ(EditDistance("", "abc"), 3u);
+  EXPECT_EQ(EditDistance("abc", ""), 3u);
+  EXPECT_EQ(EditDistance("abc", "abc"), 0u);
+  EXPECT_EQ(EditDistance("abc", "acb"), 1u);
+  EXPECT_EQ(EditDistance("kitten", "sitting"), 3u);
+  EXPECT_EQ(EditDistance("ca", "abc"), 3u);
+}
+
+TEST(NearestNameTest, TakesTheFirstOfTheNearest) {
+  const std::string_view names[] = {"alpha", "bravo", "brave"};
+  EXPECT_EQ(NearestName("bravx", names), "bravo");
+  EXPECT_EQ(NearestName("brave", names), "brave");
+  EXPECT_EQ(NearestName("", names), "");
+  EXPECT_EQ(NearestName(std::string(65, 'a'), names), "");
+}
+
+TEST(ReferenceTest, ThePageIsTheOneInDocs) {
+  std::ifstream file(LWT_SOURCE_ROOT "/docs/configuration.md");
+  std::stringstream page;
+  page << file.rdbuf();
+  EXPECT_EQ(page.str(), ReferencePage())
+      << "build config-reference, run it, and keep its output as the page";
+}
+
+TEST(ReferenceTest, SampleFilesSetWhatTheSideNeeds) {
+  for (Mode mode : {Mode::kServer, Mode::kClient}) {
+    Config config;
+    std::string text = SampleFile(mode, "some key of ours");
+    absl::Status status = ApplyToml(text, "sample", config);
+    ASSERT_TRUE(status.ok()) << status;
+    std::vector<std::string> warnings;
+    status = Finish(config, warnings);
+    EXPECT_TRUE(status.ok()) << status;
+    EXPECT_EQ(config.mode, mode);
+    EXPECT_EQ(config.key, "some key of ours");
+  }
+}
+
+TEST(ReferenceTest, WrapKeepsWordsAndWidth) {
+  EXPECT_EQ(Wrap("aa bb cc", "  ", 7), "  aa bb\n  cc\n");
+  EXPECT_EQ(Wrap("overlong aa", "", 4), "overlong\naa\n");
+}
+
+}  // namespace
+}  // namespace lwt::config
