@@ -31,7 +31,12 @@ if [ ! -f "$build/build.ninja" ]; then
 fi
 echo "fuzz: building"
 mkdir -p "$out"
-ninja -C "$build" >"$out/build.log" 2>&1 || {
+mapfile -t targets < <(awk 'NF {print "tests/fuzz/fuzz-" $1}' \
+  "$build/tests/fuzz/fuzzers.list")
+if [ $# -gt 0 ]; then
+  targets=("${@/#/tests/fuzz/fuzz-}")
+fi
+ninja -C "$build" "${targets[@]}" >"$out/build.log" 2>&1 || {
   tail -n 50 "$out/build.log"
   exit 1
 }

@@ -12,6 +12,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 from harness import gateway as gateway_module  # noqa: E402
 from harness import isolation  # noqa: E402
+from harness.bad_link import BadLink  # noqa: E402
 from harness.topology import Topology  # noqa: E402
 
 
@@ -56,6 +57,19 @@ def make_topology():
 @pytest.fixture
 def topology(make_topology):
     return make_topology()
+
+
+@pytest.fixture
+def make_bad_link():
+    made = []
+
+    def make(**settings):
+        made.append(BadLink(**settings))
+        return made[-1]
+
+    yield make
+    for link in made:
+        link.delete()
 
 
 class _Starter:

@@ -1,6 +1,8 @@
 """The tools of these tests, tried on the kernel alone: a check for zero is
 worth something only when it is seen to count."""
 
+import re
+
 from harness import conntrack
 from harness.capture import Capture
 from harness.netns import run
@@ -79,3 +81,26 @@ def test_capture_sees_a_bad_checksum(topology, folder):
     conntrack.send_bad_checksum(topology)
     capture.stop()
     assert len(capture.bad_checksums()) == 1
+
+
+def test_bad_link_delays_and_loses(make_bad_link):
+    link = make_bad_link(delay_ms=20, jitter_ms=5, loss=30, seed=5)
+    client = link.client.namespace
+    text = client.run("ping", "-c", "100", "-i", "0.02", "-W", "1",
+                      link.hub.v4, check=False).stdout
+    fastest = float(re.search(r"rtt.* = ([\d.]+)/", text).group(1))
+    assert 40 <= fastest < 60
+    counts = link.counts()
+    assert counts["b_to_a"]["lost"] >= 10
+    assert counts["a_to_b"]["lost"] >= 5
+    received = int(re.search(r"(\d+) received", text).group(1))
+    assert 30 <= received <= 70
+
+
+def test_bad_link_carries_a_transfer(make_bad_link):
+    link = make_bad_link(delay_ms=1, reorder=1, duplicate=1, loss=0.1)
+    transfer(link.client.namespace, link.hub.namespace, link.hub.v4, 32 << 20)
+    counts = link.counts()["b_to_a"]
+    assert counts["offered"] > (32 << 20) / 1500
+    for name in ("lost", "reordered", "duplicated"):
+        assert counts[name] > 0, counts

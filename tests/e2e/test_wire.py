@@ -76,6 +76,20 @@ def test_five_percent_loss_does_not_stall(topology, start, uplink):
         assert peer["retransmitted_segments"] > 0
 
 
+def test_bad_link_is_survived(make_bad_link, start, uplink):
+    """Delay, jitter, reordering, duplicates and loss at once."""
+    link = make_bad_link(delay_ms=5, jitter_ms=2, reorder=1, duplicate=1,
+                         loss=2, seed=9)
+    hub, _ = start.pair(link, uplink)
+    transfer(link.client.namespace, link.hub.namespace, "10.0.0.1", 4 << 20)
+    transfer(link.hub.namespace, link.client.namespace, "10.0.0.2", 4 << 20)
+    counts = link.counts()["b_to_a"]
+    for name in ("lost", "reordered", "duplicated"):
+        assert counts[name] > 0, counts
+    drops = hub.drops()
+    assert drops["bad_tag"] == drops["bad_checksum"] == 0
+
+
 def test_rekey_under_load_loses_no_record(topology, start, uplink):
     hub, client = start.pair(topology, uplink,
                              flags=("-rekey-records", str(1 << 14)))

@@ -24,6 +24,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   CheckRoundTrip(lwt::ParseEndpoint(text), lwt::ParseEndpoint);
   const auto prefix = lwt::ParseIpPrefix(text);
   CheckRoundTrip(prefix, lwt::ParseIpPrefix);
-  if (prefix && !prefix->Contains(prefix->Network().address)) std::abort();
+  if (prefix && !prefix->Contains(prefix->Network())) std::abort();
   return 0;
 }

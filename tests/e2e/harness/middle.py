@@ -9,46 +9,28 @@ from scapy.layers.inet import IP, TCP
 from scapy.layers.l2 import Ether
 
 from harness.gateway import PORT
-from harness.netns import Namespace
-from harness.topology import Host
+from harness.topology import Segment
 
+_SOL_PACKET = 263
 _IGNORE_OUTGOING = 23  # PACKET_IGNORE_OUTGOING of packet(7)
 
 
-class Middle:
+class Middle(Segment):
     """`transform(frame, to_hub)` returns the frames to send on instead. It is
     called in a thread of the middle, with TCP to or from the hub's port as
     scapy frames; all else passes as it is."""
 
     def __init__(self):
-        self.wire = Namespace("wire")
-        self.hub = self._host("hub", 2)
-        self.client = self._host("client", 3)
+        super().__init__()
         self.transform = None
         self._legs = []
         for label in ("hub", "client"):
             leg = self.wire.packet_socket(label)
-            leg.setsockopt(263, _IGNORE_OUTGOING, 1)  # SOL_PACKET
+            leg.setsockopt(_SOL_PACKET, _IGNORE_OUTGOING, 1)
             self._legs.append(leg)
         self._stop, self._stopped = socket.socketpair()
         self._thread = threading.Thread(target=self._forward, daemon=True)
         self._thread.start()
-
-    def _host(self, label, number):
-        host = Host(Namespace(label), 10)
-        host.v4, host.v6 = f"192.168.10.{number}", f"fd00:10::{number}"
-        namespace = host.namespace
-        namespace.ip("link", "add", "eth0", "type", "veth", "peer", "name",
-                     label, "netns", self.wire.name)
-        for place, leg in ((namespace, "eth0"), (self.wire, label)):
-            place.run("ethtool", "-K", leg, "tso", "off", "gso", "off", "gro",
-                      "off", "tx", "off")
-            place.run("sysctl", "-qw", f"net.ipv6.conf.{leg}.accept_dad=0")
-            place.ip("link", "set", leg, "up")
-        namespace.ip("address", "add", f"{host.v4}/24", "dev", "eth0")
-        namespace.ip("address", "add", f"{host.v6}/64", "dev", "eth0",
-                     "nodad")
-        return host
 
     def delete(self):
         self._stop.close()
@@ -56,9 +38,7 @@ class Middle:
         for leg in self._legs:
             leg.close()
         self._stopped.close()
-        for namespace in (self.wire, self.hub.namespace,
-                          self.client.namespace):
-            namespace.delete()
+        super().delete()
 
     def send_to_hub(self, frame):
         self._legs[0].send(bytes(frame))

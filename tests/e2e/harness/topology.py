@@ -20,6 +20,46 @@ class Host:
         return self.v4 if family == 4 else self.v6
 
 
+def plain_leg(namespace, device):
+    """Brings a veth end up as what a wire would carry: segmentation, merging
+    and checksums by the device are off."""
+    namespace.run("ethtool", "-K", device, "tso", "off", "gso", "off", "gro",
+                  "off", "tx", "off")
+    namespace.run("sysctl", "-qw", f"net.ipv6.conf.{device}.accept_dad=0")
+    namespace.ip("link", "set", device, "up")
+
+
+class Segment:
+    """hub and client on one subnet, their wire in a namespace between them:
+    its ends are called hub and client, and nothing joins them yet."""
+
+    def __init__(self):
+        self.wire = Namespace("wire")
+        self.hub = self._host("hub", 2)
+        self.client = self._host("client", 3)
+
+    @property
+    def namespaces(self):
+        return [self.wire, self.hub.namespace, self.client.namespace]
+
+    def delete(self):
+        for namespace in self.namespaces:
+            namespace.delete()
+
+    def _host(self, label, number):
+        host = Host(Namespace(label), 10)
+        host.v4, host.v6 = f"192.168.10.{number}", f"fd00:10::{number}"
+        namespace = host.namespace
+        namespace.ip("link", "add", "eth0", "type", "veth", "peer", "name",
+                     label, "netns", self.wire.name)
+        plain_leg(namespace, "eth0")
+        plain_leg(self.wire, label)
+        namespace.ip("address", "add", f"{host.v4}/24", "dev", "eth0")
+        namespace.ip("address", "add", f"{host.v6}/64", "dev", "eth0",
+                     "nodad")
+        return host
+
+
 class Topology:
     """Routed: every frame between hub and client passes the router's forward
     chain. The router's leg to host X is called X."""
@@ -50,11 +90,6 @@ class Topology:
         host = Host(Namespace(label), number)
         host.namespace.ip("link", "add", "eth0", "type", "veth", "peer",
                           "name", label, "netns", self.router.name)
-        # Segmentation, merging and checksums by the device are off, so that
-        # what crosses the router is what a wire would carry.
-        for place, leg in ((host.namespace, "eth0"), (self.router, label)):
-            place.run("ethtool", "-K", leg, "tso", "off", "gso", "off", "gro",
-                      "off", "tx", "off")
         self._address(host.namespace, "eth0", host.v4, host.v6)
         self._address(self.router, label, host.gateway_v4, host.gateway_v6)
         host.namespace.ip("route", "add", "default", "via", host.gateway_v4)
@@ -65,9 +100,7 @@ class Topology:
     def _address(namespace, device, v4, v6):
         namespace.ip("address", "add", f"{v4}/24", "dev", device)
         namespace.ip("address", "add", f"{v6}/64", "dev", device, "nodad")
-        namespace.run("sysctl", "-qw",
-                      f"net.ipv6.conf.{device}.accept_dad=0")
-        namespace.ip("link", "set", device, "up")
+        plain_leg(namespace, device)
 
     def add_loss(self, per_mille):
         """Drops that share of the forwarded packets, each way."""
