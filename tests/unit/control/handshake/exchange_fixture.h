@@ -1,7 +1,6 @@
-// Two ends of a handshake for tests: fixed keys, a seeded random source.
+// Two ends of a handshake for tests and fuzzers: fixed keys, a seeded random
+// source.
 #pragma once
-
-#include <gtest/gtest.h>
 
 #include <optional>
 #include <string>

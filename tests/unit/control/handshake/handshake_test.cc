@@ -1,3 +1,5 @@
+#include <gtest/gtest.h>
+
 #include <algorithm>
 
 #include "tests/unit/control/handshake/exchange_fixture.h"

@@ -1,5 +1,7 @@
 #include "control/handshake/lane_join.h"
 
+#include <gtest/gtest.h>
+
 #include "tests/unit/control/handshake/exchange_fixture.h"
 
 namespace lwt::handshake {

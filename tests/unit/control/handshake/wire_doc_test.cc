@@ -1,4 +1,6 @@
 // Compares the worked examples of docs/protocol.md with what the code makes.
+#include <gtest/gtest.h>
+
 #include <fstream>
 #include <map>
 

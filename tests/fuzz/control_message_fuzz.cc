@@ -1,0 +1,77 @@
+// Control messages, the channel that carries them, and re-keying behind it.
+#include <cstdlib>
+
+#include "control/handshake/control_channel.h"
+#include "control/handshake/rekey.h"
+
+namespace lwt::handshake {
+namespace {
+
+KeyPair SomeRoots() {
+  KeyPair roots;
+  roots.client_to_hub.bytes()[0] = 1;
+  return roots;
+}
+
+void ParseOne(ByteSpan bytes) {
+  const auto message = ParseControlMessage(bytes);
+  if (!message) return;
+  const ByteVector again = BuildControlMessage(*message);
+  if (!std::equal(again.begin(), again.end(), bytes.begin(), bytes.end())) {
+    std::abort();
+  }
+  ParseRekeyShare(message->body);
+  ParseRekeyDone(message->body);
+  ParseNotice(message->body);
+}
+
+// Messages of the length that a byte gives, one after the other.
+void RunSession(RekeyRole role, ByteSpan bytes) {
+  ControlChannel channel;
+  Rekey rekey(role, {.max_records = 4}, SomeRoots(), 0);
+  std::vector<RekeyAction> actions;
+  uint64_t now_us = 0;
+  ByteReader reader(bytes);
+  ByteSpan piece;
+  while (reader.Vector8(&piece)) {
+    now_us += 1'000'000;
+    std::vector<ControlMessage> delivered;
+    channel.Receive(piece, &delivered);
+    for (const ControlMessage& message : delivered) {
+      rekey.Receive(message, now_us, &actions);
+    }
+    rekey.Tick(now_us, piece.size(), &actions);
+    for (RekeyAction& action : actions) {
+      if (action.kind == RekeyAction::Kind::kSend) {
+        channel.Send(action.type, std::move(action.body));
+      }
+    }
+    actions.clear();
+    while (channel.Poll(now_us)) {
+    }
+    if (rekey.OpenEpochs().size() > Rekey::kOpenEpochs ||
+        rekey.Roots(rekey.send_epoch()) == nullptr) {
+      std::abort();
+    }
+  }
+}
+
+}  // namespace
+}  // namespace lwt::handshake
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using namespace lwt::handshake;
+  if (size < 1 || !InitCrypto()) return 0;
+  const ByteSpan input(data + 1, size - 1);
+  switch (data[0] % 3) {
+    case 0:
+      ParseOne(input);
+      break;
+    case 1:
+      RunSession(RekeyRole::kHub, input);
+      break;
+    default:
+      RunSession(RekeyRole::kClient, input);
+  }
+  return 0;
+}
