@@ -10,8 +10,8 @@
 #include <variant>
 #include <vector>
 
-#include "dataplane/exchange/link_header.h"
-#include "dataplane/session/outer_tcp.h"
+#include "dataplane/session/flow_id.h"
+#include "dataplane/wire/ethernet.h"
 #include "drivers/ip_endpoint.h"
 
 namespace lwt {
@@ -36,7 +36,7 @@ struct ConnectCommand {
   uint32_t token = 0;
   Endpoint local;
   Endpoint remote;
-  LinkHeader link;
+  wire::LinkHeader link;
 };
 
 // Send handshake bytes on a flow that carries no lane yet.
@@ -58,7 +58,7 @@ struct ReleaseFlowCommand {
 // The next hop of a flow changed.
 struct SetLinkCommand {
   FlowId flow;
-  LinkHeader link;
+  wire::LinkHeader link;
 };
 
 // The flow is proven: from here on it carries sealed records of `peer`. The
@@ -127,7 +127,7 @@ using Command =
                  CloseFlowCommand, ReleaseFlowCommand, SetLinkCommand,
                  InstallLaneCommand, RemoveLaneCommand,
                  InstallReceiveEpochCommand, SwitchSendEpochCommand,
-                 RetireReceiveEpochCommand, SendRecordCommand,
-                 ProbeLaneCommand, ReinjectCommand>;
+                 RetireReceiveEpochCommand, SendRecordCommand, ProbeLaneCommand,
+                 ReinjectCommand>;
 
 }  // namespace lwt

@@ -26,29 +26,29 @@ class Counter {
 };
 
 // X(member, name, sentence)
-#define LWT_WORKER_COUNTERS(X)                                                \
-  X(busy_cycles, "busy_cycles", "TSC cycles of loop iterations with work.")   \
-  X(idle_cycles, "idle_cycles", "TSC cycles of iterations without work.")     \
-  X(sleeps, "sleeps", "Times the worker slept on its descriptors.")           \
-  X(uplink_rx_frames, "uplink_rx_frames", "Frames received by the uplink.")   \
-  X(uplink_rx_merged, "uplink_rx_merged",                                     \
-    "Received frames that the kernel or NIC had merged.")                     \
-  X(uplink_tx_frames, "uplink_tx_frames", "Frames given to the uplink.")      \
-  X(segments_consumed, "segments_consumed",                                   \
-    "Outer segments that carried no payload to hand up.")                     \
-  X(streams_punted, "streams_punted",                                         \
-    "Payloads of unproven flows handed to control.")                          \
-  X(records_opened, "records_opened", "Records whose tag verified.")          \
-  X(records_sealed, "records_sealed", "Records sealed.")                      \
-  X(records_punted, "records_punted", "Opened records handed to control.")    \
-  X(reports_received, "reports_received", "Report records received.")         \
-  X(forwarded_packets, "forwarded_packets",                                   \
-    "Inner packets of one peer sent on to another.")                          \
-  X(tunnel_rx_packets, "tunnel_rx_packets",                                   \
-    "Inner packets taken from the tunnel device.")                            \
-  X(tunnel_tx_packets, "tunnel_tx_packets",                                   \
-    "Inner packets given to the tunnel device.")                              \
-  X(retransmitted_segments, "retransmitted_segments",                         \
+#define LWT_WORKER_COUNTERS(X)                                              \
+  X(busy_cycles, "busy_cycles", "TSC cycles of loop iterations with work.") \
+  X(idle_cycles, "idle_cycles", "TSC cycles of iterations without work.")   \
+  X(sleeps, "sleeps", "Times the worker slept on its descriptors.")         \
+  X(uplink_rx_frames, "uplink_rx_frames", "Frames received by the uplink.") \
+  X(uplink_rx_merged, "uplink_rx_merged",                                   \
+    "Received frames that the kernel or NIC had merged.")                   \
+  X(uplink_tx_frames, "uplink_tx_frames", "Frames given to the uplink.")    \
+  X(segments_consumed, "segments_consumed",                                 \
+    "Outer segments that carried no payload to hand up.")                   \
+  X(streams_punted, "streams_punted",                                       \
+    "Payloads of unproven flows handed to control.")                        \
+  X(records_opened, "records_opened", "Records whose tag verified.")        \
+  X(records_sealed, "records_sealed", "Records sealed.")                    \
+  X(records_punted, "records_punted", "Opened records handed to control.")  \
+  X(reports_received, "reports_received", "Report records received.")       \
+  X(forwarded_packets, "forwarded_packets",                                 \
+    "Inner packets of one peer sent on to another.")                        \
+  X(tunnel_rx_packets, "tunnel_rx_packets",                                 \
+    "Inner packets taken from the tunnel device.")                          \
+  X(tunnel_tx_packets, "tunnel_tx_packets",                                 \
+    "Inner packets given to the tunnel device.")                            \
+  X(retransmitted_segments, "retransmitted_segments",                       \
     "Outer segments sent again.")
 
 struct alignas(64) WorkerCounters {
@@ -70,11 +70,21 @@ struct alignas(64) LaneCounters {
   Counter tx_bytes;
   Counter records_opened;
   Counter records_sealed;
-  Counter last_rx_us;  // worker's clock when a record last verified
+  Counter last_rx_us;       // worker's clock when a record last verified
   Counter last_data_tx_us;  // … when inner traffic was last sealed
   Counter srtt_us;          // of the outer flow, 0 before the first sample
   Counter retransmitted_segments;
   Counter highest_receive_epoch;  // of a record that verified
+
+  // By the owning worker, when another lane takes the place.
+  void Reset() {
+    for (Counter* counter :
+         {&rx_packets, &rx_bytes, &tx_packets, &tx_bytes, &records_opened,
+          &records_sealed, &last_rx_us, &last_data_tx_us, &srtt_us,
+          &retransmitted_segments, &highest_receive_epoch}) {
+      counter->Set(0);
+    }
+  }
 };
 
 }  // namespace lwt

@@ -6,7 +6,7 @@
 
 #include <cstdint>
 
-#include "dataplane/session/outer_tcp.h"
+#include "dataplane/session/flow_id.h"
 #include "drivers/ip_endpoint.h"
 
 namespace lwt {

@@ -1,0 +1,60 @@
+// A burst: what a stage of the pipeline works on.
+#pragma once
+
+#include <rte_mbuf.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "dataplane/session/lane.h"
+
+namespace lwt {
+
+// One unit of work. Before Open it is a record (or stream bytes of an unproven
+// flow), between AdmitInner and Pack one inner packet, after Pack a shard,
+// after Seal a record again. It holds one reference of its mbuf; several
+// frames may share one mbuf, each with bytes of its own.
+struct Frame {
+  rte_mbuf* mbuf = nullptr;
+  uint8_t* data = nullptr;
+  uint32_t length = 0;  // bytes at `data`
+  uint32_t lane = session::Lane::kNone;
+  uint32_t peer = 0xffffffff;
+  FlowId flow;
+  uint64_t stream_offset = 0;  // stream bytes: of the first, since the SYN
+  uint16_t packets = 1;        // inner packets in a shard
+  uint8_t kind = 0;            // of an opened record
+};
+
+// A bounded list of frames. Stages walk it once and keep some:
+//
+//   size_t kept = 0;
+//   for (Frame& frame : burst.frames()) if (…) burst.Keep(kept++, frame);
+//   burst.Truncate(kept);
+template <size_t N>
+class BasicBurst {
+ public:
+  static constexpr size_t kCapacity = N;
+
+  std::span<Frame> frames() { return {frames_.data(), size_}; }
+  size_t size() const { return size_; }
+  bool empty() const { return size_ == 0; }
+  bool full() const { return size_ == N; }
+  void Push(const Frame& frame) { frames_[size_++] = frame; }
+  void Keep(size_t at, const Frame& frame) { frames_[at] = frame; }
+  void Truncate(size_t size) { size_ = size; }
+  void Clear() { size_ = 0; }
+
+ private:
+  std::array<Frame, N> frames_;
+  size_t size_ = 0;
+};
+
+// Records in hand at once, and inner packets on their way out: a record may
+// hold several packets.
+using RecordBurst = BasicBurst<64>;
+using PacketBurst = BasicBurst<1024>;
+
+}  // namespace lwt

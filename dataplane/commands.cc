@@ -1,0 +1,222 @@
+#include "dataplane/commands.h"
+
+#include <algorithm>
+#include <variant>
+
+#include "dataplane/session/lane.h"
+#include "dataplane/stages/stages.h"
+#include "dataplane/wire/record.h"
+#include "dataplane/worker_state.h"
+
+namespace lwt {
+namespace {
+
+// What one command can make the outer TCP send: a ServerHello flight of a few
+// segments.
+constexpr size_t kAnswerRoom = 16;
+
+void SetSendKeys(const Aead& aead, session::SendHalf& half,
+                 const EpochKeys& keys) {
+  half.epoch = keys.epoch;
+  half.epoch_first_packet = half.next_packet;
+  half.due_reported = false;
+  half.spent_reported = false;
+  half.iv = keys.iv;
+  aead.ExpandKey(keys.key, half.key);
+}
+
+void SetReceiveKeys(const Aead& aead, session::ReceiveHalf& half,
+                    const EpochKeys& keys) {
+  auto& slot = half.epochs[keys.epoch % session::kReceiveEpochs];
+  slot.held = true;
+  slot.epoch = keys.epoch;
+  slot.iv = keys.iv;
+  aead.ExpandKey(keys.key, slot.key);
+}
+
+void DropWaiting(Worker& worker, session::Lane& lane) {
+  while (!session::WaitQueues::Empty(lane)) {
+    rte_pktmbuf_free(worker.wait_queues.Front(lane).shard);
+    worker.counters.Drop(DropReason::kNoLane);
+    worker.wait_queues.Pop(lane);
+  }
+}
+
+void ClearLane(Worker& worker, uint32_t index) {
+  session::Lane& lane = worker.lanes[index];
+  DropWaiting(worker, lane);
+  std::erase(worker.waiting_lanes, index);
+  lane = session::Lane{};
+}
+
+void FlowFailed(Worker& worker, FlowId flow, uint32_t lane, uint32_t token) {
+  Event event;
+  event.kind = EventKind::kFlowDown;
+  event.detail = static_cast<uint8_t>(FlowDownReason::kClosed);
+  event.flow = flow;
+  event.lane = lane;
+  event.token = token;
+  worker.Report(event);
+}
+
+struct Runner {
+  Worker& worker;
+
+  // A walk over the lanes: once per frame that came between a client's last
+  // handshake message and its lane.
+  uint32_t LaneOf(FlowId flow) const {
+    const auto at = std::find_if(worker.lanes.begin(), worker.lanes.end(),
+                                 [flow](const session::Lane& lane) {
+                                   return lane.installed && lane.flow == flow;
+                                 });
+    if (at == worker.lanes.end()) return session::Lane::kNone;
+    return static_cast<uint32_t>(at - worker.lanes.begin());
+  }
+
+  void operator()(const ListenCommand& command) {
+    worker.tcp.SetListen(command.endpoints);
+  }
+
+  void operator()(const ConnectCommand& command) {
+    if (worker.connects.size() == Worker::kMaxConnects) {
+      return FlowFailed(worker, kNullFlow, kNoUser, command.token);
+    }
+    const FlowId flow =
+        worker.tcp.Connect({command.local, command.remote, command.link.span()},
+                           worker.now_us, worker.tx);
+    if (flow == kNullFlow) {
+      return FlowFailed(worker, flow, kNoUser, command.token);
+    }
+    worker.connects.push_back({flow, command.token});
+  }
+
+  void operator()(const SendStreamCommand& command) {
+    if (!worker.tcp.SendStream(command.flow, command.bytes, worker.now_us,
+                               worker.tx)) {
+      // A flow on which the handshake cannot go on is of no use.
+      worker.tcp.Release(command.flow);
+      FlowFailed(worker, command.flow, kNoUser, 0);
+    }
+  }
+
+  void operator()(const CloseFlowCommand& command) {
+    worker.tcp.Close(command.flow, worker.now_us);
+  }
+
+  void operator()(const ReleaseFlowCommand& command) {
+    worker.tcp.Release(command.flow);
+  }
+
+  void operator()(const SetLinkCommand& command) {
+    worker.tcp.SetLink(command.flow, command.link.span());
+  }
+
+  void operator()(const InstallLaneCommand& command) {
+    session::Lane* lane = worker.FindLane(command.lane);
+    if (lane == nullptr || lane->installed ||
+        !worker.tcp.SetUser(command.flow, command.lane)) {
+      return FlowFailed(worker, command.flow, command.lane, 0);
+    }
+    *lane = session::Lane{};
+    lane->installed = true;
+    lane->flow_up = worker.tcp.IsOpen(command.flow);
+    lane->flow = command.flow;
+    lane->peer = command.peer;
+    SetSendKeys(worker.aead, lane->send, command.send);
+    SetReceiveKeys(worker.aead, lane->receive, command.receive);
+    worker.aead.ExpandMaskKey(command.send_mask, lane->send.mask);
+    worker.aead.ExpandMaskKey(command.receive_mask, lane->receive.mask);
+    worker.lane_counters[command.lane].Reset();
+    worker.lane_counters[command.lane].last_rx_us.Set(worker.now_us);
+  }
+
+  void operator()(const RemoveLaneCommand& command) {
+    const session::Lane* lane = worker.FindLane(command.lane);
+    if (lane == nullptr || !lane->installed) return;
+    const FlowId flow = lane->flow;
+    ClearLane(worker, command.lane);
+    if (command.close_flow) {
+      worker.tcp.Close(flow, worker.now_us);
+    } else {
+      worker.tcp.Release(flow);
+    }
+  }
+
+  void operator()(const InstallReceiveEpochCommand& command) {
+    session::Lane* lane = worker.FindLane(command.lane);
+    if (lane == nullptr || !lane->installed) return;
+    SetReceiveKeys(worker.aead, lane->receive, command.keys);
+  }
+
+  void operator()(const SwitchSendEpochCommand& command) {
+    session::Lane* lane = worker.FindLane(command.lane);
+    if (lane == nullptr || !lane->installed) return;
+    SetSendKeys(worker.aead, lane->send, command.keys);
+  }
+
+  void operator()(const RetireReceiveEpochCommand& command) {
+    session::Lane* lane = worker.FindLane(command.lane);
+    if (lane == nullptr || !lane->installed) return;
+    auto& slot = lane->receive.epochs[command.epoch % session::kReceiveEpochs];
+    if (slot.held && slot.epoch == command.epoch) {
+      slot = session::ReceiveEpoch{};
+    }
+  }
+
+  void operator()(const SendRecordCommand& command) {
+    SendRecord(worker, command.lane, command.kind, command.bytes.data(),
+               command.bytes.size());
+  }
+
+  void operator()(const ProbeLaneCommand& command) {
+    session::Lane* lane = worker.FindLane(command.lane);
+    if (lane == nullptr || !lane->up()) return;
+    lane->probe_pending = true;
+    lane->probe_token = command.token;
+    lane->probe_sent_us = worker.now_us;
+    SendReport(worker, command.lane, command.token, /*wants_answer=*/true,
+               /*is_answer=*/false);
+  }
+
+  void operator()(const ReinjectCommand& command) {
+    Frame frame;
+    frame.mbuf = command.frame;
+    frame.data =
+        rte_pktmbuf_mtod_offset(command.frame, uint8_t*, command.offset);
+    frame.length = command.length;
+    frame.flow = command.flow;
+    frame.stream_offset = command.stream_offset;
+    frame.lane = LaneOf(command.flow);
+    if (frame.lane == session::Lane::kNone) {
+      return worker.Drop(frame, DropReason::kNoSession);
+    }
+    RecordBurst& reinjected = worker.received.reinjected;
+    if (reinjected.full()) return worker.Drop(frame, DropReason::kPuntFull);
+    reinjected.Push(frame);
+  }
+};
+
+// Lets the peer's last word on each lane show in what control reads.
+void PublishFlow(Worker& worker, uint32_t index) {
+  const auto stats = worker.tcp.Stats(worker.lanes[index].flow);
+  if (!stats) return;
+  LaneCounters& counters = worker.lane_counters[index];
+  counters.srtt_us.Set(stats->srtt_us);
+  counters.retransmitted_segments.Set(stats->segments_retransmitted);
+}
+
+}  // namespace
+
+void RunCommands(Worker& worker) {
+  while (Command* command = worker.mailbox->NextCommand()) {
+    worker.worked = true;
+    if (worker.tx.room() < kAnswerRoom) Transmit(worker);
+    std::visit(Runner{worker}, *command);
+    if (const auto* probe = std::get_if<ProbeLaneCommand>(command)) {
+      if (probe->lane < worker.lanes.size()) PublishFlow(worker, probe->lane);
+    }
+    worker.mailbox->Done(command);
+  }
+}
+
+}  // namespace lwt

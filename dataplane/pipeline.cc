@@ -1,0 +1,32 @@
+#include "dataplane/pipeline.h"
+
+#include "dataplane/stages/stages.h"
+#include "dataplane/worker_state.h"
+
+namespace lwt {
+
+void RunInbound(Worker& worker) {
+  Receive(worker);                  // frames from the uplink
+  Classify(worker, worker.opened);  // TCP, and the records in each segment
+  Punt(worker, worker.opened);      // unproven flows: control reads those
+  Open(worker, worker.opened);      // replay window, tag, kind
+  //                                    FecDecode: repairs what is missing here
+  while (AdmitInner(worker, worker.opened, worker.inner)) {
+    Forward(worker, worker.inner);  // peer to peer, into Outbound
+    Deliver(worker, worker.inner);  // to the tunnel device
+  }
+  Acknowledge(worker);  // outer ACKs and retransmissions
+}
+
+void RunOutbound(Worker& worker) {
+  Collect(worker, worker.outbound);      // packets from the tunnel device
+  SelectRoute(worker, worker.outbound);  // which peer, which lane
+  Pack(worker, worker.outbound);         // small packets share a shard
+  AwaitWindow(worker, worker.outbound, worker.ready);  // the peer's window
+  //                                        FecEncode: adds parity here
+  Seal(worker, worker.ready);
+  Encapsulate(worker, worker.ready);  // TCP, IP and link headers
+  Transmit(worker);
+}
+
+}  // namespace lwt

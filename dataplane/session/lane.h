@@ -1,0 +1,76 @@
+// A lane: one outer flow with its own keys, packet numbers and replay window.
+//
+// Owned by one worker, which alone touches it; control changes it by commands.
+// The send and the receive half lie on cache lines of their own.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "dataplane/session/flow_id.h"
+#include "dataplane/session/replay_window.h"
+#include "drivers/aead.h"
+
+namespace lwt::session {
+
+// Receive epochs held at once; slot = epoch modulo this.
+inline constexpr uint32_t kReceiveEpochs = 4;
+// Records of one epoch after which nothing more is sealed with it: the bound of
+// docs/protocol.md, far below what AES-GCM permits with a counter.
+inline constexpr uint64_t kEpochHardLimit = uint64_t{1} << 36;
+inline constexpr uint64_t kMaxPacketNumber = (uint64_t{1} << 48) - 1;
+
+struct alignas(64) SendHalf {
+  uint64_t next_packet = 0;
+  uint64_t epoch_first_packet = 0;
+  uint32_t epoch = 0;
+  bool due_reported = false;
+  bool spent_reported = false;
+  std::array<uint8_t, kAeadIvSize> iv{};
+  MaskKey mask;
+  AeadKey key;
+
+  uint64_t records_of_epoch() const { return next_packet - epoch_first_packet; }
+};
+
+struct ReceiveEpoch {
+  bool held = false;
+  uint32_t epoch = 0;
+  std::array<uint8_t, kAeadIvSize> iv{};
+  AeadKey key;
+};
+
+struct alignas(64) ReceiveHalf {
+  uint64_t records_opened = 0;
+  MaskKey mask;
+  std::array<ReceiveEpoch, kReceiveEpochs> epochs;
+  ReplayWindow window;
+};
+
+struct Lane {
+  static constexpr uint32_t kNone = 0xffffffff;
+
+  bool installed = false;
+  bool flow_up = false;
+  FlowId flow;
+  uint32_t peer = 0;
+  // Shards that wait for the peer's window, linked through WaitQueues.
+  uint32_t wait_head = kNone;
+  uint32_t wait_tail = kNone;
+  uint32_t wait_count = 0;
+  // Scratch of one outbound burst, valid while `round` is the worker's.
+  uint64_t round = 0;
+  uint32_t budget = 0;      // bytes the peer's window still takes
+  uint32_t open_shard = 0;  // index + 1 of the shard that takes company, or 0
+  // The probe whose answer is awaited.
+  bool probe_pending = false;
+  uint32_t probe_token = 0;
+  uint64_t probe_sent_us = 0;
+  bool unknown_kind_reported = false;
+  SendHalf send;
+  ReceiveHalf receive;
+
+  bool up() const { return installed && flow_up; }
+};
+
+}  // namespace lwt::session

@@ -1,0 +1,67 @@
+#include "dataplane/stages/stages.h"
+#include "dataplane/worker_state.h"
+
+namespace lwt {
+namespace {
+
+void ReportFlow(Worker& worker, const OuterTcp::Event& from, EventKind kind,
+                uint8_t detail) {
+  Event event;
+  event.kind = kind;
+  event.detail = detail;
+  event.flow = from.flow;
+  event.lane = from.user;
+  event.token = from.inbound ? 0 : worker.TakeToken(from.flow);
+  event.local = from.local;
+  event.remote = from.remote;
+  worker.Report(event);
+}
+
+void FlowDown(Worker& worker, const OuterTcp::Event& event,
+              FlowDownReason reason) {
+  session::Lane* lane = worker.FindLane(event.user);
+  if (lane != nullptr && lane->flow == event.flow) lane->flow_up = false;
+  ReportFlow(worker, event, EventKind::kFlowDown, static_cast<uint8_t>(reason));
+}
+
+void HandleFlowEvent(Worker& worker, const OuterTcp::Event& event) {
+  switch (event.type) {
+    case OuterTcp::EventType::kEstablished:
+      return ReportFlow(worker, event, EventKind::kFlowUp, 0);
+    case OuterTcp::EventType::kForwardMoved:
+      if (event.user != kNoUser) {
+        SendReport(worker, event.user, 0, /*wants_answer=*/false,
+                   /*is_answer=*/false);
+      }
+      return;
+    case OuterTcp::EventType::kResetHint:
+    case OuterTcp::EventType::kUnanswered:
+      return ReportFlow(worker, event, EventKind::kResetHint,
+                        static_cast<uint8_t>(event.type));
+    case OuterTcp::EventType::kClosedByPeer:
+      FlowDown(worker, event, FlowDownReason::kClosedByPeer);
+      return worker.tcp.Close(event.flow, worker.now_us);
+    case OuterTcp::EventType::kRefused:
+      return FlowDown(worker, event, FlowDownReason::kRefused);
+    case OuterTcp::EventType::kTimedOut:
+      return FlowDown(worker, event, FlowDownReason::kTimedOut);
+    case OuterTcp::EventType::kReleased:
+      return FlowDown(worker, event, FlowDownReason::kClosed);
+  }
+}
+
+}  // namespace
+
+void HandleFlowEvents(Worker& worker) {
+  while (const auto event = worker.tcp.PopEvent()) {
+    HandleFlowEvent(worker, *event);
+  }
+}
+
+void Acknowledge(Worker& worker) {
+  if (worker.tx.room() < TxBatch::kCapacity / 2) Transmit(worker);
+  worker.tcp.Flush(worker.now_us, worker.tx);
+  HandleFlowEvents(worker);
+}
+
+}  // namespace lwt

@@ -1,0 +1,62 @@
+#include "dataplane/stages/stages.h"
+#include "dataplane/wire/inner_packet.h"
+#include "dataplane/wire/record.h"
+#include "dataplane/worker_state.h"
+
+namespace lwt {
+namespace {
+
+// The most packets a shard can hold: a word and the smallest IP header each.
+constexpr size_t kSmallestPacket = wire::kShardWord + 20;
+
+// Counts a drop of a packet whose mbuf goes on living for its neighbours.
+bool IsAdmitted(Worker& worker, const Frame& record,
+                std::span<const uint8_t> packet) {
+  const auto inner = wire::ParseInner(packet);
+  if (!inner) {
+    worker.counters.Drop(DropReason::kBadInner);
+    return false;
+  }
+  // Cryptokey routing: the source has to lead back to the peer.
+  if (worker.snapshot->routes.Lookup(inner->family, inner->source) !=
+      record.peer) {
+    worker.counters.Drop(DropReason::kInnerSource);
+    return false;
+  }
+  return true;
+}
+
+void AdmitShard(Worker& worker, const Frame& record, PacketBurst& packets) {
+  LaneCounters& counters = worker.lane_counters[record.lane];
+  wire::ShardReader reader({record.data, record.length});
+  wire::ShardWord word;
+  std::span<uint8_t> bytes;
+  while (reader.Next(word, bytes)) {
+    if (!IsAdmitted(worker, record, bytes)) continue;
+    Frame packet = record;
+    packet.data = bytes.data();
+    packet.length = static_cast<uint32_t>(bytes.size());
+    rte_mbuf_refcnt_update(record.mbuf, 1);
+    packets.Push(packet);
+    counters.rx_packets.Add(1);
+    counters.rx_bytes.Add(bytes.size());
+  }
+  if (reader.malformed()) worker.counters.Drop(DropReason::kBadShard);
+  rte_pktmbuf_free(record.mbuf);
+}
+
+}  // namespace
+
+bool AdmitInner(Worker& worker, OpenedRecords& records, PacketBurst& packets) {
+  packets.Clear();
+  while (records.next < records.burst.size()) {
+    const Frame& record = records.burst.frames()[records.next];
+    const size_t most = record.length / kSmallestPacket + 1;
+    if (packets.size() + most > PacketBurst::kCapacity) break;
+    ++records.next;
+    AdmitShard(worker, record, packets);
+  }
+  return !packets.empty();
+}
+
+}  // namespace lwt

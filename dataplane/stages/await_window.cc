@@ -1,0 +1,80 @@
+#include "dataplane/stages/stages.h"
+#include "dataplane/wire/record.h"
+#include "dataplane/worker_state.h"
+
+namespace lwt {
+namespace {
+
+uint32_t RecordBytes(uint32_t shard_length) {
+  return shard_length + static_cast<uint32_t>(wire::kRecordOverhead);
+}
+
+Frame FrameOf(const session::WaitQueues::Waiting& waiting, uint32_t lane) {
+  Frame frame;
+  frame.mbuf = waiting.shard;
+  frame.data = rte_pktmbuf_mtod(waiting.shard, uint8_t*);
+  frame.length = waiting.shard->data_len;
+  frame.lane = lane;
+  frame.packets = waiting.packets;
+  return frame;
+}
+
+// Lets go what the window takes now, drops what waited too long. True while
+// something is left.
+bool ReleaseLane(Worker& worker, uint32_t index, PacketBurst& ready) {
+  session::Lane& lane = worker.LaneInRound(index);
+  while (!session::WaitQueues::Empty(lane)) {
+    const auto& front = worker.wait_queues.Front(lane);
+    const Frame frame = FrameOf(front, index);
+    const bool too_late =
+        worker.now_us - front.since_us > session::WaitQueues::kMaxWaitUs;
+    const bool fits = lane.budget >= RecordBytes(frame.length);
+    if (lane.up() && !too_late && (!fits || ready.full())) return true;
+    worker.wait_queues.Pop(lane);
+    if (!lane.up()) {
+      worker.Drop(frame, DropReason::kNoLane);
+    } else if (fits && !ready.full()) {
+      lane.budget -= RecordBytes(frame.length);
+      ready.Push(frame);
+    } else {
+      worker.Drop(frame, DropReason::kWindowFull);
+    }
+  }
+  return false;
+}
+
+void ReleaseWaiting(Worker& worker, PacketBurst& ready) {
+  std::erase_if(worker.waiting_lanes, [&](uint32_t lane) {
+    return !ReleaseLane(worker, lane, ready);
+  });
+}
+
+void Wait(Worker& worker, session::Lane& lane, const Frame& shard) {
+  const bool first = session::WaitQueues::Empty(lane);
+  if (!worker.wait_queues.Push(lane,
+                               {shard.mbuf, shard.packets, worker.now_us})) {
+    return worker.Drop(shard, DropReason::kWindowFull);
+  }
+  if (first) worker.waiting_lanes.push_back(shard.lane);
+}
+
+}  // namespace
+
+void AwaitWindow(Worker& worker, PacketBurst& shards, PacketBurst& ready) {
+  ready.Clear();
+  if (!worker.waiting_lanes.empty()) ReleaseWaiting(worker, ready);
+  for (const Frame& shard : shards.frames()) {
+    session::Lane& lane = worker.LaneInRound(shard.lane);
+    const uint32_t bytes = RecordBytes(shard.length);
+    if (session::WaitQueues::Empty(lane) && lane.budget >= bytes &&
+        !ready.full()) {
+      lane.budget -= bytes;
+      ready.Push(shard);
+    } else {
+      Wait(worker, lane, shard);
+    }
+  }
+  shards.Clear();
+}
+
+}  // namespace lwt

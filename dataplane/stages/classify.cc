@@ -1,0 +1,116 @@
+#include "dataplane/stages/stages.h"
+#include "dataplane/wire/frame_view.h"
+#include "dataplane/wire/record.h"
+#include "dataplane/worker_state.h"
+
+namespace lwt {
+namespace {
+
+// What one frame can make the outer TCP answer, with room to spare.
+constexpr size_t kAnswerRoom = 8;
+
+// Cuts `stream`, whose reference it takes, into records. What a full burst
+// does not take stays in worker.received.rest.
+void CutRecords(Worker& worker, Frame stream, RecordBurst& records) {
+  while (stream.length > 0) {
+    if (records.full()) {
+      worker.received.rest = stream;
+      return;
+    }
+    const auto size = wire::RecordSize({stream.data, stream.length});
+    if (!size) return worker.Drop(stream, DropReason::kNoRecord);
+    if (*size > stream.length) {
+      return worker.Drop(stream, DropReason::kRecordCut);
+    }
+    Frame record = stream;
+    record.length = static_cast<uint32_t>(*size);
+    stream.data += record.length;
+    stream.length -= record.length;
+    if (stream.length > 0) rte_mbuf_refcnt_update(stream.mbuf, 1);
+    records.Push(record);
+  }
+}
+
+void TakePayload(Worker& worker, rte_mbuf* mbuf,
+                 const OuterTcp::Received& received, RecordBurst& records) {
+  Frame frame;
+  frame.mbuf = mbuf;
+  frame.data = const_cast<uint8_t*>(received.payload.data());
+  frame.length = static_cast<uint32_t>(received.payload.size());
+  frame.flow = received.flow;
+  frame.stream_offset = received.stream_offset;
+  if (frame.length == 0) {
+    worker.tcp.Accept(received, worker.now_us, worker.tx);
+    rte_pktmbuf_free(mbuf);
+    return;
+  }
+  if (received.user != kNoUser) {
+    worker.tcp.Accept(received, worker.now_us, worker.tx);
+    frame.lane = received.user;
+    return CutRecords(worker, frame, records);
+  }
+  // Not accepted, hence not acknowledged: the peer sends it again.
+  if (worker.mailbox->StreamRoom() < RecordBurst::kCapacity) {
+    return worker.Drop(frame, DropReason::kPuntFull);
+  }
+  worker.tcp.Accept(received, worker.now_us, worker.tx);
+  records.Push(frame);
+}
+
+void ClassifyFrame(Worker& worker, rte_mbuf* mbuf, RecordBurst& records) {
+  if (worker.tx.room() < kAnswerRoom) Transmit(worker);
+  Frame frame;
+  frame.mbuf = mbuf;
+  wire::FrameView view;
+  DropReason why{};
+  if ((mbuf->ol_flags & RTE_MBUF_F_RX_LRO) != 0) {
+    worker.counters.uplink_rx_merged.Add(1);
+  }
+  const bool checksum_good = (mbuf->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) ==
+                             RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+  const std::span<const uint8_t> bytes = {rte_pktmbuf_mtod(mbuf, uint8_t*),
+                                          mbuf->data_len};
+  if (!wire::ParseFrame(bytes, static_cast<uint8_t>(mbuf->l2_len),
+                        checksum_good, view, why)) {
+    return worker.Drop(frame, why);
+  }
+  const auto received = worker.tcp.Receive(view, worker.now_us, worker.tx);
+  switch (received.verdict) {
+    case OuterTcp::Verdict::kDropped:
+      return worker.Drop(frame, received.reason);
+    case OuterTcp::Verdict::kConsumed:
+      worker.counters.segments_consumed.Add(1);
+      rte_pktmbuf_free(mbuf);
+      return;
+    case OuterTcp::Verdict::kPayload:
+      return TakePayload(worker, mbuf, received, records);
+  }
+}
+
+}  // namespace
+
+void Classify(Worker& worker, OpenedRecords& records) {
+  ReceivedFrames& received = worker.received;
+  records.burst.Clear();
+  records.next = 0;
+  if (received.rest.length > 0) {
+    const Frame rest = received.rest;
+    received.rest = Frame{};
+    CutRecords(worker, rest, records.burst);
+  }
+  while (received.next_reinjected < received.reinjected.size() &&
+         received.rest.length == 0) {
+    CutRecords(worker, received.reinjected.frames()[received.next_reinjected++],
+               records.burst);
+  }
+  if (received.next_reinjected == received.reinjected.size()) {
+    received.reinjected.Clear();
+    received.next_reinjected = 0;
+  }
+  while (received.next < received.count && !records.burst.full()) {
+    ClassifyFrame(worker, received.mbufs[received.next++], records.burst);
+  }
+  if (!records.burst.empty()) worker.worked = true;
+}
+
+}  // namespace lwt

@@ -1,0 +1,52 @@
+#include "dataplane/stages/stages.h"
+#include "dataplane/wire/inner_packet.h"
+#include "dataplane/worker_state.h"
+
+namespace lwt {
+namespace {
+
+// The opened record stays as it is: its plaintext may still be needed for
+// repair, so what goes to another peer is sealed in a buffer of its own.
+void ForwardPacket(Worker& worker, const Frame& packet, uint32_t to_peer) {
+  if (worker.outbound.full()) {
+    return worker.Drop(packet, DropReason::kUplinkFull);
+  }
+  rte_mbuf* copy = rte_pktmbuf_alloc(worker.options.pool);
+  if (copy == nullptr) return worker.Drop(packet, DropReason::kPoolEmpty);
+  char* room = rte_pktmbuf_append(copy, static_cast<uint16_t>(packet.length));
+  if (room == nullptr) {
+    rte_pktmbuf_free(copy);
+    return worker.Drop(packet, DropReason::kInnerTooBig);
+  }
+  rte_memcpy(room, packet.data, packet.length);
+  Frame out;
+  out.mbuf = copy;
+  out.data = reinterpret_cast<uint8_t*>(room);
+  out.length = packet.length;
+  out.peer = to_peer;
+  worker.outbound.Push(out);
+  worker.counters.forwarded_packets.Add(1);
+  rte_pktmbuf_free(packet.mbuf);
+}
+
+}  // namespace
+
+void Forward(Worker& worker, PacketBurst& packets) {
+  if (!worker.snapshot->forward_between_peers) return;
+  size_t kept = 0;
+  for (const Frame& packet : packets.frames()) {
+    const auto inner = wire::ParseInner({packet.data, packet.length});
+    const uint32_t peer =
+        worker.snapshot->routes.Lookup(inner->family, inner->destination);
+    if (peer == RouteTable::kNoPeer) {
+      packets.Keep(kept++, packet);
+    } else if (peer == packet.peer) {
+      worker.Drop(packet, DropReason::kNoRoute);
+    } else {
+      ForwardPacket(worker, packet, peer);
+    }
+  }
+  packets.Truncate(kept);
+}
+
+}  // namespace lwt

@@ -1,0 +1,68 @@
+#include <rte_memcpy.h>
+
+#include "dataplane/stages/stages.h"
+#include "dataplane/wire/record.h"
+#include "dataplane/worker_state.h"
+
+namespace lwt {
+namespace {
+
+// Sets the mbuf's own idea of its data to the frame's.
+void SyncMbuf(const Frame& frame) {
+  frame.mbuf->data_off = static_cast<uint16_t>(
+      frame.data - static_cast<uint8_t*>(frame.mbuf->buf_addr));
+  frame.mbuf->data_len = static_cast<uint16_t>(frame.length);
+  frame.mbuf->pkt_len = frame.length;
+}
+
+bool HasRoom(const Frame& shard, uint32_t more, uint32_t max_shard) {
+  return shard.length + more <= max_shard &&
+         rte_pktmbuf_tailroom(shard.mbuf) >= more + wire::kRecordTag;
+}
+
+void Append(Frame& shard, const Frame& packet) {
+  uint8_t* const end = shard.data + shard.length;
+  wire::WriteShardWord({static_cast<uint16_t>(packet.length)}, end);
+  rte_memcpy(end + wire::kShardWord, packet.data, packet.length);
+  shard.length += static_cast<uint32_t>(wire::kShardWord) + packet.length;
+  ++shard.packets;
+  SyncMbuf(shard);
+  rte_pktmbuf_free(packet.mbuf);
+}
+
+}  // namespace
+
+void Pack(Worker& worker, PacketBurst& packets) {
+  size_t kept = 0;
+  for (const Frame& packet : packets.frames()) {
+    session::Lane& lane = worker.LaneInRound(packet.lane);
+    const uint32_t more =
+        static_cast<uint32_t>(wire::kShardWord) + packet.length;
+    const uint32_t max_shard =
+        worker.tcp.MaxPayload(lane.flow) - wire::kRecordOverhead;
+    if (more > max_shard) {
+      worker.Drop(packet, DropReason::kInnerTooBig);
+      continue;
+    }
+    LaneCounters& counters = worker.lane_counters[packet.lane];
+    counters.tx_packets.Add(1);
+    counters.tx_bytes.Add(packet.length);
+    if (lane.open_shard != 0) {
+      Frame& open = packets.frames()[lane.open_shard - 1];
+      if (HasRoom(open, more, max_shard)) {
+        Append(open, packet);
+        continue;
+      }
+    }
+    Frame shard = packet;
+    shard.data -= wire::kShardWord;
+    shard.length = more;
+    wire::WriteShardWord({static_cast<uint16_t>(packet.length)}, shard.data);
+    SyncMbuf(shard);
+    packets.Keep(kept++, shard);
+    lane.open_shard = static_cast<uint32_t>(kept);
+  }
+  packets.Truncate(kept);
+}
+
+}  // namespace lwt

@@ -1,0 +1,82 @@
+// The stages of the pipeline, in the order of pipeline.cc. Each walks a burst
+// once and keeps, moves or drops every frame; a drop names its reason.
+//
+// To add one: a file of its own here, a line in pipeline.cc, and a test beside
+// the others in tests/unit/dataplane/stages/.
+#pragma once
+
+#include "dataplane/burst.h"
+
+namespace lwt {
+
+class Worker;
+struct OpenedRecords;
+
+// ---- Inbound
+
+// Takes a burst from the uplink, once the last one is used up.
+void Receive(Worker& worker);
+
+// Runs the outer TCP of each frame and cuts its payload into records, a merged
+// frame into many. In: worker.received. Out: records and, of flows without a
+// lane, stream bytes.
+void Classify(Worker& worker, OpenedRecords& records);
+
+// Hands the stream bytes of unproven flows to control.
+void Punt(Worker& worker, OpenedRecords& records);
+
+// Opens each record in place: replay window, tag, then and only then its kind.
+// Reports are used up here, control records go to control; data stays.
+void Open(Worker& worker, OpenedRecords& records);
+
+// Cuts opened shards into inner packets and checks that the peer may send
+// them. False when nothing is left; `packets` is empty before and filled after.
+bool AdmitInner(Worker& worker, OpenedRecords& records, PacketBurst& packets);
+
+// Moves packets for another peer to the outbound burst, in mbufs of their own.
+void Forward(Worker& worker, PacketBurst& packets);
+
+// Gives packets to the tunnel device; the burst is empty afterwards.
+void Deliver(Worker& worker, PacketBurst& packets);
+
+// ACKs owed for this burst, retransmissions asked for by its ACKs, events of
+// its flows.
+void Acknowledge(Worker& worker);
+
+// ---- Outbound
+
+// Adds packets from the tunnel device to what Forward left.
+void Collect(Worker& worker, PacketBurst& packets);
+
+// Finds peer and lane of each packet.
+void SelectRoute(Worker& worker, PacketBurst& packets);
+
+// Puts the word before each packet and lets small packets of one lane share a
+// shard. Nothing waits for company.
+void Pack(Worker& worker, PacketBurst& packets);
+
+// Moves to `ready` what the peer's window takes, what waited before first; the
+// rest waits its turn, bounded in number and time.
+void AwaitWindow(Worker& worker, PacketBurst& shards, PacketBurst& ready);
+
+void Seal(Worker& worker, PacketBurst& shards);
+
+void Encapsulate(Worker& worker, PacketBurst& records);
+
+// Gives the batch to the uplink.
+void Transmit(Worker& worker);
+
+// ---- Used by more than one stage
+
+// Seals `size` bytes as one record of `kind` in an mbuf of its own and queues
+// it for the uplink; they may use the reserve that Sendable keeps. False, with
+// the reason counted, when the lane is down or no buffer is free.
+bool SendRecord(Worker& worker, uint32_t lane, uint8_t kind,
+                const uint8_t* bytes, size_t size);
+bool SendReport(Worker& worker, uint32_t lane, uint32_t token,
+                bool wants_answer, bool is_answer);
+
+// Hands the events of the outer flows to control.
+void HandleFlowEvents(Worker& worker);
+
+}  // namespace lwt

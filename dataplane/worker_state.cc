@@ -1,0 +1,48 @@
+#include "dataplane/worker_state.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace lwt {
+namespace {
+
+OuterTcp::Config TcpConfig(const WorkerOptions& options) {
+  OuterTcp::Config config;
+  config.max_proven_flows = options.max_lanes;
+  config.arena_bytes = options.arena_bytes;
+  config.retransmit = options.retransmit;
+  config.secret = options.flow_secret;
+  config.pool = options.pool;
+  config.link_mtu = options.uplink->info().mtu;
+  return config;
+}
+
+// Enough for a few lanes to wait at full length at once.
+constexpr uint32_t kWaitNodes = 4 * session::WaitQueues::kMaxPerLane;
+
+}  // namespace
+
+Worker::Worker(const WorkerOptions& worker_options, Aead worker_aead,
+               std::unique_ptr<Mailbox> worker_mailbox)
+    : options(worker_options),
+      aead(std::move(worker_aead)),
+      mailbox(std::move(worker_mailbox)),
+      tcp(TcpConfig(worker_options)),
+      lanes(worker_options.max_lanes),
+      wait_queues(kWaitNodes),
+      lane_counters(worker_options.max_lanes) {
+  waiting_lanes.reserve(worker_options.max_lanes);
+  connects.reserve(kMaxConnects);
+}
+
+uint32_t Worker::TakeToken(FlowId flow) {
+  const auto at = std::find_if(
+      connects.begin(), connects.end(),
+      [flow](const PendingConnect& pending) { return pending.flow == flow; });
+  if (at == connects.end()) return 0;
+  const uint32_t token = at->token;
+  connects.erase(at);
+  return token;
+}
+
+}  // namespace lwt
