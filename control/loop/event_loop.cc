@@ -1,0 +1,68 @@
+#include "control/loop/event_loop.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <cstring>
+
+#include "absl/strings/str_cat.h"
+
+namespace lwt::loop {
+
+absl::StatusOr<std::unique_ptr<EventLoop>> EventLoop::Create() {
+  int fd = epoll_create1(EPOLL_CLOEXEC);
+  if (fd < 0) {
+    return absl::InternalError(
+        absl::StrCat("cannot make an epoll descriptor: ", strerror(errno)));
+  }
+  return std::unique_ptr<EventLoop>(new EventLoop(fd));
+}
+
+EventLoop::~EventLoop() { close(epoll_fd_); }
+
+absl::Status EventLoop::Watch(int fd, uint32_t events, Handler handler) {
+  epoll_event event{};
+  event.events = events;
+  event.data.fd = fd;
+  if (epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd, &event) != 0) {
+    return absl::InternalError(
+        absl::StrCat("cannot watch descriptor ", fd, ": ", strerror(errno)));
+  }
+  handlers_[fd] = std::make_shared<Handler>(std::move(handler));
+  return absl::OkStatus();
+}
+
+void EventLoop::Change(int fd, uint32_t events) {
+  epoll_event event{};
+  event.events = events;
+  event.data.fd = fd;
+  epoll_ctl(epoll_fd_, EPOLL_CTL_MOD, fd, &event);
+}
+
+void EventLoop::Forget(int fd) {
+  epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, fd, nullptr);
+  handlers_.erase(fd);
+}
+
+int EventLoop::Turn(uint64_t timeout_us) {
+  std::array<epoll_event, kMaxEvents> ready;
+  uint64_t timeout_ms = std::min<uint64_t>(timeout_us, 60'000'000);
+  timeout_ms = (timeout_ms + 999) / 1000;
+  int count = epoll_wait(epoll_fd_, ready.data(), kMaxEvents,
+                         static_cast<int>(timeout_ms));
+  int ran = 0;
+  for (int i = 0; i < count; ++i) {
+    auto found = handlers_.find(ready[i].data.fd);
+    if (found == handlers_.end()) continue;
+    // Kept alive while it runs: it may forget itself.
+    std::shared_ptr<Handler> handler = found->second;
+    (*handler)(ready[i].events);
+    ++ran;
+  }
+  return ran;
+}
+
+}  // namespace lwt::loop

@@ -1,0 +1,42 @@
+#include "control/loop/signals.h"
+
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "absl/strings/str_cat.h"
+
+namespace lwt::loop {
+
+absl::StatusOr<std::unique_ptr<Signals>> Signals::Create() {
+  signal(SIGPIPE, SIG_IGN);
+  signal(SIGIO, SIG_IGN);
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGINT);
+  int error = pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  if (error != 0) {
+    return absl::InternalError(
+        absl::StrCat("cannot block signals: ", strerror(error)));
+  }
+  int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+  if (fd < 0) {
+    return absl::InternalError(
+        absl::StrCat("cannot make a signal descriptor: ", strerror(errno)));
+  }
+  return std::unique_ptr<Signals>(new Signals(fd));
+}
+
+Signals::~Signals() { close(fd_); }
+
+int Signals::Read() {
+  signalfd_siginfo info{};
+  if (read(fd_, &info, sizeof(info)) != sizeof(info)) return 0;
+  return static_cast<int>(info.ssi_signo);
+}
+
+}  // namespace lwt::loop

@@ -1,0 +1,106 @@
+#include "control/peer/address_book.h"
+
+#include <algorithm>
+
+#include "control/config/text.h"
+
+namespace lwt::peer {
+
+using handshake::PublicKey;
+using handshake::Verdict;
+using handshake::VerdictCode;
+
+bool AddressBook::InNetwork(const IpAddress& address) const {
+  // Neither the network itself nor its broadcast address is a host's.
+  return std::any_of(own_.begin(), own_.end(), [&](const IpPrefix& prefix) {
+    if (!prefix.Contains(address)) return false;
+    if (prefix.Network() == address) return false;
+    if (address.family == Family::kIpv6) return true;
+    IpAddress broadcast = prefix.Network();
+    for (uint32_t bit = prefix.length; bit < 32; ++bit) {
+      broadcast.bytes[bit / 8] |= static_cast<uint8_t>(0x80 >> (bit % 8));
+    }
+    return prefix.length >= 31 || address != broadcast;
+  });
+}
+
+bool AddressBook::IsOwn(const IpAddress& address) const {
+  return std::any_of(own_.begin(), own_.end(), [&](const IpPrefix& prefix) {
+    return prefix.address == address;
+  });
+}
+
+Verdict AddressBook::Check(const PublicKey& key,
+                           const std::vector<IpPrefix>& addresses,
+                           uint64_t now_us) const {
+  for (const IpPrefix& prefix : addresses) {
+    const IpAddress& address = prefix.address;
+    std::string text = ToString(address);
+    if (IsOwn(address)) {
+      return {VerdictCode::kAddressTaken,
+              text + " is the hub's own tunnel address; choose another one"};
+    }
+    if (!InNetwork(address)) {
+      std::string network;
+      for (const IpPrefix& own : own_) {
+        if (!network.empty()) network += ", ";
+        network += ToString(IpPrefix{own.Network(), own.length});
+      }
+      return {
+          VerdictCode::kAddressOutsideNetwork,
+          config::Concat(text, " is not a host of the hub's tunnel network ",
+                         network)};
+    }
+    for (const Binding& binding : bindings_) {
+      if (binding.address != address || binding.key == key) continue;
+      if (binding.until_us <= now_us) continue;
+      return {VerdictCode::kAddressTaken,
+              config::Concat(
+                  text,
+                  " belongs to another client; choose another one, or free it "
+                  "on the hub: lwtctl peer forget ",
+                  text)};
+    }
+  }
+  return {};
+}
+
+void AddressBook::Bind(const PublicKey& key,
+                       const std::vector<IpPrefix>& addresses) {
+  std::erase_if(bindings_, [&](const Binding& binding) {
+    if (binding.key == key) return true;
+    return std::any_of(addresses.begin(), addresses.end(),
+                       [&](const IpPrefix& prefix) {
+                         return prefix.address == binding.address;
+                       });
+  });
+  if (bindings_.size() + addresses.size() > kMaxBindings) {
+    // The one that is free soonest goes.
+    auto first = std::min_element(bindings_.begin(), bindings_.end(),
+                                  [](const Binding& a, const Binding& b) {
+                                    return a.until_us < b.until_us;
+                                  });
+    bindings_.erase(first);
+  }
+  for (const IpPrefix& prefix : addresses) {
+    bindings_.push_back({prefix.address, key, UINT64_MAX});
+  }
+}
+
+void AddressBook::Release(const PublicKey& key, uint64_t now_us) {
+  for (Binding& binding : bindings_) {
+    if (binding.key == key) binding.until_us = now_us + kHoldUs;
+  }
+}
+
+std::optional<PublicKey> AddressBook::Forget(const IpAddress& address) {
+  for (auto it = bindings_.begin(); it != bindings_.end(); ++it) {
+    if (it->address != address) continue;
+    PublicKey key = it->key;
+    bindings_.erase(it);
+    return key;
+  }
+  return std::nullopt;
+}
+
+}  // namespace lwt::peer

@@ -1,0 +1,156 @@
+#include "control/peer/client_attempt.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "control/config/text.h"
+
+namespace lwt::peer {
+namespace {
+
+using handshake::ClientProgress;
+using handshake::LaneJoinProgress;
+
+}  // namespace
+
+ClientAttempt::ClientAttempt(const Context& context, const Endpoint& remote,
+                             uint32_t token, std::optional<JoinTicket> ticket,
+                             uint64_t now_us)
+    : context_(context),
+      remote_(remote),
+      token_(token),
+      ticket_(std::move(ticket)),
+      deadline_us_(now_us + kTimeoutUs),
+      assembler_(context.link) {
+  absl::StatusOr<Endpoint> local = context_.host.OpenLocal(remote_);
+  if (!local.ok()) {
+    Fail(local.status());
+    return;
+  }
+  local_ = *local;
+  has_local_ = true;
+  TryConnect(now_us);
+}
+
+ClientAttempt::~ClientAttempt() {
+  if (taken_) return;
+  if (flow_ != kNullFlow) context_.link.Send(CloseFlowCommand{flow_});
+  if (has_local_) context_.host.CloseLocal(local_);
+}
+
+void ClientAttempt::TryConnect(uint64_t now_us) {
+  std::optional<wire::LinkHeader> link = context_.host.LinkTo(remote_.address);
+  if (!link) {
+    next_try_us_ = now_us + kLinkPollUs;
+    return;
+  }
+  state_ = State::kConnecting;
+  context_.link.Send(ConnectCommand{token_, local_, remote_, *link});
+}
+
+void ClientAttempt::OnTimer(uint64_t now_us) {
+  if (state_ == State::kNextHop && now_us >= next_try_us_) TryConnect(now_us);
+  if (state_ == State::kDone || state_ == State::kFailed) return;
+  if (now_us < deadline_us_) return;
+  std::string to = ToString(remote_);
+  if (state_ == State::kNextHop) {
+    Fail(absl::UnavailableError(config::Concat(
+        "no way to ", to, ": ", context_.host.LinkProblem(remote_.address))));
+  } else if (state_ == State::kConnecting) {
+    Fail(absl::UnavailableError(config::Concat(
+        "no answer from ", to,
+        "; is the server running, and does a firewall let TCP port ",
+        remote_.port, " through?")));
+  } else {
+    Fail(absl::DeadlineExceededError(config::Concat(
+        to, " took the connection but did not finish the handshake")));
+  }
+}
+
+uint64_t ClientAttempt::NextDeadline() const {
+  if (state_ == State::kDone || state_ == State::kFailed) return UINT64_MAX;
+  if (state_ == State::kNextHop) return std::min(next_try_us_, deadline_us_);
+  return deadline_us_;
+}
+
+void ClientAttempt::Fail(absl::Status status) {
+  if (state_ == State::kDone || state_ == State::kFailed) return;
+  state_ = State::kFailed;
+  status_ = std::move(status);
+}
+
+void ClientAttempt::Send(handshake::ByteVector bytes) {
+  if (bytes.empty()) return;
+  context_.link.Send(SendStreamCommand{flow_, std::move(bytes)});
+}
+
+void ClientAttempt::OnFlowUp(FlowId flow) {
+  if (state_ != State::kConnecting) return;
+  flow_ = flow;
+  state_ = State::kExchange;
+  if (ticket_) {
+    request_ = handshake::MakeLaneJoin(
+        context_.join_mask_key, ticket_->join_keys, ticket_->session_id,
+        ticket_->lane_id, context_.host.UnixMs(), context_.handshake.random);
+    Send(handshake::BuildClientHello(request_.hello,
+                                     context_.handshake.server_name));
+    return;
+  }
+  handshake::ClientConfig config = context_.handshake;
+  config.offer.mtu =
+      std::min(config.offer.mtu, context_.host.MaxInnerMtu(remote_));
+  exchange_.emplace(config);
+  Send(exchange_->Start(context_.host.UnixMs()));
+}
+
+void ClientAttempt::OnFlowDown(std::string_view why) {
+  flow_ = kNullFlow;
+  std::string text = config::Concat(ToString(remote_), " ", why);
+  if (state_ == State::kExchange && ticket_) {
+    Fail(absl::UnauthenticatedError(text));
+  } else {
+    Fail(absl::UnavailableError(text));
+  }
+}
+
+void ClientAttempt::OnStream(const PuntedStream& stream) {
+  assembler_.Add(stream);
+  while (state_ == State::kExchange) {
+    std::span<const uint8_t> bytes = assembler_.Next();
+    if (bytes.empty()) return;
+    if (ticket_) {
+      FeedJoin(bytes);
+    } else {
+      FeedHandshake(bytes);
+    }
+  }
+}
+
+void ClientAttempt::FeedHandshake(std::span<const uint8_t> bytes) {
+  handshake::ByteVector output;
+  ClientProgress progress =
+      exchange_->Feed(bytes, context_.host.UnixMs(), &output);
+  Send(std::move(output));
+  if (progress == ClientProgress::kFailed) Fail(exchange_->status());
+  if (progress != ClientProgress::kDone) return;
+  state_ = State::kDone;
+  records_at_ = assembler_.position() - exchange_->leftover().size();
+}
+
+void ClientAttempt::FeedJoin(std::span<const uint8_t> bytes) {
+  answer_.insert(answer_.end(), bytes.begin(), bytes.end());
+  size_t consumed = 0;
+  LaneJoinProgress progress = handshake::ReadLaneJoinAnswer(
+      ticket_->join_keys, request_, answer_, &joined_, &consumed);
+  if (progress == LaneJoinProgress::kFailed) {
+    Fail(absl::UnauthenticatedError(config::Concat(
+        ToString(remote_), " does not know our session any more")));
+  }
+  if (progress != LaneJoinProgress::kDone) return;
+  const auto& ccs = handshake::kChangeCipherSpecRecord;
+  Send({ccs.begin(), ccs.end()});
+  state_ = State::kDone;
+  records_at_ = consumed;
+}
+
+}  // namespace lwt::peer

@@ -1,0 +1,105 @@
+// One attempt of a client to bring up an outer flow and prove itself on it: by
+// a handshake, or by joining a lane to a session that stands.
+//
+// Sans-IO but for the seams. Owned by ClientSession; lives 10 s at most.
+// Control thread. Destroying it before kDone closes the flow.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "control/handshake/client_handshake.h"
+#include "control/handshake/lane_join.h"
+#include "control/peer/peer_host.h"
+#include "control/peer/stream_assembler.h"
+#include "control/peer/worker_link.h"
+
+namespace lwt::peer {
+
+// What a join needs of the session.
+struct JoinTicket {
+  uint64_t session_id = 0;
+  uint16_t lane_id = 0;
+  handshake::KeyPair join_keys;
+};
+
+class ClientAttempt {
+ public:
+  static constexpr uint64_t kTimeoutUs = 10'000'000;
+  static constexpr uint64_t kLinkPollUs = 50'000;
+
+  struct Context {
+    WorkerLink& link;
+    ClientHost& host;
+    const handshake::SecretKey& join_mask_key;
+    handshake::ClientConfig handshake;  // `offer.mtu` is set by the attempt
+  };
+
+  enum class State : uint8_t {
+    kNextHop,     // waiting for the neighbour
+    kConnecting,  // waiting for the TCP handshake
+    kExchange,    // waiting for the hub's words
+    kDone,
+    kFailed,
+  };
+
+  // A ticket makes it a join. `token` is new.
+  ClientAttempt(const Context& context, const Endpoint& remote, uint32_t token,
+                std::optional<JoinTicket> ticket, uint64_t now_us);
+  ClientAttempt(const ClientAttempt&) = delete;
+  ClientAttempt& operator=(const ClientAttempt&) = delete;
+  ~ClientAttempt();
+
+  void OnFlowUp(FlowId flow);
+  void OnFlowDown(std::string_view why);
+  void OnStream(const PuntedStream& stream);
+  void OnTimer(uint64_t now_us);
+  uint64_t NextDeadline() const;
+
+  State state() const { return state_; }
+  bool is_join() const { return ticket_.has_value(); }
+  uint32_t token() const { return token_; }
+  FlowId flow() const { return flow_; }
+  const Endpoint& local() const { return local_; }
+  const Endpoint& remote() const { return remote_; }
+  // After kFailed. kUnauthenticated of a join: the hub has no such session.
+  const absl::Status& status() const { return status_; }
+  const handshake::PublicKey& hub_key() const { return exchange_->hub_key(); }
+
+  // After kDone, each once. The flow and the local endpoint are the caller's
+  // from TakeFlow on; Reinject hands sealed records that came early to the
+  // worker, after the lane is installed.
+  handshake::SessionSecrets TakeSession() { return exchange_->TakeSession(); }
+  const handshake::JoinedLane& joined() const { return joined_; }
+  void TakeFlow() { taken_ = true; }
+  void Reinject() { assembler_.Reinject(flow_, records_at_); }
+
+ private:
+  void TryConnect(uint64_t now_us);
+  void Fail(absl::Status status);
+  void Send(handshake::ByteVector bytes);
+  void FeedHandshake(std::span<const uint8_t> bytes);
+  void FeedJoin(std::span<const uint8_t> bytes);
+
+  const Context context_;
+  const Endpoint remote_;
+  const uint32_t token_;
+  const std::optional<JoinTicket> ticket_;
+  const uint64_t deadline_us_;
+  uint64_t next_try_us_ = 0;
+  State state_ = State::kNextHop;
+  absl::Status status_;
+  Endpoint local_;
+  bool has_local_ = false;
+  bool taken_ = false;
+  FlowId flow_ = kNullFlow;
+  StreamAssembler assembler_;
+  uint64_t records_at_ = 0;  // stream offset where sealed records begin
+  std::optional<handshake::ClientHandshake> exchange_;
+  handshake::LaneJoinRequest request_;
+  handshake::ByteVector answer_;  // of a join, so far
+  handshake::JoinedLane joined_;
+};
+
+}  // namespace lwt::peer

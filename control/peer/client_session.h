@@ -1,0 +1,112 @@
+// A client's life: finds the hub, proves itself, keeps the session alive, and
+// comes back after every failure, for ever.
+//
+//   waiting ─► resolving ─► attempt (handshake or lane join) ─► up
+//      ▲ back-off 1 … 32 s      │ failed              suspect or lost │
+//      └────────────────────────┴─────────────────────────────────────┘
+//
+// A suspect path gets a second flow beside it, joined to the session; the old
+// flow goes when the new one is up. When the hub no longer knows the session,
+// a full handshake replaces it. Sans-IO but for the seams, with the time of
+// the worker's clock. Owned by the gateway. Control thread.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "control/peer/backoff.h"
+#include "control/peer/client_attempt.h"
+#include "control/peer/liveness.h"
+#include "control/peer/session.h"
+
+namespace lwt::peer {
+
+class ClientSession {
+ public:
+  // A service of this length makes back-off begin at 1 s again.
+  static constexpr uint64_t kGoodServiceUs = 10'000'000;
+  static constexpr uint64_t kResolveTimeoutUs = 10'000'000;
+  static constexpr uint64_t kOldLaneUs = 2'000'000;
+
+  struct Config {
+    ClientAttempt::Context attempt;
+    handshake::RekeyConfig rekey;
+    std::string hub_name;  // as configured, for the log
+    std::vector<IpPrefix> tunnel_addresses;
+    // Called with the hub's key after each handshake: pins it at first contact.
+    std::function<absl::Status(const handshake::PublicKey&)> on_hub_key;
+    // The sentence for a hub whose key is not the expected one.
+    std::function<absl::Status(const handshake::PublicKey&)> on_key_changed;
+  };
+
+  ClientSession(Config config, LaneSlots& slots, const loop::Log& log,
+                uint64_t now_us);
+
+  void OnResolved(absl::StatusOr<std::vector<Endpoint>> endpoints,
+                  uint64_t now_us);
+  void OnEvent(const Event& event, uint64_t now_us);
+  void OnStream(const PuntedStream& stream, uint64_t now_us);
+  // The caller keeps the frame.
+  void OnRecord(const PuntedRecord& record, uint64_t now_us);
+  void OnTimer(uint64_t now_us);
+  uint64_t NextDeadline() const;
+  // The way to the hub leads from another address now: roam.
+  void OnSourceChanged(const IpAddress& source, uint64_t now_us);
+
+  // Says goodbye to the hub. True when there was somebody to say it to.
+  bool Close(std::string_view reason);
+
+  // "connecting", "up", "suspect" or "down".
+  std::string_view state() const;
+  // Why it is not up.
+  const std::string& reason() const { return reason_; }
+  const Session* session() const { return session_.get(); }
+  // Where the hub is, as far as known.
+  const std::optional<Endpoint>& remote() const { return remote_; }
+  uint64_t rtt_us() const { return rtt_us_; }
+
+ private:
+  enum class Phase : uint8_t { kWaiting, kResolving, kAttempt, kSettled };
+
+  void Begin(uint64_t now_us);
+  void StartAttempt(uint64_t now_us);
+  void CheckAttempt(uint64_t now_us);
+  void OnAttemptFailed(uint64_t now_us);
+  void OnHandshakeDone(uint64_t now_us);
+  void OnJoined(uint64_t now_us);
+  void SettleLane(uint64_t now_us);
+  void Retry(std::string why, uint64_t now_us);
+  void OnFlowDown(const Event& event, uint64_t now_us);
+  void TickLiveness(uint64_t now_us);
+  void CheckSession(uint64_t now_us);
+  void DropSession(std::string_view why, uint64_t now_us);
+  void Suspect(std::string why, uint64_t now_us);
+  void ReleaseLocals();
+  void Publish();
+
+  Config config_;
+  LaneSlots& slots_;
+  const loop::Log& log_;
+  Backoff backoff_;
+  Phase phase_ = Phase::kWaiting;
+  uint64_t phase_deadline_us_ = 0;
+  uint64_t next_tick_us_ = 0;
+  std::vector<Endpoint> endpoints_;
+  size_t next_endpoint_ = 0;
+  size_t tried_ = 0;  // endpoints, since the last look-up
+  uint32_t next_token_ = 1;
+  uint64_t snapshot_version_ = 0;
+  std::unique_ptr<ClientAttempt> attempt_;
+  std::unique_ptr<Session> session_;
+  std::optional<Liveness> liveness_;
+  bool join_possible_ = false;
+  uint64_t up_since_us_ = 0;
+  std::vector<Endpoint> locals_;  // of the session's flows
+  std::optional<Endpoint> remote_;
+  std::string reason_ = "starting";
+  uint64_t rtt_us_ = 0;
+};
+
+}  // namespace lwt::peer

@@ -1,0 +1,121 @@
+// One outer flow that reached the hub and has not proven itself: from its first
+// byte to a lane, or to an alert.
+//
+// Lives in a table of fixed size made at start. Until the first message proves
+// the shared key, a flow holds at most kHelloFrames punted frames and nothing
+// else is allocated for it. Control thread.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <optional>
+
+#include "control/handshake/hub_handshake.h"
+#include "control/handshake/lane_join.h"
+#include "control/handshake/rate_limit.h"
+#include "control/loop/log.h"
+#include "control/peer/peer_host.h"
+#include "control/peer/stream_assembler.h"
+
+namespace lwt::peer {
+
+class HubFlow {
+ public:
+  static constexpr uint64_t kTimeoutUs = 10'000'000;
+  static constexpr size_t kHelloFrames = 4;
+
+  // Shared by all flows of a hub; outlives them.
+  struct Context {
+    WorkerLink& link;
+    PeerHost& host;
+    handshake::HubDoor& door;
+    handshake::RateLimit& rate_limit;
+    const loop::Log& log;
+    loop::LogLimit& refusals;
+  };
+
+  enum class State : uint8_t {
+    kFree,
+    kHello,         // nothing proven
+    kHandshake,     // the key is proven, waiting for message 3
+    kAwaitVerdict,  // handshake() says who it is: call Finish
+    kJoinAsked,     // hello() may be a lane join: call AnswerJoin or Refuse
+    kJoinAnswered,  // waiting for the client's ChangeCipherSpec
+    kJoinDone,      // install joined(), then Reinject
+    kOver,          // refused: FIN is on its way
+  };
+
+  HubFlow() = default;
+  HubFlow(const HubFlow&) = delete;
+  HubFlow& operator=(const HubFlow&) = delete;
+  ~HubFlow() { Free(); }
+
+  void Open(const Context& context, FlowId flow, const Endpoint& local,
+            const Endpoint& remote, uint64_t now_us);
+  void OnStream(const PuntedStream& stream, uint64_t now_us);
+  // Alert, FIN; `why` is for the log.
+  void Refuse(std::string_view why, uint64_t now_us);
+  // Forgets all without a word to the peer.
+  void Free();
+
+  State state() const { return state_; }
+  FlowId flow() const { return flow_; }
+  const Endpoint& local() const { return local_; }
+  const Endpoint& remote() const { return remote_; }
+  uint64_t deadline_us() const { return deadline_us_; }
+
+  // In kAwaitVerdict.
+  handshake::HubHandshake& handshake() { return *proven_->handshake; }
+  // Sends what Finish() of the handshake wrote; closes when it was refused.
+  void SendVerdict(handshake::ByteVector bytes, bool accepted);
+
+  // In kJoinAsked.
+  const handshake::HelloFields& hello() const { return *hello_; }
+  void AnswerJoin(uint64_t session_id, handshake::LaneJoinAnswer answer);
+
+  // In kJoinDone.
+  uint64_t session_id() const { return proven_->session_id; }
+  const handshake::JoinedLane& joined() const { return proven_->joined; }
+
+  // The flow's lane is installed: sealed records that came early go to the
+  // worker, the flow itself is not ours any more.
+  void HandOver();
+
+ private:
+  // What exists for a flow that proved the key only.
+  struct Proven {
+    explicit Proven(WorkerLink& link) : assembler(link) {}
+    StreamAssembler assembler;
+    std::optional<handshake::HubHandshake> handshake;
+    uint64_t session_id = 0;
+    handshake::JoinedLane joined;
+    handshake::ByteVector ccs;  // of a join, so far
+    uint64_t records_at = 0;    // stream offset where sealed records begin
+  };
+
+  void OnHelloBytes(const PuntedStream& stream, uint64_t now_us);
+  bool Hold(const PuntedStream& stream);
+  size_t JoinHeld(std::span<uint8_t> out) const;
+  void Judge(handshake::FirstFlight flight, uint64_t now_us);
+  void BeginProven(size_t hello_size);
+  void OnProvenBytes(const PuntedStream& stream);
+  void FeedHandshake(std::span<const uint8_t> bytes);
+  void FeedJoin(std::span<const uint8_t> bytes);
+  void Send(handshake::ByteVector bytes);
+  void CloseFlow();
+  void FreeHeld();
+
+  const Context* context_ = nullptr;
+  State state_ = State::kFree;
+  FlowId flow_ = kNullFlow;
+  Endpoint local_;
+  Endpoint remote_;
+  uint64_t deadline_us_ = 0;
+  std::array<PuntedStream, kHelloFrames> held_;
+  size_t held_count_ = 0;
+  size_t hello_size_ = 0;
+  std::optional<handshake::HelloFields> hello_;
+  std::unique_ptr<Proven> proven_;
+};
+
+}  // namespace lwt::peer

@@ -1,0 +1,419 @@
+#include "control/peer/hub_sessions.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "control/config/text.h"
+#include "control/peer/snapshot_builder.h"
+
+namespace lwt::peer {
+namespace {
+
+using handshake::ByteVector;
+using handshake::HubProgress;
+using handshake::PeerOffer;
+using handshake::PublicKey;
+using handshake::SessionSecrets;
+using handshake::Verdict;
+using handshake::VerdictCode;
+
+constexpr uint64_t kRefusalLogUs = 1'000'000;
+
+std::string NameOf(const SessionSecrets& secrets) {
+  std::string name = "client";
+  for (const IpPrefix& prefix : secrets.peer.addresses) {
+    name += " " + ToString(prefix.address);
+  }
+  return name;
+}
+
+}  // namespace
+
+HubSessions::HubSessions(const Config& config, LaneSlots& slots,
+                         const loop::Log& log, uint64_t now_us)
+    : config_(config),
+      slots_(slots),
+      log_(log),
+      door_(config.door),
+      rate_limit_(handshake::RateLimit::Config{}),
+      refusals_(kRefusalLogUs),
+      flow_context_{config.link, config.host, door_,
+                    rate_limit_, log,         refusals_},
+      book_(config.door.offer.addresses),
+      flows_(kMaxFlows),
+      flow_ids_(kMaxFlows, kNullFlow),
+      clients_(config.max_clients),
+      next_sweep_us_(now_us + kSweepUs) {
+  Publish();
+}
+
+Session::Context HubSessions::SessionContext() {
+  return {config_.link, config_.host, slots_, log_, handshake::RekeyRole::kHub,
+          config_.rekey};
+}
+
+HubFlow* HubSessions::FindFlow(FlowId flow) {
+  auto found = std::find(flow_ids_.begin(), flow_ids_.end(), flow);
+  if (flow == kNullFlow || found == flow_ids_.end()) return nullptr;
+  return &flows_[static_cast<size_t>(found - flow_ids_.begin())];
+}
+
+HubSessions::Client* HubSessions::FindByLane(uint32_t lane) {
+  for (Client& client : clients_) {
+    if (client.session && client.session->HasLane(lane)) return &client;
+  }
+  return nullptr;
+}
+
+HubSessions::Client* HubSessions::FindByFlow(FlowId flow) {
+  for (Client& client : clients_) {
+    if (client.session && client.session->FindFlow(flow)) return &client;
+  }
+  return nullptr;
+}
+
+HubSessions::Client* HubSessions::FindBySessionId(uint64_t id) {
+  for (Client& client : clients_) {
+    if (client.session && client.session->secrets().session_id == id) {
+      return &client;
+    }
+  }
+  return nullptr;
+}
+
+HubSessions::Client* HubSessions::FindByKey(const PublicKey& key) {
+  for (Client& client : clients_) {
+    if (client.session && client.session->secrets().peer_key == key) {
+      return &client;
+    }
+  }
+  return nullptr;
+}
+
+HubSessions::Client* HubSessions::FreeClient() {
+  for (Client& client : clients_) {
+    if (!client.session) return &client;
+  }
+  return nullptr;
+}
+
+void HubSessions::OnEvent(const Event& event, uint64_t now_us) {
+  if (event.kind == EventKind::kFlowUp) {
+    OpenFlow(event, now_us);
+    return;
+  }
+  if (event.kind == EventKind::kFlowDown) {
+    OnFlowDown(event, now_us);
+    return;
+  }
+  if (event.kind == EventKind::kResetHint) return;  // the client probes
+  Client* client = FindByLane(event.lane);
+  if (client == nullptr) return;
+  if (event.kind == EventKind::kReportAnswer) {
+    client->rtt_us = event.value;
+    return;
+  }
+  client->session->OnEvent(event, now_us);
+  CheckEnd(*client, now_us);
+}
+
+void HubSessions::OpenFlow(const Event& event, uint64_t now_us) {
+  auto free = std::find(flow_ids_.begin(), flow_ids_.end(), kNullFlow);
+  if (free == flow_ids_.end()) {
+    // The one that has waited longest without a proof makes room.
+    auto oldest = std::min_element(flows_.begin(), flows_.end(),
+                                   [](const HubFlow& a, const HubFlow& b) {
+                                     return a.deadline_us() < b.deadline_us();
+                                   });
+    config_.link.Send(CloseFlowCommand{oldest->flow()});
+    oldest->Free();
+    free = flow_ids_.begin() + (oldest - flows_.begin());
+  }
+  *free = event.flow;
+  flows_[static_cast<size_t>(free - flow_ids_.begin())].Open(
+      flow_context_, event.flow, event.local, event.remote, now_us);
+}
+
+void HubSessions::OnFlowDown(const Event& event, uint64_t now_us) {
+  if (HubFlow* flow = FindFlow(event.flow)) {
+    if (flow->state() != HubFlow::State::kOver) {
+      config_.link.Send(CloseFlowCommand{event.flow});
+    }
+    flow->Free();
+    *std::find(flow_ids_.begin(), flow_ids_.end(), event.flow) = kNullFlow;
+    return;
+  }
+  Client* client = FindByFlow(event.flow);
+  if (client == nullptr) return;
+  // The session outlives its flows: the client may join a new one.
+  client->session->RemoveLane(client->session->FindFlow(event.flow)->index);
+  if (client->session->lanes().empty()) {
+    log_.Info(client->session->name(), ": its connection was closed");
+  }
+  Publish();
+}
+
+void HubSessions::OnStream(const PuntedStream& stream, uint64_t now_us) {
+  if (HubFlow* flow = FindFlow(stream.flow)) {
+    flow->OnStream(stream, now_us);
+    Advance(*flow, now_us);
+  } else if (FindByFlow(stream.flow) != nullptr) {
+    ReinjectFrame(config_.link, stream, stream.flow, 0);
+  } else {
+    config_.link.FreeFrame(stream.frame);
+  }
+}
+
+void HubSessions::Advance(HubFlow& flow, uint64_t now_us) {
+  FlowId id = flow.flow();
+  switch (flow.state()) {
+    case HubFlow::State::kAwaitVerdict:
+      Decide(flow, now_us);
+      break;
+    case HubFlow::State::kJoinAsked:
+      OnJoinAsked(flow, now_us);
+      break;
+    case HubFlow::State::kJoinDone:
+      OnJoinDone(flow, now_us);
+      break;
+    default:
+      break;
+  }
+  if (flow.state() == HubFlow::State::kFree) {
+    *std::find(flow_ids_.begin(), flow_ids_.end(), id) = kNullFlow;
+  }
+}
+
+void HubSessions::OnJoinAsked(HubFlow& flow, uint64_t now_us) {
+  uint64_t id =
+      handshake::LaneJoinSessionId(config_.join_mask_key, flow.hello());
+  Client* client = FindBySessionId(id);
+  std::optional<handshake::LaneJoinBlob> blob;
+  if (client != nullptr) {
+    blob = handshake::OpenLaneJoin(
+        client->session->secrets().join_keys, flow.hello(),
+        client->session->highest_lane_id(), config_.host.UnixMs());
+  }
+  if (!blob) {
+    flow.Refuse(
+        "it did not prove the key (wrong key, or a session we do not "
+        "know)",
+        now_us);
+    return;
+  }
+  client->session->UseLaneId(blob->lane_id);
+  flow.AnswerJoin(id,
+                  handshake::AnswerLaneJoin(
+                      client->session->secrets().join_keys, flow.hello(), *blob,
+                      client->session->send_epoch(), config_.rekey.random));
+}
+
+void HubSessions::OnJoinDone(HubFlow& flow, uint64_t now_us) {
+  Client* client = FindBySessionId(flow.session_id());
+  if (client == nullptr) {
+    flow.Refuse("its session is gone", now_us);
+    return;
+  }
+  Session& session = *client->session;
+  while (session.lanes().size() >= kMaxLanes) {
+    session.RemoveLane(session.lanes().front().index);
+  }
+  SessionLane lane;
+  lane.id = flow.joined().lane_id;
+  lane.flow = flow.flow();
+  lane.local = flow.local();
+  lane.remote = flow.remote();
+  lane.nonces = flow.joined().nonces;
+  if (!session.InstallLane(lane, flow.joined().epoch, now_us)) {
+    flow.Refuse("no lane is free for it", now_us);
+    return;
+  }
+  session.RetireOldLanes(now_us, kOldLaneUs);
+  client->remote = lane.remote;
+  Publish();
+  flow.HandOver();
+  log_.Info(session.name(), ": goes on over a new flow from ",
+            ToString(lane.remote));
+}
+
+Verdict HubSessions::Judge(const PublicKey& key, const PeerOffer& offer,
+                           uint64_t now_us) {
+  if (offer.version != handshake::kProtocolVersion) {
+    return {VerdictCode::kVersion,
+            config::Concat("this hub speaks protocol version ",
+                           unsigned{handshake::kProtocolVersion}, ", not ",
+                           unsigned{offer.version})};
+  }
+  bool known = FindByKey(key) != nullptr;
+  bool others =
+      std::any_of(clients_.begin(), clients_.end(), [&](const Client& client) {
+        return client.session && client.session->secrets().peer_key != key;
+      });
+  if (!config_.multi_client && others) {
+    return {VerdictCode::kSecondKeyRefused,
+            "this hub serves one client (multi_client = false), and another "
+            "one is connected"};
+  }
+  if (!known && (FreeClient() == nullptr || slots_.empty())) {
+    return {VerdictCode::kFull,
+            config::Concat("this hub serves ", config_.max_clients,
+                           " clients already (max_clients)")};
+  }
+  return book_.Check(key, offer.addresses, now_us);
+}
+
+void HubSessions::Decide(HubFlow& flow, uint64_t now_us) {
+  handshake::HubHandshake& handshake = flow.handshake();
+  const PublicKey key = handshake.peer_key();
+  Verdict verdict = Judge(key, handshake.peer(), now_us);
+  bool accepted = verdict.code == VerdictCode::kAccepted;
+  ByteVector bytes;
+  HubProgress progress = handshake.Finish(verdict, &bytes);
+  if (!accepted || progress != HubProgress::kDone) {
+    log_.Info("client ", handshake::PublicKeyToText(key), " at ",
+              ToString(flow.remote()), " was refused: ", verdict.text);
+    flow.SendVerdict(std::move(bytes), false);
+    return;
+  }
+  Admit(flow, handshake.TakeSession(), std::move(bytes), now_us);
+}
+
+void HubSessions::Admit(HubFlow& flow, SessionSecrets secrets,
+                        ByteVector verdict, uint64_t now_us) {
+  Client* client = FindByKey(secrets.peer_key);
+  if (client != nullptr) {
+    Drop(*client, "it came back and is replaced", now_us);
+  } else {
+    client = FreeClient();
+  }
+  client->addresses = secrets.peer.addresses;
+  client->remote = flow.remote();
+  client->rtt_us = 0;
+  book_.Bind(secrets.peer_key, secrets.peer.addresses);
+
+  SessionLane lane;
+  lane.flow = flow.flow();
+  lane.local = flow.local();
+  lane.remote = flow.remote();
+  lane.nonces = secrets.lane0;
+  std::string key = handshake::PublicKeyToText(secrets.peer_key);
+  std::string name = NameOf(secrets);
+  uint16_t mtu = secrets.mtu;
+  auto session = std::make_unique<Session>(
+      SessionContext(), static_cast<uint32_t>(client - clients_.data()), name,
+      std::move(secrets), now_us);
+  if (!session->InstallLane(lane, 0, now_us)) {
+    flow.Refuse("no lane is free for it", now_us);
+    return;
+  }
+  client->session = std::move(session);
+  flow.SendVerdict(std::move(verdict), true);
+  Publish();
+  flow.HandOver();
+  log_.Info(name, " up: ", ToString(client->remote), ", key ", key,
+            ", inner MTU ", mtu);
+}
+
+void HubSessions::Drop(Client& client, std::string_view why, uint64_t now_us) {
+  log_.Info(client.session->name(), " dropped: ", why);
+  book_.Release(client.session->secrets().peer_key, now_us);
+  client.session.reset();
+  client.addresses.clear();
+  Publish();
+}
+
+void HubSessions::CheckEnd(Client& client, uint64_t now_us) {
+  if (!client.session || client.session->end_reason().empty()) return;
+  std::string why = client.session->end_reason();
+  Drop(client, why, now_us);
+}
+
+void HubSessions::OnRecord(const PuntedRecord& record, uint64_t now_us) {
+  Client* client = FindByLane(record.lane);
+  if (client == nullptr) return;
+  client->session->OnRecord(record.kind, {record.data(), record.length},
+                            now_us);
+  CheckEnd(*client, now_us);
+}
+
+void HubSessions::OnTimer(uint64_t now_us) {
+  for (Client& client : clients_) {
+    if (!client.session || client.session->NextDeadline() > now_us) continue;
+    client.session->OnTimer(now_us);
+    CheckEnd(client, now_us);
+  }
+  if (now_us >= next_sweep_us_) Sweep(now_us);
+}
+
+void HubSessions::Sweep(uint64_t now_us) {
+  next_sweep_us_ = now_us + kSweepUs;
+  for (size_t i = 0; i < flows_.size(); ++i) {
+    HubFlow& flow = flows_[i];
+    if (flow.state() == HubFlow::State::kFree) continue;
+    if (now_us < flow.deadline_us()) continue;
+    if (flow.state() != HubFlow::State::kOver) {
+      config_.link.Send(CloseFlowCommand{flow.flow()});
+    }
+    flow.Free();
+    flow_ids_[i] = kNullFlow;
+  }
+  for (Client& client : clients_) {
+    if (!client.session) continue;
+    uint64_t heard = std::max(client.session->Totals().last_rx_us,
+                              client.session->created_us());
+    if (now_us > heard && now_us - heard > kIdleUs) {
+      client.session->SendClose("nothing was heard of you");
+      Drop(client, "nothing was heard of it", now_us);
+    }
+  }
+}
+
+uint64_t HubSessions::NextDeadline() const {
+  uint64_t next = next_sweep_us_;
+  for (const Client& client : clients_) {
+    if (client.session) {
+      next = std::min(next, client.session->NextDeadline());
+    }
+  }
+  return next;
+}
+
+bool HubSessions::Close(std::string_view reason) {
+  bool any = false;
+  for (Client& client : clients_) {
+    if (!client.session) continue;
+    any = any || !client.session->lanes().empty();
+    client.session->SendClose(reason);
+    client.session.reset();
+  }
+  return any;
+}
+
+bool HubSessions::ForgetAddress(const IpAddress& address, uint64_t now_us) {
+  std::optional<PublicKey> key = book_.Forget(address);
+  if (!key) return false;
+  if (Client* client = FindByKey(*key)) {
+    client->session->SendClose("your tunnel address was freed by the operator");
+    Drop(*client, "its tunnel address was freed by the operator", now_us);
+  }
+  return true;
+}
+
+void HubSessions::Publish() {
+  SnapshotBuilder builder(config_.max_clients);
+  uint16_t mtu = 0;
+  for (const Client& client : clients_) {
+    if (!client.session) continue;
+    builder.Peer(*client.session);
+    uint32_t peer = client.session->peer();
+    for (const IpPrefix& prefix : client.addresses) {
+      builder.RouteHost(prefix.address, peer);
+    }
+    uint16_t own = client.session->secrets().mtu;
+    mtu = mtu == 0 ? own : std::min(mtu, own);
+  }
+  config_.host.SetInnerMtu(mtu);
+  config_.link.Publish(builder.Build(++snapshot_version_, true));
+}
+
+}  // namespace lwt::peer

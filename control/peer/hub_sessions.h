@@ -1,0 +1,106 @@
+// The hub's clients: who may come in, who is there, what reaches whom.
+//
+// Sans-IO but for the seams. Owned by the gateway. Control thread. Sizes are
+// fixed by max_clients; searches walk the table of clients, which happens per
+// event, never per packet.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "control/peer/address_book.h"
+#include "control/peer/hub_flow.h"
+#include "control/peer/session.h"
+
+namespace lwt::peer {
+
+class HubSessions {
+ public:
+  // Nothing verified for three idle probe intervals of a client.
+  static constexpr uint64_t kIdleUs = 3 * 26'000'000ull;
+  static constexpr uint64_t kSweepUs = 500'000;
+  static constexpr size_t kMaxFlows = 1024;  // unproven
+  static constexpr size_t kMaxLanes = 3;     // of one session
+  static constexpr uint64_t kOldLaneUs = 30'000'000;
+  // Lanes that the worker needs for `clients`.
+  static constexpr uint32_t LanesFor(uint32_t clients) {
+    return 2 * clients + 16;
+  }
+
+  struct Config {
+    WorkerLink& link;
+    PeerHost& host;
+    const handshake::SecretKey& join_mask_key;
+    handshake::HubConfig door;  // its offer has our addresses and MTU
+    handshake::RekeyConfig rekey;
+    uint32_t max_clients = 100;
+    bool multi_client = true;
+  };
+
+  struct Client {
+    std::unique_ptr<Session> session;  // nullptr: a free slot
+    uint64_t rtt_us = 0;
+    std::vector<IpPrefix> addresses;
+    Endpoint remote;
+  };
+
+  HubSessions(const Config& config, LaneSlots& slots, const loop::Log& log,
+              uint64_t now_us);
+
+  void OnEvent(const Event& event, uint64_t now_us);
+  // Takes the frame.
+  void OnStream(const PuntedStream& stream, uint64_t now_us);
+  // The caller keeps the frame.
+  void OnRecord(const PuntedRecord& record, uint64_t now_us);
+  void OnTimer(uint64_t now_us);
+  uint64_t NextDeadline() const;
+
+  // Says goodbye to all. True when there was somebody to say it to.
+  bool Close(std::string_view reason);
+  // Frees a tunnel address, and drops the client that has it. False when no
+  // client had it.
+  bool ForgetAddress(const IpAddress& address, uint64_t now_us);
+
+  const std::vector<Client>& clients() const { return clients_; }
+
+ private:
+  HubFlow* FindFlow(FlowId flow);
+  Client* FindByLane(uint32_t lane);
+  Client* FindByFlow(FlowId flow);
+  Client* FindBySessionId(uint64_t id);
+  Client* FindByKey(const handshake::PublicKey& key);
+  Client* FreeClient();
+
+  void OpenFlow(const Event& event, uint64_t now_us);
+  void OnFlowDown(const Event& event, uint64_t now_us);
+  void Advance(HubFlow& flow, uint64_t now_us);
+  void OnJoinAsked(HubFlow& flow, uint64_t now_us);
+  void OnJoinDone(HubFlow& flow, uint64_t now_us);
+  void Decide(HubFlow& flow, uint64_t now_us);
+  handshake::Verdict Judge(const handshake::PublicKey& key,
+                           const handshake::PeerOffer& offer, uint64_t now_us);
+  void Admit(HubFlow& flow, handshake::SessionSecrets secrets,
+             handshake::ByteVector verdict, uint64_t now_us);
+  void Drop(Client& client, std::string_view why, uint64_t now_us);
+  void CheckEnd(Client& client, uint64_t now_us);
+  void Sweep(uint64_t now_us);
+  void Publish();
+  Session::Context SessionContext();
+
+  Config config_;
+  LaneSlots& slots_;
+  const loop::Log& log_;
+  handshake::HubDoor door_;
+  handshake::RateLimit rate_limit_;
+  loop::LogLimit refusals_;
+  HubFlow::Context flow_context_;
+  AddressBook book_;
+  std::vector<HubFlow> flows_;    // kMaxFlows slots
+  std::vector<FlowId> flow_ids_;  // of each slot, kNullFlow when free
+  std::vector<Client> clients_;   // max_clients slots; index = peer
+  uint64_t next_sweep_us_;
+  uint64_t snapshot_version_ = 0;
+};
+
+}  // namespace lwt::peer

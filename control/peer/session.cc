@@ -1,0 +1,305 @@
+#include "control/peer/session.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "dataplane/wire/record.h"
+
+namespace lwt::peer {
+namespace {
+
+using handshake::ControlMessage;
+using handshake::ControlType;
+using handshake::RekeyAction;
+using handshake::RekeyRole;
+
+constexpr uint8_t kCloseNormal = 0;
+
+void Accumulate(LaneReading& sum, const LaneReading& lane) {
+  sum.rx_packets += lane.rx_packets;
+  sum.rx_bytes += lane.rx_bytes;
+  sum.tx_packets += lane.tx_packets;
+  sum.tx_bytes += lane.tx_bytes;
+  sum.records_opened += lane.records_opened;
+  sum.records_sealed += lane.records_sealed;
+  sum.retransmitted_segments += lane.retransmitted_segments;
+  sum.last_rx_us = std::max(sum.last_rx_us, lane.last_rx_us);
+  sum.last_data_tx_us = std::max(sum.last_data_tx_us, lane.last_data_tx_us);
+}
+
+const handshake::SecretKey& RootOf(const handshake::KeyPair& roots,
+                                   RekeyRole role, bool send) {
+  bool client_to_hub = (role == RekeyRole::kClient) == send;
+  return client_to_hub ? roots.client_to_hub : roots.hub_to_client;
+}
+
+MaskSecret MaskOf(const handshake::SecretKey& root, const SessionLane& lane) {
+  MaskSecret mask;
+  handshake::WipedBytes<32> key =
+      handshake::DeriveMaskKey(root, lane.id, lane.nonces);
+  std::copy_n(key.data(), mask.size(), mask.begin());
+  return mask;
+}
+
+}  // namespace
+
+Session::Session(const Context& context, uint32_t peer, std::string name,
+                 handshake::SessionSecrets secrets, uint64_t now_us)
+    : context_(context),
+      peer_(peer),
+      name_(std::move(name)),
+      secrets_(std::move(secrets)),
+      rekey_(context.role, context.rekey, std::move(secrets_.roots), now_us),
+      created_us_(now_us) {}
+
+Session::~Session() {
+  while (!lanes_.empty()) RemoveLane(lanes_.back().index);
+}
+
+EpochKeys Session::KeysOf(const SessionLane& lane, uint32_t epoch,
+                          bool send) const {
+  const handshake::KeyPair* roots = rekey_.Roots(epoch);
+  handshake::LaneKey derived = handshake::DeriveLaneKey(
+      RootOf(*roots, context_.role, send), lane.id, lane.nonces, epoch);
+  EpochKeys keys;
+  keys.epoch = epoch;
+  std::copy_n(derived.key.data(), keys.key.size(), keys.key.begin());
+  std::copy_n(derived.iv.data(), keys.iv.size(), keys.iv.begin());
+  return keys;
+}
+
+bool Session::InstallLane(SessionLane lane, uint32_t epoch, uint64_t now_us) {
+  const handshake::KeyPair* roots = rekey_.Roots(epoch);
+  if (roots == nullptr) return false;
+  std::optional<uint32_t> index = context_.slots.Take();
+  if (!index) return false;
+  lane.index = *index;
+  lane.installed_us = now_us;
+  std::vector<uint32_t> epochs = rekey_.OpenEpochs();
+
+  InstallLaneCommand install;
+  install.lane = lane.index;
+  install.peer = peer_;
+  install.flow = lane.flow;
+  install.send = KeysOf(lane, rekey_.send_epoch(), true);
+  install.receive = KeysOf(lane, epochs.front(), false);
+  install.send_mask = MaskOf(RootOf(*roots, context_.role, true), lane);
+  install.receive_mask = MaskOf(RootOf(*roots, context_.role, false), lane);
+  context_.link.Send(install);
+  for (size_t i = 1; i < epochs.size(); ++i) {
+    context_.link.Send(
+        InstallReceiveEpochCommand{lane.index, KeysOf(lane, epochs[i], false)});
+  }
+  UseLaneId(lane.id);
+  context_.host.FollowNextHop(lane.flow, lane.remote.address);
+  lanes_.push_back(lane);
+  return true;
+}
+
+void Session::RetireOldLanes(uint64_t now_us, uint64_t after_us) {
+  for (size_t i = 0; i + 1 < lanes_.size(); ++i) {
+    lanes_[i].remove_at_us =
+        std::min(lanes_[i].remove_at_us, now_us + after_us);
+  }
+}
+
+void Session::RemoveLane(uint32_t index) {
+  auto lane = std::find_if(
+      lanes_.begin(), lanes_.end(),
+      [&](const SessionLane& held) { return held.index == index; });
+  if (lane == lanes_.end()) return;
+  Accumulate(removed_, context_.link.ReadLane(index));
+  context_.host.ForgetNextHop(lane->flow);
+  context_.link.Send(RemoveLaneCommand{index, true});
+  context_.slots.Give(index);
+  lanes_.erase(lane);
+}
+
+void Session::OnRecord(uint8_t kind, std::span<const uint8_t> bytes,
+                       uint64_t now_us) {
+  if (kind == static_cast<uint8_t>(wire::RecordKind::kClose)) {
+    OnClose(bytes);
+    return;
+  }
+  std::vector<ControlMessage> delivered;
+  if (!channel_.Receive(bytes, &delivered)) {
+    context_.log.Warn(name_, ": a control message that cannot be read");
+    return;
+  }
+  for (const ControlMessage& message : delivered) Deliver(message, now_us);
+  Flush(now_us);
+}
+
+void Session::OnClose(std::span<const uint8_t> bytes) {
+  std::string text;
+  if (bytes.size() > 1) {
+    text.assign(reinterpret_cast<const char*>(bytes.data()) + 1,
+                std::min<size_t>(bytes.size() - 1, 200));
+  }
+  end_reason_ = "the peer closed the session";
+  if (!text.empty()) end_reason_ += ": " + text;
+}
+
+void Session::Deliver(const ControlMessage& message, uint64_t now_us) {
+  switch (message.type) {
+    case ControlType::kRekeyRequest:
+    case ControlType::kRekeyOffer:
+    case ControlType::kRekeyAnswer:
+    case ControlType::kRekeyDone: {
+      std::vector<RekeyAction> actions;
+      if (rekey_.Receive(message, now_us, &actions)) {
+        Apply(actions);
+      } else {
+        end_reason_ = "the peer broke the protocol of key renewal";
+      }
+      return;
+    }
+    case ControlType::kNotice: {
+      std::optional<handshake::Notice> notice =
+          handshake::ParseNotice(message.body);
+      if (notice) context_.log.Warn(name_, " says: ", notice->text);
+      return;
+    }
+    case ControlType::kAck:
+      return;
+  }
+  unsigned type = static_cast<unsigned>(message.type);
+  context_.log.Warn(name_, ": a control message of unknown type ", type,
+                    "; its version is newer than ours");
+  Notify(handshake::NoticeCode::kUnknownType,
+         config::Concat("control message of unknown type ", type));
+}
+
+void Session::Notify(handshake::NoticeCode code, std::string text) {
+  channel_.Send(ControlType::kNotice,
+                handshake::BuildNotice({code, std::move(text)}));
+}
+
+void Session::OnEvent(const Event& event, uint64_t now_us) {
+  std::vector<RekeyAction> actions;
+  if (event.kind == EventKind::kEpochDue) {
+    rekey_.Tick(now_us, context_.rekey.max_records, &actions);
+  } else if (event.kind == EventKind::kEpochSpent) {
+    rekey_.Tick(now_us, handshake::Rekey::kHardLimit, &actions);
+  } else if (event.kind == EventKind::kUnknownKind) {
+    unsigned kind = event.detail;
+    context_.log.Warn(name_, ": a record of unknown kind ", kind,
+                      "; its version is newer than ours");
+    Notify(handshake::NoticeCode::kText,
+           config::Concat("record of unknown kind ", kind));
+  }
+  Apply(actions);
+  Flush(now_us);
+}
+
+void Session::Apply(const std::vector<RekeyAction>& actions) {
+  for (const RekeyAction& action : actions) {
+    switch (action.kind) {
+      case RekeyAction::Kind::kSend:
+        if (!channel_.Send(action.type, action.body)) {
+          end_reason_ = "the peer acknowledges no control message";
+        }
+        break;
+      case RekeyAction::Kind::kInstallReceive:
+        ++receive_epochs_;
+        ApplyToLanes(action);
+        break;
+      case RekeyAction::Kind::kSwitchSend:
+        ++send_epochs_;
+        context_.log.Debug(name_, ": sealing with key epoch ", action.epoch);
+        ApplyToLanes(action);
+        break;
+      case RekeyAction::Kind::kRetire:
+        ApplyToLanes(action);
+        break;
+      case RekeyAction::Kind::kGiveUp:
+        end_reason_ = "the session's keys are used up and were not renewed";
+        break;
+    }
+  }
+}
+
+void Session::ApplyToLanes(const RekeyAction& action) {
+  for (const SessionLane& lane : lanes_) {
+    if (action.kind == RekeyAction::Kind::kRetire) {
+      context_.link.Send(RetireReceiveEpochCommand{lane.index, action.epoch});
+    } else if (rekey_.Roots(action.epoch) == nullptr) {
+      continue;
+    } else if (action.kind == RekeyAction::Kind::kInstallReceive) {
+      context_.link.Send(InstallReceiveEpochCommand{
+          lane.index, KeysOf(lane, action.epoch, false)});
+    } else {
+      context_.link.Send(
+          SwitchSendEpochCommand{lane.index, KeysOf(lane, action.epoch, true)});
+    }
+  }
+}
+
+void Session::OnTimer(uint64_t now_us) {
+  std::vector<uint32_t> due;
+  for (const SessionLane& lane : lanes_) {
+    if (lane.remove_at_us <= now_us) due.push_back(lane.index);
+  }
+  for (uint32_t index : due) RemoveLane(index);
+  std::vector<RekeyAction> actions;
+  rekey_.Tick(now_us, 0, &actions);
+  Apply(actions);
+  Flush(now_us);
+}
+
+void Session::Flush(uint64_t now_us) {
+  const SessionLane* lane = sending_lane();
+  if (lane == nullptr) return;
+  while (std::optional<handshake::ByteVector> bytes = channel_.Poll(now_us)) {
+    context_.link.Send(SendRecordCommand{
+        lane->index, static_cast<uint8_t>(wire::RecordKind::kControl),
+        std::move(*bytes)});
+  }
+}
+
+void Session::SendClose(std::string_view reason) {
+  std::vector<uint8_t> bytes = {kCloseNormal};
+  bytes.insert(bytes.end(), reason.begin(), reason.end());
+  for (const SessionLane& lane : lanes_) {
+    context_.link.Send(SendRecordCommand{
+        lane.index, static_cast<uint8_t>(wire::RecordKind::kClose), bytes});
+  }
+}
+
+uint64_t Session::NextDeadline() const {
+  uint64_t next = std::min(rekey_.NextDeadline(), channel_.NextDeadline());
+  if (lanes_.empty()) next = rekey_.NextDeadline();
+  for (const SessionLane& lane : lanes_) {
+    next = std::min(next, lane.remove_at_us);
+  }
+  return next;
+}
+
+const SessionLane* Session::sending_lane() const {
+  return lanes_.empty() ? nullptr : &lanes_.back();
+}
+
+const SessionLane* Session::FindFlow(FlowId flow) const {
+  for (const SessionLane& lane : lanes_) {
+    if (lane.flow == flow) return &lane;
+  }
+  return nullptr;
+}
+
+bool Session::HasLane(uint32_t index) const {
+  return std::any_of(
+      lanes_.begin(), lanes_.end(),
+      [&](const SessionLane& lane) { return lane.index == index; });
+}
+
+LaneReading Session::Totals() const {
+  LaneReading sum = removed_;
+  for (const SessionLane& lane : lanes_) {
+    LaneReading reading = context_.link.ReadLane(lane.index);
+    Accumulate(sum, reading);
+    if (reading.srtt_us != 0) sum.srtt_us = reading.srtt_us;
+  }
+  return sum;
+}
+
+}  // namespace lwt::peer

@@ -1,0 +1,121 @@
+// A session after its handshake, the same on both sides: lanes, key epochs,
+// the channel of control messages.
+//
+// Sans-IO but for the two seams: a WorkerLink takes commands, a PeerHost
+// follows next hops. Owned by ClientSession or HubSessions. Control thread.
+#pragma once
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "control/handshake/control_channel.h"
+#include "control/handshake/lane_join.h"
+#include "control/handshake/rekey.h"
+#include "control/handshake/session_secrets.h"
+#include "control/loop/log.h"
+#include "control/peer/lane_slots.h"
+#include "control/peer/peer_host.h"
+#include "control/peer/worker_link.h"
+#include "dataplane/exchange/event.h"
+
+namespace lwt::peer {
+
+struct SessionLane {
+  uint32_t index = 0;  // the worker's
+  uint16_t id = 0;     // the session's, never used twice
+  FlowId flow;
+  Endpoint local;
+  Endpoint remote;
+  handshake::LaneNonces nonces;
+  uint64_t installed_us = 0;
+  uint64_t remove_at_us = UINT64_MAX;  // replaced: only receives until then
+};
+
+class Session {
+ public:
+  // What all sessions of a gateway share; outlives them.
+  struct Context {
+    WorkerLink& link;
+    PeerHost& host;
+    LaneSlots& slots;
+    const loop::Log& log;
+    handshake::RekeyRole role;
+    handshake::RekeyConfig rekey;
+  };
+
+  // `peer` is the index in Snapshot::peers; `name` is for the log.
+  Session(const Context& context, uint32_t peer, std::string name,
+          handshake::SessionSecrets secrets, uint64_t now_us);
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+  ~Session();  // removes its lanes, each with a FIN
+
+  // Gives the worker the keys of a new lane, made in `epoch`, which from now on
+  // is the one that we send on; `lane` has no index yet. False when the worker
+  // has no lane free or the epoch is not open.
+  bool InstallLane(SessionLane lane, uint32_t epoch, uint64_t now_us);
+  // Lanes other than the newest are removed after `after_us`.
+  void RetireOldLanes(uint64_t now_us, uint64_t after_us);
+  void RemoveLane(uint32_t index);
+
+  // A record of kind control or close that this session's lane opened.
+  void OnRecord(uint8_t kind, std::span<const uint8_t> bytes, uint64_t now_us);
+  // kEpochDue, kEpochSpent and kUnknownKind.
+  void OnEvent(const Event& event, uint64_t now_us);
+  void OnTimer(uint64_t now_us);
+  uint64_t NextDeadline() const;
+
+  // Tells the peer that we close; lanes go with the destructor.
+  void SendClose(std::string_view reason);
+
+  // Not empty when the session has to be dropped, with the reason.
+  const std::string& end_reason() const { return end_reason_; }
+
+  const std::vector<SessionLane>& lanes() const { return lanes_; }
+  // The lane we send on: the newest one. nullptr when there is none.
+  const SessionLane* sending_lane() const;
+  const SessionLane* FindFlow(FlowId flow) const;
+  bool HasLane(uint32_t index) const;
+
+  uint32_t peer() const { return peer_; }
+  const std::string& name() const { return name_; }
+  const handshake::SessionSecrets& secrets() const { return secrets_; }
+  uint64_t created_us() const { return created_us_; }
+  uint16_t highest_lane_id() const { return highest_lane_id_; }
+  // Lane ids up to this one are used up.
+  void UseLaneId(uint16_t id) {
+    highest_lane_id_ = std::max(highest_lane_id_, id);
+  }
+  uint32_t send_epoch() const { return rekey_.send_epoch(); }
+  uint64_t receive_epochs() const { return receive_epochs_; }
+  uint64_t send_epochs() const { return send_epochs_; }
+  // Sums over lanes that are and were; newest times.
+  LaneReading Totals() const;
+
+ private:
+  EpochKeys KeysOf(const SessionLane& lane, uint32_t epoch, bool send) const;
+  void Apply(const std::vector<handshake::RekeyAction>& actions);
+  void ApplyToLanes(const handshake::RekeyAction& action);
+  void Deliver(const handshake::ControlMessage& message, uint64_t now_us);
+  void OnClose(std::span<const uint8_t> bytes);
+  void Flush(uint64_t now_us);
+  void Notify(handshake::NoticeCode code, std::string text);
+
+  const Context context_;
+  const uint32_t peer_;
+  const std::string name_;
+  handshake::SessionSecrets secrets_;  // its roots live in rekey_
+  handshake::Rekey rekey_;
+  handshake::ControlChannel channel_;
+  std::vector<SessionLane> lanes_;  // oldest first
+  const uint64_t created_us_;
+  uint16_t highest_lane_id_ = 0;
+  uint64_t receive_epochs_ = 1;
+  uint64_t send_epochs_ = 1;
+  LaneReading removed_;  // sums over lanes that are gone
+  std::string end_reason_;
+};
+
+}  // namespace lwt::peer

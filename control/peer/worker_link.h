@@ -1,0 +1,40 @@
+// What sessions see of a worker: commands out, readings in. The seam that lets
+// tests join a client and a hub in memory, without packets.
+#pragma once
+
+#include <rte_mbuf.h>
+
+#include <cstdint>
+#include <memory>
+
+#include "dataplane/exchange/command.h"
+#include "dataplane/exchange/snapshot.h"
+
+namespace lwt::peer {
+
+// One lane's counters at one moment.
+struct LaneReading {
+  uint64_t rx_packets = 0;
+  uint64_t rx_bytes = 0;
+  uint64_t tx_packets = 0;
+  uint64_t tx_bytes = 0;
+  uint64_t records_opened = 0;
+  uint64_t records_sealed = 0;
+  uint64_t retransmitted_segments = 0;
+  uint64_t last_rx_us = 0;       // when a record last verified, 0: never
+  uint64_t last_data_tx_us = 0;  // when inner traffic was last sealed
+  uint64_t srtt_us = 0;
+};
+
+// Control thread.
+class WorkerLink {
+ public:
+  virtual ~WorkerLink() = default;
+  virtual void Send(Command command) = 0;
+  virtual void Publish(std::unique_ptr<const Snapshot> snapshot) = 0;
+  virtual LaneReading ReadLane(uint32_t lane) const = 0;
+  // A punted frame that control has done with.
+  virtual void FreeFrame(rte_mbuf* frame) = 0;
+};
+
+}  // namespace lwt::peer
