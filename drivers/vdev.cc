@@ -1,7 +1,6 @@
 #include "drivers/vdev.h"
 
 #include <absl/strings/str_cat.h>
-#include <rte_bus_vdev.h>
 #include <rte_dev.h>
 #include <rte_ethdev.h>
 
@@ -11,6 +10,8 @@
 
 namespace lwt {
 namespace {
+
+constexpr char kBus[] = "vdev";
 
 // Makes names that no other device of the process has.
 std::atomic<uint32_t> next_number = 0;
@@ -27,7 +28,7 @@ Vdev::Vdev(std::string name, std::string what, uint16_t port_id)
 Vdev::~Vdev() {
   if (started_) rte_eth_dev_stop(port_id_);
   rte_eth_dev_close(port_id_);
-  rte_vdev_uninit(name_.c_str());
+  rte_eal_hotplug_remove(kBus, name_.c_str());
 }
 
 absl::Status Vdev::Failure(int error, std::string_view step) const {
@@ -39,14 +40,15 @@ absl::StatusOr<std::unique_ptr<Vdev>> Vdev::Plug(std::string_view driver,
                                                  std::string_view arguments,
                                                  std::string_view what) {
   std::string name = absl::StrCat(View(driver), next_number.fetch_add(1) + 1);
-  const int error = rte_vdev_init(name.c_str(), std::string(arguments).c_str());
+  const int error =
+      rte_eal_hotplug_add(kBus, name.c_str(), std::string(arguments).c_str());
   if (error != 0) {
     return absl::ErrnoToStatus(std::abs(error),
                                absl::StrCat("cannot make ", View(what)));
   }
   uint16_t port_id = 0;
   if (rte_eth_dev_get_port_by_name(name.c_str(), &port_id) != 0) {
-    rte_vdev_uninit(name.c_str());
+    rte_eal_hotplug_remove(kBus, name.c_str());
     return absl::InternalError(
         absl::StrCat("the driver made no port for ", View(what)));
   }

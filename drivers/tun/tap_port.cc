@@ -27,9 +27,9 @@
 namespace lwt {
 namespace {
 
-// The driver refuses longer packets than this plus a link header. The device's
-// own MTU is the kernel's business and stays below.
-constexpr uint16_t kLargestMtu = 9000;
+// As much as the driver can be told. It refuses packets longer than this plus
+// a link header; the MTU of the device itself is for the kernel to know.
+constexpr uint16_t kLargestMtu = 1504;
 // The driver reads one packet at a time, so one buffer waits in its queue.
 constexpr uint16_t kRxDescriptors = 1;
 constexpr uint16_t kTxDescriptors = 64;
@@ -172,11 +172,12 @@ absl::StatusOr<std::unique_ptr<Port>> OpenTapPort(const TapSpec& spec) {
   std::signal(SIGIO, SIG_IGN);
   // The driver complains of queueing disciplines that it does not need.
   rte_log_set_level_pattern("pmd.net.tap", RTE_LOG_CRIT);
-  const std::vector<int> known = QueueDescriptors(spec.name);
   absl::StatusOr<std::unique_ptr<Vdev>> device =
       Vdev::Plug("net_tun", absl::StrCat("iface=", spec.name),
                  absl::StrCat("tunnel device ", spec.name));
   if (!device.ok()) return device.status();
+  // By now the driver has a queue that carries nothing but keeps the device.
+  const std::vector<int> known = QueueDescriptors(spec.name);
   Vdev::Queues queues;
   queues.rx_descriptors = kRxDescriptors;
   queues.tx_descriptors = kTxDescriptors;

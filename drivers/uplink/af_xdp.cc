@@ -17,8 +17,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <thread>
 #include <utility>
 
 namespace lwt {
@@ -36,6 +38,10 @@ constexpr uint32_t kMinDataSize = 2048;
 constexpr uint32_t kFramesPerQueue = 8192;
 constexpr uint32_t kPoolCache = 256;
 constexpr uint16_t kDescriptors = 2048;
+// The kernel frees the receive queue of a closed AF_XDP socket some time
+// later, and the driver does not tell a busy queue from other errors.
+constexpr auto kQueueRelease = std::chrono::milliseconds(500);
+constexpr auto kRetryInterval = std::chrono::milliseconds(10);
 
 std::atomic<uint32_t> next_pool = 0;
 
@@ -171,13 +177,8 @@ AfXdpUplink::~AfXdpUplink() {
 // In copy mode the driver's busy polling would only cost a system call per
 // empty poll. Without copy it keeps an empty fill ring from blocking the
 // worker, so there it stays on.
-absl::Status AfXdpUplink::Start(const Interface& interface, bool zero_copy) {
-  absl::StatusOr<std::unique_ptr<SteeringObject>> object =
-      SteeringObject::Create();
-  if (!object.ok()) return object.status();
-  object_ = *std::move(object);
-  rte_log_set_level_pattern("pmd.net.af_xdp", RTE_LOG_CRIT);
-  const std::vector<int> known = XdpSockets();
+absl::Status AfXdpUplink::OpenDevice(const Interface& interface,
+                                     bool zero_copy) {
   absl::StatusOr<std::unique_ptr<Vdev>> device = Vdev::Plug(
       "net_af_xdp",
       absl::StrCat("iface=", interface.name, ",xdp_prog=", object_->path(),
@@ -185,17 +186,34 @@ absl::Status AfXdpUplink::Start(const Interface& interface, bool zero_copy) {
                    zero_copy ? "" : ",force_copy=1,busy_budget=0"),
       absl::StrCat("AF_XDP on ", interface.name));
   if (!device.ok()) return device.status();
-  device_ = *std::move(device);
-  port_id_ = device_->port_id();
   Vdev::Queues queues;
   queues.count = interface.rx_queues;
   queues.rx_descriptors = kDescriptors;
   queues.tx_descriptors = kDescriptors;
   queues.mtu = info().mtu;
   queues.pool = pool_.get();
-  absl::Status status = device_->SetUpQueues(queues);
-  if (status.ok()) status = device_->Start();
-  if (status.ok()) status = FindProgram();
+  absl::Status status = (*device)->SetUpQueues(queues);
+  if (status.ok()) status = (*device)->Start();
+  if (status.ok()) device_ = *std::move(device);
+  return status;
+}
+
+absl::Status AfXdpUplink::Start(const Interface& interface, bool zero_copy) {
+  absl::StatusOr<std::unique_ptr<SteeringObject>> object =
+      SteeringObject::Create();
+  if (!object.ok()) return object.status();
+  object_ = *std::move(object);
+  rte_log_set_level_pattern("pmd.net.af_xdp", RTE_LOG_CRIT);
+  const std::vector<int> known = XdpSockets();
+  const auto deadline = std::chrono::steady_clock::now() + kQueueRelease;
+  absl::Status status = OpenDevice(interface, zero_copy);
+  while (!status.ok() && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::sleep_for(kRetryInterval);
+    status = OpenDevice(interface, zero_copy);
+  }
+  if (!status.ok()) return status;
+  port_id_ = device_->port_id();
+  status = FindProgram();
   if (status.ok()) status = WatchSockets(Without(XdpSockets(), known));
   return status;
 }

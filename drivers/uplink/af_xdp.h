@@ -43,6 +43,7 @@ class AfXdpUplink final : public Uplink {
   AfXdpUplink(PortInfo info, int ifindex, Pool pool);
   static absl::StatusOr<Pool> MakePool(const Interface& interface);
   absl::Status Start(const Interface& interface, bool zero_copy);
+  absl::Status OpenDevice(const Interface& interface, bool zero_copy);
   absl::Status FindProgram();
   absl::Status WatchSockets(const std::vector<int>& sockets);
   enum class Readiness { kReady, kRefused, kNoBuffer };
