@@ -1,6 +1,7 @@
 #include "control/host/ingress_guard.h"
 
 #include <absl/strings/str_cat.h>
+#include <net/if.h>
 #include <nftables/libnftables.h>
 #include <unistd.h>
 
@@ -46,6 +47,11 @@ absl::StatusOr<std::unique_ptr<IngressGuard>> IngressGuard::Open(
     return absl::InvalidArgumentError(
         absl::StrCat("nft cannot name the interface ", std::string(device)));
   }
+  // Newer kernels take a name that no interface has, and guard nothing.
+  if (if_nametoindex(std::string(device).c_str()) == 0) {
+    return absl::NotFoundError(
+        absl::StrCat("no network interface is named ", std::string(device)));
+  }
   nft_ctx* context = nft_ctx_new(NFT_CTX_DEFAULT);
   if (context == nullptr) {
     return absl::ResourceExhaustedError("cannot make an nftables context");
@@ -90,7 +96,13 @@ absl::Status IngressGuard::AddTable(std::string_view device) {
       table_ = name;
       return status;
     }
-    if (status.message().find("File exists") == absl::string_view::npos) break;
+    // A table of that name that another owns makes this EPERM, one without
+    // owner EEXIST.
+    const absl::string_view reason = status.message();
+    if (reason.find("Operation not permitted") == absl::string_view::npos &&
+        reason.find("File exists") == absl::string_view::npos) {
+      break;
+    }
   }
   return status;
 }
