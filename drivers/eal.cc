@@ -8,13 +8,13 @@
 #include <rte_log.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <mutex>
+#include <optional>
 #include <utility>
 
 #include "drivers/cpu_set.h"
@@ -124,34 +124,44 @@ LogCapture& Log() {
 enum class State { kFresh, kRunning, kEnded };
 State state = State::kFresh;
 
-// Where EAL may make a folder for the files it shares; it makes the base too.
-std::vector<std::string> ExistingRuntimeBases() {
-  std::vector<std::string> bases = {"/var/run", "/tmp"};
-  for (const char* variable : {"XDG_RUNTIME_DIR", "RUNTIME_DIRECTORY"}) {
-    const char* const value = std::getenv(variable);
-    if (value != nullptr) bases.emplace_back(value);
+// EAL makes a folder for shared files even when it is told to share none, and
+// never removes it. Within this scope it makes it in one of ours, which goes at
+// the end: nothing is left for a kill, and gateways that start at the same time
+// cannot disturb each other. Only for a time with one thread: it sets a
+// variable of the environment.
+class ScopedRuntimeFolder {
+ public:
+  ScopedRuntimeFolder() {
+    const char* const value = std::getenv(kVariable);
+    if (value != nullptr) saved_ = value;
+    for (const char* parent : {"/run", "/tmp"}) {
+      std::string folder = absl::StrCat(parent, "/lwt-XXXXXX");
+      if (mkdtemp(folder.data()) == nullptr) continue;
+      folder_ = folder;
+      setenv(kVariable, folder_.c_str(), 1);
+      return;
+    }
   }
-  for (std::string& base : bases) base += "/dpdk";
-  std::erase_if(bases, [](const std::string& base) {
-    struct stat info;
-    return stat(base.c_str(), &info) != 0;
-  });
-  return bases;
-}
+  ScopedRuntimeFolder(const ScopedRuntimeFolder&) = delete;
+  ScopedRuntimeFolder& operator=(const ScopedRuntimeFolder&) = delete;
+  ~ScopedRuntimeFolder() {
+    if (folder_.empty()) return;
+    rmdir(rte_eal_get_runtime_dir());
+    rmdir(absl::StrCat(folder_, "/dpdk").c_str());
+    rmdir(folder_.c_str());
+    if (saved_.has_value()) {
+      setenv(kVariable, saved_->c_str(), 1);
+    } else {
+      unsetenv(kVariable);
+    }
+  }
 
-// EAL makes its folder even when it is told to share nothing, and never
-// removes it. It is empty, and goes at once, so that a kill leaves nothing.
-void RemoveRuntimeFolder(const std::vector<std::string>& bases_before) {
-  const std::string folder = rte_eal_get_runtime_dir();
-  if (folder.empty()) return;
-  rmdir(folder.c_str());
-  const std::string base = folder.substr(0, folder.rfind('/'));
-  if (std::find(bases_before.begin(), bases_before.end(), base) ==
-      bases_before.end()) {
-    // Stays when another process is about to use it.
-    rmdir(base.c_str());
-  }
-}
+ private:
+  static constexpr const char* kVariable = "RUNTIME_DIRECTORY";
+
+  std::string folder_;
+  std::optional<std::string> saved_;
+};
 
 // Warnings are always taken down: the next error may be about them.
 uint32_t DpdkLogLevel(const EalOptions& options) {
@@ -221,6 +231,7 @@ class ScopedSilence {
 
 int InitEal(std::vector<std::string> arguments) {
   const ScopedSilence silence;
+  const ScopedRuntimeFolder runtime_folder;
   std::vector<char*> argv;
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
@@ -245,10 +256,8 @@ absl::Status StartEal(const EalOptions& options) {
   Log().SetSink(options.log_sink, static_cast<uint32_t>(options.log_level));
   rte_log_set_global_level(DpdkLogLevel(options));
   PrepareSignals();
-  const std::vector<std::string> bases_before = ExistingRuntimeBases();
   const bool is_up = InitEal(BuildArguments(options)) >= 0;
   const int error = rte_errno;
-  RemoveRuntimeFolder(bases_before);
   state = is_up ? State::kRunning : State::kEnded;
   if (is_up) {
     Log().Clear();

@@ -14,6 +14,7 @@ namespace {
 using Bytes = std::vector<uint8_t>;
 
 Bytes FromHex(std::string_view text) {
+  if (text.empty()) return {};
   Bytes bytes(text.size() / 2);
   size_t size = 0;
   EXPECT_EQ(sodium_hex2bin(bytes.data(), bytes.size(), text.data(), text.size(),
