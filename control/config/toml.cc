@@ -5,6 +5,9 @@
 #define TOML_HEADER_ONLY 1
 #define TOML_EXCEPTIONS 0
 #define TOML_ENABLE_FORMATTERS 0
+// Some assertions of toml++ 3.3 speak of the input ("[" and a line end before
+// a key), and the branch behind each reports the fault: no reason to abort.
+#define TOML_ASSERT(expression) static_assert(true)
 #include <toml++/toml.h>
 
 #include <algorithm>

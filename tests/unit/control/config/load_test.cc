@@ -226,6 +226,7 @@ TEST_F(LoadTest, HostileTomlIsRefusedWhole) {
        {deep, tables, std::string("\0", 1), std::string("\xff\xfe"),
         std::string("a = \"\\uD800\""), std::string("a = 1_"),
         std::string("key = '''"), std::string("[uplink"),
+        std::string("[\n-o\"d"),
         std::string("mtu = 99999999999999999999999")}) {
     Config config;
     EXPECT_FALSE(ApplyToml(text, "f", config).ok()) << text.substr(0, 20);
