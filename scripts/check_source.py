@@ -21,6 +21,7 @@ TOKEN = re.compile(
     r"|//[^\n]*|/\*.*?\*/"  # comment
     r"|^[ \t]*\#(?:\\\n|[^\n])*",  # preprocessor line
     re.DOTALL | re.MULTILINE)
+ALIGNAS = re.compile(r"\balignas\([^)]*\)")
 SCOPE = re.compile(r"\b(namespace|class|struct|union|enum)\b|extern\s*\"")
 
 
@@ -36,12 +37,13 @@ def functions(text):
     head_start = 0
     for at, char in enumerate(code):
         if char in ";{}":
-            head = code[head_start:at]
+            head = ALIGNAS.sub("", code[head_start:at])
             if char == "{":
                 scope = bool(SCOPE.search(head)) and "(" not in head
                 scope = scope or (not head.strip() and not stack)
-                stack.append((scope, head_start + len(head) -
-                              len(head.lstrip()), head.strip()))
+                indent = len(code[head_start:at]) - len(
+                    code[head_start:at].lstrip())
+                stack.append((scope, head_start + indent, head.strip()))
             elif char == "}" and stack:
                 scope, start, head = stack.pop()
                 outer = all(entry[0] for entry in stack)
