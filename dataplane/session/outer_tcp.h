@@ -269,6 +269,7 @@ class OuterTcp {
   void OnFlowTimer(OuterFlow& flow, uint64_t now_us, TxBatch& out);
   void OnRetransmitTimer(OuterFlow& flow, uint64_t now_us, TxBatch& out);
   void OnProbeTimer(OuterFlow& flow, uint64_t now_us, TxBatch& out);
+  void ArmProbe(OuterFlow& flow, uint64_t now_us);
   void CheckForward(OuterFlow& flow, uint64_t now_us);
 
   const Config config_;

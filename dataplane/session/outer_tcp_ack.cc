@@ -97,7 +97,8 @@ void OuterTcp::AdvanceUna(OuterFlow& flow, uint64_t ack, uint64_t now_us) {
   const bool waiting =
       flow.head != SentArena::kNone || (flow.fin_sent && !flow.fin_acked);
   flow.rto_at_us = waiting ? now_us + flow.rto_us : OuterFlow::kNever;
-  if (!waiting) flow.probe_at_us = OuterFlow::kNever;
+  flow.probe_at_us = OuterFlow::kNever;
+  ArmProbe(flow, now_us);
 }
 
 // Takes the segments in [left, right) off the list. Above `fack` the walk

@@ -14,9 +14,6 @@ namespace {
 constexpr uint64_t kMaxReach = 16u << 20;
 // RFC 9293 §3.8.6.3 allows 500 ms; Linux waits 40.
 constexpr uint64_t kDelayedAckUs = 40'000;
-// Time that a peer may hold its ack of a lone segment.
-constexpr uint64_t kProbeAloneUs = 40'000;
-constexpr uint64_t kProbeSlackUs = 2000;
 
 // The window field to send; `rcv_right` follows it and never goes back. The
 // window reaches beyond the highest byte that arrived, not only beyond the
@@ -172,10 +169,7 @@ void OuterTcp::Store(OuterFlow& flow, rte_mbuf* payload, bool push,
   if (flow.rto_at_us == OuterFlow::kNever) {
     flow.rto_at_us = now_us + flow.rto_us;
   }
-  if (flow.srtt_us != 0 && !flow.probed && flow.backoff == 0) {
-    flow.probe_at_us = now_us + 2 * flow.srtt_us +
-                       (flow.head == at ? kProbeAloneUs : kProbeSlackUs);
-  }
+  ArmProbe(flow, now_us);
   Rearm(flow);
 }
 

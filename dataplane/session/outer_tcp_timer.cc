@@ -13,6 +13,9 @@ constexpr uint64_t kMaxBackoffUs = 4'000'000;
 constexpr uint8_t kUnansweredAfter = 3;
 // Segments that a timeout sends again at once.
 constexpr int kSegmentsPerTimeout = 4;
+// Time that a peer may hold its ack of a lone segment, and some more.
+constexpr uint64_t kProbeAloneUs = 50'000;
+constexpr uint64_t kProbeSlackUs = 2000;
 
 }  // namespace
 
@@ -49,6 +52,17 @@ void OuterTcp::OnFlowTimer(OuterFlow& flow, uint64_t now_us, TxBatch& out) {
     OnProbeTimer(flow, now_us, out);
   }
   CheckForward(flow, now_us);
+}
+
+// Puts the tail-loss probe two round trips after the latest send or ack.
+void OuterTcp::ArmProbe(OuterFlow& flow, uint64_t now_us) {
+  if (flow.head == SentArena::kNone || flow.srtt_us == 0 || flow.probed ||
+      flow.backoff != 0) {
+    return;
+  }
+  const bool alone = flow.head == flow.tail;
+  flow.probe_at_us = now_us + 2 * uint64_t{flow.srtt_us} +
+                     (alone ? kProbeAloneUs : kProbeSlackUs);
 }
 
 // Tail-loss probe (RFC 8985 §7): the last segment once more, to learn of loss

@@ -1,0 +1,141 @@
+// Two sets of outer flows joined by a simulated link with its own clock, for
+// tests: delay, loss, reordering and duplication by seed.
+//
+// Every byte of a stream is a function of its offset, so any payload can be
+// checked wherever it comes from. Every frame is parsed with its checksums.
+#pragma once
+
+#include <rte_mbuf.h>
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "dataplane/session/outer_tcp.h"
+#include "dataplane/tx_batch.h"
+#include "dataplane/wire/frame_view.h"
+
+namespace lwt::test {
+
+// A pool of ordinary mbufs; starts EAL at the first call.
+rte_mempool* PacketPool();
+
+Endpoint At(const char* text);
+
+// The byte of the stream at `offset`.
+uint8_t StreamByte(uint64_t offset);
+
+struct Frame {
+  std::vector<uint8_t> bytes;
+
+  // Aborts the test when the frame does not parse.
+  wire::FrameView View() const;
+};
+
+// Takes the frames out of a batch.
+std::vector<Frame> Drain(TxBatch& batch);
+
+// Follows one flow from outside by the window rules of a stateful firewall
+// (van Rooij 2000, as netfilter applies them).
+class WindowChecker {
+ public:
+  // False for a segment that a strict firewall would call invalid.
+  bool Look(const wire::FrameView& frame);
+
+ private:
+  struct Side {
+    bool known = false;
+    uint32_t end = 0;
+    uint32_t max_end = 0;
+    uint32_t max_window = 1;
+    uint8_t scale = 0;
+    bool scales = false;
+  };
+  std::map<uint16_t, Side> sides_;  // by source port
+};
+
+struct LinkConfig {
+  uint64_t delay_us = 10'000;
+  uint64_t jitter_us = 0;
+  double loss = 0;
+  double duplicate = 0;
+};
+
+class TcpRig {
+ public:
+  struct Side {
+    std::unique_ptr<OuterTcp> tcp;
+    FlowId flow;
+    bool established = false;
+    bool released = false;
+    bool peer_closed = false;
+    uint32_t hints = 0;
+    std::vector<OuterTcp::EventType> events;
+    // Receiver: [begin, end) of what was delivered.
+    std::map<uint64_t, uint64_t> delivered;
+    uint64_t forward_seen = 0;
+    // Sender: reports by the offset of their first byte.
+    std::map<uint64_t, std::pair<uint64_t, uint64_t>> reports;
+    uint64_t sent = 0;
+  };
+
+  TcpRig(const OuterTcp::Config& client, const OuterTcp::Config& hub,
+         LinkConfig link, uint64_t seed);
+
+  // Runs the handshake of TCP; false when it failed.
+  bool Open();
+  // Sends `size` stream bytes as one segment. False when the window is full.
+  bool Send(Side& from, uint16_t size, bool report = false);
+  // Runs the link and the timers up to `until_us`.
+  void RunTo(uint64_t until_us);
+  // Runs until `done`, for at most `limit_us`; false when time ran out.
+  bool RunUntil(uint64_t limit_us, const std::function<bool()>& done);
+  void FlushBoth();
+  // Gives the hub a frame that the client never sent.
+  void Inject(const wire::FrameView& frame);
+
+  // Whether all that `from` sent arrived or was passed by its forward point.
+  bool Complete(const Side& from) const;
+  Side& Peer(const Side& side) { return &side == &client ? hub : client; }
+  const Side& Peer(const Side& side) const {
+    return &side == &client ? hub : client;
+  }
+
+  uint64_t now_us = 1'000'000;
+  LinkConfig link;
+  Side client;
+  Side hub;
+  // What the rig saw go wrong; empty when all is well.
+  std::vector<std::string> faults;
+  uint64_t frames_lost = 0;
+  // Sequence and ack number that the client sent last.
+  std::pair<uint32_t, uint32_t> client_numbers;
+  // Called for every frame as it is sent; false loses it.
+  std::function<bool(const wire::FrameView&)> filter;
+
+ private:
+  struct Flying {
+    Frame frame;
+    bool to_hub;
+  };
+
+  void Transmit(Side& from);
+  void Deliver(const Flying& flying);
+  void TakePayload(Side& side, const OuterTcp::Received& received);
+  void TakeEvents(Side& side);
+  void CheckSent(Side& from, const wire::FrameView& view);
+  void Fault(const char* what);
+
+  std::mt19937_64 random_;
+  std::multimap<uint64_t, Flying> flying_;
+  WindowChecker checker_;
+  std::map<uint16_t, uint32_t> last_ack_;
+  TxBatch batch_;
+};
+
+}  // namespace lwt::test
