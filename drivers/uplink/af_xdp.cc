@@ -39,7 +39,7 @@ constexpr uint32_t kFramesPerQueue = 8192;
 constexpr uint32_t kPoolCache = 256;
 constexpr uint16_t kDescriptors = 2048;
 // The kernel frees the receive queue of a closed AF_XDP socket some time
-// later, and the driver does not tell a busy queue from other errors.
+// later, and the driver does not tell a busy queue from an invalid argument.
 constexpr auto kQueueRelease = std::chrono::milliseconds(500);
 constexpr auto kRetryInterval = std::chrono::milliseconds(10);
 
@@ -63,6 +63,15 @@ std::vector<int> XdpSockets() {
   return found;
 }
 
+// The driver forgets to close its sockets, which would keep the queue busy
+// until the process ends.
+void CloseSockets(const std::vector<int>& sockets) {
+  const std::vector<int> open = XdpSockets();
+  for (const int fd : sockets) {
+    if (std::find(open.begin(), open.end(), fd) != open.end()) close(fd);
+  }
+}
+
 std::vector<int> Without(std::vector<int> all, const std::vector<int>& known) {
   std::erase_if(all, [&known](int fd) {
     return std::find(known.begin(), known.end(), fd) != known.end();
@@ -79,6 +88,13 @@ absl::Status CheckInterface(const Interface& interface) {
     return absl::FailedPreconditionError(
         absl::StrCat("AF_XDP takes an MTU of ", kMaxMtu, " at most, ",
                      interface.name, " has ", interface.mtu));
+  }
+  if (!interface.queues_are_paired) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "AF_XDP would miss frames: ", interface.name, " has ",
+        interface.rx_queues, " receive queues without transmit queues of ",
+        "their own; use uplink af_packet, or one queue: ethtool -L ",
+        interface.name, " rx 1 tx 1"));
   }
   const absl::StatusOr<uint32_t> attached =
       AttachedXdpProgramId(interface.index);
@@ -168,6 +184,7 @@ AfXdpUplink::~AfXdpUplink() {
   }
   if (epoll_fd_ >= 0) close(epoll_fd_);
   device_.reset();
+  CloseSockets(sockets_);
   if (foreign_fd >= 0) {
     bpf_xdp_attach(ifindex(), foreign_fd, XDP_FLAGS_UPDATE_IF_NOEXIST, nullptr);
     close(foreign_fd);
@@ -186,6 +203,7 @@ absl::Status AfXdpUplink::OpenDevice(const Interface& interface,
                    zero_copy ? "" : ",force_copy=1,busy_budget=0"),
       absl::StrCat("AF_XDP on ", interface.name));
   if (!device.ok()) return device.status();
+  const std::vector<int> known = XdpSockets();
   Vdev::Queues queues;
   queues.count = interface.rx_queues;
   queues.rx_descriptors = kDescriptors;
@@ -194,7 +212,13 @@ absl::Status AfXdpUplink::OpenDevice(const Interface& interface,
   queues.pool = pool_.get();
   absl::Status status = (*device)->SetUpQueues(queues);
   if (status.ok()) status = (*device)->Start();
-  if (status.ok()) device_ = *std::move(device);
+  sockets_ = Without(XdpSockets(), known);
+  if (status.ok()) {
+    device_ = *std::move(device);
+  } else {
+    device->reset();
+    CloseSockets(sockets_);
+  }
   return status;
 }
 
@@ -204,17 +228,17 @@ absl::Status AfXdpUplink::Start(const Interface& interface, bool zero_copy) {
   if (!object.ok()) return object.status();
   object_ = *std::move(object);
   rte_log_set_level_pattern("pmd.net.af_xdp", RTE_LOG_CRIT);
-  const std::vector<int> known = XdpSockets();
   const auto deadline = std::chrono::steady_clock::now() + kQueueRelease;
   absl::Status status = OpenDevice(interface, zero_copy);
-  while (!status.ok() && std::chrono::steady_clock::now() < deadline) {
+  while (absl::IsInvalidArgument(status) &&
+         std::chrono::steady_clock::now() < deadline) {
     std::this_thread::sleep_for(kRetryInterval);
     status = OpenDevice(interface, zero_copy);
   }
   if (!status.ok()) return status;
   port_id_ = device_->port_id();
   status = FindProgram();
-  if (status.ok()) status = WatchSockets(Without(XdpSockets(), known));
+  if (status.ok()) status = WatchSockets();
   return status;
 }
 
@@ -229,13 +253,13 @@ absl::Status AfXdpUplink::FindProgram() {
   return absl::OkStatus();
 }
 
-absl::Status AfXdpUplink::WatchSockets(const std::vector<int>& sockets) {
-  if (sockets.size() != info().queue_count) {
-    return absl::InternalError(absl::StrCat("AF_XDP opened ", sockets.size(),
+absl::Status AfXdpUplink::WatchSockets() {
+  if (sockets_.size() != info().queue_count) {
+    return absl::InternalError(absl::StrCat("AF_XDP opened ", sockets_.size(),
                                             " sockets on ", info().device));
   }
   epoll_fd_ = epoll_create1(EPOLL_CLOEXEC);
-  for (const int fd : sockets) {
+  for (const int fd : sockets_) {
     epoll_event readable{};
     readable.events = EPOLLIN;
     if (epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd, &readable) != 0) {

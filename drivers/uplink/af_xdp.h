@@ -45,7 +45,7 @@ class AfXdpUplink final : public Uplink {
   absl::Status Start(const Interface& interface, bool zero_copy);
   absl::Status OpenDevice(const Interface& interface, bool zero_copy);
   absl::Status FindProgram();
-  absl::Status WatchSockets(const std::vector<int>& sockets);
+  absl::Status WatchSockets();
   enum class Readiness { kReady, kRefused, kNoBuffer };
   Readiness MakeReady(rte_mbuf*& frame);
 
@@ -54,6 +54,7 @@ class AfXdpUplink final : public Uplink {
   std::unique_ptr<SteeringObject> object_;
   std::unique_ptr<Vdev> device_;
   std::unique_ptr<SteeringMap> map_;
+  std::vector<int> sockets_;  // one per queue
   uint32_t program_id_ = 0;
   uint16_t port_id_ = 0;
   uint16_t next_queue_ = 0;

@@ -61,6 +61,8 @@ void ReadEthtool(int fd, Interface& interface) {
   if (ioctl(fd, SIOCETHTOOL, &request) == 0) {
     interface.rx_queues = static_cast<uint16_t>(
         std::max(1u, channels.combined_count + channels.rx_count));
+    interface.queues_are_paired =
+        interface.rx_queues == 1 || channels.rx_count == 0;
   }
 }
 

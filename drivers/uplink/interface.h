@@ -15,6 +15,7 @@ struct Interface {
   uint8_t link_header_size = 0;  // 14, or 0 for tun, ppp and raw IP
   std::string driver;            // as ethtool names it; empty if it has none
   uint16_t rx_queues = 1;
+  bool queues_are_paired = true;  // each receive queue has a transmit queue
 };
 
 // NotFound when there is no such interface; FailedPrecondition when its link

@@ -138,14 +138,16 @@ absl::StatusOr<uint32_t> AttachedXdpProgramId(int ifindex) {
 }
 
 absl::Status DetachXdpProgram(int ifindex, uint32_t program_id) {
+  const absl::StatusOr<uint32_t> attached = AttachedXdpProgramId(ifindex);
+  if (absl::IsNotFound(attached.status())) return absl::OkStatus();
+  if (!attached.ok()) return attached.status();
+  if (*attached != program_id) return absl::OkStatus();
   const int program_fd = bpf_prog_get_fd_by_id(program_id);
-  // A program that is attached somewhere exists.
-  if (program_fd < 0 && errno == ENOENT) return absl::OkStatus();
   if (program_fd < 0) {
     return absl::ErrnoToStatus(
         errno, absl::StrCat("cannot open XDP program ", program_id));
   }
-  // The kernel detaches it only if it is the one attached.
+  // The kernel checks again that it is the one attached.
   bpf_xdp_attach_opts options{};
   options.sz = sizeof(options);
   options.old_prog_fd = program_fd;

@@ -129,7 +129,7 @@ TEST_F(AfXdpTest, SaysWhatItIsAndLeavesNothingBehind) {
 TEST_F(AfXdpTest, AutoTakesAfPacketOnVeth) {
   UplinkSpec spec;
   spec.interface = "up0";
-  spec.jumbo_pool = MakePool("jumbo", 127, kJumboDataRoom);
+  spec.jumbo_pool = MakePool("jumbo-auto", 127, kJumboDataRoom);
   auto uplink = OpenUplink(spec);
   ASSERT_TRUE(uplink.ok()) << uplink.status();
   EXPECT_EQ((*uplink)->info().driver, "af_packet");
@@ -297,13 +297,16 @@ TEST_F(AfXdpTest, AnotherInterfacesProgramIsNotDetached) {
   EXPECT_EQ(*AttachedXdpProgramId(ifindex_), here.id());
 }
 
-TEST_F(AfXdpTest, PollsAllQueuesOfAnInterface) {
+TEST_F(AfXdpTest, RefusesQueuesThatItWouldNotSee) {
   ASSERT_TRUE(
-      lab_.Here("ip link set up0 down; ethtool -L up0 rx 2 tx 2 && "
-                "ip link set up0 up"));
-  OpenWith({kIpv4End});
-  EXPECT_EQ(uplink_->info().queue_count, 2);
-  EXPECT_EQ(UpToMarker(), std::vector<Bytes>{});
+      lab_.Here("ip link add many0 numrxqueues 2 numtxqueues 2 type "
+                "veth peer name many1 && ip link set many0 up && "
+                "ethtool -L many0 rx 2 tx 2"));
+  UplinkSpec spec;
+  spec.interface = "many0";
+  spec.driver = UplinkDriver::kAfXdp;
+  EXPECT_EQ(OpenUplink(spec).status().code(),
+            absl::StatusCode::kFailedPrecondition);
 }
 
 TEST_F(AfXdpTest, RefusesAnMtuThatDoesNotFit) {
