@@ -31,7 +31,7 @@ enum class HubProgress : uint8_t {
   kFailed,  // send the output (an alert), then FIN
 };
 
-// One object per proven flow; costs four X25519 (0.2 ms). The caller bounds its
+// One object per proven flow; costs four X25519 (0.3 ms). The caller bounds its
 // life (10 s).
 class HubHandshake {
  public:
