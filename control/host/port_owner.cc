@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <iterator>
@@ -19,27 +19,6 @@
 
 namespace lwt::host {
 namespace {
-
-// TCP_LISTEN of the kernel's tcp_states.h, as the text shows it.
-constexpr std::string_view kListen = "0A";
-
-std::string_view TakeWord(std::string_view& line) {
-  const size_t begin = std::min(line.find_first_not_of(' '), line.size());
-  line.remove_prefix(begin);
-  const size_t size = std::min(line.find(' '), line.size());
-  const std::string_view word = line.substr(0, size);
-  line.remove_prefix(size);
-  return word;
-}
-
-template <typename T>
-std::optional<T> ReadNumber(std::string_view text, int base) {
-  T value = 0;
-  const char* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value, base);
-  if (error != std::errc() || stop != end) return std::nullopt;
-  return value;
-}
 
 std::string ReadProcFile(const std::string& path) {
   std::ifstream file(path);
@@ -122,33 +101,6 @@ bool HasSocket(const std::string& fd_dir,
 
 }  // namespace
 
-std::vector<uint64_t> SocketInodesOfPort(std::string_view proc_net_tcp,
-                                         uint16_t port) {
-  std::vector<uint64_t> listening;
-  std::vector<uint64_t> others;
-  while (!proc_net_tcp.empty()) {
-    const size_t end = std::min(proc_net_tcp.find('\n'), proc_net_tcp.size());
-    std::string_view line = proc_net_tcp.substr(0, end);
-    proc_net_tcp.remove_prefix(std::min(end + 1, proc_net_tcp.size()));
-    // "sl: address:port address:port st queues timer retransmits uid timeout
-    // inode ...", see proc(5).
-    TakeWord(line);
-    const std::string_view local = TakeWord(line);
-    const size_t colon = local.find(':');
-    if (colon == std::string_view::npos) continue;
-    if (ReadNumber<uint16_t>(local.substr(colon + 1), 16) != port) continue;
-    TakeWord(line);
-    const bool listens = TakeWord(line) == kListen;
-    for (int skipped = 0; skipped < 5; ++skipped) TakeWord(line);
-    const auto inode = ReadNumber<uint64_t>(TakeWord(line), 10);
-    // Sockets in TIME_WAIT have none.
-    if (!inode || *inode == 0) continue;
-    (listens ? listening : others).push_back(*inode);
-  }
-  listening.insert(listening.end(), others.begin(), others.end());
-  return listening;
-}
-
 std::optional<std::string> OwnerOfPort(uint16_t port) {
   std::vector<uint64_t> inodes = InodesInText(port);
   AppendDiagInodes(port, inodes);
@@ -160,13 +112,13 @@ std::optional<std::string> OwnerOfPort(uint16_t port) {
   const Directory proc(opendir("/proc"));
   if (!proc) return std::nullopt;
   while (const dirent* entry = readdir(proc.get())) {
-    const auto pid = ReadNumber<int>(entry->d_name, 10);
-    if (!pid) continue;
-    const std::string base = absl::StrCat("/proc/", *pid);
+    const int pid = atoi(entry->d_name);
+    if (pid <= 0) continue;
+    const std::string base = absl::StrCat("/proc/", pid);
     if (!HasSocket(base + "/fd", links)) continue;
     std::string name = ReadProcFile(base + "/comm");
     while (!name.empty() && name.back() == '\n') name.pop_back();
-    return absl::StrCat(name, " (pid ", *pid, ")");
+    return absl::StrCat(name, " (pid ", pid, ")");
   }
   return std::nullopt;
 }
