@@ -86,7 +86,9 @@ void OuterTcp::OnRetransmitTimer(OuterFlow& flow, uint64_t now_us,
   const bool fin_waits = flow.fin_sent && !flow.fin_acked;
   if (flow.head == SentArena::kNone && !fin_waits) return;
   if (flow.backoff < 16) ++flow.backoff;
-  if (flow.backoff == kUnansweredAfter) Raise(flow, EventType::kUnanswered);
+  if (flow.backoff == kUnansweredAfter && !flow.fin_wanted) {
+    Raise(flow, EventType::kUnanswered);
+  }
   flow.rto_at_us =
       now_us + std::min(uint64_t{flow.rto_us} << flow.backoff,
                         std::max<uint64_t>(kMaxBackoffUs, flow.rto_us));

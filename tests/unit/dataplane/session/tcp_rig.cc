@@ -220,7 +220,7 @@ void TcpRig::Inject(const wire::FrameView& frame) {
   }
   hub.tcp->Flush(now_us, batch_);
   hub.tcp->OnTimer(now_us, batch_);
-  for (const Frame& answer : Drain(batch_)) answer.View();
+  Drain(batch_);
   TakeEvents(hub);
   now_us += 500;
 }

@@ -1,0 +1,468 @@
+// One end of a flow against segments written by hand.
+#include "dataplane/session/outer_tcp.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "dataplane/session/control_segment.h"
+#include "tests/unit/dataplane/session/tcp_rig.h"
+
+namespace lwt {
+namespace {
+
+using test::At;
+using test::Drain;
+using test::Frame;
+using wire::TcpSeq;
+using Verdict = OuterTcp::Verdict;
+using EventType = OuterTcp::EventType;
+
+constexpr uint8_t kLink[14] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0};
+
+OuterTcp::Config SmallConfig() {
+  OuterTcp::Config config;
+  config.max_proven_flows = 2;
+  config.syn_backlog = 16;
+  config.arena_bytes = 1u << 20;
+  config.pool = test::PacketPool();
+  config.secret = {7, 7, 7};
+  return config;
+}
+
+// The peer of a server at 192.0.2.2:9000, written by hand.
+class OuterTcpTest : public testing::Test {
+ protected:
+  OuterTcpTest() : tcp_(SmallConfig()) {
+    const Endpoint listen[] = {At("192.0.2.2:9000")};
+    tcp_.SetListen(listen);
+  }
+
+  wire::FrameView View(uint8_t flags, uint16_t port = 40000) {
+    wire::FrameView view;
+    view.link = kLink;
+    view.source = At("192.0.2.1:1");
+    view.source.port = port;
+    view.destination = At("192.0.2.2:9000");
+    view.tcp.source_port = port;
+    view.tcp.destination_port = 9000;
+    view.tcp.flags = flags;
+    view.tcp.seq = seq_;
+    view.tcp.ack = ack_;
+    view.tcp.window = 1000;
+    view.tcp.options.timestamps = wire::TcpTimestamps{ts_, 0};
+    return view;
+  }
+
+  wire::FrameView Syn(uint16_t port = 40000) {
+    wire::FrameView view = View(wire::kSyn, port);
+    view.tcp.ack = TcpSeq(0);
+    view.tcp.options.mss = 1460;
+    view.tcp.options.sack_permitted = true;
+    view.tcp.options.window_scale = 7;
+    return view;
+  }
+
+  OuterTcp::Received Give(const wire::FrameView& view) {
+    const auto received = tcp_.Receive(view, now_us_, batch_);
+    if (received.verdict == Verdict::kPayload) {
+      tcp_.Accept(received, now_us_, batch_);
+    }
+    tcp_.Flush(now_us_, batch_);
+    return received;
+  }
+
+  OuterTcp::Received GiveBytes(uint32_t at, const std::vector<uint8_t>& bytes) {
+    wire::FrameView view = View(wire::kAck);
+    view.tcp.seq = seq_ + at;
+    view.tcp.payload = bytes;
+    return Give(view);
+  }
+
+  // Leaves a proven open flow and no frames.
+  void Open(uint32_t isn = 1000) {
+    seq_ = TcpSeq(isn);
+    Give(Syn());
+    const std::vector<Frame> answer = Drain(batch_);
+    ASSERT_EQ(answer.size(), 1u);
+    ack_ = answer[0].View().tcp.seq + 1;
+    seq_ = seq_ + 1;
+    EXPECT_EQ(Give(View(wire::kAck)).verdict, Verdict::kConsumed);
+    const auto event = tcp_.PopEvent();
+    ASSERT_TRUE(event.has_value());
+    ASSERT_EQ(event->type, EventType::kEstablished);
+    flow_ = event->flow;
+    ASSERT_TRUE(tcp_.SetUser(flow_, 3));
+    Drain(batch_);
+  }
+
+  bool SendBytes(uint16_t size) {
+    rte_mbuf* mbuf = rte_pktmbuf_alloc(test::PacketPool());
+    std::memset(rte_pktmbuf_append(mbuf, size), 0x55, size);
+    if (!tcp_.Encapsulate(flow_, mbuf, true, now_us_)) {
+      rte_pktmbuf_free(mbuf);
+      return false;
+    }
+    batch_.Push(mbuf);
+    return true;
+  }
+
+  OuterTcp tcp_;
+  TxBatch batch_;
+  uint64_t now_us_ = 5'000'000;
+  TcpSeq seq_{1000};
+  TcpSeq ack_;
+  uint32_t ts_ = 100;
+  FlowId flow_;
+};
+
+TEST_F(OuterTcpTest, AnswersASynAsLinuxDoes) {
+  Give(Syn());
+  const std::vector<Frame> answer = Drain(batch_);
+  ASSERT_EQ(answer.size(), 1u);
+  const wire::FrameView view = answer[0].View();
+  EXPECT_EQ(view.tcp.flags, wire::kSyn | wire::kAck);
+  EXPECT_EQ(view.tcp.ack, TcpSeq(1001));
+  EXPECT_EQ(view.tcp.window, 65160);
+  EXPECT_EQ(view.tcp.options.mss, 1460);
+  EXPECT_EQ(view.tcp.options.window_scale, 10);
+  EXPECT_TRUE(view.tcp.options.sack_permitted);
+  EXPECT_EQ(view.tcp.options.timestamps->echo, 100u);
+  EXPECT_TRUE(std::equal(view.link.begin(), view.link.begin() + 6, kLink + 6));
+  EXPECT_EQ(wire::LoadBe16(&answer[0].bytes[18]), 0) << "IP ID";
+  // A repeated SYN gets the same answer.
+  Give(Syn());
+  EXPECT_EQ(Drain(batch_).at(0).bytes, answer[0].bytes);
+}
+
+TEST_F(OuterTcpTest, MirrorsOnlyOfferedOptions) {
+  wire::FrameView syn = Syn();
+  syn.tcp.options = {};
+  Give(syn);
+  const std::vector<Frame> answer = Drain(batch_);
+  const wire::TcpOptions options = answer.at(0).View().tcp.options;
+  EXPECT_TRUE(options.mss.has_value());
+  EXPECT_FALSE(options.window_scale.has_value());
+  EXPECT_FALSE(options.sack_permitted);
+  EXPECT_FALSE(options.timestamps.has_value());
+}
+
+TEST_F(OuterTcpTest, RepeatsSynAckAfter1_2_4_8_16Seconds) {
+  Give(Syn());
+  const Frame first = Drain(batch_).at(0);
+  const uint64_t start = now_us_;
+  std::vector<uint64_t> seconds;
+  while (tcp_.totals().half_open != 0 && now_us_ < start + 100'000'000) {
+    now_us_ = tcp_.NextDeadline();
+    tcp_.OnTimer(now_us_, batch_);
+    for (const Frame& frame : Drain(batch_)) {
+      seconds.push_back((now_us_ - start) / 1'000'000);
+      EXPECT_EQ(frame.View().tcp.seq, first.View().tcp.seq);
+    }
+  }
+  EXPECT_EQ(seconds, (std::vector<uint64_t>{1, 3, 7, 15, 31}));
+  EXPECT_EQ(tcp_.PopEvent(), std::nullopt);
+}
+
+TEST_F(OuterTcpTest, RepeatsSynAndGivesUp) {
+  const uint64_t start = now_us_;
+  const FlowId flow = tcp_.Connect(
+      {At("192.0.2.2:40000"), At("192.0.2.9:9000"), kLink}, now_us_, batch_);
+  std::vector<uint64_t> seconds;
+  const Frame first = Drain(batch_).at(0);
+  EXPECT_EQ(first.View().tcp.window, 64240);
+  EXPECT_EQ(first.View().tcp.ack, TcpSeq(0));
+  while (tcp_.NextDeadline() != UINT64_MAX) {
+    now_us_ = tcp_.NextDeadline();
+    tcp_.OnTimer(now_us_, batch_);
+    for (const Frame& frame : Drain(batch_)) {
+      seconds.push_back((now_us_ - start) / 1'000'000);
+      EXPECT_EQ(frame.View().tcp.seq, first.View().tcp.seq);
+    }
+  }
+  EXPECT_EQ(seconds, (std::vector<uint64_t>{1, 2, 3, 4, 5, 7, 11, 19}));
+  const auto event = tcp_.PopEvent();
+  ASSERT_TRUE(event.has_value());
+  EXPECT_EQ(event->type, EventType::kTimedOut);
+  EXPECT_EQ(event->flow, flow);
+  EXPECT_EQ(tcp_.PopEvent(), std::nullopt);
+  EXPECT_FALSE(tcp_.Stats(flow).has_value());
+}
+
+TEST_F(OuterTcpTest, RefusedByRst) {
+  tcp_.Connect({At("192.0.2.2:9000"), At("192.0.2.1:40000"), kLink}, now_us_,
+               batch_);
+  wire::FrameView reset = View(wire::kRst | wire::kAck);
+  reset.tcp.ack = Drain(batch_).at(0).View().tcp.seq + 2;
+  EXPECT_EQ(Give(reset).reason, DropReason::kBadAck);
+  EXPECT_EQ(tcp_.PopEvent()->type, EventType::kResetHint);
+  reset.tcp.ack = reset.tcp.ack + 0xffffffff;
+  Give(reset);
+  EXPECT_EQ(tcp_.PopEvent()->type, EventType::kRefused);
+}
+
+TEST_F(OuterTcpTest, OpensWhenSynsCross) {
+  OuterTcp other(SmallConfig());
+  TxBatch from_other;
+  const Endpoint a = At("192.0.2.1:5000");
+  const Endpoint b = At("192.0.2.2:6000");
+  tcp_.Connect({a, b, kLink}, now_us_, batch_);
+  other.Connect({b, a, kLink}, now_us_, from_other);
+  for (int i = 0; i < 4; ++i) {
+    const std::vector<Frame> here = Drain(batch_);
+    const std::vector<Frame> there = Drain(from_other);
+    for (const Frame& f : here) other.Receive(f.View(), now_us_, from_other);
+    for (const Frame& f : there) tcp_.Receive(f.View(), now_us_, batch_);
+  }
+  Drain(batch_);
+  Drain(from_other);
+  EXPECT_EQ(tcp_.PopEvent()->type, EventType::kEstablished);
+  EXPECT_EQ(other.PopEvent()->type, EventType::kEstablished);
+}
+
+TEST_F(OuterTcpTest, AFloodOfSynsGetsCookiesAndAnHonestClientIn) {
+  for (uint32_t i = 0; i < 10000; ++i) {
+    wire::FrameView syn = Syn(static_cast<uint16_t>(1024 + i));
+    syn.tcp.seq = TcpSeq(i * 77);
+    Give(syn);
+    for (const Frame& frame : Drain(batch_)) frame.View();
+  }
+  EXPECT_EQ(tcp_.totals().half_open, 12u);
+  EXPECT_EQ(tcp_.totals().unproven, 12u);
+  EXPECT_EQ(tcp_.totals().cookies_sent, 10000u - 12u);
+
+  seq_ = TcpSeq(0xffffffff);
+  Give(Syn(999));
+  const Frame answer = Drain(batch_).at(0);
+  wire::FrameView ack = View(wire::kAck, 999);
+  ack.tcp.seq = seq_ + 1;
+  ack.tcp.ack = answer.View().tcp.seq + 1;
+  ack.tcp.options.timestamps->echo =
+      answer.View().tcp.options.timestamps->value;
+  const std::vector<uint8_t> hello(100, 1);
+  ack.tcp.payload = hello;
+  wire::FrameView forged = ack;
+  forged.tcp.ack = forged.tcp.ack + 5;
+  EXPECT_EQ(Give(forged).reason, DropReason::kBadCookie);
+  const auto received = Give(ack);
+  EXPECT_EQ(received.verdict, Verdict::kPayload);
+  EXPECT_EQ(received.stream_offset, 0u);
+  EXPECT_EQ(tcp_.PopEvent()->type, EventType::kEstablished);
+  // The window scale of the SYN was told by the cookie.
+  EXPECT_EQ(tcp_.Stats(received.flow)->peer_window, 1000u << 7);
+  EXPECT_EQ(tcp_.MaxPayload(received.flow), 1460u - 12u);
+}
+
+TEST_F(OuterTcpTest, SaysWhyItDropsASegmentOfNoFlow) {
+  EXPECT_EQ(Give(View(wire::kAck)).reason, DropReason::kNoFlow);
+  wire::FrameView elsewhere = Syn();
+  elsewhere.destination.port = 9001;
+  EXPECT_EQ(Give(elsewhere).reason, DropReason::kNotForUs);
+  EXPECT_EQ(batch_.size(), 0u);
+}
+
+TEST_F(OuterTcpTest, ARstNeverKillsAProvenFlow) {
+  Open();
+  wire::FrameView reset = View(wire::kRst);
+  reset.tcp.seq = seq_ + 1;
+  EXPECT_EQ(Give(reset).reason, DropReason::kOutOfWindow);
+  EXPECT_EQ(Drain(batch_).size(), 1u) << "no challenge ACK (RFC 5961 3.2)";
+  reset.tcp.seq = seq_ + 0x10000000;
+  EXPECT_EQ(Give(reset).reason, DropReason::kOutOfWindow);
+  EXPECT_EQ(Drain(batch_).size(), 0u);
+  EXPECT_EQ(tcp_.PopEvent(), std::nullopt);
+  EXPECT_EQ(Give(View(wire::kRst)).reason, DropReason::kResetHint);
+  EXPECT_EQ(tcp_.PopEvent()->type, EventType::kResetHint);
+  EXPECT_TRUE(tcp_.IsOpen(flow_));
+}
+
+TEST_F(OuterTcpTest, ChallengesASynOnAnOpenFlow) {
+  Open();
+  EXPECT_EQ(Give(Syn()).verdict, Verdict::kDropped);
+  EXPECT_EQ(Drain(batch_).at(0).View().tcp.flags, wire::kAck);
+  EXPECT_TRUE(tcp_.IsOpen(flow_));
+}
+
+TEST_F(OuterTcpTest, BoundsChallengeAcks) {
+  Open();
+  for (int i = 0; i < 500; ++i) {
+    Give(Syn());
+    Drain(batch_);
+  }
+  EXPECT_EQ(tcp_.totals().challenge_acks, 100u);
+}
+
+TEST_F(OuterTcpTest, DropsWhatLiesOutsideTheWindow) {
+  Open();
+  EXPECT_EQ(GiveBytes(1u << 20, {1, 2, 3}).reason, DropReason::kOutOfWindow);
+  EXPECT_EQ(GiveBytes(0x80000000, {1, 2, 3}).reason, DropReason::kOutOfWindow);
+  EXPECT_EQ(tcp_.Stats(flow_)->bytes_received, 0u);
+}
+
+TEST_F(OuterTcpTest, DropsAnAckOfBytesNotSent) {
+  Open();
+  wire::FrameView view = View(wire::kAck);
+  view.tcp.ack = ack_ + 1;
+  EXPECT_EQ(Give(view).reason, DropReason::kBadAck);
+  view.tcp.ack = ack_ + 0x80000000;
+  EXPECT_EQ(Give(view).reason, DropReason::kBadAck);
+}
+
+TEST_F(OuterTcpTest, DropsAnOldTimestamp) {
+  Open();
+  ts_ = 99;
+  EXPECT_EQ(GiveBytes(0, {1}).reason, DropReason::kOldTimestamp);
+  ts_ = 101;
+  EXPECT_EQ(GiveBytes(0, {1}).verdict, Verdict::kPayload);
+  wire::FrameView bare = View(wire::kAck);
+  bare.tcp.options = {};
+  EXPECT_EQ(Give(bare).reason, DropReason::kOldTimestamp);
+}
+
+TEST_F(OuterTcpTest, TellsAHoleAtOnceWithSack) {
+  Open();
+  GiveBytes(10, {1, 2, 3});
+  const std::vector<Frame> acks = Drain(batch_);
+  ASSERT_EQ(acks.size(), 1u);
+  const wire::TcpView tcp = acks[0].View().tcp;
+  EXPECT_EQ(tcp.ack, seq_);
+  ASSERT_EQ(tcp.options.sack_count, 1);
+  EXPECT_EQ(tcp.options.sack[0], (wire::SackBlock{seq_ + 10, seq_ + 13}));
+  // An authenticated report lets the ack pass the hole.
+  tcp_.OnForwardPoint(flow_, 10);
+  tcp_.Flush(now_us_, batch_);
+  EXPECT_EQ(Drain(batch_).at(0).View().tcp.ack, seq_ + 13);
+}
+
+TEST_F(OuterTcpTest, APayloadNotAcceptedIsNotAcknowledged) {
+  Open();
+  const std::vector<uint8_t> bytes(3000, 1);
+  wire::FrameView view = View(wire::kAck);
+  view.tcp.payload = bytes;
+  EXPECT_EQ(tcp_.Receive(view, now_us_, batch_).verdict, Verdict::kPayload);
+  tcp_.Flush(now_us_, batch_);
+  EXPECT_EQ(batch_.size(), 0u);
+  Give(view);
+  EXPECT_EQ(Drain(batch_).at(0).View().tcp.ack, seq_ + 3000);
+}
+
+TEST_F(OuterTcpTest, CrossesTheWrapOfSequenceNumbers) {
+  Open(0xfffffff0);
+  for (uint32_t at = 0; at < 64; at += 16) {
+    const auto received = GiveBytes(at, std::vector<uint8_t>(16, 1));
+    EXPECT_EQ(received.verdict, Verdict::kPayload);
+    EXPECT_EQ(received.stream_offset, at);
+  }
+  EXPECT_EQ(Drain(batch_).back().View().tcp.ack, seq_ + 64);
+}
+
+TEST_F(OuterTcpTest, SendsNothingBeyondThePeersWindow) {
+  Open();
+  const uint64_t window = tcp_.Stats(flow_)->peer_window;
+  EXPECT_EQ(window, 1000u << 7);
+  uint64_t sent = 0;
+  while (tcp_.Sendable(flow_) >= 1448) {
+    ASSERT_TRUE(SendBytes(1448));
+    Drain(batch_);
+    sent += 1448;
+  }
+  // What is left is for reports only, and ends too.
+  EXPECT_GT(window - sent, 4096u);
+  while (SendBytes(87)) {
+    Drain(batch_);
+    sent += 87;
+  }
+  EXPECT_LE(sent, window);
+  EXPECT_GT(sent + 87, window);
+}
+
+TEST_F(OuterTcpTest, CutsAStreamAtTheMss) {
+  Open();
+  const std::vector<uint8_t> bytes(4000, 9);
+  ASSERT_TRUE(tcp_.SendStream(flow_, bytes, now_us_, batch_));
+  const std::vector<Frame> frames = Drain(batch_);
+  ASSERT_EQ(frames.size(), 3u);
+  EXPECT_EQ(frames[0].View().payload().size(), 1448u);
+  EXPECT_FALSE(frames[0].View().tcp.Has(wire::kPsh));
+  EXPECT_EQ(frames[2].View().payload().size(), 4000u - 2 * 1448u);
+  EXPECT_TRUE(frames[2].View().tcp.Has(wire::kPsh));
+}
+
+TEST_F(OuterTcpTest, SendsAgainTheSameBytesWhenThreeAreSacked) {
+  Open();
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(SendBytes(1448));
+  const std::vector<Frame> sent = Drain(batch_);
+  now_us_ += 1000;
+  wire::FrameView ack = View(wire::kAck);
+  ack.tcp.options.sack_count = 1;
+  ack.tcp.options.sack[0] = {ack_ + 1448, ack_ + 5 * 1448};
+  Give(ack);
+  const std::vector<Frame> again = Drain(batch_);
+  ASSERT_EQ(again.size(), 1u);
+  EXPECT_EQ(again[0].View().tcp.seq, sent[0].View().tcp.seq);
+  EXPECT_TRUE(
+      std::ranges::equal(again[0].View().payload(), sent[0].View().payload()));
+}
+
+TEST_F(OuterTcpTest, ClosesInOrder) {
+  Open();
+  wire::FrameView fin = View(wire::kFin | wire::kAck);
+  Give(fin);
+  EXPECT_EQ(tcp_.PopEvent()->type, EventType::kClosedByPeer);
+  EXPECT_EQ(Drain(batch_).at(0).View().tcp.ack, seq_ + 1);
+  ASSERT_TRUE(SendBytes(100)) << "a half-closed flow still sends";
+  Drain(batch_);
+  tcp_.Close(flow_, now_us_);
+  EXPECT_FALSE(tcp_.IsOpen(flow_));
+  tcp_.Flush(now_us_, batch_);
+  const std::vector<Frame> frames = Drain(batch_);
+  ASSERT_EQ(frames.size(), 1u);
+  EXPECT_EQ(frames[0].View().tcp.flags, wire::kFin | wire::kAck);
+  wire::FrameView last = View(wire::kAck);
+  last.tcp.seq = seq_ + 1;
+  last.tcp.ack = ack_ + 101;
+  Give(last);
+  while (tcp_.totals().proven != 0) {
+    now_us_ = tcp_.NextDeadline();
+    tcp_.OnTimer(now_us_, batch_);
+  }
+  EXPECT_EQ(tcp_.PopEvent()->type, EventType::kReleased);
+  EXPECT_EQ(Drain(batch_).size(), 0u);
+}
+
+TEST_F(OuterTcpTest, LetsAnUnprovenFlowGo) {
+  seq_ = TcpSeq(1);
+  Give(Syn());
+  ack_ = Drain(batch_).at(0).View().tcp.seq + 1;
+  seq_ = seq_ + 1;
+  Give(View(wire::kAck));
+  EXPECT_EQ(tcp_.PopEvent()->type, EventType::kEstablished);
+  EXPECT_EQ(tcp_.totals().unproven, 1u);
+  bool fin = false;
+  while (tcp_.totals().unproven != 0) {
+    now_us_ = tcp_.NextDeadline();
+    tcp_.OnTimer(now_us_, batch_);
+    tcp_.Flush(now_us_, batch_);
+    for (const Frame& frame : Drain(batch_)) {
+      fin |= frame.View().tcp.Has(wire::kFin);
+    }
+  }
+  EXPECT_TRUE(fin);
+  EXPECT_EQ(tcp_.PopEvent()->type, EventType::kReleased);
+}
+
+TEST_F(OuterTcpTest, BoundsProvenFlows) {
+  for (uint16_t port = 1; port <= 3; ++port) {
+    seq_ = TcpSeq(port);
+    Give(Syn(port));
+    ack_ = Drain(batch_).at(0).View().tcp.seq + 1;
+    seq_ = seq_ + 1;
+    Give(View(wire::kAck, port));
+    EXPECT_EQ(tcp_.SetUser(tcp_.PopEvent()->flow, port), port <= 2);
+  }
+  EXPECT_EQ(tcp_.totals().proven, 2u);
+}
+
+}  // namespace
+}  // namespace lwt
