@@ -13,10 +13,8 @@
 #include <string>
 #include <utility>
 
-#include "dataplane/commands.h"
 #include "dataplane/idle_policy.h"
-#include "dataplane/pipeline.h"
-#include "dataplane/stages/stages.h"
+#include "dataplane/loop.h"
 #include "dataplane/worker_state.h"
 #include "drivers/rx_wait.h"
 
@@ -109,20 +107,8 @@ void PinnedWorker::Run() {
 
 void PinnedWorker::RunOnce() {
   Worker& worker = *worker_;
-  worker.worked = false;
   worker.now_us = worker.clock.ToUs(cycles_);
-  worker.snapshot = worker.mailbox->snapshot();
-  RunCommands(worker);
-  if (worker.snapshot != nullptr) {
-    RunInbound(worker);
-    if (worker.now_us >= worker.tcp.NextDeadline()) {
-      worker.tcp.OnTimer(worker.now_us, worker.tx);
-      HandleFlowEvents(worker);
-    }
-    RunOutbound(worker);
-  }
-  worker.mailbox->KickControl();
-  worker.mailbox->ReportQuiescent();
+  RunLoopOnce(worker);
   const uint64_t now = rte_rdtsc();
   CountCycles(now, !worker.worked);
   switch (idle_.Next(worker.worked, worker.clock.ToUs(now))) {

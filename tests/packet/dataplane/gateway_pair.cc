@@ -1,0 +1,275 @@
+#include "tests/packet/dataplane/gateway_pair.h"
+
+#include <rte_eal.h>
+
+#include <algorithm>
+
+#include "dataplane/loop.h"
+#include "dataplane/wire/be.h"
+#include "drivers/packet_pool.h"
+#include "drivers/uplink/ring.h"
+
+namespace lwt::testing {
+namespace {
+
+constexpr size_t kEthernet = 14;
+
+Endpoint ClientEndpoint() { return *ParseEndpoint("192.0.2.1:40000"); }
+Endpoint HubEndpoint() { return *ParseEndpoint("192.0.2.2:9000"); }
+
+wire::LinkHeader Link() {
+  wire::LinkHeader link;
+  link.size = kEthernet;
+  link.bytes = {2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0};
+  return link;
+}
+
+std::pair<std::unique_ptr<Port>, std::unique_ptr<Port>> Rings(
+    const std::string& name, uint8_t link_header_size) {
+  RingSpec spec;
+  spec.name = name;
+  spec.size = 256;
+  spec.link_header_size = link_header_size;
+  spec.mtu = 1500;
+  spec.wait_fds = false;
+  auto pair = OpenRingPair(spec);
+  EXPECT_TRUE(pair.ok()) << pair.status();
+  return std::move(*pair);
+}
+
+std::string UniqueName(const std::string& name) {
+  static int count = 0;
+  return name + std::to_string(count++);
+}
+
+std::vector<Bytes> TakeAll(Port& port) {
+  std::vector<Bytes> all;
+  std::array<rte_mbuf*, 64> mbufs;
+  while (const uint16_t count = port.Receive(mbufs)) {
+    for (uint16_t i = 0; i < count; ++i) {
+      const auto* data = rte_pktmbuf_mtod(mbufs[i], const uint8_t*);
+      all.emplace_back(data, data + mbufs[i]->data_len);
+      rte_pktmbuf_free(mbufs[i]);
+    }
+  }
+  return all;
+}
+
+bool Give(Port& port, const Bytes& bytes, uint8_t link_size, bool merged) {
+  rte_mbuf* mbuf =
+      rte_pktmbuf_alloc(bytes.size() > 2000 ? TestJumboPool() : TestPool());
+  if (mbuf == nullptr) return false;
+  char* room = rte_pktmbuf_append(mbuf, static_cast<uint16_t>(bytes.size()));
+  std::copy(bytes.begin(), bytes.end(), room);
+  mbuf->l2_len = link_size;
+  if (merged) {
+    mbuf->ol_flags |= RTE_MBUF_F_RX_LRO | RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+  }
+  std::array<rte_mbuf*, 1> one = {mbuf};
+  if (port.Transmit(one) == 1) return true;
+  rte_pktmbuf_free(mbuf);
+  return false;
+}
+
+WorkerOptions Completed(WorkerOptions options, Port* uplink, Port* tunnel) {
+  options.uplink = uplink;
+  options.tunnel = tunnel;
+  options.pool = TestPool();
+  if (options.max_lanes == 0) options.max_lanes = 4;
+  options.arena_bytes = std::min<uint64_t>(options.arena_bytes, 1u << 20);
+  return options;
+}
+
+}  // namespace
+
+void StartTestEal() {
+  static const bool started = [] {
+    const char* arguments[] = {
+        "test", "--no-huge", "--no-shconf",    "-m",
+        "256",  "--no-pci",  "--no-telemetry", "--log-level=error"};
+    return rte_eal_init(std::size(arguments), const_cast<char**>(arguments)) >=
+           0;
+  }();
+  ASSERT_TRUE(started);
+}
+
+rte_mempool* TestPool() {
+  StartTestEal();
+  static auto pool =
+      PacketPool::Create("test", PacketPool::Kind::kSmall, 16383);
+  EXPECT_TRUE(pool.ok());
+  return pool->get();
+}
+
+rte_mempool* TestJumboPool() {
+  StartTestEal();
+  static auto pool = PacketPool::Create("testj", PacketPool::Kind::kJumbo, 63);
+  EXPECT_TRUE(pool.ok());
+  return pool->get();
+}
+
+Node::Node(const std::string& name, const WorkerOptions& base) {
+  StartTestEal();
+  const std::string unique = UniqueName(name);
+  std::tie(uplink_, uplink_far_) = Rings(unique + "u", kEthernet);
+  std::tie(tunnel_, tunnel_far_) = Rings(unique + "t", 0);
+  worker_ =
+      std::make_unique<Worker>(Completed(base, uplink_.get(), tunnel_.get()),
+                               *Aead::Create(), Mailbox::Create(unique));
+  mailbox().AttachWorker(nullptr);
+}
+
+uint64_t Node::total_drops() const {
+  uint64_t total = 0;
+  for (const Counter& counter : counters().drops) total += counter.Get();
+  return total;
+}
+
+void Node::RunAt(uint64_t now_us) {
+  worker_->now_us = now_us;
+  RunLoopOnce(*worker_);
+  mailbox().Collect();
+  Drain();
+}
+
+void Node::Drain() {
+  Event event;
+  while (mailbox().PollEvent(event)) events.push_back(event);
+  PuntedStream stream;
+  while (mailbox().PollStream(stream)) {
+    streams.emplace_back(stream.data(), stream.data() + stream.length);
+    rte_pktmbuf_free(stream.frame);
+    stream.frame = nullptr;
+    punted.push_back(stream);
+  }
+  PuntedRecord record;
+  while (mailbox().PollRecord(record)) {
+    records.emplace_back(record.kind,
+                         Bytes(record.data(), record.data() + record.length));
+    rte_pktmbuf_free(record.frame);
+  }
+}
+
+std::vector<Bytes> Node::TakeFromUplink() { return TakeAll(*uplink_far_); }
+std::vector<Bytes> Node::TakeFromTunnel() { return TakeAll(*tunnel_far_); }
+
+bool Node::GiveToUplink(const Bytes& frame, bool merged) {
+  return Give(*uplink_far_, frame, kEthernet, merged);
+}
+
+bool Node::GiveToTunnel(const Bytes& packet) {
+  return Give(*tunnel_far_, packet, 0, false);
+}
+
+GatewayPair::GatewayPair(const WorkerOptions& base)
+    : client("c", base), hub("h", base) {
+  client.mailbox().Publish(OnePeer({"10.0.0.0/24", "fd00::/64"}));
+  hub.mailbox().Publish(OnePeer({"10.0.0.2/32", "fd00::2/128"}));
+}
+
+void GatewayPair::Settle(const Change& change) {
+  bool moved = true;
+  while (moved) {
+    moved = false;
+    Node* nodes[2] = {&client, &hub};
+    for (int direction = 0; direction < 2; ++direction) {
+      nodes[direction]->RunAt(now_us);
+      moved = moved || nodes[direction]->worker().worked;
+      for (Bytes& frame : nodes[direction]->TakeFromUplink()) {
+        moved = true;
+        if (change && !change(direction, frame)) continue;
+        ASSERT_TRUE(nodes[1 - direction]->GiveToUplink(frame));
+      }
+    }
+  }
+}
+
+void GatewayPair::Establish() {
+  hub.mailbox().Send(ListenCommand{{HubEndpoint()}});
+  client.mailbox().Send(
+      ConnectCommand{7, ClientEndpoint(), HubEndpoint(), Link()});
+  Settle();
+  ASSERT_EQ(client.events.size(), 1u);
+  ASSERT_EQ(client.events[0].kind, EventKind::kFlowUp);
+  EXPECT_EQ(client.events[0].token, 7u);
+  client_flow = client.events[0].flow;
+  client.mailbox().Send(SendStreamCommand{client_flow, {1, 2, 3}});
+  Settle();
+  ASSERT_EQ(hub.streams.size(), 1u);
+  EXPECT_EQ(hub.streams[0], (Bytes{1, 2, 3}));
+  hub_flow = hub.punted[0].flow;
+  InstallLaneCommand install{
+      0,           0,          client_flow, TestKeys(0, 0), TestKeys(1, 0),
+      TestMask(0), TestMask(1)};
+  client.mailbox().Send(install);
+  std::swap(install.send, install.receive);
+  std::swap(install.send_mask, install.receive_mask);
+  install.flow = hub_flow;
+  hub.mailbox().Send(install);
+  Settle();
+  client.events.clear();
+  hub.events.clear();
+}
+
+Bytes InnerUdp4(const std::string& source, const std::string& destination,
+                size_t size, uint8_t fill) {
+  Bytes packet(size, fill);
+  packet[0] = 0x45;
+  packet[1] = 0;
+  wire::StoreBe16(&packet[2], static_cast<uint16_t>(size));
+  packet[6] = 0;
+  packet[7] = 0;
+  packet[8] = 64;
+  packet[9] = 17;
+  const IpAddress from = *ParseIpAddress(source);
+  const IpAddress to = *ParseIpAddress(destination);
+  std::copy_n(from.bytes.begin(), 4, packet.begin() + 12);
+  std::copy_n(to.bytes.begin(), 4, packet.begin() + 16);
+  return packet;
+}
+
+Bytes InnerUdp6(const std::string& source, const std::string& destination,
+                size_t size, uint8_t fill) {
+  Bytes packet(size, fill);
+  packet[0] = 0x60;
+  wire::StoreBe16(&packet[4], static_cast<uint16_t>(size - 40));
+  packet[6] = 17;
+  packet[7] = 64;
+  const IpAddress from = *ParseIpAddress(source);
+  const IpAddress to = *ParseIpAddress(destination);
+  std::copy_n(from.bytes.begin(), 16, packet.begin() + 8);
+  std::copy_n(to.bytes.begin(), 16, packet.begin() + 24);
+  return packet;
+}
+
+std::unique_ptr<Snapshot> OnePeer(const std::vector<std::string>& prefixes,
+                                  uint16_t mtu) {
+  auto snapshot = std::make_unique<Snapshot>();
+  std::vector<RouteTable::Route> routes;
+  for (const std::string& prefix : prefixes) {
+    routes.push_back({*ParseIpPrefix(prefix), 0});
+  }
+  snapshot->routes = RouteTable(routes);
+  SnapshotPeer peer;
+  peer.lanes[0] = 0;
+  peer.lane_count = 1;
+  peer.inner_mtu = mtu;
+  snapshot->peers.push_back(peer);
+  return snapshot;
+}
+
+EpochKeys TestKeys(uint8_t direction, uint32_t epoch) {
+  EpochKeys keys;
+  keys.epoch = epoch;
+  keys.key.fill(static_cast<uint8_t>(17 * direction + epoch + 1));
+  keys.iv.fill(static_cast<uint8_t>(direction + 3 * epoch));
+  return keys;
+}
+
+MaskSecret TestMask(uint8_t direction) {
+  MaskSecret mask;
+  mask.fill(static_cast<uint8_t>(90 + direction));
+  return mask;
+}
+
+}  // namespace lwt::testing

@@ -1,0 +1,103 @@
+// Two workers without threads, joined by rings: real mbufs, real TCP, real
+// keys, and a test that carries the frames between them and may change them.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <rte_mbuf.h>
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "dataplane/worker_state.h"
+#include "drivers/port.h"
+
+namespace lwt::testing {
+
+using Bytes = std::vector<uint8_t>;
+
+// Starts EAL without hugepages and files, once per process.
+void StartTestEal();
+// The pool all packet tests take their mbufs from.
+rte_mempool* TestPool();
+rte_mempool* TestJumboPool();
+
+// One worker with the far ends of its ports.
+class Node {
+ public:
+  Node(const std::string& name, const WorkerOptions& base);
+
+  Worker& worker() { return *worker_; }
+  Mailbox& mailbox() { return *worker_->mailbox; }
+  const WorkerCounters& counters() const { return worker_->counters; }
+  uint64_t drops(DropReason reason) const {
+    return worker_->counters.drops[static_cast<size_t>(reason)].Get();
+  }
+  uint64_t total_drops() const;
+  void RunAt(uint64_t now_us);
+
+  // Frames that the worker sent, and packets it gave to the tunnel device.
+  std::vector<Bytes> TakeFromUplink();
+  std::vector<Bytes> TakeFromTunnel();
+  // False when the ring is full.
+  bool GiveToUplink(const Bytes& frame, bool merged = false);
+  bool GiveToTunnel(const Bytes& packet);
+
+  std::vector<Event> events;  // taken from the mailbox after each run
+  std::vector<Bytes> streams;
+  std::vector<PuntedStream> punted;  // without their frames
+  std::vector<std::pair<uint8_t, Bytes>> records;
+
+ private:
+  void Drain();
+
+  std::unique_ptr<Port> uplink_;
+  std::unique_ptr<Port> uplink_far_;
+  std::unique_ptr<Port> tunnel_;
+  std::unique_ptr<Port> tunnel_far_;
+  std::unique_ptr<Worker> worker_;
+};
+
+// A client and a hub with one lane between them: lane 0, peer 0.
+class GatewayPair {
+ public:
+  static constexpr uint16_t kInnerMtu = 1409;
+
+  explicit GatewayPair(const WorkerOptions& base = {});
+
+  // Opens the outer flow, punts a few stream bytes, installs the lane on both
+  // sides. False when the flow did not come up.
+  void Establish();
+
+  // Runs both workers and carries frames until nothing moves. `change` may
+  // alter a frame (true: pass it on), direction 0 is client → hub.
+  using Change = std::function<bool(int direction, Bytes& frame)>;
+  void Settle(const Change& change = {});
+  void Advance(uint64_t us) { now_us += us; }
+
+  Node client;
+  Node hub;
+  uint64_t now_us = 1'000'000;
+  FlowId client_flow;
+  FlowId hub_flow;
+};
+
+// Inner packets for tests: IPv4 UDP of `size` bytes in all, checksums absent.
+Bytes InnerUdp4(const std::string& source, const std::string& destination,
+                size_t size, uint8_t fill = 0);
+Bytes InnerUdp6(const std::string& source, const std::string& destination,
+                size_t size, uint8_t fill = 0);
+
+// Snapshot with one peer on lane 0 that owns `prefixes`.
+std::unique_ptr<Snapshot> OnePeer(const std::vector<std::string>& prefixes,
+                                  uint16_t mtu = GatewayPair::kInnerMtu);
+
+// Keys that differ by direction and epoch, the same at both ends.
+EpochKeys TestKeys(uint8_t direction, uint32_t epoch);
+MaskSecret TestMask(uint8_t direction);
+
+}  // namespace lwt::testing

@@ -1,0 +1,193 @@
+#include <algorithm>
+
+#include "dataplane/wire/record.h"
+#include "tests/packet/dataplane/gateway_pair.h"
+
+namespace lwt::testing {
+namespace {
+
+constexpr char kHub[] = "10.0.0.1";
+constexpr char kClient[] = "10.0.0.2";
+constexpr size_t kOuterHeaders = 14 + 20 + 32;
+
+class TrafficTest : public ::testing::Test {
+ protected:
+  void SetUp() override { pair_.Establish(); }
+
+  GatewayPair pair_;
+};
+
+TEST_F(TrafficTest, CarriesPacketsBothWays) {
+  const Bytes up = InnerUdp4(kClient, kHub, 100, 0xaa);
+  const Bytes down = InnerUdp4(kHub, kClient, 1409, 0xbb);
+  ASSERT_TRUE(pair_.client.GiveToTunnel(up));
+  ASSERT_TRUE(pair_.hub.GiveToTunnel(down));
+  pair_.Settle();
+  EXPECT_EQ(pair_.hub.TakeFromTunnel(), std::vector<Bytes>{up});
+  EXPECT_EQ(pair_.client.TakeFromTunnel(), std::vector<Bytes>{down});
+  EXPECT_EQ(pair_.client.total_drops(), 0u);
+  EXPECT_EQ(pair_.hub.total_drops(), 0u);
+}
+
+TEST_F(TrafficTest, CarriesIpv6) {
+  const Bytes up = InnerUdp6("fd00::2", "fd00::1", 1280, 7);
+  ASSERT_TRUE(pair_.client.GiveToTunnel(up));
+  pair_.Settle();
+  EXPECT_EQ(pair_.hub.TakeFromTunnel(), std::vector<Bytes>{up});
+}
+
+TEST_F(TrafficTest, LargestPacketFillsTheLinkExactly) {
+  ASSERT_TRUE(pair_.client.GiveToTunnel(InnerUdp4(kClient, kHub, 1409)));
+  size_t largest = 0;
+  pair_.Settle([&](int, Bytes& frame) {
+    largest = std::max(largest, frame.size());
+    return true;
+  });
+  EXPECT_EQ(largest, 14u + 1500u);
+}
+
+TEST_F(TrafficTest, SmallPacketsOfOneBurstShareARecord) {
+  std::vector<Bytes> packets;
+  for (uint8_t i = 0; i < 10; ++i) {
+    packets.push_back(InnerUdp4(kClient, kHub, 60, i));
+    ASSERT_TRUE(pair_.client.GiveToTunnel(packets.back()));
+  }
+  const uint64_t before = pair_.client.counters().records_sealed.Get();
+  pair_.Settle();
+  EXPECT_EQ(pair_.client.counters().records_sealed.Get() - before, 1u);
+  EXPECT_EQ(pair_.hub.TakeFromTunnel(), packets);
+}
+
+TEST_F(TrafficTest, NothingInsideIsReadableOutside) {
+  const Bytes packet = InnerUdp4(kClient, kHub, 400, 0x5a);
+  const Bytes needle(16, 0x5a);
+  ASSERT_TRUE(pair_.client.GiveToTunnel(packet));
+  pair_.Settle([&](int, Bytes& frame) {
+    EXPECT_EQ(
+        std::search(frame.begin(), frame.end(), needle.begin(), needle.end()),
+        frame.end());
+    return true;
+  });
+  EXPECT_EQ(pair_.hub.TakeFromTunnel(), std::vector<Bytes>{packet});
+}
+
+TEST_F(TrafficTest, MergedFrameIsSplitIntoItsRecords) {
+  std::vector<Bytes> packets;
+  for (uint8_t i = 0; i < 40; ++i) {
+    packets.push_back(InnerUdp4(kClient, kHub, 1400, i));
+    ASSERT_TRUE(pair_.client.GiveToTunnel(packets.back()));
+  }
+  // What GRO does: one header, all payloads, the lengths put right.
+  pair_.client.RunAt(pair_.now_us);
+  Bytes merged;
+  for (const Bytes& frame : pair_.client.TakeFromUplink()) {
+    if (frame.size() <= kOuterHeaders) continue;
+    const auto from = merged.empty()
+                          ? frame.begin()
+                          : frame.begin() + static_cast<int>(kOuterHeaders);
+    merged.insert(merged.end(), from, frame.end());
+  }
+  const auto total = static_cast<uint16_t>(merged.size() - 14);
+  const uint16_t old_length =
+      static_cast<uint16_t>(merged[16] << 8 | merged[17]);
+  merged[16] = static_cast<uint8_t>(total >> 8);
+  merged[17] = static_cast<uint8_t>(total);
+  uint32_t sum =
+      static_cast<uint32_t>(~(merged[24] << 8 | merged[25]) & 0xffff);
+  sum += total + (~old_length & 0xffff);
+  sum = (sum & 0xffff) + (sum >> 16);
+  sum = (sum & 0xffff) + (sum >> 16);
+  merged[24] = static_cast<uint8_t>(~sum >> 8);
+  merged[25] = static_cast<uint8_t>(~sum);
+  ASSERT_GT(merged.size(), 40u * 1400u);
+  pair_.hub.TakeFromUplink();
+  ASSERT_TRUE(pair_.hub.GiveToUplink(merged, /*merged=*/true));
+  pair_.Settle();
+  EXPECT_EQ(pair_.hub.counters().uplink_rx_merged.Get(), 1u);
+  EXPECT_EQ(pair_.hub.TakeFromTunnel(), packets);
+}
+
+TEST_F(TrafficTest, ControlRecordsReachControlAndNoOneElse) {
+  pair_.client.mailbox().Send(SendRecordCommand{
+      0, static_cast<uint8_t>(wire::RecordKind::kControl), {9, 8, 7}});
+  pair_.Settle();
+  ASSERT_EQ(pair_.hub.records.size(), 1u);
+  EXPECT_EQ(pair_.hub.records[0].second, (Bytes{9, 8, 7}));
+  EXPECT_TRUE(pair_.hub.TakeFromTunnel().empty());
+}
+
+TEST_F(TrafficTest, ProbeIsAnsweredByTheOtherWorker) {
+  pair_.client.mailbox().Send(ProbeLaneCommand{0, 4711});
+  pair_.client.RunAt(pair_.now_us);
+  for (const Bytes& frame : pair_.client.TakeFromUplink()) {
+    pair_.hub.GiveToUplink(frame);
+  }
+  pair_.Advance(1500);
+  pair_.Settle();
+  ASSERT_EQ(pair_.client.events.size(), 1u);
+  EXPECT_EQ(pair_.client.events[0].kind, EventKind::kReportAnswer);
+  EXPECT_EQ(pair_.client.events[0].token, 4711u);
+  EXPECT_EQ(pair_.client.events[0].value, 1500u);
+}
+
+TEST_F(TrafficTest, NewEpochTakesOverWithoutLoss) {
+  for (uint32_t epoch = 1; epoch <= 9; ++epoch) {
+    pair_.hub.mailbox().Send(InstallReceiveEpochCommand{0, TestKeys(0, epoch)});
+    pair_.hub.RunAt(pair_.now_us);
+    pair_.client.mailbox().Send(SwitchSendEpochCommand{0, TestKeys(0, epoch)});
+    const Bytes packet =
+        InnerUdp4(kClient, kHub, 200, static_cast<uint8_t>(epoch));
+    ASSERT_TRUE(pair_.client.GiveToTunnel(packet));
+    pair_.Settle();
+    EXPECT_EQ(pair_.hub.TakeFromTunnel(), std::vector<Bytes>{packet});
+    EXPECT_EQ(pair_.hub.worker().lane_counters[0].highest_receive_epoch.Get(),
+              epoch);
+  }
+  EXPECT_EQ(pair_.hub.total_drops(), 0u);
+}
+
+TEST_F(TrafficTest, RetiredEpochIsRefused) {
+  pair_.hub.mailbox().Send(RetireReceiveEpochCommand{0, 0});
+  ASSERT_TRUE(pair_.client.GiveToTunnel(InnerUdp4(kClient, kHub, 100)));
+  pair_.Settle();
+  EXPECT_EQ(pair_.hub.drops(DropReason::kUnknownEpoch), 1u);
+}
+
+TEST_F(TrafficTest, ReinjectedStreamBytesAreTakenAsRecords) {
+  // The hub's worker gets a record as if control had held its frame.
+  const Bytes packet = InnerUdp4(kClient, kHub, 100, 3);
+  ASSERT_TRUE(pair_.client.GiveToTunnel(packet));
+  pair_.client.RunAt(pair_.now_us);
+  const auto frames = pair_.client.TakeFromUplink();
+  ASSERT_FALSE(frames.empty());
+  const Bytes& frame = frames.back();
+  rte_mbuf* mbuf = rte_pktmbuf_alloc(TestPool());
+  char* room = rte_pktmbuf_append(mbuf, static_cast<uint16_t>(frame.size()));
+  std::copy(frame.begin(), frame.end(), room);
+  ReinjectCommand command;
+  command.flow = pair_.hub_flow;
+  command.frame = mbuf;
+  command.offset = kOuterHeaders;
+  command.length = static_cast<uint32_t>(frame.size() - kOuterHeaders);
+  pair_.hub.mailbox().Send(command);
+  pair_.hub.RunAt(pair_.now_us);
+  EXPECT_EQ(pair_.hub.TakeFromTunnel(), std::vector<Bytes>{packet});
+}
+
+TEST_F(TrafficTest, EveryBufferComesBack) {
+  const unsigned before = rte_mempool_avail_count(TestPool());
+  for (int round = 0; round < 50; ++round) {
+    for (uint8_t i = 0; i < 20; ++i) {
+      pair_.client.GiveToTunnel(InnerUdp4(kClient, kHub, 60 + 60u * i, i));
+      pair_.hub.GiveToTunnel(InnerUdp4(kHub, kClient, 1300, i));
+    }
+    pair_.Settle();
+    pair_.Advance(50'000);
+    pair_.hub.TakeFromTunnel();
+    pair_.client.TakeFromTunnel();
+  }
+  EXPECT_EQ(rte_mempool_avail_count(TestPool()), before);
+}
+
+}  // namespace
+}  // namespace lwt::testing
