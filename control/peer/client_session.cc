@@ -33,7 +33,9 @@ ClientSession::ClientSession(Config config, LaneSlots& slots,
       slots_(slots),
       log_(log),
       backoff_(config_.rekey.random),
-      phase_deadline_us_(now_us) {}
+      phase_deadline_us_(now_us) {
+  Publish();
+}
 
 void ClientSession::Begin(uint64_t now_us) {
   phase_ = Phase::kResolving;
@@ -130,6 +132,7 @@ void ClientSession::OnHandshakeDone(uint64_t now_us) {
     Retry(std::string(pinned.message()), now_us);
     return;
   }
+  config_.attempt.handshake.expected_hub_key = secrets.peer_key;
   SessionLane lane;
   lane.flow = attempt_->flow();
   lane.local = attempt_->local();

@@ -1,0 +1,29 @@
+#include "control/drop_report.h"
+
+namespace lwt {
+namespace {
+
+// Each means that this host is too slow or too small for the traffic.
+constexpr DropReason kReported[] = {
+    DropReason::kPuntFull,   DropReason::kSessionPuntFull,
+    DropReason::kPoolEmpty,  DropReason::kUplinkFull,
+    DropReason::kTunnelFull, DropReason::kEpochSpent,
+};
+
+}  // namespace
+
+void DropReport::OnTimer(const WorkerCounters& counters, uint64_t now_us) {
+  if (now_us < next_us_) return;
+  next_us_ = now_us + kPeriodUs;
+  for (DropReason reason : kReported) {
+    size_t index = static_cast<size_t>(reason);
+    uint64_t count = counters.drops[index].Get();
+    if (count > seen_[index]) {
+      log_.Warn(count - seen_[index], " frames dropped, ", NameOf(reason), ": ",
+                SentenceOf(reason));
+    }
+    seen_[index] = count;
+  }
+}
+
+}  // namespace lwt

@@ -1,0 +1,86 @@
+// One gateway, client or hub: everything that runs on the control thread.
+//
+// Made by Start, run by Run until SIGTERM or SIGINT; destroying it takes
+// everything down and undoes what was changed on the host.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "control/config/config.h"
+#include "control/drop_report.h"
+#include "control/handshake/static_key.h"
+#include "control/host/resolver.h"
+#include "control/loop/api_server.h"
+#include "control/loop/event_loop.h"
+#include "control/loop/log.h"
+#include "control/loop/signals.h"
+#include "control/outer_side.h"
+#include "control/peer/client_session.h"
+#include "control/peer/hub_sessions.h"
+#include "control/peer/mailbox_link.h"
+#include "control/platform.h"
+
+namespace lwt {
+
+class Gateway {
+ public:
+  // `config` and `log` outlive the gateway; the key in it is erased.
+  static absl::StatusOr<std::unique_ptr<Gateway>> Start(config::Config& config,
+                                                        loop::Signals& signals,
+                                                        const loop::Log& log);
+  Gateway(const Gateway&) = delete;
+  Gateway& operator=(const Gateway&) = delete;
+  ~Gateway();
+
+  // Returns after a signal, with all peers told.
+  void Run();
+
+ private:
+  Gateway(config::Config& config, loop::Signals& signals, const loop::Log& log)
+      : config_(config), signals_(signals), log_(log), drop_report_(log) {}
+
+  absl::Status LoadSecrets(handshake::SecretKey psk);
+  std::optional<IpAddress> FindHub();
+  absl::Status StartSessions();
+  absl::Status StartClient();
+  absl::Status StartHub();
+  absl::Status WatchSources();
+
+  void Turn();
+  void DrainWorker();
+  void DrainStreams();
+  void DrainRecords();
+  void OnEvent(const Event& event);
+  void OnTimers();
+  uint64_t NextDeadline() const;
+  void OnHostChanges();
+  void OnSignal();
+  void SayGoodbye();
+  std::string Answer(const api::Request& request);
+  uint64_t NowUs() const { return platform_->worker().NowUs(); }
+
+  config::Config& config_;
+  loop::Signals& signals_;
+  const loop::Log& log_;
+  std::unique_ptr<loop::EventLoop> loop_;
+  std::unique_ptr<host::Resolver> resolver_;
+  handshake::SecretKey psk_;
+  handshake::SecretKey join_mask_key_;
+  std::optional<handshake::StaticKey> identity_;
+  std::unique_ptr<Platform> platform_;
+  std::unique_ptr<peer::MailboxLink> link_;
+  std::unique_ptr<OuterSide> outer_;
+  std::optional<peer::LaneSlots> lane_slots_;
+  std::unique_ptr<peer::ClientSession> client_;
+  std::unique_ptr<peer::HubSessions> hub_;
+  std::unique_ptr<loop::ApiServer> api_;
+  DropReport drop_report_;
+  uint64_t started_us_ = 0;
+  uint64_t flows_down_ = 0;  // events seen, for the goodbye
+  bool stopping_ = false;
+};
+
+}  // namespace lwt

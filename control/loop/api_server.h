@@ -1,0 +1,61 @@
+// The control socket: one request a connection, answered at once.
+//
+// Serves at most kMaxClients at a time, each for at most two seconds, without
+// ever blocking the loop. Owned by the gateway. Control thread.
+#pragma once
+
+#include <functional>
+#include <list>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "control/api/request.h"
+#include "control/loop/event_loop.h"
+
+namespace lwt::loop {
+
+class ApiServer {
+ public:
+  // Makes the whole response to a request.
+  using Handler = std::function<std::string(const api::Request&)>;
+  static constexpr size_t kMaxClients = 16;
+  static constexpr uint64_t kTimeoutUs = 2'000'000;
+
+  // Listens at `path`, mode 0600. `loop` outlives the server.
+  static absl::StatusOr<std::unique_ptr<ApiServer>> Listen(
+      const std::string& path, EventLoop& loop, Handler handler);
+  ApiServer(const ApiServer&) = delete;
+  ApiServer& operator=(const ApiServer&) = delete;
+  ~ApiServer();  // removes the socket
+
+  // Drops clients that took too long.
+  void OnTimer(uint64_t now_us);
+  uint64_t NextDeadline() const;
+
+ private:
+  struct Client {
+    int fd = -1;
+    uint64_t deadline_us = 0;  // 0: not seen by OnTimer yet
+    std::string request;
+    std::string response;
+    size_t sent = 0;
+  };
+  using ClientIt = std::list<Client>::iterator;
+
+  ApiServer(int fd, std::string path, EventLoop& loop, Handler handler);
+  void Accept();
+  void OnReady(ClientIt client);
+  bool Read(Client& client);
+  bool Write(Client& client);
+  void Answer(Client& client);
+  void Drop(ClientIt client);
+
+  const int fd_;
+  const std::string path_;
+  EventLoop& loop_;
+  const Handler handler_;
+  std::list<Client> clients_;
+};
+
+}  // namespace lwt::loop

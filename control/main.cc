@@ -1,0 +1,66 @@
+// lightweight-tunnel: the daemon.
+
+#include <cstdio>
+#include <memory>
+#include <string>
+
+#include "control/cli/daemon_command.h"
+#include "control/gateway.h"
+#include "control/host/undo.h"
+#include "control/loop/log.h"
+#include "control/loop/signals.h"
+
+namespace {
+
+using lwt::cli::kExitFailure;
+using lwt::cli::kExitOk;
+
+int CleanUp() {
+  auto done = lwt::host::CleanUp();
+  if (!done.ok()) {
+    std::fprintf(stderr, "lightweight-tunnel: %s\n",
+                 std::string(done.status().message()).c_str());
+    return kExitFailure;
+  }
+  for (const std::string& sentence : *done) std::puts(sentence.c_str());
+  if (done->empty()) std::puts("nothing to clean up");
+  return kExitOk;
+}
+
+int Preflight(const lwt::config::Config& config) {
+  auto findings = lwt::CheckHost(config);
+  std::fputs(lwt::FormatPreflight(findings).c_str(), stdout);
+  return lwt::IsReady(findings) ? kExitOk : kExitFailure;
+}
+
+int RunGateway(lwt::config::Config& config) {
+  auto signals = lwt::loop::Signals::Create();
+  if (!signals.ok()) {
+    std::fprintf(stderr, "lightweight-tunnel: %s\n",
+                 std::string(signals.status().message()).c_str());
+    return kExitFailure;
+  }
+  lwt::loop::Log log(config.log_level);
+  auto gateway = lwt::Gateway::Start(config, **signals, log);
+  if (!gateway.ok()) {
+    std::fprintf(stderr, "lightweight-tunnel: %s\n",
+                 std::string(gateway.status().message()).c_str());
+    return kExitFailure;
+  }
+  (*gateway)->Run();
+  gateway->reset();
+  log.Info("stopped");
+  return kExitOk;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  lwt::cli::Begin begin = lwt::cli::BeginDaemon(argc, argv);
+  if (begin.done) return begin.exit_code;
+  if (begin.action == lwt::config::Action::kCleanup) return CleanUp();
+  if (begin.action == lwt::config::Action::kPreflight) {
+    return Preflight(begin.config);
+  }
+  return RunGateway(begin.config);
+}

@@ -1,0 +1,243 @@
+#include "control/outer_side.h"
+
+#include <sys/time.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "control/config/text.h"
+
+namespace lwt {
+namespace {
+
+using config::Concat;
+
+wire::LinkHeader HeaderOf(const host::NextHop& hop) {
+  return wire::LinkHeader::From(hop.header.view());
+}
+
+bool IsLoopback(const IpAddress& address) {
+  if (address.family == Family::kIpv4) return address.bytes[0] == 127;
+  IpAddress loopback = IpAddress::Any(Family::kIpv6);
+  loopback.bytes[15] = 1;
+  return address == loopback;
+}
+
+}  // namespace
+
+OuterSide::OuterSide(const config::Config& config, Platform& platform,
+                     peer::WorkerLink& link, host::Resolver& resolver,
+                     const loop::Log& log)
+    : config_(config),
+      platform_(platform),
+      link_(link),
+      resolver_(resolver),
+      log_(log),
+      keeper_(platform.netlink(), platform.link(),
+              [this](const IpAddress& remote, const host::NextHop& hop) {
+                OnNextHop(remote, hop);
+              }) {}
+
+absl::Status OuterSide::Listen(const Endpoint& local) {
+  std::vector<Endpoint> endpoints = {local};
+  if (local.address == IpAddress::Any(Family::kIpv6)) {
+    // [::] means both families, as for other servers.
+    endpoints.push_back({IpAddress::Any(Family::kIpv4), local.port});
+  }
+  for (const Endpoint& endpoint : endpoints) {
+    absl::StatusOr<host::PortReservation> held =
+        host::PortReservation::Hold(endpoint);
+    if (!held.ok()) return held.status();
+    listening_.push_back(*std::move(held));
+  }
+  absl::Status status = UpdateListenAddresses();
+  if (status.ok()) link_.Send(ListenCommand{endpoints});
+  return status;
+}
+
+absl::Status OuterSide::UpdateListenAddresses() {
+  if (listening_.empty()) return absl::OkStatus();
+  std::vector<Endpoint> found;
+  absl::StatusOr<std::vector<host::InterfaceAddress>> addresses =
+      platform_.netlink().Addresses();
+  if (!addresses.ok()) return addresses.status();
+  for (const host::PortReservation& held : listening_) {
+    const Endpoint& endpoint = held.endpoint();
+    if (!endpoint.address.IsUnspecified()) {
+      found.push_back(endpoint);
+      continue;
+    }
+    for (const host::InterfaceAddress& own : *addresses) {
+      if (own.prefix.address.family != endpoint.address.family ||
+          own.ifindex == platform_.tunnel_index() ||
+          IsLoopback(own.prefix.address)) {
+        continue;
+      }
+      found.push_back({own.prefix.address, endpoint.port});
+    }
+  }
+  listen_addresses_ = std::move(found);
+  return ApplyEndpoints();
+}
+
+// The guard covers an endpoint before the uplink takes its frames, and until
+// after.
+absl::Status OuterSide::ApplyEndpoints() {
+  std::vector<Endpoint> endpoints = listen_addresses_;
+  for (const Local& local : locals_) {
+    endpoints.push_back(local.reservation.endpoint());
+  }
+  if (endpoints == applied_) return absl::OkStatus();
+  if (platform_.guard() != nullptr) {
+    absl::Status status = platform_.guard()->SetEndpoints(endpoints);
+    if (!status.ok()) return status;
+  }
+  absl::Status status = platform_.uplink().SetEndpoints(endpoints);
+  if (status.ok()) applied_ = std::move(endpoints);
+  return status;
+}
+
+void OuterSide::OnHostChanges(const host::HostChanges& changes) {
+  keeper_.HostChanged(changes, NowUs());
+  if (changes.everything || !changes.links.empty()) platform_.RefreshLink();
+  if (!changes.everything && changes.addresses.empty()) return;
+  absl::Status status = UpdateListenAddresses();
+  if (!status.ok()) log_.Error(status.message());
+}
+
+void OuterSide::OnTimer(uint64_t now_us) {
+  if (now_us >= keeper_.next_deadline_us()) keeper_.OnTimer(now_us);
+  size_t before = locals_.size();
+  std::erase_if(
+      locals_, [&](const Local& local) { return local.close_at_us <= now_us; });
+  if (locals_.size() == before) return;
+  absl::Status status = ApplyEndpoints();
+  if (!status.ok()) log_.Error(status.message());
+}
+
+uint64_t OuterSide::NextDeadline() const {
+  uint64_t next = keeper_.next_deadline_us();
+  for (const Local& local : locals_) next = std::min(next, local.close_at_us);
+  return next;
+}
+
+std::optional<IpAddress> OuterSide::SourceTo(const IpAddress& remote) {
+  absl::StatusOr<host::Route> route = platform_.netlink().RouteTo(remote);
+  if (!route.ok() || route->ifindex != platform_.link().index) {
+    return std::nullopt;
+  }
+  return route->source;
+}
+
+uint64_t OuterSide::UnixMs() {
+  timeval now{};
+  gettimeofday(&now, nullptr);
+  return static_cast<uint64_t>(now.tv_sec) * 1000 +
+         static_cast<uint64_t>(now.tv_usec) / 1000;
+}
+
+void OuterSide::FollowNextHop(FlowId flow, const IpAddress& remote) {
+  followed_.emplace_back(flow, remote);
+  keeper_.Add(remote, NowUs());
+  const host::NextHop* hop = keeper_.Find(remote);
+  if (hop != nullptr && hop->ready) {
+    link_.Send(SetLinkCommand{flow, HeaderOf(*hop)});
+  }
+}
+
+void OuterSide::ForgetNextHop(FlowId flow) {
+  for (auto it = followed_.begin(); it != followed_.end(); ++it) {
+    if (it->first != flow) continue;
+    keeper_.Remove(it->second);
+    followed_.erase(it);
+    return;
+  }
+}
+
+void OuterSide::OnNextHop(const IpAddress& remote, const host::NextHop& hop) {
+  if (!hop.ready) {
+    log_.Debug("next hop to ", ToString(remote), ": ", hop.problem);
+    return;
+  }
+  for (const auto& [flow, address] : followed_) {
+    if (address == remote) link_.Send(SetLinkCommand{flow, HeaderOf(hop)});
+  }
+}
+
+void OuterSide::SuspectPath(const IpAddress& remote) {
+  keeper_.Suspect(remote, NowUs());
+}
+
+void OuterSide::SetInnerMtu(uint16_t mtu) {
+  uint16_t own = platform_.MaxInnerMtu(
+      config_.local ? config_.local->address.family : Family::kIpv4);
+  if (mtu == 0 || mtu > own) mtu = own;
+  if (mtu == platform_.tunnel_mtu()) return;
+  absl::Status status = platform_.SetTunnelMtu(mtu);
+  if (status.ok()) {
+    log_.Info("inner MTU of ", config_.tun_name, " is ", mtu);
+  } else {
+    log_.Error(status.message());
+  }
+}
+
+void OuterSide::Resolve() {
+  if (resolve_id_ != 0) resolver_.Cancel(resolve_id_);
+  absl::StatusOr<uint64_t> id =
+      resolver_.Start(config_.remote->host, config_.remote->port);
+  resolve_id_ = id.ok() ? *id : 0;
+  if (!id.ok()) log_.Error(id.status().message());
+}
+
+absl::StatusOr<Endpoint> OuterSide::OpenLocal(const Endpoint& remote) {
+  absl::StatusOr<host::Route> route =
+      platform_.netlink().RouteTo(remote.address);
+  if (!route.ok()) return route.status();
+  if (route->ifindex != platform_.link().index) {
+    return absl::FailedPreconditionError(
+        Concat("the route to ", ToString(remote.address),
+               " does not go by the uplink ", platform_.link().name,
+               "; restart the gateway, or name the interface: "
+               "-uplink-interface"));
+  }
+  absl::StatusOr<host::PortReservation> held =
+      host::PortReservation::Hold({route->source, 0});
+  if (!held.ok()) return held.status();
+  Endpoint local = held->endpoint();
+  locals_.push_back({*std::move(held), remote.address});
+  keeper_.Add(remote.address, NowUs());
+  absl::Status status = ApplyEndpoints();
+  if (status.ok()) return local;
+  keeper_.Remove(remote.address);
+  locals_.pop_back();
+  return status;
+}
+
+void OuterSide::CloseLocal(const Endpoint& local) {
+  for (Local& held : locals_) {
+    if (held.reservation.endpoint() != local ||
+        held.close_at_us != UINT64_MAX) {
+      continue;
+    }
+    held.close_at_us = NowUs() + kLingerUs;
+    keeper_.Remove(held.remote);
+    return;
+  }
+}
+
+std::optional<wire::LinkHeader> OuterSide::LinkTo(const IpAddress& remote) {
+  const host::NextHop* hop = keeper_.Find(remote);
+  if (hop == nullptr || !hop->ready) return std::nullopt;
+  return HeaderOf(*hop);
+}
+
+std::string OuterSide::LinkProblem(const IpAddress& remote) {
+  const host::NextHop* hop = keeper_.Find(remote);
+  return hop == nullptr ? "its next hop is not followed" : hop->problem;
+}
+
+uint16_t OuterSide::MaxInnerMtu(const Endpoint& remote) {
+  return platform_.MaxInnerMtu(remote.address.family);
+}
+
+}  // namespace lwt

@@ -1,0 +1,83 @@
+// The gateway's side towards the outside network: local endpoints held,
+// guarded and steered to us, next hops followed, names looked up.
+//
+// Implements what sessions ask of their host. Owned by the gateway. Control
+// thread.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "control/host/neighbour_keeper.h"
+#include "control/host/port_reservation.h"
+#include "control/host/resolver.h"
+#include "control/peer/peer_host.h"
+#include "control/peer/worker_link.h"
+#include "control/platform.h"
+
+namespace lwt {
+
+class OuterSide final : public peer::ClientHost {
+ public:
+  // A closed flow's endpoint stays ours this long, so that the last segments
+  // of its peer meet no kernel that would answer them with a RST.
+  static constexpr uint64_t kLingerUs = 3'000'000;
+
+  OuterSide(const config::Config& config, Platform& platform,
+            peer::WorkerLink& link, host::Resolver& resolver,
+            const loop::Log& log);
+
+  // A hub's: holds the port, takes SYNs at it on all its addresses.
+  absl::Status Listen(const Endpoint& local);
+
+  void OnHostChanges(const host::HostChanges& changes);
+  void OnTimer(uint64_t now_us);
+  uint64_t NextDeadline() const;
+
+  // Our address on the way to `remote`; nullopt when there is no way.
+  std::optional<IpAddress> SourceTo(const IpAddress& remote);
+  // Of the look-up under way.
+  uint64_t resolve_id() const { return resolve_id_; }
+
+  uint64_t UnixMs() override;
+  void FollowNextHop(FlowId flow, const IpAddress& remote) override;
+  void ForgetNextHop(FlowId flow) override;
+  void SuspectPath(const IpAddress& remote) override;
+  void SetInnerMtu(uint16_t mtu) override;
+  void Resolve() override;
+  absl::StatusOr<Endpoint> OpenLocal(const Endpoint& remote) override;
+  void CloseLocal(const Endpoint& local) override;
+  std::optional<wire::LinkHeader> LinkTo(const IpAddress& remote) override;
+  std::string LinkProblem(const IpAddress& remote) override;
+  uint16_t MaxInnerMtu(const Endpoint& remote) override;
+
+ private:
+  struct Local {
+    host::PortReservation reservation;
+    IpAddress remote;
+    uint64_t close_at_us = UINT64_MAX;
+  };
+
+  uint64_t NowUs() const { return platform_.worker().NowUs(); }
+  void OnNextHop(const IpAddress& remote, const host::NextHop& hop);
+  absl::Status UpdateListenAddresses();
+  absl::Status ApplyEndpoints();
+
+  const config::Config& config_;
+  Platform& platform_;
+  peer::WorkerLink& link_;
+  host::Resolver& resolver_;
+  const loop::Log& log_;
+  host::NeighbourKeeper keeper_;
+  uint64_t resolve_id_ = 0;
+  std::vector<Local> locals_;  // a client's
+  std::vector<host::PortReservation> listening_;
+  std::vector<Endpoint> listen_addresses_;  // none of them unspecified
+  std::vector<Endpoint> applied_;
+  std::vector<std::pair<FlowId, IpAddress>> followed_;
+};
+
+}  // namespace lwt

@@ -1,0 +1,314 @@
+#include "control/platform.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "control/config/text.h"
+#include "control/handshake/crypto.h"
+#include "control/host/offload.h"
+#include "control/host/undo.h"
+#include "control/peer/hub_sessions.h"
+#include "dataplane/wire/record.h"
+#include "drivers/cpu_set.h"
+#include "drivers/eal.h"
+#include "drivers/tun/tap_port.h"
+
+namespace lwt {
+namespace {
+
+using config::Concat;
+using config::Mode;
+
+// Frames on their way through the pipeline and its queues, those that wait for
+// a window, what the TAP port holds, and what waits for control.
+constexpr uint32_t kSmallFrames = 8192;
+// What the packet socket holds, a burst under way, and punted ones.
+constexpr uint32_t kJumboFrames = kAfPacketFrames + 192;
+// Rings between control and the worker, and what ethdev keeps per port.
+constexpr uint64_t kOtherBytes = 8 << 20;
+// A TCP header with the timestamp option.
+constexpr uint32_t kTcpHeader = 32;
+constexpr uint32_t kClientLanes = 4;
+
+uint32_t InnerMtuOf(uint32_t link_mtu, Family family) {
+  uint32_t overhead = (family == Family::kIpv4 ? 20 : 40) + kTcpHeader +
+                      wire::kRecordOverhead + wire::kShardWord;
+  return link_mtu > overhead ? link_mtu - overhead : 0;
+}
+
+UplinkDriver DriverOf(config::UplinkDriver driver) {
+  switch (driver) {
+    case config::UplinkDriver::kAuto:
+      return UplinkDriver::kAuto;
+    case config::UplinkDriver::kAfPacket:
+      return UplinkDriver::kAfPacket;
+    case config::UplinkDriver::kAfXdp:
+      return UplinkDriver::kAfXdp;
+  }
+  return UplinkDriver::kAuto;
+}
+
+MemoryRequest MemoryOf(bool xdp) {
+  MemoryRequest request;
+  request.small_frames = kSmallFrames;
+  request.jumbo_frames = kJumboFrames;
+  request.other_bytes = kOtherBytes + (xdp ? kXdpBytesPerQueue : 0);
+  return request;
+}
+
+}  // namespace
+
+std::vector<Finding> CheckHost(const config::Config& config) {
+  PreflightInput input;
+  input.uplink_interface =
+      config.uplink_interface.empty() ? "auto" : config.uplink_interface;
+  input.uplink_driver = ToString(DriverOf(config.uplink_driver));
+  input.memory = config.memory;
+  input.memory_need = ComputeMemoryNeed(
+      MemoryOf(config.uplink_driver == config::UplinkDriver::kAfXdp));
+  return RunPreflight(input);
+}
+
+absl::StatusOr<std::unique_ptr<Platform>> Platform::BringUp(
+    const config::Config& config, const std::optional<IpAddress>& remote,
+    const loop::Log& log) {
+  std::unique_ptr<Platform> platform(new Platform(config, log));
+  absl::Status status = platform->ClaimInstance();
+  if (status.ok()) status = platform->ChooseUplink(remote);
+  if (status.ok()) status = platform->StartMemory();
+  if (status.ok()) status = platform->OpenTunnel();
+  if (status.ok()) status = platform->OpenUplinkPort();
+  if (status.ok()) status = platform->StartWorker();
+  if (!status.ok()) return status;
+  return platform;
+}
+
+Platform::~Platform() {
+  for (auto& worker : workers_) worker->Stop();
+  workers_.clear();
+  uplink_.reset();
+  guard_.reset();
+  tunnel_.reset();
+  jumbo_pool_.reset();
+  small_pool_.reset();
+  if (eal_started_) StopEal();
+  if (!journal_) return;
+  for (const std::string& done : host::UndoStale(*journal_)) log_.Info(done);
+}
+
+absl::Status Platform::ClaimInstance() {
+  host::InstanceSpec spec;
+  spec.mode = config::NameOf(config_.mode);
+  spec.tunnel_address = config_.tunnel_addr.front().address;
+  spec.state_dir = config_.state_dir;
+  spec.control_socket = config_.control_socket;
+  absl::StatusOr<host::Instance> instance = host::Instance::Claim(spec);
+  if (!instance.ok()) return instance.status();
+  instance_.emplace(*std::move(instance));
+  absl::StatusOr<host::Journal> journal =
+      host::Journal::Open(instance_->paths().journal);
+  if (!journal.ok()) return journal.status();
+  journal_.emplace(*std::move(journal));
+  for (const std::string& done : host::UndoStale(*journal_)) log_.Info(done);
+  return absl::OkStatus();
+}
+
+absl::Status Platform::ChooseUplink(const std::optional<IpAddress>& remote) {
+  absl::StatusOr<std::unique_ptr<host::Netlink>> netlink =
+      host::Netlink::Open();
+  if (!netlink.ok()) return netlink.status();
+  netlink_ = *std::move(netlink);
+  absl::StatusOr<std::unique_ptr<host::NetlinkMonitor>> monitor =
+      host::NetlinkMonitor::Open();
+  if (!monitor.ok()) return monitor.status();
+  monitor_ = *std::move(monitor);
+
+  absl::StatusOr<host::UplinkChoice> choice;
+  if (!config_.uplink_interface.empty()) {
+    choice = host::UplinkByName(*netlink_, config_.uplink_interface);
+  } else if (config_.mode == Mode::kServer) {
+    choice = host::UplinkForListener(*netlink_, config_.local->address);
+  } else if (remote) {
+    choice = host::UplinkForRemote(*netlink_, *remote);
+  } else {
+    choice = host::UplinkForListener(*netlink_, IpAddress::Any(Family::kIpv4));
+  }
+  if (!choice.ok()) return choice.status();
+  choice_ = *std::move(choice);
+  return absl::OkStatus();
+}
+
+// A virtual link has no zero-copy AF_XDP, so `auto` takes it on hardware only.
+bool Platform::MayUseXdp() const {
+  if (config_.uplink_driver == config::UplinkDriver::kAfXdp) return true;
+  return config_.uplink_driver == config::UplinkDriver::kAuto &&
+         choice_.link.kind.empty();
+}
+
+absl::Status Platform::StartMemory() {
+  absl::StatusOr<CpuList> allowed = AllowedCpus();
+  if (!allowed.ok()) return allowed.status();
+  absl::StatusOr<CpuPlan> cpus = PlanCpus(*allowed, 1);
+  if (!cpus.ok()) return cpus.status();
+  worker_cpu_ = cpus->workers.front();
+  int node = NumaNodeOfCpu("/sys", worker_cpu_);
+
+  absl::StatusOr<MemoryPlan> memory =
+      PlanMemory(config_.memory, ComputeMemoryNeed(MemoryOf(MayUseXdp())),
+                 ReadHugepagePools("/sys", node));
+  if (!memory.ok()) return memory.status();
+  memory_ = *memory;
+  log_.Info("memory: ", memory_.reason);
+
+  EalOptions options;
+  options.memory = memory_;
+  options.control_cpu = cpus->control;
+  options.log_sink = [this](std::string_view line) {
+    log_.Debug("DPDK: ", line);
+  };
+  absl::Status started = StartEal(options);
+  if (!started.ok()) return started;
+  eal_started_ = true;
+
+  absl::StatusOr<PacketPool> small =
+      PacketPool::Create("small", PacketPool::Kind::kSmall, kSmallFrames);
+  if (!small.ok()) return small.status();
+  small_pool_.emplace(*std::move(small));
+  absl::StatusOr<PacketPool> jumbo =
+      PacketPool::Create("jumbo", PacketPool::Kind::kJumbo, kJumboFrames);
+  if (!jumbo.ok()) return jumbo.status();
+  jumbo_pool_.emplace(*std::move(jumbo));
+  return absl::OkStatus();
+}
+
+uint16_t Platform::MaxInnerMtu(Family family) const {
+  uint32_t mtu = InnerMtuOf(choice_.link.mtu, family);
+  if (config_.mtu != 0) mtu = std::min<uint32_t>(mtu, config_.mtu);
+  // A frame and its headers fit an ordinary buffer.
+  uint32_t room = PacketPool::kSmallRoom - RTE_PKTMBUF_HEADROOM -
+                  (wire::kRecordOverhead + wire::kShardWord);
+  return static_cast<uint16_t>(std::min(mtu, room));
+}
+
+absl::Status Platform::OpenTunnel() {
+  Family family = Family::kIpv4;
+  if (config_.local) family = config_.local->address.family;
+  uint16_t mtu = MaxInnerMtu(family);
+  if (config_.mtu != 0 && mtu < config_.mtu) {
+    log_.Warn("mtu = ", config_.mtu, " does not fit ", choice_.link.name,
+              " (MTU ", choice_.link.mtu, "); using ", mtu);
+  }
+  TapSpec spec;
+  spec.name = config_.tun_name;
+  spec.mtu = mtu;
+  spec.pool = small_pool_->get();
+  absl::StatusOr<std::unique_ptr<Port>> port = OpenTapPort(spec);
+  if (!port.ok()) return port.status();
+  tunnel_ = *std::move(port);
+
+  absl::StatusOr<host::Link> link = netlink_->LinkByName(config_.tun_name);
+  if (!link.ok()) return link.status();
+  tunnel_index_ = link->index;
+  absl::Status status = SetTunnelMtu(mtu);
+  for (const IpPrefix& address : config_.tunnel_addr) {
+    if (status.ok()) status = netlink_->AddAddress(tunnel_index_, address);
+  }
+  if (status.ok()) status = netlink_->SetLinkUp(tunnel_index_, true);
+  return status;
+}
+
+absl::Status Platform::SetTunnelMtu(uint16_t mtu) {
+  if (mtu == tunnel_mtu_) return absl::OkStatus();
+  absl::Status status = netlink_->SetLinkMtu(tunnel_index_, mtu);
+  if (status.ok()) tunnel_mtu_ = mtu;
+  return status;
+}
+
+absl::Status Platform::JournalXdp(uint32_t program_id) {
+  host::HostChange change;
+  change.kind = host::HostChange::Kind::kXdp;
+  change.netns = host::CurrentNetns();
+  change.ifindex = choice_.link.index;
+  change.interface = choice_.link.name;
+  change.program_id = program_id;
+  return journal_->Record(change);
+}
+
+absl::Status Platform::OpenUplinkPort() {
+  if (MayUseXdp()) {
+    absl::StatusOr<std::vector<std::string>> off =
+        host::SwitchOff(choice_.link.name, choice_.link.index,
+                        host::kHardwareMerging, *journal_);
+    if (!off.ok()) return off.status();
+    for (const std::string& name : *off) {
+      log_.Info("switched ", name, " off on ", choice_.link.name,
+                " until exit: AF_XDP cannot split merged frames");
+    }
+    absl::Status noted = JournalXdp(0);
+    if (!noted.ok()) return noted;
+  }
+  UplinkSpec spec;
+  spec.interface = choice_.link.name;
+  spec.driver =
+      MayUseXdp() ? DriverOf(config_.uplink_driver) : UplinkDriver::kAfPacket;
+  spec.jumbo_pool = jumbo_pool_->get();
+  absl::StatusOr<std::unique_ptr<Uplink>> uplink = OpenUplink(spec);
+  if (!uplink.ok()) return uplink.status();
+  uplink_ = *std::move(uplink);
+  log_.Info("uplink: ", choice_.reason);
+  log_.Info("uplink: ", uplink_->reason());
+
+  if (uplink_->info().driver != "af_packet") {
+    return JournalXdp(uplink_->xdp_program_id());
+  }
+  // Nothing was attached, and the packet socket splits merged frames.
+  for (const std::string& done : host::UndoStale(*journal_)) log_.Info(done);
+  absl::StatusOr<std::unique_ptr<host::IngressGuard>> guard =
+      host::IngressGuard::Open(choice_.link.name);
+  if (!guard.ok()) return guard.status();
+  guard_ = *std::move(guard);
+  return absl::OkStatus();
+}
+
+uint32_t Platform::MaxLanes() const {
+  return config_.mode == Mode::kServer
+             ? peer::HubSessions::LanesFor(config_.max_clients)
+             : kClientLanes;
+}
+
+absl::Status Platform::StartWorker() {
+  WorkerOptions options;
+  options.index = 0;
+  options.cpu = worker_cpu_;
+  options.uplink = uplink_.get();
+  options.tunnel = tunnel_.get();
+  options.pool = small_pool_->get();
+  options.max_lanes = MaxLanes();
+  options.arena_bytes = config_.arena_bytes();
+  options.retransmit = config_.retransmit;
+  options.idle = config_.idle == config::Idle::kBusy ? IdleMode::kBusy
+                                                     : IdleMode::kAdaptive;
+  options.rekey_records = config_.rekey_records;
+  handshake::RandomBytes(options.flow_secret);
+  std::string error;
+  std::unique_ptr<WorkerThread> worker = WorkerThread::Create(options, error);
+  if (worker == nullptr) return absl::ResourceExhaustedError(error);
+  workers_.push_back(std::move(worker));
+  if (!workers_.back()->Start(error)) return absl::InternalError(error);
+  log_.Info("worker: CPU ", worker_cpu_);
+  return absl::OkStatus();
+}
+
+void Platform::RefreshLink() {
+  absl::StatusOr<host::Link> link = netlink_->LinkByIndex(choice_.link.index);
+  if (!link.ok()) {
+    choice_.link.up = false;
+    return;
+  }
+  if (link->up != choice_.link.up) {
+    log_.Warn("uplink ", choice_.link.name, " is ", link->up ? "up" : "down");
+  }
+  choice_.link = *std::move(link);
+}
+
+}  // namespace lwt

@@ -1,0 +1,105 @@
+// What a gateway stands on: its place on the host, packet memory, the tunnel
+// device, the uplink and the worker. Brought up in order, taken down in
+// reverse; a failure on the way undoes what was done.
+//
+// Owned by the gateway. Control thread.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "control/config/config.h"
+#include "control/host/ingress_guard.h"
+#include "control/host/instance.h"
+#include "control/host/journal.h"
+#include "control/host/netlink.h"
+#include "control/host/netlink_monitor.h"
+#include "control/host/uplink_choice.h"
+#include "control/loop/log.h"
+#include "dataplane/worker.h"
+#include "drivers/memory_mode.h"
+#include "drivers/packet_pool.h"
+#include "drivers/preflight.h"
+#include "drivers/uplink/uplink.h"
+
+namespace lwt {
+
+class Platform {
+ public:
+  // Takes some hundred milliseconds. `remote` is the hub's address where a
+  // client knows it already.
+  static absl::StatusOr<std::unique_ptr<Platform>> BringUp(
+      const config::Config& config, const std::optional<IpAddress>& remote,
+      const loop::Log& log);
+  Platform(const Platform&) = delete;
+  Platform& operator=(const Platform&) = delete;
+  ~Platform();
+
+  // The largest inner MTU for an outer family, as the configuration limits it.
+  uint16_t MaxInnerMtu(Family family) const;
+  // Sets the tunnel device's MTU.
+  absl::Status SetTunnelMtu(uint16_t mtu);
+  uint16_t tunnel_mtu() const { return tunnel_mtu_; }
+  // Reads the uplink's link again after a change.
+  void RefreshLink();
+
+  const host::InstancePaths& paths() const { return instance_->paths(); }
+  host::Netlink& netlink() { return *netlink_; }
+  host::NetlinkMonitor& monitor() { return *monitor_; }
+  const host::Link& link() const { return choice_.link; }
+  const std::string& choice_reason() const { return choice_.reason; }
+  int tunnel_index() const { return tunnel_index_; }
+  const Port& tunnel() const { return *tunnel_; }
+  Uplink& uplink() { return *uplink_; }
+  const Uplink& uplink() const { return *uplink_; }
+  host::IngressGuard* guard() { return guard_.get(); }  // af_packet only
+  std::vector<std::unique_ptr<WorkerThread>>& workers() { return workers_; }
+  WorkerThread& worker() { return *workers_.front(); }
+  const WorkerThread& worker() const { return *workers_.front(); }
+  const MemoryPlan& memory() const { return memory_; }
+  const PacketPool& small_pool() const { return *small_pool_; }
+  const PacketPool& jumbo_pool() const { return *jumbo_pool_; }
+
+ private:
+  Platform(const config::Config& config, const loop::Log& log)
+      : config_(config), log_(log) {}
+
+  absl::Status ClaimInstance();
+  absl::Status ChooseUplink(const std::optional<IpAddress>& remote);
+  absl::Status StartMemory();
+  absl::Status OpenTunnel();
+  absl::Status OpenUplinkPort();
+  absl::Status JournalXdp(uint32_t program_id);
+  absl::Status StartWorker();
+  bool MayUseXdp() const;
+  uint32_t MaxLanes() const;
+
+  const config::Config& config_;
+  const loop::Log& log_;
+
+  std::unique_ptr<host::Netlink> netlink_;
+  std::unique_ptr<host::NetlinkMonitor> monitor_;
+  std::optional<host::Instance> instance_;
+  std::optional<host::Journal> journal_;
+  host::UplinkChoice choice_;
+  MemoryPlan memory_;
+  int worker_cpu_ = 0;
+  bool eal_started_ = false;
+  std::optional<PacketPool> small_pool_;
+  std::optional<PacketPool> jumbo_pool_;
+  std::unique_ptr<Port> tunnel_;
+  int tunnel_index_ = 0;
+  uint16_t tunnel_mtu_ = 0;
+  std::unique_ptr<host::IngressGuard> guard_;
+  std::unique_ptr<Uplink> uplink_;
+  std::vector<std::unique_ptr<WorkerThread>> workers_;
+};
+
+// The findings of preflight for these settings.
+std::vector<Finding> CheckHost(const config::Config& config);
+
+}  // namespace lwt

@@ -1,0 +1,156 @@
+#include "control/status_report.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "control/cli/version.h"
+
+namespace lwt {
+namespace {
+
+using peer::LaneReading;
+using peer::Session;
+
+uint64_t SecondsSince(uint64_t then_us, uint64_t now_us) {
+  return now_us > then_us ? (now_us - then_us) / 1'000'000 : 0;
+}
+
+void FillSession(const Session& session, uint64_t now_us,
+                 api::PeerStatus& peer) {
+  LaneReading totals = session.Totals();
+  peer.public_key = handshake::PublicKeyToText(session.secrets().peer_key);
+  peer.last_handshake_s = SecondsSince(session.created_us(), now_us);
+  peer.rx_packets = totals.rx_packets;
+  peer.rx_bytes = totals.rx_bytes;
+  peer.tx_packets = totals.tx_packets;
+  peer.tx_bytes = totals.tx_bytes;
+  peer.mtu = session.secrets().mtu;
+  peer.lanes = static_cast<uint32_t>(session.lanes().size());
+  peer.epoch = session.send_epoch();
+  peer.rx_epochs = session.receive_epochs();
+  peer.tx_epochs = session.send_epochs();
+  peer.records_sealed = totals.records_sealed;
+  peer.records_opened = totals.records_opened;
+  peer.retransmitted_segments = totals.retransmitted_segments;
+  if (totals.srtt_us != 0) peer.rtt_us = totals.srtt_us;
+}
+
+api::PeerStatus HubPeer(const StatusSources& sources, uint64_t now_us) {
+  const peer::ClientSession& client = *sources.client;
+  api::PeerStatus peer;
+  for (const IpPrefix& prefix : sources.config.tunnel_addr) {
+    peer.tunnel_addresses.push_back(
+        ToString(IpPrefix{prefix.Network(), prefix.length}));
+  }
+  if (client.remote()) peer.endpoint = ToString(*client.remote());
+  peer.state = client.state();
+  peer.path = "hub";
+  peer.reason = client.reason();
+  if (client.session() != nullptr) {
+    FillSession(*client.session(), now_us, peer);
+    if (client.rtt_us() != 0) peer.rtt_us = client.rtt_us();
+  }
+  return peer;
+}
+
+api::PeerStatus ClientPeer(const peer::HubSessions::Client& client,
+                           uint64_t now_us) {
+  api::PeerStatus peer;
+  for (const IpPrefix& prefix : client.addresses) {
+    peer.tunnel_addresses.push_back(ToString(prefix.address));
+  }
+  peer.endpoint = ToString(client.remote);
+  bool up = client.session->sending_lane() != nullptr;
+  peer.state = up ? "up" : "down";
+  peer.path = "client";
+  if (!up) peer.reason = "its connection was closed; it may come back";
+  FillSession(*client.session, now_us, peer);
+  if (client.rtt_us != 0) peer.rtt_us = client.rtt_us;
+  return peer;
+}
+
+void FillWorker(const WorkerThread& worker, api::Status& status) {
+  const WorkerCounters& counters = worker.counters();
+  api::WorkerStatus entry;
+  entry.cpu = static_cast<uint32_t>(worker.cpu());
+  entry.busy_cycles = counters.busy_cycles.Get();
+  entry.idle_cycles = counters.idle_cycles.Get();
+  entry.sleeps = counters.sleeps.Get();
+  entry.rx_frames = counters.uplink_rx_frames.Get();
+  entry.tx_frames = counters.uplink_tx_frames.Get();
+  entry.tun_rx_packets = counters.tunnel_rx_packets.Get();
+  entry.tun_tx_packets = counters.tunnel_tx_packets.Get();
+  status.workers.push_back(entry);
+  for (size_t i = 0; i < kDropReasonCount; ++i) {
+    status.drops.push_back({std::string(NameOf(static_cast<DropReason>(i))),
+                            counters.drops[i].Get()});
+  }
+#define LWT_COUNTER_STATUS(member, name, sentence) \
+  status.counters.push_back({name, counters.member.Get()});
+  LWT_WORKER_COUNTERS(LWT_COUNTER_STATUS)
+#undef LWT_COUNTER_STATUS
+}
+
+void FillPorts(const Platform& platform, api::Status& status) {
+  const struct {
+    const char* name;
+    const Port& port;
+  } ports[] = {{"uplink", platform.uplink()}, {"tunnel", platform.tunnel()}};
+  for (const auto& [name, port] : ports) {
+    PortCounters counters = port.ReadCounters();
+    std::string prefix = name;
+    status.counters.push_back({prefix + "_rx_missed", counters.rx_missed});
+    status.counters.push_back(
+        {prefix + "_rx_no_buffer", counters.rx_no_buffer});
+  }
+}
+
+api::PoolStatus PoolOf(const char* name, const PacketPool& pool) {
+  return {name, pool.count(), pool.count() - pool.free_count()};
+}
+
+}  // namespace
+
+api::Status MakeStatus(const StatusSources& sources) {
+  const Platform& platform = sources.platform;
+  const config::Config& config = sources.config;
+  uint64_t now_us = platform.worker().NowUs();
+  api::Status status;
+  status.version = cli::Version();
+  status.mode = config::NameOf(config.mode);
+  status.uptime_s = SecondsSince(sources.started_us, now_us);
+  status.pid = static_cast<uint32_t>(getpid());
+  status.encryption = config::NameOf(config.encryption);
+  status.public_key = handshake::PublicKeyToText(sources.public_key);
+
+  status.uplink.driver = platform.uplink().info().driver;
+  status.uplink.device = platform.uplink().info().device;
+  status.uplink.reason = platform.uplink().reason();
+  status.uplink.link_mtu = platform.link().mtu;
+  status.uplink.up = platform.link().up;
+  status.tunnel.device = platform.tunnel().info().device;
+  status.tunnel.driver = platform.tunnel().info().driver;
+  status.tunnel.mtu = platform.tunnel_mtu();
+  for (const IpPrefix& prefix : config.tunnel_addr) {
+    status.tunnel.addresses.push_back(ToString(prefix));
+  }
+
+  if (sources.client != nullptr) {
+    status.peers.push_back(HubPeer(sources, now_us));
+  }
+  if (sources.hub != nullptr) {
+    for (const auto& client : sources.hub->clients()) {
+      if (client.session) status.peers.push_back(ClientPeer(client, now_us));
+    }
+  }
+  FillWorker(platform.worker(), status);
+  FillPorts(platform, status);
+  status.memory_mode =
+      platform.memory().use_hugepages ? "hugepages" : "no-huge";
+  status.pools.push_back(PoolOf("small", platform.small_pool()));
+  status.pools.push_back(PoolOf("jumbo", platform.jumbo_pool()));
+  return status;
+}
+
+}  // namespace lwt
