@@ -71,6 +71,18 @@ inline std::string OutputOf(const std::string& command) {
   return output;
 }
 
+// A link's queue drops all until the kernel has noticed its carrier, which it
+// does up to a second later.
+inline void WaitUntilLinkIsUp(const std::string& name) {
+  for (int look = 0; look < 5000; ++look) {
+    if (OutputOf("ip link show " + name).find("state UP") !=
+        std::string::npos) {
+      return;
+    }
+  }
+  FAIL() << name << " does not come up";
+}
+
 // Two hosts on one wire: 10.77.0.1 and fd77::1 on `left`, .2 and ::2 on
 // `right`, each with the interface "wire".
 class TwoHosts : public testing::Test {
@@ -86,10 +98,15 @@ class TwoHosts : public testing::Test {
       Shell("ip address add fd77::1/64 dev wire nodad");
       Shell("ip link set wire up");
     }
-    const InNetns in(right_);
-    Shell("ip address add 10.77.0.2/24 dev wire");
-    Shell("ip address add fd77::2/64 dev wire nodad");
-    Shell("ip link set wire up");
+    {
+      const InNetns in(right_);
+      Shell("ip address add 10.77.0.2/24 dev wire");
+      Shell("ip address add fd77::2/64 dev wire nodad");
+      Shell("ip link set wire up");
+      WaitUntilLinkIsUp("wire");
+    }
+    const InNetns in(left_);
+    WaitUntilLinkIsUp("wire");
   }
 
   Netns left_;
