@@ -59,7 +59,11 @@ bool IsRoutable(Family family, const uint8_t* address) {
   }
   const bool multicast = address[0] == 0xff;
   const bool link_local = address[0] == 0xfe && (address[1] & 0xc0) == 0x80;
-  return !multicast && !link_local;
+  // The unspecified address and the loopback, :: and ::1.
+  constexpr uint8_t kZeros[15] = {};
+  const bool host_only =
+      std::memcmp(address, kZeros, sizeof(kZeros)) == 0 && address[15] <= 1;
+  return !multicast && !link_local && !host_only;
 }
 
 uint32_t FlowHash(const InnerPacket& inner, std::span<const uint8_t> packet) {

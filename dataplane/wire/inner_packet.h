@@ -20,8 +20,8 @@ struct InnerPacket {
 // length field has to name their number.
 std::optional<InnerPacket> ParseInner(std::span<const uint8_t> packet);
 
-// Multicast, limited broadcast, loopback or link-local: an address that is
-// never behind a peer.
+// False for multicast, limited broadcast, loopback, link-local and unspecified
+// addresses: they are never behind a peer.
 bool IsRoutable(Family family, const uint8_t* address);
 
 // A hash of the inner flow (addresses, protocol, ports where they lie at the

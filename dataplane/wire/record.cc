@@ -1,6 +1,7 @@
 #include "dataplane/wire/record.h"
 
 #include <cstring>
+#include <utility>
 
 #include "dataplane/wire/be.h"
 
@@ -68,23 +69,24 @@ void WriteShardWord(const ShardWord& word, uint8_t* out) {
 }
 
 bool ShardReader::Next(ShardWord& word, std::span<uint8_t>& packet) {
-  if (rest_.empty()) return false;
-  if (rest_.size() < kShardWord) {
+  const std::span<uint8_t> shard = std::exchange(rest_, {});
+  if (shard.empty()) return false;
+  if (shard.size() < kShardWord) {
     malformed_ = true;
     return false;
   }
-  const uint16_t value = LoadBe16(rest_.data());
+  const uint16_t value = LoadBe16(shard.data());
   word.length = value & ShardWord::kMaxLength;
   word.checksum_good = (value & kChecksumGood) != 0;
   word.checksum_unfinished = (value & kChecksumUnfinished) != 0;
-  rest_ = rest_.subspan(kShardWord);
   if (word.length == 0) return false;
-  if (word.length > rest_.size()) {
+  const std::span<uint8_t> behind = shard.subspan(kShardWord);
+  if (word.length > behind.size()) {
     malformed_ = true;
     return false;
   }
-  packet = rest_.first(word.length);
-  rest_ = rest_.subspan(word.length);
+  packet = behind.first(word.length);
+  rest_ = behind.subspan(word.length);
   return true;
 }
 
