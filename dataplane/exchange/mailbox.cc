@@ -40,7 +40,8 @@ bool Take(rte_ring* ring, T& value) {
 std::unique_ptr<Mailbox> Mailbox::Create(const std::string& name) {
   std::unique_ptr<Mailbox> box(new Mailbox);
   box->commands_ = MakeRing(name + "-cmd", sizeof(Command*), kCommandSlots);
-  // As many as can be under way, so that handing back never fails.
+  // More than can be under way, as it is emptied with every command that is
+  // sent: handing back never fails.
   box->done_ = MakeRing(name + "-done", sizeof(Command*), 2 * kCommandSlots);
   box->events_ = MakeRing(name + "-event", sizeof(Event), kEventSlots);
   box->streams_ = MakeRing(name + "-str", sizeof(PuntedStream), kStreamSlots);
@@ -62,10 +63,7 @@ Mailbox::~Mailbox() {
     Command* command;
     while (Take(commands_, command)) delete command;
   }
-  if (done_ != nullptr) {
-    Command* command;
-    while (Take(done_, command)) delete command;
-  }
+  if (done_ != nullptr) FreeDone();
   PuntedStream stream;
   while (streams_ != nullptr && Take(streams_, stream)) {
     rte_pktmbuf_free(stream.frame);
@@ -81,15 +79,30 @@ Mailbox::~Mailbox() {
   if (event_fd_ >= 0) close(event_fd_);
 }
 
-bool Mailbox::Enqueue(Command* command) { return Put(commands_, command); }
-
 void Mailbox::Send(Command command) {
-  auto owned = std::make_unique<Command>(std::move(command));
-  if (waiting_.empty() && Enqueue(owned.get())) {
-    static_cast<void>(owned.release());
-  } else {
-    waiting_.push_back(std::move(owned));
+  waiting_.push_back(std::make_unique<Command>(std::move(command)));
+  SendWaiting();
+}
+
+void Mailbox::Collect() {
+  FreeDone();
+  SendWaiting();
+  FreeRetired();
+}
+
+void Mailbox::FreeDone() {
+  Command* command;
+  while (Take(done_, command)) delete command;
+}
+
+void Mailbox::SendWaiting() {
+  auto next = waiting_.begin();
+  while (next != waiting_.end() && Put(commands_, next->get())) {
+    static_cast<void>((next++)->release());
+    FreeDone();
   }
+  if (next == waiting_.begin()) return;
+  waiting_.erase(waiting_.begin(), next);
   // The fence orders the ring's write before the look at `parked`, against
   // Park, which orders them the other way round.
   std::atomic_thread_fence(std::memory_order_seq_cst);
@@ -97,19 +110,6 @@ void Mailbox::Send(Command command) {
   if (wait != nullptr && worker_parked_.load(std::memory_order_relaxed)) {
     wait->Kick();
   }
-}
-
-void Mailbox::Collect() {
-  Command* command;
-  while (Take(done_, command)) delete command;
-  size_t sent = 0;
-  while (sent < waiting_.size() && Enqueue(waiting_[sent].get())) {
-    static_cast<void>(waiting_[sent].release());
-    ++sent;
-  }
-  waiting_.erase(waiting_.begin(),
-                 waiting_.begin() + static_cast<ptrdiff_t>(sent));
-  FreeRetired();
 }
 
 void Mailbox::Publish(std::unique_ptr<const Snapshot> snapshot) {

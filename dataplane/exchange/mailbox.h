@@ -74,7 +74,8 @@ class Mailbox {
 
  private:
   Mailbox() = default;
-  bool Enqueue(Command* command);
+  void FreeDone();
+  void SendWaiting();
   void FreeRetired();
 
   struct Retired {
