@@ -17,7 +17,7 @@ namespace lwt::session {
 inline constexpr uint32_t kReceiveEpochs = 4;
 // Records of one epoch after which nothing more is sealed with it: the bound of
 // docs/protocol.md, far below what AES-GCM permits with a counter.
-inline constexpr uint64_t kEpochHardLimit = uint64_t{1} << 36;
+inline constexpr uint64_t kEpochHardLimit = uint64_t{1} << 34;
 inline constexpr uint64_t kMaxPacketNumber = (uint64_t{1} << 48) - 1;
 
 struct alignas(64) SendHalf {
