@@ -93,7 +93,7 @@ Platform::~Platform() {
   small_pool_.reset();
   if (eal_started_) StopEal();
   if (!journal_) return;
-  for (const std::string& done : host::UndoStale(*journal_)) log_.Info(done);
+  for (const std::string& done : host::UndoStale(*journal_)) log_.Debug(done);
 }
 
 absl::Status Platform::ClaimInstance() {
@@ -255,6 +255,11 @@ absl::Status Platform::OpenUplinkPort() {
   absl::StatusOr<std::unique_ptr<Uplink>> uplink = OpenUplink(spec);
   if (!uplink.ok()) return uplink.status();
   uplink_ = *std::move(uplink);
+  if (!MayUseXdp() && config_.uplink_driver == config::UplinkDriver::kAuto) {
+    uplink_->set_reason(Concat("af_packet on ", choice_.link.name,
+                               ": no zero-copy AF_XDP on a virtual link (",
+                               choice_.link.kind, ")"));
+  }
   log_.Info("uplink: ", choice_.reason);
   log_.Info("uplink: ", uplink_->reason());
 
@@ -262,7 +267,7 @@ absl::Status Platform::OpenUplinkPort() {
     return JournalXdp(uplink_->xdp_program_id());
   }
   // Nothing was attached, and the packet socket splits merged frames.
-  for (const std::string& done : host::UndoStale(*journal_)) log_.Info(done);
+  for (const std::string& done : host::UndoStale(*journal_)) log_.Debug(done);
   absl::StatusOr<std::unique_ptr<host::IngressGuard>> guard =
       host::IngressGuard::Open(choice_.link.name);
   if (!guard.ok()) return guard.status();
