@@ -18,10 +18,9 @@ mapfile -t scripts < <(find scripts tests -name '*.py' | sort)
 mapfile -t units < <(find drivers dataplane control -name '*.cc' | sort)
 
 say "format of ${#sources[@]} files"
-for file in "${sources[@]}"; do
-  clang-format --dry-run -Werror "$file" 2>/dev/null ||
-    fail "format: clang-format -i $file"
-done
+clang-format --dry-run -Werror "${sources[@]}" 2>&1 |
+  sed -n 's/^\([^: ]*\):.*Wclang-format.*/run: clang-format -i \1/p' |
+  sort -u || fail "format"
 
 say "sizes and include direction"
 /usr/bin/python3 scripts/check_source.py "${sources[@]}" "${scripts[@]}" ||
@@ -38,6 +37,7 @@ if [ ! -f "$build/build.ninja" ]; then
   CXX=clang++ meson setup "$build" --buildtype=debugoptimized >/dev/null ||
     fail "meson setup $build"
 fi
+ninja -C "$build" build.ninja >/dev/null || fail "meson setup $build"
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 ninja -C "$build" -t targets all |
