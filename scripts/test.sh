@@ -50,11 +50,12 @@ fail() {
   status=1
 }
 
-# build DIR MESON-OPTION...
+# build DIR MESON-OPTION...: builds all of it, or what matches $only.
+only=
 build() {
-  local dir=$1
+  local dir=$1 targets=()
   shift
-  say "building $dir"
+  say "building $dir${only:+, only $only}"
   if [ ! -f "$dir/build.ninja" ]; then
     meson setup "$dir" -Dtests=true "$@" >"$results/$dir.setup.log" 2>&1 || {
       cat "$results/$dir.setup.log"
@@ -62,7 +63,11 @@ build() {
       return 1
     }
   fi
-  ninja -C "$dir" >"$results/$dir.build.log" 2>&1 || {
+  if [ -n "$only" ]; then
+    mapfile -t targets < <(ninja -C "$dir" -t targets all |
+      sed -n "s|^\\(${only}[^:]*\\): cpp_LINKER\$|\\1|p")
+  fi
+  ninja -C "$dir" "${targets[@]}" >"$results/$dir.build.log" 2>&1 || {
     grep -vE '^\[[0-9]+/[0-9]+\]' "$results/$dir.build.log" | tail -n 200
     fail "ninja -C $dir"
     return 1
@@ -99,13 +104,13 @@ run_release() {
 }
 
 run_sanitizers() {
-  if build build-asan --buildtype=debugoptimized \
+  if build build-asan -Doptimization=1 -Ddebug=true \
     -Db_sanitize=address,undefined -Db_lundef=false; then
     run_meson build-asan asan unit property packet host concurrency \
       fuzz-replay
   fi
-  if build build-tsan --buildtype=debugoptimized -Db_sanitize=thread \
-    -Db_lundef=false; then
+  if only=tests/concurrency/ build build-tsan -Doptimization=1 -Ddebug=true \
+    -Db_sanitize=thread -Db_lundef=false; then
     run_meson build-tsan tsan concurrency
   fi
 }
