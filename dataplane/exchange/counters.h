@@ -62,28 +62,35 @@ struct alignas(64) WorkerCounters {
   }
 };
 
+// X(member, name, sentence)
+#define LWT_LANE_COUNTERS(X)                                                 \
+  X(rx_packets, "rx_packets", "Inner packets delivered or forwarded.")       \
+  X(rx_bytes, "rx_bytes", "Their bytes.")                                    \
+  X(tx_packets, "tx_packets", "Inner packets sealed.")                       \
+  X(tx_bytes, "tx_bytes", "Their bytes.")                                    \
+  X(records_opened, "records_opened", "Records whose tag verified.")         \
+  X(records_sealed, "records_sealed", "Records sealed.")                     \
+  X(last_rx_us, "last_rx_us", "Worker's clock when a record last verified.") \
+  X(last_data_tx_us, "last_data_tx_us",                                      \
+    "Worker's clock when inner traffic was last sealed.")                    \
+  X(srtt_us, "srtt_us",                                                      \
+    "Smoothed round trip of the outer flow, 0 before the first sample.")     \
+  X(retransmitted_segments, "retransmitted_segments",                        \
+    "Outer segments sent again.")                                            \
+  X(highest_receive_epoch, "highest_receive_epoch",                          \
+    "Highest key epoch of a record that verified.")
+
 // Per lane; written by the lane's worker, read by control.
 struct alignas(64) LaneCounters {
-  Counter rx_packets;  // inner packets delivered or forwarded
-  Counter rx_bytes;
-  Counter tx_packets;
-  Counter tx_bytes;
-  Counter records_opened;
-  Counter records_sealed;
-  Counter last_rx_us;       // worker's clock when a record last verified
-  Counter last_data_tx_us;  // … when inner traffic was last sealed
-  Counter srtt_us;          // of the outer flow, 0 before the first sample
-  Counter retransmitted_segments;
-  Counter highest_receive_epoch;  // of a record that verified
+#define LWT_COUNTER_MEMBER(member, name, sentence) Counter member;
+  LWT_LANE_COUNTERS(LWT_COUNTER_MEMBER)
+#undef LWT_COUNTER_MEMBER
 
   // By the owning worker, when another lane takes the place.
   void Reset() {
-    for (Counter* counter :
-         {&rx_packets, &rx_bytes, &tx_packets, &tx_bytes, &records_opened,
-          &records_sealed, &last_rx_us, &last_data_tx_us, &srtt_us,
-          &retransmitted_segments, &highest_receive_epoch}) {
-      counter->Set(0);
-    }
+#define LWT_COUNTER_RESET(member, name, sentence) member.Set(0);
+    LWT_LANE_COUNTERS(LWT_COUNTER_RESET)
+#undef LWT_COUNTER_RESET
   }
 };
 

@@ -1,0 +1,104 @@
+// Names and sentences of drops and counters, and docs/observability.md, which
+// repeats them: neither may hold what the other lacks.
+#include "dataplane/drop_reason.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <map>
+#include <set>
+#include <string>
+
+#include "dataplane/exchange/counters.h"
+
+namespace lwt {
+namespace {
+
+using Texts = std::map<std::string, std::string>;  // sentences by name
+
+#define LWT_TEXT(member, name, sentence) {name, sentence},
+
+// The rows `| name | sentence |` of one section, without the head.
+Texts DocumentedIn(const std::string& section) {
+  const std::string path =
+      std::string(LWT_SOURCE_ROOT) + "/docs/observability.md";
+  std::ifstream file(path);
+  EXPECT_TRUE(file.is_open()) << path;
+  Texts texts;
+  bool inside = false;
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with("## ")) inside = line == "## " + section;
+    if (!inside || !line.starts_with("| `")) continue;
+    const size_t name_end = line.find("` | ");
+    EXPECT_NE(name_end, std::string::npos) << line;
+    EXPECT_TRUE(line.ends_with(" |")) << line;
+    if (name_end == std::string::npos) continue;
+    const size_t begin = name_end + 4;
+    const std::string name = line.substr(3, name_end - 3);
+    const bool once =
+        texts.emplace(name, line.substr(begin, line.size() - 2 - begin)).second;
+    EXPECT_TRUE(once) << name << " has two rows";
+  }
+  return texts;
+}
+
+TEST(DropReason, HasNameAndSentenceOfItsOwn) {
+  std::set<std::string_view> names;
+  std::set<std::string_view> sentences;
+  for (size_t i = 0; i < kDropReasonCount; ++i) {
+    const auto reason = static_cast<DropReason>(i);
+    EXPECT_TRUE(names.insert(NameOf(reason)).second) << NameOf(reason);
+    EXPECT_TRUE(sentences.insert(SentenceOf(reason)).second) << NameOf(reason);
+    EXPECT_TRUE(SentenceOf(reason).ends_with('.')) << NameOf(reason);
+  }
+}
+
+TEST(DropReason, NamesFollowTheEnumerators) {
+  EXPECT_EQ(NameOf(DropReason::kTruncated), "truncated");
+  EXPECT_EQ(NameOf(DropReason::kReplayed), "replayed");
+  EXPECT_EQ(SentenceOf(DropReason::kBadTag),
+            "The record's tag does not verify.");
+  EXPECT_EQ(NameOf(DropReason::kTunnelFull), "tunnel_full");
+  EXPECT_EQ(static_cast<size_t>(DropReason::kTunnelFull) + 1, kDropReasonCount);
+}
+
+TEST(DropReason, IsDocumented) {
+  EXPECT_EQ(DocumentedIn("Drops"), (Texts{LWT_DROP_REASONS(LWT_TEXT)}));
+}
+
+TEST(WorkerCounters, AreDocumented) {
+  EXPECT_EQ(DocumentedIn("Worker counters"),
+            (Texts{LWT_WORKER_COUNTERS(LWT_TEXT)}));
+}
+
+TEST(LaneCounters, AreDocumented) {
+  EXPECT_EQ(DocumentedIn("Lane counters"),
+            (Texts{LWT_LANE_COUNTERS(LWT_TEXT)}));
+}
+
+TEST(LaneCounters, ResetClearsEveryOne) {
+  LaneCounters counters;
+#define LWT_ADD(member, name, sentence) counters.member.Add(5);
+  LWT_LANE_COUNTERS(LWT_ADD)
+#undef LWT_ADD
+  counters.Reset();
+#define LWT_EXPECT_ZERO(member, name, sentence) \
+  EXPECT_EQ(counters.member.Get(), 0u) << name;
+  LWT_LANE_COUNTERS(LWT_EXPECT_ZERO)
+#undef LWT_EXPECT_ZERO
+}
+
+TEST(WorkerCounters, DropCountsItsReasonOnly) {
+  WorkerCounters counters;
+  counters.Drop(DropReason::kBadTag);
+  counters.Drop(DropReason::kBadTag, 4);
+  for (size_t i = 0; i < kDropReasonCount; ++i) {
+    const bool bad_tag = i == static_cast<size_t>(DropReason::kBadTag);
+    EXPECT_EQ(counters.drops[i].Get(), bad_tag ? 5u : 0u);
+  }
+}
+
+#undef LWT_TEXT
+
+}  // namespace
+}  // namespace lwt
