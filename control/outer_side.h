@@ -24,7 +24,7 @@ class OuterSide final : public peer::ClientHost {
  public:
   // A closed flow's endpoint stays ours this long, so that the last segments
   // of its peer meet no kernel that would answer them with a RST.
-  static constexpr uint64_t kLingerUs = 3'000'000;
+  static constexpr uint64_t kLingerUs = 30'000'000;
 
   OuterSide(const config::Config& config, Platform& platform,
             peer::WorkerLink& link, host::Resolver& resolver,

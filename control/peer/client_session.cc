@@ -204,7 +204,7 @@ void ClientSession::OnEvent(const Event& event, uint64_t now_us) {
     case EventKind::kResetHint:
       if (liveness_ && session_ != nullptr && session_->FindFlow(event.flow)) {
         liveness_->Hint(now_us);
-        TickLiveness(now_us);
+        next_tick_us_ = now_us;
       }
       break;
     case EventKind::kReportAnswer:
@@ -347,6 +347,7 @@ void ClientSession::OnTimer(uint64_t now_us) {
   if (now_us >= next_tick_us_) {
     next_tick_us_ = now_us + Liveness::kTickUs;
     TickLiveness(now_us);
+    if (liveness_) next_tick_us_ = liveness_->NextTick(now_us);
   }
   if (now_us < phase_deadline_us_) return;
   if (phase_ == Phase::kWaiting) {

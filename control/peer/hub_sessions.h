@@ -24,7 +24,7 @@ class HubSessions {
   static constexpr uint64_t kProbeUs = 20'000'000;
   static constexpr size_t kMaxFlows = 1024;  // unproven
   static constexpr size_t kMaxLanes = 3;     // of one session
-  static constexpr uint64_t kOldLaneUs = 30'000'000;
+  static constexpr uint64_t kOldLaneUs = 20'000'000;
   // Lanes that the worker needs for `clients`.
   static constexpr uint32_t LanesFor(uint32_t clients) {
     return 2 * clients + 16;

@@ -8,6 +8,7 @@
 // later; so a path in use is given up within 10 s of its death.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "control/peer/random.h"
@@ -35,9 +36,12 @@ class Liveness {
   void Hint(uint64_t now_us);
 
   State state() const { return state_; }
-  // When the next Tick matters; readings change in between, so tick at least
-  // every kTickUs too.
+  // When to tick next: readings change in between, so at least every kTickUs.
   static constexpr uint64_t kTickUs = 250'000;
+  uint64_t NextTick(uint64_t now_us) const {
+    uint64_t next = now_us + kTickUs;
+    return next_probe_at_ > now_us ? std::min(next, next_probe_at_) : next;
+  }
 
  private:
   void Restart(uint64_t now_us);

@@ -103,14 +103,14 @@ void Session::RetireOldLanes(uint64_t now_us, uint64_t after_us) {
   }
 }
 
-void Session::RemoveLane(uint32_t index) {
+void Session::RemoveLane(uint32_t index, bool close_flow) {
   auto lane = std::find_if(
       lanes_.begin(), lanes_.end(),
       [&](const SessionLane& held) { return held.index == index; });
   if (lane == lanes_.end()) return;
   Accumulate(removed_, context_.link.ReadLane(index));
   context_.host.ForgetNextHop(lane->flow);
-  context_.link.Send(RemoveLaneCommand{index, true});
+  context_.link.Send(RemoveLaneCommand{index, close_flow});
   context_.slots.Give(index);
   lanes_.erase(lane);
 }
@@ -240,7 +240,9 @@ void Session::OnTimer(uint64_t now_us) {
   for (const SessionLane& lane : lanes_) {
     if (lane.remove_at_us <= now_us) due.push_back(lane.index);
   }
-  for (uint32_t index : due) RemoveLane(index);
+  for (uint32_t index : due) {
+    RemoveLane(index, context_.role == RekeyRole::kClient);
+  }
   std::vector<RekeyAction> actions;
   rekey_.Tick(now_us, 0, &actions);
   Apply(actions);

@@ -56,9 +56,11 @@ class Session {
   // is the one that we send on; `lane` has no index yet. False when the worker
   // has no lane free or the epoch is not open.
   bool InstallLane(SessionLane lane, uint32_t epoch, uint64_t now_us);
-  // Lanes other than the newest are removed after `after_us`.
+  // Lanes other than the newest are removed after `after_us`: a client's with a
+  // FIN; a hub's without a word, for nobody is there who did not close it.
   void RetireOldLanes(uint64_t now_us, uint64_t after_us);
-  void RemoveLane(uint32_t index);
+  // With a FIN, or without a word.
+  void RemoveLane(uint32_t index, bool close_flow = true);
 
   // A record of kind control or close that this session's lane opened.
   void OnRecord(uint8_t kind, std::span<const uint8_t> bytes, uint64_t now_us);

@@ -1,0 +1,291 @@
+#include "tests/unit/control/peer/fake_net.h"
+
+#include <cstdlib>
+#include <cstring>
+
+#include "dataplane/wire/record.h"
+
+namespace lwt::peer {
+namespace {
+
+// A fake record: kind, epoch, key, iv, mask, content.
+constexpr size_t kHeader = 1 + 4 + 32 + 12 + 32;
+
+rte_mbuf* MakeFrame(const std::vector<uint8_t>& bytes) {
+  void* memory = std::aligned_alloc(
+      64, (sizeof(rte_mbuf) + bytes.size() + 63) / 64 * 64 + 64);
+  std::memset(memory, 0, sizeof(rte_mbuf));
+  auto* frame = static_cast<rte_mbuf*>(memory);
+  frame->buf_addr = frame + 1;
+  if (!bytes.empty()) {
+    std::memcpy(frame->buf_addr, bytes.data(), bytes.size());
+  }
+  return frame;
+}
+
+}  // namespace
+
+FakeWorker::~FakeWorker() {
+  for (const PuntedStream& stream : streams) FreeFrame(stream.frame);
+  for (const PuntedRecord& record : records) FreeFrame(record.frame);
+}
+
+void FakeWorker::FreeFrame(rte_mbuf* frame) {
+  --frames_out;
+  std::free(frame);
+}
+
+LaneReading FakeWorker::ReadLane(uint32_t lane) const {
+  auto found = lanes.find(lane);
+  return found == lanes.end() ? LaneReading{} : found->second.reading;
+}
+
+void FakeWorker::Send(Command command) {
+  std::visit([this](const auto& which) { Run(which); }, command);
+}
+
+void FakeWorker::Crash() {
+  flows.clear();
+  lanes.clear();
+  listening = false;
+}
+
+void FakeWorker::Run(const ConnectCommand& command) {
+  FlowId mine = FlowId::Of(next_flow++, 1);
+  net_.Carry(command.local, command.remote, [this, command, mine] {
+    if (!hub->listening) {
+      net_.Carry(command.local, command.remote, [this, command] {
+        Event down;
+        down.kind = EventKind::kFlowDown;
+        down.detail = static_cast<uint8_t>(FlowDownReason::kRefused);
+        down.token = command.token;
+        events.push_back(down);
+      });
+      return;
+    }
+    FlowId theirs = FlowId::Of(hub->next_flow++, 2);
+    hub->flows[theirs.value] = {this, mine, command.remote, command.local};
+    Event up;
+    up.kind = EventKind::kFlowUp;
+    up.flow = theirs;
+    up.local = command.remote;
+    up.remote = command.local;
+    hub->events.push_back(up);
+    net_.Carry(command.local, command.remote, [this, command, mine, theirs] {
+      flows[mine.value] = {hub, theirs, command.local, command.remote};
+      Event answer;
+      answer.kind = EventKind::kFlowUp;
+      answer.token = command.token;
+      answer.flow = mine;
+      answer.local = command.local;
+      answer.remote = command.remote;
+      events.push_back(answer);
+    });
+  });
+}
+
+void FakeWorker::Run(const SendStreamCommand& command) {
+  auto flow = flows.find(command.flow.value);
+  if (flow == flows.end()) return;
+  uint64_t offset = flow->second.sent;
+  flow->second.sent += command.bytes.size();
+  net_.Carry(
+      flow->second.local, flow->second.remote,
+      [to = flow->second.to, other = flow->second.other, bytes = command.bytes,
+       offset] { to->Arrive(other, bytes, offset); });
+}
+
+void FakeWorker::Arrive(FlowId flow, const std::vector<uint8_t>& bytes,
+                        uint64_t offset) {
+  if (!flows.contains(flow.value)) return;
+  std::vector<std::pair<uint64_t, std::vector<uint8_t>>> pieces;
+  for (size_t at = 0; at < bytes.size();) {
+    size_t size = std::min(cut, bytes.size() - at);
+    auto begin = bytes.begin() + static_cast<ptrdiff_t>(at);
+    pieces.emplace_back(
+        offset + at,
+        std::vector<uint8_t>(begin, begin + static_cast<ptrdiff_t>(size)));
+    at += size;
+  }
+  if (reverse) std::reverse(pieces.begin(), pieces.end());
+  for (const auto& [at, piece] : pieces) Punt(flow, piece, at);
+}
+
+void FakeWorker::Punt(FlowId flow, const std::vector<uint8_t>& bytes,
+                      uint64_t offset) {
+  PuntedStream stream;
+  stream.frame = MakeFrame(bytes);
+  ++frames_out;
+  stream.flow = flow;
+  stream.length = static_cast<uint32_t>(bytes.size());
+  stream.stream_offset = offset;
+  streams.push_back(stream);
+}
+
+void FakeWorker::Run(const InstallLaneCommand& command) {
+  Lane lane;
+  lane.flow = command.flow;
+  lane.peer = command.peer;
+  lane.send = command.send;
+  lane.receive[command.receive.epoch] = command.receive;
+  lane.send_mask = command.send_mask;
+  lane.receive_mask = command.receive_mask;
+  lane.reading.last_rx_us = net_.now_us;
+  lanes[command.lane] = lane;
+  auto flow = flows.find(command.flow.value);
+  if (flow != flows.end()) flow->second.lane = static_cast<int>(command.lane);
+}
+
+void FakeWorker::Run(const RemoveLaneCommand& command) {
+  auto lane = lanes.find(command.lane);
+  if (lane == lanes.end()) return;
+  FlowId flow = lane->second.flow;
+  lanes.erase(lane);
+  End(flow, command.close_flow);
+}
+
+void FakeWorker::End(FlowId id, bool fin) {
+  auto flow = flows.find(id.value);
+  if (flow == flows.end()) return;
+  Flow gone = flow->second;
+  flows.erase(flow);
+  if (!fin) return;
+  net_.Carry(gone.local, gone.remote, [gone] {
+    if (!gone.to->flows.contains(gone.other.value)) return;
+    Event down;
+    down.kind = EventKind::kFlowDown;
+    down.detail = static_cast<uint8_t>(FlowDownReason::kClosedByPeer);
+    down.flow = gone.other;
+    gone.to->events.push_back(down);
+  });
+}
+
+void FakeWorker::Run(const InstallReceiveEpochCommand& command) {
+  auto lane = lanes.find(command.lane);
+  if (lane == lanes.end()) return;
+  lane->second.receive[command.keys.epoch] = command.keys;
+  if (lane->second.receive.size() > 4) {
+    lane->second.receive.erase(lane->second.receive.begin());
+  }
+}
+
+void FakeWorker::Run(const SwitchSendEpochCommand& command) {
+  auto lane = lanes.find(command.lane);
+  if (lane != lanes.end()) lane->second.send = command.keys;
+}
+
+void FakeWorker::Run(const RetireReceiveEpochCommand& command) {
+  auto lane = lanes.find(command.lane);
+  if (lane != lanes.end()) lane->second.receive.erase(command.epoch);
+}
+
+void FakeWorker::SealAndSend(uint32_t index, uint8_t kind,
+                             std::vector<uint8_t> content) {
+  auto lane = lanes.find(index);
+  if (lane == lanes.end()) return;
+  auto flow = flows.find(lane->second.flow.value);
+  if (flow == flows.end()) return;
+  ++lane->second.reading.records_sealed;
+  const EpochKeys& keys = lane->second.send;
+  std::vector<uint8_t> bytes(kHeader);
+  bytes[0] = kind;
+  std::memcpy(&bytes[1], &keys.epoch, 4);
+  std::memcpy(&bytes[5], keys.key.data(), 32);
+  std::memcpy(&bytes[37], keys.iv.data(), 12);
+  std::memcpy(&bytes[49], lane->second.send_mask.data(), 32);
+  bytes.insert(bytes.end(), content.begin(), content.end());
+  uint64_t offset = flow->second.sent;
+  flow->second.sent += bytes.size();
+  net_.Carry(flow->second.local, flow->second.remote,
+             [to = flow->second.to, other = flow->second.other, bytes, offset] {
+               to->ArriveRecord(other, bytes, offset);
+             });
+}
+
+void FakeWorker::ArriveRecord(FlowId id, const std::vector<uint8_t>& bytes,
+                              uint64_t offset) {
+  auto flow = flows.find(id.value);
+  if (flow == flows.end()) return;
+  if (flow->second.lane < 0) {
+    Punt(id, bytes, offset);
+    return;
+  }
+  uint32_t index = static_cast<uint32_t>(flow->second.lane);
+  Lane& lane = lanes[index];
+  uint32_t epoch = 0;
+  if (bytes.size() < kHeader) {
+    ++bad_tags;
+    return;
+  }
+  std::memcpy(&epoch, &bytes[1], 4);
+  auto keys = lane.receive.find(epoch);
+  bool opens = keys != lane.receive.end() &&
+               std::memcmp(&bytes[5], keys->second.key.data(), 32) == 0 &&
+               std::memcmp(&bytes[37], keys->second.iv.data(), 12) == 0 &&
+               std::memcmp(&bytes[49], lane.receive_mask.data(), 32) == 0;
+  if (!opens) {
+    ++bad_tags;
+    return;
+  }
+  ++lane.reading.records_opened;
+  lane.reading.last_rx_us = net_.now_us;
+  std::vector<uint8_t> content(bytes.begin() + kHeader, bytes.end());
+  switch (static_cast<wire::RecordKind>(bytes[0])) {
+    case wire::RecordKind::kData:
+      ++data_received;
+      ++lane.reading.rx_packets;
+      break;
+    case wire::RecordKind::kReport:
+      if (content.at(0) == 1) {
+        content[0] = 2;
+        SealAndSend(index, bytes[0], content);
+      } else {
+        Event answer;
+        answer.kind = EventKind::kReportAnswer;
+        answer.lane = index;
+        answer.value = 2 * FakeNet::kDelayUs;
+        events.push_back(answer);
+      }
+      break;
+    default: {
+      PuntedRecord record;
+      record.frame = MakeFrame(content);
+      ++frames_out;
+      record.lane = index;
+      record.length = static_cast<uint32_t>(content.size());
+      record.kind = bytes[0];
+      records.push_back(record);
+    }
+  }
+}
+
+void FakeWorker::Run(const SendRecordCommand& command) {
+  SealAndSend(command.lane, command.kind, command.bytes);
+}
+
+void FakeWorker::Run(const ProbeLaneCommand& command) {
+  SealAndSend(command.lane, static_cast<uint8_t>(wire::RecordKind::kReport),
+              {1});
+}
+
+void FakeWorker::Run(const ReinjectCommand& command) {
+  const uint8_t* begin =
+      static_cast<const uint8_t*>(command.frame->buf_addr) + command.offset;
+  std::vector<uint8_t> bytes(begin, begin + command.length);
+  uint64_t offset = command.stream_offset;
+  FreeFrame(command.frame);
+  ArriveRecord(command.flow, bytes, offset);
+}
+
+bool FakeWorker::SendData(uint32_t to) {
+  if (!published || published->peers.at(to).lane_count == 0) return false;
+  uint32_t index = published->peers[to].lanes[0];
+  auto lane = lanes.find(index);
+  if (lane == lanes.end()) return false;
+  lane->second.reading.last_data_tx_us = net_.now_us;
+  ++lane->second.reading.tx_packets;
+  SealAndSend(index, static_cast<uint8_t>(wire::RecordKind::kData), {42});
+  return true;
+}
+
+}  // namespace lwt::peer

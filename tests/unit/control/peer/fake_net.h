@@ -1,0 +1,133 @@
+// Two workers joined in memory, for tests of sessions: flows, stream bytes and
+// sealed records travel between them with a delay, in fake time. Records open
+// only with the very keys that they were sealed with.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <vector>
+
+#include "control/peer/worker_link.h"
+#include "dataplane/exchange/event.h"
+
+namespace lwt::peer {
+
+class FakeNet;
+
+class FakeWorker : public WorkerLink {
+ public:
+  struct Flow {
+    FakeWorker* to = nullptr;  // the other side's worker
+    FlowId other;
+    Endpoint local;
+    Endpoint remote;
+    uint64_t sent = 0;  // stream bytes
+    int lane = -1;
+  };
+  struct Lane {
+    FlowId flow;
+    uint32_t peer = 0;
+    EpochKeys send;
+    std::map<uint32_t, EpochKeys> receive;
+    MaskSecret send_mask{};
+    MaskSecret receive_mask{};
+    LaneReading reading;
+  };
+
+  explicit FakeWorker(FakeNet& net) : net_(net) {}
+  ~FakeWorker() override;
+
+  void Send(Command command) override;
+  void Publish(std::unique_ptr<const Snapshot> snapshot) override {
+    published = std::move(snapshot);
+  }
+  LaneReading ReadLane(uint32_t lane) const override;
+  void FreeFrame(rte_mbuf* frame) override;
+
+  // Seals one inner packet for `peer`; false when it has no lane.
+  bool SendData(uint32_t peer = 0);
+  // What arrives from the net.
+  void Arrive(FlowId flow, const std::vector<uint8_t>& bytes, uint64_t offset);
+  void ArriveRecord(FlowId flow, const std::vector<uint8_t>& bytes,
+                    uint64_t offset);
+  void Punt(FlowId flow, const std::vector<uint8_t>& bytes, uint64_t offset);
+  // The worker is gone: its flows say nothing any more.
+  void Crash();
+
+  FakeWorker* hub = nullptr;  // where Connect leads
+  std::map<uint32_t, Flow> flows;
+  std::map<uint32_t, Lane> lanes;
+  std::unique_ptr<const Snapshot> published;
+  std::deque<Event> events;
+  std::deque<PuntedStream> streams;
+  std::deque<PuntedRecord> records;
+  bool listening = false;
+  uint64_t data_received = 0;
+  uint64_t bad_tags = 0;
+  uint64_t frames_out = 0;  // punted and not given back
+  uint32_t next_flow = 1;
+  size_t cut = SIZE_MAX;  // stream bytes are punted in pieces of this size
+  bool reverse = false;   // ... the last one first
+
+ private:
+  void Run(const ConnectCommand& command);
+  void Run(const SendStreamCommand& command);
+  void Run(const CloseFlowCommand& command) { End(command.flow, true); }
+  void Run(const ReleaseFlowCommand& command) { End(command.flow, false); }
+  void Run(const SetLinkCommand&) {}
+  void Run(const ListenCommand&) {}
+  void Run(const InstallLaneCommand& command);
+  void Run(const RemoveLaneCommand& command);
+  void Run(const InstallReceiveEpochCommand& command);
+  void Run(const SwitchSendEpochCommand& command);
+  void Run(const RetireReceiveEpochCommand& command);
+  void Run(const SendRecordCommand& command);
+  void Run(const ProbeLaneCommand& command);
+  void Run(const ReinjectCommand& command);
+  void End(FlowId flow, bool fin);
+  void SealAndSend(uint32_t lane, uint8_t kind, std::vector<uint8_t> bytes);
+
+  FakeNet& net_;
+};
+
+class FakeNet {
+ public:
+  static constexpr uint64_t kDelayUs = 10'000;
+
+  void At(uint64_t when_us, std::function<void()> action) {
+    queue_.emplace(when_us, std::move(action));
+  }
+  // Carries something on the flow of `local`, unless its path is dead.
+  void Carry(const Endpoint& local, const Endpoint& remote,
+             std::function<void()> action) {
+    if (!Works(local) || !Works(remote)) return;
+    At(now_us + kDelayUs, [this, local, remote, action = std::move(action)] {
+      if (Works(local) && Works(remote)) action();
+    });
+  }
+  bool Works(const Endpoint& end) const {
+    return path_up && !dead_ports.contains(end.port);
+  }
+  uint64_t next_us() const {
+    return queue_.empty() ? UINT64_MAX : queue_.begin()->first;
+  }
+  void RunDue() {
+    while (!queue_.empty() && queue_.begin()->first <= now_us) {
+      auto action = std::move(queue_.begin()->second);
+      queue_.erase(queue_.begin());
+      action();
+    }
+  }
+
+  uint64_t now_us = 1'000'000;
+  bool path_up = true;
+  std::set<uint16_t> dead_ports;
+
+ private:
+  std::multimap<uint64_t, std::function<void()>> queue_;
+};
+
+}  // namespace lwt::peer

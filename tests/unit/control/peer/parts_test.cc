@@ -1,0 +1,152 @@
+#include <gtest/gtest.h>
+
+#include "control/peer/address_book.h"
+#include "control/peer/backoff.h"
+#include "control/peer/liveness.h"
+#include "tests/unit/control/peer/world.h"
+
+namespace lwt::peer {
+namespace {
+
+constexpr uint64_t kSecond = 1'000'000;
+
+TEST(BackoffTest, DoublesToThirtyTwoSecondsAndNeverExceedsIt) {
+  Backoff backoff(handshake::RandomBytes);
+  for (uint64_t full : {1, 2, 4, 8, 16, 32, 32, 32}) {
+    uint64_t wait = backoff.NextUs();
+    EXPECT_GE(wait, full * kSecond * 3 / 4);
+    EXPECT_LE(wait, full * kSecond);
+  }
+  backoff.Reset();
+  EXPECT_LE(backoff.NextUs(), kSecond);
+}
+
+// Ticks from `now` on as the object asks for; `read` gives the reading of that
+// time.
+template <typename Read>
+uint64_t TimeOf(Liveness& liveness, Liveness::State state, uint64_t now,
+                Read read) {
+  for (uint64_t t = now; t < now + 60 * kSecond; t = liveness.NextTick(t)) {
+    liveness.Tick(read(t), t);
+    if (liveness.state() == state) return t - now;
+  }
+  return UINT64_MAX;
+}
+
+TEST(LivenessTest, ADeadPathInUseIsFoundWithinTenSeconds) {
+  for (int round = 0; round < 100; ++round) {
+    uint64_t start = 5 * kSecond;
+    auto busy = [&](uint64_t now) {
+      return LaneReading{.last_rx_us = start, .last_data_tx_us = now};
+    };
+    Liveness liveness(handshake::RandomBytes, start);
+    uint64_t suspect = TimeOf(liveness, Liveness::State::kSuspect, start, busy);
+    EXPECT_LE(suspect, 4 * kSecond);
+    Liveness other(handshake::RandomBytes, start);
+    uint64_t dead = TimeOf(other, Liveness::State::kDead, start, busy);
+    EXPECT_LE(dead, 10 * kSecond);
+    EXPECT_GT(dead, suspect);
+  }
+}
+
+TEST(LivenessTest, AnAnswerEndsTheSuspicion) {
+  uint64_t start = 5 * kSecond;
+  Liveness liveness(handshake::RandomBytes, start);
+  auto busy = [&](uint64_t now) {
+    return LaneReading{.last_rx_us = start, .last_data_tx_us = now};
+  };
+  uint64_t at =
+      start + TimeOf(liveness, Liveness::State::kSuspect, start, busy);
+  liveness.Tick({.last_rx_us = at + 1, .last_data_tx_us = at}, at + 2);
+  EXPECT_EQ(liveness.state(), Liveness::State::kAlive);
+}
+
+TEST(LivenessTest, AHintProbesThreeTimesWithinASecond) {
+  uint64_t now = 5 * kSecond;
+  Liveness liveness(handshake::RandomBytes, now);
+  liveness.Tick({.last_rx_us = now}, now);
+  liveness.Hint(now);
+  int probes = 0;
+  for (uint64_t t = now; t <= now + kSecond; t = liveness.NextTick(t)) {
+    if (liveness.Tick({.last_rx_us = now}, t)) ++probes;
+  }
+  EXPECT_EQ(probes, 3);
+}
+
+TEST(LivenessTest, AnIdleLaneIsProbedAfterTwentySeconds) {
+  uint64_t now = 5 * kSecond;
+  Liveness liveness(handshake::RandomBytes, now);
+  for (uint64_t t = now; t < now + 20 * kSecond; t += kSecond / 4) {
+    EXPECT_FALSE(liveness.Tick({}, t));
+  }
+  bool probed = false;
+  for (uint64_t t = now + 20 * kSecond; t <= now + 27 * kSecond;
+       t += kSecond / 4) {
+    probed = probed || liveness.Tick({}, t);
+  }
+  EXPECT_TRUE(probed);
+}
+
+TEST(AddressBookTest, HoldsForADayAfterTheClientIsGone) {
+  AddressBook book({Prefix("10.0.0.1/24"), Prefix("fd00::1/64")});
+  handshake::PublicKey a{1};
+  handshake::PublicKey b{2};
+  std::vector<IpPrefix> wanted = {Prefix("10.0.0.2/24"), Prefix("fd00::2/64")};
+  using handshake::VerdictCode;
+  EXPECT_EQ(book.Check(a, wanted, 0).code, VerdictCode::kAccepted);
+  book.Bind(a, wanted);
+  EXPECT_EQ(book.Check(a, wanted, 0).code, VerdictCode::kAccepted);
+  EXPECT_EQ(book.Check(b, wanted, 0).code, VerdictCode::kAddressTaken);
+  book.Release(a, 1000);
+  EXPECT_EQ(book.Check(b, wanted, AddressBook::kHoldUs).code,
+            VerdictCode::kAddressTaken);
+  EXPECT_EQ(book.Check(b, wanted, 1000 + AddressBook::kHoldUs).code,
+            VerdictCode::kAccepted);
+}
+
+TEST(AddressBookTest, RefusesWhatIsNoHostOfTheNetwork) {
+  AddressBook book({Prefix("10.0.0.1/24")});
+  using handshake::VerdictCode;
+  handshake::PublicKey key{1};
+  for (const char* address :
+       {"10.0.0.0", "10.0.0.255", "10.0.1.2", "fd00::2"}) {
+    EXPECT_EQ(book.Check(key, {Prefix(address)}, 0).code,
+              VerdictCode::kAddressOutsideNetwork)
+        << address;
+  }
+  EXPECT_EQ(book.Check(key, {Prefix("10.0.0.1")}, 0).code,
+            VerdictCode::kAddressTaken);
+}
+
+TEST(StreamAssemblerTest, OrdersOverlapsAndGivesBackTheRest) {
+  FakeNet net;
+  FakeWorker worker(net);
+  FlowId flow = FlowId::Of(1, 1);
+  auto punt = [&](std::vector<uint8_t> bytes, uint64_t offset) {
+    worker.Punt(flow, bytes, offset);
+    PuntedStream stream = worker.streams.front();
+    worker.streams.pop_front();
+    return stream;
+  };
+  {
+    StreamAssembler assembler(worker);
+    assembler.Add(punt({4, 5, 6}, 3));
+    EXPECT_TRUE(assembler.Next().empty());
+    assembler.Add(punt({1, 2, 3, 4}, 0));
+    auto first = assembler.Next();
+    ASSERT_EQ(first.size(), 4u);
+    auto second = assembler.Next();
+    ASSERT_EQ(second.size(), 2u);
+    EXPECT_EQ(second[0], 5);
+    EXPECT_EQ(assembler.position(), 6u);
+    assembler.Add(punt({1}, 0));  // old
+    EXPECT_TRUE(assembler.Next().empty());
+    for (uint64_t i = 0; i < 100; ++i) assembler.Add(punt({9}, 100 + i));
+    EXPECT_LE(worker.frames_out, StreamAssembler::kMaxFrames + 1);
+    assembler.Add(punt({1}, StreamAssembler::kMaxStream));
+  }
+  EXPECT_EQ(worker.frames_out, 0u);
+}
+
+}  // namespace
+}  // namespace lwt::peer

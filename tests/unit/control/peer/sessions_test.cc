@@ -1,0 +1,286 @@
+// Client and hub joined in memory: what each does when the other, the path or
+// the key fails.
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/control/peer/world.h"
+
+namespace lwt::peer {
+namespace {
+
+constexpr uint64_t kSecond = 1'000'000;
+
+class SessionsTest : public testing::Test {
+ protected:
+  TestClient& AddClient(const char* address, uint8_t psk = 1,
+                        uint64_t max_records = 1 << 20) {
+    clients_.push_back(std::make_unique<TestClient>(net_, hub_.worker, log_,
+                                                    address, psk, max_records));
+    return *clients_.back();
+  }
+  std::vector<TestClient*> All() {
+    std::vector<TestClient*> all;
+    for (auto& client : clients_) all.push_back(client.get());
+    return all;
+  }
+  template <typename Done>
+  bool Until(uint64_t for_us, Done done) {
+    return RunWorld(net_, hub_, All(), for_us, done);
+  }
+  void Run(uint64_t for_us) { RunFor(net_, hub_, All(), for_us); }
+  // A packet every 100 ms from the client; true when one was received by the
+  // hub within the time.
+  bool TrafficWithin(TestClient& client, uint64_t for_us) {
+    uint64_t before = hub_.worker.data_received;
+    uint64_t next = net_.now_us;
+    return Until(for_us, [&] {
+      if (net_.now_us >= next) {
+        next = net_.now_us + kSecond / 10;
+        client.worker.SendData();
+        net_.At(next, [] {});
+      }
+      return hub_.worker.data_received > before;
+    });
+  }
+
+  loop::Log log_{loop::LogLevel::kError};
+  FakeNet net_;
+  TestHub hub_{net_, log_};
+  std::vector<std::unique_ptr<TestClient>> clients_;
+};
+
+TEST_F(SessionsTest, ComesUpAndCarriesBothWays) {
+  TestClient& client = AddClient("10.0.0.2/24");
+  ASSERT_TRUE(Until(kSecond, [&] { return client.up(); }));
+  EXPECT_EQ(client.hub_key, hub_.identity.public_key);
+  EXPECT_EQ(client.host.mtu, 1400);
+  EXPECT_EQ(hub_.host.mtu, 1400);
+  EXPECT_EQ(hub_.count(), 1u);
+  client.worker.SendData();
+  hub_.worker.SendData(0);
+  Run(kSecond);
+  EXPECT_EQ(hub_.worker.data_received, 1u);
+  EXPECT_EQ(client.worker.data_received, 1u);
+  EXPECT_EQ(hub_.worker.bad_tags + client.worker.bad_tags, 0u);
+  EXPECT_EQ(hub_.worker.frames_out, 0u);
+  EXPECT_EQ(client.worker.frames_out, 0u);
+}
+
+TEST_F(SessionsTest, StreamMayComeInPiecesAndBackwards) {
+  TestClient& client = AddClient("10.0.0.2/24");
+  client.worker.cut = 200;
+  client.worker.reverse = true;
+  hub_.worker.cut = 500;
+  hub_.worker.reverse = true;
+  ASSERT_TRUE(Until(kSecond, [&] { return client.up(); }));
+  EXPECT_EQ(hub_.worker.frames_out, 0u);
+}
+
+TEST_F(SessionsTest, WaitsForTheNextHop) {
+  TestClient& client = AddClient("10.0.0.2/24");
+  client.host.link_known = false;
+  EXPECT_FALSE(Until(3 * kSecond, [&] { return client.up(); }));
+  client.host.link_known = true;
+  EXPECT_TRUE(Until(kSecond, [&] { return client.up(); }));
+}
+
+TEST_F(SessionsTest, WrongKeyIsSaidAndTriedAgain) {
+  TestClient& client = AddClient("10.0.0.2/24", 2);
+  EXPECT_FALSE(Until(5 * kSecond, [&] { return client.up(); }));
+  EXPECT_NE(client.session->reason().find("wrong key"), std::string::npos)
+      << client.session->reason();
+  EXPECT_EQ(hub_.count(), 0u);
+  EXPECT_GE(client.host.resolved, 3);  // 0, 1, 3 s
+  Run(60 * kSecond);
+  EXPECT_LE(client.host.resolved, 8);
+  EXPECT_EQ(hub_.worker.frames_out, 0u);
+  EXPECT_EQ(client.worker.flows.size(), 0u);
+  EXPECT_LE(client.host.locals.size(), 1u);
+}
+
+TEST_F(SessionsTest, BacksOffWhileTheHubIsAwayAndComesBack) {
+  TestClient& client = AddClient("10.0.0.2/24");
+  ASSERT_TRUE(Until(kSecond, [&] { return client.up(); }));
+  Run(20 * kSecond);
+  hub_.Kill();
+  EXPECT_FALSE(TrafficWithin(client, 5 * kSecond));
+  hub_.Make();
+  EXPECT_TRUE(TrafficWithin(client, 10 * kSecond));
+  EXPECT_TRUE(client.up());
+}
+
+TEST_F(SessionsTest, ARestartedHubIsFoundAtOnceWithAHint) {
+  TestClient& client = AddClient("10.0.0.2/24");
+  ASSERT_TRUE(Until(kSecond, [&] { return client.up(); }));
+  Run(20 * kSecond);
+  hub_.Kill();
+  hub_.Make();
+  Event reset;
+  reset.kind = EventKind::kResetHint;
+  reset.flow = client.session->session()->sending_lane()->flow;
+  client.worker.events.push_back(reset);
+  EXPECT_TRUE(TrafficWithin(client, 2 * kSecond));
+}
+
+TEST_F(SessionsTest, ADeadPathIsReplacedByALaneJoin) {
+  TestClient& client = AddClient("10.0.0.2/24");
+  ASSERT_TRUE(Until(kSecond, [&] { return client.up(); }));
+  Run(kSecond);
+  uint64_t id = client.session->session()->secrets().session_id;
+  net_.dead_ports.insert(40000);
+  EXPECT_TRUE(TrafficWithin(client, 10 * kSecond));
+  EXPECT_EQ(client.session->session()->secrets().session_id, id);
+  EXPECT_EQ(hub_.count(), 1u);
+  EXPECT_GE(client.host.suspected, 1);
+  hub_.worker.SendData(0);
+  Run(5 * kSecond);
+  EXPECT_EQ(client.worker.data_received, 1u);
+  EXPECT_EQ(client.session->session()->lanes().size(), 1u);
+  Run(40 * kSecond);
+  EXPECT_EQ(hub_.sessions->clients()[0].session->lanes().size(), 1u);
+  EXPECT_EQ(hub_.worker.bad_tags + client.worker.bad_tags, 0u);
+}
+
+TEST_F(SessionsTest, AnIdlePathIsProbedSeldomAndLives) {
+  TestClient& client = AddClient("10.0.0.2/24");
+  ASSERT_TRUE(Until(kSecond, [&] { return client.up(); }));
+  uint64_t before = hub_.worker.lanes.begin()->second.reading.records_opened;
+  Run(300 * kSecond);
+  EXPECT_TRUE(client.up());
+  EXPECT_EQ(hub_.count(), 1u);
+  uint64_t probes =
+      hub_.worker.lanes.begin()->second.reading.records_opened - before;
+  EXPECT_GE(probes, 11u);
+  EXPECT_LE(probes, 26u);  // probes, and two re-keyings
+}
+
+TEST_F(SessionsTest, TheHubDropsASilentClientAndKeepsItsAddress) {
+  TestClient& client = AddClient("10.0.0.2/24");
+  ASSERT_TRUE(Until(kSecond, [&] { return client.up(); }));
+  auto silent = std::move(clients_.front());
+  clients_.clear();
+  Run(90 * kSecond);
+  EXPECT_EQ(hub_.count(), 0u);
+  TestClient& other = AddClient("10.0.0.2/24");
+  EXPECT_FALSE(Until(5 * kSecond, [&] { return other.up(); }));
+  EXPECT_NE(other.session->reason().find("another client"), std::string::npos);
+  EXPECT_TRUE(
+      hub_.sessions->ForgetAddress(Prefix("10.0.0.2").address, net_.now_us));
+  EXPECT_TRUE(Until(10 * kSecond, [&] { return other.up(); }));
+}
+
+TEST_F(SessionsTest, GoodbyeIsHeardAtOnce) {
+  TestClient& client = AddClient("10.0.0.2/24");
+  ASSERT_TRUE(Until(kSecond, [&] { return client.up(); }));
+  EXPECT_TRUE(client.session->Close("the gateway stops"));
+  EXPECT_TRUE(Until(kSecond / 10, [&] { return hub_.count() == 0; }));
+}
+
+TEST_F(SessionsTest, ASecondClientWithTheAddressIsRefused) {
+  TestClient& first = AddClient("10.0.0.2/24");
+  ASSERT_TRUE(Until(kSecond, [&] { return first.up(); }));
+  TestClient& second = AddClient("10.0.0.2/24");
+  TestClient& outside = AddClient("10.0.1.2/24");
+  TestClient& own = AddClient("10.0.0.1/24");
+  Run(3 * kSecond);
+  EXPECT_FALSE(second.up());
+  EXPECT_NE(second.session->reason().find("belongs to another client"),
+            std::string::npos);
+  EXPECT_FALSE(outside.up());
+  EXPECT_NE(outside.session->reason().find("10.0.0.0/24"), std::string::npos);
+  EXPECT_FALSE(own.up());
+  EXPECT_NE(own.session->reason().find("own tunnel address"),
+            std::string::npos);
+  EXPECT_TRUE(first.up());
+}
+
+TEST_F(SessionsTest, TheSameKeyReplacesItsSession) {
+  TestClient& client = AddClient("10.0.0.2/24");
+  ASSERT_TRUE(Until(kSecond, [&] { return client.up(); }));
+  client.worker.Crash();
+  client.session.reset();
+  client.slots = LaneSlots(4);
+  client.Make();
+  ASSERT_TRUE(Until(kSecond, [&] { return client.up(); }));
+  EXPECT_EQ(hub_.count(), 1u);
+  EXPECT_TRUE(TrafficWithin(client, kSecond));
+}
+
+TEST_F(SessionsTest, OneClientOnlyRefusesASecondKey) {
+  hub_.multi_client = false;
+  hub_.sessions.reset();
+  hub_.Make();
+  TestClient& first = AddClient("10.0.0.2/24");
+  ASSERT_TRUE(Until(kSecond, [&] { return first.up(); }));
+  TestClient& second = AddClient("10.0.0.3/24");
+  EXPECT_FALSE(Until(3 * kSecond, [&] { return second.up(); }));
+  EXPECT_NE(second.session->reason().find("multi_client"), std::string::npos);
+}
+
+TEST_F(SessionsTest, AFullHubRefuses) {
+  for (int i = 2; i < 6; ++i) {
+    AddClient(("10.0.0." + std::to_string(i) + "/24").c_str());
+  }
+  ASSERT_TRUE(Until(kSecond, [&] { return hub_.count() == 4; }));
+  TestClient& fifth = AddClient("10.0.0.9/24");
+  EXPECT_FALSE(Until(3 * kSecond, [&] { return fifth.up(); }));
+  EXPECT_NE(fifth.session->reason().find("max_clients"), std::string::npos);
+}
+
+TEST_F(SessionsTest, ReKeysManyTimesWithoutALoss) {
+  TestClient& client = AddClient("10.0.0.2/24", 1, 100);
+  ASSERT_TRUE(Until(kSecond, [&] { return client.up(); }));
+  uint64_t sent = 0;
+  for (int round = 0; round < 30; ++round) {
+    for (int i = 0; i < 100; ++i, ++sent) {
+      ASSERT_TRUE(client.worker.SendData());
+    }
+    Event due;
+    due.kind = EventKind::kEpochDue;
+    due.lane = client.worker.lanes.begin()->first;
+    client.worker.events.push_back(due);
+    Run(kSecond / 5);
+  }
+  EXPECT_GE(client.session->session()->send_epoch(), 25u);
+  EXPECT_EQ(client.session->session()->send_epoch(),
+            hub_.sessions->clients()[0].session->send_epoch());
+  EXPECT_EQ(hub_.worker.data_received, sent);
+  EXPECT_EQ(hub_.worker.bad_tags + client.worker.bad_tags, 0u);
+}
+
+TEST_F(SessionsTest, RoamsToANewSourceAddress) {
+  TestClient& client = AddClient("10.0.0.2/24");
+  ASSERT_TRUE(Until(kSecond, [&] { return client.up(); }));
+  uint64_t id = client.session->session()->secrets().session_id;
+  IpAddress moved = Prefix("203.0.113.7").address;
+  client.host.MoveTo(moved);
+  client.session->OnSourceChanged(moved, net_.now_us);
+  ASSERT_TRUE(Until(kSecond, [&] {
+    return client.session->session()->sending_lane()->local.address == moved;
+  }));
+  EXPECT_EQ(client.session->session()->secrets().session_id, id);
+  EXPECT_TRUE(TrafficWithin(client, kSecond));
+}
+
+TEST_F(SessionsTest, GarbageIsAnsweredWithAnAlertAndForgotten) {
+  for (int i = 0; i < 2000; ++i) {
+    Event up;
+    up.kind = EventKind::kFlowUp;
+    up.flow = FlowId::Of(static_cast<uint32_t>(i), 3);
+    up.local = At("192.0.2.1:9000");
+    up.remote = At("198.51.100.9:5000");
+    hub_.worker.events.push_back(up);
+    if (i % 2 == 0) continue;
+    hub_.worker.Punt(up.flow, std::vector<uint8_t>(10, 0x16), 0);
+    hub_.worker.Punt(up.flow, std::vector<uint8_t>(1000, 7), 20);
+  }
+  Run(20 * kSecond);
+  EXPECT_EQ(hub_.worker.frames_out, 0u);
+  EXPECT_EQ(hub_.count(), 0u);
+  // The burst used up its own network's allowance, not this one's.
+  TestClient& client = AddClient("10.0.0.2/24");
+  EXPECT_TRUE(Until(5 * kSecond, [&] { return client.up(); }));
+}
+
+}  // namespace
+}  // namespace lwt::peer
