@@ -63,7 +63,7 @@ class Mailbox {
   bool Punt(const PuntedStream& stream);
   bool Punt(const PuntedRecord& record);
   // Stream frames that Punt would still take.
-  unsigned StreamRoom() const { return rte_ring_free_count(streams_); }
+  unsigned StreamRoom() const;
   // Wakes control if it sleeps and anything was queued since the last call.
   void KickControl();
   // Sleeping worker: parked is set before the last check of the rings.
