@@ -14,10 +14,12 @@
 #include <rte_mempool.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdlib>
 #include <cstring>
 #include <thread>
@@ -117,6 +119,32 @@ uint16_t LinkHeaderSizeOf(const rte_mbuf* frame) {
                                        : kEthernetHeaderSize;
 }
 
+// An interface takes one XDP program and a queue one socket, so one gateway at
+// a time. The driver, finding another's program, would take it away: the claim
+// comes before it looks. It is a name in the abstract socket space, which is
+// of the network namespace and gone with the process.
+absl::StatusOr<int> Claim(const Interface& interface) {
+  const std::string name =
+      absl::StrCat("lightweight-tunnel/af_xdp/", interface.index);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::memcpy(address.sun_path + 1, name.data(), name.size());
+  const auto size =
+      static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
+  const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return absl::ErrnoToStatus(errno, "cannot make a socket");
+  if (bind(fd, reinterpret_cast<sockaddr*>(&address), size) == 0) return fd;
+  const int error = errno;
+  close(fd);
+  if (error != EADDRINUSE) {
+    return absl::ErrnoToStatus(error,
+                               absl::StrCat("cannot claim ", interface.name));
+  }
+  return absl::FailedPreconditionError(absl::StrCat(
+      "another gateway uses AF_XDP on ", interface.name,
+      ", which serves one at a time; use uplink af_packet for this one"));
+}
+
 PortInfo InfoOf(const Interface& interface) {
   PortInfo info;
   info.driver = "af_xdp";
@@ -160,12 +188,17 @@ absl::StatusOr<AfXdpUplink::Pool> AfXdpUplink::MakePool(
 
 absl::StatusOr<std::unique_ptr<AfXdpUplink>> AfXdpUplink::Open(
     const Interface& interface, bool zero_copy) {
+  libbpf_set_print(nullptr);  // its words reach the operator by our Status
+  absl::StatusOr<int> claim = Claim(interface);
+  if (!claim.ok()) return claim.status();
+  auto held = std::make_unique<ScopedFd>(*claim);
   const absl::Status usable = CheckInterface(interface);
   if (!usable.ok()) return usable;
   absl::StatusOr<Pool> pool = MakePool(interface);
   if (!pool.ok()) return pool.status();
   std::unique_ptr<AfXdpUplink> uplink(
       new AfXdpUplink(InfoOf(interface), interface.index, *std::move(pool)));
+  uplink->claim_ = std::move(held);
   const absl::Status started = uplink->Start(interface, zero_copy);
   if (!started.ok()) return started;
   return uplink;

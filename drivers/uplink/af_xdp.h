@@ -11,6 +11,7 @@
 #include <memory>
 #include <vector>
 
+#include "drivers/scoped_fd.h"
 #include "drivers/uplink/interface.h"
 #include "drivers/uplink/steering.h"
 #include "drivers/uplink/uplink.h"
@@ -49,6 +50,7 @@ class AfXdpUplink final : public Uplink {
   enum class Readiness { kReady, kRefused, kNoBuffer };
   Readiness MakeReady(rte_mbuf*& frame);
 
+  std::unique_ptr<ScopedFd> claim_;  // on the interface; the last to go
   const Pool pool_;
   // Lives as long as the device, which reads it by its path.
   std::unique_ptr<SteeringObject> object_;

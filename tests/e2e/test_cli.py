@@ -61,23 +61,26 @@ def test_key_is_not_in_the_process_list(topology, start):
 
 def test_two_gateways_on_one_host(topology, start, uplink):
     """Two hubs in one namespace and two clients in another, by their default
-    folders."""
+    folders. AF_XDP serves one gateway of an interface, so beside it the second
+    pair goes by packet socket."""
     sides = []
+    drivers = (uplink, "af_packet")
     for number, port in ((0, 9000), (1, 9001)):
         for host, mode, last in ((topology.hub, "server", 1),
                                  (topology.client, "client", 2)):
             tunnel = f"10.{number}.0.{last}"
-            arguments = (server_arguments(f"{tunnel}/24", uplink, port=port)
+            driver = drivers[number]
+            arguments = (server_arguments(f"{tunnel}/24", driver, port=port)
                          if mode == "server" else client_arguments(
-                             topology.hub.v4, f"{tunnel}/24", uplink, port))
+                             topology.hub.v4, f"{tunnel}/24", driver, port))
             side = start(host.namespace,
                          [*arguments, "-tun-name", f"lwt{number}"],
                          f"{mode}{number}", own_paths=False)
             side.socket = _DEFAULT_SOCKET.format(f"{mode}-{tunnel}")
-            sides.append(side)
-    for side in sides:
+            sides.append((side, driver))
+    for side, driver in sides:
         side.wait_up()
-        assert_ran_on(side, uplink)
+        assert_ran_on(side, driver)
     for number in (0, 1):
         assert topology.client.namespace.ping(f"10.{number}.0.1") == 3
         assert topology.hub.namespace.ping(f"10.{number}.0.2") == 3
@@ -139,14 +142,15 @@ def test_no_key_is_refused(topology):
     done = topology.hub.namespace.run(DAEMON, "-m", "server", "-l",
                                       "0.0.0.0:9000", "-t", "10.0.0.1/24",
                                       check=False)
-    assert done.returncode != 0
-    assert "encryption" in done.stdout
+    assert done.returncode == 2
+    assert "genkey" in done.stdout
 
 
 def test_preflight_says_what_it_found(topology):
     text = topology.hub.namespace.run(
         DAEMON, "-preflight", *server_arguments("10.0.0.1/24")).stdout
-    for subject in ("net/tun", "emory", "CPU", "plink"):
+    for subject in ("privileges", "tun device", "cpus", "memory", "uplink",
+                    "dpdk drivers"):
         assert subject in text, text
     assert "OK" in text
 
@@ -154,7 +158,7 @@ def test_preflight_says_what_it_found(topology):
 def test_status_for_people_and_programs(topology, start, uplink):
     hub, client = start.pair(topology, uplink)
     text = client.lwtctl("status").stdout
-    assert uplink in text and "10.0.0.1" in text
+    assert uplink in text and "10.0.0.2" in text
     status = hub.status()
     for key in ("version", "mode", "uptime_s", "uplink", "tunnel", "peers",
                 "workers", "drops"):
