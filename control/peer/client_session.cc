@@ -153,6 +153,8 @@ void ClientSession::OnHandshakeDone(uint64_t now_us) {
   up_since_us_ = now_us;
   config_.attempt.host.SetInnerMtu(mtu);
   SettleLane(now_us);
+  session.reset();
+  ReleaseLocals();
   log_.Info("tunnel up: session with ", ToString(*remote_), ", inner MTU ",
             mtu);
 }

@@ -1,0 +1,216 @@
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstring>
+#include <string>
+
+#include "control/loop/api_server.h"
+#include "control/loop/event_loop.h"
+#include "control/loop/log.h"
+#include "control/loop/signals.h"
+
+namespace lwt::loop {
+namespace {
+
+constexpr uint64_t kWaitUs = 10'000'000;  // a bound, never reached
+
+std::string ReadAll(int fd) {
+  std::string text;
+  std::array<char, 4096> bytes;
+  ssize_t n;
+  while ((n = read(fd, bytes.data(), bytes.size())) > 0) {
+    text.append(bytes.data(), static_cast<size_t>(n));
+  }
+  return text;
+}
+
+TEST(EventLoopTest, RunsWhatIsReadyAndForgets) {
+  auto loop = EventLoop::Create();
+  ASSERT_TRUE(loop.ok());
+  int fd = eventfd(1, EFD_NONBLOCK);
+  int runs = 0;
+  ASSERT_TRUE((*loop)
+                  ->Watch(fd, EPOLLIN,
+                          [&](uint32_t) {
+                            ++runs;
+                            (*loop)->Forget(fd);
+                          })
+                  .ok());
+  EXPECT_EQ((*loop)->Turn(kWaitUs), 1);
+  EXPECT_EQ((*loop)->Turn(0), 0);
+  EXPECT_EQ(runs, 1);
+  close(fd);
+}
+
+TEST(EventLoopTest, AHandlerForgottenInTheSameTurnDoesNotRun) {
+  auto loop = EventLoop::Create();
+  ASSERT_TRUE(loop.ok());
+  int fds[] = {eventfd(1, EFD_NONBLOCK), eventfd(1, EFD_NONBLOCK)};
+  int runs = 0;
+  for (int i : {0, 1}) {
+    ASSERT_TRUE((*loop)
+                    ->Watch(fds[i], EPOLLIN,
+                            [&, i](uint32_t) {
+                              ++runs;
+                              (*loop)->Forget(fds[1 - i]);
+                            })
+                    .ok());
+  }
+  EXPECT_EQ((*loop)->Turn(kWaitUs), 1);
+  EXPECT_EQ(runs, 1);
+  for (int fd : fds) close(fd);
+}
+
+TEST(EventLoopTest, RefusesAClosedDescriptor) {
+  auto loop = EventLoop::Create();
+  ASSERT_TRUE(loop.ok());
+  EXPECT_FALSE((*loop)->Watch(-1, EPOLLIN, [](uint32_t) {}).ok());
+}
+
+TEST(LogTest, WritesOneLineByLevel) {
+  int ends[2];
+  ASSERT_EQ(pipe2(ends, O_NONBLOCK), 0);
+  Log log(LogLevel::kWarn, ends[1]);
+  log.Info("not shown");
+  log.Warn("two\nlines ", 7, " and \x1b[31m");
+  close(ends[1]);
+  std::string text = ReadAll(ends[0]);
+  close(ends[0]);
+  EXPECT_NE(text.find(" warn  two lines 7 and  [31m\n"), std::string::npos)
+      << text;
+  EXPECT_EQ(text.find("not shown"), std::string::npos);
+}
+
+TEST(LogTest, LimitLetsOneThroughAPeriod) {
+  LogLimit limit(100);
+  EXPECT_TRUE(limit.Allow(5));
+  EXPECT_FALSE(limit.Allow(104));
+  EXPECT_TRUE(limit.Allow(105));
+}
+
+TEST(SignalsTest, ArriveByDescriptorAndLeaveRealTimeSignalsAlone) {
+  auto signals = Signals::Create();
+  ASSERT_TRUE(signals.ok());
+  EXPECT_EQ((*signals)->Read(), 0);
+  raise(SIGTERM);
+  EXPECT_EQ((*signals)->Read(), SIGTERM);
+  sigset_t blocked;
+  sigprocmask(SIG_SETMASK, nullptr, &blocked);
+  for (int signal = SIGRTMIN; signal <= SIGRTMAX; ++signal) {
+    EXPECT_FALSE(sigismember(&blocked, signal)) << signal;
+  }
+}
+
+class ApiServerTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::array<char, 32> name;
+    std::strcpy(name.data(), "/tmp/lwt-api-XXXXXX");
+    ASSERT_NE(mkdtemp(name.data()), nullptr);
+    folder_ = name.data();
+    path_ = folder_ + "/control.sock";
+    auto loop = EventLoop::Create();
+    ASSERT_TRUE(loop.ok());
+    loop_ = *std::move(loop);
+    auto server = ApiServer::Listen(path_, *loop_, [](const api::Request&) {
+      return api::OkResponse(std::string(500'000, 'x'));
+    });
+    ASSERT_TRUE(server.ok()) << server.status();
+    server_ = *std::move(server);
+  }
+  void TearDown() override {
+    server_.reset();
+    EXPECT_NE(access(path_.c_str(), F_OK), 0);
+    rmdir(folder_.c_str());
+  }
+  int Connect() {
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::strcpy(address.sun_path, path_.c_str());
+    EXPECT_EQ(
+        connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+    return fd;
+  }
+  // Turns until the server has closed `fd`; returns all it said.
+  std::string Converse(int fd) {
+    std::string text;
+    std::array<char, 65536> bytes;
+    for (int turns = 0; turns < 10000; ++turns) {
+      loop_->Turn(0);
+      ssize_t n = read(fd, bytes.data(), bytes.size());
+      if (n == 0) return text;
+      if (n > 0) text.append(bytes.data(), static_cast<size_t>(n));
+    }
+    ADD_FAILURE() << "the server does not close";
+    return text;
+  }
+  void Say(int fd, const std::string& text) {
+    ASSERT_EQ(write(fd, text.data(), text.size()),
+              static_cast<ssize_t>(text.size()));
+  }
+
+  std::string folder_;
+  std::string path_;
+  std::unique_ptr<EventLoop> loop_;
+  std::unique_ptr<ApiServer> server_;
+};
+
+TEST_F(ApiServerTest, AnswersAWholeRequestAndCloses) {
+  struct stat info;
+  ASSERT_EQ(stat(path_.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0600u);
+  int fd = Connect();
+  Say(fd, "sta");
+  loop_->Turn(0);
+  loop_->Turn(0);
+  Say(fd, "tus\n");
+  std::string text = Converse(fd);
+  EXPECT_EQ(text, api::OkResponse(std::string(500'000, 'x')));
+  close(fd);
+}
+
+TEST_F(ApiServerTest, RefusesGarbageAndFloods) {
+  int fd = Connect();
+  Say(fd, "format disk\n");
+  EXPECT_EQ(Converse(fd).rfind("error ", 0), 0u);
+  close(fd);
+  fd = Connect();
+  Say(fd, std::string(api::kMaxRequestBytes + 100, 'a'));
+  loop_->Turn(0);
+  loop_->Turn(0);
+  std::array<char, 256> bytes;
+  ssize_t n = read(fd, bytes.data(), bytes.size());
+  ASSERT_GT(n, 6);
+  EXPECT_EQ(std::string(bytes.data(), 6), "error ");
+  close(fd);
+}
+
+TEST_F(ApiServerTest, DropsTheSlowAndTheTooMany) {
+  std::array<int, ApiServer::kMaxClients + 4> fds;
+  for (int& fd : fds) {
+    fd = Connect();
+    loop_->Turn(0);
+  }
+  std::array<char, 1> byte;
+  for (size_t i = 0; i < 4; ++i) {
+    EXPECT_EQ(read(fds[i], byte.data(), 1), 0) << i;
+  }
+  EXPECT_EQ(read(fds.back(), byte.data(), 1), -1);
+  server_->OnTimer(1000);
+  EXPECT_EQ(server_->NextDeadline(), 1000 + ApiServer::kTimeoutUs);
+  server_->OnTimer(1000 + ApiServer::kTimeoutUs);
+  EXPECT_EQ(read(fds.back(), byte.data(), 1), 0);
+  EXPECT_EQ(server_->NextDeadline(), UINT64_MAX);
+  for (int fd : fds) close(fd);
+}
+
+}  // namespace
+}  // namespace lwt::loop
