@@ -64,6 +64,8 @@ absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Start(config::Config& config,
   }
   if (config.encryption == config::Encryption::kNone) {
     log.Warn("encryption = \"none\": anybody may join this tunnel");
+  } else if (auto weak = handshake::WeakKeyWarning(config.key)) {
+    log.Warn(*weak);
   }
   KeyDerivation key(config);
   std::vector<Finding> findings = CheckHost(config);

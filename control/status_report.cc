@@ -32,6 +32,7 @@ void FillSession(const Session& session, uint64_t now_us,
   peer.tx_epochs = session.send_epochs();
   peer.records_sealed = totals.records_sealed;
   peer.records_opened = totals.records_opened;
+  peer.records_lost = totals.records_missing;
   peer.retransmitted_segments = totals.retransmitted_segments;
   if (totals.srtt_us != 0) peer.rtt_us = totals.srtt_us;
 }

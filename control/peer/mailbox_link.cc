@@ -21,6 +21,7 @@ LaneReading MailboxLink::ReadLane(uint32_t lane) const {
   reading.tx_bytes = counters.tx_bytes.Get();
   reading.records_opened = counters.records_opened.Get();
   reading.records_sealed = counters.records_sealed.Get();
+  reading.records_missing = counters.records_missing.Get();
   reading.retransmitted_segments = counters.retransmitted_segments.Get();
   reading.last_rx_us = counters.last_rx_us.Get();
   reading.last_data_tx_us = counters.last_data_tx_us.Get();

@@ -20,6 +20,7 @@ struct LaneReading {
   uint64_t tx_bytes = 0;
   uint64_t records_opened = 0;
   uint64_t records_sealed = 0;
+  uint64_t records_missing = 0;  // below the highest opened, not opened
   uint64_t retransmitted_segments = 0;
   uint64_t last_rx_us = 0;       // when a record last verified, 0: never
   uint64_t last_data_tx_us = 0;  // when inner traffic was last sealed

@@ -47,9 +47,7 @@ class Counter {
   X(tunnel_rx_packets, "tunnel_rx_packets",                                 \
     "Inner packets taken from the tunnel device.")                          \
   X(tunnel_tx_packets, "tunnel_tx_packets",                                 \
-    "Inner packets given to the tunnel device.")                            \
-  X(retransmitted_segments, "retransmitted_segments",                       \
-    "Outer segments sent again.")
+    "Inner packets given to the tunnel device.")
 
 struct alignas(64) WorkerCounters {
 #define LWT_COUNTER_MEMBER(member, name, sentence) Counter member;
@@ -78,7 +76,9 @@ struct alignas(64) WorkerCounters {
   X(retransmitted_segments, "retransmitted_segments",                        \
     "Outer segments sent again.")                                            \
   X(highest_receive_epoch, "highest_receive_epoch",                          \
-    "Highest key epoch of a record that verified.")
+    "Highest key epoch of a record that verified.")                          \
+  X(records_missing, "records_missing",                                      \
+    "Packet numbers below the highest opened that were not opened.")
 
 // Per lane; written by the lane's worker, read by control.
 struct alignas(64) LaneCounters {

@@ -11,6 +11,8 @@ void CountOpened(Worker& worker, const Frame& frame, const session::Lane& lane,
   worker.counters.records_opened.Add(1);
   LaneCounters& counters = worker.lane_counters[frame.lane];
   counters.records_opened.Set(lane.receive.records_opened);
+  counters.records_missing.Set(lane.receive.window.next() -
+                               lane.receive.records_opened);
   counters.last_rx_us.Set(worker.now_us);
   if (epoch > counters.highest_receive_epoch.Get()) {
     counters.highest_receive_epoch.Set(epoch);
