@@ -196,15 +196,6 @@ struct Runner {
   }
 };
 
-// Lets the peer's last word on each lane show in what control reads.
-void PublishFlow(Worker& worker, uint32_t index) {
-  const auto stats = worker.tcp.Stats(worker.lanes[index].flow);
-  if (!stats) return;
-  LaneCounters& counters = worker.lane_counters[index];
-  counters.srtt_us.Set(stats->srtt_us);
-  counters.retransmitted_segments.Set(stats->segments_retransmitted);
-}
-
 }  // namespace
 
 void RunCommands(Worker& worker) {
@@ -212,9 +203,6 @@ void RunCommands(Worker& worker) {
     worker.worked = true;
     if (worker.tx.room() < kAnswerRoom) Transmit(worker);
     std::visit(Runner{worker}, *command);
-    if (const auto* probe = std::get_if<ProbeLaneCommand>(command)) {
-      if (probe->lane < worker.lanes.size()) PublishFlow(worker, probe->lane);
-    }
     worker.mailbox->Done(command);
   }
 }

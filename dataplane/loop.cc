@@ -1,11 +1,41 @@
 #include "dataplane/loop.h"
 
+#include <algorithm>
+
 #include "dataplane/commands.h"
 #include "dataplane/pipeline.h"
 #include "dataplane/stages/stages.h"
 #include "dataplane/worker_state.h"
 
 namespace lwt {
+namespace {
+
+// How often, and of how many lanes at once, the figures of the outer flow are
+// copied to where control reads them.
+constexpr uint64_t kPublishUs = 10'000;
+constexpr uint32_t kPublishLanes = 64;
+
+void PublishFlow(Worker& worker, uint32_t index) {
+  const auto stats = worker.tcp.Stats(worker.lanes[index].flow);
+  if (!stats) return;
+  LaneCounters& counters = worker.lane_counters[index];
+  counters.srtt_us.Set(stats->srtt_us);
+  counters.retransmitted_segments.Set(stats->segments_retransmitted);
+}
+
+void PublishFlows(Worker& worker) {
+  if (worker.now_us - worker.published_us < kPublishUs) return;
+  worker.published_us = worker.now_us;
+  const auto lanes = static_cast<uint32_t>(worker.lanes.size());
+  for (uint32_t i = 0; i < std::min(lanes, kPublishLanes); ++i) {
+    worker.next_published = (worker.next_published + 1) % lanes;
+    if (worker.lanes[worker.next_published].installed) {
+      PublishFlow(worker, worker.next_published);
+    }
+  }
+}
+
+}  // namespace
 
 void RunLoopOnce(Worker& worker) {
   worker.worked = false;
@@ -19,6 +49,7 @@ void RunLoopOnce(Worker& worker) {
       HandleFlowEvents(worker);
     }
     RunOutbound(worker);
+    PublishFlows(worker);
   }
   worker.mailbox->KickControl();
   worker.mailbox->ReportQuiescent();

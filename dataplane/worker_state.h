@@ -78,6 +78,11 @@ class Worker {
   std::vector<PendingConnect> connects;  // few: a client opens one at a time
 
   ReceivedFrames received;
+  // Records cut on the way, waiting for their other part: a ring, the oldest
+  // makes room.
+  static constexpr size_t kHeldRecords = 16;
+  std::array<Frame, kHeldRecords> held_records;
+  size_t next_held = 0;
   OpenedRecords opened;
   PacketBurst inner;     // admitted, on their way inside or to another peer
   PacketBurst outbound;  // on their way to a lane
@@ -85,6 +90,8 @@ class Worker {
   uint64_t round = 0;    // counts outbound bursts
   TxBatch tx;            // frames for the uplink
   bool worked = false;   // this loop iteration did something
+  uint32_t next_published = 0;  // lane whose flow's figures come next
+  uint64_t published_us = 0;
 
   WorkerCounters counters;
   std::vector<LaneCounters> lane_counters;

@@ -1,6 +1,6 @@
+#include "dataplane/stages/cut_records.h"
 #include "dataplane/stages/stages.h"
 #include "dataplane/wire/frame_view.h"
-#include "dataplane/wire/record.h"
 #include "dataplane/worker_state.h"
 
 namespace lwt {
@@ -8,28 +8,6 @@ namespace {
 
 // What one frame can make the outer TCP answer, with room to spare.
 constexpr size_t kAnswerRoom = 8;
-
-// Cuts `stream`, whose reference it takes, into records. What a full burst
-// does not take stays in worker.received.rest.
-void CutRecords(Worker& worker, Frame stream, RecordBurst& records) {
-  while (stream.length > 0) {
-    if (records.full()) {
-      worker.received.rest = stream;
-      return;
-    }
-    const auto size = wire::RecordSize({stream.data, stream.length});
-    if (!size) return worker.Drop(stream, DropReason::kNoRecord);
-    if (*size > stream.length) {
-      return worker.Drop(stream, DropReason::kRecordCut);
-    }
-    Frame record = stream;
-    record.length = static_cast<uint32_t>(*size);
-    stream.data += record.length;
-    stream.length -= record.length;
-    if (stream.length > 0) rte_mbuf_refcnt_update(stream.mbuf, 1);
-    records.Push(record);
-  }
-}
 
 void TakePayload(Worker& worker, rte_mbuf* mbuf,
                  const OuterTcp::Received& received, RecordBurst& records) {

@@ -123,9 +123,14 @@ def assert_ran_on(side, uplink, workers=1):
 def start(folder):
     starter = _Starter(folder)
     yield starter
-    for gateway in starter.gateways:
-        if gateway.running():
-            gateway.kill()
+    running = [gateway for gateway in starter.gateways if gateway.running()]
+    for gateway in running:
+        gateway.process.terminate()
+    ended = [(gateway.label, gateway.wait_exit(5)) for gateway in running]
+    # What those leave that a test has killed: the next test starts clean.
+    shutil.rmtree("/run/lightweight-tunnel", ignore_errors=True)
+    shutil.rmtree("/var/lib/lightweight-tunnel", ignore_errors=True)
+    assert all(status == 0 for _, status in ended), ended
 
 
 @pytest.fixture(params=["af_packet", "af_xdp"])

@@ -16,7 +16,7 @@ class Iperf:
 
     def __init__(self, server, client, address, *flags, seconds=5):
         self._timeout = seconds + 20 if seconds else 120
-        self._server = server.popen("iperf3", "-s", "-1",
+        self._server = server.popen("iperf3", "-s", "-1", "-J",
                                     stdout=subprocess.DEVNULL)
         wait_until(
             lambda: server.output("ss", "-Hltn", "sport = :5201").strip(), 5,
