@@ -136,7 +136,7 @@ def test_merged_segments_are_split(middle, pair):
 
     def merge(frame, to_hub):
         octets = payload(frame)
-        if not to_hub or not octets:
+        if not to_hub or not octets or merged[0] == 10:
             return [frame]
         if not held:
             held.append((frame, octets))
@@ -151,7 +151,7 @@ def test_merged_segments_are_split(middle, pair):
     middle.transform = merge
     assert _ping(middle, count=40, interval=0.01) == 40
     middle.transform = None
-    assert merged[0] >= 10
+    assert merged[0] == 10
     after = hub.drops()
     for name in ("no_record", "record_cut", "bad_tag", "malformed"):
         assert after[name] == before[name], name

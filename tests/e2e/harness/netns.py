@@ -63,7 +63,8 @@ class Namespace:
         self.run("nft", "-f", "-", input=rules)
 
     def ping(self, address, count=3, interval=0.05, size=56, timeout=2):
-        """Returns how many answers came."""
+        """Returns how many answers came. `timeout` holds while none has come;
+        after one, ping waits two round trips for the rest."""
         text = self.run("ping", "-n", "-c", count, "-i", interval, "-s", size,
                         "-W", timeout, address, check=False).stdout
         for line in text.splitlines():
