@@ -307,11 +307,12 @@ void ClientSession::TickLiveness(uint64_t now_us) {
   const SessionLane* lane =
       session_ == nullptr ? nullptr : session_->sending_lane();
   if (lane == nullptr || !liveness_) return;
+  session_->Measure(now_us);
   LaneReading reading = config_.attempt.link.ReadLane(lane->index);
   reading.last_rx_us = std::max(reading.last_rx_us, lane->installed_us);
   Liveness::State before = liveness_->state();
   if (liveness_->Tick(reading, now_us)) {
-    config_.attempt.link.Send(ProbeLaneCommand{lane->index, next_token_++});
+    session_->Probe();
   }
   Liveness::State after = liveness_->state();
   if (after == before) return;

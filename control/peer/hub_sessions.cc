@@ -289,7 +289,6 @@ void HubSessions::Admit(HubFlow& flow, SessionSecrets secrets,
   client->addresses = secrets.peer.addresses;
   client->remote = flow.remote();
   client->rtt_us = 0;
-  client->next_probe_us = 0;
   book_.Bind(secrets.peer_key, secrets.peer.addresses);
 
   SessionLane lane;
@@ -366,18 +365,9 @@ void HubSessions::Sweep(uint64_t now_us) {
       client.session->SendClose("nothing was heard of you");
       Drop(client, "nothing was heard of it", now_us);
     } else {
-      MeasureRoundTrip(client, now_us);
+      client.session->Measure(now_us);
     }
   }
-}
-
-void HubSessions::MeasureRoundTrip(Client& client, uint64_t now_us) {
-  const SessionLane* lane = client.session->sending_lane();
-  if (lane == nullptr || now_us < client.next_probe_us) return;
-  uint64_t used = config_.link.ReadLane(lane->index).last_data_tx_us;
-  if (client.next_probe_us != 0 && used + kProbeUs < now_us) return;
-  client.next_probe_us = now_us + kProbeUs;
-  config_.link.Send(ProbeLaneCommand{lane->index, 0});
 }
 
 uint64_t HubSessions::NextDeadline() const {

@@ -20,8 +20,6 @@ class HubSessions {
   // Nothing verified for three idle probe intervals of a client.
   static constexpr uint64_t kIdleUs = 3 * 26'000'000ull;
   static constexpr uint64_t kSweepUs = 500'000;
-  // The round trip of a lane in use is measured this often.
-  static constexpr uint64_t kProbeUs = 20'000'000;
   static constexpr size_t kMaxFlows = 1024;  // unproven
   static constexpr size_t kMaxLanes = 3;     // of one session
   static constexpr uint64_t kOldLaneUs = 20'000'000;
@@ -43,7 +41,6 @@ class HubSessions {
   struct Client {
     std::unique_ptr<Session> session;  // nullptr: a free slot
     uint64_t rtt_us = 0;
-    uint64_t next_probe_us = 0;
     std::vector<IpPrefix> addresses;
     Endpoint remote;
   };
@@ -88,7 +85,6 @@ class HubSessions {
   void Drop(Client& client, std::string_view why, uint64_t now_us);
   void CheckEnd(Client& client, uint64_t now_us);
   void Sweep(uint64_t now_us);
-  void MeasureRoundTrip(Client& client, uint64_t now_us);
   void Publish();
   Session::Context SessionContext();
 

@@ -250,6 +250,22 @@ void Session::OnTimer(uint64_t now_us) {
   Flush(now_us);
 }
 
+void Session::Measure(uint64_t now_us) {
+  const SessionLane* lane = sending_lane();
+  if (lane == nullptr || now_us < next_measure_us_) return;
+  uint64_t used = std::max(context_.link.ReadLane(lane->index).last_data_tx_us,
+                           lane->installed_us);
+  if (used + kMeasureUs < now_us) return;
+  next_measure_us_ = now_us + kMeasureUs;
+  Probe();
+}
+
+void Session::Probe() {
+  const SessionLane* lane = sending_lane();
+  if (lane == nullptr) return;
+  context_.link.Send(ProbeLaneCommand{lane->index, ++probe_token_});
+}
+
 void Session::Flush(uint64_t now_us) {
   const SessionLane* lane = sending_lane();
   if (lane == nullptr) return;

@@ -69,6 +69,13 @@ class Session {
   void OnTimer(uint64_t now_us);
   uint64_t NextDeadline() const;
 
+  // Has the round trip of a lane that is new or in use measured, at most every
+  // kMeasureUs; kReportAnswer brings it.
+  static constexpr uint64_t kMeasureUs = 5'000'000;
+  void Measure(uint64_t now_us);
+  // Asks the peer for a sign of life on the lane that we send on.
+  void Probe();
+
   // Tells the peer that we close; lanes go with the destructor.
   void SendClose(std::string_view reason);
 
@@ -114,6 +121,8 @@ class Session {
   std::vector<SessionLane> lanes_;  // oldest first
   const uint64_t created_us_;
   uint16_t highest_lane_id_ = 0;
+  uint64_t next_measure_us_ = 0;
+  uint32_t probe_token_ = 0;
   uint64_t receive_epochs_ = 1;
   uint64_t send_epochs_ = 1;
   LaneReading removed_;  // sums over lanes that are gone
