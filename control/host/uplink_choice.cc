@@ -16,7 +16,7 @@ absl::StatusOr<UplinkChoice> Choose(const Link& link,
     return absl::FailedPreconditionError(absl::StrCat(
         link.name, " (", reason, ") is a link of hardware type ", link.type,
         ", on which tunnel frames cannot travel; name an Ethernet, tun or ppp "
-        "interface by -uplink"));
+        "interface by -uplink-interface"));
   }
   if (!link.up) {
     return absl::FailedPreconditionError(
@@ -79,8 +79,8 @@ absl::StatusOr<UplinkChoice> TheOnlyOne(Netlink& netlink) {
   }
   return absl::FailedPreconditionError(absl::StrCat(
       "cannot tell the uplink: there is no default route, and not exactly one "
-      "interface is up; name one by -uplink or listen on its address. There "
-      "are: ",
+      "interface is up; name one by -uplink-interface or listen on its "
+      "address. There are: ",
       Describe(*links)));
 }
 
