@@ -12,6 +12,7 @@
 #include "drivers/cpu_set.h"
 #include "drivers/eal.h"
 #include "drivers/tun/tap_port.h"
+#include "drivers/uplink/interface.h"
 
 namespace lwt {
 namespace {
@@ -48,11 +49,11 @@ UplinkDriver DriverOf(config::UplinkDriver driver) {
   return UplinkDriver::kAuto;
 }
 
-MemoryRequest MemoryOf(bool xdp) {
+MemoryRequest MemoryOf(uint32_t xdp_queues) {
   MemoryRequest request;
   request.small_frames = kSmallFrames;
   request.jumbo_frames = kJumboFrames;
-  request.other_bytes = kOtherBytes + (xdp ? kXdpBytesPerQueue : 0);
+  request.other_bytes = kOtherBytes + xdp_queues * kXdpBytesPerQueue;
   return request;
 }
 
@@ -65,7 +66,7 @@ std::vector<Finding> CheckHost(const config::Config& config) {
   input.uplink_driver = ToString(DriverOf(config.uplink_driver));
   input.memory = config.memory;
   input.memory_need = ComputeMemoryNeed(
-      MemoryOf(config.uplink_driver == config::UplinkDriver::kAfXdp));
+      MemoryOf(config.uplink_driver == config::UplinkDriver::kAfXdp ? 1 : 0));
   return RunPreflight(input);
 }
 
@@ -138,11 +139,31 @@ absl::Status Platform::ChooseUplink(const std::optional<IpAddress>& remote) {
   return absl::OkStatus();
 }
 
-// A virtual link has no zero-copy AF_XDP, so `auto` takes it on hardware only.
-bool Platform::MayUseXdp() const {
-  if (config_.uplink_driver == config::UplinkDriver::kAfXdp) return true;
-  return config_.uplink_driver == config::UplinkDriver::kAuto &&
-         choice_.link.kind.empty();
+// What AF_XDP would take in memory, and whether it is tried at all. `auto`
+// takes it only without a copy, which a virtual link does not offer and which
+// needs hugepages.
+absl::StatusOr<MemoryPlan> Platform::PlanForUplink(
+    std::span<const HugepagePool> pools) {
+  const auto plan = [&](uint32_t xdp_queues) {
+    return PlanMemory(config_.memory, ComputeMemoryNeed(MemoryOf(xdp_queues)),
+                      pools);
+  };
+  const bool is_auto = config_.uplink_driver == config::UplinkDriver::kAuto;
+  if (config_.uplink_driver == config::UplinkDriver::kAfPacket) return plan(0);
+  if (is_auto && !choice_.link.kind.empty()) {
+    no_xdp_ = Concat("no zero-copy AF_XDP on a virtual link (",
+                     choice_.link.kind, ")");
+    return plan(0);
+  }
+  absl::StatusOr<Interface> interface = ReadInterface(choice_.link.name);
+  if (!interface.ok()) return interface.status();
+  absl::StatusOr<MemoryPlan> with_xdp = plan(interface->rx_queues);
+  if (is_auto && (!with_xdp.ok() || !with_xdp->use_hugepages)) {
+    no_xdp_ = "zero-copy AF_XDP needs hugepages, which are not in use";
+    return plan(0);
+  }
+  may_use_xdp_ = true;
+  return with_xdp;
 }
 
 absl::Status Platform::StartMemory() {
@@ -154,8 +175,7 @@ absl::Status Platform::StartMemory() {
   int node = NumaNodeOfCpu("/sys", worker_cpu_);
 
   absl::StatusOr<MemoryPlan> memory =
-      PlanMemory(config_.memory, ComputeMemoryNeed(MemoryOf(MayUseXdp())),
-                 ReadHugepagePools("/sys", node));
+      PlanForUplink(ReadHugepagePools("/sys", node));
   if (!memory.ok()) return memory.status();
   memory_ = *memory;
   log_.Info("memory: ", memory_.reason);
@@ -235,7 +255,7 @@ absl::Status Platform::JournalXdp(uint32_t program_id) {
 }
 
 absl::Status Platform::OpenUplinkPort() {
-  if (MayUseXdp()) {
+  if (may_use_xdp_) {
     absl::StatusOr<std::vector<std::string>> off =
         host::SwitchOff(choice_.link.name, choice_.link.index,
                         host::kHardwareMerging, *journal_);
@@ -250,15 +270,14 @@ absl::Status Platform::OpenUplinkPort() {
   UplinkSpec spec;
   spec.interface = choice_.link.name;
   spec.driver =
-      MayUseXdp() ? DriverOf(config_.uplink_driver) : UplinkDriver::kAfPacket;
+      may_use_xdp_ ? DriverOf(config_.uplink_driver) : UplinkDriver::kAfPacket;
   spec.jumbo_pool = jumbo_pool_->get();
   absl::StatusOr<std::unique_ptr<Uplink>> uplink = OpenUplink(spec);
   if (!uplink.ok()) return uplink.status();
   uplink_ = *std::move(uplink);
-  if (!MayUseXdp() && config_.uplink_driver == config::UplinkDriver::kAuto) {
-    uplink_->set_reason(Concat("af_packet on ", choice_.link.name,
-                               ": no zero-copy AF_XDP on a virtual link (",
-                               choice_.link.kind, ")"));
+  if (!no_xdp_.empty()) {
+    uplink_->set_reason(
+        Concat("af_packet on ", choice_.link.name, ": ", no_xdp_));
   }
   log_.Info("uplink: ", choice_.reason);
   log_.Info("uplink: ", uplink_->reason());

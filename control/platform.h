@@ -7,6 +7,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -75,7 +76,7 @@ class Platform {
   absl::Status OpenUplinkPort();
   absl::Status JournalXdp(uint32_t program_id);
   absl::Status StartWorker();
-  bool MayUseXdp() const;
+  absl::StatusOr<MemoryPlan> PlanForUplink(std::span<const HugepagePool> pools);
   uint32_t MaxLanes() const;
 
   const config::Config& config_;
@@ -88,6 +89,8 @@ class Platform {
   host::UplinkChoice choice_;
   MemoryPlan memory_;
   int worker_cpu_ = 0;
+  bool may_use_xdp_ = false;
+  std::string no_xdp_;  // why `auto` does not try it
   bool eal_started_ = false;
   std::optional<PacketPool> small_pool_;
   std::optional<PacketPool> jumbo_pool_;
