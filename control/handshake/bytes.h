@@ -90,6 +90,9 @@ class ByteReader {
 // Appends fields to a vector that it owns.
 class ByteWriter {
  public:
+  // Room for most messages, so that they grow without another allocation.
+  ByteWriter() { bytes_.reserve(256); }
+
   ByteWriter& U8(uint8_t value) { return Number(1, value); }
   ByteWriter& U16(uint16_t value) { return Number(2, value); }
   ByteWriter& U32(uint32_t value) { return Number(4, value); }
