@@ -13,7 +13,6 @@
 namespace lwt {
 namespace {
 
-using config::Concat;
 using config::Mode;
 
 // Work of one turn of the loop on each of a worker's rings.

@@ -32,7 +32,7 @@ void Print(FILE* stream, std::string_view text) {
   fwrite(text.data(), 1, text.size(), stream);
 }
 
-absl::Status Wrong(std::string sentence) {
+absl::Status Wrong(const std::string& sentence) {
   return absl::InvalidArgumentError(sentence);
 }
 

@@ -11,8 +11,9 @@ void NoiseHkdf(KeySpan chaining_key, ByteSpan ikm, int outputs,
   WipedBytes<32> temporary;
   HmacSha256(chaining_key, {ikm}, temporary.bytes());
   ByteSpan previous;
-  for (uint8_t i = 1; i <= outputs; ++i) {
-    HmacSha256(temporary.bytes(), {previous, ByteSpan(&i, 1)},
+  for (int i = 1; i <= outputs; ++i) {
+    const auto counter = static_cast<uint8_t>(i);
+    HmacSha256(temporary.bytes(), {previous, ByteSpan(&counter, 1)},
                out[i - 1].bytes());
     previous = out[i - 1].bytes();
   }

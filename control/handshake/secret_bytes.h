@@ -38,7 +38,7 @@ class SecretBytes {
   }
   SecretBytes(const SecretBytes& other) : SecretBytes(other.bytes()) {}
   // The source is left all-zero.
-  SecretBytes(SecretBytes&& other) : SecretBytes() {
+  SecretBytes(SecretBytes&& other) noexcept : SecretBytes() {
     std::swap(slot_, other.slot_);
   }
   SecretBytes& operator=(SecretBytes other) {
