@@ -23,12 +23,12 @@ Bytes Ipv4(size_t size, uint8_t protocol = 17, size_t header = 20) {
 }
 
 Bytes Ipv6(size_t size, uint8_t next = 17) {
-  Bytes packet(size);
+  Bytes packet(40);
   packet[0] = 0x60;
   StoreBe16(&packet[4], uint16_t(size - 40));
   packet[6] = next;
   for (size_t i = 8; i < 40; ++i) packet[i] = uint8_t(i);
-  for (size_t i = 40; i < size; ++i) packet[i] = uint8_t(100 + i - 40);
+  for (size_t i = 40; i < size; ++i) packet.push_back(uint8_t(60 + i));
   return packet;
 }
 
