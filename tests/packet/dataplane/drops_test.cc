@@ -195,11 +195,10 @@ TEST_F(DropsTest, RecordCut) {
 }
 
 TEST_F(DropsTest, NoSession) {
-  pair_.hub.mailbox().Send(RemoveLaneCommand{0, /*close_flow=*/true});
-  pair_.hub.RunAt(pair_.now_us);
+  // The flow's last segments may still be on the way when its lane is gone.
+  pair_.hub.worker().lanes[0].installed = false;
   GiveHub(ClientFrame());
-  EXPECT_EQ(pair_.hub.total_drops(), 1u);
-  EXPECT_TRUE(pair_.hub.TakeFromTunnel().empty());
+  ExpectOneDrop(DropReason::kNoSession);
 }
 
 TEST_F(DropsTest, UnknownKindIsToldToControlOnce) {
