@@ -254,6 +254,34 @@ TEST_F(OuterTcpTest, AFloodOfSynsGetsCookiesAndAnHonestClientIn) {
   EXPECT_EQ(tcp_.MaxPayload(received.flow), 1460u - 12u);
 }
 
+TEST_F(OuterTcpTest, AnswersCookiesUntilTheTableIsFull) {
+  // Returns what became of the ACK of a client that came by a cookie.
+  const auto come = [&](uint16_t port) {
+    Give(Syn(port));
+    const Frame answer = Drain(batch_).at(0);
+    wire::FrameView ack = View(wire::kAck, port);
+    ack.tcp.seq = seq_ + 1;
+    ack.tcp.ack = answer.View().tcp.seq + 1;
+    ack.tcp.options.timestamps->echo =
+        answer.View().tcp.options.timestamps->value;
+    const auto received = Give(ack);
+    Drain(batch_);
+    return received;
+  };
+  for (uint16_t i = 0; i < 100; ++i) {
+    Give(Syn(static_cast<uint16_t>(1024 + i)));
+    Drain(batch_);
+  }
+  OuterTcp::Received last;
+  uint16_t came = 0;
+  while (came < 50 && last.verdict != Verdict::kDropped) {
+    last = come(static_cast<uint16_t>(2000 + came++));
+  }
+  EXPECT_EQ(last.verdict, Verdict::kDropped);
+  EXPECT_EQ(last.reason, DropReason::kFlowTableFull);
+  EXPECT_GT(came, 1);
+}
+
 TEST_F(OuterTcpTest, SaysWhyItDropsASegmentOfNoFlow) {
   EXPECT_EQ(Give(View(wire::kAck)).reason, DropReason::kNoFlow);
   wire::FrameView elsewhere = Syn();
