@@ -19,7 +19,23 @@ struct PortInfo {
   uint8_t link_header_size = 0;  // bytes: 0 (tun, ppp), 14, or 18 (VLAN)
   uint16_t mtu = 0;              // of the layer above the link header
   uint16_t queue_count = 1;
+  bool segments = false;  // Transmit takes super-frames (below)
 };
+
+// A super-frame stands for a run of segments of one flow, equal in size but
+// for the last, and is cut by the kernel or the NIC:
+//
+// * Received: RTE_MBUF_F_RX_LRO, and tso_segsz as the payload of each segment.
+// * For Transmit, where info().segments: RTE_MBUF_F_TX_TCP_SEG or
+//   RTE_MBUF_F_TX_UDP_SEG with l2_len, l3_len, l4_len and tso_segsz; a chain of
+//   at most kMaxChain mbufs. Headers are those of one segment of the whole
+//   length, and the L4 checksum field holds the sum over the pseudo-header of
+//   that length, not inverted: what the kernel calls CHECKSUM_PARTIAL.
+//
+// RTE_MBUF_F_TX_TCP_CKSUM or _UDP_CKSUM alone asks for the checksum of one
+// segment, its field filled in the same way; RTE_MBUF_F_RX_L4_CKSUM_NONE says
+// that a received one came like that and is as good as verified.
+inline constexpr uint16_t kMaxChain = 64;
 
 // Frames that a port lost, ever since it was opened.
 struct PortCounters {
@@ -42,8 +58,9 @@ class Port {
 
   // Takes ownership of the first n frames and returns n; the rest stay the
   // caller's: the device's queue is full. Frames are complete, checksums
-  // included, and have one or more segments. A frame that the device refuses
-  // for another reason is taken, freed and counted.
+  // included, unless info().segments and their flags ask for more, and have one
+  // or more mbufs. A frame that the device refuses for another reason is taken,
+  // freed and counted.
   virtual uint16_t Transmit(std::span<rte_mbuf*> frames) = 0;
 
   // A descriptor that polls readable when Receive would return a frame, or -1
