@@ -19,13 +19,17 @@ struct PortInfo {
   uint8_t link_header_size = 0;  // bytes: 0 (tun, ppp), 14, or 18 (VLAN)
   uint16_t mtu = 0;              // of the layer above the link header
   uint16_t queue_count = 1;
-  bool segments = false;  // Transmit takes super-frames (below)
+  bool segments = false;      // Transmit takes super-frames of TCP (below)
+  bool segments_udp = false;  // and of UDP
 };
 
 // A super-frame stands for a run of segments of one flow, equal in size but
 // for the last, and is cut by the kernel or the NIC:
 //
 // * Received: RTE_MBUF_F_RX_LRO, and tso_segsz as the payload of each segment.
+//   A port of the inside also says where the L4 header begins (l3_len) and
+//   which it is (RTE_PTYPE_L4_TCP or _UDP in packet_type); the L4 checksum
+//   field holds no checksum.
 // * For Transmit, where info().segments: RTE_MBUF_F_TX_TCP_SEG or
 //   RTE_MBUF_F_TX_UDP_SEG with l2_len, l3_len, l4_len and tso_segsz; a chain of
 //   at most kMaxChain mbufs. Headers are those of one segment of the whole

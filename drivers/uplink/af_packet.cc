@@ -22,10 +22,6 @@ namespace {
 constexpr int kSocketBufferBytes = 32 << 20;
 constexpr uint32_t kEtherTypeOffset = 12;
 constexpr uint16_t kVlanLinkHeaderSize = 18;
-// VIRTIO_NET_HDR_F_NEEDS_CSUM, _F_DATA_VALID and _GSO_NONE.
-constexpr uint8_t kVnetNeedsChecksum = 1;
-constexpr uint8_t kVnetDataValid = 2;
-constexpr uint8_t kVnetNoGso = 0;
 constexpr uint32_t kMaxMtu = 65535;
 
 sockaddr_ll LinkAddress(int ifindex, uint16_t protocol) {

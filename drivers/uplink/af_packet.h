@@ -16,20 +16,9 @@
 
 #include "drivers/uplink/interface.h"
 #include "drivers/uplink/uplink.h"
+#include "drivers/vnet_header.h"
 
 namespace lwt {
-
-// What precedes each frame on the socket: struct virtio_net_hdr of
-// linux/virtio_net.h (a header that is not C++), in host byte order.
-struct VnetHeader {
-  uint8_t flags = 0;
-  uint8_t gso_type = 0;
-  uint16_t header_size = 0;
-  uint16_t gso_size = 0;
-  uint16_t checksum_start = 0;
-  uint16_t checksum_offset = 0;
-};
-static_assert(sizeof(VnetHeader) == 10);
 
 class AfPacketUplink final : public Uplink {
  public:

@@ -1,0 +1,32 @@
+// What precedes each packet on a kernel port with super-frames (packet sockets
+// with PACKET_VNET_HDR, tun devices with IFF_VNET_HDR): struct virtio_net_hdr
+// of linux/virtio_net.h, a header that is not C++. Host byte order.
+#pragma once
+
+#include <cstdint>
+
+namespace lwt {
+
+struct VnetHeader {
+  uint8_t flags = 0;
+  uint8_t gso_type = 0;
+  uint16_t header_size = 0;
+  uint16_t gso_size = 0;
+  uint16_t checksum_start = 0;
+  uint16_t checksum_offset = 0;
+};
+static_assert(sizeof(VnetHeader) == 10);
+
+// Flags. The sum over the pseudo header stands in the checksum field, and the
+// rest is to be summed from checksum_start on; or the checksum was verified.
+inline constexpr uint8_t kVnetNeedsChecksum = 1;
+inline constexpr uint8_t kVnetDataValid = 2;
+
+// gso_type. kVnetGsoEcn stands beside a TCP type when CWR is set.
+inline constexpr uint8_t kVnetNoGso = 0;
+inline constexpr uint8_t kVnetGsoTcp4 = 1;
+inline constexpr uint8_t kVnetGsoTcp6 = 4;
+inline constexpr uint8_t kVnetGsoUdp = 5;  // GSO_UDP_L4, not fragments
+inline constexpr uint8_t kVnetGsoEcn = 0x80;
+
+}  // namespace lwt
