@@ -14,6 +14,8 @@ tests=(
   ccache clang-format clang-tidy libclang-rt-14-dev llvm shellcheck
   libgtest-dev libgmock-dev golang-github-flynn-noise-dev
   python3 python3-pytest python3-scapy tcpdump tshark conntrack openssl
+  python3-matplotlib libbenchmark-dev valgrind strace
+  openvpn wireguard-go wireguard-tools
   git
 )
 

@@ -62,9 +62,11 @@ class Segment:
 
 class Topology:
     """Routed: every frame between hub and client passes the router's forward
-    chain. The router's leg to host X is called X."""
+    chain. The router's leg to host X is called X. `leg` brings up an end of a
+    wire."""
 
-    def __init__(self, clients=1):
+    def __init__(self, clients=1, leg=plain_leg):
+        self._leg = leg
         self.router = Namespace("router")
         self.router.sysctl(net__ipv4__ip_forward=1,
                            net__ipv6__conf__all__forwarding=1)
@@ -96,11 +98,10 @@ class Topology:
         host.namespace.ip("route", "add", "default", "via", host.gateway_v6)
         return host
 
-    @staticmethod
-    def _address(namespace, device, v4, v6):
+    def _address(self, namespace, device, v4, v6):
         namespace.ip("address", "add", f"{v4}/24", "dev", device)
         namespace.ip("address", "add", f"{v6}/64", "dev", device, "nodad")
-        plain_leg(namespace, device)
+        self._leg(namespace, device)
 
     def add_loss(self, per_mille):
         """Drops that share of the forwarded packets, each way."""

@@ -1,0 +1,1 @@
+"""Benchmarks: interleaved rounds, a gate for noise, ratios within one run."""

@@ -1,0 +1,76 @@
+"""Figures of a round of traffic, and the targets made of them."""
+
+import pytest
+
+from suite import tunnel, tunnel_report
+from suite.rounds import Round, Rounds
+
+_TCP = {"end": {"sum_received": {"bytes": 1_000_000_000},
+                "sum_sent": {"seconds": 2.0}}}
+_UDP = {"end": {"sum": {"bytes": 1_000_000, "packets": 1000,
+                        "lost_packets": 250, "seconds": 1.0}}}
+
+
+def test_figures_of_tcp():
+    got = tunnel.figures(_TCP, False, cpu_s=3.0, cycles=(9000, 3))
+    assert got == {"goodput_mbits": pytest.approx(4000),
+                   "cpu_s_per_gb": pytest.approx(3), "lost_share": 0,
+                   "cycles_per_packet": 3000}
+
+
+def test_figures_of_udp_count_what_arrived():
+    got = tunnel.figures(_UDP, True, cpu_s=3.0, cycles=None)
+    assert got["goodput_mbits"] == pytest.approx(6)
+    assert got["lost_share"] == pytest.approx(0.25)
+    assert "cycles_per_packet" not in got
+
+
+def test_nothing_received():
+    nothing = {"end": {"sum": {"bytes": 0, "packets": 0, "lost_packets": 0,
+                               "seconds": 1.0}}}
+    got = tunnel.figures(nothing, True, cpu_s=1.0, cycles=(5, 0))
+    assert got["goodput_mbits"] == 0
+    assert got["cpu_s_per_gb"] is None
+
+
+class Named:
+
+    def __init__(self, name):
+        self.name = name
+
+
+_NAMES = ("lwt-af_packet", "lwt-af_xdp", "openvpn-udp", "openvpn-tcp")
+
+
+def rounds_of(goodputs, cpus, count=10):
+    rounds = Rounds()
+    for name, goodput, cpu in zip(_NAMES, goodputs, cpus):
+        for number in range(count):
+            rounds.all.append(
+                Round(name, number, {"goodput_mbits": goodput,
+                                     "cpu_s_per_gb": cpu}, 100, 0.0))
+    rounds.judge()
+    return rounds
+
+
+def targets(leg, rounds):
+    return list(tunnel_report._targets(leg, rounds, [Named(name)
+                                                     for name in _NAMES]))
+
+
+def test_target_takes_the_better_uplink_and_the_better_openvpn():
+    goodput, cpu = targets("whole", rounds_of((26, 13, 1, 2), (1, 2, 9, 10)))
+    assert goodput.value == 13 and goodput.verdict == "met"
+    assert goodput.note == "lwt-af_packet"
+    assert cpu.value == pytest.approx(1 / 9) and cpu.verdict == "met"
+
+
+def test_target_of_segmented_legs_is_about_goodput_only():
+    goodput, = targets("segmented", rounds_of((5, 4, 1, 1), (1, 1, 1, 1)))
+    assert goodput.verdict == "missed"
+
+
+def test_too_few_rounds_state_nothing():
+    goodput, cpu = targets("whole", rounds_of((26, 13, 1, 2), (1, 2, 9, 10),
+                                              count=9))
+    assert goodput.verdict == cpu.verdict == "not stated"
