@@ -14,7 +14,13 @@ namespace {
 
 constexpr size_t kEthernet = 14;
 
-Endpoint ClientEndpoint() { return *ParseEndpoint("192.0.2.1:40000"); }
+constexpr uint16_t kFirstPort = 40000;
+
+Endpoint ClientEndpoint(uint32_t lane) {
+  Endpoint endpoint = *ParseEndpoint("192.0.2.1:0");
+  endpoint.port = static_cast<uint16_t>(kFirstPort + lane);
+  return endpoint;
+}
 Endpoint HubEndpoint() { return *ParseEndpoint("192.0.2.2:9000"); }
 
 wire::LinkHeader Link() {
@@ -24,10 +30,15 @@ wire::LinkHeader Link() {
   return link;
 }
 
+std::string UniqueName(const std::string& name) {
+  static int count = 0;
+  return name + std::to_string(count++);
+}
+
 std::pair<std::unique_ptr<Port>, std::unique_ptr<Port>> Rings(
     const std::string& name, uint8_t link_header_size) {
   RingSpec spec;
-  spec.name = name;
+  spec.name = UniqueName(name);
   spec.size = 256;
   spec.link_header_size = link_header_size;
   spec.mtu = 1500;
@@ -35,11 +46,6 @@ std::pair<std::unique_ptr<Port>, std::unique_ptr<Port>> Rings(
   auto pair = OpenRingPair(spec);
   EXPECT_TRUE(pair.ok()) << pair.status();
   return std::move(*pair);
-}
-
-std::string UniqueName(const std::string& name) {
-  static int count = 0;
-  return name + std::to_string(count++);
 }
 
 std::vector<Bytes> TakeAll(Port& port) {
@@ -75,8 +81,6 @@ WorkerOptions Completed(WorkerOptions options, Port* uplink, Port* tunnel) {
   options.uplink = uplink;
   options.tunnel = tunnel;
   options.pool = TestPool();
-  if (options.max_lanes == 0) options.max_lanes = 4;
-  options.arena_bytes = std::min<uint64_t>(options.arena_bytes, 1u << 20);
   return options;
 }
 
@@ -108,14 +112,26 @@ rte_mempool* TestJumboPool() {
   return pool->get();
 }
 
-Node::Node(const std::string& name, const WorkerOptions& base) {
+WorkerOptions SmallWorker() {
+  WorkerOptions options;
+  options.max_lanes = 4;
+  options.arena_bytes = 1u << 20;
+  return options;
+}
+
+NodePorts RingPorts() {
   StartTestEal();
-  const std::string unique = UniqueName(name);
-  std::tie(uplink_, uplink_far_) = Rings(unique + "u", kEthernet);
-  std::tie(tunnel_, tunnel_far_) = Rings(unique + "t", 0);
-  worker_ =
-      std::make_unique<Worker>(Completed(base, uplink_.get(), tunnel_.get()),
-                               *Aead::Create(), Mailbox::Create(unique));
+  NodePorts ports;
+  std::tie(ports.uplink, ports.uplink_far) = Rings("u", kEthernet);
+  std::tie(ports.tunnel, ports.tunnel_far) = Rings("t", 0);
+  return ports;
+}
+
+Node::Node(const std::string& name, const WorkerOptions& base, NodePorts ports)
+    : ports_(std::move(ports)) {
+  worker_ = std::make_unique<Worker>(
+      Completed(base, ports_.uplink.get(), ports_.tunnel.get()),
+      *Aead::Create(), Mailbox::Create(UniqueName(name)));
   mailbox().AttachWorker(nullptr);
 }
 
@@ -150,19 +166,28 @@ void Node::Drain() {
   }
 }
 
-std::vector<Bytes> Node::TakeFromUplink() { return TakeAll(*uplink_far_); }
-std::vector<Bytes> Node::TakeFromTunnel() { return TakeAll(*tunnel_far_); }
+std::vector<Bytes> Node::TakeFromUplink() {
+  return ports_.uplink_far ? TakeAll(*ports_.uplink_far) : std::vector<Bytes>();
+}
+std::vector<Bytes> Node::TakeFromTunnel() {
+  return TakeAll(*ports_.tunnel_far);
+}
 
 bool Node::GiveToUplink(const Bytes& frame, bool merged) {
-  return Give(*uplink_far_, frame, kEthernet, merged);
+  return Give(*ports_.uplink_far, frame, kEthernet, merged);
 }
 
 bool Node::GiveToTunnel(const Bytes& packet) {
-  return Give(*tunnel_far_, packet, 0, false);
+  return Give(*ports_.tunnel_far, packet, 0, false);
 }
 
 GatewayPair::GatewayPair(const WorkerOptions& base)
-    : client("c", base), hub("h", base) {
+    : GatewayPair(base, RingPorts(), RingPorts()) {}
+
+GatewayPair::GatewayPair(const WorkerOptions& base, NodePorts client_ports,
+                         NodePorts hub_ports)
+    : client("c", base, std::move(client_ports)),
+      hub("h", base, std::move(hub_ports)) {
   client.mailbox().Publish(OnePeer({"10.0.0.0/24", "fd00::/64"}));
   hub.mailbox().Publish(OnePeer({"10.0.0.2/32", "fd00::2/128"}));
 }
@@ -186,21 +211,29 @@ void GatewayPair::Settle(const Change& change) {
 
 void GatewayPair::Establish() {
   hub.mailbox().Send(ListenCommand{{HubEndpoint()}});
+  Join(0);
+}
+
+void GatewayPair::Join(uint32_t lane) {
+  constexpr uint32_t kToken = 7;
+  client.events.clear();
+  hub.streams.clear();
+  hub.punted.clear();
   client.mailbox().Send(
-      ConnectCommand{7, ClientEndpoint(), HubEndpoint(), Link()});
+      ConnectCommand{kToken, ClientEndpoint(lane), HubEndpoint(), Link()});
   Settle();
   ASSERT_EQ(client.events.size(), 1u);
   ASSERT_EQ(client.events[0].kind, EventKind::kFlowUp);
-  EXPECT_EQ(client.events[0].token, 7u);
+  EXPECT_EQ(client.events[0].token, kToken);
   client_flow = client.events[0].flow;
   client.mailbox().Send(SendStreamCommand{client_flow, {1, 2, 3}});
   Settle();
   ASSERT_EQ(hub.streams.size(), 1u);
   EXPECT_EQ(hub.streams[0], (Bytes{1, 2, 3}));
   hub_flow = hub.punted[0].flow;
-  InstallLaneCommand install{
-      0,           0,          client_flow, TestKeys(0, 0), TestKeys(1, 0),
-      TestMask(0), TestMask(1)};
+  InstallLaneCommand install{lane,           lane,           client_flow,
+                             TestKeys(0, 0), TestKeys(1, 0), TestMask(0),
+                             TestMask(1)};
   client.mailbox().Send(install);
   std::swap(install.send, install.receive);
   std::swap(install.send_mask, install.receive_mask);

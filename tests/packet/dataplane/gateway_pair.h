@@ -26,10 +26,25 @@ void StartTestEal();
 rte_mempool* TestPool();
 rte_mempool* TestJumboPool();
 
+// Four lanes and an arena of 1 MiB.
+WorkerOptions SmallWorker();
+
+// The ports of a worker and their far ends. An end that leads straight to the
+// other worker has no far end here.
+struct NodePorts {
+  std::unique_ptr<Port> uplink;
+  std::unique_ptr<Port> uplink_far;
+  std::unique_ptr<Port> tunnel;
+  std::unique_ptr<Port> tunnel_far;
+};
+
+// All four ends on rings.
+NodePorts RingPorts();
+
 // One worker with the far ends of its ports.
 class Node {
  public:
-  Node(const std::string& name, const WorkerOptions& base);
+  Node(const std::string& name, const WorkerOptions& base, NodePorts ports);
 
   Worker& worker() { return *worker_; }
   Mailbox& mailbox() { return *worker_->mailbox; }
@@ -39,6 +54,7 @@ class Node {
   }
   uint64_t total_drops() const;
   void RunAt(uint64_t now_us);
+  Port& tunnel_far() { return *ports_.tunnel_far; }
 
   // Frames that the worker sent, and packets it gave to the tunnel device.
   std::vector<Bytes> TakeFromUplink();
@@ -55,23 +71,24 @@ class Node {
  private:
   void Drain();
 
-  std::unique_ptr<Port> uplink_;
-  std::unique_ptr<Port> uplink_far_;
-  std::unique_ptr<Port> tunnel_;
-  std::unique_ptr<Port> tunnel_far_;
+  NodePorts ports_;
   std::unique_ptr<Worker> worker_;
 };
 
-// A client and a hub with one lane between them: lane 0, peer 0.
+// A client and a hub with lane 0 of peer 0 between them, and further ones.
 class GatewayPair {
  public:
   static constexpr uint16_t kInnerMtu = 1409;
 
-  explicit GatewayPair(const WorkerOptions& base = {});
+  explicit GatewayPair(const WorkerOptions& base = SmallWorker());
+  GatewayPair(const WorkerOptions& base, NodePorts client_ports,
+              NodePorts hub_ports);
 
-  // Opens the outer flow, punts a few stream bytes, installs the lane on both
-  // sides. False when the flow did not come up.
+  // Lets the hub listen and joins lane 0.
   void Establish();
+  // Opens an outer flow, punts a few stream bytes, installs the lane for the
+  // peer of the same number on both sides.
+  void Join(uint32_t lane);
 
   // Runs both workers and carries frames until nothing moves. `change` may
   // alter a frame (true: pass it on), direction 0 is client → hub.
@@ -82,7 +99,7 @@ class GatewayPair {
   Node client;
   Node hub;
   uint64_t now_us = 1'000'000;
-  FlowId client_flow;
+  FlowId client_flow;  // of the lane that joined last
   FlowId hub_flow;
 };
 
