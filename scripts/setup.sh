@@ -13,10 +13,10 @@ run=(
 tests=(
   ccache clang-format clang-tidy libclang-rt-14-dev llvm shellcheck
   libgtest-dev libgmock-dev golang-github-flynn-noise-dev
-  python3 python3-pytest python3-scapy tcpdump tshark conntrack openssl
+  python3 python3-pytest python3-pytest-xdist python3-scapy
+  tcpdump tshark conntrack openssl git
   python3-matplotlib libbenchmark-dev valgrind strace
   openvpn wireguard-go wireguard-tools
-  git
 )
 
 usage() {

@@ -14,10 +14,12 @@ from harness import gateway as gateway_module  # noqa: E402
 from harness import isolation  # noqa: E402
 from harness.bad_link import BadLink  # noqa: E402
 from harness.topology import Topology  # noqa: E402
+from harness.variant import FULL, VARIANTS  # noqa: E402
 
 
 def pytest_configure(config):
-    del config
+    config.addinivalue_line(
+        "markers", "alone: measures time or CPU, so nothing runs beside it")
     isolation.isolate()
 
 
@@ -85,21 +87,22 @@ class _Starter:
                                    **options))
         return self.gateways[-1]
 
-    def pair(self, topology, uplink, hub_tunnel="10.0.0.1/24",
+    def pair(self, topology, variant, hub_tunnel="10.0.0.1/24",
              client_tunnel="10.0.0.2/24", family=4, flags=()):
         """A hub and a client that is up."""
         hub = self(topology.hub.namespace, [
             *gateway_module.server_arguments(
-                hub_tunnel, uplink, "0.0.0.0" if family == 4 else "::"), *flags
+                hub_tunnel, variant, "0.0.0.0" if family == 4 else "::"),
+            *flags
         ], "hub")
         client = self(topology.client.namespace, [
             *gateway_module.client_arguments(topology.hub.outer(family),
-                                             client_tunnel, uplink), *flags
+                                             client_tunnel, variant), *flags
         ], "client")
         client.wait_up()
         hub.wait_up()
         for side in (hub, client):
-            assert_ran_on(side, uplink)
+            variant.assert_ran(side)
         return hub, client
 
 
@@ -108,15 +111,6 @@ class _NoStarter:
 
 
 _NO_STARTER = _NoStarter()
-
-
-def assert_ran_on(side, uplink, workers=1):
-    """The drivers and the worker count that a gateway says it runs on."""
-    status = side.status()
-    assert status["uplink"]["driver"] == uplink
-    assert status["uplink"]["device"] == "eth0"
-    assert status["tunnel"]["driver"] == "net_tap"
-    assert len(status["workers"]) == workers
 
 
 @pytest.fixture
@@ -133,6 +127,12 @@ def start(folder):
     assert all(status == 0 for _, status in ended), ended
 
 
-@pytest.fixture(params=["af_packet", "af_xdp"])
-def uplink(request):
+@pytest.fixture(params=VARIANTS, ids=str)
+def variant(request):
+    return request.param
+
+
+@pytest.fixture(params=FULL, ids=str)
+def every_variant(request):
+    """For ping, bulk transfer and a kill: all that can be combined."""
     return request.param

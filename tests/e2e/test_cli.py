@@ -7,10 +7,10 @@ import stat
 import subprocess
 import sys
 
-from conftest import assert_ran_on
 from harness.gateway import (DAEMON, KEY, LWTCTL, client_arguments,
                              server_arguments)
 from harness.netns import run
+from harness.variant import Variant
 from harness.wait import wait_until
 
 _README = pathlib.Path(__file__).resolve().parents[2] / "README.md"
@@ -46,7 +46,7 @@ def test_readme_commands(topology, start):
     assert topology.hub.namespace.ping("10.0.0.2") == 3
     # What "auto" chose, it says and explains.
     for side in (hub, client):
-        assert_ran_on(side, side.status()["uplink"]["driver"])
+        Variant().assert_ran(side)
         assert side.status()["uplink"]["reason"]
 
 
@@ -59,44 +59,45 @@ def test_key_is_not_in_the_process_list(topology, start):
     assert KEY not in hub.log()
 
 
-def test_two_gateways_on_one_host(topology, start, uplink):
+def test_two_gateways_on_one_host(topology, start, variant):
     """Two hubs in one namespace and two clients in another, by their default
     folders. AF_XDP serves one gateway of an interface, so beside it the second
     pair goes by packet socket."""
     sides = []
-    drivers = (uplink, "af_packet")
+    variants = (variant, variant.with_uplink("af_packet"))
     for number, port in ((0, 9000), (1, 9001)):
         for host, mode, last in ((topology.hub, "server", 1),
                                  (topology.client, "client", 2)):
             tunnel = f"10.{number}.0.{last}"
-            driver = drivers[number]
-            arguments = (server_arguments(f"{tunnel}/24", driver, port=port)
+            own = variants[number]
+            arguments = (server_arguments(f"{tunnel}/24", own, port=port)
                          if mode == "server" else client_arguments(
-                             topology.hub.v4, f"{tunnel}/24", driver, port))
+                             topology.hub.v4, f"{tunnel}/24", own, port))
             side = start(host.namespace,
                          [*arguments, "-tun-name", f"lwt{number}"],
                          f"{mode}{number}", own_paths=False)
             side.socket = _DEFAULT_SOCKET.format(f"{mode}-{tunnel}")
-            sides.append((side, driver))
-    for side, driver in sides:
+            sides.append((side, own))
+    for side, own in sides:
         side.wait_up()
-        assert_ran_on(side, driver)
+        own.assert_ran(side)
     for number in (0, 1):
         assert topology.client.namespace.ping(f"10.{number}.0.1") == 3
         assert topology.hub.namespace.ping(f"10.{number}.0.2") == 3
 
 
-def test_second_start_of_one_gateway_is_refused(topology, start, uplink):
+def test_second_start_of_one_gateway_is_refused(topology, start, variant):
     hub = start(topology.hub.namespace,
-                server_arguments("10.0.0.1/24", uplink), "hub")
+                server_arguments("10.0.0.1/24", variant), "hub")
     hub.wait_log("9000")
     again = start(topology.hub.namespace, hub.arguments, "again",
                   own_paths=False)
     assert again.wait_exit(5) == 1
+    variant.assert_ran(hub)
     assert str(hub.pid) in again.log()
 
 
-def test_port_in_use_names_its_owner(topology, start, uplink):
+def test_port_in_use_names_its_owner(topology, start, variant):
     holder = topology.hub.namespace.popen(
         sys.executable, "-c",
         "import socket, sys; s = socket.create_server(('0.0.0.0', 9000)); "
@@ -104,7 +105,7 @@ def test_port_in_use_names_its_owner(topology, start, uplink):
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert holder.stdout.readline() == "ready\n"
     hub = start(topology.hub.namespace,
-                server_arguments("10.0.0.1/24", uplink), "hub")
+                server_arguments("10.0.0.1/24", variant), "hub")
     assert hub.wait_exit(10) == 1
     assert re.search(rf"9000.*python3.*{holder.pid}", hub.log()), hub.log()
     holder.stdin.close()
@@ -155,10 +156,10 @@ def test_preflight_says_what_it_found(topology):
     assert "OK" in text
 
 
-def test_status_for_people_and_programs(topology, start, uplink):
-    hub, client = start.pair(topology, uplink)
+def test_status_for_people_and_programs(topology, start, variant):
+    hub, client = start.pair(topology, variant)
     text = client.lwtctl("status").stdout
-    assert uplink in text and "10.0.0.2" in text
+    assert variant.uplink in text and "10.0.0.2" in text
     status = hub.status()
     for key in ("version", "mode", "uptime_s", "uplink", "tunnel", "peers",
                 "workers", "drops"):

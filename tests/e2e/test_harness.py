@@ -86,6 +86,9 @@ def test_capture_sees_a_bad_checksum(topology, folder):
 def test_bad_link_delays_and_loses(make_bad_link):
     link = make_bad_link(delay_ms=20, jitter_ms=5, loss=30, seed=5)
     client = link.client.namespace
+    # The neighbours are looked up over the same link: a lost request takes a
+    # second.
+    wait_until(lambda: client.ping(link.hub.v4, count=1), 20, "an answer")
     text = client.run("ping", "-c", "100", "-i", "0.02", "-W", "1",
                       link.hub.v4, check=False).stdout
     fastest = float(re.search(r"rtt.* = ([\d.]+)/", text).group(1))

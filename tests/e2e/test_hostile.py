@@ -21,8 +21,8 @@ def middle():
 
 
 @pytest.fixture
-def pair(middle, start, uplink):
-    return start.pair(middle, uplink)
+def pair(middle, start, variant):
+    return start.pair(middle, variant)
 
 
 class _Once:

@@ -3,6 +3,8 @@
 import subprocess
 import time
 
+import pytest
+
 from harness.gateway import DAEMON
 from harness.snapshot import assert_unchanged, difference, host_snapshot
 from harness.traffic import transfer
@@ -18,11 +20,29 @@ def _warm(topology):
     assert topology.client.namespace.ping(topology.hub.v4) == 3
 
 
-def test_sigterm_restores_the_host_within_a_second(topology, start, uplink):
+def _pair_and_before(topology, start, variant):
+    """A pair that is up, and the host as it was before; it was changed."""
     _warm(topology)
     before = host_snapshot(_hosts(topology))
-    hub, client = start.pair(topology, uplink)
+    pair = start.pair(topology, variant)
     assert difference(before, host_snapshot(_hosts(topology)))
+    return pair, before
+
+
+def _traffic_again(topology):
+    return topology.client.namespace.ping("10.0.0.1", count=1, timeout=1) == 1
+
+
+@pytest.fixture(params=["hub", "client"])
+def victim(request):
+    """The side that dies."""
+    return request.param
+
+
+@pytest.mark.alone
+def test_sigterm_restores_the_host_within_a_second(topology, start,
+                                                   every_variant):
+    (hub, client), before = _pair_and_before(topology, start, every_variant)
     assert topology.client.namespace.ping("10.0.0.1") == 3
     for side in (client, hub):
         begun = time.monotonic()
@@ -31,52 +51,53 @@ def test_sigterm_restores_the_host_within_a_second(topology, start, uplink):
     assert_unchanged(before, host_snapshot(_hosts(topology)))
 
 
-def test_fin_at_exit_is_seen_at_once(topology, start, uplink):
-    hub, client = start.pair(topology, uplink)
+def test_fin_at_exit_is_seen_at_once(topology, start, variant):
+    hub, client = start.pair(topology, variant)
     assert client.stop() == 0
     hub.wait_status(
         lambda status: all(peer["state"] != "up" for peer in status["peers"]),
         2, "the client is gone")
 
 
-def test_killed_client_leaves_nothing_that_lasts(topology, start, uplink):
+@pytest.mark.alone
+def test_killed_gateway_leaves_nothing_that_lasts(topology, start,
+                                                  every_variant, victim):
     """Within a second of kill -9 the nft table, the device and its routes are
     gone; -cleanup undoes what stands in the journal."""
-    _warm(topology)
-    before = host_snapshot(_hosts(topology))
-    hub, client = start.pair(topology, uplink)
-    client.kill()
+    sides, before = _pair_and_before(topology, start, every_variant)
+    dead, left = sides if victim == "hub" else sides[::-1]
+    dead.kill()
 
     def gone():
-        namespace = topology.client.namespace
+        namespace = dead.namespace
         return (not namespace.output("nft", "list", "ruleset").strip() and
                 "lwt0" not in namespace.ip("link") and
                 "10.0.0" not in namespace.ip("route", "show", "table", "all"))
 
     wait_until(gone, 1, "table, device and routes are gone")
+    # What it has left stops nobody: the kernel's own traffic passes.
     assert topology.client.namespace.ping(topology.hub.v4) == 3
-    done = topology.client.namespace.run(DAEMON, "-cleanup")
+    assert difference(before, host_snapshot(_hosts(topology)))
+    done = dead.namespace.run(DAEMON, "-cleanup")
     assert done.returncode == 0, done.stdout
-    hub.stop()
+    left.stop()
     assert_unchanged(before, host_snapshot(_hosts(topology)))
 
 
-def test_killed_hub_comes_back_within_five_seconds(topology, start, uplink):
-    _warm(topology)
-    before = host_snapshot(_hosts(topology))
-    hub, client = start.pair(topology, uplink)
-    down = time.monotonic()
+@pytest.mark.parametrize("down_s", [0, 5])
+def test_killed_hub_comes_back_within_five_seconds(topology, start,
+                                                   every_variant, down_s):
+    (hub, client), before = _pair_and_before(topology, start, every_variant)
+    died = time.monotonic()
     hub.kill()
     assert topology.client.namespace.ping(topology.hub.v4) == 3
-    # Down for as long as the client needs to notice or 5 s, whichever is
-    # less: its first tries then fall on a hub that is not there.
-    wait_until(lambda: time.monotonic() - down > 4.5, 6, "the hub is down")
+    wait_until(lambda: time.monotonic() - died >= down_s, down_s + 1,
+               "the hub has been down for long enough")
     hub.start()
     begun = time.monotonic()
-    wait_until(lambda: topology.client.namespace.ping("10.0.0.1", count=1,
-                                                      timeout=1) == 1, 5,
-               "traffic again")
+    wait_until(lambda: _traffic_again(topology), 5, "traffic again")
     assert time.monotonic() - begun <= 5
+    every_variant.assert_ran(hub)
     transfer(topology.client.namespace, topology.hub.namespace, "10.0.0.1",
              1 << 20)
     assert client.stop() == 0
@@ -84,18 +105,23 @@ def test_killed_hub_comes_back_within_five_seconds(topology, start, uplink):
     assert_unchanged(before, host_snapshot(_hosts(topology)))
 
 
-def test_killed_client_replaces_its_session(topology, start, uplink):
-    hub, client = start.pair(topology, uplink)
+def test_killed_client_comes_back(topology, start, every_variant):
+    """What the dead one left is undone or taken over by the next; the hub
+    replaces the session."""
+    (hub, client), before = _pair_and_before(topology, start, every_variant)
     client.kill()
     client.start()
     client.wait_up()
-    status = hub.wait_up()
-    assert len(status["peers"]) == 1
+    assert len(hub.wait_up()["peers"]) == 1
+    every_variant.assert_ran(client)
     assert topology.hub.namespace.ping("10.0.0.2") == 3
+    assert client.stop() == 0
+    assert hub.stop() == 0
+    assert_unchanged(before, host_snapshot(_hosts(topology)))
 
 
-def test_dead_path_is_found_and_left(topology, start, uplink):
-    hub, client = start.pair(topology, uplink)
+def test_dead_path_is_found_and_left(topology, start, variant):
+    hub, client = start.pair(topology, variant)
     topology.cut()
     traffic = topology.client.namespace.popen("ping", "-q", "-i", "0.2",
                                               "10.0.0.1", stdout=subprocess.DEVNULL)
@@ -110,9 +136,9 @@ def test_dead_path_is_found_and_left(topology, start, uplink):
     assert topology.client.namespace.ping("10.0.0.1") == 3
 
 
-def test_kernel_traffic_is_left_alone(topology, start, uplink):
+def test_kernel_traffic_is_left_alone(topology, start, variant):
     """The uplink's own traffic, before, during and after."""
-    hub, client = start.pair(topology, uplink)
+    hub, client = start.pair(topology, variant)
     namespaces = topology.client.namespace, topology.hub.namespace
     for _ in range(2):
         transfer(*namespaces, topology.hub.v4, 8 << 20)

@@ -1,5 +1,7 @@
 """Ping, bulk transfer and speed through the tunnel, over each uplink."""
 
+import statistics
+
 import pytest
 
 from harness.traffic import Iperf, mbits, transfer
@@ -11,8 +13,8 @@ _CLIENT = {4: "10.0.0.2", 6: "fd11::2"}
 
 
 @pytest.mark.parametrize("outer", [4, 6])
-def test_ping_and_bulk_transfer(topology, start, uplink, outer):
-    start.pair(topology, uplink, *_TUNNELS, family=outer)
+def test_ping_and_bulk_transfer(topology, start, every_variant, outer):
+    start.pair(topology, every_variant, *_TUNNELS, family=outer)
     hub, client = topology.hub.namespace, topology.client.namespace
     for inner in (4, 6):
         assert client.ping(_HUB[inner]) == 3
@@ -24,8 +26,8 @@ def test_ping_and_bulk_transfer(topology, start, uplink, outer):
         transfer(hub, client, _CLIENT[inner], 16 << 20)
 
 
-def test_first_packet_of_an_idle_tunnel_arrives(topology, start, uplink):
-    hub, client = start.pair(topology, uplink)
+def test_first_packet_of_an_idle_tunnel_arrives(topology, start, variant):
+    hub, client = start.pair(topology, variant)
     sleeps = {side: side.status()["workers"][0]["sleeps"]
               for side in (hub, client)}
     for side, before in sleeps.items():
@@ -36,8 +38,8 @@ def test_first_packet_of_an_idle_tunnel_arrives(topology, start, uplink):
         assert topology.hub.namespace.ping("10.0.0.2", count=1) == 1
 
 
-def test_device_has_address_and_mtu(topology, start, uplink):
-    hub, client = start.pair(topology, uplink, *_TUNNELS)
+def test_device_has_address_and_mtu(topology, start, variant):
+    hub, client = start.pair(topology, variant, *_TUNNELS)
     for side, number in ((hub, 1), (client, 2)):
         text = side.namespace.ip("address", "show", "dev", "lwt0")
         assert f"inet 10.0.0.{number}/24" in text
@@ -48,20 +50,22 @@ def test_device_has_address_and_mtu(topology, start, uplink):
         assert f"mtu {mtu}" in text
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("flags", [(), ("-R",)], ids=["up", "down"])
-def test_tcp_reaches_200_mbits(topology, start, uplink, flags):
-    start.pair(topology, uplink)
-    # The best of three: a neighbour of this machine's cores halves a run.
-    rates = []
-    while len(rates) < 3 and not any(rate >= 200 for rate in rates):
-        rates.append(mbits(
-            Iperf(topology.hub.namespace, topology.client.namespace,
-                  "10.0.0.1", *flags, seconds=4).result()))
-    assert max(rates) >= 200, f"{rates} Mbit/s"
+def test_tcp_reaches_200_mbits(topology, start, variant, flags):
+    start.pair(topology, variant)
+    # A neighbour of this machine's cores halves a run now and then.
+    rates = [
+        mbits(Iperf(topology.hub.namespace, topology.client.namespace,
+                    "10.0.0.1", "-O", "1", *flags, seconds=2).result())
+        for _ in range(3)
+    ]
+    assert statistics.median(rates) >= 200, f"{rates} Mbit/s"
 
 
-def test_udp_of_a_modest_rate_loses_nothing(topology, start, uplink):
-    start.pair(topology, uplink)
+@pytest.mark.alone
+def test_udp_of_a_modest_rate_loses_nothing(topology, start, variant):
+    start.pair(topology, variant)
     report = Iperf(topology.hub.namespace, topology.client.namespace,
                    "10.0.0.1", "-u", "-b", "20M", "-l", "1200",
                    seconds=3).result()
@@ -69,8 +73,9 @@ def test_udp_of_a_modest_rate_loses_nothing(topology, start, uplink):
     assert report["end"]["sum"]["lost_packets"] == 0
 
 
-def test_idle_gateway_uses_little_cpu(topology, start, uplink):
-    hub, client = start.pair(topology, uplink)
+@pytest.mark.alone
+def test_idle_gateway_uses_little_cpu(topology, start, variant):
+    hub, client = start.pair(topology, variant)
     begun = {side: (side.cpu_seconds(), side.status()["uptime_s"])
              for side in (hub, client)}
     wait_until(
@@ -82,9 +87,9 @@ def test_idle_gateway_uses_little_cpu(topology, start, uplink):
         assert share < 0.02, f"{side.label}: {share:.1%} of a core"
 
 
-def test_counters_agree(topology, start, uplink):
+def test_counters_agree(topology, start, variant):
     """What one side sealed the other opened; packets are counted once."""
-    hub, client = start.pair(topology, uplink)
+    hub, client = start.pair(topology, variant)
     assert topology.client.namespace.ping("10.0.0.1", count=50) == 50
     for side in (hub, client):
         peer = side.status()["peers"][0]

@@ -3,9 +3,11 @@
 import re
 import subprocess
 
+import pytest
+
 from harness import conntrack
 from harness.capture import Capture
-from harness.gateway import PORT
+from harness.gateway import PORT, client_arguments, server_arguments
 from harness.traffic import Iperf, longest_silence, mbits, transfer
 from harness.wait import wait_until
 
@@ -17,9 +19,9 @@ def _marked_ping(namespace, address):
                   address)
 
 
-def test_strict_firewall_calls_nothing_invalid(topology, start, uplink):
+def test_strict_firewall_calls_nothing_invalid(topology, start, variant):
     conntrack.watch(topology.router)
-    start.pair(topology, uplink)
+    start.pair(topology, variant)
     hub, client = topology.hub.namespace, topology.client.namespace
     transfer(client, hub, "10.0.0.1", 16 << 20)
     transfer(hub, client, "10.0.0.2", 16 << 20)
@@ -39,9 +41,9 @@ def test_strict_firewall_calls_nothing_invalid(topology, start, uplink):
     assert traffic.wait(20) == 0, "a forged segment disturbed the tunnel"
 
 
-def test_nothing_of_the_inside_is_readable(topology, start, folder, uplink):
+def test_nothing_of_the_inside_is_readable(topology, start, folder, variant):
     capture = Capture(topology.router, "hub", folder, "tcp or icmp")
-    start.pair(topology, uplink)
+    start.pair(topology, variant)
     hub, client = topology.hub.namespace, topology.client.namespace
     _marked_ping(client, "10.0.0.1")
     _marked_ping(hub, "10.0.0.2")
@@ -66,8 +68,9 @@ def test_nothing_of_the_inside_is_readable(topology, start, folder, uplink):
     assert len(bad) == 1 and ".999 >" in bad[0], bad[:3]
 
 
-def test_five_percent_loss_does_not_stall(topology, start, uplink):
-    hub, client = start.pair(topology, uplink)
+@pytest.mark.alone
+def test_five_percent_loss_does_not_stall(topology, start, variant):
+    hub, client = start.pair(topology, variant)
     topology.add_loss(50)
     for flags in ((), ("-R",)):
         report = Iperf(topology.hub.namespace, topology.client.namespace,
@@ -83,11 +86,33 @@ def test_five_percent_loss_does_not_stall(topology, start, uplink):
         assert peer["retransmitted_segments"] > 0
 
 
-def test_bad_link_is_survived(make_bad_link, start, uplink):
+def test_without_retransmission_nothing_is_sent_again(topology, start,
+                                                      variant):
+    """The hub is told not to, the client is not: the same loss shows that the
+    figure counts. Neither waits for what is lost."""
+    hub = start(topology.hub.namespace, [
+        *server_arguments("10.0.0.1/24", variant), "-retransmit=false"
+    ], "hub")
+    client = start(topology.client.namespace,
+                   client_arguments(topology.hub.v4, "10.0.0.2/24", variant),
+                   "client")
+    client.wait_up()
+    for side in (hub, client):
+        variant.assert_ran(side)
+    topology.add_loss(50)
+    ends = topology.hub.namespace, topology.client.namespace
+    transfer(*ends, "10.0.0.2", 2 << 20)
+    transfer(*ends[::-1], "10.0.0.1", 2 << 20)
+    assert conntrack.counted(topology.router, "loss") > 50
+    assert hub.wait_up()["peers"][0]["retransmitted_segments"] == 0
+    assert client.wait_up()["peers"][0]["retransmitted_segments"] > 0
+
+
+def test_bad_link_is_survived(make_bad_link, start, variant):
     """Delay, jitter, reordering, duplicates and loss at once."""
     link = make_bad_link(delay_ms=5, jitter_ms=2, reorder=1, duplicate=1,
                          loss=2, seed=9)
-    hub, _ = start.pair(link, uplink)
+    hub, _ = start.pair(link, variant)
     transfer(link.client.namespace, link.hub.namespace, "10.0.0.1", 4 << 20)
     transfer(link.hub.namespace, link.client.namespace, "10.0.0.2", 4 << 20)
     counts = link.counts()["b_to_a"]
@@ -97,8 +122,8 @@ def test_bad_link_is_survived(make_bad_link, start, uplink):
     assert drops["bad_tag"] == drops["bad_checksum"] == 0
 
 
-def test_rekey_under_load_loses_no_record(topology, start, uplink):
-    hub, client = start.pair(topology, uplink,
+def test_rekey_under_load_loses_no_record(topology, start, variant):
+    hub, client = start.pair(topology, variant,
                              flags=("-rekey-records", str(1 << 14)))
     Iperf(topology.hub.namespace, topology.client.namespace, "10.0.0.1", "-n",
           "640M", seconds=None).result()

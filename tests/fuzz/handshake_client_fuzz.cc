@@ -1,5 +1,7 @@
 // The client's half of a handshake. The first byte chooses how far a true hub
 // has brought it before the rest of the input arrives.
+#include <cstdlib>
+
 #include "tests/unit/control/handshake/exchange_fixture.h"
 
 namespace lwt::handshake {
@@ -7,24 +9,57 @@ namespace {
 
 constexpr uint64_t kNow = Exchange::kNow;
 
-// A client that has sent its hello, one that waits for the verdict, and what a
-// true hub answers to each.
-struct Started {
-  Started() {
+// A client that has sent its hello, and what a true hub answers to it.
+struct FirstFlightOf {
+  explicit FirstFlightOf(Exchange& x) {
     FirstFlight first = x.door->Inspect(x.client->Start(kNow), kNow);
-    waiting_for_flight.emplace(*x.client);
-    first.handshake->Start(&flight);
+    client.emplace(*x.client);
+    hub.emplace(std::move(*first.handshake));
+    hub->Start(&flight);
+  }
+  std::optional<ClientHandshake> client;
+  std::optional<HubHandshake> hub;
+  ByteVector flight;
+};
+
+// The same one step on: the client waits for a verdict, the hub has to give
+// one.
+struct Started {
+  Started() : first(x) {
+    waiting_for_verdict.emplace(*first.client);
     ByteVector third;
-    x.client->Feed(flight, kNow, &third);
-    waiting_for_verdict.emplace(*x.client);
-    first.handshake->Feed(third, &verdict);
-    first.handshake->Finish({}, &verdict);
+    waiting_for_verdict->Feed(first.flight, kNow, &third);
+    ByteVector none;
+    first.hub->Feed(third, &none);
+    HubHandshake accepting = *first.hub;
+    accepting.Finish({}, &verdict);
   }
   Exchange x;
-  ByteVector flight;
+  FirstFlightOf first;
   ByteVector verdict;
-  std::optional<ClientHandshake> waiting_for_flight;
   std::optional<ClientHandshake> waiting_for_verdict;
+};
+
+// A hub whose key is not the one that the client knows.
+struct OtherKey {
+  OtherKey() {
+    x.client_config.expected_hub_key = FixedStaticKey(9).public_key;
+    x.Rebuild();
+    first.emplace(x);
+  }
+  Exchange x;
+  std::optional<FirstFlightOf> first;
+};
+
+// A hub that speaks a later version.
+struct OtherVersion {
+  OtherVersion() {
+    x.hub_config.offer.version = kProtocolVersion + 1;
+    x.Rebuild();
+    first.emplace(x);
+  }
+  Exchange x;
+  std::optional<FirstFlightOf> first;
 };
 
 // `truth` with the input laid over it from an offset on.
@@ -38,13 +73,39 @@ ByteVector Changed(const ByteVector& truth, ByteSpan input) {
   return bytes;
 }
 
-void Feed(ClientHandshake client, ByteSpan bytes) {
+absl::StatusCode Feed(ClientHandshake client, ByteSpan bytes) {
   ByteVector out;
   if (client.Feed(bytes, kNow, &out) == ClientProgress::kDone) {
     client.TakeSession();
-  } else {
-    (void)client.status().message();
   }
+  // What comes later changes nothing any more.
+  const absl::StatusCode code = client.status().code();
+  client.Feed(bytes, kNow, &out);
+  if (client.status().code() != code) std::abort();
+  return code;
+}
+
+// The input is the code and the sentence of a true hub's refusal.
+void FeedRefusal(const Started& started, ByteSpan input) {
+  if (input.empty()) return;
+  Verdict refusal;
+  refusal.code = static_cast<VerdictCode>(input[0] % 8);
+  if (refusal.code == VerdictCode::kAccepted) return;
+  refusal.text.assign(input.begin() + 1, input.end());
+  HubHandshake hub = *started.first.hub;
+  ByteVector bytes;
+  hub.Finish(refusal, &bytes);
+  if (Feed(*started.waiting_for_verdict, bytes) !=
+      absl::StatusCode::kPermissionDenied) {
+    std::abort();
+  }
+}
+
+void FeedOthers(ByteSpan input) {
+  static const OtherKey key;
+  static const OtherVersion version;
+  Feed(*key.first->client, Changed(key.first->flight, input));
+  Feed(*version.first->client, Changed(version.first->flight, input));
 }
 
 }  // namespace
@@ -55,12 +116,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const Started started;
   if (size < 1) return 0;
   const ByteSpan input(data + 1, size - 1);
-  switch (data[0] % 6) {
+  switch (data[0] % 8) {
     case 0:
-      Feed(*started.waiting_for_flight, input);
+      Feed(*started.first.client, input);
       break;
     case 1:
-      Feed(*started.waiting_for_flight, Changed(started.flight, input));
+      Feed(*started.first.client, Changed(started.first.flight, input));
       break;
     case 2:
       Feed(*started.waiting_for_verdict, input);
@@ -71,8 +132,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     case 4:
       ParseHubPayload(input);
       break;
-    default:
+    case 5:
       ParseVerdict(input);
+      break;
+    case 6:
+      FeedRefusal(started, input);
+      break;
+    default:
+      FeedOthers(input);
   }
   return 0;
 }

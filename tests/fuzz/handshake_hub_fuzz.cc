@@ -79,6 +79,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       break;
     case 3:
       ParseClientPayload(input);
+      ParseHubPayload(input);
+      ParseVerdict(input);
       break;
     default:
       InspectBytes(input);

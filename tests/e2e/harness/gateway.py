@@ -10,6 +10,7 @@ import time
 
 from harness.netns import run
 from harness.topology import bracketed
+from harness.variant import Variant
 from harness.wait import wait_until
 
 KEY = "my-secret-password-2024"
@@ -135,12 +136,12 @@ def named(counts):
     return {entry["name"]: entry["count"] for entry in counts}
 
 
-def server_arguments(tunnel, uplink="auto", listen="0.0.0.0", port=PORT,
+def server_arguments(tunnel, variant=Variant(), listen="0.0.0.0", port=PORT,
                      key=KEY):
     return ["-m", "server", "-l", f"{bracketed(listen)}:{port}", "-t", tunnel,
-            "-k", key, "-uplink", uplink]
+            "-k", key, *variant.arguments()]
 
 
-def client_arguments(remote, tunnel, uplink="auto", port=PORT, key=KEY):
+def client_arguments(remote, tunnel, variant=Variant(), port=PORT, key=KEY):
     return ["-m", "client", "-r", f"{bracketed(remote)}:{port}", "-t", tunnel,
-            "-k", key, "-uplink", uplink]
+            "-k", key, *variant.arguments()]

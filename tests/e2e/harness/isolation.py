@@ -23,7 +23,9 @@ def _check(result, what):
 
 
 def isolate():
-    """Call once, before any thread and any test."""
+    """Call once, before any test; threads started before stay outside. Each
+    process of pytest-xdist calls it for itself, so that tests which run side
+    by side share no name, no path and no table."""
     _check(_libc.unshare(_CLONE_NEWNS | CLONE_NEWNET), "unshare")
     subprocess.run(["mount", "--make-rprivate", "/"], check=True)
     for path in ("/run", "/dev/shm", "/var/lib"):

@@ -1,0 +1,65 @@
+"""What a gateway is told to run on, and what it must then say of itself."""
+
+import dataclasses
+import itertools
+import os
+
+# The driver that `lwtctl status -json` names for a kind of tunnel port.
+_TUNNEL_DRIVERS = {"auto": ("net_tap",), "tap": ("net_tap",)}
+
+
+@dataclasses.dataclass(frozen=True)
+class Variant:
+    """Only what differs from the defaults is said on the command line."""
+
+    uplink: str = "auto"
+    tunnel_port: str = "auto"
+    super_frames: bool = True
+    workers: int = 1
+
+    def __str__(self):
+        words = [self.uplink]
+        if self.tunnel_port != "auto":
+            words.append(self.tunnel_port)
+        if not self.super_frames:
+            words.append("single")
+        if self.workers != 1:
+            words.append(f"{self.workers}workers")
+        return "-".join(words)
+
+    def arguments(self):
+        flags = ["-uplink", self.uplink]
+        if self.tunnel_port != "auto":
+            flags += ["-tunnel-port", self.tunnel_port]
+        if not self.super_frames:
+            flags.append("-super-frames=false")
+        if self.workers != 1:
+            flags += ["-workers", str(self.workers)]
+        return flags
+
+    def with_uplink(self, uplink):
+        return dataclasses.replace(self, uplink=uplink)
+
+    def assert_ran(self, side):
+        """Fails unless the gateway really runs on this."""
+        status = side.status()
+        uplink, tunnel = status["uplink"], status["tunnel"]
+        if self.uplink == "auto":
+            assert uplink["driver"] in ("af_packet", "af_xdp")
+        else:
+            assert uplink["driver"] == self.uplink
+        assert uplink["device"] == "eth0"
+        assert tunnel["driver"] in _TUNNEL_DRIVERS[self.tunnel_port], tunnel
+        assert len(status["workers"]) == self.workers
+
+
+# Every test that takes `variant` runs once on each of these; together they
+# hold every pair of what can be combined.
+VARIANTS = (Variant("af_packet"), Variant("af_xdp"))
+_PRODUCT = tuple(
+    Variant(uplink, tunnel_port, super_frames, workers)
+    for (uplink, super_frames), tunnel_port, workers in itertools.product(
+        (("af_packet", True), ("af_xdp", True)), ("auto",), (1,)))
+# Ping, bulk transfer and kills run on each of these: with LWT_E2E=full on the
+# whole product.
+FULL = _PRODUCT if os.environ.get("LWT_E2E") == "full" else VARIANTS
