@@ -75,13 +75,14 @@ ByteVector Changed(const ByteVector& truth, ByteSpan input) {
 
 absl::StatusCode Feed(ClientHandshake client, ByteSpan bytes) {
   ByteVector out;
-  if (client.Feed(bytes, kNow, &out) == ClientProgress::kDone) {
-    client.TakeSession();
-  }
-  // What comes later changes nothing any more.
+  const ClientProgress progress = client.Feed(bytes, kNow, &out);
+  if (progress == ClientProgress::kDone) client.TakeSession();
+  // The first fault is the one that is told, whatever comes later.
   const absl::StatusCode code = client.status().code();
-  client.Feed(bytes, kNow, &out);
-  if (client.status().code() != code) std::abort();
+  if (progress == ClientProgress::kFailed) {
+    client.Feed(bytes, kNow, &out);
+    if (client.status().code() != code) std::abort();
+  }
   return code;
 }
 

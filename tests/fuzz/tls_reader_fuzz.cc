@@ -56,11 +56,11 @@ void BuildAndRead(ByteSpan input) {
   const ByteVector server = BuildServerHello(fields);
   Expect(fields, ParseServerHello(ByteSpan(server).subspan(kTlsHeaderSize)));
 
-  const ByteVector record = BuildRecord(TlsType::kApplicationData, client);
+  const ByteVector record = BuildRecord(TlsType::kApplicationData, server);
   TlsRecord again;
   size_t size = 0;
   if (TlsReader::Peek(record, &again, &size) != TlsReader::Result::kRecord ||
-      size != record.size() || again.body.size() != client.size()) {
+      size != record.size() || again.body.size() != server.size()) {
     std::abort();
   }
 }
