@@ -8,6 +8,7 @@ import subprocess
 from harness import gateway as lwt_gateway
 from harness.gateway import Gateway
 from harness.netns import run
+from harness.variant import Variant
 from harness.wait import wait_until
 
 
@@ -76,7 +77,7 @@ class Lwt(Contender):
     def __init__(self, uplink, flags=(), suffix=""):
         super().__init__()
         self.name = f"lwt-{uplink}{suffix}"
-        self._uplink = uplink
+        self._variant = Variant(uplink)
         self._flags = list(flags)
         self.sides = []
 
@@ -86,12 +87,12 @@ class Lwt(Contender):
     def start(self, topology, folder):
         hub = Gateway(topology.hub.namespace, folder, [
             *lwt_gateway.server_arguments(f"{self.hub_address}/24",
-                                          self._uplink), *self._flags
+                                          self._variant), *self._flags
         ], "hub")
         client = Gateway(topology.client.namespace, folder, [
             *lwt_gateway.client_arguments(topology.hub.v4,
                                           f"{self.client_address}/24",
-                                          self._uplink), *self._flags
+                                          self._variant), *self._flags
         ], "client")
         self.sides = [hub, client]
         self.processes = [hub.process, client.process]
