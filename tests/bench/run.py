@@ -8,7 +8,7 @@ import os
 import pathlib
 import sys
 
-SCENARIOS = ("tunnel",)
+SCENARIOS = ("pipeline", "scale", "tunnel")
 _HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(_HERE), str(_HERE.parent / "e2e")]
 
@@ -49,6 +49,9 @@ def _runner(scenario):
     if scenario == "tunnel":
         from suite import tunnel_report
         return tunnel_report.run
+    if scenario in ("pipeline", "scale"):
+        from suite import native
+        return getattr(native, scenario)
     raise AssertionError(scenario)
 
 

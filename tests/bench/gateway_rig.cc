@@ -1,0 +1,174 @@
+#include "tests/bench/gateway_rig.h"
+
+#include <rte_memcpy.h>
+
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <utility>
+
+#include "dataplane/loop.h"
+#include "drivers/uplink/memif.h"
+#include "drivers/uplink/ring.h"
+
+namespace lwt::bench {
+namespace {
+
+using testing::Bytes;
+using testing::NodePorts;
+using PortPair = std::pair<std::unique_ptr<Port>, std::unique_ptr<Port>>;
+
+constexpr uint64_t kStepUs = 20;
+constexpr uint8_t kEthernet = 14;
+// A lane's inner client is 10.X.Y.Z, its peer inside is 172.X.Y.Z.
+constexpr uint8_t kClientNet = 10;
+constexpr uint8_t kHubNet = 172;
+
+[[noreturn]] void Fail(const char* what) {
+  std::fprintf(stderr, "bench: %s\n", what);
+  std::abort();
+}
+
+template <typename T>
+T Checked(absl::StatusOr<T> made) {
+  if (!made.ok()) Fail(made.status().ToString().c_str());
+  return *std::move(made);
+}
+
+PortPair Join(RigOptions::Ports kind, uint8_t link_header_size) {
+  static int count = 0;
+  const std::string name = "bench" + std::to_string(count++);
+  if (kind == RigOptions::Ports::kMemif) {
+    MemifSpec spec;
+    spec.name = "lwt-" + std::to_string(getpid()) + "-" + name;
+    spec.link_header_size = link_header_size;
+    spec.pool = testing::TestPool();
+    return Checked(OpenMemifPair(spec));
+  }
+  RingSpec spec;
+  spec.name = name;
+  spec.link_header_size = link_header_size;
+  spec.wait_fds = false;
+  return Checked(OpenRingPair(spec));
+}
+
+std::pair<NodePorts, NodePorts> JoinedPorts(RigOptions::Ports kind) {
+  testing::StartTestEal();
+  NodePorts client;
+  NodePorts hub;
+  std::tie(client.uplink, hub.uplink) = Join(kind, kEthernet);
+  std::tie(client.tunnel, client.tunnel_far) = Join(kind, 0);
+  std::tie(hub.tunnel, hub.tunnel_far) = Join(kind, 0);
+  return {std::move(client), std::move(hub)};
+}
+
+std::string Address(uint8_t net, uint32_t lane) {
+  std::array<char, 32> text;
+  std::snprintf(text.data(), text.size(), "%u.%u.%u.%u", net, lane >> 16 & 0xff,
+                lane >> 8 & 0xff, lane & 0xff);
+  return text.data();
+}
+
+// Peers 0 … lanes - 1, each with its lane and the address in `net`, and
+// routes to networks that no packet of ours goes to.
+std::unique_ptr<Snapshot> ManyPeers(uint8_t net, uint32_t lanes,
+                                    uint32_t foreign_routes) {
+  auto snapshot = std::make_unique<Snapshot>();
+  std::vector<RouteTable::Route> routes;
+  for (uint32_t lane = 0; lane < lanes; ++lane) {
+    routes.push_back({*ParseIpPrefix(Address(net, lane) + "/32"), lane});
+    SnapshotPeer peer;
+    peer.lanes[0] = lane;
+    peer.lane_count = 1;
+    peer.inner_mtu = testing::GatewayPair::kInnerMtu;
+    snapshot->peers.push_back(peer);
+  }
+  IpPrefix foreign = *ParseIpPrefix("20.0.0.0/28");
+  for (uint32_t i = 0; i < foreign_routes; ++i) {
+    const uint32_t network = (20u << 24) + (i << 4);
+    for (int byte = 0; byte < 4; ++byte) {
+      foreign.address.bytes[static_cast<size_t>(byte)] =
+          static_cast<uint8_t>(network >> (24 - 8 * byte));
+    }
+    routes.push_back({foreign, i % lanes});
+  }
+  snapshot->routes = RouteTable(routes);
+  return snapshot;
+}
+
+}  // namespace
+
+GatewayRig::GatewayRig(const RigOptions& options) : options_(options) {
+  auto [client, hub] = JoinedPorts(options.ports);
+  WorkerOptions worker;
+  worker.max_lanes = options.lanes;
+  pair_ = std::make_unique<testing::GatewayPair>(worker, std::move(client),
+                                                 std::move(hub));
+  pair_->client.mailbox().Publish(ManyPeers(kHubNet, options.lanes, 0));
+  pair_->hub.mailbox().Publish(
+      ManyPeers(kClientNet, options.lanes, options.foreign_routes));
+  JoinAll();
+}
+
+// Every lane opens one record, so that its keys and window have been used.
+void GatewayRig::JoinAll() {
+  pair_->Establish();
+  for (uint32_t lane = 1; lane < options_.lanes; ++lane) pair_->Join(lane);
+  for (uint32_t lane = 0; lane < options_.lanes; ++lane) {
+    const Bytes packet =
+        testing::InnerUdp4(Address(kClientNet, lane), Address(kHubNet, lane),
+                           options_.packet_size, static_cast<uint8_t>(lane));
+    if (!pair_->client.GiveToTunnel(packet)) Fail("the tunnel ring is full");
+    pair_->Settle();
+    if (pair_->hub.TakeFromTunnel().size() != 1) Fail("a lane carries nothing");
+    if (lane % (options_.lanes / options_.active) == 0 &&
+        packets_.size() < options_.active) {
+      packets_.push_back(packet);
+    }
+  }
+}
+
+void GatewayRig::Feed() {
+  fed_.resize(kBurst);
+  if (rte_pktmbuf_alloc_bulk(testing::TestPool(), fed_.data(), kBurst) != 0) {
+    Fail("the pool is empty");
+  }
+  for (size_t i = 0; i < kBurst; ++i) {
+    const Bytes& packet = packets_[i % packets_.size()];
+    char* room =
+        rte_pktmbuf_append(fed_[i], static_cast<uint16_t>(packet.size()));
+    rte_memcpy(room, packet.data(), packet.size());
+  }
+  if (pair_->client.tunnel_far().Transmit(fed_) != kBurst) {
+    Fail("the client takes no packets");
+  }
+}
+
+void GatewayRig::RunClient() {
+  Worker& worker = pair_->client.worker();
+  worker.now_us = pair_->now_us;
+  RunLoopOnce(worker);
+}
+
+void GatewayRig::RunHub() {
+  Worker& worker = pair_->hub.worker();
+  worker.now_us = pair_->now_us;
+  RunLoopOnce(worker);
+}
+
+void GatewayRig::Drain() {
+  std::array<rte_mbuf*, 2 * kBurst> mbufs;
+  const uint16_t count = pair_->hub.tunnel_far().Receive(mbufs);
+  rte_pktmbuf_free_bulk(mbufs.data(), count);
+  if (count != kBurst) Fail("packets are missing");
+  pair_->Advance(kStepUs);
+}
+
+void GatewayRig::Step() {
+  Feed();
+  RunClient();
+  RunHub();
+  Drain();
+}
+
+}  // namespace lwt::bench

@@ -1,0 +1,52 @@
+// Two gateways of one process, joined port to port, and packets that go from
+// the client's inside to the hub's: each step can be timed alone.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/packet/dataplane/gateway_pair.h"
+
+namespace lwt::bench {
+
+struct RigOptions {
+  enum class Ports { kRing, kMemif };
+  Ports ports = Ports::kRing;
+  size_t packet_size = 1400;  // inner packets, IP header included
+  uint32_t lanes = 1;         // peers of the hub, each with a lane
+  uint32_t active = 1;        // lanes that carry traffic, evenly spread
+  uint32_t foreign_routes = 0;
+};
+
+class GatewayRig {
+ public:
+  // Packets of one step. The hub takes as many frames from its uplink at once.
+  static constexpr size_t kBurst = 32;
+
+  explicit GatewayRig(const RigOptions& options);
+
+  // One burst goes through: fed to the client, sealed and sent by one loop of
+  // it, received by one loop of the hub, taken from the hub. Aborts the
+  // process when a packet is missing, since figures would be of nothing.
+  void Feed();
+  void RunClient();
+  void RunHub();
+  void Drain();
+  void Step();
+
+  const WorkerCounters& client_counters() { return pair_->client.counters(); }
+  const RigOptions& options() const { return options_; }
+
+ private:
+  void JoinAll();
+
+  const RigOptions options_;
+  std::unique_ptr<testing::GatewayPair> pair_;
+  std::vector<testing::Bytes> packets_;  // one for each active lane
+  std::vector<rte_mbuf*> fed_;
+};
+
+}  // namespace lwt::bench

@@ -1,0 +1,143 @@
+"""Scenarios that are one program each: it measures and gates by itself and
+prints one JSON object for each block of repetitions. A block is a round."""
+
+import dataclasses
+import json
+
+from harness.netns import run
+from suite.report import Report, Table, Target
+from suite.rounds import Rounds, Round
+
+_KEPT_PER_BLOCK = 25
+_METHOD = (
+    "In one process, on one CPU: repetitions of 32 packets, kept when a probe "
+    "before and after was within 1.15 of its best; a block is the median of "
+    f"{_KEPT_PER_BLOCK} kept, the figures are medians over blocks, TSC cycles "
+    "per packet. 'kept' and 'of' count repetitions.")
+
+
+def parse(text, label):
+    """Rounds out of the program's lines; `label` names a line's row."""
+    rounds, repetitions = Rounds(), {}
+    for line in text.splitlines():
+        if not line.startswith("{"):
+            continue
+        block = json.loads(line)
+        name = label(block)
+        number = len(rounds.of(name))
+        done = repetitions.setdefault(name, {"kept": 0, "total": 0})
+        done["kept"] += block["kept"]
+        done["total"] += block["total"]
+        rounds.all.append(
+            Round(name, number, block, 0, 0,
+                  kept=block["kept"] >= _KEPT_PER_BLOCK))
+    return rounds, repetitions
+
+
+def names(rounds):
+    return list(dict.fromkeys(one.contender for one in rounds.all))
+
+
+def quotient(rounds, name, above, below):
+    """Median over kept blocks of one figure over another, as a Ratio."""
+    twin = Rounds()
+    for one in rounds.kept(name):
+        for key, figure in (("above", above), ("below", below)):
+            twin.all.append(Round(key, one.number,
+                                  {"value": one.figures[figure]}, 0, 0, True))
+    return twin.ratio("value", "above", "below")
+
+
+def _run(context, program):
+    path = context.build / "tests/bench" / program
+    blocks = max(context.rounds, 15)
+    return [str(path), str(blocks)], run(path, blocks).stdout
+
+
+def _report(context, scenario, program, label):
+    report = Report(scenario, context.facts)
+    report.method.append(_METHOD)
+    command, text = _run(context, program)
+    report.commands[program] = [" ".join(command)]
+    rounds, repetitions = parse(text, label)
+    report.raw = [dataclasses.asdict(one) for one in rounds.all]
+    return report, rounds, repetitions
+
+
+def _rows(rounds, repetitions, figures):
+    for name in names(rounds):
+        row = {key: rounds.median(name, key) for key in figures}
+        row.update(name=name, **repetitions[name])
+        yield row
+
+
+def pipeline_label(block):
+    return (f"{block['ports']} {block['size']} B {block['code']}, "
+            f"{block['checksum']} checksum")
+
+
+def pipeline(context):
+    report, rounds, repetitions = _report(context, "pipeline",
+                                          "bench-pipeline", pipeline_label)
+    report.method.append(
+        "sender: one loop of the client's worker, ACKs of the burst before "
+        "included; receiver: one loop of the hub's, its ACK included. seal and"
+        " open: the bare cryptography of the same records, in between.")
+    rows = []
+    for row in _rows(rounds, repetitions,
+                     ("sender", "seal", "receiver", "open")):
+        for key, above, below in (("sending", "seal", "sender"),
+                                  ("receiving", "open", "receiver")):
+            row[key] = str(quotient(rounds, row["name"], above, below))
+        rows.append(row)
+    report.tables.append(
+        Table("pipeline", [("name", "ports, packets, code", ""),
+                           ("sender", "sender", ".0f"),
+                           ("seal", "seal alone", ".0f"),
+                           ("sending", "seal/sender", ""),
+                           ("receiver", "receiver", ".0f"),
+                           ("open", "open alone", ".0f"),
+                           ("receiving", "open/receiver", ""),
+                           ("kept", "kept", ""), ("total", "of", "")], rows,
+              "sender", "TSC cycles per packet"))
+    name = "ring 1400 B none, software checksum"
+    report.targets.append(
+        Target("receiver, no loss, 1400 B, ring: open alone / pipeline", 0.92,
+               quotient(rounds, name, "open", "receiver").value))
+    return report
+
+
+def scale_label(block):
+    routes = f", {block['routes']} routes" if block["routes"] else ""
+    return f"{block['peers']} peers{routes}"
+
+
+def scale(context):
+    report, rounds, repetitions = _report(context, "scale", "bench-scale",
+                                          scale_label)
+    report.method.append(
+        "Packets of 1400 B over rings, on 8 peers in turn (one peer: on that "
+        "one). Every peer has a lane with keys and windows at both ends and "
+        "has opened a record. memory: what the rig added to the resident set,"
+        " both ends; the first also what the process shares.")
+    rows = []
+    for row in _rows(rounds, repetitions,
+                     ("sender", "receiver", "memory_mib")):
+        for key, figure in (("send_ratio", "sender"),
+                            ("receive_ratio", "receiver")):
+            row[key] = str(rounds.ratio(figure, row["name"], "1 peers"))
+        rows.append(row)
+    report.tables.append(
+        Table("scale", [("name", "hub", ""), ("sender", "sender", ".0f"),
+                        ("send_ratio", "of 1 peer", ""),
+                        ("receiver", "receiver", ".0f"),
+                        ("receive_ratio", "of 1 peer", ""),
+                        ("memory_mib", "memory MiB", ".1f"),
+                        ("kept", "kept", ""), ("total", "of", "")], rows,
+              "receiver", "TSC cycles per packet"))
+    for figure in ("sender", "receiver"):
+        report.targets.append(
+            Target(f"10 000 peers against 1, {figure}", 1.15,
+                   rounds.ratio(figure, "10000 peers", "1 peers").value,
+                   at_most=True))
+    return report

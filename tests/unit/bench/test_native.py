@@ -1,0 +1,86 @@
+"""What programs print, as rounds, ratios and reports."""
+
+import json
+import types
+
+import pytest
+
+from suite import native
+
+
+def line(name, kept=25, **figures):
+    return json.dumps({"name": name, "kept": kept, "total": 30, **figures})
+
+
+def parsed(*lines):
+    return native.parse("\n".join(["noise", *lines]),
+                        lambda block: block["name"])
+
+
+def test_blocks_become_rounds_in_order():
+    rounds, repetitions = parsed(line("a", sender=10), line("b", sender=20),
+                                 line("a", sender=30))
+    assert native.names(rounds) == ["a", "b"]
+    assert [one.number for one in rounds.of("a")] == [0, 1]
+    assert rounds.median("a", "sender") == 20
+    assert repetitions["a"] == {"kept": 50, "total": 60}
+
+
+def test_a_block_that_kept_too_little_does_not_count():
+    rounds, _ = parsed(line("a", sender=10), line("a", kept=24, sender=90),
+                       line("a", kept=0))
+    assert rounds.median("a", "sender") == 10
+
+
+def test_quotient_within_a_row():
+    rounds, _ = parsed(*[line("a", seal=i, sender=4 * i)
+                         for i in range(1, 12)])
+    assert native.quotient(rounds, "a", "seal", "sender").value == 0.25
+    few, _ = parsed(*[line("a", seal=1, sender=4)] * 9)
+    assert native.quotient(few, "a", "seal", "sender").value is None
+
+
+def pipeline_block(ports, size):
+    return json.dumps({"ports": ports, "size": size, "code": "none",
+                       "checksum": "software", "kept": 25, "total": 26,
+                       "sender": 1000.0, "seal": 300.0, "receiver": 300.0,
+                       "open": 280.0})
+
+
+def scale_block(peers, routes, cost):
+    return json.dumps({"peers": peers, "routes": routes, "memory_mib": 1.5,
+                       "kept": 25, "total": 26, "sender": cost,
+                       "receiver": cost})
+
+
+@pytest.fixture
+def context(monkeypatch):
+    """A context whose program prints what `printed` holds."""
+    made = types.SimpleNamespace(facts={}, rounds=10, printed="")
+    monkeypatch.setattr(native, "_run",
+                        lambda context, program: ([program, "15"],
+                                                  context.printed))
+    return made
+
+
+def test_pipeline_report(context):
+    context.printed = "\n".join([pipeline_block("ring", 1400),
+                                 pipeline_block("memif", 64)] * 15)
+    report = native.pipeline(context)
+    first, second = report.tables[0].rows
+    assert first["name"] == "ring 1400 B none, software checksum"
+    assert first["sending"] == "0.30"
+    assert (second["kept"], second["total"]) == (375, 390)
+    assert report.targets[0].verdict == "met"
+    assert "bench-pipeline 15" in report.commands["bench-pipeline"]
+
+
+def test_scale_report(context):
+    context.printed = "\n".join([scale_block(1, 0, 100.0),
+                                 scale_block(10000, 0, 120.0),
+                                 scale_block(10000, 1000000, 130.0)] * 15)
+    report = native.scale(context)
+    assert [row["name"] for row in report.tables[0].rows] == [
+        "1 peers", "10000 peers", "10000 peers, 1000000 routes"]
+    assert report.targets[0].value == pytest.approx(1.2)
+    assert report.targets[0].verdict == "missed"
