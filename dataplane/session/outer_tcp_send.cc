@@ -15,13 +15,16 @@ constexpr uint64_t kMaxReach = 16u << 20;
 // RFC 9293 §3.8.6.3 allows 500 ms; Linux waits 40.
 constexpr uint64_t kDelayedAckUs = 40'000;
 
-// The window field to send; `rcv_right` follows it and never goes back. The
-// window reaches beyond the highest byte that arrived, not only beyond the
-// first hole: nothing waits in a buffer for order.
+// The window field to send; `rcv_right` follows it and never goes back. It
+// stands still while segments arrive above a hole, as a kernel's does. But
+// nothing waits in a buffer for order here, so a hole that stays open must not
+// stop the peer: the edge moves on before the window runs out.
 uint16_t AdvanceWindow(OuterFlow& flow) {
   const uint64_t high = std::max(flow.rcv_nxt, flow.rcv_high);
+  const bool runs_out = high + flow.rcv_window / 2 > flow.rcv_right;
   const uint64_t reach =
-      std::min(high + flow.rcv_window, flow.rcv_nxt + kMaxReach);
+      std::min((runs_out ? high : flow.rcv_nxt) + flow.rcv_window,
+               flow.rcv_nxt + kMaxReach);
   const uint64_t window = std::max(reach, flow.rcv_right) - flow.rcv_nxt;
   const uint64_t unit = uint64_t{1} << flow.own_scale;
   // Rounded up, as Linux does, so that the edge does not shrink.

@@ -1,4 +1,5 @@
-"""hub and client on one subnet, joined by a link that misbehaves by seed."""
+"""Links that misbehave by seed: a wire between two devices, and hub and client
+on one subnet joined by one."""
 
 import json
 import signal
@@ -8,16 +9,16 @@ from harness.gateway import BUILD
 from harness.topology import Segment
 
 
-class BadLink(Segment):
-    """`settings` are bad_link's flags by name: delay_ms=25, loss=3, seed=1."""
+class BadWire:
+    """Joins devices `a` and `b` of a namespace. `settings` are bad_link's flags
+    by name: delay_ms=25, loss=3, seed=1."""
 
-    def __init__(self, **settings):
-        super().__init__()
+    def __init__(self, namespace, a, b, **settings):
         flags = []
         for name, value in settings.items():
             flags += [f"-{name.replace('_', '-')}", value]
-        self._process = self.wire.popen(BUILD / "tests/support/bad_link", "-a",
-                                        "hub", "-b", "client", *flags,
+        self._process = namespace.popen(BUILD / "tests/support/bad_link", "-a",
+                                        a, "-b", b, *flags,
                                         stdout=subprocess.PIPE, text=True)
         assert self._process.stdout.readline() == "ready\n"
 
@@ -26,8 +27,21 @@ class BadLink(Segment):
         self._process.send_signal(signal.SIGUSR1)
         return json.loads(self._process.stdout.readline())
 
-    def delete(self):
+    def end(self):
         self._process.kill()
         self._process.wait()
         self._process.stdout.close()
+
+
+class BadLink(Segment):
+
+    def __init__(self, **settings):
+        super().__init__()
+        self._joint = BadWire(self.wire, "hub", "client", **settings)
+
+    def counts(self):
+        return self._joint.counts()
+
+    def delete(self):
+        self._joint.end()
         super().delete()

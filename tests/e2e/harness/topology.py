@@ -67,6 +67,7 @@ class Topology:
 
     def __init__(self, clients=1, leg=plain_leg):
         self._leg = leg
+        self._wires = []
         self.router = Namespace("router")
         self.router.sysctl(net__ipv4__ip_forward=1,
                            net__ipv6__conf__all__forwarding=1)
@@ -82,21 +83,42 @@ class Topology:
 
     @property
     def namespaces(self):
-        return [self.router, *(host.namespace for host in self.hosts)]
+        return [self.router, *(host.namespace for host in self.hosts),
+                *self._wires]
 
     def delete(self):
         for namespace in self.namespaces:
             namespace.delete()
 
+    def insert_wire(self, host):
+        """Parts a host from the router: its leg and the router's end in a
+        namespace between them, as devices host and router that nothing joins
+        yet. Addresses and routes are those of before."""
+        wire = Namespace("wire")
+        self._wires.append(wire)
+        label = host.namespace.label
+        self.router.ip("link", "delete", label)
+        for namespace, device, end in ((host.namespace, "eth0", "host"),
+                                       (self.router, label, "router")):
+            namespace.ip("link", "add", device, "type", "veth", "peer",
+                         "name", end, "netns", wire.name)
+            self._leg(wire, end)
+        self._connect(host)
+        return wire
+
     def _host(self, label, number):
         host = Host(Namespace(label), number)
         host.namespace.ip("link", "add", "eth0", "type", "veth", "peer",
                           "name", label, "netns", self.router.name)
+        self._connect(host)
+        return host
+
+    def _connect(self, host):
+        label = host.namespace.label
         self._address(host.namespace, "eth0", host.v4, host.v6)
         self._address(self.router, label, host.gateway_v4, host.gateway_v6)
         host.namespace.ip("route", "add", "default", "via", host.gateway_v4)
         host.namespace.ip("route", "add", "default", "via", host.gateway_v6)
-        return host
 
     def _address(self, namespace, device, v4, v6):
         namespace.ip("address", "add", f"{v4}/24", "dev", device)

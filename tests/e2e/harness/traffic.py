@@ -50,13 +50,13 @@ def longest_silence(report):
     return longest
 
 
-def transfer(sender, receiver, address, size, seed=1, timeout=60):
+def transfer(sender, receiver, address, size, seed=1, timeout=60, port=5555):
     """Sends `size` seeded bytes over TCP and compares both ends' SHA-256."""
-    sink = receiver.popen(sys.executable, _BULK, "receive", address, 5555,
+    sink = receiver.popen(sys.executable, _BULK, "receive", address, port,
                           stdout=subprocess.PIPE, text=True)
     try:
         assert sink.stdout.readline() == "ready\n"
-        source = sender.run(sys.executable, _BULK, "send", address, 5555,
+        source = sender.run(sys.executable, _BULK, "send", address, port,
                             size, seed, timeout=timeout)
         got, _ = sink.communicate(timeout=timeout)
     finally:
