@@ -45,8 +45,9 @@ struct alignas(64) OuterFlow {
   uint64_t rcv_high = 0;   // end of the highest byte that arrived
   uint64_t rcv_acked = 0;  // the ack last sent
   uint64_t rcv_fin = kNever;
+  uint64_t hole_at = kNever;  // where the first hole was at the last arrival
   uint32_t rcv_window = 0;
-  uint32_t ack_owed = 0;  // bytes that arrived since the ack last sent
+  uint32_t ack_owed = 0;  // bytes in order since the ack last sent
   uint32_t ts_recent = 0;
   uint32_t ts_offset = 0;
   wire::TcpSeq irs;
@@ -73,6 +74,8 @@ struct alignas(64) OuterFlow {
   uint8_t syn_tries = 0;
   uint8_t events = 0;  // bits of OuterTcp::EventType
   uint8_t quick_acks = 0;
+  uint8_t prompt_acks = 0;      // duplicate acks sent at once for this hole
+  uint8_t compressed_acks = 0;  // arrivals above it since the last ACK
   uint16_t ip_id = 0;
 
   // Unacknowledged segments in order of offset, less those that were SACKed.

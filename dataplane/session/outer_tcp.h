@@ -236,6 +236,7 @@ class OuterTcp {
   Received TakePayload(OuterFlow& flow, const Input& in, uint64_t begin);
   bool TakeTimestamp(OuterFlow& flow, const wire::TcpView& tcp, int64_t begin);
   void ChallengeAck(OuterFlow& flow, const Input& in);
+  void OweDuplicateAck(OuterFlow& flow, uint64_t now_us);
   void OnArrived(OuterFlow& flow, uint64_t begin, uint64_t end, uint64_t now_us,
                  TxBatch& out);
   void GrowWindow(OuterFlow& flow, uint64_t bytes, uint64_t now_us);

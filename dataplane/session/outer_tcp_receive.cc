@@ -16,6 +16,12 @@ constexpr uint64_t kMinMeasureUs = 4000;
 constexpr uint32_t kChallengesPerSecond = 100;
 // Ranges that one ACK can tell beside timestamps.
 constexpr size_t kRangesPerAck = 3;
+// Of the segments above a hole the first are told of at once, so that the peer
+// counts its duplicate acks; later ones share an ACK within a twentieth of a
+// round trip, as Linux does since 4.18.
+constexpr uint8_t kPromptDuplicateAcks = 3;
+constexpr uint8_t kMaxCompressedAcks = 44;
+constexpr uint64_t kMaxCompressUs = 1000;
 
 }  // namespace
 
@@ -139,19 +145,34 @@ void OuterTcp::Accept(const Received& received, uint64_t now_us, TxBatch& out) {
   CheckFin(*flow, now_us);
 }
 
+void OuterTcp::OweDuplicateAck(OuterFlow& flow, uint64_t now_us) {
+  if (flow.hole_at != flow.rcv_nxt) {
+    flow.hole_at = flow.rcv_nxt;
+    flow.prompt_acks = 0;
+  }
+  const bool prompt = flow.prompt_acks < kPromptDuplicateAcks;
+  if (prompt) ++flow.prompt_acks;
+  if (prompt || ++flow.compressed_acks >= kMaxCompressedAcks) {
+    flow.ack_now = true;
+    return;
+  }
+  const uint64_t delay = std::min<uint64_t>(kMaxCompressUs, flow.srtt_us / 20);
+  flow.ack_at_us = std::min(flow.ack_at_us, now_us + delay);
+}
+
 void OuterTcp::OnArrived(OuterFlow& flow, uint64_t begin, uint64_t end,
                          uint64_t now_us, TxBatch& out) {
   if (end <= flow.rcv_nxt) return;
   GrowWindow(flow, end - std::max(begin, flow.rcv_nxt), now_us);
-  flow.ack_owed += static_cast<uint32_t>(end - begin);
   if (begin <= flow.rcv_nxt) {
+    flow.ack_owed += static_cast<uint32_t>(end - flow.rcv_nxt);
     // What fills a hole is told at once (RFC 5681 §4.2).
     if (!flow.ranges.empty()) flow.ack_now = true;
     flow.rcv_nxt = flow.ranges.Absorb(end);
     flow.rcv_high = std::max(flow.rcv_high, flow.rcv_nxt);
     return;
   }
-  flow.ack_now = true;
+  OweDuplicateAck(flow, now_us);
   if (flow.ranges.WouldOverflow(begin, end, kRangesPerAck)) {
     SendAck(flow, now_us, out);
     flow.ack_now = true;

@@ -39,6 +39,7 @@ uint16_t AdvanceWindow(OuterFlow& flow) {
 void NoteAckSent(OuterFlow& flow, bool told_ranges) {
   flow.rcv_acked = flow.rcv_nxt;
   flow.ack_owed = 0;
+  flow.compressed_acks = 0;
   flow.ack_at_us = OuterFlow::kNever;
   if (told_ranges || flow.ranges.untold() == 0) flow.ack_now = false;
 }

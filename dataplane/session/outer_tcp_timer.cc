@@ -15,7 +15,9 @@ constexpr uint8_t kUnansweredAfter = 3;
 constexpr int kSegmentsPerTimeout = 4;
 // Time that a peer may hold its ack of a lone segment, and some more.
 constexpr uint64_t kProbeAloneUs = 50'000;
-constexpr uint64_t kProbeSlackUs = 2000;
+// A peer whose worker shares its core is late with an ack now and then; a probe
+// for each such time would show.
+constexpr uint64_t kProbeSlackUs = 10'000;
 
 }  // namespace
 

@@ -13,7 +13,7 @@ from harness.capture import Capture
 from harness.gateway import PORT
 from harness.netns import run
 from harness.traffic import transfer
-from harness.wait import wait_until
+from harness.variant import Variant
 from harness.window_rules import violations
 
 _CONTROL_PORT = 5555  # of the kernel's own transfer
@@ -56,7 +56,7 @@ def test_handshake_looks_like_the_kernels(topology, start, folder, family):
     capture = Capture(topology.router, "hub", folder,
                       "tcp or (ip6 proto 6)")
     _control(topology, family, 1 << 16)
-    start.pair(topology, "af_packet", family=family)
+    start.pair(topology, Variant("af_packet"), family=family)
     capture.stop()
     found = tcp.read(capture.path)
     for ours, kernels in zip(_syns(found, PORT), _syns(found, _CONTROL_PORT)):
@@ -82,7 +82,7 @@ def test_p0f_cannot_tell_it_from_the_kernel(topology, start, folder):
     # A kernel whose windows scale by another factor is told apart.
     other = topology.client.namespace
     _control(topology, 4, 1 << 16)
-    start.pair(topology, "af_packet")
+    start.pair(topology, Variant("af_packet"))
     other.sysctl(net__ipv4__tcp_rmem="4096 131072 1048576")
     transfer(other, topology.hub.namespace, topology.hub.v4, 1 << 16,
              port=_PLANTED_PORT)
@@ -125,7 +125,7 @@ def bad_leg(topology):
 
 
 @pytest.mark.parametrize("link", ["clean", "loss", "reordering"])
-def test_bulk_looks_like_the_kernels(topology, start, folder, link, uplink,
+def test_bulk_looks_like_the_kernels(topology, start, folder, link, variant,
                                      request):
     if link == "reordering":
         request.getfixturevalue("bad_leg")
@@ -136,7 +136,7 @@ def test_bulk_looks_like_the_kernels(topology, start, folder, link, uplink,
     hub, client = topology.hub.namespace, topology.client.namespace
     transfer(client, hub, topology.hub.v4, 8 << 20, port=_CONTROL_PORT)
     transfer(hub, client, topology.client.v4, 8 << 20, port=_CONTROL_PORT)
-    start.pair(topology, uplink)
+    start.pair(topology, variant)
     transfer(client, hub, "10.0.0.1", 8 << 20)
     transfer(hub, client, "10.0.0.2", 8 << 20)
     assert conntrack.invalid(topology.router) == 0

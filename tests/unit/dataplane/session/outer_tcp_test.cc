@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <optional>
+#include <set>
 #include <vector>
 
 #include "dataplane/session/control_segment.h"
@@ -361,6 +363,45 @@ TEST_F(OuterTcpTest, TellsAHoleAtOnceWithSack) {
   tcp_.OnForwardPoint(flow_, 10);
   tcp_.Flush(now_us_, batch_);
   EXPECT_EQ(Drain(batch_).at(0).View().tcp.ack, seq_ + 13);
+}
+
+TEST_F(OuterTcpTest, DuplicateAcksKeepTheWindowAndAreCompressed) {
+  Open();
+  uint64_t at = 1000;
+  std::vector<uint16_t> windows;
+  for (int i = 0; i < 40; ++i, at += 10) {
+    GiveBytes(at, std::vector<uint8_t>(10));
+    for (const Frame& frame : Drain(batch_)) {
+      const wire::TcpView tcp = frame.View().tcp;
+      EXPECT_EQ(tcp.ack, seq_);
+      windows.push_back(tcp.window);
+    }
+  }
+  // Three at once; the timer tells of the others in one.
+  EXPECT_EQ(windows.size(), 3u);
+  EXPECT_EQ(std::set(windows.begin(), windows.end()).size(), 1u);
+  now_us_ += 1000;
+  tcp_.OnTimer(now_us_, batch_);
+  const std::vector<Frame> later = Drain(batch_);
+  ASSERT_EQ(later.size(), 1u);
+  EXPECT_EQ(later[0].View().tcp.options.sack[0],
+            (wire::SackBlock{seq_ + 1000, seq_ + 1400}));
+}
+
+TEST_F(OuterTcpTest, AHoleThatStaysOpenDoesNotStopThePeer) {
+  Open();
+  std::optional<uint16_t> first;
+  uint16_t last = 0;
+  for (uint64_t at = 1000; at < 60'000; at += 1000) {
+    GiveBytes(at, std::vector<uint8_t>(1000));
+    now_us_ += 1000;
+    tcp_.OnTimer(now_us_, batch_);
+    for (const Frame& frame : Drain(batch_)) {
+      last = frame.View().tcp.window;
+      if (!first) first = last;
+    }
+  }
+  EXPECT_GT(last, *first);
 }
 
 TEST_F(OuterTcpTest, APayloadNotAcceptedIsNotAcknowledged) {
