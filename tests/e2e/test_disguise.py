@@ -124,6 +124,7 @@ def bad_leg(topology):
     leg.end()
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("link", ["clean", "loss", "reordering"])
 def test_bulk_looks_like_the_kernels(topology, start, folder, link, variant,
                                      request):
