@@ -4,6 +4,7 @@
 #pragma once
 
 #include <rte_mbuf.h>
+#include <string.h>
 
 #include <array>
 #include <cstdint>
@@ -16,11 +17,17 @@
 
 namespace lwt {
 
-// Key material of one lane, direction and epoch (docs/protocol.md#keys).
+// Key material of one lane, direction and epoch (docs/protocol.md#keys). Each
+// copy is wiped when it goes.
 struct EpochKeys {
   uint32_t epoch = 0;
   std::array<uint8_t, 32> key{};
   std::array<uint8_t, 12> iv{};
+
+  ~EpochKeys() {
+    explicit_bzero(key.data(), key.size());
+    explicit_bzero(iv.data(), iv.size());
+  }
 };
 
 using MaskSecret = std::array<uint8_t, 32>;
@@ -71,6 +78,11 @@ struct InstallLaneCommand {
   EpochKeys receive;
   MaskSecret send_mask{};
   MaskSecret receive_mask{};
+
+  ~InstallLaneCommand() {
+    explicit_bzero(send_mask.data(), send_mask.size());
+    explicit_bzero(receive_mask.data(), receive_mask.size());
+  }
 };
 
 // Erase the lane and its keys. Its flow is closed with FIN when `close_flow`.
