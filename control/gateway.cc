@@ -163,6 +163,13 @@ absl::Status Gateway::StartSessions() {
   return absl::OkStatus();
 }
 
+std::vector<peer::HeldAddress> Gateway::HeldAddresses() {
+  auto held = peer::LoadHeldAddresses(platform_->paths().state_dir);
+  if (held.ok()) return *std::move(held);
+  log_.Warn(held.status().message());
+  return {};
+}
+
 absl::Status Gateway::StartHub() {
   lane_slots_.emplace(peer::HubSessions::LanesFor(config_.max_clients));
   handshake::HubConfig door;
@@ -178,6 +185,13 @@ absl::Status Gateway::StartHub() {
       .rekey = RekeyOf(config_),
       .max_clients = config_.max_clients,
       .multi_client = config_.multi_client,
+      .held = HeldAddresses(),
+      .on_held =
+          [this](const std::vector<peer::HeldAddress>& held) {
+            absl::Status stored =
+                peer::StoreHeldAddresses(platform_->paths().state_dir, held);
+            if (!stored.ok()) log_.Warn(stored.message());
+          },
   };
   hub_ = std::make_unique<peer::HubSessions>(hub, *lane_slots_, log_, NowUs());
   absl::Status status = outer_->Listen(*config_.local);
@@ -359,7 +373,7 @@ void Gateway::SayGoodbye() {
     }
   }
   if (client_ != nullptr) client_->Close("the gateway stops");
-  if (hub_ != nullptr) hub_->Close("the gateway stops");
+  if (hub_ != nullptr) hub_->Close("the gateway stops", NowUs());
   client_.reset();
   hub_.reset();
   // Until the peers have answered the FINs, or a quarter of a second.

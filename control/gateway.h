@@ -47,6 +47,7 @@ class Gateway {
   absl::Status StartSessions();
   absl::Status StartClient();
   absl::Status StartHub();
+  std::vector<peer::HeldAddress> HeldAddresses();
   absl::Status WatchSources();
 
   void Turn();

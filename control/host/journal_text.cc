@@ -2,10 +2,10 @@
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
 #include "control/host/journal.h"
+#include "control/host/text_fields.h"
 
 namespace lwt::host {
 namespace {
@@ -16,20 +16,6 @@ constexpr size_t kMaxInterface = 15;
 constexpr size_t kMaxFeature = 31;
 // More than any gateway writes; bounds what a hostile file makes us hold.
 constexpr size_t kMaxEntries = 1024;
-
-std::string_view TakeField(std::string_view& text, char separator) {
-  const size_t size = std::min(text.find(separator), text.size());
-  const std::string_view field = text.substr(0, size);
-  text.remove_prefix(std::min(size + 1, text.size()));
-  return field;
-}
-
-template <typename T>
-bool ReadNumber(std::string_view text, T& value) {
-  const char* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value);
-  return error == std::errc() && stop == end;
-}
 
 // The kernel allows any byte in a name but '/', ':' and white space.
 bool IsName(std::string_view text, size_t max) {

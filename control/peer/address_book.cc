@@ -67,6 +67,7 @@ Verdict AddressBook::Check(const PublicKey& key,
 
 void AddressBook::Bind(const PublicKey& key,
                        const std::vector<IpPrefix>& addresses) {
+  ++version_;
   std::erase_if(bindings_, [&](const Binding& binding) {
     if (binding.key == key) return true;
     return std::any_of(addresses.begin(), addresses.end(),
@@ -88,6 +89,7 @@ void AddressBook::Bind(const PublicKey& key,
 }
 
 void AddressBook::Release(const PublicKey& key, uint64_t now_us) {
+  ++version_;
   for (Binding& binding : bindings_) {
     if (binding.key == key) binding.until_us = now_us + kHoldUs;
   }
@@ -98,9 +100,36 @@ std::optional<PublicKey> AddressBook::Forget(const IpAddress& address) {
     if (it->address != address) continue;
     PublicKey key = it->key;
     bindings_.erase(it);
+    ++version_;
     return key;
   }
   return std::nullopt;
+}
+
+std::vector<HeldAddress> AddressBook::Held(uint64_t now_us,
+                                           uint64_t unix_ms) const {
+  std::vector<HeldAddress> held;
+  for (const Binding& binding : bindings_) {
+    if (binding.until_us <= now_us) continue;
+    const bool connected = binding.until_us == UINT64_MAX;
+    held.push_back({binding.address, binding.key,
+                    connected ? HeldAddress::kConnected
+                              : unix_ms + (binding.until_us - now_us) / 1000});
+  }
+  return held;
+}
+
+void AddressBook::Restore(const std::vector<HeldAddress>& held, uint64_t now_us,
+                          uint64_t unix_ms) {
+  for (const HeldAddress& entry : held) {
+    uint64_t left_us = kHoldUs;
+    if (entry.until_unix_ms != HeldAddress::kConnected) {
+      if (entry.until_unix_ms <= unix_ms) continue;
+      left_us =
+          std::min((entry.until_unix_ms - unix_ms), kHoldUs / 1000) * 1000;
+    }
+    bindings_.push_back({entry.address, entry.key, now_us + left_us});
+  }
 }
 
 }  // namespace lwt::peer

@@ -44,6 +44,8 @@ HubSessions::HubSessions(const Config& config, LaneSlots& slots,
       flow_ids_(kMaxFlows, kNullFlow),
       clients_(config.max_clients),
       next_sweep_us_(now_us + kSweepUs) {
+  book_.Restore(config.held, now_us, config.host.UnixMs());
+  config_.held.clear();
   Publish();
 }
 
@@ -286,11 +288,6 @@ void HubSessions::Admit(HubFlow& flow, SessionSecrets secrets,
   } else {
     client = FreeClient();
   }
-  client->addresses = secrets.peer.addresses;
-  client->remote = flow.remote();
-  client->rtt_us = 0;
-  book_.Bind(secrets.peer_key, secrets.peer.addresses);
-
   SessionLane lane;
   lane.flow = flow.flow();
   lane.local = flow.local();
@@ -306,6 +303,10 @@ void HubSessions::Admit(HubFlow& flow, SessionSecrets secrets,
     flow.Refuse("no lane is free for it", now_us);
     return;
   }
+  client->addresses = session->secrets().peer.addresses;
+  client->remote = flow.remote();
+  client->rtt_us = 0;
+  book_.Bind(session->secrets().peer_key, client->addresses);
   client->session = std::move(session);
   flow.SendVerdict(std::move(verdict), true);
   Publish();
@@ -368,6 +369,13 @@ void HubSessions::Sweep(uint64_t now_us) {
       client.session->Measure(now_us);
     }
   }
+  KeepAddresses(now_us);
+}
+
+void HubSessions::KeepAddresses(uint64_t now_us) {
+  if (kept_version_ == book_.version() || !config_.on_held) return;
+  kept_version_ = book_.version();
+  config_.on_held(book_.Held(now_us, config_.host.UnixMs()));
 }
 
 uint64_t HubSessions::NextDeadline() const {
@@ -380,14 +388,16 @@ uint64_t HubSessions::NextDeadline() const {
   return next;
 }
 
-bool HubSessions::Close(std::string_view reason) {
+bool HubSessions::Close(std::string_view reason, uint64_t now_us) {
   bool any = false;
   for (Client& client : clients_) {
     if (!client.session) continue;
     any = any || !client.session->lanes().empty();
     client.session->SendClose(reason);
+    book_.Release(client.session->secrets().peer_key, now_us);
     client.session.reset();
   }
+  KeepAddresses(now_us);
   return any;
 }
 

@@ -5,6 +5,7 @@
 // event, never per packet.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -36,6 +37,10 @@ class HubSessions {
     handshake::RekeyConfig rekey;
     uint32_t max_clients = 100;
     bool multi_client = true;
+    // Tunnel addresses that the run before held, and where they are kept when
+    // they have changed: within kSweepUs, and at Close.
+    std::vector<HeldAddress> held;
+    std::function<void(const std::vector<HeldAddress>&)> on_held;
   };
 
   struct Client {
@@ -57,7 +62,7 @@ class HubSessions {
   uint64_t NextDeadline() const;
 
   // Says goodbye to all. True when there was somebody to say it to.
-  bool Close(std::string_view reason);
+  bool Close(std::string_view reason, uint64_t now_us);
   // Frees a tunnel address, and drops the client that has it. False when no
   // client had it.
   bool ForgetAddress(const IpAddress& address, uint64_t now_us);
@@ -85,6 +90,7 @@ class HubSessions {
   void Drop(Client& client, std::string_view why, uint64_t now_us);
   void CheckEnd(Client& client, uint64_t now_us);
   void Sweep(uint64_t now_us);
+  void KeepAddresses(uint64_t now_us);
   void Publish();
   Session::Context SessionContext();
 
@@ -101,6 +107,7 @@ class HubSessions {
   std::vector<Client> clients_;   // max_clients slots; index = peer
   uint64_t next_sweep_us_;
   uint64_t snapshot_version_ = 0;
+  uint64_t kept_version_ = 0;  // of the book
 };
 
 }  // namespace lwt::peer

@@ -1,8 +1,11 @@
 """Several clients on one hub, and who is refused."""
 
+import stat
+
 from harness.capture import Capture
 from harness.gateway import client_arguments, server_arguments
 from harness.traffic import transfer
+from harness.wait import wait_until
 
 
 def _start_hub(start, topology, variant, *flags):
@@ -84,6 +87,26 @@ def test_address_of_another_client_is_refused(make_topology, start, variant):
     thief.wait_log(r"(?i)refused")
     hub.wait_up()
     assert topology.clients[0].namespace.ping("10.0.0.1") == 3
+
+
+def test_address_is_held_across_a_crash_of_the_hub(make_topology, start,
+                                                   variant, folder):
+    topology = make_topology(clients=2)
+    hub = _start_hub(start, topology, variant)
+    owner = _start_client(start, topology, variant, 0)
+    owner.wait_up()
+    addresses = folder / "hub" / "addresses"
+    wait_until(lambda: addresses.exists() and "10.0.0.2 " in
+               addresses.read_text(), 5, "the address is written down")
+    assert stat.S_IMODE(addresses.stat().st_mode) == 0o600
+    hub.kill()
+    owner.kill()
+    hub.start()
+    thief = _start_client(start, topology, variant, 1, tunnel="10.0.0.2/24")
+    thief.wait_log("belongs to another client")
+    owner.start()
+    owner.wait_up()
+    assert len(hub.wait_up()["peers"]) == 1
 
 
 def test_more_than_max_clients_are_refused(make_topology, start, variant):

@@ -98,6 +98,56 @@ TEST_F(SessionsTest, WrongKeyIsSaidAndTriedAgain) {
   EXPECT_LE(client.host.locals.size(), 1u);
 }
 
+TEST_F(SessionsTest, AddressIsHeldAcrossARestartOfTheHub) {
+  TestClient& owner = AddClient("10.0.0.2/24");
+  ASSERT_TRUE(Until(kSecond, [&] { return owner.up(); }));
+  Run(kSecond);  // within which the binding is kept
+  hub_.Kill();
+  clients_.clear();
+  ASSERT_EQ(hub_.held.size(), 1u);
+  EXPECT_EQ(hub_.held[0].until_unix_ms, HeldAddress::kConnected);
+  hub_.held[0].until_unix_ms = hub_.host.UnixMs() + 20'000;
+  hub_.Make();
+  TestClient& thief = AddClient("10.0.0.2/24");
+  EXPECT_FALSE(Until(10 * kSecond, [&] { return thief.up(); }));
+  EXPECT_NE(thief.session->reason().find("belongs to another client"),
+            std::string::npos)
+      << thief.session->reason();
+  // Held for so long, and no longer.
+  EXPECT_TRUE(Until(60 * kSecond, [&] { return thief.up(); }));
+}
+
+TEST_F(SessionsTest, OrderlyEndKeepsTheTimeThatIsLeft) {
+  TestClient& owner = AddClient("10.0.0.2/24");
+  ASSERT_TRUE(Until(kSecond, [&] { return owner.up(); }));
+  EXPECT_TRUE(hub_.sessions->Close("the gateway stops", net_.now_us));
+  ASSERT_EQ(hub_.held.size(), 1u);
+  EXPECT_EQ(hub_.held[0].until_unix_ms,
+            hub_.host.UnixMs() + AddressBook::kHoldUs / 1000);
+}
+
+TEST_F(SessionsTest, ClientThatGetsNoLaneLeavesNothing) {
+  TestClient& client = AddClient("10.0.0.2/24");
+  ASSERT_TRUE(Until(kSecond, [&] { return client.up(); }));
+  // Its flow dies, others take the last lanes, and it comes back anew: it is
+  // known, so it is not refused for want of room before.
+  Event down;
+  down.kind = EventKind::kFlowDown;
+  down.flow = FlowId{hub_.worker.flows.begin()->first};
+  hub_.worker.events.push_back(down);
+  Run(1000);  // too short for the client to join a flow
+  while (hub_.slots->Take()) {
+  }
+  client.Make();
+  EXPECT_FALSE(Until(5 * kSecond, [&] { return client.up(); }));
+  EXPECT_EQ(hub_.count(), 0u);
+  for (const HubSessions::Client& slot : hub_.sessions->clients()) {
+    EXPECT_TRUE(slot.addresses.empty());
+  }
+  ASSERT_EQ(hub_.held.size(), 1u);
+  EXPECT_NE(hub_.held[0].until_unix_ms, HeldAddress::kConnected);
+}
+
 TEST_F(SessionsTest, BacksOffWhileTheHubIsAwayAndComesBack) {
   TestClient& client = AddClient("10.0.0.2/24");
   ASSERT_TRUE(Until(kSecond, [&] { return client.up(); }));

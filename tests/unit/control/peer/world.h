@@ -183,7 +183,11 @@ struct TestHub {
                                .door = door,
                                .rekey = {},
                                .max_clients = max_clients,
-                               .multi_client = multi_client};
+                               .multi_client = multi_client,
+                               .held = held,
+                               .on_held = [this](const auto& now_held) {
+                                 held = now_held;
+                               }};
     sessions = std::make_unique<HubSessions>(config, *slots, log, net.now_us);
     worker.listening = true;
   }
@@ -245,6 +249,7 @@ struct TestHub {
   const loop::Log& log;
   bool multi_client;
   uint32_t max_clients;
+  std::vector<HeldAddress> held;  // as the state directory keeps it
   std::unique_ptr<HubSessions> sessions;
 };
 
