@@ -9,6 +9,7 @@
 #include <span>
 
 #include "dataplane/session/lane.h"
+#include "dataplane/wire/record.h"
 
 namespace lwt {
 
@@ -25,7 +26,8 @@ struct Frame {
   FlowId flow;
   uint64_t stream_offset = 0;  // stream bytes: of the first, since the SYN
   uint16_t packets = 1;        // inner packets in a shard
-  uint8_t kind = 0;            // of an opened record
+  uint8_t kind = 0;            // of a record, opened or to be sealed
+  wire::GroupPlace group;      // of a record to be sealed
 };
 
 // A bounded list of frames. Stages walk it once and keep some:

@@ -40,6 +40,7 @@ namespace lwt {
   X(kTooOld, "too_old", "The packet number is left of the replay window.")     \
   X(kBadTag, "bad_tag", "The record's tag does not verify.")                   \
   X(kBadReport, "bad_report", "A report record is shorter than a report.")     \
+  X(kBadGroup, "bad_group", "A record's place in an FEC group is impossible.") \
   X(kBadShard, "bad_shard", "A word in the shard points past its end.")        \
   X(kBadInner, "bad_inner", "The inner packet is not valid IPv4 or IPv6.")     \
   X(kInnerSource, "inner_source",                                              \

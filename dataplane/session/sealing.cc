@@ -30,10 +30,23 @@ DropReason ReasonOf(ReplayWindow::Verdict verdict) {
                                                    : DropReason::kReplayed;
 }
 
+// A key of the epoch is held and the packet number is new.
+bool MayOpen(const ReceiveHalf& half, const wire::RecordHeader& header,
+             DropReason& why) {
+  if (FindEpoch(half, header.epoch) == nullptr) {
+    why = DropReason::kUnknownEpoch;
+    return false;
+  }
+  const auto verdict = half.window.Peek(header.packet_number);
+  if (verdict == ReplayWindow::Verdict::kNew) return true;
+  why = ReasonOf(verdict);
+  return false;
+}
+
 }  // namespace
 
 bool SealRecord(const Aead& aead, SendHalf& half, wire::RecordKind kind,
-                uint8_t* record, size_t size) {
+                uint8_t* record, size_t size, const wire::GroupPlace& group) {
   if (half.records_of_epoch() >= kEpochHardLimit ||
       half.next_packet > kMaxPacketNumber) {
     return false;
@@ -42,6 +55,7 @@ bool SealRecord(const Aead& aead, SendHalf& half, wire::RecordKind kind,
   header.kind = static_cast<uint8_t>(kind);
   header.epoch = static_cast<uint8_t>(half.epoch);
   header.packet_number = half.next_packet++;
+  header.group = group;
 
   uint8_t* const masked = record + wire::kRecordFraming;
   uint8_t* const plaintext = record + wire::kRecordPrefix;
@@ -57,41 +71,46 @@ bool SealRecord(const Aead& aead, SendHalf& half, wire::RecordKind kind,
   return true;
 }
 
-bool OpenRecord(const Aead& aead, ReceiveHalf& half, std::span<uint8_t> record,
-                wire::RecordHeader& header, DropReason& why) {
+bool UnmaskRecord(const ReceiveHalf& half, std::span<uint8_t> record,
+                  wire::RecordHeader& header, DropReason& why) {
   if (record.size() < wire::kRecordOverhead) {
     why = DropReason::kNoRecord;
     return false;
   }
-  const size_t size = record.size() - wire::kRecordOverhead;
-  uint8_t* const plaintext = &record[wire::kRecordPrefix];
-  const uint8_t* const tag = plaintext + size;
-
-  uint8_t clear[wire::kRecordHeader];
-  std::memcpy(clear, &record[wire::kRecordFraming], sizeof(clear));
+  const uint8_t* const tag = &record[record.size() - wire::kRecordTag];
+  uint8_t* const clear = &record[wire::kRecordFraming];
   uint8_t mask[kMaskSize];
   ComputeMask(half.mask, tag, mask);
   wire::ApplyMask(mask, clear);
   header = wire::ReadRecordHeader(clear);
+  return MayOpen(half, header, why);
+}
 
-  const ReceiveEpoch* epoch = FindEpoch(half, header.epoch);
-  if (epoch == nullptr) {
-    why = DropReason::kUnknownEpoch;
-    return false;
-  }
-  const auto verdict = half.window.Peek(header.packet_number);
-  if (verdict != ReplayWindow::Verdict::kNew) {
-    why = ReasonOf(verdict);
-    return false;
-  }
-  const Iv nonce = NonceOf(epoch->iv, header.packet_number);
-  if (!aead.Open(epoch->key, nonce.data(), clear, plaintext, size, tag)) {
+bool OpenUnmasked(const Aead& aead, ReceiveHalf& half,
+                  std::span<uint8_t> record, wire::RecordHeader& header,
+                  DropReason& why) {
+  const size_t size = record.size() - wire::kRecordOverhead;
+  uint8_t* const clear = &record[wire::kRecordFraming];
+  uint8_t* const plaintext = &record[wire::kRecordPrefix];
+  header = wire::ReadRecordHeader(clear);
+  // Keys and window may have moved on since the header was looked at.
+  if (!MayOpen(half, header, why)) return false;
+  const ReceiveEpoch& epoch = *FindEpoch(half, header.epoch);
+  const Iv nonce = NonceOf(epoch.iv, header.packet_number);
+  if (!aead.Open(epoch.key, nonce.data(), {clear, wire::kRecordHeader},
+                 plaintext, size, plaintext + size)) {
     why = DropReason::kBadTag;
     return false;
   }
   half.window.Commit(header.packet_number);
   ++half.records_opened;
   return true;
+}
+
+bool OpenRecord(const Aead& aead, ReceiveHalf& half, std::span<uint8_t> record,
+                wire::RecordHeader& header, DropReason& why) {
+  return UnmaskRecord(half, record, header, why) &&
+         OpenUnmasked(aead, half, record, header, why);
 }
 
 }  // namespace lwt::session

@@ -19,11 +19,23 @@ namespace lwt::session {
 // both are filled. Takes the next packet number. False when the epoch or the
 // packet numbers are spent: then nothing is written.
 bool SealRecord(const Aead& aead, SendHalf& half, wire::RecordKind kind,
-                uint8_t* record, size_t size);
+                uint8_t* record, size_t size,
+                const wire::GroupPlace& group = {});
 
-// Opens a whole record in place, framing included. On success the plaintext
+// Unmasks the header of a whole record in place, framing included. True when
+// a key of its epoch is held and its packet number is new; else `why` is set.
+// Proves nothing and changes no state.
+bool UnmaskRecord(const ReceiveHalf& half, std::span<uint8_t> record,
+                  wire::RecordHeader& header, DropReason& why);
+
+// Opens an unmasked record in place, now or later. On success the plaintext
 // begins at wire::kRecordPrefix and the packet number is committed in the
 // replay window. On failure `why` is set and no state has changed.
+bool OpenUnmasked(const Aead& aead, ReceiveHalf& half,
+                  std::span<uint8_t> record, wire::RecordHeader& header,
+                  DropReason& why);
+
+// Both at once.
 bool OpenRecord(const Aead& aead, ReceiveHalf& half, std::span<uint8_t> record,
                 wire::RecordHeader& header, DropReason& why);
 

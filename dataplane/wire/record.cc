@@ -41,11 +41,11 @@ void WriteRecordHeader(const RecordHeader& header, uint8_t* out) {
   StoreBe64(out, header.packet_number);  // its upper two bytes are overwritten
   out[0] = header.kind;
   out[1] = header.epoch;
-  StoreBe32(out + 8, header.group_base);
-  out[12] = header.group_index;
-  out[13] = header.group_data;
-  out[14] = header.group_parity;
-  out[15] = header.group_stride;
+  StoreBe32(out + 8, header.group.base);
+  out[12] = header.group.index;
+  out[13] = header.group.data;
+  out[14] = header.group.parity;
+  out[15] = header.group.stride;
 }
 
 RecordHeader ReadRecordHeader(const uint8_t* bytes) {
@@ -53,11 +53,11 @@ RecordHeader ReadRecordHeader(const uint8_t* bytes) {
   header.kind = bytes[0];
   header.epoch = bytes[1];
   header.packet_number = LoadBe64(bytes) & 0xffffffffffff;
-  header.group_base = LoadBe32(bytes + 8);
-  header.group_index = bytes[12];
-  header.group_data = bytes[13];
-  header.group_parity = bytes[14];
-  header.group_stride = bytes[15];
+  header.group.base = LoadBe32(bytes + 8);
+  header.group.index = bytes[12];
+  header.group.data = bytes[13];
+  header.group.parity = bytes[14];
+  header.group.stride = bytes[15];
   return header;
 }
 
@@ -98,6 +98,10 @@ void WriteReport(const Report& report, uint8_t* out) {
   StoreBe64(out + 8, report.forward_point);
   StoreBe64(out + 16, report.highest_packet);
   StoreBe64(out + 24, report.records_received);
+  StoreBe64(out + 32, report.records_lost);
+  StoreBe64(out + 40, report.loss_bursts);
+  StoreBe64(out + 48, report.shards_repaired);
+  StoreBe64(out + 56, report.shards_unrepaired);
 }
 
 std::optional<Report> ReadReport(std::span<const uint8_t> bytes) {
@@ -109,6 +113,10 @@ std::optional<Report> ReadReport(std::span<const uint8_t> bytes) {
   report.forward_point = LoadBe64(&bytes[8]);
   report.highest_packet = LoadBe64(&bytes[16]);
   report.records_received = LoadBe64(&bytes[24]);
+  report.records_lost = LoadBe64(&bytes[32]);
+  report.loss_bursts = LoadBe64(&bytes[40]);
+  report.shards_repaired = LoadBe64(&bytes[48]);
+  report.shards_unrepaired = LoadBe64(&bytes[56]);
   return report;
 }
 

@@ -28,15 +28,21 @@ enum class RecordKind : uint8_t {
   kClose = 5,
 };
 
+// Where a record stands in its FEC group (docs/protocol.md#groups).
+struct GroupPlace {
+  uint32_t base = 0;   // low 32 bits of the first packet number
+  uint8_t index = 0;   // of a data shard, or the row of a parity
+  uint8_t data = 0;    // k; 0 when the record is in no group
+  uint8_t parity = 0;  // m
+  uint8_t stride = 0;
+  friend bool operator==(const GroupPlace&, const GroupPlace&) = default;
+};
+
 struct RecordHeader {
   uint8_t kind = 0;
   uint8_t epoch = 0;           // low 8 bits
   uint64_t packet_number = 0;  // 48 bits
-  uint32_t group_base = 0;
-  uint8_t group_index = 0;
-  uint8_t group_data = 0;    // k
-  uint8_t group_parity = 0;  // m
-  uint8_t group_stride = 0;
+  GroupPlace group;
   friend bool operator==(const RecordHeader&, const RecordHeader&) = default;
 };
 
@@ -82,13 +88,17 @@ class ShardReader {
 };
 
 struct Report {
-  static constexpr size_t kSize = 32;
+  static constexpr size_t kSize = 64;
   bool wants_answer = false;
   bool is_answer = false;
   uint32_t token = 0;
   uint64_t forward_point = 0;   // stream offset
   uint64_t highest_packet = 0;  // packet number received
   uint64_t records_received = 0;
+  uint64_t records_lost = 0;       // that did not come in their turn
+  uint64_t loss_bursts = 0;        // runs of them
+  uint64_t shards_repaired = 0;    // by FEC
+  uint64_t shards_unrepaired = 0;  // groups given up
 };
 
 void WriteReport(const Report& report, uint8_t* out);

@@ -16,11 +16,11 @@ RecordHeader FullHeader() {
   header.kind = 3;
   header.epoch = 0xfe;
   header.packet_number = 0x0102030405a6;
-  header.group_base = 0x11223344;
-  header.group_index = 5;
-  header.group_data = 20;
-  header.group_parity = 4;
-  header.group_stride = 2;
+  header.group.base = 0x11223344;
+  header.group.index = 5;
+  header.group.data = 20;
+  header.group.parity = 4;
+  header.group.stride = 2;
   return header;
 }
 
@@ -201,16 +201,24 @@ Report FullReport() {
   report.forward_point = 0x1112131415161718;
   report.highest_packet = 0x2122232425262728;
   report.records_received = 0x3132333435363738;
+  report.records_lost = 0x4142434445464748;
+  report.loss_bursts = 0x5152535455565758;
+  report.shards_repaired = 0x6162636465666768;
+  report.shards_unrepaired = 0x7172737475767778;
   return report;
 }
 
 TEST(Report, HasTheBytesOfTheProtocol) {
   Bytes bytes(Report::kSize, 0xee);
   WriteReport(FullReport(), bytes.data());
-  EXPECT_EQ(bytes, (Bytes{3,    0,    0,    0,    1,    2,    3,    4,
-                          0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18,
-                          0x21, 0x22, 0x23, 0x24, 0x25, 0x26, 0x27, 0x28,
-                          0x31, 0x32, 0x33, 0x34, 0x35, 0x36, 0x37, 0x38}));
+  EXPECT_EQ(
+      bytes,
+      (Bytes{3,    0,    0,    0,    1,    2,    3,    4,    0x11, 0x12, 0x13,
+             0x14, 0x15, 0x16, 0x17, 0x18, 0x21, 0x22, 0x23, 0x24, 0x25, 0x26,
+             0x27, 0x28, 0x31, 0x32, 0x33, 0x34, 0x35, 0x36, 0x37, 0x38, 0x41,
+             0x42, 0x43, 0x44, 0x45, 0x46, 0x47, 0x48, 0x51, 0x52, 0x53, 0x54,
+             0x55, 0x56, 0x57, 0x58, 0x61, 0x62, 0x63, 0x64, 0x65, 0x66, 0x67,
+             0x68, 0x71, 0x72, 0x73, 0x74, 0x75, 0x76, 0x77, 0x78}));
 }
 
 TEST(Report, FlagsAreApart) {
@@ -238,6 +246,10 @@ TEST(Report, ReadsWhatItWrote) {
   EXPECT_EQ(read->forward_point, FullReport().forward_point);
   EXPECT_EQ(read->highest_packet, FullReport().highest_packet);
   EXPECT_EQ(read->records_received, FullReport().records_received);
+  EXPECT_EQ(read->records_lost, FullReport().records_lost);
+  EXPECT_EQ(read->loss_bursts, FullReport().loss_bursts);
+  EXPECT_EQ(read->shards_repaired, FullReport().shards_repaired);
+  EXPECT_EQ(read->shards_unrepaired, FullReport().shards_unrepaired);
 }
 
 TEST(Report, RefusesFewerBytesAndIgnoresMore) {

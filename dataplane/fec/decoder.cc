@@ -1,0 +1,342 @@
+#include "dataplane/fec/decoder.h"
+
+#include <algorithm>
+#include <bit>
+
+namespace lwt::fec {
+namespace {
+
+// How far behind its group's base a parity's packet number may lie: a whole
+// block of data and parities, and as much again.
+constexpr uint64_t kMaxReach =
+    2 * (uint64_t{kMaxData} * kMaxStride + kMaxBlockParities);
+
+constexpr uint64_t Bit(size_t index) { return uint64_t{1} << index; }
+
+// The lowest `count` bits; `count` is 1 … 64.
+constexpr uint64_t LowBits(size_t count) {
+  return ~uint64_t{0} >> (64 - count);
+}
+
+// Of a data record the number tells the base exactly.
+bool DataBase(const wire::RecordHeader& header, uint64_t& base) {
+  const wire::GroupPlace& place = header.group;
+  if (!IsPossible(place.data, place.parity, place.stride) ||
+      place.index >= place.data) {
+    return false;
+  }
+  const uint64_t ahead = uint64_t{place.index} * place.stride;
+  base = header.packet_number - ahead;
+  return header.packet_number >= ahead &&
+         static_cast<uint32_t>(base) == place.base;
+}
+
+// A parity comes behind the data of its group, not far.
+bool ParityBase(const wire::RecordHeader& header, uint64_t& base) {
+  const wire::GroupPlace& place = header.group;
+  if (!IsPossible(place.data, place.parity, place.stride) ||
+      place.index >= place.parity) {
+    return false;
+  }
+  const uint32_t ahead =
+      static_cast<uint32_t>(header.packet_number) - place.base;
+  base = header.packet_number - ahead;
+  return header.packet_number >= ahead && ahead > 0 && ahead <= kMaxReach;
+}
+
+// What a parity says of its group goes with what is known of it.
+bool Agrees(const Group& group, const wire::GroupPlace& place) {
+  if (group.stride != 0 && place.stride != group.stride) return false;
+  if (group.actual != 0 && place.data != group.actual) return false;
+  if (group.meant != 0 && place.data > group.meant) return false;
+  return (group.present & ~LowBits(place.data)) == 0;
+}
+
+bool IsComplete(const Group& group) {
+  return group.data() != 0 &&
+         std::popcount(group.present) == static_cast<int>(group.data());
+}
+
+size_t RoomOf(rte_mempool* pool) {
+  return rte_pktmbuf_data_room_size(pool) - RTE_PKTMBUF_HEADROOM;
+}
+
+Frame FrameOf(const HeldShard& shard, uint32_t lane) {
+  Frame frame;
+  frame.mbuf = shard.mbuf;
+  frame.data = shard.bytes;
+  frame.length = shard.length;
+  frame.lane = lane;
+  return frame;
+}
+
+HeldShard ShardOf(const Frame& frame, HeldShard::Kind kind, uint8_t index) {
+  HeldShard shard;
+  shard.mbuf = frame.mbuf;
+  shard.bytes = frame.data;
+  shard.length = frame.length;
+  shard.kind = kind;
+  shard.index = index;
+  return shard;
+}
+
+}  // namespace
+
+Decoder::Decoder(const Config& config)
+    : config_(config), code_(config.code), store_(config.store) {}
+
+bool Decoder::OnData(uint32_t lane, const wire::RecordHeader& header,
+                     const Frame* record, uint64_t now_us, DecoderHost& host) {
+  uint64_t base = 0;
+  if (!DataBase(header, base)) return false;
+  const wire::GroupPlace& place = header.group;
+  Group* group = store_.Find(lane, base);
+  if (group == nullptr) group = &Begin(lane, base, now_us, host);
+  if ((group->meant != 0 && group->meant != place.data) ||
+      (group->actual != 0 && place.index >= group->actual) ||
+      (group->stride != 0 && group->stride != place.stride)) {
+    return false;
+  }
+  group->meant = place.data;
+  group->stride = place.stride;
+  group->present |= Bit(place.index);
+  if (group->finished) return true;
+  if (IsComplete(*group)) {
+    store_.Finish(*group);
+    return true;
+  }
+  if (record != nullptr && record->length > 0) {
+    if (!MakeRoom(*group, host)) return true;
+    rte_mbuf_refcnt_update(record->mbuf, 1);
+    store_.Hold(*group, ShardOf(*record, HeldShard::Kind::kData, place.index));
+    group->longest =
+        std::max(group->longest, static_cast<uint16_t>(record->length));
+  }
+  TryRepair(*group, host);
+  return true;
+}
+
+void Decoder::OnParity(const Frame& record, const wire::RecordHeader& header,
+                       uint64_t now_us, DecoderHost& host) {
+  uint64_t base = 0;
+  const wire::GroupPlace& place = header.group;
+  Group* group =
+      ParityBase(header, base) ? store_.Find(record.lane, base) : nullptr;
+  if (group == nullptr) return OpenNow(record, now_us, host);
+  if (group->finished) return rte_pktmbuf_free(record.mbuf);
+  const uint32_t row = uint32_t{1} << place.index;
+  // What is said of a group that closed early is believed once opened; so is a
+  // second parity for a row.
+  if (((group->parked | group->opened) & row) != 0 ||
+      place.data != group->data() || !Agrees(*group, place)) {
+    return OpenNow(record, now_us, host);
+  }
+  if (!MakeRoom(*group, host)) return rte_pktmbuf_free(record.mbuf);
+  store_.Hold(*group, ShardOf(record, HeldShard::Kind::kParked, place.index));
+  group->parked |= row;
+  TryRepair(*group, host);
+}
+
+void Decoder::Expire(uint64_t now_us, DecoderHost& host) {
+  for (Group* group = store_.Oldest();
+       group != nullptr && group->since_us + config_.lifetime_us <= now_us;
+       group = store_.Oldest()) {
+    GiveUp(*group, host);
+  }
+}
+
+Group& Decoder::Begin(uint32_t lane, uint64_t base, uint64_t now_us,
+                      DecoderHost& host) {
+  Group* replaced = store_.Replaced();
+  if (replaced != nullptr && !replaced->finished) GiveUp(*replaced, host);
+  return store_.Create(lane, base, now_us);
+}
+
+// Gives up old groups until one more shard can be held. False when `group`
+// itself was given up.
+bool Decoder::MakeRoom(const Group& group, DecoderHost& host) {
+  while (!store_.HasRoom() && !group.finished) {
+    GiveUp(*store_.Oldest(), host);
+  }
+  return !group.finished;
+}
+
+void Decoder::GiveUp(Group& group, DecoderHost& host) {
+  // Without an opened parity the end of the group is not known for sure: what
+  // is missing before its last shard is.
+  const auto known =
+      group.actual != 0
+          ? size_t{group.actual}
+          : static_cast<size_t>(64 - std::countl_zero(group.present));
+  const auto arrived = static_cast<size_t>(std::popcount(group.present));
+  if (known > arrived) host.CountUnrepaired(group.lane, known - arrived);
+  store_.Finish(group);
+}
+
+void Decoder::OpenNow(const Frame& record, uint64_t now_us, DecoderHost& host) {
+  Frame opened = record;
+  wire::RecordHeader header;
+  if (!host.OpenParity(opened, header)) return;
+  Group* group = GroupOfParity(record.lane, header, now_us, host);
+  if (group == nullptr) return host.Drop(opened, DropReason::kBadGroup);
+  if (group->finished) return rte_pktmbuf_free(opened.mbuf);
+  TakeOpened(*group, opened, header.group, host);
+}
+
+// The group that an opened parity belongs to, begun where it is the first that
+// arrives. Null when its place is impossible.
+Group* Decoder::GroupOfParity(uint32_t lane, const wire::RecordHeader& header,
+                              uint64_t now_us, DecoderHost& host) {
+  uint64_t base = 0;
+  if (!ParityBase(header, base)) return nullptr;
+  Group* group = store_.Find(lane, base);
+  if (group != nullptr) return group;
+  group = &Begin(lane, base, now_us, host);
+  // Data that was opened before the group was known cannot help: it is gone.
+  const wire::GroupPlace& place = header.group;
+  for (size_t i = 0; i < place.data; ++i) {
+    if (!host.IsNew(lane, base + i * place.stride)) store_.Finish(*group);
+  }
+  return group;
+}
+
+// A proven parity: what it says of its group holds.
+void Decoder::TakeOpened(Group& group, const Frame& record,
+                         const wire::GroupPlace& place, DecoderHost& host) {
+  const bool fits = (group.length == 0 || record.length == group.length) &&
+                    record.length >= group.longest && record.length > 0 &&
+                    record.length <= RoomOf(config_.pool);
+  if (!Agrees(group, place) || !fits) {
+    return host.Drop(record, DropReason::kBadGroup);
+  }
+  group.stride = place.stride;
+  group.actual = place.data;
+  group.length = static_cast<uint16_t>(record.length);
+  const uint32_t row = uint32_t{1} << place.index;
+  if (IsComplete(group) || (group.opened & row) != 0) {
+    rte_pktmbuf_free(record.mbuf);
+    if (IsComplete(group)) store_.Finish(group);
+    return;
+  }
+  if ((group.parked & row) != 0) {
+    rte_pktmbuf_free(
+        store_.Take(group, HeldShard::Kind::kParked, place.index).mbuf);
+    group.parked &= ~row;
+  }
+  if (!MakeRoom(group, host)) return rte_pktmbuf_free(record.mbuf);
+  store_.Hold(group, ShardOf(record, HeldShard::Kind::kOpened, place.index));
+  group.opened |= row;
+  TryRepair(group, host);
+}
+
+// Opens one of the group's parked parities. False when there is none.
+bool Decoder::OpenParked(Group& group, DecoderHost& host) {
+  if (group.parked == 0) return false;
+  const auto row = static_cast<uint8_t>(std::countr_zero(group.parked));
+  group.parked &= group.parked - 1;
+  Frame record =
+      FrameOf(store_.Take(group, HeldShard::Kind::kParked, row), group.lane);
+  wire::RecordHeader header;
+  if (host.OpenParity(record, header)) {
+    TakeOpened(group, record, header.group, host);
+  }
+  return true;
+}
+
+void Decoder::TryRepair(Group& group, DecoderHost& host) {
+  if (group.finished || (group.parked | group.opened) == 0) return;
+  const int missing = group.data() - std::popcount(group.present);
+  if (std::popcount(group.opened) < missing) {
+    // Each one that opens comes back here by TakeOpened.
+    if (std::popcount(group.parked) + std::popcount(group.opened) >= missing) {
+      OpenParked(group, host);
+      TryRepair(group, host);
+    }
+    return;
+  }
+  const auto count = static_cast<size_t>(missing);
+  Solve solve;
+  if (group.longest > group.length || host.room() < count ||
+      !Prepare(group, count, solve)) {
+    return GiveUp(group, host);
+  }
+  AddPresent(group, solve);
+  code_.Multiply(cache_.Find(std::span(solve.missing).first(count),
+                             std::span(solve.rows).first(count)),
+                 std::span(solve.sums).first(count), group.length,
+                 std::span(solve.out).first(count));
+  DeliverRepaired(group, solve, host);
+  group.present |= LowBits(group.data());
+  store_.Finish(group);
+}
+
+// Names the missing shards and the parities for them, and takes buffers for
+// the first. False when there are none.
+bool Decoder::Prepare(const Group& group, size_t count, Solve& solve) {
+  for (uint8_t i = 0; i < group.data(); ++i) {
+    if ((group.present & Bit(i)) == 0) solve.missing[solve.count++] = i;
+  }
+  std::array<uint8_t*, kMaxParity> by_row{};
+  store_.ForEach(group, [&](const HeldShard& shard) {
+    if (shard.kind == HeldShard::Kind::kOpened) {
+      by_row[shard.index] = shard.bytes;
+    }
+  });
+  size_t used = 0;
+  for (uint8_t row = 0; row < kMaxParity && used < count; ++row) {
+    if (by_row[row] == nullptr) continue;
+    solve.rows[used] = row;
+    solve.sums[used++] = by_row[row];
+  }
+  if (rte_pktmbuf_alloc_bulk(config_.pool, solve.mbufs.data(),
+                             static_cast<unsigned>(count)) != 0) {
+    return false;
+  }
+  for (size_t i = 0; i < count; ++i) {
+    solve.out[i] = rte_pktmbuf_mtod(solve.mbufs[i], uint8_t*);
+  }
+  return true;
+}
+
+// Takes the shards that arrived out of the parities, in place: what is left
+// speaks of the missing ones alone.
+void Decoder::AddPresent(const Group& group, Solve& solve) {
+  store_.ForEach(group, [&](const HeldShard& shard) {
+    if (shard.kind != HeldShard::Kind::kData) return;
+    size_t from = 0;
+    while (from < solve.count) {
+      // Rows that follow each other go in one call.
+      size_t to = from + 1;
+      while (to < solve.count &&
+             solve.rows[to] == solve.rows[from] + (to - from)) {
+        ++to;
+      }
+      code_.Add(shard.index, {shard.bytes, shard.length}, solve.rows[from],
+                std::span(solve.sums).subspan(from, to - from));
+      from = to;
+    }
+  });
+}
+
+void Decoder::DeliverRepaired(const Group& group, const Solve& solve,
+                              DecoderHost& host) {
+  size_t repaired = 0;
+  for (size_t i = 0; i < solve.count; ++i) {
+    const uint64_t number =
+        group.base + uint64_t{solve.missing[i]} * group.stride;
+    if (!host.Commit(group.lane, number)) {
+      rte_pktmbuf_free(solve.mbufs[i]);
+      continue;
+    }
+    ++repaired;
+    Frame frame;
+    frame.mbuf = solve.mbufs[i];
+    frame.data = solve.out[i];
+    frame.length = group.length;
+    frame.lane = group.lane;
+    host.Deliver(frame);
+  }
+  host.CountRepaired(group.lane, repaired);
+}
+
+}  // namespace lwt::fec

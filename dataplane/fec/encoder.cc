@@ -1,0 +1,241 @@
+#include "dataplane/fec/encoder.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace lwt::fec {
+namespace {
+
+Parameters Bounded(Parameters wanted) {
+  if (!wanted.on()) return {};
+  wanted.data = std::min(wanted.data, kMaxData);
+  wanted.parity = std::min(wanted.parity, kMaxParity);
+  const auto most = static_cast<uint8_t>(kMaxBlockParities / wanted.parity);
+  wanted.stride = std::clamp<uint8_t>(wanted.stride, 1,
+                                      std::min<uint8_t>(most, kMaxStride));
+  return wanted;
+}
+
+uint8_t* BytesOf(rte_mbuf* parity) {
+  return rte_pktmbuf_mtod(parity, uint8_t*) + wire::kRecordPrefix;
+}
+
+size_t RoomOf(rte_mempool* pool) {
+  return rte_pktmbuf_data_room_size(pool) - RTE_PKTMBUF_HEADROOM -
+         wire::kRecordOverhead;
+}
+
+}  // namespace
+
+Encoder::Encoder(const Config& config)
+    : config_(config),
+      code_(config.code),
+      lanes_(config.max_lanes),
+      blocks_(config.max_blocks) {
+  for (uint32_t i = config.max_blocks; i-- > 0;) {
+    blocks_[i].next = free_;
+    free_ = i;
+  }
+}
+
+Encoder::~Encoder() {
+  for (uint32_t lane = 0; lane < lanes_.size(); ++lane) Release(lane);
+}
+
+void Encoder::SetParameters(uint32_t lane, const Parameters& parameters) {
+  lanes_[lane].parameters = Bounded(parameters);
+}
+
+wire::GroupPlace Encoder::Add(uint32_t lane, uint64_t packet_number,
+                              std::span<const uint8_t> shard, uint64_t now_us,
+                              PacketBurst& out) {
+  LaneState& state = lanes_[lane];
+  if (state.block != kNone) {
+    const Block& open = blocks_[state.block];
+    // Another number than promised: a seal failed, and the parities speak of
+    // records that nobody sent.
+    if (packet_number != open.base + open.count) {
+      Discard(state);
+    } else if (open.count == open.capacity()) {
+      Close(state.block, out);
+    }
+  }
+  if (state.block == kNone) {
+    if (!state.parameters.on()) return {};
+    state.block = Open(lane, packet_number, now_us);
+  }
+  if (state.block == kNone) {
+    ++unprotected_;
+    return {};
+  }
+  Block& block = blocks_[state.block];
+  const uint32_t group = block.count % block.parameters.stride;
+  const uint32_t index = block.count / block.parameters.stride;
+  if (!AddToGroup(block, group, index, shard)) {
+    ++unprotected_;
+    // Without this shard the block is at its end.
+    Close(state.block, out);
+    return {};
+  }
+  const wire::GroupPlace place = TakePlace(block);
+  if (block.count == block.capacity()) Close(state.block, out);
+  return place;
+}
+
+wire::GroupPlace Encoder::Claim(uint32_t lane, uint64_t packet_number) {
+  const uint32_t index = lanes_[lane].block;
+  if (index == kNone) return {};
+  Block& block = blocks_[index];
+  if (packet_number != block.base + block.count ||
+      block.count == block.capacity()) {
+    return {};
+  }
+  return TakePlace(block);
+}
+
+void Encoder::Flush(uint64_t now_us, PacketBurst& out) {
+  for (const Queue& queue : queues_) {
+    while (queue.head != kNone && blocks_[queue.head].deadline_us <= now_us &&
+           out.size() + kMaxBlockParities <= PacketBurst::kCapacity) {
+      Close(queue.head, out);
+    }
+  }
+}
+
+uint64_t Encoder::NextDeadline() const {
+  uint64_t next = kNever;
+  for (const Queue& queue : queues_) {
+    if (queue.head != kNone) {
+      next = std::min(next, blocks_[queue.head].deadline_us);
+    }
+  }
+  return next;
+}
+
+void Encoder::Release(uint32_t lane) {
+  LaneState& state = lanes_[lane];
+  if (state.block != kNone) Discard(state);
+  state = LaneState{};
+}
+
+void Encoder::Discard(LaneState& state) {
+  for (rte_mbuf* parity : blocks_[state.block].parities) {
+    rte_pktmbuf_free(parity);
+  }
+  Free(state.block);
+  state.block = kNone;
+}
+
+uint32_t Encoder::Open(uint32_t lane, uint64_t packet_number, uint64_t now_us) {
+  if (free_ == kNone) return kNone;
+  const uint32_t index = free_;
+  Block& block = blocks_[index];
+  free_ = block.next;
+  ++open_blocks_;
+  block.lane = lane;
+  block.base = packet_number;
+  block.count = 0;
+  block.parameters = lanes_[lane].parameters;
+  block.length.fill(0);
+  block.parities.fill(nullptr);
+  block.deadline_us =
+      now_us +
+      (block.parameters.stride > 1 ? config_.interleave_us : config_.flush_us);
+  Queue& queue = QueueOf(block);
+  block.next = kNone;
+  block.previous = queue.tail;
+  (queue.tail == kNone ? queue.head : blocks_[queue.tail].next) = index;
+  queue.tail = index;
+  return index;
+}
+
+// False when there are no buffers for the group's parities, or the shard does
+// not fit into one.
+bool Encoder::AddToGroup(Block& block, uint32_t group, uint32_t index,
+                         std::span<const uint8_t> shard) {
+  if (shard.size() > RoomOf(config_.pool)) return false;
+  const auto parities = block.ParitiesOf(group);
+  if (parities[0] == nullptr &&
+      rte_pktmbuf_alloc_bulk(config_.pool, parities.data(),
+                             static_cast<unsigned>(parities.size())) != 0) {
+    parities[0] = nullptr;
+    return false;
+  }
+  std::array<uint8_t*, kMaxParity> rows;
+  uint16_t& length = block.length[group];
+  for (size_t row = 0; row < parities.size(); ++row) {
+    rows[row] = BytesOf(parities[row]);
+    // Zeros are written as far as shards reach, no further.
+    if (shard.size() > length) {
+      std::memset(rows[row] + length, 0, shard.size() - length);
+    }
+  }
+  length = std::max(length, static_cast<uint16_t>(shard.size()));
+  code_.Add(index, shard, 0, std::span(rows).first(parities.size()));
+  return true;
+}
+
+wire::GroupPlace Encoder::TakePlace(Block& block) {
+  const uint32_t stride = block.parameters.stride;
+  wire::GroupPlace place;
+  place.base = static_cast<uint32_t>(block.base + block.count % stride);
+  place.index = static_cast<uint8_t>(block.count / stride);
+  place.data = block.parameters.data;
+  place.parity = block.parameters.parity;
+  place.stride = block.parameters.stride;
+  ++block.count;
+  return place;
+}
+
+void Encoder::Close(uint32_t index, PacketBurst& out) {
+  Block& block = blocks_[index];
+  for (uint32_t group = 0; group < block.parameters.stride; ++group) {
+    CloseGroup(block, group, out);
+  }
+  lanes_[block.lane].block = kNone;
+  Free(index);
+}
+
+void Encoder::CloseGroup(Block& block, uint32_t group, PacketBurst& out) {
+  const auto parities = block.ParitiesOf(group);
+  if (parities[0] == nullptr) return;
+  const uint32_t stride = block.parameters.stride;
+  const uint32_t shards = (block.count + stride - 1 - group) / stride;
+  const uint8_t sent = ParitiesFor(block.parameters, shards);
+  Frame frame;
+  frame.lane = block.lane;
+  frame.length = block.length[group];
+  frame.packets = 0;
+  frame.kind = static_cast<uint8_t>(wire::RecordKind::kParity);
+  frame.group.base = static_cast<uint32_t>(block.base + group);
+  frame.group.data = static_cast<uint8_t>(shards);
+  frame.group.parity = sent;
+  frame.group.stride = block.parameters.stride;
+  for (uint8_t row = 0; row < sent; ++row) {
+    frame.mbuf = parities[row];
+    frame.data = BytesOf(frame.mbuf);
+    frame.group.index = row;
+    out.Push(frame);
+  }
+  for (size_t row = sent; row < parities.size(); ++row) {
+    rte_pktmbuf_free(parities[row]);
+  }
+}
+
+void Encoder::Free(uint32_t index) {
+  Unlink(index);
+  blocks_[index].next = free_;
+  free_ = index;
+  --open_blocks_;
+}
+
+void Encoder::Unlink(uint32_t index) {
+  const Block& block = blocks_[index];
+  Queue& queue = QueueOf(block);
+  (block.previous == kNone ? queue.head : blocks_[block.previous].next) =
+      block.next;
+  (block.next == kNone ? queue.tail : blocks_[block.next].previous) =
+      block.previous;
+}
+
+}  // namespace lwt::fec

@@ -1,0 +1,77 @@
+// Counts what a lane's path loses, as the receiver sees it: packet numbers that
+// did not come before what was sent after them.
+//
+// A number that comes late within `reorder_us` was not lost but reordered;
+// later, it was sent again. Owned by a lane's receive half; no allocation. A
+// record in order costs two comparisons.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+
+namespace lwt::fec {
+
+class LossMeter {
+ public:
+  // A record with this number arrived, for the first time.
+  void Seen(uint64_t number, uint64_t now_us, uint64_t reorder_us) {
+    if (number >= next_) {
+      if (number > next_) OpenGap(number - next_, now_us);
+      next_ = number + 1;
+    } else {
+      CloseLate(number, now_us, reorder_us);
+    }
+  }
+  // Whether a number that nothing has proven yet may be taken for one of this
+  // lane: not far ahead.
+  bool IsNear(uint64_t number) const { return number < next_ + kMaxJump; }
+
+  uint64_t next() const { return next_; }
+  uint64_t lost() const { return lost_; }
+  // Runs of lost numbers.
+  uint64_t bursts() const { return bursts_; }
+  // Lost ones that came when they were sent again.
+  uint64_t resent() const { return resent_; }
+
+ private:
+  static constexpr size_t kGaps = 32;
+  static constexpr uint64_t kMaxJump = 4096;
+
+  struct Gap {
+    uint64_t first = 0;
+    uint64_t count = 0;
+    uint64_t open = 0;  // of them have not come
+    uint64_t since_us = 0;
+  };
+
+  void OpenGap(uint64_t count, uint64_t now_us) {
+    gaps_[opened_++ % kGaps] = {next_, count, count, now_us};
+    lost_ += count;
+    ++bursts_;
+  }
+
+  void CloseLate(uint64_t number, uint64_t now_us, uint64_t reorder_us) {
+    const auto gap =
+        std::find_if(gaps_.begin(), gaps_.end(), [number](const Gap& each) {
+          return number >= each.first && number - each.first < each.count;
+        });
+    if (gap == gaps_.end() || gap->open == 0) return;
+    --gap->open;
+    if (now_us - gap->since_us > reorder_us) {
+      ++resent_;
+      return;
+    }
+    --lost_;
+    if (gap->open == 0) --bursts_;
+  }
+
+  uint64_t next_ = 0;
+  uint64_t lost_ = 0;
+  uint64_t bursts_ = 0;
+  uint64_t resent_ = 0;
+  uint64_t opened_ = 0;
+  std::array<Gap, kGaps> gaps_{};
+};
+
+}  // namespace lwt::fec

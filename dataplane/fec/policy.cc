@@ -1,0 +1,146 @@
+#include "dataplane/fec/policy.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace lwt::fec {
+namespace {
+
+// Older losses count half.
+constexpr double kHalfLifeUs = 2e6;
+// Between two steps for loss that stays unrepaired: a round trip and the life
+// of the groups under way.
+constexpr uint64_t kStepUs = 1'000'000;
+constexpr uint64_t kCongestedUs = 5'000'000;
+constexpr uint64_t kFewestNumbers = 50;  // in an interval worth comparing
+constexpr size_t kFewestIntervals = 8;
+// Loss in intervals of high load against that in those of low load.
+constexpr double kLoadRatio = 1.3;
+constexpr double kLossRatio = 2;
+constexpr double kLossDifference = 0.01;
+// Mean run of lost records above which losses are bursts. Independent loss of
+// 20 % makes runs of 1.25.
+constexpr double kBursty = 1.5;
+
+int KnotFor(double loss) {
+  if (loss < Policy::kWorthwhile) return Policy::kOffKnot;
+  if (loss < 0.01) return 0;
+  if (loss < 0.03) return 1;
+  return loss < 0.10 ? 2 : 3;
+}
+
+Feedback Difference(const Feedback& now, const Feedback& before) {
+  return {now.numbers - before.numbers,
+          now.lost - std::min(now.lost, before.lost),
+          now.bursts - std::min(now.bursts, before.bursts),
+          now.unrepaired - std::min(now.unrepaired, before.unrepaired)};
+}
+
+}  // namespace
+
+void Policy::OnReport(const Feedback& feedback, uint64_t now_us) {
+  if (feedback.numbers < last_.numbers || now_us <= last_us_) return;
+  const Feedback delta = Difference(feedback, last_);
+  const uint64_t elapsed_us = now_us - last_us_;
+  last_ = feedback;
+  last_us_ = now_us;
+  if (delta.numbers > 0) Estimate(delta, elapsed_us);
+  MoveKnot(delta, now_us);
+  ChooseStride();
+}
+
+void Policy::Estimate(const Feedback& delta, uint64_t elapsed_us) {
+  const double keep = std::exp2(-static_cast<double>(elapsed_us) / kHalfLifeUs);
+  const auto numbers = static_cast<double>(delta.numbers);
+  const auto lost = static_cast<double>(delta.lost);
+  seen_weight_ = seen_weight_ * keep + numbers;
+  lost_weight_ = lost_weight_ * keep + lost;
+  bursts_weight_ = bursts_weight_ * keep + static_cast<double>(delta.bursts);
+  // What this interval alone makes sure of counts at once.
+  const double sure = (lost - 2 * std::sqrt(lost)) / numbers;
+  loss_ = std::min(1.0, std::max(lost_weight_ / seen_weight_, sure));
+  burst_length_ =
+      bursts_weight_ > 0.5 ? std::max(1.0, lost_weight_ / bursts_weight_) : 1;
+  rate_ = numbers * 1e6 / static_cast<double>(elapsed_us);
+  if (delta.numbers >= kFewestNumbers) {
+    CheckCongestion({rate_, lost / numbers}, last_us_);
+  }
+}
+
+// Compares the half of the intervals that had more load with the other.
+void Policy::CheckCongestion(const Interval& interval, uint64_t now_us) {
+  history_[intervals_++ % kIntervals] = interval;
+  const size_t count = std::min(intervals_, kIntervals);
+  if (count < kFewestIntervals) return;
+  auto sorted = history_;
+  std::sort(
+      sorted.begin(), sorted.begin() + static_cast<ptrdiff_t>(count),
+      [](const Interval& a, const Interval& b) { return a.rate < b.rate; });
+  Interval low;
+  Interval high;
+  for (size_t i = 0; i < count; ++i) {
+    Interval& half = i < count / 2 ? low : high;
+    const auto size =
+        static_cast<double>(i < count / 2 ? count / 2 : count - count / 2);
+    half.rate += sorted[i].rate / size;
+    half.loss += sorted[i].loss / size;
+  }
+  if (high.rate > kLoadRatio * low.rate &&
+      high.loss > kLossRatio * low.loss + kLossDifference) {
+    congested_until_us_ = now_us + kCongestedUs;
+  }
+}
+
+void Policy::MoveKnot(const Feedback& delta, uint64_t now_us) {
+  const int wanted = KnotFor(loss_);
+  const bool may_step = now_us - stepped_us_ >= kStepUs;
+  if (congested(now_us)) {
+    better_since_us_ = now_us;
+    if (knot_ > kOffKnot && may_step) {
+      --knot_;
+      stepped_us_ = now_us;
+    }
+    return;
+  }
+  const bool unrepaired = static_cast<double>(delta.unrepaired) >
+                          kMaxUnrepaired * static_cast<double>(delta.numbers);
+  if (wanted > knot_) {
+    knot_ = wanted;
+    stepped_us_ = now_us;
+  } else if (unrepaired && knot_ > kOffKnot && may_step) {
+    knot_ = std::min(knot_ + 1, kKnots - 1);
+    stepped_us_ = now_us;
+  }
+  if (unrepaired || wanted >= knot_) {
+    better_since_us_ = now_us;
+  } else if (now_us - better_since_us_ >= kPatienceUs) {
+    --knot_;
+    better_since_us_ = now_us;
+  }
+}
+
+// A burst is spread so that each group loses half of its parities at most, as
+// far as a block fills within the time that a repair may wait.
+void Policy::ChooseStride() {
+  stride_ = 1;
+  const Parameters code = parameters();
+  if (!code.on() || burst_length_ < kBursty) return;
+  const double wanted = std::ceil(2 * burst_length_ / code.parity);
+  const double in_time =
+      rate_ * static_cast<double>(settings_.interleave_us) / 1e6 / code.data;
+  stride_ = static_cast<uint8_t>(
+      std::clamp(std::min(wanted, in_time), 1.0, double{kMaxStride}));
+}
+
+Parameters Policy::parameters() const {
+  Parameters code;
+  if (settings_.mode == Mode::kFixed) {
+    code = settings_.fixed;
+  } else if (settings_.mode == Mode::kAuto && knot_ > kOffKnot) {
+    code = kTable[static_cast<size_t>(knot_)];
+  }
+  code.stride = stride_;
+  return code;
+}
+
+}  // namespace lwt::fec

@@ -1,0 +1,88 @@
+// Chooses a lane's code from what the peer reports of its losses
+// (docs/protocol.md#fec).
+//
+// One per lane; bytes and time in, parameters out. Worse is answered at the
+// next report, better after half a minute. Loss that grows with our own load is
+// a full link, on which parity is more load: then less is added, not more.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "dataplane/fec/parameters.h"
+
+namespace lwt::fec {
+
+enum class Mode : uint8_t { kOff, kFixed, kAuto };
+
+struct Settings {
+  Mode mode = Mode::kAuto;
+  Parameters fixed;  // of kFixed; its stride is the policy's
+  // What interleaving may add to the delay of a repair, 0 for no interleaving.
+  uint64_t interleave_us = 20'000;
+};
+
+// Sums since the lane began, as the peer's report has them.
+struct Feedback {
+  uint64_t numbers = 0;  // one more than the highest packet number seen
+  uint64_t lost = 0;
+  uint64_t bursts = 0;
+  uint64_t unrepaired = 0;  // data shards that FEC did not give back
+};
+
+class Policy {
+ public:
+  static constexpr int kKnots = 4;
+  // k and m at: below 1 %, 1 to 3 %, 3 to 10 %, above.
+  static constexpr std::array<Parameters, kKnots> kTable = {
+      {{20, 2, 1}, {10, 3, 1}, {10, 5, 1}, {8, 6, 1}}};
+  static constexpr int kOffKnot = -1;
+  // Below this, FEC is not worth its bytes.
+  static constexpr double kWorthwhile = 1e-4;
+  static constexpr double kMaxUnrepaired = 1e-5;
+  static constexpr uint64_t kPatienceUs = 30'000'000;
+
+  explicit Policy(const Settings& settings = {}) : settings_(settings) {}
+
+  // A report of the peer.
+  void OnReport(const Feedback& feedback, uint64_t now_us);
+
+  Parameters parameters() const;
+  // Loss as last estimated, 0 … 1.
+  double loss() const { return loss_; }
+  double burst_length() const { return burst_length_; }
+  bool congested(uint64_t now_us) const { return now_us < congested_until_us_; }
+
+ private:
+  // One interval between reports.
+  struct Interval {
+    double rate = 0;  // records a second
+    double loss = 0;
+  };
+  static constexpr size_t kIntervals = 16;
+
+  void Estimate(const Feedback& delta, uint64_t elapsed_us);
+  void CheckCongestion(const Interval& interval, uint64_t now_us);
+  void MoveKnot(const Feedback& delta, uint64_t now_us);
+  void ChooseStride();
+
+  Settings settings_;
+  Feedback last_;
+  uint64_t last_us_ = 0;
+  int knot_ = kOffKnot;
+  uint64_t stepped_us_ = 0;
+  uint8_t stride_ = 1;
+  double lost_weight_ = 0;  // decaying sums
+  double seen_weight_ = 0;
+  double bursts_weight_ = 0;
+  double loss_ = 0;
+  double burst_length_ = 1;
+  double rate_ = 0;
+  uint64_t better_since_us_ = 0;
+  uint64_t congested_until_us_ = 0;
+  std::array<Interval, kIntervals> history_{};
+  size_t intervals_ = 0;
+};
+
+}  // namespace lwt::fec

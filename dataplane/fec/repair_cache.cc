@@ -1,0 +1,42 @@
+#include "dataplane/fec/repair_cache.h"
+
+namespace lwt::fec {
+namespace {
+
+// A prime near 2^64 over the golden ratio spreads neighbouring bit sets.
+constexpr uint64_t kSpread = 0x9e3779b97f4a7c15;
+
+uint64_t BitsOf(std::span<const uint8_t> numbers) {
+  uint64_t bits = 0;
+  for (const uint8_t number : numbers) bits |= uint64_t{1} << number;
+  return bits;
+}
+
+}  // namespace
+
+RepairCache::RepairCache()
+    : entries_(kEntries),
+      scratch_(ReedSolomon::kMaxParity * ReedSolomon::kMaxParity *
+               ReedSolomon::kTableBytes) {}
+
+ReedSolomon::RowTables RepairCache::Find(std::span<const uint8_t> missing,
+                                         std::span<const uint8_t> rows) {
+  if (missing.size() > kMaxCached) {
+    ++misses_;
+    ReedSolomon::InvertTables(missing, rows, scratch_);
+    return scratch_;
+  }
+  const uint64_t lost = BitsOf(missing);
+  const auto used = static_cast<uint32_t>(BitsOf(rows));
+  const uint64_t hash = (lost * kSpread) ^ (used * kSpread >> 7);
+  Entry& entry = entries_[(hash >> 32) % kEntries];
+  if (entry.missing != lost || entry.rows != used) {
+    ++misses_;
+    entry.missing = lost;
+    entry.rows = used;
+    ReedSolomon::InvertTables(missing, rows, entry.tables);
+  }
+  return entry.tables;
+}
+
+}  // namespace lwt::fec

@@ -1,0 +1,46 @@
+// Solved patterns of loss: which shards are missing and which parities stand in
+// for them decide the matrix to invert, and few patterns make up most losses.
+//
+// Owned by one worker; fixed in size, nothing is allocated after construction.
+// A hit costs one comparison; a miss inverts (about 300 TSC cycles for two
+// shards).
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "drivers/reed_solomon.h"
+
+namespace lwt::fec {
+
+class RepairCache {
+ public:
+  // Patterns of more missing shards than this are solved each time.
+  static constexpr size_t kMaxCached = 4;
+  static constexpr size_t kEntries = 256;
+
+  RepairCache();
+
+  // The tables for ReedSolomon::Multiply, valid until the next call. The two
+  // lists are ascending, of one length from 1 to ReedSolomon::kMaxParity.
+  ReedSolomon::RowTables Find(std::span<const uint8_t> missing,
+                              std::span<const uint8_t> rows);
+
+  uint64_t misses() const { return misses_; }
+
+ private:
+  struct Entry {
+    uint64_t missing = 0;  // bit sets; none is missing in an empty entry
+    uint32_t rows = 0;
+    std::array<uint8_t, kMaxCached * kMaxCached * ReedSolomon::kTableBytes>
+        tables;
+  };
+
+  std::vector<Entry> entries_;
+  std::vector<uint8_t> scratch_;
+  uint64_t misses_ = 0;
+};
+
+}  // namespace lwt::fec

@@ -1,0 +1,161 @@
+#include "dataplane/fec/policy.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+namespace lwt::fec {
+namespace {
+
+constexpr uint64_t kReportUs = 250'000;
+
+// A path that loses evenly and reports four times a second.
+class PolicyTest : public ::testing::Test {
+ protected:
+  void Use(const Settings& settings) { policy_ = Policy(settings); }
+
+  // One report later. `burst` is the mean run of lost records.
+  void Report(double loss, double numbers = 2500, double burst = 1,
+              uint64_t unrepaired = 0) {
+    now_us_ += kReportUs;
+    sent_ += numbers;
+    lost_ += loss * numbers;
+    bursts_ += loss * numbers / burst;
+    feedback_.numbers = static_cast<uint64_t>(sent_);
+    feedback_.lost = static_cast<uint64_t>(lost_);
+    feedback_.bursts = static_cast<uint64_t>(bursts_);
+    feedback_.unrepaired += unrepaired;
+    policy_.OnReport(feedback_, now_us_);
+  }
+  void ReportFor(double seconds, double loss) {
+    for (int i = 0; i < static_cast<int>(seconds * 4); ++i) Report(loss);
+  }
+  Parameters Now() const { return policy_.parameters(); }
+
+  Policy policy_;
+  Feedback feedback_;
+  uint64_t now_us_ = 1'000'000;
+  double sent_ = 0;
+  double lost_ = 0;
+  double bursts_ = 0;
+};
+
+TEST_F(PolicyTest, ACleanLinkHasNone) {
+  ReportFor(10, 0);
+  EXPECT_FALSE(Now().on());
+}
+
+struct Knot {
+  double loss;
+  Parameters expected;
+};
+
+TEST_F(PolicyTest, EachLossHasItsCodeWithinTwoSeconds) {
+  for (const Knot& knot : {Knot{0.005, {20, 2, 1}}, Knot{0.02, {10, 3, 1}},
+                           Knot{0.05, {10, 5, 1}}, Knot{0.2, {8, 6, 1}}}) {
+    Use({});
+    feedback_ = {};
+    sent_ = lost_ = bursts_ = 0;
+    ReportFor(4, 0);
+    ReportFor(2, knot.loss);
+    EXPECT_EQ(Now(), knot.expected) << knot.loss;
+  }
+}
+
+TEST_F(PolicyTest, GoesDownALineAfterHalfAMinuteOfLess) {
+  ReportFor(3, 0.05);
+  ASSERT_EQ(Now(), (Parameters{10, 5, 1}));
+  ReportFor(29, 0);
+  EXPECT_EQ(Now(), (Parameters{10, 5, 1}));
+  ReportFor(20, 0);
+  EXPECT_EQ(Now(), (Parameters{10, 3, 1}));
+  ReportFor(70, 0);
+  EXPECT_FALSE(Now().on());
+}
+
+TEST_F(PolicyTest, WhatStaysUnrepairedRaisesItByOneLineASecond) {
+  ReportFor(3, 0.02);
+  ASSERT_EQ(Now(), (Parameters{10, 3, 1}));
+  Report(0.02, 2500, 1, 3);
+  EXPECT_EQ(Now(), (Parameters{10, 5, 1}));
+  Report(0.02, 2500, 1, 3);
+  EXPECT_EQ(Now(), (Parameters{10, 5, 1}));
+  ReportFor(1, 0.02);
+  Report(0.02, 2500, 1, 3);
+  EXPECT_EQ(Now(), (Parameters{8, 6, 1}));
+  Report(0.02, 2500, 1, 3);
+  EXPECT_EQ(Now(), (Parameters{8, 6, 1}));
+}
+
+TEST_F(PolicyTest, ASingleLossOnALongCleanLinkIsNotWorthIt) {
+  ReportFor(5, 0);
+  Report(1.0 / 200'000, 200'000);
+  EXPECT_FALSE(Now().on());
+}
+
+TEST_F(PolicyTest, LossThatGrowsWithLoadLowersIt) {
+  ReportFor(2, 0.05);
+  ASSERT_TRUE(Now().on());
+  int lines = 0;
+  for (int i = 0; i < 40; ++i) {
+    const bool high = i % 2 == 0;
+    const Parameters before = Now();
+    Report(high ? 0.15 : 0.001, high ? 5000 : 2000);
+    if (Now() != before) ++lines;
+  }
+  EXPECT_TRUE(policy_.congested(now_us_));
+  EXPECT_FALSE(Now().on());
+  EXPECT_GE(lines, 2);
+}
+
+TEST_F(PolicyTest, LossThatIsTheSameAtEveryLoadIsRepaired) {
+  for (int i = 0; i < 60; ++i) Report(0.05, i % 2 == 0 ? 5000 : 2000);
+  EXPECT_FALSE(policy_.congested(now_us_));
+  EXPECT_EQ(Now(), (Parameters{10, 5, 1}));
+}
+
+TEST_F(PolicyTest, BurstsAreSpreadOverGroups) {
+  Use({.mode = Mode::kFixed, .fixed = {10, 5, 1}, .interleave_us = 50'000});
+  for (int i = 0; i < 8; ++i) Report(0.05, 2500, 10);
+  EXPECT_NEAR(policy_.burst_length(), 10, 0.5);
+  EXPECT_EQ(Now(), (Parameters{10, 5, 4}));
+}
+
+TEST_F(PolicyTest, InterleavingIsBoundByItsDelay) {
+  // 2500 records a quarter second are 10 a millisecond: one group of ten.
+  Use({.mode = Mode::kFixed, .fixed = {10, 5, 1}, .interleave_us = 2000});
+  for (int i = 0; i < 8; ++i) Report(0.05, 2500, 10);
+  EXPECT_EQ(Now().stride, 2);
+  Use({.mode = Mode::kFixed, .fixed = {10, 5, 1}, .interleave_us = 0});
+  feedback_ = {};
+  for (int i = 0; i < 8; ++i) Report(0.05, 2500, 10);
+  EXPECT_EQ(Now().stride, 1);
+}
+
+TEST_F(PolicyTest, IndependentLossIsNotInterleaved) {
+  // Runs of independent loss at 20 % are 1.25 long.
+  for (int i = 0; i < 20; ++i) Report(0.2, 2500, 1.25);
+  EXPECT_EQ(Now().stride, 1);
+}
+
+TEST_F(PolicyTest, FixedIsFixedAndOffIsOff) {
+  Use({.mode = Mode::kFixed, .fixed = {20, 2, 1}});
+  EXPECT_EQ(Now(), (Parameters{20, 2, 1}));
+  ReportFor(5, 0.3);
+  EXPECT_EQ(Now(), (Parameters{20, 2, 1}));
+  Use({.mode = Mode::kOff});
+  feedback_ = {};
+  ReportFor(5, 0.3);
+  EXPECT_FALSE(Now().on());
+}
+
+TEST_F(PolicyTest, AReportThatIsOlderThanTheLastChangesNothing) {
+  ReportFor(3, 0.05);
+  const double loss = policy_.loss();
+  policy_.OnReport({10, 10, 10, 10}, now_us_ + 1000);
+  EXPECT_EQ(policy_.loss(), loss);
+  EXPECT_EQ(Now(), (Parameters{10, 5, 1}));
+}
+
+}  // namespace
+}  // namespace lwt::fec
