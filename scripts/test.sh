@@ -105,7 +105,7 @@ export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
 run_release() {
   build build-test --buildtype=release || return 0
   run_meson build-test release unit property packet host concurrency \
-    fuzz-replay
+    fuzz-replay instructions
 }
 
 run_sanitizers() {

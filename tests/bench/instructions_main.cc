@@ -1,0 +1,31 @@
+// For tests/bench/instructions.py, below callgrind, which counts one side's
+// loops under steady traffic of 1400-byte packets.
+//
+// usage: instructions sender|receiver STEPS    prints the packets counted
+#include <valgrind/callgrind.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <string_view>
+
+#include "tests/bench/gateway_rig.h"
+
+int main(int argc, char** argv) {
+  if (argc != 3) return 2;
+  const bool sender = std::string_view(argv[1]) == "sender";
+  const int steps = std::atoi(argv[2]);
+  lwt::bench::GatewayRig rig({});
+  for (int i = 0; i < 10; ++i) rig.Step();
+  for (int i = 0; i < steps; ++i) {
+    rig.Feed();
+    if (sender) CALLGRIND_TOGGLE_COLLECT;
+    rig.RunClient();
+    CALLGRIND_TOGGLE_COLLECT;
+    rig.RunHub();
+    if (!sender) CALLGRIND_TOGGLE_COLLECT;
+    rig.Drain();
+  }
+  std::printf("%zu\n",
+              static_cast<size_t>(steps) * lwt::bench::GatewayRig::kBurst);
+  return 0;
+}
