@@ -14,6 +14,7 @@ OuterTcp::Config TcpConfig(const WorkerOptions& options) {
   config.secret = options.flow_secret;
   config.pool = options.pool;
   config.link_mtu = options.uplink->info().mtu;
+  config.port_segments = options.uplink->info().segments;
   return config;
 }
 

@@ -34,6 +34,8 @@ class Counter {
   X(uplink_rx_merged, "uplink_rx_merged",                                   \
     "Received frames that the kernel or NIC had merged.")                   \
   X(uplink_tx_frames, "uplink_tx_frames", "Frames given to the uplink.")    \
+  X(uplink_tx_super_frames, "uplink_tx_super_frames",                       \
+    "Super-frames among them: runs of segments that the uplink cuts.")      \
   X(segments_consumed, "segments_consumed",                                 \
     "Outer segments that carried no payload to hand up.")                   \
   X(streams_punted, "streams_punted",                                       \

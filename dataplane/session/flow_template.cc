@@ -30,9 +30,9 @@ void FlowTemplate::Set(const FlowKey& key, const wire::LinkHeader& link,
   } else {
     wire::WriteIpv6(rest_.data(), local.address, remote.address, flow_label, 0);
   }
-  tcp_sum_ = wire::ChecksumFold(
-      wire::PseudoHeaderSum(local.address, remote.address, 0) +
-      wire::ChecksumAdd(tcp, tcp_size));
+  pseudo_sum_ = wire::ChecksumFold(
+      wire::PseudoHeaderSum(local.address, remote.address, 0));
+  tcp_sum_ = wire::ChecksumFold(pseudo_sum_ + wire::ChecksumAdd(tcp, tcp_size));
 }
 
 void FlowTemplate::SetLink(const wire::LinkHeader& link) { link_ = link; }
@@ -41,20 +41,28 @@ void FlowTemplate::Write(uint8_t* to, const Segment& segment) const {
   std::memcpy(to, link_.bytes.data(), link_.size);
   uint8_t* ip = to + link_.size;
   std::memcpy(ip, rest_.data(), rest_size_);
-  const auto tcp_size =
-      static_cast<uint16_t>(rest_size_ - ip_size_ + segment.payload_size);
-  if (ip_size_ == wire::kIpv4HeaderSize) {
-    const be16 length(static_cast<uint16_t>(ip_size_ + tcp_size));
-    const be16 id(segment.ip_id);
-    length.Store(ip + 2);
-    id.Store(ip + 4);
-    const uint16_t checksum =
-        wire::ChecksumFinish(uint64_t{ip_sum_} + length.raw() + id.raw());
-    std::memcpy(ip + 10, &checksum, 2);
-  } else {
-    wire::StoreBe16(ip + 4, tcp_size);
+  const auto length = static_cast<uint16_t>(tcp_size() + segment.payload_size);
+  WriteIp(ip, segment, length);
+  WriteTcp(ip + ip_size_, segment, length);
+}
+
+void FlowTemplate::WriteIp(uint8_t* ip, const Segment& segment,
+                           uint16_t tcp_length) const {
+  if (ip_size_ != wire::kIpv4HeaderSize) {
+    wire::StoreBe16(ip + 4, tcp_length);
+    return;
   }
-  uint8_t* tcp = ip + ip_size_;
+  const be16 length(static_cast<uint16_t>(ip_size_ + tcp_length));
+  const be16 id(segment.ip_id);
+  length.Store(ip + 2);
+  id.Store(ip + 4);
+  const uint16_t checksum =
+      wire::ChecksumFinish(uint64_t{ip_sum_} + length.raw() + id.raw());
+  std::memcpy(ip + 10, &checksum, 2);
+}
+
+void FlowTemplate::WriteTcp(uint8_t* tcp, const Segment& segment,
+                            uint16_t tcp_length) const {
   const be32 seq(segment.seq.value());
   const be32 ack(segment.ack.value());
   const be16 window(segment.window);
@@ -62,18 +70,25 @@ void FlowTemplate::Write(uint8_t* to, const Segment& segment) const {
   ack.Store(tcp + 8);
   tcp[13] = segment.flags;
   window.Store(tcp + 14);
-  // The flags are the second byte of their word, in memory order.
-  uint64_t sum = uint64_t{tcp_sum_} + be16(tcp_size).raw() + seq.raw() +
-                 ack.raw() + (uint32_t{segment.flags} << 8) + window.raw() +
-                 segment.payload_sum;
-  if (rest_size_ - ip_size_ > static_cast<int>(wire::kTcpHeaderSize)) {
-    const be32 value(segment.timestamps.value);
-    const be32 echo(segment.timestamps.echo);
+  const be32 value(segment.timestamps.value);
+  const be32 echo(segment.timestamps.echo);
+  const bool timestamps = tcp_size() > wire::kTcpHeaderSize;
+  if (timestamps) {
     value.Store(tcp + wire::kTcpHeaderSize + 4);
     echo.Store(tcp + wire::kTcpHeaderSize + 8);
-    sum += uint64_t{value.raw()} + echo.raw();
   }
-  const uint16_t checksum = wire::ChecksumFinish(sum);
+  const uint64_t length = be16(tcp_length).raw();
+  uint16_t checksum;
+  if (segment.partial_checksum) {
+    checksum = wire::ChecksumFold(pseudo_sum_ + length);
+  } else {
+    // The flags are the second byte of their word, in memory order.
+    uint64_t sum = uint64_t{tcp_sum_} + length + seq.raw() + ack.raw() +
+                   (uint32_t{segment.flags} << 8) + window.raw() +
+                   segment.payload_sum;
+    if (timestamps) sum += uint64_t{value.raw()} + echo.raw();
+    checksum = wire::ChecksumFinish(sum);
+  }
   std::memcpy(tcp + 16, &checksum, 2);
 }
 

@@ -131,6 +131,14 @@ struct alignas(64) OuterFlow {
     return static_cast<int64_t>(snd_una) + (seq - SendSeq(snd_una));
   }
   bool proven() const { return user != kNoUser; }
+  // Every segment carries the ack; only a pure ACK tells of ranges.
+  void AckSent(bool told_ranges) {
+    rcv_acked = rcv_nxt;
+    ack_owed = 0;
+    compressed_acks = 0;
+    ack_at_us = kNever;
+    if (told_ranges || ranges.untold() == 0) ack_now = false;
+  }
 };
 static_assert(sizeof(OuterFlow) <= 1024);
 

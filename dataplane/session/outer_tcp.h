@@ -28,6 +28,7 @@
 #include "dataplane/tx_batch.h"
 #include "dataplane/wire/frame_view.h"
 #include "drivers/ip_endpoint.h"
+#include "drivers/port.h"
 
 namespace lwt {
 
@@ -47,6 +48,8 @@ class OuterTcp {
     // Buffers for control segments and retransmissions: headers and one MTU.
     rte_mempool* pool = nullptr;
     uint16_t link_mtu = 1500;
+    // The port cuts super-frames and makes checksums (info().segments).
+    bool port_segments = false;
     // A sent byte is given up after this and four retransmission timeouts.
     uint64_t forward_age_us = 2'000'000;
     // How long a peer may take to prove the key after the TCP handshake.
@@ -107,12 +110,22 @@ class OuterTcp {
   uint32_t Sendable(FlowId flow);
   // Largest payload of a segment.
   uint32_t MaxPayload(FlowId flow);
-  // Makes one segment of `records`: one or more whole sealed records in an
-  // mbuf of one piece with kHeadroom bytes before them. False, with nothing
-  // changed, when the flow is not open, the payload exceeds MaxPayload, or the
-  // window does not hold it.
+  // Makes a segment of each of the first `records` and one frame of them all,
+  // which records[0] is the head of, and returns how many it took. More than
+  // one only with port_segments: as many as are of one size, the last may be
+  // shorter, and fit a frame of 64 KiB and the window. PSH goes on the last,
+  // where all are taken. 0, with nothing changed, when the flow is not open,
+  // the first exceeds MaxPayload, or the window does not hold it.
+  //
+  // Each is an mbuf of one piece, the first with kHeadroom bytes before its
+  // data, and holds whole sealed records. Costs a copy of each, and little
+  // beside that: numbers, headers and timers are done once.
   static constexpr uint16_t kHeadroom = 110;
-  bool Encapsulate(FlowId flow, rte_mbuf* records, bool push, uint64_t now_us);
+  size_t EncapsulateRun(FlowId flow, std::span<rte_mbuf* const> records,
+                        bool push, uint64_t now_us);
+  bool Encapsulate(FlowId flow, rte_mbuf* record, bool push, uint64_t now_us) {
+    return EncapsulateRun(flow, {&record, 1}, push, now_us) == 1;
+  }
 
   // At the end of a burst: the ACKs owed and the retransmissions asked for.
   void Flush(uint64_t now_us, TxBatch& out);
@@ -254,17 +267,24 @@ class OuterTcp {
   void GiveUpOld(OuterFlow& flow, uint64_t now_us);
   void RetransmitLost(OuterFlow& flow, uint64_t now_us, TxBatch& out);
 
-  // outer_tcp_send.cc: segments of ours.
+  // outer_tcp_send.cc: acks, FIN, and payload again.
   bool SendAck(OuterFlow& flow, uint64_t now_us, TxBatch& out);
   void SendFin(OuterFlow& flow, uint64_t now_us, TxBatch& out);
   bool Retransmit(OuterFlow& flow, SentArena::Position at, uint64_t now_us,
                   TxBatch& out);
   FlowTemplate::Segment NextSegment(OuterFlow& flow, uint64_t offset,
                                     uint64_t now_us);
-  void Store(OuterFlow& flow, rte_mbuf* payload, bool push, uint64_t now_us);
-  void MakeRoom(uint32_t size, uint64_t now_us);
   void FlushFlow(OuterFlow& flow, uint64_t now_us, TxBatch& out);
   bool Emit(rte_mbuf* frame, TxBatch& out);
+
+  // outer_tcp_payload.cc: payload of ours.
+  size_t RunLength(const OuterFlow& flow,
+                   std::span<rte_mbuf* const> records) const;
+  void SendRun(OuterFlow& flow, std::span<rte_mbuf* const> records, bool push,
+               uint64_t now_us);
+  uint64_t Keep(OuterFlow& flow, const rte_mbuf* record, bool push,
+                uint64_t now_us);
+  void MakeRoom(uint32_t size, uint64_t now_us);
 
   // outer_tcp_timer.cc
   void OnFlowTimer(OuterFlow& flow, uint64_t now_us, TxBatch& out);

@@ -1,7 +1,6 @@
-// Segments of ours: payload, acks, FIN, and payload again.
+// Segments of ours without payload, and payload sent again.
 #include <algorithm>
 #include <array>
-#include <cstring>
 
 #include "dataplane/session/control_segment.h"
 #include "dataplane/session/outer_tcp.h"
@@ -33,15 +32,6 @@ uint16_t AdvanceWindow(OuterFlow& flow) {
   flow.rcv_right =
       std::max(flow.rcv_right, flow.rcv_nxt + (field << flow.own_scale));
   return static_cast<uint16_t>(field);
-}
-
-// Every segment carries the ack; only a pure ACK tells of ranges.
-void NoteAckSent(OuterFlow& flow, bool told_ranges) {
-  flow.rcv_acked = flow.rcv_nxt;
-  flow.ack_owed = 0;
-  flow.compressed_acks = 0;
-  flow.ack_at_us = OuterFlow::kNever;
-  if (told_ranges || flow.ranges.untold() == 0) flow.ack_now = false;
 }
 
 }  // namespace
@@ -103,7 +93,7 @@ bool OuterTcp::SendAck(OuterFlow& flow, uint64_t now_us, TxBatch& out) {
     }
   }
   if (!Emit(frame, out)) return false;
-  NoteAckSent(flow, true);
+  flow.AckSent(/*told_ranges=*/true);
   return true;
 }
 
@@ -118,103 +108,13 @@ void OuterTcp::SendFin(OuterFlow& flow, uint64_t now_us, TxBatch& out) {
                       segment);
   }
   if (Emit(frame, out)) {
-    NoteAckSent(flow, false);
+    flow.AckSent(/*told_ranges=*/false);
     if (!flow.fin_sent) ++flow.snd_nxt;
     flow.fin_sent = true;
   }
   if (flow.rto_at_us == OuterFlow::kNever) {
     flow.rto_at_us = now_us + flow.rto_us;
   }
-}
-
-// Evicts the oldest sent bytes of whatever flow; if they are still wanted,
-// that flow's forward point moves.
-void OuterTcp::MakeRoom(uint32_t size, uint64_t now_us) {
-  while (!arena_.Fits(size)) {
-    const SentArena::Position oldest = arena_.oldest();
-    const SentSegment& segment = arena_.At(oldest);
-    OuterFlow* flow = table_.Find(segment.flow);
-    if (flow != nullptr && flow->head == oldest) {
-      MoveForward(*flow, segment.end(), now_us);
-    }
-    arena_.PopOldest();
-  }
-}
-
-// Gives the payload its numbers, keeps a copy, and puts the headers in front.
-void OuterTcp::Store(OuterFlow& flow, rte_mbuf* payload, bool push,
-                     uint64_t now_us) {
-  const auto* bytes = rte_pktmbuf_mtod(payload, const uint8_t*);
-  const uint32_t size = rte_pktmbuf_data_len(payload);
-  MakeRoom(size, now_us);
-  const SentArena::Position at = arena_.Push(size);
-  const uint16_t sum = wire::ChecksumFold(
-      wire::CopyAndChecksum(arena_.Payload(at), bytes, size));
-  SentSegment& kept = arena_.At(at);
-  kept.offset = flow.snd_nxt;
-  kept.first_us = now_us;
-  kept.last_us = now_us;
-  kept.flow = IdOf(flow);
-  kept.payload_sum = sum;
-  kept.push = push;
-  (flow.head == SentArena::kNone ? flow.head : arena_.At(flow.tail).next) = at;
-  flow.tail = at;
-
-  FlowTemplate::Segment segment = NextSegment(flow, flow.snd_nxt, now_us);
-  if (push) segment.flags |= wire::kPsh;
-  segment.payload_size = static_cast<uint16_t>(size);
-  segment.payload_sum = sum;
-  flow.snd_nxt += size;
-  ++flow.segments_sent;
-  flow.header.Write(reinterpret_cast<uint8_t*>(
-                        rte_pktmbuf_prepend(payload, flow.header.size())),
-                    segment);
-  NoteAckSent(flow, false);
-  if (flow.rto_at_us == OuterFlow::kNever) {
-    flow.rto_at_us = now_us + flow.rto_us;
-  }
-  ArmProbe(flow, now_us);
-  Rearm(flow);
-}
-
-bool OuterTcp::Encapsulate(FlowId id, rte_mbuf* records, bool push,
-                           uint64_t now_us) {
-  OuterFlow* flow = FindOpen(id);
-  if (flow == nullptr || records->nb_segs != 1) return false;
-  const uint32_t size = rte_pktmbuf_data_len(records);
-  if (size == 0 || size > flow->max_payload ||
-      flow->snd_nxt + size > flow->snd_right ||
-      rte_pktmbuf_headroom(records) < flow->header.size()) {
-    return false;
-  }
-  Store(*flow, records, push, now_us);
-  return true;
-}
-
-bool OuterTcp::SendStream(FlowId id, std::span<const uint8_t> bytes,
-                          uint64_t now_us, TxBatch& out) {
-  OuterFlow* flow = FindOpen(id);
-  if (flow == nullptr || bytes.size() > flow->snd_right - flow->snd_nxt) {
-    return false;
-  }
-  const size_t count =
-      (bytes.size() + flow->max_payload - 1) / flow->max_payload;
-  std::array<rte_mbuf*, 64> frames;
-  if (count > frames.size() || count > out.room() ||
-      rte_pktmbuf_alloc_bulk(config_.pool, frames.data(),
-                             static_cast<unsigned>(count)) != 0) {
-    ++totals_.buffers_missing;
-    return false;
-  }
-  for (size_t i = 0; i < count; ++i) {
-    const size_t size = std::min<size_t>(bytes.size(), flow->max_payload);
-    char* to = rte_pktmbuf_append(frames[i], static_cast<uint16_t>(size));
-    std::memcpy(to, bytes.data(), size);
-    bytes = bytes.subspan(size);
-    Store(*flow, frames[i], bytes.empty(), now_us);
-    out.Push(frames[i]);
-  }
-  return true;
 }
 
 bool OuterTcp::Retransmit(OuterFlow& flow, SentArena::Position at,
@@ -231,10 +131,11 @@ bool OuterTcp::Retransmit(OuterFlow& flow, SentArena::Position at,
   FlowTemplate::Segment segment = NextSegment(flow, kept.offset, now_us);
   if (kept.push) segment.flags |= wire::kPsh;
   segment.payload_size = static_cast<uint16_t>(kept.size);
-  segment.payload_sum = kept.payload_sum;
-  std::memcpy(to + flow.header.size(), arena_.Payload(at), kept.size);
-  flow.header.Write(reinterpret_cast<uint8_t*>(to), segment);
-  NoteAckSent(flow, false);
+  auto* const headers = reinterpret_cast<uint8_t*>(to);
+  segment.payload_sum = wire::CopyAndChecksum(headers + flow.header.size(),
+                                              arena_.Payload(at), kept.size);
+  flow.header.Write(headers, segment);
+  flow.AckSent(/*told_ranges=*/false);
   kept.last_us = now_us;
   kept.retransmitted = true;
   ++flow.segments_retransmitted;

@@ -20,9 +20,8 @@ struct SentSegment {
   uint64_t first_us = 0;  // when it was first sent
   uint64_t last_us = 0;   // when it was last sent
   FlowId flow;
-  uint32_t size = 0;         // bytes of payload
-  uint32_t stride = 0;       // bytes of ring, this header included
-  uint16_t payload_sum = 0;  // folded checksum of the payload
+  uint32_t size = 0;    // bytes of payload
+  uint32_t stride = 0;  // bytes of ring, this header included
   bool push = false;
   bool retransmitted = false;
 

@@ -1,3 +1,7 @@
+#include <algorithm>
+#include <array>
+#include <span>
+
 #include "dataplane/stages/stages.h"
 #include "dataplane/worker_state.h"
 
@@ -13,22 +17,45 @@ void FindLast(Worker& worker, PacketBurst& records) {
   }
 }
 
+// The records from `at` on that may leave as one frame: of one lane and one
+// size, the last may be shorter.
+size_t GatherRun(std::span<const Frame> frames, std::span<rte_mbuf*> run) {
+  const Frame& first = frames.front();
+  size_t count = 0;
+  while (count < std::min(frames.size(), run.size())) {
+    const Frame& frame = frames[count];
+    if (frame.lane != first.lane || frame.length > first.length) break;
+    run[count++] = frame.mbuf;
+    if (frame.length < first.length) break;
+  }
+  return count;
+}
+
 }  // namespace
 
 void Encapsulate(Worker& worker, PacketBurst& records) {
   FindLast(worker, records);
-  const auto frames = records.frames();
-  for (size_t i = 0; i < frames.size(); ++i) {
-    const Frame& frame = frames[i];
-    const session::Lane& lane = worker.lanes[frame.lane];
-    const bool push = lane.open_shard == i + 1;
-    if (!worker.tcp.Encapsulate(lane.flow, frame.mbuf, push, worker.now_us)) {
-      worker.Drop(frame,
+  const std::span<const Frame> frames = records.frames();
+  const bool segments = worker.options.uplink->info().segments;
+  std::array<rte_mbuf*, kMaxChain> run;
+  for (size_t at = 0; at < frames.size();) {
+    const Frame& first = frames[at];
+    const size_t most =
+        GatherRun(frames.subspan(at), {run.data(), segments ? run.size() : 1});
+    const session::Lane& lane = worker.lanes[first.lane];
+    const bool push = lane.open_shard == at + most;
+    const size_t taken = worker.tcp.EncapsulateRun(
+        lane.flow, {run.data(), most}, push, worker.now_us);
+    if (taken == 0) {
+      worker.Drop(first,
                   lane.up() ? DropReason::kWindowFull : DropReason::kNoLane);
+      ++at;
       continue;
     }
+    if (taken > 1) worker.counters.uplink_tx_super_frames.Add(1);
     if (worker.tx.full()) Transmit(worker);
-    worker.tx.Push(frame.mbuf);
+    worker.tx.Push(first.mbuf);
+    at += taken;
   }
   records.Clear();
 }

@@ -1,0 +1,178 @@
+// Segments of ours with payload, sent for the first time.
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "dataplane/session/outer_tcp.h"
+#include "dataplane/wire/checksum.h"
+
+namespace lwt {
+namespace {
+
+// Bytes of a super-frame, link header included. A kernel segments by itself
+// what reaches its default gso_max_size of 65536.
+constexpr uint32_t kMaxSuperFrame = 65535;
+
+rte_mbuf* Chain(std::span<rte_mbuf* const> records, uint32_t payload) {
+  rte_mbuf* const head = records.front();
+  for (size_t i = 1; i < records.size(); ++i) {
+    records[i - 1]->next = records[i];
+  }
+  head->nb_segs = static_cast<uint16_t>(records.size());
+  head->pkt_len = payload;
+  return head;
+}
+
+// Asks the port for the checksum and, where `segment_size` is not 0, for
+// segments of that payload.
+void AskOffload(rte_mbuf* frame, const FlowTemplate& header,
+                uint16_t segment_size) {
+  const bool ipv4 = header.ip_size() == wire::kIpv4HeaderSize;
+  constexpr uint64_t kAttached = RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL;
+  frame->ol_flags &= kAttached;
+  frame->ol_flags |= RTE_MBUF_F_TX_TCP_CKSUM |
+                     (ipv4 ? RTE_MBUF_F_TX_IPV4 : RTE_MBUF_F_TX_IPV6) |
+                     (segment_size != 0 ? RTE_MBUF_F_TX_TCP_SEG : 0);
+  frame->tx_offload =
+      rte_mbuf_tx_offload(header.link().size, header.ip_size(),
+                          header.tcp_size(), segment_size, 0, 0, 0);
+}
+
+}  // namespace
+
+// Evicts the oldest sent bytes of whatever flow; if they are still wanted,
+// that flow's forward point moves.
+void OuterTcp::MakeRoom(uint32_t size, uint64_t now_us) {
+  while (!arena_.Fits(size)) {
+    const SentArena::Position oldest = arena_.oldest();
+    const SentSegment& segment = arena_.At(oldest);
+    OuterFlow* flow = table_.Find(segment.flow);
+    if (flow != nullptr && flow->head == oldest) {
+      MoveForward(*flow, segment.end(), now_us);
+    }
+    arena_.PopOldest();
+  }
+}
+
+// Keeps a copy of the next bytes of the stream. Returns their sum where the
+// port makes no checksums, else 0.
+uint64_t OuterTcp::Keep(OuterFlow& flow, const rte_mbuf* record, bool push,
+                        uint64_t now_us) {
+  const auto* bytes = rte_pktmbuf_mtod(record, const uint8_t*);
+  const uint32_t size = rte_pktmbuf_data_len(record);
+  MakeRoom(size, now_us);
+  const SentArena::Position at = arena_.Push(size);
+  SentSegment& kept = arena_.At(at);
+  kept.offset = flow.snd_nxt;
+  kept.first_us = now_us;
+  kept.last_us = now_us;
+  kept.flow = IdOf(flow);
+  kept.push = push;
+  (flow.head == SentArena::kNone ? flow.head : arena_.At(flow.tail).next) = at;
+  flow.tail = at;
+  flow.snd_nxt += size;
+  if (!config_.port_segments) {
+    return wire::CopyAndChecksum(arena_.Payload(at), bytes, size);
+  }
+  std::memcpy(arena_.Payload(at), bytes, size);
+  return 0;
+}
+
+// Gives the records their numbers, keeps a copy of each, and makes one frame of
+// them: more than one only where the port makes segments.
+void OuterTcp::SendRun(OuterFlow& flow, std::span<rte_mbuf* const> records,
+                       bool push, uint64_t now_us) {
+  FlowTemplate::Segment segment = NextSegment(flow, flow.snd_nxt, now_us);
+  const uint64_t begin = flow.snd_nxt;
+  for (size_t i = 0; i < records.size(); ++i) {
+    const bool last = i + 1 == records.size();
+    segment.payload_sum = Keep(flow, records[i], push && last, now_us);
+  }
+  // Each segment takes an IP ID; NextSegment took the first.
+  flow.ip_id += static_cast<uint16_t>(records.size() - 1);
+  flow.segments_sent += records.size();
+
+  const auto payload = static_cast<uint16_t>(flow.snd_nxt - begin);
+  const uint16_t segment_size = records.front()->data_len;
+  if (push) segment.flags |= wire::kPsh;
+  segment.payload_size = payload;
+  segment.partial_checksum = config_.port_segments;
+  rte_mbuf* const frame = Chain(records, payload);
+  flow.header.Write(reinterpret_cast<uint8_t*>(
+                        rte_pktmbuf_prepend(frame, flow.header.size())),
+                    segment);
+  if (config_.port_segments) {
+    AskOffload(frame, flow.header, records.size() > 1 ? segment_size : 0);
+  }
+  flow.AckSent(/*told_ranges=*/false);
+  if (flow.rto_at_us == OuterFlow::kNever) {
+    flow.rto_at_us = now_us + flow.rto_us;
+  }
+  ArmProbe(flow, now_us);
+  Rearm(flow);
+}
+
+// How many of the first records make one frame that the window takes.
+size_t OuterTcp::RunLength(const OuterFlow& flow,
+                           std::span<rte_mbuf* const> records) const {
+  const size_t most =
+      std::min<size_t>(records.size(), config_.port_segments ? kMaxChain : 1);
+  if (most == 0) return 0;
+  const uint32_t size = rte_pktmbuf_data_len(records.front());
+  if (size == 0 || size > flow.max_payload ||
+      rte_pktmbuf_headroom(records.front()) < flow.header.size()) {
+    return 0;
+  }
+  uint64_t room = std::min<uint64_t>(flow.snd_right - flow.snd_nxt,
+                                     kMaxSuperFrame - flow.header.size());
+  size_t count = 0;
+  while (count < most) {
+    const rte_mbuf* record = records[count];
+    const uint32_t length = rte_pktmbuf_data_len(record);
+    if (record->nb_segs != 1 || length == 0 || length > size || length > room) {
+      break;
+    }
+    room -= length;
+    ++count;
+    if (length < size) break;
+  }
+  return count;
+}
+
+size_t OuterTcp::EncapsulateRun(FlowId id, std::span<rte_mbuf* const> records,
+                                bool push, uint64_t now_us) {
+  OuterFlow* flow = FindOpen(id);
+  if (flow == nullptr) return 0;
+  const size_t count = RunLength(*flow, records);
+  if (count == 0) return 0;
+  SendRun(*flow, records.first(count), push && count == records.size(), now_us);
+  return count;
+}
+
+bool OuterTcp::SendStream(FlowId id, std::span<const uint8_t> bytes,
+                          uint64_t now_us, TxBatch& out) {
+  OuterFlow* flow = FindOpen(id);
+  if (flow == nullptr || bytes.size() > flow->snd_right - flow->snd_nxt) {
+    return false;
+  }
+  const size_t count =
+      (bytes.size() + flow->max_payload - 1) / flow->max_payload;
+  std::array<rte_mbuf*, 64> frames;
+  if (count > frames.size() || count > out.room() ||
+      rte_pktmbuf_alloc_bulk(config_.pool, frames.data(),
+                             static_cast<unsigned>(count)) != 0) {
+    ++totals_.buffers_missing;
+    return false;
+  }
+  for (size_t i = 0; i < count; ++i) {
+    const size_t size = std::min<size_t>(bytes.size(), flow->max_payload);
+    char* to = rte_pktmbuf_append(frames[i], static_cast<uint16_t>(size));
+    std::memcpy(to, bytes.data(), size);
+    bytes = bytes.subspan(size);
+    SendRun(*flow, {&frames[i], 1}, bytes.empty(), now_us);
+    out.Push(frames[i]);
+  }
+  return true;
+}
+
+}  // namespace lwt
