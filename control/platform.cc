@@ -269,16 +269,14 @@ absl::Status Platform::OpenUplinkPort() {
   }
   UplinkSpec spec;
   spec.interface = choice_.link.name;
-  spec.driver =
-      may_use_xdp_ ? DriverOf(config_.uplink_driver) : UplinkDriver::kAfPacket;
+  spec.driver = DriverOf(config_.uplink_driver);
   spec.jumbo_pool = jumbo_pool_->get();
+  spec.small_pool = small_pool_->get();
+  spec.super_frames = config_.super_frames;
+  spec.no_xdp = no_xdp_;
   absl::StatusOr<std::unique_ptr<Uplink>> uplink = OpenUplink(spec);
   if (!uplink.ok()) return uplink.status();
   uplink_ = *std::move(uplink);
-  if (!no_xdp_.empty()) {
-    uplink_->set_reason(
-        Concat("af_packet on ", choice_.link.name, ": ", no_xdp_));
-  }
   log_.Info("uplink: ", choice_.reason);
   log_.Info("uplink: ", uplink_->reason());
 

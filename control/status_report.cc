@@ -99,11 +99,12 @@ void FillPorts(const Platform& platform, api::Status& status) {
     const Port& port;
   } ports[] = {{"uplink", platform.uplink()}, {"tunnel", platform.tunnel()}};
   for (const auto& [name, port] : ports) {
-    PortCounters counters = port.ReadCounters();
-    std::string prefix = name;
-    status.counters.push_back({prefix + "_rx_missed", counters.rx_missed});
-    status.counters.push_back(
-        {prefix + "_rx_no_buffer", counters.rx_no_buffer});
+    const PortCounters counters = port.ReadCounters();
+#define LWT_COUNTER_STATUS(member, member_name, sentence) \
+  status.counters.push_back(                              \
+      {config::Concat(name, "_", member_name), counters.member});
+    LWT_PORT_COUNTERS(LWT_COUNTER_STATUS)
+#undef LWT_COUNTER_STATUS
   }
 }
 
@@ -130,6 +131,7 @@ api::Status MakeStatus(const StatusSources& sources) {
   status.uplink.reason = platform.uplink().reason();
   status.uplink.link_mtu = platform.link().mtu;
   status.uplink.up = platform.link().up;
+  status.uplink.super_frames = platform.uplink().info().segments;
   status.tunnel.device = platform.tunnel().info().device;
   status.tunnel.driver = platform.tunnel().info().driver;
   status.tunnel.mtu = platform.tunnel_mtu();

@@ -41,12 +41,22 @@ struct PortInfo {
 // that a received one came like that and is as good as verified.
 inline constexpr uint16_t kMaxChain = 64;
 
-// Frames that a port lost, ever since it was opened.
+// What went wrong at a port, ever since it was opened.
+// X(member, name, sentence)
+#define LWT_PORT_COUNTERS(X)                                      \
+  X(rx_missed, "rx_missed",                                       \
+    "Frames lost because the device's queue was full.")           \
+  X(rx_no_buffer, "rx_no_buffer",                                 \
+    "Bursts cut short because the pool was empty.")               \
+  X(rx_truncated, "rx_truncated", "Frames longer than a buffer.") \
+  X(tx_refused, "tx_refused", "Frames that the device refused.")  \
+  X(tx_cut, "tx_cut",                                             \
+    "Super-frames that the device refused, hence cut in software.")
+
 struct PortCounters {
-  uint64_t rx_missed = 0;     // the device's queue was full
-  uint64_t rx_no_buffer = 0;  // bursts cut short because the pool was empty
-  uint64_t rx_truncated = 0;  // longer than a buffer
-  uint64_t tx_refused = 0;    // taken by Transmit, refused by the device
+#define LWT_COUNTER_MEMBER(member, name, sentence) uint64_t member = 0;
+  LWT_PORT_COUNTERS(LWT_COUNTER_MEMBER)
+#undef LWT_COUNTER_MEMBER
 };
 
 class Port {

@@ -3,6 +3,8 @@
 // of linux/virtio_net.h, a header that is not C++. Host byte order.
 #pragma once
 
+#include <rte_mbuf.h>
+
 #include <cstdint>
 
 namespace lwt {
@@ -28,5 +30,15 @@ inline constexpr uint8_t kVnetGsoTcp4 = 1;
 inline constexpr uint8_t kVnetGsoTcp6 = 4;
 inline constexpr uint8_t kVnetGsoUdp = 5;  // GSO_UDP_L4, not fragments
 inline constexpr uint8_t kVnetGsoEcn = 0x80;
+
+// Whether a frame for Transmit asks to be cut into segments.
+inline bool IsSuperFrame(const rte_mbuf& frame) {
+  return (frame.ol_flags & (RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_UDP_SEG)) !=
+         0;
+}
+
+// What a frame for Transmit asks of the kernel by its flags and lengths
+// (port.h). Its headers lie in the first mbuf.
+VnetHeader VnetHeaderOf(const rte_mbuf& frame);
 
 }  // namespace lwt

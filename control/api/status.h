@@ -16,6 +16,7 @@ struct UplinkStatus {
   std::string reason;     // why this driver and device, or why it is down
   uint32_t link_mtu = 0;  // bytes
   bool up = false;
+  bool super_frames = false;  // runs of segments leave as one
 };
 
 struct TunnelStatus {

@@ -53,6 +53,7 @@ struct Config {
 
   UplinkDriver uplink_driver = UplinkDriver::kAuto;
   std::string uplink_interface;  // empty = automatic
+  bool super_frames = true;
 
   MemoryMode memory = MemoryMode::kAuto;
   Idle idle = Idle::kAdaptive;

@@ -204,6 +204,11 @@ constexpr Option kOptions[] = {
      "Network interface to use; without it the one that the route to the "
      "other side, or the listen address, leads to.",
      SetChecked<&Config::uplink_interface, CheckInterfaceName>},
+    {kUplinkGroup, "super-frames", "uplink.super_frames", ValueType::kBoolean,
+     AppliesTo::kBoth, "", "true", 0, 0,
+     "Whether af_packet hands runs of segments to the kernel as one; false "
+     "sends each by itself.",
+     SetBoolean<&Config::super_frames>},
 
     {kDataplaneGroup, "memory", "dataplane.memory", ValueType::kChoice,
      AppliesTo::kBoth, "auto|hugepages|no-huge", "auto", 0, 0,

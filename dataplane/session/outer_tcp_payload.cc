@@ -5,6 +5,7 @@
 
 #include "dataplane/session/outer_tcp.h"
 #include "dataplane/wire/checksum.h"
+#include "dataplane/wire/ip.h"
 
 namespace lwt {
 namespace {

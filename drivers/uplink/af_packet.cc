@@ -7,6 +7,7 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <rte_mbuf.h>
+#include <rte_memcpy.h>
 #include <rte_mempool.h>
 #include <unistd.h>
 
@@ -103,16 +104,12 @@ void ApplyHeader(const VnetHeader& header, rte_mbuf* frame) {
   }
 }
 
-bool IsIpv6(const rte_mbuf* packet) {
-  return packet->data_len > 0 && *rte_pktmbuf_mtod(packet, uint8_t*) >> 4 == 6;
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<AfPacketUplink>> AfPacketUplink::Open(
-    const Interface& interface, rte_mempool* jumbo_pool) {
-  if (jumbo_pool == nullptr ||
-      rte_pktmbuf_data_room_size(jumbo_pool) < kJumboDataRoom) {
+    const Interface& interface, const UplinkSpec& spec) {
+  if (spec.jumbo_pool == nullptr || spec.small_pool == nullptr ||
+      rte_pktmbuf_data_room_size(spec.jumbo_pool) < kJumboDataRoom) {
     return absl::InvalidArgumentError(absl::StrCat(
         "af_packet needs mbufs with a data room of ", kJumboDataRoom));
   }
@@ -128,15 +125,19 @@ absl::StatusOr<std::unique_ptr<AfPacketUplink>> AfPacketUplink::Open(
   info.device = interface.name;
   info.link_header_size = interface.link_header_size;
   info.mtu = static_cast<uint16_t>(std::min(interface.mtu, kMaxMtu));
+  info.segments = spec.super_frames;
   return std::unique_ptr<AfPacketUplink>(
-      new AfPacketUplink(std::move(info), interface, fd, jumbo_pool));
+      new AfPacketUplink(std::move(info), interface, fd, spec));
 }
 
 AfPacketUplink::AfPacketUplink(PortInfo info, const Interface& interface,
-                               int fd, rte_mempool* pool)
+                               int fd, const UplinkSpec& spec)
     : Uplink(std::move(info), interface.index),
       fd_(fd),
-      pool_(pool),
+      jumbo_pool_(spec.jumbo_pool),
+      small_pool_(spec.small_pool),
+      copied_size_(rte_pktmbuf_data_room_size(spec.small_pool) -
+                   RTE_PKTMBUF_HEADROOM),
       ipv4_link_(LinkAddress(interface.index, ETH_P_IP)),
       ipv6_link_(LinkAddress(interface.index, ETH_P_IPV6)) {
   for (size_t i = 0; i < kAfPacketFrames; ++i) {
@@ -148,7 +149,7 @@ AfPacketUplink::AfPacketUplink(PortInfo info, const Interface& interface,
 
 AfPacketUplink::~AfPacketUplink() {
   close(fd_);
-  for (uint16_t i = 0; i < filled_; ++i) rte_pktmbuf_free(buffers_[i]);
+  rte_pktmbuf_free_bulk(&buffers_[empty_], kAfPacketFrames - empty_);
 }
 
 absl::Status AfPacketUplink::SetEndpoints(std::span<const Endpoint> endpoints) {
@@ -163,116 +164,81 @@ void AfPacketUplink::Count(std::atomic<uint64_t>& counter, uint64_t n) {
                 std::memory_order_relaxed);
 }
 
-uint16_t AfPacketUplink::FillBuffers() {
-  while (filled_ < kAfPacketFrames) {
-    rte_mbuf* buffer = rte_pktmbuf_alloc(pool_);
-    if (buffer == nullptr) break;
-    buffer->data_off = 0;
-    buffers_[filled_] = buffer;
-    rx_vectors_[filled_][1] = {rte_pktmbuf_mtod(buffer, void*),
-                               rte_pktmbuf_tailroom(buffer)};
-    ++filled_;
-  }
-  return filled_;
+void AfPacketUplink::Place(uint16_t slot, rte_mbuf* buffer) {
+  buffers_[slot] = buffer;
+  rx_vectors_[slot][1] = {rte_pktmbuf_mtod(buffer, void*),
+                          rte_pktmbuf_tailroom(buffer)};
 }
 
-// Turns the message received in a slot into a frame; false when it did not
-// fit.
-bool AfPacketUplink::FinishFrame(size_t slot) {
+// Returns the first slot with a buffer.
+uint16_t AfPacketUplink::FillBuffers() {
+  if (empty_ == 0) return 0;
+  std::array<rte_mbuf*, kAfPacketFrames> fresh;
+  uint16_t count = empty_;
+  if (rte_pktmbuf_alloc_bulk(jumbo_pool_, fresh.data(), count) != 0) {
+    count = 0;
+    while (count < empty_ &&
+           (fresh[count] = rte_pktmbuf_alloc(jumbo_pool_)) != nullptr) {
+      ++count;
+    }
+  }
+  for (uint16_t i = 0; i < count; ++i) {
+    fresh[i]->data_off = 0;
+    Place(--empty_, fresh[i]);
+  }
+  return empty_;
+}
+
+// The frame received in a slot, null when it did not fit. A small one gets a
+// buffer of its size, so that nobody holds 64 KiB for it, and leaves the slot's
+// to the next.
+rte_mbuf* AfPacketUplink::TakeFrame(uint16_t slot) {
   const mmsghdr& message = rx_messages_[slot];
   rte_mbuf* frame = buffers_[slot];
-  if ((message.msg_hdr.msg_flags & MSG_TRUNC) != 0 ||
-      message.msg_len <= sizeof(VnetHeader)) {
-    return false;
-  }
   const uint32_t size = message.msg_len - sizeof(VnetHeader);
-  if (size > UINT16_MAX) return false;
+  if ((message.msg_hdr.msg_flags & MSG_TRUNC) != 0 ||
+      message.msg_len <= sizeof(VnetHeader) || size > UINT16_MAX) {
+    return nullptr;
+  }
+  rte_mbuf* const copy =
+      size <= copied_size_ ? rte_pktmbuf_alloc(small_pool_) : nullptr;
+  if (copy != nullptr) {
+    rte_memcpy(rte_pktmbuf_mtod(copy, void*), rte_pktmbuf_mtod(frame, void*),
+               size);
+    frame = copy;
+  } else if (slot == empty_) {
+    ++empty_;
+  } else {
+    Place(slot, buffers_[empty_++]);
+  }
   frame->pkt_len = size;
   frame->data_len = static_cast<uint16_t>(size);
   ApplyHeader(rx_headers_[slot], frame);
   frame->l2_len = LinkHeaderSizeOf(frame, info().link_header_size);
-  return true;
+  return frame;
 }
 
 uint16_t AfPacketUplink::Receive(std::span<rte_mbuf*> frames) {
-  const uint16_t ready = FillBuffers();
-  if (ready == 0) {
+  const uint16_t first = FillBuffers();
+  if (first == kAfPacketFrames) {
     Count(no_buffer_, 1);
     return 0;
   }
-  const unsigned wanted =
-      static_cast<unsigned>(std::min<size_t>(ready, frames.size()));
+  const auto wanted = static_cast<unsigned>(
+      std::min<size_t>(kAfPacketFrames - first, frames.size()));
   // An error such as ENETDOWN is reported once and says nothing of later.
   const int received =
-      recvmmsg(fd_, rx_messages_.data(), wanted, MSG_DONTWAIT, nullptr);
-  if (received <= 0) return 0;
+      recvmmsg(fd_, &rx_messages_[first], wanted, MSG_DONTWAIT, nullptr);
   uint16_t count = 0;
-  for (int slot = 0; slot < received; ++slot) {
-    if (FinishFrame(static_cast<size_t>(slot))) {
-      frames[count++] = buffers_[slot];
+  for (int i = 0; i < received; ++i) {
+    rte_mbuf* const frame = TakeFrame(static_cast<uint16_t>(first + i));
+    if (frame != nullptr) {
+      frames[count++] = frame;
     } else {
       Count(truncated_, 1);
-      rte_pktmbuf_free(buffers_[slot]);
     }
-  }
-  // The buffers that are left move to the front, with their vectors.
-  for (uint16_t from = static_cast<uint16_t>(received), to = 0; from < filled_;
-       ++from, ++to) {
-    buffers_[to] = buffers_[from];
-    rx_vectors_[to][1] = rx_vectors_[from][1];
-  }
-  filled_ = static_cast<uint16_t>(filled_ - received);
-  return count;
-}
-
-uint16_t AfPacketUplink::PrepareTransmit(std::span<rte_mbuf*> frames) {
-  size_t vector = 0;
-  uint16_t count = 0;
-  for (rte_mbuf* frame : frames) {
-    if (count == kAfPacketFrames || frame->nb_segs > kMaxSegments ||
-        vector + 1 + frame->nb_segs > kMaxTxVectors) {
-      break;
-    }
-    msghdr& message = tx_messages_[count].msg_hdr;
-    message = {};
-    message.msg_iov = &tx_vectors_[vector];
-    tx_vectors_[vector++] = {&tx_header_, sizeof(tx_header_)};
-    for (rte_mbuf* segment = frame; segment != nullptr;
-         segment = segment->next) {
-      tx_vectors_[vector++] = {rte_pktmbuf_mtod(segment, void*),
-                               segment->data_len};
-    }
-    message.msg_iovlen = 1u + frame->nb_segs;
-    if (info().link_header_size == 0) {
-      const sockaddr_ll& link = IsIpv6(frame) ? ipv6_link_ : ipv4_link_;
-      message.msg_name = const_cast<sockaddr_ll*>(&link);
-      message.msg_namelen = sizeof(link);
-    }
-    ++count;
   }
   return count;
-}
-
-uint16_t AfPacketUplink::Transmit(std::span<rte_mbuf*> frames) {
-  size_t done = 0;
-  while (done < frames.size()) {
-    const uint16_t prepared = PrepareTransmit(frames.subspan(done));
-    int sent = 0;
-    bool queue_full = false;
-    if (prepared > 0) {
-      sent = sendmmsg(fd_, tx_messages_.data(), prepared, MSG_DONTWAIT);
-      queue_full = sent < 0 && (errno == EAGAIN || errno == ENOBUFS);
-    }
-    if (queue_full) break;
-    if (sent <= 0) {
-      if (prepared > 0 && errno == EINTR) continue;
-      Count(refused_, 1);
-      sent = 1;
-    }
-    rte_pktmbuf_free_bulk(&frames[done], static_cast<unsigned>(sent));
-    done += static_cast<size_t>(sent);
-  }
-  return static_cast<uint16_t>(done);
 }
 
 PortCounters AfPacketUplink::ReadCounters() const {
@@ -287,6 +253,7 @@ PortCounters AfPacketUplink::ReadCounters() const {
   counters.rx_no_buffer = no_buffer_.load(std::memory_order_relaxed);
   counters.rx_truncated = truncated_.load(std::memory_order_relaxed);
   counters.tx_refused = refused_.load(std::memory_order_relaxed);
+  counters.tx_cut = cut_.load(std::memory_order_relaxed);
   return counters;
 }
 

@@ -1,6 +1,7 @@
 // The uplink that works on every interface: a packet socket with a BPF filter
 // for our endpoints and the kernel's virtio header, so that merged segments
-// arrive whole and their checksums need no second look.
+// arrive whole and their checksums need no second look, and super-frames leave
+// whole.
 //
 // Costs two system calls for each burst of up to kAfPacketFrames frames. The
 // kernel's own stack gets the same segments: control keeps it from answering.
@@ -22,8 +23,9 @@ namespace lwt {
 
 class AfPacketUplink final : public Uplink {
  public:
+  // Uses the pools and super_frames of `spec`.
   static absl::StatusOr<std::unique_ptr<AfPacketUplink>> Open(
-      const Interface& interface, rte_mempool* jumbo_pool);
+      const Interface& interface, const UplinkSpec& spec);
   ~AfPacketUplink() override;
 
   absl::Status SetEndpoints(std::span<const Endpoint> endpoints) override;
@@ -33,30 +35,40 @@ class AfPacketUplink final : public Uplink {
   PortCounters ReadCounters() const override;
 
  private:
-  static constexpr size_t kMaxSegments = 8;
-  static constexpr size_t kMaxTxVectors = 4 * kAfPacketFrames;
+  // A super-frame takes one vector a record, so this is 15 of the longest.
+  static constexpr size_t kMaxTxVectors = 1024;
 
   AfPacketUplink(PortInfo info, const Interface& interface, int fd,
-                 rte_mempool* pool);
-  void PrepareReceive();
+                 const UplinkSpec& spec);
+
+  // af_packet.cc
+  void Place(uint16_t slot, rte_mbuf* buffer);
   uint16_t FillBuffers();
-  bool FinishFrame(size_t slot);
-  // Describes frames from the front, as many as fit, and returns how many.
-  uint16_t PrepareTransmit(std::span<rte_mbuf*> frames);
+  rte_mbuf* TakeFrame(uint16_t slot);
   static void Count(std::atomic<uint64_t>& counter, uint64_t n);
 
-  const int fd_;
-  rte_mempool* const pool_;
+  // af_packet_transmit.cc
+  void Describe(msghdr& message, const rte_mbuf* packet, iovec* vectors,
+                size_t count) const;
+  uint16_t PrepareTransmit(std::span<rte_mbuf*> frames);
+  enum class Refusal { kQueueFull, kFrame, kAgain };
+  Refusal AfterError(const rte_mbuf* frame);
+  bool SendCut(const rte_mbuf& frame);
 
-  // Receive side: buffers_[0, filled_) wait for frames.
-  uint16_t filled_ = 0;
+  const int fd_;
+  rte_mempool* const jumbo_pool_;
+  rte_mempool* const small_pool_;
+  const uint32_t copied_size_;  // no larger frame is copied to a small buffer
+
+  // Receive side. Slots [empty_, kAfPacketFrames) have a buffer.
+  uint16_t empty_ = kAfPacketFrames;
   std::array<rte_mbuf*, kAfPacketFrames> buffers_{};
   std::array<VnetHeader, kAfPacketFrames> rx_headers_{};
   std::array<std::array<iovec, 2>, kAfPacketFrames> rx_vectors_{};
   std::array<mmsghdr, kAfPacketFrames> rx_messages_{};
 
   // Transmit side.
-  VnetHeader tx_header_{};
+  std::array<VnetHeader, kAfPacketFrames> tx_headers_{};
   // Where there is no link header these two tell the kernel the protocol.
   const sockaddr_ll ipv4_link_;
   const sockaddr_ll ipv6_link_;
@@ -67,6 +79,7 @@ class AfPacketUplink final : public Uplink {
   std::atomic<uint64_t> no_buffer_ = 0;
   std::atomic<uint64_t> truncated_ = 0;
   std::atomic<uint64_t> refused_ = 0;
+  std::atomic<uint64_t> cut_ = 0;
   mutable std::atomic<uint64_t> missed_ = 0;
 };
 

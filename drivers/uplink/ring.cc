@@ -133,6 +133,7 @@ OpenRingPair(const RingSpec& spec) {
   info.device = spec.name;
   info.link_header_size = spec.link_header_size;
   info.mtu = spec.mtu;
+  info.segments = spec.segments;
   return std::pair<std::unique_ptr<Port>, std::unique_ptr<Port>>(
       std::make_unique<RingPort>(info, *there, *back),
       std::make_unique<RingPort>(info, *back, *there));

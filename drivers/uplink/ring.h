@@ -18,6 +18,9 @@ struct RingSpec {
   uint32_t size = 1024;  // frames each way
   uint8_t link_header_size = 14;  // 0 or 14
   uint16_t mtu = 1500;
+  // Take super-frames. They arrive at the other end as they were sent, and who
+  // reads that end does what a device would.
+  bool segments = false;
   // Make wait descriptors, at the price of a system call per burst received
   // and transmitted. Without them the ports have to be polled.
   bool wait_fds = true;

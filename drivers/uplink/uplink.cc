@@ -25,10 +25,11 @@ absl::Status CanZeroCopy(const Interface& interface) {
 UplinkOr OpenAfPacket(const UplinkSpec& spec, const Interface& interface,
                       absl::string_view why) {
   absl::StatusOr<std::unique_ptr<AfPacketUplink>> uplink =
-      AfPacketUplink::Open(interface, spec.jumbo_pool);
+      AfPacketUplink::Open(interface, spec);
   if (!uplink.ok()) return uplink.status();
   (*uplink)->set_reason(
-      absl::StrCat("af_packet on ", interface.name, ": ", why));
+      absl::StrCat("af_packet ", spec.super_frames ? "with" : "without",
+                   " super-frames on ", interface.name, ": ", why));
   return UplinkOr(*std::move(uplink));
 }
 
@@ -46,6 +47,7 @@ UplinkOr OpenAfXdp(const Interface& interface, const absl::Status& zero_copy,
 }
 
 UplinkOr OpenBest(const UplinkSpec& spec, const Interface& interface) {
+  if (!spec.no_xdp.empty()) return OpenAfPacket(spec, interface, spec.no_xdp);
   if (interface.link_header_size == 0) {
     return OpenAfPacket(spec, interface, "no Ethernet, which AF_XDP needs");
   }

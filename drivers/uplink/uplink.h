@@ -31,6 +31,12 @@ struct UplinkSpec {
   // holds kAfPacketFrames of them and fills them with merged frames. Not used
   // by af_xdp, which makes a pool of its own as its rings ask for.
   rte_mempool* jumbo_pool = nullptr;
+  // For af_packet: frames that fit such a buffer do not stay in a jumbo one.
+  rte_mempool* small_pool = nullptr;
+  // Whether af_packet takes super-frames.
+  bool super_frames = true;
+  // Why kAuto does not try af_xdp; empty where it does.
+  std::string no_xdp;
 };
 
 inline constexpr uint32_t kAfPacketFrames = 64;
@@ -51,8 +57,8 @@ class Uplink : public Port {
   // DetachXdpProgram after a kill; 0 when there is none.
   virtual uint32_t xdp_program_id() const { return 0; }
 
-  // Which driver was chosen and why, for the operator, such as "af_packet on
-  // eth0: no zero-copy AF_XDP on driver veth".
+  // Which driver was chosen and why, for the operator, such as "af_packet with
+  // super-frames on eth0: no zero-copy AF_XDP on driver veth".
   const std::string& reason() const { return reason_; }
   void set_reason(std::string reason) { reason_ = std::move(reason); }
   int ifindex() const { return ifindex_; }
@@ -70,7 +76,8 @@ class Uplink : public Port {
 std::string_view ToString(UplinkDriver driver);
 
 // Opens the interface by the driver asked for. kAuto takes af_xdp where a
-// zero-copy bind succeeds, else af_packet. EAL is up. The caller changes the
+// zero-copy bind succeeds, else af_packet, with super-frames unless `spec` says
+// no. EAL is up. The caller changes the
 // interface's offloads before.
 absl::StatusOr<std::unique_ptr<Uplink>> OpenUplink(const UplinkSpec& spec);
 

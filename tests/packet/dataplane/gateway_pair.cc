@@ -8,6 +8,7 @@
 #include "dataplane/wire/be.h"
 #include "drivers/packet_pool.h"
 #include "drivers/uplink/ring.h"
+#include "tests/support/wire_frames.h"
 
 namespace lwt::testing {
 namespace {
@@ -36,13 +37,14 @@ std::string UniqueName(const std::string& name) {
 }
 
 std::pair<std::unique_ptr<Port>, std::unique_ptr<Port>> Rings(
-    const std::string& name, uint8_t link_header_size) {
+    const std::string& name, uint8_t link_header_size, bool segments) {
   RingSpec spec;
   spec.name = UniqueName(name);
   spec.size = 256;
   spec.link_header_size = link_header_size;
   spec.mtu = 1500;
   spec.wait_fds = false;
+  spec.segments = segments;
   auto pair = OpenRingPair(spec);
   EXPECT_TRUE(pair.ok()) << pair.status();
   return std::move(*pair);
@@ -53,8 +55,9 @@ std::vector<Bytes> TakeAll(Port& port) {
   std::array<rte_mbuf*, 64> mbufs;
   while (const uint16_t count = port.Receive(mbufs)) {
     for (uint16_t i = 0; i < count; ++i) {
-      const auto* data = rte_pktmbuf_mtod(mbufs[i], const uint8_t*);
-      all.emplace_back(data, data + mbufs[i]->data_len);
+      for (Bytes& bytes : test::WireFrames(*mbufs[i])) {
+        all.push_back(std::move(bytes));
+      }
       rte_pktmbuf_free(mbufs[i]);
     }
   }
@@ -119,11 +122,11 @@ WorkerOptions SmallWorker() {
   return options;
 }
 
-NodePorts RingPorts() {
+NodePorts RingPorts(bool segments) {
   StartTestEal();
   NodePorts ports;
-  std::tie(ports.uplink, ports.uplink_far) = Rings("u", kEthernet);
-  std::tie(ports.tunnel, ports.tunnel_far) = Rings("t", 0);
+  std::tie(ports.uplink, ports.uplink_far) = Rings("u", kEthernet, segments);
+  std::tie(ports.tunnel, ports.tunnel_far) = Rings("t", 0, false);
   return ports;
 }
 

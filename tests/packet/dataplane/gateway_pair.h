@@ -38,8 +38,8 @@ struct NodePorts {
   std::unique_ptr<Port> tunnel_far;
 };
 
-// All four ends on rings.
-NodePorts RingPorts();
+// All four ends on rings; `segments`: the uplink takes super-frames.
+NodePorts RingPorts(bool segments = false);
 
 // One worker with the far ends of its ports.
 class Node {
@@ -56,7 +56,8 @@ class Node {
   void RunAt(uint64_t now_us);
   Port& tunnel_far() { return *ports_.tunnel_far; }
 
-  // Frames that the worker sent, and packets it gave to the tunnel device.
+  // Frames that the worker sent, super-frames cut as on a wire, and packets it
+  // gave to the tunnel device.
   std::vector<Bytes> TakeFromUplink();
   std::vector<Bytes> TakeFromTunnel();
   // False when the ring is full.

@@ -107,6 +107,33 @@ TEST_F(TrafficTest, MergedFrameIsSplitIntoItsRecords) {
   EXPECT_EQ(pair_.hub.TakeFromTunnel(), packets);
 }
 
+// The burst leaves as super-frames; on the wire they are the same segments.
+TEST(SuperFrameTrafficTest, BurstLeavesAsSuperFrames) {
+  GatewayPair pair(SmallWorker(), RingPorts(/*segments=*/true),
+                   RingPorts(/*segments=*/true));
+  pair.Establish();
+  std::vector<Bytes> packets;
+  for (uint8_t i = 0; i < 60; ++i) {
+    packets.push_back(InnerUdp4(kClient, kHub, i % 20 == 19 ? 700 : 1400, i));
+    ASSERT_TRUE(pair.client.GiveToTunnel(packets.back()));
+  }
+  const auto& counters = pair.client.counters();
+  const uint64_t frames = counters.uplink_tx_frames.Get();
+  size_t segments = 0;
+  pair.client.RunAt(pair.now_us);
+  EXPECT_EQ(counters.uplink_tx_super_frames.Get(), 3u);
+  EXPECT_EQ(counters.uplink_tx_frames.Get() - frames, 3u);
+  EXPECT_EQ(counters.records_sealed.Get(), 60u);
+  pair.Settle([&segments](int direction, Bytes& frame) {
+    segments += direction == 0 && frame.size() > kOuterHeaders ? 1 : 0;
+    return true;
+  });
+  EXPECT_EQ(segments, 60u);
+  EXPECT_EQ(pair.hub.TakeFromTunnel(), packets);
+  EXPECT_EQ(pair.client.total_drops(), 0u);
+  EXPECT_EQ(pair.hub.total_drops(), 0u);
+}
+
 TEST_F(TrafficTest, ControlRecordsReachControlAndNoOneElse) {
   pair_.client.mailbox().Send(SendRecordCommand{
       0, static_cast<uint8_t>(wire::RecordKind::kControl), {9, 8, 7}});

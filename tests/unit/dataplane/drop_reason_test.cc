@@ -10,6 +10,7 @@
 #include <string>
 
 #include "dataplane/exchange/counters.h"
+#include "drivers/port.h"
 
 namespace lwt {
 namespace {
@@ -69,6 +70,11 @@ TEST(DropReason, IsDocumented) {
 TEST(WorkerCounters, AreDocumented) {
   EXPECT_EQ(DocumentedIn("Worker counters"),
             (Texts{LWT_WORKER_COUNTERS(LWT_TEXT)}));
+}
+
+TEST(PortCounters, AreDocumented) {
+  EXPECT_EQ(DocumentedIn("Port counters"),
+            (Texts{LWT_PORT_COUNTERS(LWT_TEXT)}));
 }
 
 TEST(LaneCounters, AreDocumented) {

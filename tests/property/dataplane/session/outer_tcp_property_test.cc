@@ -23,11 +23,39 @@ struct Case {
   LinkConfig link;
   bool retransmit = true;
   size_t arena_bytes = 4u << 20;
+  bool runs = false;  // super-frames, which the port cuts
 };
 
 void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
 
 class BadLink : public testing::TestWithParam<std::tuple<Case, int>> {};
+
+// Equal records, at times with a shorter one behind, or in the middle, which
+// ends the run there.
+std::vector<uint16_t> RandomRun(std::mt19937_64& random) {
+  const auto size = static_cast<uint16_t>(600 + random() % 849);
+  std::vector<uint16_t> sizes(1 + random() % 46, size);
+  if (random() % 2 == 0) {
+    sizes[random() % sizes.size()] = static_cast<uint16_t>(60 + random() % 540);
+  }
+  return sizes;
+}
+
+void SendRuns(TcpRig& rig, uint64_t seed, uint64_t bytes) {
+  std::mt19937_64 random(seed);
+  const uint64_t limit = rig.now_us + 120'000'000;
+  size_t longest = 0;
+  while ((rig.client.sent < bytes || rig.hub.sent < bytes) &&
+         rig.now_us < limit) {
+    for (TcpRig::Side* side : {&rig.client, &rig.hub}) {
+      if (side->sent >= bytes) continue;
+      longest = std::max(longest, rig.SendRun(*side, RandomRun(random)));
+    }
+    rig.FlushBoth();
+    rig.RunTo(rig.now_us + 500);
+  }
+  EXPECT_GT(longest, 30u);
+}
 
 // Both ways, a few hundred kilobytes in bursts.
 void SendAll(TcpRig& rig, uint64_t seed, uint64_t bytes) {
@@ -54,10 +82,11 @@ TEST_P(BadLink, CarriesOrPassesEveryByte) {
   OuterTcp::Config config = ConfigOf(static_cast<uint64_t>(seed));
   config.retransmit = c.retransmit;
   config.arena_bytes = c.arena_bytes;
+  config.port_segments = c.runs;
   TcpRig rig(config, config, c.link, static_cast<uint64_t>(seed));
   ASSERT_TRUE(rig.Open());
   constexpr uint64_t kBytes = 2'000'000;
-  SendAll(rig, static_cast<uint64_t>(seed), kBytes);
+  (c.runs ? SendRuns : SendAll)(rig, static_cast<uint64_t>(seed), kBytes);
   EXPECT_GE(rig.client.sent, kBytes) << "the flow stalled";
   EXPECT_GE(rig.hub.sent, kBytes) << "the flow stalled";
   EXPECT_TRUE(rig.RunUntil(60'000'000, [&] {
@@ -109,6 +138,17 @@ INSTANTIATE_TEST_SUITE_P(
                  {.delay_us = 20000, .loss = 0.05},
                  true,
                  128u << 10},
+            Case{"runs", {.delay_us = 3000}, .runs = true},
+            Case{"runs, all",
+                 {.delay_us = 8000,
+                  .jitter_us = 3000,
+                  .loss = 0.05,
+                  .duplicate = 0.05},
+                 .runs = true},
+            Case{"runs, small arena",
+                 {.delay_us = 20000, .loss = 0.05},
+                 .arena_bytes = 128u << 10,
+                 .runs = true},
             Case{
                 "no retransmission", {.delay_us = 10000, .loss = 0.05}, false}),
         testing::Range(1, 9)));

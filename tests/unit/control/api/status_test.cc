@@ -14,7 +14,8 @@ Status Example() {
   status.pid = 42;
   status.encryption = "aes-256-gcm";
   status.public_key = "KEY=";
-  status.uplink = {"af_packet", "eth0", "af_xdp: no zero copy", 1500, true};
+  status.uplink = {"af_packet", "eth0", "af_xdp: no zero copy",
+                   1500,        true,   true};
   status.tunnel = {"lwt0", "net_tap", 1409, {"10.0.0.1/24", "fd00::1/64"}};
   PeerStatus peer;
   peer.tunnel_addresses = {"10.0.0.2"};
@@ -52,7 +53,7 @@ TEST(StatusJsonTest, HasEveryMember) {
                        R"("encryption":"aes-256-gcm","public_key":"KEY=",)"),
            std::string(R"("uplink":{"driver":"af_packet","device":"eth0",)"
                        R"("reason":"af_xdp: no zero copy","link_mtu":1500,)"
-                       R"("up":true})"),
+                       R"("up":true,"super_frames":true})"),
            std::string(
                R"("tunnel":{"device":"lwt0","driver":"net_tap",)"
                R"("mtu":1409,"addresses":["10.0.0.1/24","fd00::1/64"]})"),

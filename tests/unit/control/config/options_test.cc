@@ -67,6 +67,7 @@ const std::map<std::string, Sample>& Samples() {
        {"af_xdp", [](C c) { return c.uplink_driver == UplinkDriver::kAfXdp; }}},
       {"uplink.interface",
        {"eth7", [](C c) { return c.uplink_interface == "eth7"; }}},
+      {"uplink.super_frames", {"false", [](C c) { return !c.super_frames; }}},
       {"dataplane.memory",
        {"no-huge", [](C c) { return c.memory == MemoryMode::kNoHuge; }}},
       {"dataplane.idle", {"busy", [](C c) { return c.idle == Idle::kBusy; }}},
@@ -139,6 +140,7 @@ TEST(OptionsTest, DefaultsOfTheTableAreTheDefaultsOfTheStruct) {
     EXPECT_EQ(config.max_clients, fresh.max_clients);
     EXPECT_EQ(config.log_level, fresh.log_level);
     EXPECT_EQ(config.uplink_driver, fresh.uplink_driver);
+    EXPECT_EQ(config.super_frames, fresh.super_frames);
     EXPECT_EQ(config.memory, fresh.memory);
     EXPECT_EQ(config.idle, fresh.idle);
     EXPECT_EQ(config.retransmit, fresh.retransmit);

@@ -7,6 +7,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "tests/support/wire_frames.h"
+
 namespace lwt::test {
 
 rte_mempool* PacketPool() {
@@ -34,6 +36,15 @@ uint8_t StreamByte(uint64_t offset) {
   return static_cast<uint8_t>(offset * 0x9e3779b97f4a7c15 >> 56);
 }
 
+// A record of stream bytes, or null.
+rte_mbuf* StreamMbuf(uint64_t offset, uint16_t size) {
+  rte_mbuf* mbuf = rte_pktmbuf_alloc(PacketPool());
+  if (mbuf == nullptr) return nullptr;
+  auto* bytes = reinterpret_cast<uint8_t*>(rte_pktmbuf_append(mbuf, size));
+  for (uint16_t i = 0; i < size; ++i) bytes[i] = StreamByte(offset + i);
+  return mbuf;
+}
+
 wire::FrameView Frame::View() const {
   wire::FrameView view;
   DropReason why;
@@ -48,8 +59,9 @@ wire::FrameView Frame::View() const {
 std::vector<Frame> Drain(TxBatch& batch) {
   std::vector<Frame> frames;
   for (rte_mbuf* mbuf : batch.frames()) {
-    const auto* bytes = rte_pktmbuf_mtod(mbuf, const uint8_t*);
-    frames.push_back({{bytes, bytes + rte_pktmbuf_data_len(mbuf)}});
+    for (std::vector<uint8_t>& bytes : WireFrames(*mbuf)) {
+      frames.push_back({std::move(bytes)});
+    }
     rte_pktmbuf_free(mbuf);
   }
   batch.Clear();
@@ -137,6 +149,7 @@ void TcpRig::Transmit(Side& from) {
   for (Frame& frame : Drain(batch_)) {
     const wire::FrameView view = frame.View();
     CheckSent(from, view);
+    if (observer) observer(from, frame);
     if ((filter && !filter(view)) || chance(random_) < link.loss) {
       ++frames_lost;
       continue;
@@ -225,16 +238,36 @@ void TcpRig::Inject(const wire::FrameView& frame) {
   now_us += 500;
 }
 
+size_t TcpRig::SendRun(Side& from, const std::vector<uint16_t>& sizes) {
+  const auto stats = from.tcp->Stats(from.flow);
+  if (!stats.has_value() || batch_.full()) return 0;
+  std::vector<rte_mbuf*> records;
+  uint64_t offset = stats->bytes_sent;
+  uint32_t room = from.tcp->Sendable(from.flow);
+  for (const uint16_t size : sizes) {
+    if (size > room) break;
+    room -= size;
+    rte_mbuf* record = StreamMbuf(offset, size);
+    if (record == nullptr) break;
+    records.push_back(record);
+    offset += size;
+  }
+  const size_t taken =
+      from.tcp->EncapsulateRun(from.flow, records, /*push=*/true, now_us);
+  for (size_t i = taken; i < records.size(); ++i) rte_pktmbuf_free(records[i]);
+  if (taken == 0) return 0;
+  from.sent = from.tcp->Stats(from.flow)->bytes_sent;
+  batch_.Push(records.front());
+  Transmit(from);
+  return taken;
+}
+
 bool TcpRig::Send(Side& from, uint16_t size, bool report) {
   if (!report && from.tcp->Sendable(from.flow) < size) return false;
   const auto stats = from.tcp->Stats(from.flow);
   if (!stats.has_value() || batch_.full()) return false;
-  rte_mbuf* mbuf = rte_pktmbuf_alloc(PacketPool());
+  rte_mbuf* mbuf = StreamMbuf(stats->bytes_sent, size);
   if (mbuf == nullptr) return false;
-  auto* bytes = reinterpret_cast<uint8_t*>(rte_pktmbuf_append(mbuf, size));
-  for (uint16_t i = 0; i < size; ++i) {
-    bytes[i] = StreamByte(stats->bytes_sent + i);
-  }
   if (!from.tcp->Encapsulate(from.flow, mbuf, true, now_us)) {
     rte_pktmbuf_free(mbuf);
     return false;
@@ -286,10 +319,14 @@ bool TcpRig::RunUntil(uint64_t limit_us, const std::function<bool()>& done) {
   return true;
 }
 
-bool TcpRig::Open() {
-  const uint8_t ethernet[14] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0};
-  client.flow = client.tcp->Connect(
-      {At("192.0.2.1:40000"), At("192.0.2.2:9000"), ethernet}, now_us, batch_);
+bool TcpRig::Open(const char* from, const char* to) {
+  uint8_t ethernet[14] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0};
+  if (At(from).address.family == Family::kIpv6) {
+    ethernet[12] = 0x86;
+    ethernet[13] = 0xdd;
+  }
+  client.flow =
+      client.tcp->Connect({At(from), At(to), ethernet}, now_us, batch_);
   Transmit(client);
   const bool open = RunUntil(
       60'000'000, [this] { return client.established && hub.established; });

@@ -37,7 +37,10 @@ struct Frame {
   wire::FrameView View() const;
 };
 
-// Takes the frames out of a batch.
+// A record of stream bytes from `offset` on, or null when no mbuf is left.
+rte_mbuf* StreamMbuf(uint64_t offset, uint16_t size);
+
+// Takes the frames out of a batch, super-frames cut as on the wire.
 std::vector<Frame> Drain(TxBatch& batch);
 
 // Follows one flow from outside by the window rules of a stateful firewall
@@ -88,9 +91,13 @@ class TcpRig {
          LinkConfig link, uint64_t seed);
 
   // Runs the handshake of TCP; false when it failed.
-  bool Open();
+  bool Open(const char* from = "192.0.2.1:40000",
+            const char* to = "192.0.2.2:9000");
   // Sends `size` stream bytes as one segment. False when the window is full.
   bool Send(Side& from, uint16_t size, bool report = false);
+  // Sends stream bytes as a run of records of these sizes, of which it takes
+  // the first ones that Sendable allows, and returns how many.
+  size_t SendRun(Side& from, const std::vector<uint16_t>& sizes);
   // Runs the link and the timers up to `until_us`.
   void RunTo(uint64_t until_us);
   // Runs until `done`, for at most `limit_us`; false when time ran out.
@@ -117,6 +124,8 @@ class TcpRig {
   std::pair<uint32_t, uint32_t> client_numbers;
   // Called for every frame as it is sent; false loses it.
   std::function<bool(const wire::FrameView&)> filter;
+  // Called for every frame as it is sent, before the filter.
+  std::function<void(const Side& from, const Frame&)> observer;
 
  private:
   struct Flying {

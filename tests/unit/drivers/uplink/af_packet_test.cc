@@ -36,11 +36,17 @@ class AfPacketTest : public testing::Test {
     EXPECT_EQ(rte_mempool_in_use_count(jumbo_), 0u);
     EXPECT_EQ(rte_mempool_in_use_count(small_), 0u);
   }
-  void Open(const std::string& interface = "up0") {
+  static UplinkSpec Spec(const std::string& interface = "up0") {
     UplinkSpec spec;
     spec.interface = interface;
     spec.driver = UplinkDriver::kAfPacket;
     spec.jumbo_pool = jumbo_;
+    spec.small_pool = small_;
+    return spec;
+  }
+  void Open(const std::string& interface = "up0", bool super_frames = true) {
+    UplinkSpec spec = Spec(interface);
+    spec.super_frames = super_frames;
     auto uplink = OpenUplink(spec);
     ASSERT_TRUE(uplink.ok()) << uplink.status();
     uplink_ = *std::move(uplink);
@@ -81,23 +87,26 @@ class AfPacketTest : public testing::Test {
 
 TEST_F(AfPacketTest, SaysWhatItIs) {
   Open();
-  EXPECT_EQ(uplink_->reason(), "af_packet on up0: as configured");
+  EXPECT_EQ(uplink_->reason(),
+            "af_packet with super-frames on up0: as configured");
   EXPECT_EQ(uplink_->info().driver, "af_packet");
   EXPECT_EQ(uplink_->info().device, "up0");
   EXPECT_EQ(uplink_->info().link_header_size, 14);
   EXPECT_EQ(uplink_->info().mtu, 1500);
+  EXPECT_TRUE(uplink_->info().segments);
   EXPECT_EQ(uplink_->xdp_program_id(), 0u);
   EXPECT_EQ(uplink_->ifindex(), static_cast<int>(if_nametoindex("up0")));
 }
 
 TEST_F(AfPacketTest, RefusesUnknownInterfacesAndSmallBuffers) {
-  UplinkSpec spec;
-  spec.interface = "none0";
-  spec.driver = UplinkDriver::kAfPacket;
-  spec.jumbo_pool = jumbo_;
-  EXPECT_EQ(OpenUplink(spec).status().code(), absl::StatusCode::kNotFound);
-  spec.interface = "up0";
+  EXPECT_EQ(OpenUplink(Spec("none0")).status().code(),
+            absl::StatusCode::kNotFound);
+  UplinkSpec spec = Spec();
   spec.jumbo_pool = small_;
+  EXPECT_EQ(OpenUplink(spec).status().code(),
+            absl::StatusCode::kInvalidArgument);
+  spec = Spec();
+  spec.small_pool = nullptr;
   EXPECT_EQ(OpenUplink(spec).status().code(),
             absl::StatusCode::kInvalidArgument);
 }

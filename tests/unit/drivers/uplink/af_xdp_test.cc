@@ -135,6 +135,7 @@ TEST_F(AfXdpTest, AutoTakesAfPacketOnVeth) {
   UplinkSpec spec;
   spec.interface = "up0";
   spec.jumbo_pool = MakePool("jumbo-auto", 127, kJumboDataRoom);
+  spec.small_pool = MakePool("small-auto", 127, 2048 + RTE_PKTMBUF_HEADROOM);
   auto uplink = OpenUplink(spec);
   ASSERT_TRUE(uplink.ok()) << uplink.status();
   EXPECT_EQ((*uplink)->info().driver, "af_packet");
