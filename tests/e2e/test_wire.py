@@ -1,7 +1,10 @@
 """What an observer at the router sees of the tunnel."""
 
+import itertools
 import re
 import subprocess
+
+import pytest
 
 import pytest
 
@@ -9,6 +12,7 @@ from harness import conntrack
 from harness.capture import Capture
 from harness.gateway import PORT, client_arguments, server_arguments
 from harness.traffic import Iperf, longest_silence, mbits, transfer
+from harness.variant import Variant
 from harness.wait import wait_until
 
 _MARK = "6c77742d73656372657421"  # in ping's payload, again and again
@@ -106,6 +110,77 @@ def test_without_retransmission_nothing_is_sent_again(topology, start,
     assert conntrack.counted(topology.router, "loss") > 50
     assert hub.wait_up()["peers"][0]["retransmitted_segments"] == 0
     assert client.wait_up()["peers"][0]["retransmitted_segments"] > 0
+
+
+class _Sender:
+    """One side's segments with payload, in the order of the wire."""
+
+    def __init__(self, capture, address):
+        rows = capture.fields(
+            "ip.id", "ip.len", "tcp.seq_raw", "tcp.len", "tcp.ack_raw",
+            "tcp.flags.push", "tcp.options.timestamp.tsval",
+            "tcp.options.timestamp.tsecr", "tcp.window_size_value",
+            condition=f"ip.src=={address} && tcp.port=={PORT}")
+        frames = [[int(field, 0) for field in row] for row in rows]
+        self.ids = [frame[0] for frame in frames]
+        self.stamps = [frame[6] for frame in frames]
+        self.data = [frame for frame in frames if frame[3] > 0]
+
+    def check(self):
+        """What a kernel's bulk flow without loss looks like."""
+        steps = {(b - a) % 65536 for a, b in itertools.pairwise(self.ids[1:])}
+        assert steps == {1}, f"IP IDs step by {steps}"
+        for before, after in itertools.pairwise(self.stamps):
+            assert (after - before) % 2**32 < 1000, "a timestamp went back"
+        assert max(frame[1] for frame in self.data) == 1500
+        full = [frame for frame in self.data if frame[1] == 1500]
+        assert len(full) > 1000
+        pushed = sum(frame[5] for frame in full)
+        assert 0 < pushed < len(full) / 2, (pushed, len(full))
+        for before, after in itertools.pairwise(self.data):
+            assert after[2] == (before[2] + before[3]) % 2**32, "not in order"
+        # All that one frame of the sender became carries one set of numbers.
+        runs = [[*group] for _, group in itertools.groupby(
+            full, key=lambda frame: (frame[4], frame[6], frame[7], frame[8]))]
+        return max(map(len, runs))
+
+
+@pytest.mark.parametrize("super_frames", (True, False))
+def test_segments_look_the_same_either_way(topology, start, folder,
+                                           super_frames):
+    variant = Variant("af_packet", super_frames=super_frames)
+    hub, client = start.pair(topology, variant)
+    capture = Capture(topology.router, "hub", folder)
+    outer = topology.client.v4, topology.hub.v4
+    transfer(topology.client.namespace, topology.hub.namespace, "10.0.0.1",
+             8 << 20)
+    transfer(topology.hub.namespace, topology.client.namespace, "10.0.0.2",
+             8 << 20)
+    capture.stop()
+    assert capture.bad_checksums() == []
+    for side, address in zip((client, hub), outer):
+        counters = side.counters()
+        assert counters["uplink_tx_cut"] == counters["uplink_tx_refused"] == 0
+        assert (counters["uplink_tx_super_frames"] > 0) == super_frames
+        assert _Sender(capture, address).check() > 1
+
+
+def test_super_frames_pass_whole(make_topology, start):
+    """Where the legs segment for us, both ends meet them whole."""
+    topology = make_topology(leg=lambda namespace, device: namespace.ip(
+        "link", "set", device, "up"))
+    hub, client = start.pair(topology, Variant("af_packet"))
+    transfer(topology.client.namespace, topology.hub.namespace, "10.0.0.1",
+             16 << 20)
+    transfer(topology.hub.namespace, topology.client.namespace, "10.0.0.2",
+             16 << 20)
+    for side in (hub, client):
+        counters = side.counters()
+        assert counters["uplink_tx_super_frames"] > 100
+        assert counters["uplink_rx_merged"] > 100
+        assert counters["uplink_tx_cut"] == counters["uplink_tx_refused"] == 0
+        drops = side.drops()
+        assert drops["no_record"] == drops["bad_tag"] == 0
 
 
 def test_bad_link_is_survived(make_bad_link, start, variant):

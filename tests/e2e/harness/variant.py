@@ -49,17 +49,21 @@ class Variant:
         else:
             assert uplink["driver"] == self.uplink
         assert uplink["device"] == "eth0"
+        assert uplink["super_frames"] == (self.super_frames and
+                                          uplink["driver"] == "af_packet")
         assert tunnel["driver"] in _TUNNEL_DRIVERS[self.tunnel_port], tunnel
         assert len(status["workers"]) == self.workers
 
 
 # Every test that takes `variant` runs once on each of these; together they
 # hold every pair of what can be combined.
-VARIANTS = (Variant("af_packet"), Variant("af_xdp"))
+VARIANTS = (Variant("af_packet"), Variant("af_xdp"),
+            Variant("af_packet", super_frames=False))
 _PRODUCT = tuple(
     Variant(uplink, tunnel_port, super_frames, workers)
     for (uplink, super_frames), tunnel_port, workers in itertools.product(
-        (("af_packet", True), ("af_xdp", True)), ("auto",), (1,)))
+        (("af_packet", True), ("af_packet", False), ("af_xdp", True)),
+        ("auto",), (1,)))
 # Ping, bulk transfer and kills run on each of these: with LWT_E2E=full on the
 # whole product.
 FULL = _PRODUCT if os.environ.get("LWT_E2E") == "full" else VARIANTS

@@ -80,7 +80,9 @@ class SuperFrameTest : public testing::Test {
     small_ = MakePool("sf-small", 1023, 2048 + RTE_PKTMBUF_HEADROOM);
   }
   void SetUp() override {
+    // Nothing but what a test sends crosses the wire.
     ASSERT_TRUE(lab_.There("ip addr flush dev peer0"));
+    ASSERT_TRUE(lab_.Here("echo 1 > /proc/sys/net/ipv6/conf/up0/disable_ipv6"));
     UplinkSpec spec;
     spec.interface = "up0";
     spec.driver = UplinkDriver::kAfPacket;
@@ -212,12 +214,28 @@ TEST_F(SuperFrameTest, PassesWholeWhereTheDeviceSegments) {
   close(raw);
 }
 
-// More than an skb holds: the kernel says EMSGSIZE.
-TEST_F(SuperFrameTest, CutsWhatTheKernelRefuses) {
+// A device that lets nothing pass that is longer than `bytes`.
+constexpr char kLimit[] =
+    "nft 'add table netdev t; add chain netdev t e "
+    "{ type filter hook egress device up0 priority 0; }; "
+    "add rule netdev t e meta length > ";
+
+TEST_F(SuperFrameTest, CutsWhatTheDeviceRefuses) {
+  ASSERT_TRUE(lab_.Here(kLimit + std::string("1600 drop'")));
   ExpectOnTheWire({{.payload = 100},
-                   {.payload = 50 * 1446 - 9, .segment = 1446},
-                   {.payload = 200}});
-  EXPECT_EQ(uplink_->ReadCounters().tx_cut, 1u);
+                   {.segment = 1446, .payload = 40 * 1446 - 9},
+                   {.payload = 200},
+                   {.ipv6 = true, .segment = 1300, .payload = 4000}});
+  EXPECT_EQ(uplink_->ReadCounters().tx_cut, 2u);
+}
+
+TEST_F(SuperFrameTest, AFullQueueLeavesItToTheCaller) {
+  ASSERT_TRUE(lab_.Here(kLimit + std::string("0 drop'")));
+  rte_mbuf* frame = Make({.payload = 3 * 1400});
+  EXPECT_EQ(uplink_->Transmit(std::span(&frame, 1)), 0);
+  rte_pktmbuf_free(frame);
+  EXPECT_EQ(uplink_->ReadCounters().tx_cut, 0u);
+  EXPECT_EQ(uplink_->ReadCounters().tx_refused, 0u);
 }
 
 TEST_F(SuperFrameTest, RefusesWhatContradictsItself) {
