@@ -37,7 +37,7 @@ dir=/run/lwt-quickstart
 hub=lwtq-hub
 router=lwtq-router
 client=lwtq-client
-seconds=5
+seconds=3
 started=$SECONDS
 say() { printf '[%3ds] %s\n' "$((SECONDS - started))" "$*"; }
 die() {

@@ -2,56 +2,17 @@
 
 import pathlib
 import re
-import shlex
 import stat
 import subprocess
 import sys
 
 from harness.gateway import (DAEMON, KEY, LWTCTL, client_arguments,
-                             server_arguments)
+                             default_socket, server_arguments)
 from harness.netns import run
-from harness.variant import Variant
 from harness.wait import wait_until
 
-_README = pathlib.Path(__file__).resolve().parents[2] / "README.md"
-_DEFAULT_SOCKET = "/run/lightweight-tunnel/{}/control.sock"
-
-
-def _readme_lines():
-    """The two commands of the README's first tunnel, as they stand there."""
-    lines = re.findall(r"^sudo (lightweight-tunnel -m .*)$",
-                       _README.read_text(), re.MULTILINE)
-    assert len(lines) == 2, lines
-    return lines
-
-
-def _run_readme(start, topology):
-    """Runs them in hub and client, and returns the two gateways."""
-    sides = []
-    for line, host in zip(_readme_lines(), (topology.hub, topology.client)):
-        words = shlex.split(line.replace("SERVER", topology.hub.v4))
-        label = words[2]
-        side = start(host.namespace, words[1:], label, own_paths=False)
-        tunnel = words[words.index("-t") + 1].split("/")[0]
-        side.socket = _DEFAULT_SOCKET.format(f"{label}-{tunnel}")
-        sides.append(side)
-    return sides
-
-
-def test_readme_commands(topology, start):
-    hub, client = _run_readme(start, topology)
-    client.wait_up()
-    hub.wait_up()
-    assert topology.client.namespace.ping("10.0.0.1") == 3
-    assert topology.hub.namespace.ping("10.0.0.2") == 3
-    # What "auto" chose, it says and explains.
-    for side in (hub, client):
-        Variant().assert_ran(side)
-        assert side.status()["uplink"]["reason"]
-
-
 def test_key_is_not_in_the_process_list(topology, start):
-    hub, _ = _run_readme(start, topology)
+    hub = start(topology.hub.namespace, server_arguments("10.0.0.1/24"), "hub")
     hub.wait_log("9000")
     command = pathlib.Path(f"/proc/{hub.pid}/cmdline").read_text()
     assert "10.0.0.1/24" in command
@@ -76,7 +37,7 @@ def test_two_gateways_on_one_host(topology, start, variant):
             side = start(host.namespace,
                          [*arguments, "-tun-name", f"lwt{number}"],
                          f"{mode}{number}", own_paths=False)
-            side.socket = _DEFAULT_SOCKET.format(f"{mode}-{tunnel}")
+            side.socket = default_socket(mode, tunnel)
             sides.append((side, own))
     for side, own in sides:
         side.wait_up()

@@ -26,9 +26,11 @@ class Gateway:
     """Starts at construction. `folder` is short and empty: logs, state and
     socket go there (a socket's path has 107 bytes at most)."""
 
-    def __init__(self, namespace, folder, arguments, label, own_paths=True):
+    def __init__(self, namespace, folder, arguments, label, own_paths=True,
+                 program=DAEMON):
         self.namespace = namespace
         self.label = label
+        self.program = program
         self.socket = folder / f"{label}.sock"
         self.state = folder / label
         self.arguments = [str(word) for word in arguments]
@@ -43,7 +45,7 @@ class Gateway:
 
     def start(self):
         with self.log_path.open("ab") as log:
-            self.process = self.namespace.popen(DAEMON, *self.arguments,
+            self.process = self.namespace.popen(self.program, *self.arguments,
                                                 stdin=subprocess.DEVNULL,
                                                 stdout=log,
                                                 stderr=log)
@@ -127,6 +129,11 @@ class Gateway:
         text = pathlib.Path(f"/proc/{self.pid}/stat").read_text()
         fields = text.rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
+
+
+def default_socket(mode, tunnel):
+    """Where a gateway that was not told listens for lwtctl."""
+    return f"/run/lightweight-tunnel/{mode}-{tunnel}/control.sock"
 
 
 def named(counts):

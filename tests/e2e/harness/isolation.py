@@ -29,8 +29,17 @@ def isolate():
     _check(_libc.unshare(_CLONE_NEWNS | CLONE_NEWNET), "unshare")
     subprocess.run(["mount", "--make-rprivate", "/"], check=True)
     for path in ("/run", "/dev/shm", "/var/lib"):
-        subprocess.run(["mount", "-t", "tmpfs", "tmpfs", path], check=True)
+        cover(path)
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+
+
+def cover(path):
+    """Hides a folder of the host behind an empty one, for this process."""
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", path], check=True)
+
+
+def uncover(path):
+    subprocess.run(["umount", path], check=True)
 
 
 def die_with_parent():
