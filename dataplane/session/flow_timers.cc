@@ -61,6 +61,11 @@ uint64_t FlowTimers::NextTick() const {
 
 uint32_t FlowTimers::PopDue(uint64_t now_us) {
   const uint64_t now_tick = now_us / kTickUs;
+  // More than a turn behind, as at the first call of a host that is long up:
+  // all that is armed is due, whatever turn it was armed for.
+  if (now_tick >= kBuckets) {
+    now_tick_ = std::max(now_tick_, now_tick - (kBuckets - 1));
+  }
   const uint64_t tick = NextTick();
   if (tick > now_tick) {
     now_tick_ = std::max(now_tick_, now_tick);
