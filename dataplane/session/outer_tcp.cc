@@ -142,6 +142,7 @@ void OuterTcp::StartClose(OuterFlow& flow, uint64_t now_us) {
   flow.end_at_us = now_us + config_.close_timeout_us;
   Touch(flow);
   Rearm(flow);
+  CheckFin(flow, now_us);
 }
 
 void OuterTcp::Close(FlowId id, uint64_t now_us) {
@@ -232,8 +233,12 @@ OuterTcp::Received OuterTcp::Receive(const wire::FrameView& frame,
   }
 }
 
+// A FIN ends an unproven flow, or one that we are closing ourselves, as a
+// sealed close record makes us do. To any other it is what a RST is: a hint,
+// which Accept has raised.
 void OuterTcp::CheckFin(OuterFlow& flow, uint64_t now_us) {
-  if (!flow.fin_received && flow.rcv_nxt == flow.rcv_fin) {
+  const bool believed = !flow.proven() || flow.fin_wanted;
+  if (believed && !flow.fin_received && flow.rcv_nxt == flow.rcv_fin) {
     flow.fin_received = true;
     ++flow.rcv_nxt;
     flow.rcv_right = std::max(flow.rcv_right, flow.rcv_nxt);

@@ -158,9 +158,10 @@ class OuterTcp {
   enum class EventType : uint8_t {
     kEstablished,   // the TCP handshake is done
     kForwardMoved,  // seal a report
-    kResetHint,     // a RST that a kernel would have obeyed
+    kResetHint,     // a RST, or a FIN of a proven flow, as a kernel would obey
     kUnanswered,    // three retransmission timeouts in a row
-    kClosedByPeer,  // FIN, all before it arrived; answer with Close
+    kClosedByPeer,  // FIN of an unproven flow, or after our Close; all before
+                    // it arrived; answer with Close
     kRefused,       // RST to our SYN; the flow is gone
     kTimedOut,      // no answer to our SYN; the flow is gone
     kReleased,      // the flow is gone: closed, or never proven

@@ -133,8 +133,9 @@ void OuterTcp::Accept(const Received& received, uint64_t now_us, TxBatch& out) {
   const uint64_t begin = received.stream_offset;
   const uint64_t end = begin + received.payload.size();
   Touch(*flow);
-  if (received.fin && flow->rcv_fin == OuterFlow::kNever &&
-      end >= flow->rcv_high) {
+  if (end > flow->rcv_fin && flow->proven()) flow->rcv_fin = OuterFlow::kNever;
+  if (received.fin && end >= flow->rcv_high &&
+      (flow->rcv_fin == OuterFlow::kNever || flow->proven())) {
     flow->rcv_fin = end;
   }
   if (!received.payload.empty()) {
@@ -143,6 +144,9 @@ void OuterTcp::Accept(const Received& received, uint64_t now_us, TxBatch& out) {
     OnArrived(*flow, begin, end, now_us, out);
   }
   CheckFin(*flow, now_us);
+  if (received.fin && flow->rcv_nxt == flow->rcv_fin) {
+    Raise(*flow, EventType::kResetHint);
+  }
 }
 
 void OuterTcp::OweDuplicateAck(OuterFlow& flow, uint64_t now_us) {
@@ -200,8 +204,10 @@ void OuterTcp::GrowWindow(OuterFlow& flow, uint64_t bytes, uint64_t now_us) {
 void OuterTcp::OnForwardPoint(FlowId id, uint64_t stream_offset) {
   OuterFlow* flow = table_.Find(id);
   if (flow == nullptr || flow->state != FlowState::kOpen) return;
-  // Not past a FIN, nor past what the window let the peer send.
-  const uint64_t to = std::min({stream_offset, flow->rcv_right, flow->rcv_fin});
+  // The peer's own word for where its stream goes on: no FIN was before that.
+  if (stream_offset > flow->rcv_fin) flow->rcv_fin = OuterFlow::kNever;
+  // Not past what the window let the peer send.
+  const uint64_t to = std::min(stream_offset, flow->rcv_right);
   if (to <= flow->rcv_nxt) return;
   flow->rcv_nxt = flow->ranges.Absorb(to);
   flow->rcv_high = std::max(flow->rcv_high, flow->rcv_nxt);

@@ -186,6 +186,25 @@ def test_half_a_record_is_filled_by_retransmission(middle, pair):
     assert hub.drops()["bad_tag"] == 0
 
 
+@pytest.mark.parametrize("flags", ["FA", "RA"])
+def test_forged_end_of_the_flow_ends_nothing(middle, pair, flags):
+    """At the very place in the stream that the hub waits for."""
+    hub, client = pair
+    flow = hub.status()["peers"][0]["endpoint"]
+
+    def end(frame, octets):
+        forged = with_payload(frame, b"", frame[TCP].seq + len(octets))
+        forged[TCP].flags = flags
+        return [frame, forged]
+
+    middle.transform = _Once(end, count=3)
+    assert _ping(middle, count=3) == 3
+    assert middle.transform.done.wait(5)
+    assert _ping(middle, count=5) == 5
+    assert hub.status()["peers"][0]["endpoint"] == flow
+    assert client.stop() == 0
+
+
 def test_garbage_of_every_length_from_a_stranger(middle, pair):
     hub, _ = pair
     noise = random.Random(11)
