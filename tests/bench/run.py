@@ -8,7 +8,7 @@ import os
 import pathlib
 import sys
 
-SCENARIOS = ("pipeline", "scale", "tunnel")
+SCENARIOS = ("pipeline", "scale", "tunnel", "latency", "start")
 _HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(_HERE), str(_HERE.parent / "e2e")]
 
@@ -38,7 +38,8 @@ def _options():
     parser.add_argument("-only", default="",
                         help="contenders whose name matches this pattern")
     parser.add_argument("-load", default=".*",
-                        help="loads (tcp, tcp-8, udp) that match")
+                        help="loads (tcp, tcp-8, udp; idle, half) that "
+                        "match")
     parser.add_argument("-leg", default=".*",
                         help="legs (whole, segmented) that match")
     return parser
@@ -52,6 +53,12 @@ def _runner(scenario):
     if scenario in ("pipeline", "scale"):
         from suite import native
         return getattr(native, scenario)
+    if scenario == "latency":
+        from suite import latency
+        return latency.run
+    if scenario == "start":
+        from suite import start
+        return start.run
     raise AssertionError(scenario)
 
 

@@ -113,6 +113,38 @@ class Lwt(Contender):
         return busy, packets
 
 
+class BareRelay(Contender):
+    """Two relays without cryptography or state: the floor for a round trip
+    through user space (tests/bench/bare_relay.cc)."""
+
+    name = "bare-relay"
+    hub_address, client_address = "10.73.0.1", "10.73.0.2"
+    _DEVICE = "bare0"
+
+    def version(self):
+        return "this tree's"
+
+    def start(self, topology, folder):
+        program = lwt_gateway.BUILD / "tests/bench/bare-relay"
+        hub, client = topology.hub, topology.client
+        for host, other, own in ((hub, client, self.hub_address),
+                                 (client, hub, self.client_address)):
+            namespace = host.namespace
+            # The kernel would answer that it knows no such protocol.
+            namespace.nft("table ip bare { chain input { type filter hook "
+                          "input priority 0; ip protocol 253 drop; }; }")
+            hop = topology.router.output(
+                "cat", f"/sys/class/net/{namespace.label}/address").strip()
+            self._popen(namespace, program, self._DEVICE, "eth0", hop,
+                        host.v4, other.v4,
+                        log=folder / f"{namespace.label}.log")
+            wait_until(lambda n=namespace: self._DEVICE in n.ip("link"), 5,
+                       "the relay makes its device")
+            namespace.ip("address", "add", f"{own}/24", "dev", self._DEVICE)
+            namespace.ip("link", "set", self._DEVICE, "mtu", 1400, "up")
+        self._wait_up(topology, folder)
+
+
 class OpenVpn(Contender):
     """Debian's, in user space; its own two ends prove each other by the
     fingerprints of two fresh certificates."""

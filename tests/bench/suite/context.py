@@ -10,6 +10,7 @@ import tempfile
 from suite import facts
 from suite.cpu import Machine, meter_class
 from suite.quiet import Watch
+from suite.rounds import Rounds
 
 
 class Context:
@@ -47,6 +48,14 @@ class Context:
     def wants_leg(self, leg):
         return self._legs.fullmatch(leg) is not None
 
+    def run_rounds(self, tasks):
+        """Rounds of `tasks` as the options ask for."""
+        rounds = Rounds(self.gated)
+        if tasks:
+            rounds.run(tasks, self.watch, self.rounds, self.most_rounds,
+                       self.tell)
+        return rounds
+
     @staticmethod
     def say(text):
         print(text, flush=True)
@@ -56,7 +65,7 @@ class Context:
         """One line a round, beside the results."""
         figures = "  ".join(f"{name} {value:.4g}"
                             for name, value in done.figures.items()
-                            if value is not None)
+                            if isinstance(value, (int, float)))
         print(f"  round {done.number} {done.contender}: {figures}  "
               f"(foreign {done.foreign_share:.0%})", file=sys.stderr,
               flush=True)

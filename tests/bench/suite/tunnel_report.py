@@ -80,9 +80,7 @@ def _targets(leg, rounds, contenders):
 
 
 def run(context):
-    report = Report("tunnel", context.facts)
-    if not context.gated:
-        report.method.append("UNGATED: rounds on a busy machine count too.")
+    report = Report("tunnel", context.facts, context.gated)
     report.method += [
         "iperf3 from client to hub through a routing namespace, "
         f"{context.seconds} s a round, contenders in turn; medians of the "
@@ -91,15 +89,12 @@ def run(context):
         " legs as the kernel makes them; 'segmented': tso and gso off at "
         "both hosts' legs. UDP is offered at a fixed rate.",
     ]
-    for leg, load, rounds, contenders, failures in tunnel.measure(context):
+    for leg, load, rounds, candidates in tunnel.measure(context):
+        contenders = [one.contender for one in candidates.running]
         report.tables.append(_table(f"{leg}, {load}", rounds, contenders))
         if load == "tcp":
             report.targets += _targets(leg, rounds, contenders)
-        for contender in contenders:
-            report.versions[contender.name] = contender.version()
-            report.commands[contender.name] = contender.commands
-        report.failures += [failure for failure in failures
-                            if failure not in report.failures]
+        candidates.describe(report)
         report.raw += [dict(dataclasses.asdict(one), leg=leg, load=load)
                        for one in rounds.all]
         context.say(report.tables[-1].text())
