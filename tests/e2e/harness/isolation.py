@@ -12,6 +12,8 @@ import subprocess
 _CLONE_NEWNS = 0x00020000
 CLONE_NEWNET = 0x40000000
 _PR_SET_PDEATHSIG = 1
+_MS_BIND = 4096
+_PACKAGES = "/var/lib/dpkg"
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -28,8 +30,17 @@ def isolate():
     by side share no name, no path and no table."""
     _check(_libc.unshare(_CLONE_NEWNS | CLONE_NEWNET), "unshare")
     subprocess.run(["mount", "--make-rprivate", "/"], check=True)
+    # What is installed stays to be seen.
+    packages = os.open(_PACKAGES, os.O_PATH) if os.path.isdir(
+        _PACKAGES) else None
     for path in ("/run", "/dev/shm", "/var/lib"):
         cover(path)
+    if packages is not None:
+        os.mkdir(_PACKAGES)
+        # mount(8) would take the descriptor for the path it once had.
+        _check(_libc.mount(f"/proc/self/fd/{packages}".encode(),
+                           _PACKAGES.encode(), None, _MS_BIND, None), "mount")
+        os.close(packages)
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
 
 
