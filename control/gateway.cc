@@ -175,7 +175,7 @@ absl::Status Gateway::StartHub() {
   handshake::HubConfig door;
   door.psk = &psk_;
   door.identity = &*identity_;
-  door.offer.mtu = platform_->MaxInnerMtu(config_.local->address.family);
+  door.offer.mtu = platform_->MaxInnerMtu(Family::kIpv4);
   door.offer.addresses = config_.tunnel_addr;
   peer::HubSessions::Config hub{
       .link = *link_,

@@ -169,9 +169,11 @@ void OuterSide::SuspectPath(const IpAddress& remote) {
 }
 
 void OuterSide::SetInnerMtu(uint16_t mtu) {
-  uint16_t own = platform_.MaxInnerMtu(
-      config_.local ? config_.local->address.family : Family::kIpv4);
-  if (mtu == 0 || mtu > own) mtu = own;
+  if (mtu == 0) {
+    mtu = platform_.MaxInnerMtu(config_.local ? config_.local->address.family
+                                              : Family::kIpv4);
+  }
+  mtu = std::min(mtu, platform_.MaxInnerMtu(Family::kIpv4));
   if (mtu == platform_.tunnel_mtu()) return;
   absl::Status status = platform_.SetTunnelMtu(mtu);
   if (status.ok()) {

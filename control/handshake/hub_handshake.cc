@@ -73,12 +73,13 @@ HubHandshake::HubHandshake(const HubConfig& config, const NoiseHandshake& noise,
                            const HelloFields& hello)
     : config_(&config), noise_(noise), hello_(hello) {}
 
-HubProgress HubHandshake::Start(ByteVector* output) {
+HubProgress HubHandshake::Start(ByteVector* output, uint16_t path_mtu) {
   std::array<uint8_t, 8> session_id;
   config_->random(session_id);
   ByteReader(session_id).U64(&mine_.session_id);
   config_->random(mine_.nonce);
   mine_.offer = config_->offer;
+  mine_.offer.mtu = std::min(mine_.offer.mtu, path_mtu);
   std::array<uint8_t, 2> padding;
   config_->random(padding);
   const size_t body =

@@ -35,8 +35,9 @@ enum class HubProgress : uint8_t {
 // life (10 s).
 class HubHandshake {
  public:
-  // Writes ServerHello, ChangeCipherSpec and message 2. Once, before Feed().
-  HubProgress Start(ByteVector* output);
+  // Writes ServerHello, ChangeCipherSpec and message 2, which offers the
+  // configured MTU or `path_mtu`, whichever is less. Once, before Feed().
+  HubProgress Start(ByteVector* output, uint16_t path_mtu = UINT16_MAX);
   // Takes the bytes behind the ClientHello, in order.
   HubProgress Feed(ByteSpan bytes, ByteVector* output);
 

@@ -142,7 +142,8 @@ void HubFlow::Judge(FirstFlight flight, uint64_t now_us) {
   proven_->handshake = std::move(flight.handshake);
   state_ = State::kHandshake;
   ByteVector output;
-  HubProgress progress = proven_->handshake->Start(&output);
+  HubProgress progress =
+      proven_->handshake->Start(&output, context_->host.MaxInnerMtu(remote_));
   Send(std::move(output));
   if (progress == HubProgress::kFailed) CloseFlow();
 }

@@ -27,6 +27,8 @@ class PeerHost {
   virtual void SuspectPath(const IpAddress& remote) = 0;
   // The inner MTU that the sessions agree on; 0 when there is none any more.
   virtual void SetInnerMtu(uint16_t mtu) = 0;
+  // The largest inner MTU that the path to `remote` can carry.
+  virtual uint16_t MaxInnerMtu(const Endpoint& remote) = 0;
 };
 
 class ClientHost : public PeerHost {
@@ -42,8 +44,6 @@ class ClientHost : public PeerHost {
   virtual std::optional<wire::LinkHeader> LinkTo(const IpAddress& remote) = 0;
   // Why not, for the operator.
   virtual std::string LinkProblem(const IpAddress& remote) = 0;
-  // The largest inner MTU that the path to `remote` can carry.
-  virtual uint16_t MaxInnerMtu(const Endpoint& remote) = 0;
 };
 
 }  // namespace lwt::peer

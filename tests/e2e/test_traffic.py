@@ -4,6 +4,7 @@ import statistics
 
 import pytest
 
+from harness.gateway import client_arguments, server_arguments
 from harness.traffic import Iperf, mbits, transfer
 from harness.wait import wait_until
 
@@ -48,6 +49,23 @@ def test_device_has_address_and_mtu(topology, start, variant):
         mtu = side.status()["tunnel"]["mtu"]
         assert mtu == 1409
         assert f"mtu {mtu}" in text
+
+
+@pytest.mark.parametrize("family, mtu", [(4, 1409), (6, 1389)])
+def test_mtu_follows_the_family_in_use(topology, start, variant, family, mtu):
+    """One hub that listens on both."""
+    hub = start(topology.hub.namespace,
+                server_arguments("10.0.0.1/24", variant, "::"), "hub")
+    client = start(topology.client.namespace,
+                   client_arguments(topology.hub.outer(family), "10.0.0.2/24",
+                                    variant), "client")
+    for side in (client, hub):
+        side.wait_up()
+        variant.assert_ran(side)
+        side.wait_status(lambda status: status["tunnel"]["mtu"] == mtu, 2,
+                         f"inner MTU {mtu}")
+    # A packet of the full size passes, whole.
+    assert topology.client.namespace.ping("10.0.0.1", size=mtu - 28) == 3
 
 
 @pytest.mark.alone

@@ -66,6 +66,19 @@ TEST_F(SessionsTest, ComesUpAndCarriesBothWays) {
   EXPECT_EQ(client.worker.frames_out, 0u);
 }
 
+TEST_F(SessionsTest, MtuIsWhatTheFamilyInUseCarries) {
+  hub_.host.path_mtu = 1389;
+  TestClient& over_ipv6 = AddClient("10.0.0.2/24");
+  ASSERT_TRUE(Until(kSecond, [&] { return over_ipv6.up(); }));
+  EXPECT_EQ(over_ipv6.host.mtu, 1389);
+  EXPECT_EQ(hub_.host.mtu, 1389);
+  hub_.host.path_mtu = 1409;
+  TestClient& over_ipv4 = AddClient("10.0.0.3/24");
+  ASSERT_TRUE(Until(kSecond, [&] { return over_ipv4.up(); }));
+  EXPECT_EQ(over_ipv4.host.mtu, 1400);
+  EXPECT_EQ(hub_.host.mtu, 1389) << "the least of all";
+}
+
 TEST_F(SessionsTest, StreamMayComeInPiecesAndBackwards) {
   TestClient& client = AddClient("10.0.0.2/24");
   client.worker.cut = 200;

@@ -43,7 +43,7 @@ class FakeHost : public ClientHost {
     return wire::LinkHeader{};
   }
   std::string LinkProblem(const IpAddress&) override { return "no neighbour"; }
-  uint16_t MaxInnerMtu(const Endpoint&) override { return 1409; }
+  uint16_t MaxInnerMtu(const Endpoint&) override { return path_mtu; }
   void MoveTo(IpAddress address) { address_ = address; }
 
   bool link_known = true;
@@ -51,6 +51,7 @@ class FakeHost : public ClientHost {
   int resolved = 0;
   int suspected = 0;
   uint16_t mtu = 0;
+  uint16_t path_mtu = 1409;
   uint16_t next_port = 40000;
   std::vector<Endpoint> locals;
   std::vector<FlowId> followed;
