@@ -11,6 +11,7 @@
 #include "dataplane/wire/record.h"
 #include "drivers/cpu_set.h"
 #include "drivers/eal.h"
+#include "drivers/tun/offload_port.h"
 #include "drivers/tun/tap_port.h"
 #include "drivers/uplink/interface.h"
 
@@ -23,7 +24,8 @@ using config::Mode;
 // Frames on their way through the pipeline and its queues, those that wait for
 // a window, what the TAP port holds, and what waits for control.
 constexpr uint32_t kSmallFrames = 8192;
-// What the packet socket holds, a burst under way, and punted ones.
+// What the packet socket holds, a burst under way, punted ones, and
+// super-frames from the tunnel device.
 constexpr uint32_t kJumboFrames = kAfPacketFrames + 192;
 // Rings between control and the worker, and what ethdev keeps per port.
 constexpr uint64_t kOtherBytes = 8 << 20;
@@ -210,13 +212,31 @@ uint16_t Platform::MaxInnerMtu(Family family) const {
   return static_cast<uint16_t>(std::min(mtu, room));
 }
 
-absl::Status Platform::OpenTunnel() {
-  Family family = Family::kIpv4;
-  if (config_.local) family = config_.local->address.family;
-  uint16_t mtu = MaxInnerMtu(family);
-  if (config_.mtu != 0 && mtu < config_.mtu) {
-    log_.Warn("mtu = ", config_.mtu, " does not fit ", choice_.link.name,
-              " (MTU ", choice_.link.mtu, "); using ", mtu);
+// `auto` falls back to the TAP driver where the kernel lacks something, not
+// where the settings are wrong.
+absl::Status Platform::OpenTunnelPort(uint16_t mtu) {
+  if (config_.tunnel_port == config::TunnelPort::kTap) {
+    tunnel_reason_ = "net_tap, as tunnel_port says";
+  } else {
+    OffloadSpec spec;
+    spec.name = config_.tun_name;
+    spec.mtu = mtu;
+    spec.pool = small_pool_->get();
+    spec.jumbo_pool = jumbo_pool_->get();
+    absl::StatusOr<std::vector<std::unique_ptr<Port>>> ports =
+        OpenOffloadPorts(spec);
+    if (ports.ok()) {
+      tunnel_ = std::move(ports->front());
+      tunnel_reason_ = tunnel_->info().segments_udp
+                           ? "tun with segmentation of TCP and UDP"
+                           : "tun with segmentation of TCP";
+      return absl::OkStatus();
+    }
+    if (config_.tunnel_port == config::TunnelPort::kOffload ||
+        !absl::IsUnimplemented(ports.status())) {
+      return ports.status();
+    }
+    tunnel_reason_ = Concat("net_tap: ", ports.status().message());
   }
   TapSpec spec;
   spec.name = config_.tun_name;
@@ -225,6 +245,20 @@ absl::Status Platform::OpenTunnel() {
   absl::StatusOr<std::unique_ptr<Port>> port = OpenTapPort(spec);
   if (!port.ok()) return port.status();
   tunnel_ = *std::move(port);
+  return absl::OkStatus();
+}
+
+absl::Status Platform::OpenTunnel() {
+  Family family = Family::kIpv4;
+  if (config_.local) family = config_.local->address.family;
+  uint16_t mtu = MaxInnerMtu(family);
+  if (config_.mtu != 0 && mtu < config_.mtu) {
+    log_.Warn("mtu = ", config_.mtu, " does not fit ", choice_.link.name,
+              " (MTU ", choice_.link.mtu, "); using ", mtu);
+  }
+  absl::Status opened = OpenTunnelPort(mtu);
+  if (!opened.ok()) return opened;
+  log_.Info("tunnel: ", tunnel_reason_);
 
   absl::StatusOr<host::Link> link = netlink_->LinkByName(config_.tun_name);
   if (!link.ok()) return link.status();

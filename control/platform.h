@@ -55,6 +55,7 @@ class Platform {
   const std::string& choice_reason() const { return choice_.reason; }
   int tunnel_index() const { return tunnel_index_; }
   const Port& tunnel() const { return *tunnel_; }
+  const std::string& tunnel_reason() const { return tunnel_reason_; }
   Uplink& uplink() { return *uplink_; }
   const Uplink& uplink() const { return *uplink_; }
   host::IngressGuard* guard() { return guard_.get(); }  // af_packet only
@@ -73,6 +74,7 @@ class Platform {
   absl::Status ChooseUplink(const std::optional<IpAddress>& remote);
   absl::Status StartMemory();
   absl::Status OpenTunnel();
+  absl::Status OpenTunnelPort(uint16_t mtu);
   absl::Status OpenUplinkPort();
   absl::Status JournalXdp(uint32_t program_id);
   absl::Status StartWorker();
@@ -95,6 +97,7 @@ class Platform {
   std::optional<PacketPool> small_pool_;
   std::optional<PacketPool> jumbo_pool_;
   std::unique_ptr<Port> tunnel_;
+  std::string tunnel_reason_;  // why this driver
   int tunnel_index_ = 0;
   uint16_t tunnel_mtu_ = 0;
   std::unique_ptr<host::IngressGuard> guard_;

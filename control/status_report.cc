@@ -134,6 +134,7 @@ api::Status MakeStatus(const StatusSources& sources) {
   status.uplink.super_frames = platform.uplink().info().segments;
   status.tunnel.device = platform.tunnel().info().device;
   status.tunnel.driver = platform.tunnel().info().driver;
+  status.tunnel.reason = platform.tunnel_reason();
   status.tunnel.mtu = platform.tunnel_mtu();
   for (const IpPrefix& prefix : config.tunnel_addr) {
     status.tunnel.addresses.push_back(ToString(prefix));

@@ -13,10 +13,19 @@
 
 namespace lwt {
 
+// What is known of the TCP or UDP checksum of an inner packet; the same as the
+// bits of the shard word (docs/protocol.md#shard).
+enum class InnerChecksum : uint8_t {
+  kUnknown,
+  kGood,        // vouched for
+  kUnfinished,  // the field holds the sum over the pseudo header
+};
+
 // One unit of work. Before Open it is a record (or stream bytes of an unproven
-// flow), between AdmitInner and Pack one inner packet, after Pack a shard,
-// after Seal a record again. It holds one reference of its mbuf; several
-// frames may share one mbuf, each with bytes of its own.
+// flow), between AdmitInner and Pack one inner packet (before Split perhaps a
+// super-frame of many), after Pack a shard, after Seal a record again. It holds
+// one reference of its mbuf; several frames may share one mbuf, each with bytes
+// of its own.
 struct Frame {
   rte_mbuf* mbuf = nullptr;
   uint8_t* data = nullptr;
@@ -25,10 +34,17 @@ struct Frame {
   uint32_t peer = 0xffffffff;
   FlowId flow;
   uint64_t stream_offset = 0;  // stream bytes: of the first, since the SYN
-  uint16_t packets = 1;        // inner packets in a shard
-  uint8_t kind = 0;            // of a record, opened or to be sealed
-  wire::GroupPlace group;      // of a record to be sealed
+  uint16_t packets = 1;        // inner packets in a shard or super-frame
+  // Super-frames: payload of each segment, else 0; and the first segment that
+  // this frame stands for, since a long one is taken in parts.
+  uint16_t segment_size = 0;
+  uint16_t first_segment = 0;
+  uint8_t kind = 0;  // of a record, opened or to be sealed
+  InnerChecksum checksum = InnerChecksum::kUnknown;  // of an inner packet
+  wire::GroupPlace group;                            // of a record to be sealed
 };
+
+static_assert(sizeof(Frame) <= 56);
 
 // A bounded list of frames. Stages walk it once and keep some:
 //

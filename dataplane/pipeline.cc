@@ -21,8 +21,9 @@ void RunInbound(Worker& worker) {
 void RunOutbound(Worker& worker) {
   Collect(worker, worker.outbound);      // packets from the tunnel device
   SelectRoute(worker, worker.outbound);  // which peer, which lane
-  Pack(worker, worker.outbound);         // small packets share a shard
-  AwaitWindow(worker, worker.outbound, worker.ready);  // the peer's window
+  Split(worker, worker.outbound, worker.split);     // super-frames into packets
+  Pack(worker, worker.split);                       // small ones share a shard
+  AwaitWindow(worker, worker.split, worker.ready);  // the peer's window
   //                                        FecEncode: adds parity here
   Seal(worker, worker.ready);
   Encapsulate(worker, worker.ready);  // TCP, IP and link headers

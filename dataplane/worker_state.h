@@ -54,6 +54,18 @@ struct OpenedRecords {
   size_t next = 0;
 };
 
+// Packets and super-frames from the tunnel device, and how far Collect has come
+// in them. Few at once: what is read is still in the cache when it is split.
+struct CollectedPackets {
+  static constexpr size_t kCapacity = 8;
+  std::array<rte_mbuf*, kCapacity> mbufs;
+  size_t count = 0;
+  size_t next = 0;
+  uint16_t next_segment = 0;  // of the super-frame at `next`
+
+  bool drained() const { return next == count; }
+};
+
 class Worker {
  public:
   // Outer flows that control may have under way at once.
@@ -84,8 +96,10 @@ class Worker {
   std::array<Frame, kHeldRecords> held_records;
   size_t next_held = 0;
   OpenedRecords opened;
-  PacketBurst inner;     // admitted, on their way inside or to another peer
-  PacketBurst outbound;  // on their way to a lane
+  PacketBurst inner;  // admitted, on their way inside or to another peer
+  CollectedPackets collected;
+  PacketBurst outbound;  // on their way to a lane, super-frames among them
+  PacketBurst split;     // the same, single packets only
   PacketBurst ready;     // shards that the peer's window takes now
   uint64_t round = 0;    // counts outbound bursts
   TxBatch tx;            // frames for the uplink
@@ -96,9 +110,9 @@ class Worker {
   WorkerCounters counters;
   std::vector<LaneCounters> lane_counters;
 
-  // Frees the frame's reference and counts why.
+  // Frees the frame's reference and counts why, a super-frame as its packets.
   void Drop(const Frame& frame, DropReason reason) {
-    counters.Drop(reason);
+    counters.Drop(reason, frame.segment_size == 0 ? 1 : frame.packets);
     rte_pktmbuf_free(frame.mbuf);
   }
   session::Lane* FindLane(uint32_t index) {

@@ -21,7 +21,8 @@ struct UplinkStatus {
 
 struct TunnelStatus {
   std::string device;                  // "lwt0"
-  std::string driver;                  // "net_tap"
+  std::string driver;                  // "tun", "net_tap"
+  std::string reason;                  // why this driver
   uint32_t mtu = 0;                    // bytes
   std::vector<std::string> addresses;  // "10.0.0.1/24"
 };

@@ -136,6 +136,7 @@ void PutPorts(JsonWriter& json, const Status& status) {
   json.Open("tunnel");
   json.Put("device", status.tunnel.device);
   json.Put("driver", status.tunnel.driver);
+  json.Put("reason", status.tunnel.reason);
   json.Put("mtu", uint64_t{status.tunnel.mtu});
   json.Put("addresses", status.tunnel.addresses);
   json.Close();

@@ -106,6 +106,9 @@ void AddHead(const Status& status, std::string& out) {
   rows.push_back({"tunnel", status.tunnel.device + ", " + status.tunnel.driver +
                                 ", MTU " + std::to_string(status.tunnel.mtu) +
                                 ", " + Join(status.tunnel.addresses)});
+  if (!status.tunnel.reason.empty()) {
+    rows.push_back({"", status.tunnel.reason});
+  }
   rows.push_back({"memory", OrDash(status.memory_mode)});
   AddTable(rows, out);
 }

@@ -20,6 +20,7 @@ enum class Mode : uint8_t { kUnset, kServer, kClient };
 enum class Encryption : uint8_t { kAes256Gcm, kNone };
 enum class LogLevel : uint8_t { kError, kWarn, kInfo, kDebug };
 enum class UplinkDriver : uint8_t { kAuto, kAfPacket, kAfXdp };
+enum class TunnelPort : uint8_t { kAuto, kOffload, kTap };
 enum class Idle : uint8_t { kAdaptive, kBusy };
 
 // Where a client finds its server. `host` is an address or a name; a name is
@@ -55,6 +56,7 @@ struct Config {
   std::string uplink_interface;  // empty = automatic
   bool super_frames = true;
 
+  TunnelPort tunnel_port = TunnelPort::kAuto;
   MemoryMode memory = MemoryMode::kAuto;
   Idle idle = Idle::kAdaptive;
   bool retransmit = true;

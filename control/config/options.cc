@@ -210,6 +210,12 @@ constexpr Option kOptions[] = {
      "sends each by itself.",
      SetBoolean<&Config::super_frames>},
 
+    {kDataplaneGroup, "tunnel-port", "dataplane.tunnel_port",
+     ValueType::kChoice, AppliesTo::kBoth, "auto|offload|tap", "auto", 0, 0,
+     "How packets reach the tunnel device: \"offload\" moves many in one call "
+     "and leaves their checksums open, \"tap\" is the driver of DPDK; "
+     "\"auto\" takes the first where the kernel has it.",
+     SetChoice<&Config::tunnel_port>},
     {kDataplaneGroup, "memory", "dataplane.memory", ValueType::kChoice,
      AppliesTo::kBoth, "auto|hugepages|no-huge", "auto", 0, 0,
      "Where packet memory comes from; \"auto\" takes hugepages when enough "

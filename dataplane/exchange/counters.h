@@ -48,8 +48,12 @@ class Counter {
     "Inner packets of one peer sent on to another.")                        \
   X(tunnel_rx_packets, "tunnel_rx_packets",                                 \
     "Inner packets taken from the tunnel device.")                          \
+  X(tunnel_rx_super, "tunnel_rx_super",                                     \
+    "Super-frames among them: many packets in one call.")                   \
   X(tunnel_tx_packets, "tunnel_tx_packets",                                 \
-    "Inner packets given to the tunnel device.")
+    "Inner packets given to the tunnel device.")                            \
+  X(tunnel_tx_super, "tunnel_tx_super",                                     \
+    "Super-frames among them: runs of one flow, merged.")
 
 struct alignas(64) WorkerCounters {
 #define LWT_COUNTER_MEMBER(member, name, sentence) Counter member;

@@ -26,6 +26,11 @@ bool IsAdmitted(Worker& worker, const Frame& record,
   return true;
 }
 
+InnerChecksum ChecksumOf(const wire::ShardWord& word) {
+  if (word.checksum_unfinished) return InnerChecksum::kUnfinished;
+  return word.checksum_good ? InnerChecksum::kGood : InnerChecksum::kUnknown;
+}
+
 void AdmitShard(Worker& worker, const Frame& record, PacketBurst& packets) {
   LaneCounters& counters = worker.lane_counters[record.lane];
   wire::ShardReader reader({record.data, record.length});
@@ -36,6 +41,7 @@ void AdmitShard(Worker& worker, const Frame& record, PacketBurst& packets) {
     Frame packet = record;
     packet.data = bytes.data();
     packet.length = static_cast<uint32_t>(bytes.size());
+    packet.checksum = ChecksumOf(word);
     rte_mbuf_refcnt_update(record.mbuf, 1);
     packets.Push(packet);
     counters.rx_packets.Add(1);

@@ -24,6 +24,7 @@ void ForwardPacket(Worker& worker, const Frame& packet, uint32_t to_peer) {
   out.data = reinterpret_cast<uint8_t*>(room);
   out.length = packet.length;
   out.peer = to_peer;
+  out.checksum = packet.checksum;
   worker.outbound.Push(out);
   worker.counters.forwarded_packets.Add(1);
   rte_pktmbuf_free(packet.mbuf);

@@ -20,9 +20,17 @@ bool HasRoom(const Frame& shard, uint32_t more, uint32_t max_shard) {
          rte_pktmbuf_tailroom(shard.mbuf) >= more + wire::kRecordTag;
 }
 
+void WriteWord(const Frame& packet, uint8_t* out) {
+  wire::ShardWord word;
+  word.length = static_cast<uint16_t>(packet.length);
+  word.checksum_good = packet.checksum == InnerChecksum::kGood;
+  word.checksum_unfinished = packet.checksum == InnerChecksum::kUnfinished;
+  wire::WriteShardWord(word, out);
+}
+
 void Append(Frame& shard, const Frame& packet) {
   uint8_t* const end = shard.data + shard.length;
-  wire::WriteShardWord({static_cast<uint16_t>(packet.length)}, end);
+  WriteWord(packet, end);
   rte_memcpy(end + wire::kShardWord, packet.data, packet.length);
   shard.length += static_cast<uint32_t>(wire::kShardWord) + packet.length;
   ++shard.packets;
@@ -57,7 +65,7 @@ void Pack(Worker& worker, PacketBurst& packets) {
     Frame shard = packet;
     shard.data -= wire::kShardWord;
     shard.length = more;
-    wire::WriteShardWord({static_cast<uint16_t>(packet.length)}, shard.data);
+    WriteWord(packet, shard.data);
     SyncMbuf(shard);
     packets.Keep(kept++, shard);
     lane.open_shard = static_cast<uint32_t>(kept);

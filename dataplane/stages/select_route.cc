@@ -1,4 +1,5 @@
 #include "dataplane/stages/stages.h"
+#include "dataplane/stages/super_frames.h"
 #include "dataplane/wire/inner_packet.h"
 #include "dataplane/worker_state.h"
 
@@ -30,7 +31,7 @@ bool RouteOne(Worker& worker, Frame& frame) {
     worker.Drop(frame, DropReason::kNoRoute);
     return false;
   }
-  if (frame.length > peer->inner_mtu) {
+  if (LargestPacket(frame) > peer->inner_mtu) {
     worker.Drop(frame, DropReason::kInnerTooBig);
     return false;
   }

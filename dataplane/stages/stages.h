@@ -36,7 +36,8 @@ bool AdmitInner(Worker& worker, OpenedRecords& records, PacketBurst& packets);
 // Moves packets for another peer to the outbound burst, in mbufs of their own.
 void Forward(Worker& worker, PacketBurst& packets);
 
-// Gives packets to the tunnel device; the burst is empty afterwards.
+// Gives packets to the tunnel device, runs of one flow merged where the device
+// takes that; the burst is empty afterwards.
 void Deliver(Worker& worker, PacketBurst& packets);
 
 // ACKs owed for this burst, retransmissions asked for by its ACKs, events of
@@ -45,11 +46,16 @@ void Acknowledge(Worker& worker);
 
 // ---- Outbound
 
-// Adds packets from the tunnel device to what Forward left.
+// Adds packets and super-frames from the tunnel device to what Forward left, no
+// more than Split can hold.
 void Collect(Worker& worker, PacketBurst& packets);
 
 // Finds peer and lane of each packet.
 void SelectRoute(Worker& worker, PacketBurst& packets);
+
+// Cuts super-frames into packets, by one copy into buffers with room for all
+// headers; `split` holds single packets only, in the order of `packets`.
+void Split(Worker& worker, PacketBurst& packets, PacketBurst& split);
 
 // Puts the word before each packet and lets small packets of one lane share a
 // shard. Nothing waits for company.

@@ -15,13 +15,13 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cctype>
 #include <csignal>
 #include <cstdlib>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "drivers/tun/device_name.h"
 #include "drivers/vdev.h"
 
 namespace lwt {
@@ -118,24 +118,9 @@ PortCounters TapPort::ReadCounters() const {
   return counters;
 }
 
-// A name is put into a list of key=value,... and is a file name in sysfs.
 absl::Status CheckSpec(const TapSpec& spec) {
-  const bool plain =
-      std::all_of(spec.name.begin(), spec.name.end(), [](unsigned char c) {
-        return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.';
-      });
-  if (spec.name.empty() || spec.name.size() >= IFNAMSIZ || !plain ||
-      spec.name == "." || spec.name == "..") {
-    return absl::InvalidArgumentError(
-        absl::StrCat("\"", spec.name, "\" cannot name a tunnel device: 1 to ",
-                     IFNAMSIZ - 1, " letters, digits, '-', '_' and '.'"));
-  }
-  if (if_nametoindex(spec.name.c_str()) != 0) {
-    return absl::AlreadyExistsError(absl::StrCat(
-        "a network interface named ", spec.name,
-        " exists already; choose another tun_name, or remove it: ip link del ",
-        spec.name));
-  }
+  const absl::Status named = CheckTunnelName(spec.name);
+  if (!named.ok()) return named;
   if (spec.pool == nullptr || spec.mtu > kLargestMtu ||
       rte_pktmbuf_data_room_size(spec.pool) < spec.mtu + RTE_PKTMBUF_HEADROOM) {
     return absl::InvalidArgumentError(absl::StrCat(

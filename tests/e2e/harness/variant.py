@@ -5,7 +5,11 @@ import itertools
 import os
 
 # The driver that `lwtctl status -json` names for a kind of tunnel port.
-_TUNNEL_DRIVERS = {"auto": ("net_tap",), "tap": ("net_tap",)}
+_TUNNEL_DRIVERS = {
+    "auto": ("tun", "net_tap"),
+    "offload": ("tun",),
+    "tap": ("net_tap",)
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,15 +59,16 @@ class Variant:
         assert len(status["workers"]) == self.workers
 
 
-# Every test that takes `variant` runs once on each of these; together they
-# hold every pair of what can be combined.
+# Every test that takes `variant` runs once on each of these: all that can be
+# chosen, in four combinations.
 VARIANTS = (Variant("af_packet"), Variant("af_xdp"),
-            Variant("af_packet", super_frames=False))
+            Variant("af_packet", "tap", super_frames=False),
+            Variant("af_xdp", "tap"))
 _PRODUCT = tuple(
     Variant(uplink, tunnel_port, super_frames, workers)
     for (uplink, super_frames), tunnel_port, workers in itertools.product(
         (("af_packet", True), ("af_packet", False), ("af_xdp", True)),
-        ("auto",), (1,)))
+        ("offload", "tap"), (1,)))
 # Ping, bulk transfer and kills run on each of these: with LWT_E2E=full on the
 # whole product.
 FULL = _PRODUCT if os.environ.get("LWT_E2E") == "full" else VARIANTS

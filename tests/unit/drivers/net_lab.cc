@@ -38,6 +38,10 @@ int OpenCurrentNamespace() {
   return fd;
 }
 
+std::string PathOf(int fd) {
+  return "/proc/" + std::to_string(getpid()) + "/fd/" + std::to_string(fd);
+}
+
 bool RunIn(int namespace_fd, int back_fd, const std::string& command) {
   Check(setns(namespace_fd, CLONE_NEWNET) == 0, "setns");
   const int status = std::system(command.c_str());
@@ -167,11 +171,9 @@ NetLab::NetLab() : home_(OpenCurrentNamespace()) {
   there_ = OpenCurrentNamespace();
   Check(unshare(CLONE_NEWNET) == 0, "unshare");
   here_ = OpenCurrentNamespace();
-  const std::string there =
-      "/proc/" + std::to_string(getpid()) + "/fd/" + std::to_string(there_);
   Check(Here("ip link set lo up && "
              "ip link add up0 type veth peer name peer0 netns " +
-             there +
+             PathOf(there_) +
              " && "
              "ip addr add 10.1.0.1/24 dev up0 && "
              "ip addr add fd01::1/64 dev up0 nodad && "
@@ -198,6 +200,10 @@ bool NetLab::Here(const std::string& command) const {
 
 bool NetLab::There(const std::string& command) const {
   return RunIn(there_, here_, command);
+}
+
+bool NetLab::MoveThere(const std::string& interface) const {
+  return Here("ip link set " + interface + " netns " + PathOf(there_));
 }
 
 int NetLab::SocketThere(int family, int type, int protocol) const {

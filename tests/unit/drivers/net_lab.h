@@ -48,6 +48,8 @@ class NetLab {
   // Runs a shell command in a namespace; true when it succeeds.
   bool Here(const std::string& command) const;
   bool There(const std::string& command) const;
+  // Moves an interface to the namespace there, where it is down.
+  bool MoveThere(const std::string& interface) const;
   // A socket made in the namespace there.
   int SocketThere(int family, int type, int protocol) const;
   // A raw packet socket on peer0, there; non-blocking.

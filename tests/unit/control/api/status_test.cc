@@ -16,7 +16,11 @@ Status Example() {
   status.public_key = "KEY=";
   status.uplink = {"af_packet", "eth0", "af_xdp: no zero copy",
                    1500,        true,   true};
-  status.tunnel = {"lwt0", "net_tap", 1409, {"10.0.0.1/24", "fd00::1/64"}};
+  status.tunnel = {"lwt0",
+                   "net_tap",
+                   "net_tap, as asked",
+                   1409,
+                   {"10.0.0.1/24", "fd00::1/64"}};
   PeerStatus peer;
   peer.tunnel_addresses = {"10.0.0.2"};
   peer.endpoint = "192.0.2.1:40000";
@@ -56,6 +60,7 @@ TEST(StatusJsonTest, HasEveryMember) {
                        R"("up":true,"super_frames":true})"),
            std::string(
                R"("tunnel":{"device":"lwt0","driver":"net_tap",)"
+               R"("reason":"net_tap, as asked",)"
                R"("mtu":1409,"addresses":["10.0.0.1/24","fd00::1/64"]})"),
            std::string(R"({"tunnel_addresses":["10.0.0.2"],"public_key":"",)"
                        R"("endpoint":"192.0.2.1:40000","state":"up",)"
@@ -97,6 +102,7 @@ TEST(StatusTableTest, GoldenText) {
   uplink      eth0, af_packet, MTU 1500, up
               af_xdp: no zero copy
   tunnel      lwt0, net_tap, MTU 1409, 10.0.0.1/24, fd00::1/64
+              net_tap, as asked
   memory      no-huge
 
 peer 10.0.0.2: up

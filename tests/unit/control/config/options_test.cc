@@ -70,6 +70,8 @@ const std::map<std::string, Sample>& Samples() {
       {"uplink.super_frames", {"false", [](C c) { return !c.super_frames; }}},
       {"dataplane.memory",
        {"no-huge", [](C c) { return c.memory == MemoryMode::kNoHuge; }}},
+      {"dataplane.tunnel_port",
+       {"tap", [](C c) { return c.tunnel_port == TunnelPort::kTap; }}},
       {"dataplane.idle", {"busy", [](C c) { return c.idle == Idle::kBusy; }}},
       {"dataplane.retransmit", {"false", [](C c) { return !c.retransmit; }}},
       {"dataplane.rekey_records",
@@ -142,6 +144,7 @@ TEST(OptionsTest, DefaultsOfTheTableAreTheDefaultsOfTheStruct) {
     EXPECT_EQ(config.uplink_driver, fresh.uplink_driver);
     EXPECT_EQ(config.super_frames, fresh.super_frames);
     EXPECT_EQ(config.memory, fresh.memory);
+    EXPECT_EQ(config.tunnel_port, fresh.tunnel_port);
     EXPECT_EQ(config.idle, fresh.idle);
     EXPECT_EQ(config.retransmit, fresh.retransmit);
     EXPECT_EQ(config.rekey_records, fresh.rekey_records);

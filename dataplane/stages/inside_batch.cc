@@ -1,0 +1,111 @@
+#include "dataplane/stages/inside_batch.h"
+
+#include <rte_memcpy.h>
+
+namespace lwt {
+namespace {
+
+// Below this a copy costs less than a reference.
+constexpr uint32_t kCheapCopy = 256;
+
+rte_mbuf* Copy(rte_mempool* pool, const Frame& packet) {
+  rte_mbuf* copy = rte_pktmbuf_alloc(pool);
+  if (copy == nullptr) return nullptr;
+  char* room = rte_pktmbuf_append(copy, static_cast<uint16_t>(packet.length));
+  if (room == nullptr) {
+    rte_pktmbuf_free(copy);
+    return nullptr;
+  }
+  rte_memcpy(room, packet.data, packet.length);
+  rte_pktmbuf_free(packet.mbuf);
+  return copy;
+}
+
+bool IsShared(const Frame& packet) {
+  return rte_mbuf_refcnt_read(packet.mbuf) > 1;
+}
+
+}  // namespace
+
+rte_mbuf* AsPart(rte_mempool* pool, const Frame& packet, uint32_t offset) {
+  rte_mbuf* part = packet.mbuf;
+  if (IsShared(packet)) {
+    part = rte_pktmbuf_alloc(pool);
+    if (part == nullptr) return nullptr;
+    rte_pktmbuf_attach(part, packet.mbuf);
+    rte_pktmbuf_free(packet.mbuf);
+  }
+  part->data_off = static_cast<uint16_t>(packet.data + offset -
+                                         static_cast<uint8_t*>(part->buf_addr));
+  part->data_len = static_cast<uint16_t>(packet.length - offset);
+  part->pkt_len = part->data_len;
+  part->ol_flags &= RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL;
+  return part;
+}
+
+void RequestChecksum(const wire::InnerTransport& transport, rte_mbuf* mbuf) {
+  mbuf->l2_len = 0;
+  mbuf->l3_len = transport.ip_size;
+  mbuf->l4_len =
+      static_cast<uint8_t>(transport.header_size - transport.ip_size);
+  mbuf->ol_flags |=
+      transport.udp ? RTE_MBUF_F_TX_UDP_CKSUM : RTE_MBUF_F_TX_TCP_CKSUM;
+}
+
+// A checksum is left to a port that completes it. For any other the packet is
+// completed here, in a buffer that is ours alone: opened plaintext may still be
+// needed as it is.
+void InsideBatch::Push(const Frame& packet) {
+  const bool unfinished = packet.checksum == InnerChecksum::kUnfinished;
+  const bool offload = worker_.options.tunnel->info().segments;
+  std::optional<wire::InnerTransport> transport;
+  if (unfinished) {
+    transport = wire::ParseInnerTransport({packet.data, packet.length});
+    if (!transport) return worker_.Drop(packet, DropReason::kBadInner);
+  }
+  rte_mempool* pool = worker_.options.pool;
+  const bool copy =
+      IsShared(packet) && (!offload || packet.length <= kCheapCopy);
+  rte_mbuf* mbuf = copy ? Copy(pool, packet) : AsPart(pool, packet, 0);
+  if (mbuf == nullptr) return worker_.Drop(packet, DropReason::kPoolEmpty);
+  if (unfinished && offload) {
+    RequestChecksum(*transport, mbuf);
+  } else if (unfinished) {
+    wire::FinishChecksum(
+        {rte_pktmbuf_mtod(mbuf, uint8_t*), size_t{mbuf->data_len}}, *transport);
+  }
+  Add(mbuf, 1);
+}
+
+void InsideBatch::Add(rte_mbuf* mbuf, uint32_t packets) {
+  if (size_ == kCapacity) Flush();
+  mbufs_[size_] = mbuf;
+  packets_[size_++] = packets;
+}
+
+void InsideBatch::Count(size_t from, size_t to, bool taken) {
+  uint64_t packets = 0;
+  uint64_t runs = 0;
+  for (size_t i = from; i < to; ++i) {
+    packets += packets_[i];
+    runs += packets_[i] > 1 ? 1 : 0;
+  }
+  if (taken) {
+    worker_.counters.tunnel_tx_packets.Add(packets);
+    worker_.counters.tunnel_tx_super.Add(runs);
+  } else {
+    worker_.counters.Drop(DropReason::kTunnelFull, packets);
+  }
+}
+
+void InsideBatch::Flush() {
+  if (size_ == 0) return;
+  const uint16_t taken =
+      worker_.options.tunnel->Transmit({mbufs_.data(), size_});
+  Count(0, taken, /*taken=*/true);
+  Count(taken, size_, /*taken=*/false);
+  rte_pktmbuf_free_bulk(&mbufs_[taken], static_cast<unsigned>(size_ - taken));
+  size_ = 0;
+}
+
+}  // namespace lwt

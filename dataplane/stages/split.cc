@@ -1,0 +1,71 @@
+#include <algorithm>
+#include <array>
+
+#include "dataplane/stages/stages.h"
+#include "dataplane/stages/super_frames.h"
+#include "dataplane/wire/inner_transport.h"
+#include "dataplane/worker_state.h"
+
+namespace lwt {
+namespace {
+
+// Buffers taken from the pool at once.
+constexpr size_t kChunk = 64;
+
+// A checksum that the shard word cannot tell of is computed here.
+void FinishSegment(const wire::SuperFrame& super, Frame& packet) {
+  wire::InnerTransport transport;
+  transport.udp = super.udp;
+  transport.ip_size = super.ip_size;
+  wire::FinishChecksum({packet.data, packet.length}, transport);
+  packet.checksum = InnerChecksum::kGood;
+}
+
+void SplitOne(Worker& worker, const Frame& frame, PacketBurst& split) {
+  // Collect has found it to be one.
+  const wire::SuperFrame super = *ReadSuperFrame(frame.mbuf);
+  const wire::SegmentWriter writer(super);
+  Frame packet = frame;
+  packet.packets = 1;
+  packet.segment_size = 0;
+  packet.first_segment = 0;
+  std::array<rte_mbuf*, kChunk> mbufs;
+  for (size_t done = 0; done < frame.packets;) {
+    const size_t count = std::min(kChunk, frame.packets - done);
+    if (rte_pktmbuf_alloc_bulk(worker.options.pool, mbufs.data(),
+                               static_cast<unsigned>(count)) != 0) {
+      worker.counters.Drop(DropReason::kPoolEmpty, frame.packets - done);
+      break;
+    }
+    for (size_t i = 0; i < count; ++i, ++done) {
+      packet.mbuf = mbufs[i];
+      packet.data = rte_pktmbuf_mtod(mbufs[i], uint8_t*);
+      packet.length = static_cast<uint32_t>(
+          writer.Write(frame.first_segment + done, packet.data));
+      packet.checksum = InnerChecksum::kUnfinished;
+      if (!super.plain) FinishSegment(super, packet);
+      split.Push(packet);
+    }
+  }
+  rte_pktmbuf_free(frame.mbuf);
+}
+
+}  // namespace
+
+void Split(Worker& worker, PacketBurst& packets, PacketBurst& split) {
+  split.Clear();
+  const uint32_t room = rte_pktmbuf_data_room_size(worker.options.pool) -
+                        uint32_t{RTE_PKTMBUF_HEADROOM};
+  for (const Frame& frame : packets.frames()) {
+    if (frame.segment_size == 0) {
+      split.Push(frame);
+    } else if (LargestPacket(frame) > room) {
+      worker.Drop(frame, DropReason::kInnerTooBig);
+    } else {
+      SplitOne(worker, frame, split);
+    }
+  }
+  packets.Clear();
+}
+
+}  // namespace lwt

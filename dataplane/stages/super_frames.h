@@ -1,0 +1,28 @@
+// A super-frame from the tunnel device, as Collect, SelectRoute and Split see
+// it: mbuf fields by drivers/port.h, with l4_len added by Collect.
+#pragma once
+
+#include <rte_mbuf.h>
+
+#include <cstdint>
+#include <optional>
+
+#include "dataplane/burst.h"
+#include "dataplane/wire/super_frame.h"
+
+namespace lwt {
+
+inline std::optional<wire::SuperFrame> ReadSuperFrame(const rte_mbuf* mbuf) {
+  const auto* data = rte_pktmbuf_mtod(mbuf, const uint8_t*);
+  const bool udp = (mbuf->packet_type & RTE_PTYPE_L4_MASK) == RTE_PTYPE_L4_UDP;
+  return wire::ParseSuperFrame({data, mbuf->data_len}, mbuf->l3_len, udp,
+                               mbuf->tso_segsz);
+}
+
+// Bytes of the packet, or of the largest that a super-frame is cut into.
+inline uint32_t LargestPacket(const Frame& frame) {
+  if (frame.segment_size == 0) return frame.length;
+  return frame.mbuf->l3_len + frame.mbuf->l4_len + uint32_t{frame.segment_size};
+}
+
+}  // namespace lwt

@@ -1,0 +1,15 @@
+// What may name a tunnel device, whatever driver makes it.
+#pragma once
+
+#include <absl/status/status.h>
+
+#include <string>
+
+namespace lwt {
+
+// InvalidArgument for anything but 1 to 15 letters, digits, '-', '_' and '.'
+// (a name is put into a list of key=value,... and is a file name in sysfs);
+// AlreadyExists, with the fix, when an interface has the name.
+absl::Status CheckTunnelName(const std::string& name);
+
+}  // namespace lwt

@@ -1,0 +1,295 @@
+#include "drivers/tun/offload_port.h"
+
+#include <absl/status/status.h>
+#include <absl/strings/str_cat.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <rte_ip.h>
+#include <rte_mbuf.h>
+#include <rte_memcpy.h>
+#include <sys/ioctl.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cstring>
+#include <utility>
+
+#include "drivers/packet_pool.h"
+#include "drivers/scoped_fd.h"
+#include "drivers/tun/device_name.h"
+#include "drivers/vnet_header.h"
+
+namespace lwt {
+namespace {
+
+constexpr char kTunDevice[] = "/dev/net/tun";
+constexpr unsigned kTcpOffload =
+    TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
+// TUN_F_USO4 and TUN_F_USO6, which headers older than Linux 6.2 do not name.
+constexpr unsigned kUdpOffload = 0x20 | 0x40;
+
+constexpr uint8_t kTcp = 6;
+constexpr uint8_t kUdp = 17;
+constexpr uint16_t kTcpChecksumAt = 16;
+constexpr uint16_t kUdpChecksumAt = 6;
+// What the nine bits of rte_mbuf::l3_len hold.
+constexpr uint16_t kLargestL3 = 511;
+
+bool IsIpv6(const uint8_t* packet) { return packet[0] >> 4 == 6; }
+
+uint16_t IpHeaderSize(const uint8_t* packet) {
+  return IsIpv6(packet) ? 40 : static_cast<uint16_t>((packet[0] & 0x0f) * 4);
+}
+
+// Whether the checksum left open is that of TCP or UDP right behind the IP
+// header, and not, say, that of a packet inside an encapsulation.
+bool IsPlain(const VnetHeader& header, const uint8_t* packet, size_t size) {
+  if (size < 40 && (IsIpv6(packet) || size < 20)) return false;
+  if (header.checksum_start != IpHeaderSize(packet)) return false;
+  const bool fragment = !IsIpv6(packet) && (packet[6] & 0x3f) + packet[7] != 0;
+  const uint8_t protocol = IsIpv6(packet) ? packet[6] : packet[9];
+  return !fragment &&
+         ((protocol == kTcp && header.checksum_offset == kTcpChecksumAt) ||
+          (protocol == kUdp && header.checksum_offset == kUdpChecksumAt));
+}
+
+// Sums what the kernel has left to the device.
+void FinishChecksum(const VnetHeader& header, rte_mbuf* frame) {
+  const size_t size = frame->data_len;
+  const size_t start = header.checksum_start;
+  const size_t at = start + header.checksum_offset;
+  if (at + sizeof(uint16_t) > size) return;
+  auto* data = rte_pktmbuf_mtod(frame, uint8_t*);
+  auto sum = static_cast<uint16_t>(~rte_raw_cksum(data + start, size - start));
+  if (sum == 0 && header.checksum_offset == kUdpChecksumAt) sum = 0xffff;
+  std::memcpy(data + at, &sum, sizeof(sum));
+}
+
+void DescribeReceived(const VnetHeader& header, rte_mbuf* frame) {
+  const auto* packet = rte_pktmbuf_mtod(frame, const uint8_t*);
+  const bool unfinished = (header.flags & kVnetNeedsChecksum) != 0;
+  if (header.gso_type != kVnetNoGso) {
+    frame->ol_flags |= RTE_MBUF_F_RX_LRO | RTE_MBUF_F_RX_L4_CKSUM_NONE;
+    frame->packet_type =
+        header.gso_type == kVnetGsoUdp ? RTE_PTYPE_L4_UDP : RTE_PTYPE_L4_TCP;
+    frame->tso_segsz = header.gso_size;
+    // 0 is refused by whoever reads the frame.
+    const bool usable = unfinished && header.checksum_start <= kLargestL3;
+    frame->l3_len = usable ? header.checksum_start : 0;
+  } else if (unfinished && IsPlain(header, packet, frame->data_len)) {
+    frame->ol_flags |= RTE_MBUF_F_RX_L4_CKSUM_NONE;
+  } else if (unfinished) {
+    FinishChecksum(header, frame);
+    frame->ol_flags |= RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+  } else if ((header.flags & kVnetDataValid) != 0) {
+    frame->ol_flags |= RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+  }
+}
+
+VnetHeader DescribeForKernel(const rte_mbuf* frame) {
+  VnetHeader header;
+  const uint64_t checksum = frame->ol_flags & RTE_MBUF_F_TX_L4_MASK;
+  const bool tcp = (frame->ol_flags & RTE_MBUF_F_TX_TCP_SEG) != 0;
+  const bool udp = (frame->ol_flags & RTE_MBUF_F_TX_UDP_SEG) != 0;
+  if (!tcp && !udp && checksum == 0) return header;
+  header.flags = kVnetNeedsChecksum;
+  header.checksum_start = frame->l3_len;
+  header.checksum_offset = udp || checksum == RTE_MBUF_F_TX_UDP_CKSUM
+                               ? kUdpChecksumAt
+                               : kTcpChecksumAt;
+  if (!tcp && !udp) return header;
+  const bool ipv6 = IsIpv6(rte_pktmbuf_mtod(frame, const uint8_t*));
+  header.gso_type = udp ? kVnetGsoUdp : ipv6 ? kVnetGsoTcp6 : kVnetGsoTcp4;
+  header.gso_size = frame->tso_segsz;
+  header.header_size = static_cast<uint16_t>(frame->l3_len + frame->l4_len);
+  return header;
+}
+
+class OffloadPort final : public Port {
+ public:
+  OffloadPort(PortInfo info, ScopedFd fd, const OffloadSpec& spec)
+      : Port(std::move(info)),
+        fd_(std::move(fd)),
+        pool_(spec.pool),
+        jumbo_pool_(spec.jumbo_pool) {}
+  ~OffloadPort() override {
+    rte_pktmbuf_free(small_);
+    rte_pktmbuf_free(jumbo_);
+  }
+
+  uint16_t Receive(std::span<rte_mbuf*> frames) override;
+  uint16_t Transmit(std::span<rte_mbuf*> frames) override;
+  int wait_fd() const override { return fd_.get(); }
+  PortCounters ReadCounters() const override;
+
+ private:
+  bool HasBuffers();
+  rte_mbuf* TakeFrame(const VnetHeader& header, size_t size);
+  // False when the device is full; errors that are the frame's own are counted.
+  bool Write(const rte_mbuf* frame);
+  static void Count(std::atomic<uint64_t>& counter) {
+    counter.store(counter.load(std::memory_order_relaxed) + 1,
+                  std::memory_order_relaxed);
+  }
+
+  const ScopedFd fd_;
+  rte_mempool* const pool_;
+  rte_mempool* const jumbo_pool_;
+  // Wait for the next packet: its beginning goes into the first, what does not
+  // fit there into the second, behind the place of the beginning.
+  rte_mbuf* small_ = nullptr;
+  rte_mbuf* jumbo_ = nullptr;
+  // Written by the worker only.
+  std::atomic<uint64_t> no_buffer_ = 0;
+  std::atomic<uint64_t> refused_ = 0;
+};
+
+bool OffloadPort::HasBuffers() {
+  if (small_ == nullptr) small_ = rte_pktmbuf_alloc(pool_);
+  if (jumbo_ == nullptr) jumbo_ = rte_pktmbuf_alloc(jumbo_pool_);
+  if (small_ != nullptr && jumbo_ != nullptr) return true;
+  Count(no_buffer_);
+  return false;
+}
+
+// Most packets end up in a small buffer without a copy; of a super-frame the
+// beginning is copied to where the rest is.
+rte_mbuf* OffloadPort::TakeFrame(const VnetHeader& header, size_t size) {
+  const uint16_t room = rte_pktmbuf_tailroom(small_);
+  rte_mbuf* frame = nullptr;
+  if (size <= room) {
+    frame = std::exchange(small_, nullptr);
+  } else {
+    frame = std::exchange(jumbo_, nullptr);
+    frame->data_off = 0;
+    rte_memcpy(frame->buf_addr, rte_pktmbuf_mtod(small_, void*), room);
+  }
+  frame->data_len = static_cast<uint16_t>(size);
+  frame->pkt_len = static_cast<uint32_t>(size);
+  frame->l2_len = 0;
+  frame->packet_type = 0;
+  DescribeReceived(header, frame);
+  return frame;
+}
+
+uint16_t OffloadPort::Receive(std::span<rte_mbuf*> frames) {
+  uint16_t count = 0;
+  while (count < frames.size() && HasBuffers()) {
+    VnetHeader header;
+    const uint16_t room = rte_pktmbuf_tailroom(small_);
+    const std::array<iovec, 3> vectors = {{
+        {&header, sizeof(header)},
+        {rte_pktmbuf_mtod(small_, void*), room},
+        {static_cast<uint8_t*>(jumbo_->buf_addr) + room,
+         size_t{jumbo_->buf_len} - room},
+    }};
+    const ssize_t size =
+        readv(fd_.get(), vectors.data(), static_cast<int>(vectors.size()));
+    if (size <= static_cast<ssize_t>(sizeof(header))) break;
+    frames[count++] =
+        TakeFrame(header, static_cast<size_t>(size) - sizeof(header));
+  }
+  return count;
+}
+
+bool OffloadPort::Write(const rte_mbuf* frame) {
+  VnetHeader header = DescribeForKernel(frame);
+  std::array<iovec, 1 + kMaxChain> vectors;
+  vectors[0] = {&header, sizeof(header)};
+  int count = 1;
+  for (const rte_mbuf* part = frame; part != nullptr && count <= kMaxChain;
+       part = part->next) {
+    vectors[static_cast<size_t>(count++)] = {rte_pktmbuf_mtod(part, void*),
+                                             part->data_len};
+  }
+  ssize_t written = -1;
+  if (frame->nb_segs <= kMaxChain) {
+    do {
+      written = writev(fd_.get(), vectors.data(), count);
+    } while (written < 0 && errno == EINTR);
+    if (written < 0 && (errno == EAGAIN || errno == ENOBUFS)) return false;
+  }
+  if (written < 0) Count(refused_);
+  return true;
+}
+
+uint16_t OffloadPort::Transmit(std::span<rte_mbuf*> frames) {
+  size_t done = 0;
+  while (done < frames.size() && Write(frames[done])) ++done;
+  rte_pktmbuf_free_bulk(frames.data(), static_cast<unsigned>(done));
+  return static_cast<uint16_t>(done);
+}
+
+PortCounters OffloadPort::ReadCounters() const {
+  PortCounters counters;
+  counters.rx_no_buffer = no_buffer_.load(std::memory_order_relaxed);
+  counters.tx_refused = refused_.load(std::memory_order_relaxed);
+  return counters;
+}
+
+absl::Status CheckSpec(const OffloadSpec& spec) {
+  const absl::Status named = CheckTunnelName(spec.name);
+  if (!named.ok()) return named;
+  const bool rooms =
+      spec.pool != nullptr && spec.jumbo_pool != nullptr &&
+      rte_pktmbuf_data_room_size(spec.pool) > RTE_PKTMBUF_HEADROOM &&
+      rte_pktmbuf_data_room_size(spec.jumbo_pool) >= PacketPool::kJumboRoom;
+  if (!rooms || spec.queues == 0) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "tunnel device ", spec.name, ": ", spec.queues,
+        " queues, and buffers that do not hold a packet of 64 KiB"));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<ScopedFd> OpenQueue(const OffloadSpec& spec) {
+  ScopedFd fd(open(kTunDevice, O_RDWR | O_NONBLOCK | O_CLOEXEC));
+  if (fd.get() < 0) {
+    return absl::ErrnoToStatus(
+        errno, absl::StrCat("cannot open ", kTunDevice,
+                            "; if it is missing: modprobe tun"));
+  }
+  ifreq request{};
+  std::memcpy(request.ifr_name, spec.name.data(), spec.name.size());
+  request.ifr_flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR;
+  if (spec.queues > 1) request.ifr_flags |= IFF_MULTI_QUEUE;
+  if (ioctl(fd.get(), TUNSETIFF, &request) != 0) {
+    return absl::ErrnoToStatus(
+        errno, absl::StrCat("cannot make tunnel device ", spec.name));
+  }
+  return fd;
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<std::unique_ptr<Port>>> OpenOffloadPorts(
+    const OffloadSpec& spec) {
+  const absl::Status usable = CheckSpec(spec);
+  if (!usable.ok()) return usable;
+  PortInfo info;
+  info.driver = "tun";
+  info.device = spec.name;
+  info.mtu = spec.mtu;
+  info.queue_count = spec.queues;
+  info.segments = true;
+  std::vector<std::unique_ptr<Port>> ports;
+  for (uint16_t queue = 0; queue < spec.queues; ++queue) {
+    absl::StatusOr<ScopedFd> fd = OpenQueue(spec);
+    if (!fd.ok()) return fd.status();
+    info.segments_udp =
+        ioctl(fd->get(), TUNSETOFFLOAD, kTcpOffload | kUdpOffload) == 0;
+    if (!info.segments_udp && ioctl(fd->get(), TUNSETOFFLOAD, kTcpOffload)) {
+      return absl::UnimplementedError(absl::StrCat(
+          "the kernel offers no TCP segmentation on tunnel device ",
+          spec.name));
+    }
+    ports.push_back(std::make_unique<OffloadPort>(info, *std::move(fd), spec));
+  }
+  return ports;
+}
+
+}  // namespace lwt
