@@ -20,7 +20,9 @@ int main(int argc, char** argv) {
     rig.Feed();
     if (sender) CALLGRIND_TOGGLE_COLLECT;
     rig.RunClient();
-    CALLGRIND_TOGGLE_COLLECT;
+    if (sender) CALLGRIND_TOGGLE_COLLECT;
+    rig.Carry();
+    if (!sender) CALLGRIND_TOGGLE_COLLECT;
     rig.RunHub();
     if (!sender) CALLGRIND_TOGGLE_COLLECT;
     rig.Drain();

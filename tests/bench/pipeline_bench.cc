@@ -91,10 +91,11 @@ class Row {
     const RigOptions& options = rig_.options();
     std::printf(
         "{\"ports\": \"%s\", \"size\": %zu, \"code\": \"none\", "
-        "\"checksum\": \"software\", \"records\": %zu, \"kept\": %zu, "
+        "\"checksum\": \"%s\", \"records\": %zu, \"kept\": %zu, "
         "\"total\": %zu",
         options.ports == RigOptions::Ports::kRing ? "ring" : "memif",
-        options.packet_size, records_, block.kept, block.total);
+        options.packet_size, options.offload ? "offload" : "software", records_,
+        block.kept, block.total);
     if (block.kept > 0) {
       const char* names[] = {"sender", "seal", "receiver", "open"};
       for (size_t i = 0; i < block.medians.size(); ++i) {
@@ -109,6 +110,7 @@ class Row {
   std::vector<double> Repeat() {
     rig_.Feed();
     const uint64_t sender = CyclesOf([this] { rig_.RunClient(); });
+    rig_.Carry();
     const uint64_t receiver = CyclesOf([this] { rig_.RunHub(); });
     rig_.Drain();
     const uint64_t seal = CyclesOf([this] { reference_->Seal(); });
@@ -125,13 +127,21 @@ class Row {
   size_t records_ = 0;
 };
 
+struct Path {
+  RigOptions::Ports ports;
+  bool offload;
+};
+constexpr std::array<Path, 3> kPaths = {{{RigOptions::Ports::kRing, true},
+                                         {RigOptions::Ports::kRing, false},
+                                         {RigOptions::Ports::kMemif, false}}};
+
 void Run(int blocks) {
   std::vector<std::unique_ptr<Row>> rows;
-  for (const auto ports :
-       {RigOptions::Ports::kRing, RigOptions::Ports::kMemif}) {
+  for (const auto& [ports, offload] : kPaths) {
     for (const size_t size : {64, 512, 1400}) {
       RigOptions options;
       options.ports = ports;
+      options.offload = offload;
       options.packet_size = size;
       rows.push_back(std::make_unique<Row>(options));
     }

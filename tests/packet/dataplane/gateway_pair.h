@@ -54,6 +54,7 @@ class Node {
   }
   uint64_t total_drops() const;
   void RunAt(uint64_t now_us);
+  Port& uplink_far() { return *ports_.uplink_far; }
   Port& tunnel_far() { return *ports_.tunnel_far; }
 
   // Frames that the worker sent, super-frames cut as on a wire, and packets it

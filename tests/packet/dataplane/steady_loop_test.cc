@@ -79,9 +79,10 @@ class Armed {
 };
 
 TEST(SteadyLoopTest, TakesNoMemoryAndNoLock) {
-  for (const size_t size : {64, 1400}) {
+  for (const bool offload : {false, true}) {
     bench::RigOptions options;
-    options.packet_size = size;
+    options.packet_size = offload ? 1400 : 64;
+    options.offload = offload;
     options.lanes = 10;
     options.active = 8;
     bench::GatewayRig rig(options);
@@ -91,12 +92,17 @@ TEST(SteadyLoopTest, TakesNoMemoryAndNoLock) {
       {
         const Armed watch;
         rig.RunClient();
+      }
+      seen += allocations + locks;
+      rig.Carry();
+      {
+        const Armed watch;
         rig.RunHub();
       }
       seen += allocations + locks;
       rig.Drain();
     }
-    EXPECT_EQ(seen, 0) << "packets of " << size;
+    EXPECT_EQ(seen, 0) << (offload ? "offload" : "plain");
   }
 }
 
