@@ -22,7 +22,10 @@ void ParseOne(ByteSpan bytes) {
   }
   ParseRekeyShare(message->body);
   ParseRekeyDone(message->body);
-  ParseNotice(message->body);
+  const auto notice = ParseNotice(message->body);
+  if (!notice) return;
+  const auto read = ParseNotice(BuildNotice(*notice));
+  if (!read || read->text != notice->text) std::abort();
 }
 
 // Messages of the length that a byte gives, one after the other.
@@ -49,6 +52,7 @@ void RunSession(RekeyRole role, ByteSpan bytes) {
     actions.clear();
     while (channel.Poll(now_us)) {
     }
+    if (channel.NextDeadline() <= now_us) std::abort();
     if (rekey.OpenEpochs().size() > Rekey::kOpenEpochs ||
         rekey.Roots(rekey.send_epoch()) == nullptr) {
       std::abort();
