@@ -8,6 +8,7 @@ import sys
 
 from harness.gateway import (DAEMON, KEY, LWTCTL, client_arguments,
                              default_socket, server_arguments)
+from harness.variant import Variant
 from harness.netns import run
 from harness.wait import wait_until
 
@@ -84,8 +85,9 @@ def test_config_pair_makes_a_tunnel(topology, start, folder):
     hub = start(topology.hub.namespace, ["-c", path], "hub")
     client = start(topology.client.namespace, [
         "-c", client_path, "-r", f"{topology.hub.v4}:9000"], "client")
-    client.wait_up()
-    hub.wait_up()
+    for side in (client, hub):
+        side.wait_up()
+        Variant().assert_ran(side)
 
 
 def test_help_version_and_mistakes():
@@ -108,6 +110,24 @@ def test_no_key_is_refused(topology):
     assert "genkey" in done.stdout
 
 
+def test_no_encryption_is_said_in_so_many_words(topology, start):
+    none = ["-encryption", "none"]
+    hub = start(topology.hub.namespace, [
+        "-m", "server", "-l", "0.0.0.0:9000", "-t", "10.0.0.1/24", *none
+    ], "hub")
+    client = start(topology.client.namespace, [
+        "-m", "client", "-r", f"{topology.hub.v4}:9000", "-t", "10.0.0.2/24",
+        *none
+    ], "client")
+    client.wait_up()
+    assert topology.client.namespace.ping("10.0.0.1") == 3
+    for side in (hub, client):
+        Variant().assert_ran(side)
+        assert "anybody may join" in side.log()
+        assert "anyone may join" in side.lwtctl("status").stdout
+        assert side.status()["encryption"] == "none"
+
+
 def test_preflight_says_what_it_found(topology):
     text = topology.hub.namespace.run(
         DAEMON, "-preflight", *server_arguments("10.0.0.1/24")).stdout
@@ -122,10 +142,18 @@ def test_status_for_people_and_programs(topology, start, variant):
     text = client.lwtctl("status").stdout
     assert variant.uplink in text and "10.0.0.2" in text
     status = hub.status()
-    for key in ("version", "mode", "uptime_s", "uplink", "tunnel", "peers",
-                "workers", "drops"):
+    for key in ("version", "mode", "uptime_s", "encryption", "public_key",
+                "drops", "counters", "memory"):
         assert key in status
+    assert status["mode"] == "server"
+    assert status["tunnel"]["device"] == "lwt0"
+    for worker in status["workers"]:
+        assert worker["busy_cycles"] > 0 and worker["idle_cycles"] > 0
     peer = status["peers"][0]
+    for key in ("public_key", "state", "path", "rtt_us", "rx_packets",
+                "rx_bytes", "tx_packets", "tx_bytes", "last_handshake_s"):
+        assert key in peer
+    assert peer["public_key"] == client.status()["public_key"]
     assert peer["endpoint"].startswith(topology.client.v4)
     for side in (hub, client):
         side.wait_status(lambda now: (now["peers"][0]["rtt_us"] or 0) > 0, 5,

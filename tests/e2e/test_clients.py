@@ -109,6 +109,22 @@ def test_address_is_held_across_a_crash_of_the_hub(make_topology, start,
     assert len(hub.wait_up()["peers"]) == 1
 
 
+def test_forgotten_address_goes_to_the_next(make_topology, start, variant):
+    topology = make_topology(clients=2)
+    hub = _start_hub(start, topology, variant)
+    owner = _start_client(start, topology, variant, 0)
+    owner.wait_up()
+    refused = hub.lwtctl("peer", "forget", "10.0.0.9", check=False)
+    assert refused.returncode == 1
+    assert "belongs to no client" in refused.stdout
+    owner.kill()
+    assert "10.0.0.2 is free" in hub.lwtctl("peer", "forget",
+                                            "10.0.0.2").stdout
+    assert hub.status()["peers"] == []
+    _start_client(start, topology, variant, 1, tunnel="10.0.0.2/24").wait_up()
+    assert topology.clients[1].namespace.ping("10.0.0.1") == 3
+
+
 def test_more_than_max_clients_are_refused(make_topology, start, variant):
     topology = make_topology(clients=2)
     hub = _start_hub(start, topology, variant, "-max-clients=1")

@@ -6,7 +6,7 @@ import re
 from harness import conntrack
 from harness.capture import Capture
 from harness.netns import run
-from harness.snapshot import difference, host_snapshot
+from harness.snapshot import difference, free_hugepages, host_snapshot
 from harness.traffic import Iperf, longest_silence, mbits, transfer
 from harness.wait import wait_until
 
@@ -36,6 +36,18 @@ def test_snapshot_sees_what_leaks(topology):
         changed = difference(before, host_snapshot([hub]))
         assert any(sign in line for line in changed), (sign, changed)
     run("rm", "/run/leak", "/dev/shm/leak")
+
+
+def test_snapshot_sees_hugepages_that_are_kept(folder):
+    """On a made-up tree: the host's own may have none."""
+    for size, pages in (("hugepages-2048kB", 64), ("hugepages-1048576kB", 2)):
+        (folder / size).mkdir()
+        (folder / size / "free_hugepages").write_text(f"{pages}\n")
+    before = free_hugepages(folder)
+    assert not difference(before, free_hugepages(folder))
+    (folder / "hugepages-2048kB" / "free_hugepages").write_text("63\n")
+    changed = difference(before, free_hugepages(folder))
+    assert "+hugepages-2048kB 63 free" in changed, changed
 
 
 def test_kernel_traffic_crosses_the_router(topology):

@@ -127,13 +127,45 @@ def test_dead_path_is_found_and_left(topology, start, variant):
                                               "10.0.0.1", stdout=subprocess.DEVNULL)
     client.wait_status(
         lambda status: status["peers"][0]["state"] not in ("up", "suspect"),
-        12, "the path is dead")
+        10, "the path is dead")
     topology.heal()
     client.wait_up(timeout=35)
     hub.wait_up()
     traffic.kill()
     traffic.wait()
     assert topology.client.namespace.ping("10.0.0.1") == 3
+
+
+def test_client_moves_to_another_address(topology, start, variant):
+    """The session goes on over a new flow; nobody starts anything."""
+    hub, client = start.pair(topology, variant)
+    handshake = hub.status()["peers"][0]["last_handshake_s"]
+    uplink, moved = topology.client.namespace, "192.168.21.77"
+    uplink.ip("address", "add", f"{moved}/24", "dev", "eth0")
+    uplink.ip("route", "change", "default", "via",
+              topology.client.gateway_v4, "src", moved)
+    hub.wait_status(
+        lambda status: status["peers"][0]["endpoint"].startswith(moved), 10,
+        "the new address")
+    assert uplink.ping("10.0.0.1") == 3
+    assert client.running()
+    assert len(hub.wait_up()["peers"]) == 1
+    assert hub.status()["peers"][0]["last_handshake_s"] >= handshake
+
+
+def test_router_with_a_new_link_address_is_followed(topology, start, variant):
+    """As when a gateway is replaced: the kernel learns it, and so do we."""
+    start.pair(topology, variant)
+    client = topology.client
+    leg = client.namespace.label
+    topology.router.ip("link", "set", leg, "down")
+    topology.router.ip("link", "set", leg, "address", "02:00:00:00:00:77")
+    topology.router.ip("link", "set", leg, "up")
+    wait_until(lambda: client.namespace.ping(topology.hub.v4, count=1), 10,
+               "the kernel knows the new link address")
+    wait_until(lambda: _traffic_again(topology), 10, "traffic again")
+    assert "00:77" in client.namespace.ip("neighbour", "show",
+                                          client.gateway_v4)
 
 
 def test_kernel_traffic_is_left_alone(topology, start, variant):

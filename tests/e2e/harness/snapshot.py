@@ -58,8 +58,8 @@ def _files(root):
     return [f"file {path}" for path in sorted(pathlib.Path(root).rglob("*"))]
 
 
-def _hugepages():
-    nodes = pathlib.Path("/sys/kernel/mm/hugepages")
+def free_hugepages(nodes="/sys/kernel/mm/hugepages"):
+    nodes = pathlib.Path(nodes)
     return [f"{path.parent.name} {path.read_text().strip()} free"
             for path in sorted(nodes.glob("*/free_hugepages"))]
 
@@ -69,7 +69,7 @@ def host_snapshot(namespaces):
     lines = []
     for namespace in namespaces:
         lines += _namespace_lines(namespace)
-    return lines + _files("/run") + _files("/dev/shm") + _hugepages()
+    return lines + _files("/run") + _files("/dev/shm") + free_hugepages()
 
 
 def difference(before, after):

@@ -4,7 +4,9 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <map>
 #include <set>
 #include <string>
@@ -65,6 +67,32 @@ TEST(DropReason, NamesFollowTheEnumerators) {
 
 TEST(DropReason, IsDocumented) {
   EXPECT_EQ(DocumentedIn("Drops"), (Texts{LWT_DROP_REASONS(LWT_TEXT)}));
+}
+
+// All C++ and Python of the tests, but for this file.
+std::string TextOfTests() {
+  std::string all;
+  const auto root = std::filesystem::path(LWT_SOURCE_ROOT) / "tests";
+  for (const auto& entry :
+       std::filesystem::recursive_directory_iterator(root)) {
+    const auto& path = entry.path();
+    if (path.extension() != ".cc" && path.extension() != ".py") continue;
+    if (path.filename() == "drop_reason_test.cc") continue;
+    std::ifstream file(path);
+    all.append(std::istreambuf_iterator<char>(file), {});
+  }
+  return all;
+}
+
+TEST(DropReason, EachIsNamedByATestThatHitsIt) {
+  const std::string tests = TextOfTests();
+  EXPECT_NE(tests.find("DropReason::kBadTag"), std::string::npos);
+#define LWT_EXPECT_HIT(member, name, sentence)                           \
+  EXPECT_TRUE(tests.find("DropReason::" #member) != std::string::npos || \
+              tests.find("\"" name "\"") != std::string::npos)           \
+      << "no test speaks of " name;
+  LWT_DROP_REASONS(LWT_EXPECT_HIT)
+#undef LWT_EXPECT_HIT
 }
 
 TEST(WorkerCounters, AreDocumented) {
