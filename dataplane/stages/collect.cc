@@ -34,26 +34,18 @@ bool TakeSegments(CollectedPackets& collected, size_t room, Frame& frame) {
   return true;
 }
 
-// Moves one packet, or a super-frame as far as there is room, to the burst.
+// A super-frame as far as there is room, or a packet in more than one buffer.
 // Returns how many packets that makes.
-size_t TakeOne(Worker& worker, size_t room, PacketBurst& packets) {
+size_t TakeLong(Worker& worker, size_t room, Frame& frame,
+                PacketBurst& packets) {
   CollectedPackets& collected = worker.collected;
-  rte_mbuf* mbuf = collected.mbufs[collected.next];
-  Frame frame;
-  frame.mbuf = mbuf;
-  frame.data = rte_pktmbuf_mtod(mbuf, uint8_t*);
-  frame.length = mbuf->pkt_len;
-  frame.checksum = ChecksumOf(mbuf);
-  const bool whole = mbuf->nb_segs == 1;
-  const bool super = whole && (mbuf->ol_flags & RTE_MBUF_F_RX_LRO) != 0;
-  const bool usable = whole && (!super || TakeSegments(collected, room, frame));
-  const bool more = collected.next_segment != 0;
-  worker.counters.tunnel_rx_packets.Add(frame.packets);
-  if (super && !more) worker.counters.tunnel_rx_super.Add(1);
-  if (more) {
-    rte_mbuf_refcnt_update(mbuf, 1);
+  const bool whole = frame.mbuf->nb_segs == 1;
+  const bool usable = whole && TakeSegments(collected, room, frame);
+  if (collected.next_segment != 0) {
+    rte_mbuf_refcnt_update(frame.mbuf, 1);
   } else {
     ++collected.next;
+    worker.counters.tunnel_rx_super.Add(usable ? 1 : 0);
   }
   if (usable) {
     packets.Push(frame);
@@ -65,25 +57,46 @@ size_t TakeOne(Worker& worker, size_t room, PacketBurst& packets) {
   return frame.packets;
 }
 
+// Moves one packet, or what TakeLong takes, to the burst.
+size_t TakeOne(Worker& worker, size_t room, PacketBurst& packets) {
+  CollectedPackets& collected = worker.collected;
+  rte_mbuf* mbuf = collected.mbufs[collected.next];
+  Frame frame;
+  frame.mbuf = mbuf;
+  frame.data = rte_pktmbuf_mtod(mbuf, uint8_t*);
+  frame.length = mbuf->pkt_len;
+  frame.checksum = ChecksumOf(mbuf);
+  const bool single =
+      mbuf->nb_segs == 1 && (mbuf->ol_flags & RTE_MBUF_F_RX_LRO) == 0;
+  if (!single) return TakeLong(worker, room, frame, packets);
+  packets.Push(frame);
+  ++collected.next;
+  return 1;
+}
+
 }  // namespace
 
 void Collect(Worker& worker, PacketBurst& packets) {
   CollectedPackets& collected = worker.collected;
-  size_t room = std::min(kMostPackets, PacketBurst::kCapacity - packets.size());
+  const size_t most =
+      std::min(kMostPackets, PacketBurst::kCapacity - packets.size());
+  size_t taken = 0;
   bool more = true;
-  while (room > 0) {
+  while (taken < most) {
     if (collected.drained()) {
       if (!more) break;
-      const size_t wanted = std::min(room, CollectedPackets::kCapacity);
+      const size_t wanted = std::min(most - taken, CollectedPackets::kCapacity);
       collected.next = 0;
       collected.count =
           worker.options.tunnel->Receive({collected.mbufs.data(), wanted});
       more = collected.count == wanted;
-      if (collected.count == 0) break;
+      continue;
     }
-    worker.worked = true;
-    room -= TakeOne(worker, room, packets);
+    taken += TakeOne(worker, most - taken, packets);
   }
+  if (taken == 0) return;
+  worker.worked = true;
+  worker.counters.tunnel_rx_packets.Add(taken);
 }
 
 }  // namespace lwt

@@ -52,35 +52,39 @@ void RequestChecksum(const wire::InnerTransport& transport, rte_mbuf* mbuf) {
       transport.udp ? RTE_MBUF_F_TX_UDP_CKSUM : RTE_MBUF_F_TX_TCP_CKSUM;
 }
 
+rte_mbuf* InsideBatch::Own(const Frame& packet) {
+  rte_mempool* pool = worker_.options.pool;
+  const bool copy =
+      IsShared(packet) &&
+      (!worker_.options.tunnel->info().segments || packet.length <= kCheapCopy);
+  rte_mbuf* mbuf = copy ? Copy(pool, packet) : AsPart(pool, packet, 0);
+  if (mbuf == nullptr) worker_.Drop(packet, DropReason::kPoolEmpty);
+  return mbuf;
+}
+
 // A checksum is left to a port that completes it. For any other the packet is
 // completed here, in a buffer that is ours alone: opened plaintext may still be
 // needed as it is.
-void InsideBatch::Push(const Frame& packet) {
-  const bool unfinished = packet.checksum == InnerChecksum::kUnfinished;
-  const bool offload = worker_.options.tunnel->info().segments;
-  std::optional<wire::InnerTransport> transport;
-  if (unfinished) {
-    transport = wire::ParseInnerTransport({packet.data, packet.length});
-    if (!transport) return worker_.Drop(packet, DropReason::kBadInner);
-  }
-  rte_mempool* pool = worker_.options.pool;
-  const bool copy =
-      IsShared(packet) && (!offload || packet.length <= kCheapCopy);
-  rte_mbuf* mbuf = copy ? Copy(pool, packet) : AsPart(pool, packet, 0);
-  if (mbuf == nullptr) return worker_.Drop(packet, DropReason::kPoolEmpty);
-  if (unfinished && offload) {
+void InsideBatch::PushUnfinished(const Frame& packet) {
+  const auto transport =
+      wire::ParseInnerTransport({packet.data, packet.length});
+  if (!transport) return worker_.Drop(packet, DropReason::kBadInner);
+  rte_mbuf* mbuf = Own(packet);
+  if (mbuf == nullptr) return;
+  if (worker_.options.tunnel->info().segments) {
     RequestChecksum(*transport, mbuf);
-  } else if (unfinished) {
+  } else {
     wire::FinishChecksum(
         {rte_pktmbuf_mtod(mbuf, uint8_t*), size_t{mbuf->data_len}}, *transport);
   }
   Add(mbuf, 1);
 }
 
-void InsideBatch::Add(rte_mbuf* mbuf, uint32_t packets) {
-  if (size_ == kCapacity) Flush();
-  mbufs_[size_] = mbuf;
-  packets_[size_++] = packets;
+void InsideBatch::Push(const Frame& packet) {
+  if (packet.checksum == InnerChecksum::kUnfinished) {
+    return PushUnfinished(packet);
+  }
+  if (rte_mbuf* mbuf = Own(packet)) Add(mbuf, 1);
 }
 
 void InsideBatch::Count(size_t from, size_t to, bool taken) {

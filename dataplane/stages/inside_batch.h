@@ -29,7 +29,14 @@ class InsideBatch {
  private:
   static constexpr size_t kCapacity = 64;
 
-  void Add(rte_mbuf* mbuf, uint32_t packets);
+  // A packet in an mbuf that is ours to send, or null with the drop counted.
+  rte_mbuf* Own(const Frame& packet);
+  void PushUnfinished(const Frame& packet);
+  void Add(rte_mbuf* mbuf, uint32_t packets) {
+    if (size_ == kCapacity) Flush();
+    mbufs_[size_] = mbuf;
+    packets_[size_++] = packets;
+  }
   void Flush();
   void Count(size_t from, size_t to, bool taken);
 
