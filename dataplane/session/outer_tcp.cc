@@ -55,6 +55,7 @@ OuterFlow* OuterTcp::NewFlow(const FlowKey& key, const wire::LinkHeader& link) {
 // Takes the flow out of all tables but its slot.
 void OuterTcp::Retire(OuterFlow& flow) {
   if (flow.state == FlowState::kDead) return;
+  while (flow.head != SentArena::kNone) PopHead(flow);
   if (flow.state != FlowState::kOpen) --totals_.half_open;
   --(flow.proven() ? totals_.proven : totals_.unproven);
   timers_.Cancel(table_.SlotOf(flow));

@@ -39,7 +39,7 @@ class OuterTcp {
     // Half-open and unproven flows; a quarter of them is kept for flows whose
     // handshake of TCP is done. Beyond it, SYNs are answered with cookies.
     uint32_t syn_backlog = 4096;
-    // Ring of sent bytes, shared by all flows.
+    // Memory for sent bytes, shared by all flows.
     size_t arena_bytes = size_t{8} << 20;
     // False, for tests: nothing is sent again, the forward point moves at once.
     bool retransmit = true;
@@ -285,7 +285,7 @@ class OuterTcp {
                uint64_t now_us);
   uint64_t Keep(OuterFlow& flow, const rte_mbuf* record, bool push,
                 uint64_t now_us);
-  void MakeRoom(uint32_t size, uint64_t now_us);
+  void EvictOldest(uint64_t now_us);
 
   // outer_tcp_timer.cc
   void OnFlowTimer(OuterFlow& flow, uint64_t now_us, TxBatch& out);

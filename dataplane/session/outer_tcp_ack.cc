@@ -75,6 +75,7 @@ void OuterTcp::OnDelivered(OuterFlow& flow, const SentSegment& segment,
 void OuterTcp::PopHead(OuterFlow& flow) {
   const SentArena::Position next = arena_.At(flow.head).next;
   if (flow.below_fack == flow.head) flow.below_fack = SentArena::kNone;
+  arena_.LetGo(flow.head);
   flow.head = next;
   if (next == SentArena::kNone) flow.tail = SentArena::kNone;
 }
@@ -123,6 +124,7 @@ void OuterTcp::TakeSack(OuterFlow& flow, uint64_t left, uint64_t right,
     (before == SentArena::kNone ? flow.head : arena_.At(before).next) = next;
     if (flow.tail == at) flow.tail = before;
     if (flow.below_fack == at) flow.below_fack = before;
+    arena_.LetGo(at);
     at = next;
   }
   if (right > flow.fack) {

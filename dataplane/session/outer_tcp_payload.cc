@@ -41,17 +41,16 @@ void AskOffload(rte_mbuf* frame, const FlowTemplate& header,
 
 }  // namespace
 
-// Evicts the oldest sent bytes of whatever flow; if they are still wanted,
-// that flow's forward point moves.
-void OuterTcp::MakeRoom(uint32_t size, uint64_t now_us) {
-  while (!arena_.Fits(size)) {
-    const SentArena::Position oldest = arena_.oldest();
-    const SentSegment& segment = arena_.At(oldest);
-    OuterFlow* flow = table_.Find(segment.flow);
-    if (flow != nullptr && flow->head == oldest) {
-      MoveForward(*flow, segment.end(), now_us);
-    }
-    arena_.PopOldest();
+// Lets go of the oldest block of sent bytes, of whatever flows; where they are
+// still wanted, that flow's forward point moves.
+void OuterTcp::EvictOldest(uint64_t now_us) {
+  SentArena::Position at = arena_.FirstOfOldest();
+  while (at != SentArena::kNone) {
+    const SentArena::Position next = arena_.NextKept(at);
+    const SentSegment& segment = arena_.At(at);
+    // A flow keeps nothing older, and one that is gone keeps nothing.
+    MoveForward(*table_.Find(segment.flow), segment.end(), now_us);
+    at = next;
   }
 }
 
@@ -61,7 +60,7 @@ uint64_t OuterTcp::Keep(OuterFlow& flow, const rte_mbuf* record, bool push,
                         uint64_t now_us) {
   const auto* bytes = rte_pktmbuf_mtod(record, const uint8_t*);
   const uint32_t size = rte_pktmbuf_data_len(record);
-  MakeRoom(size, now_us);
+  if (!arena_.Fits(size)) EvictOldest(now_us);
   const SentArena::Position at = arena_.Push(size);
   SentSegment& kept = arena_.At(at);
   kept.offset = flow.snd_nxt;

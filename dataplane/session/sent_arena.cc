@@ -6,9 +6,6 @@
 namespace lwt {
 namespace {
 
-// No segment is larger than an IP packet.
-constexpr size_t kMinCapacity = 128 * 1024;
-
 size_t RoundUp(size_t value, size_t unit) {
   return (value + unit - 1) / unit * unit;
 }
@@ -20,38 +17,85 @@ void SentArena::AlignedDelete::operator()(uint8_t* bytes) const {
 }
 
 SentArena::SentArena(size_t bytes)
-    : capacity_(RoundUp(std::max(bytes, kMinCapacity), kUnit)),
-      bytes_(new (std::align_val_t(kUnit)) uint8_t[capacity_]) {}
+    : blocks_(std::max<size_t>(2, RoundUp(bytes, kBlockSize) / kBlockSize)),
+      bytes_(new (std::align_val_t(kUnit)) uint8_t[capacity()]) {
+  free_.reserve(blocks_.size());
+  for (size_t i = blocks_.size(); i > 0; --i) {
+    free_.push_back(static_cast<uint32_t>(i - 1));
+  }
+}
 
 size_t SentArena::Stride(uint32_t size) {
   return RoundUp(sizeof(SentSegment) + size, kUnit);
 }
 
-size_t SentArena::Padding(size_t stride) const {
-  const size_t to_end = capacity_ - head_ % capacity_;
-  return stride <= to_end ? 0 : to_end;
-}
-
 bool SentArena::Fits(uint32_t size) const {
-  const size_t stride = Stride(size);
-  return head_ + Padding(stride) + stride - tail_ <= capacity_;
+  return !free_.empty() || (newest_ != kNoBlock &&
+                            blocks_[newest_].used + Stride(size) <= kBlockSize);
 }
 
-void SentArena::PopOldest() { tail_ += At(tail_).stride; }
+void SentArena::Begin(uint32_t index) {
+  Block& block = blocks_[index];
+  block = {.older = newest_};
+  (newest_ == kNoBlock ? oldest_ : blocks_[newest_].newer) = index;
+  newest_ = index;
+}
+
+void SentArena::Free(uint32_t index) {
+  const Block& block = blocks_[index];
+  (block.older == kNoBlock ? oldest_ : blocks_[block.older].newer) =
+      block.newer;
+  (block.newer == kNoBlock ? newest_ : blocks_[block.newer].older) =
+      block.older;
+  free_.push_back(index);
+}
 
 SentArena::Position SentArena::Push(uint32_t size) {
   const size_t stride = Stride(size);
-  const size_t padding = Padding(stride);
-  if (padding != 0) {
-    // A segment of no flow fills the end of the buffer.
-    At(head_) = SentSegment{.stride = static_cast<uint32_t>(padding)};
-    head_ += padding;
+  if (newest_ == kNoBlock || blocks_[newest_].used + stride > kBlockSize) {
+    const uint32_t index = free_.back();
+    free_.pop_back();
+    Begin(index);
   }
-  const Position at = head_;
-  At(at) = SentSegment{
-      .next = kNone, .size = size, .stride = static_cast<uint32_t>(stride)};
-  head_ += stride;
+  Block& block = blocks_[newest_];
+  const Position at = newest_ * kBlockSize + block.used;
+  block.used += static_cast<uint32_t>(stride);
+  ++block.kept;
+  At(at) = SentSegment{.next = kNone,
+                       .size = size,
+                       .stride = static_cast<uint32_t>(stride),
+                       .kept = true};
   return at;
+}
+
+void SentArena::LetGo(Position at) {
+  At(at).kept = false;
+  const auto index = static_cast<uint32_t>(at / kBlockSize);
+  Block& block = blocks_[index];
+  if (--block.kept > 0) return;
+  if (index == newest_) {
+    block.used = 0;
+  } else {
+    Free(index);
+  }
+}
+
+SentArena::Position SentArena::KeptFrom(uint32_t index, size_t used) const {
+  while (used < blocks_[index].used) {
+    const Position at = index * kBlockSize + used;
+    if (At(at).kept) return at;
+    used += At(at).stride;
+  }
+  return kNone;
+}
+
+SentArena::Position SentArena::FirstOfOldest() const {
+  return oldest_ == kNoBlock ? kNone : KeptFrom(oldest_, 0);
+}
+
+SentArena::Position SentArena::NextKept(Position at) const {
+  return KeptFrom(static_cast<uint32_t>(at / kBlockSize),
+                  at % kBlockSize + At(at).stride);
 }
 
 }  // namespace lwt

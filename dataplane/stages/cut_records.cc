@@ -74,31 +74,30 @@ void Join(Worker& worker, Frame& held, Frame& stream, RecordBurst& records) {
   held = Frame{};
 }
 
+// Cuts whole records off the front, as many as there is room for. Each takes a
+// reference, all counted at once; the last of a stream takes the stream's own.
+void CutWhole(Frame& stream, RecordBurst& records) {
+  uint16_t cut = 0;
+  while (stream.length > 0 && !records.full()) {
+    const auto size = wire::RecordSize({stream.data, stream.length});
+    if (!size || *size > stream.length) break;
+    const auto length = static_cast<uint32_t>(*size);
+    records.Push(stream);
+    records.frames().back().length = length;
+    stream.data += length;
+    stream.length -= length;
+    stream.stream_offset += length;
+    ++cut;
+  }
+  const int more = stream.length > 0 ? cut : cut - 1;
+  if (more > 0) {
+    rte_mbuf_refcnt_update(stream.mbuf, static_cast<int16_t>(more));
+  }
+}
+
 bool MayBegin(const Frame& stream) {
   return stream.length < wire::kRecordFraming ||
          wire::RecordSize({stream.data, stream.length}).has_value();
-}
-
-// Moves the first record of the stream. False when there is no whole one: then
-// the stream's reference is gone.
-bool CutOne(Worker& worker, Frame& stream, RecordBurst& records) {
-  if (!MayBegin(stream)) {
-    worker.Drop(stream, DropReason::kNoRecord);
-    return false;
-  }
-  const auto size = wire::RecordSize({stream.data, stream.length});
-  if (!size || *size > stream.length) {
-    Hold(worker, stream);
-    return false;
-  }
-  Frame record = stream;
-  record.length = static_cast<uint32_t>(*size);
-  stream.data += record.length;
-  stream.length -= record.length;
-  stream.stream_offset += record.length;
-  if (stream.length > 0) rte_mbuf_refcnt_update(stream.mbuf, 1);
-  records.Push(record);
-  return true;
 }
 
 }  // namespace
@@ -108,12 +107,14 @@ void CutRecords(Worker& worker, Frame stream, RecordBurst& records) {
     Join(worker, *held, stream, records);
     if (stream.length == 0) return rte_pktmbuf_free(stream.mbuf);
   }
-  while (stream.length > 0) {
-    if (records.full()) {
-      worker.received.rest = stream;
-      return;
-    }
-    if (!CutOne(worker, stream, records)) return;
+  CutWhole(stream, records);
+  if (stream.length == 0) return;
+  if (records.full()) {
+    worker.received.rest = stream;
+  } else if (MayBegin(stream)) {
+    Hold(worker, stream);
+  } else {
+    worker.Drop(stream, DropReason::kNoRecord);
   }
 }
 

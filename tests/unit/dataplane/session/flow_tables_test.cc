@@ -176,27 +176,6 @@ TEST(ReceiveRanges, TellsTheLatestChangeFirst) {
   EXPECT_EQ(ranges.untold(), 0u);
 }
 
-TEST(SentArena, KeepsBytesUntilTheyAreEvicted) {
-  SentArena arena(1);
-  std::mt19937 random(4);
-  std::vector<std::pair<SentArena::Position, uint8_t>> live;
-  for (int step = 0; step < 20000; ++step) {
-    const auto size = static_cast<uint32_t>(1 + random() % 1500);
-    while (!arena.Fits(size)) {
-      if (live.front().first == arena.oldest()) live.erase(live.begin());
-      arena.PopOldest();
-    }
-    const SentArena::Position at = arena.Push(size);
-    ASSERT_EQ(arena.At(at).size, size);
-    const auto value = static_cast<uint8_t>(step);
-    std::memset(arena.Payload(at), value, size);
-    live.emplace_back(at, value);
-    const auto& [oldest, byte] = live.front();
-    ASSERT_EQ(arena.Payload(oldest)[arena.At(oldest).size - 1], byte);
-  }
-  EXPECT_GT(live.size(), 50u);
-}
-
 TEST(SynCookie, IsGoodForItsFlowAndMinuteOnly) {
   const FlowKeyedHash hash({9});
   const SynCookie cookie(hash);
