@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "dataplane/session/sealing.h"
 #include "dataplane/stages/stages.h"
 #include "dataplane/wire/record.h"
@@ -6,17 +8,35 @@
 namespace lwt {
 namespace {
 
-void CountOpened(Worker& worker, const Frame& frame, const session::Lane& lane,
-                 uint32_t epoch) {
-  worker.counters.records_opened.Add(1);
-  LaneCounters& counters = worker.lane_counters[frame.lane];
+// Records of one lane that were opened one after the other: a burst is mostly
+// of one, and is counted once.
+struct OpenedRun {
+  uint32_t lane = session::Lane::kNone;
+  uint32_t records = 0;
+  uint32_t highest_epoch = 0;
+};
+
+void CountOpened(Worker& worker, const OpenedRun& run) {
+  if (run.records == 0) return;
+  const session::Lane& lane = worker.lanes[run.lane];
+  worker.counters.records_opened.Add(run.records);
+  LaneCounters& counters = worker.lane_counters[run.lane];
   counters.records_opened.Set(lane.receive.records_opened);
   counters.records_missing.Set(lane.receive.window.next() -
                                lane.receive.records_opened);
   counters.last_rx_us.Set(worker.now_us);
-  if (epoch > counters.highest_receive_epoch.Get()) {
-    counters.highest_receive_epoch.Set(epoch);
+  if (run.highest_epoch > counters.highest_receive_epoch.Get()) {
+    counters.highest_receive_epoch.Set(run.highest_epoch);
   }
+}
+
+void NoteOpened(Worker& worker, OpenedRun& run, uint32_t lane, uint32_t epoch) {
+  if (lane != run.lane) {
+    CountOpened(worker, run);
+    run = {.lane = lane};
+  }
+  ++run.records;
+  run.highest_epoch = std::max(run.highest_epoch, epoch);
 }
 
 void TakeReport(Worker& worker, const Frame& frame, session::Lane& lane) {
@@ -91,7 +111,7 @@ bool TakeByKind(Worker& worker, const Frame& frame, session::Lane& lane) {
   return false;
 }
 
-bool OpenFrame(Worker& worker, Frame& frame) {
+bool OpenFrame(Worker& worker, Frame& frame, OpenedRun& run) {
   session::Lane* lane = worker.FindLane(frame.lane);
   if (lane == nullptr || !lane->installed) {
     worker.Drop(frame, DropReason::kNoSession);
@@ -106,7 +126,7 @@ bool OpenFrame(Worker& worker, Frame& frame) {
   }
   const auto& epoch =
       lane->receive.epochs[header.epoch % session::kReceiveEpochs];
-  CountOpened(worker, frame, *lane, epoch.epoch);
+  NoteOpened(worker, run, frame.lane, epoch.epoch);
   frame.data += wire::kRecordPrefix;
   frame.length -= wire::kRecordOverhead;
   frame.peer = lane->peer;
@@ -118,9 +138,11 @@ bool OpenFrame(Worker& worker, Frame& frame) {
 
 void Open(Worker& worker, OpenedRecords& records) {
   size_t kept = 0;
+  OpenedRun run;
   for (Frame& frame : records.burst.frames()) {
-    if (OpenFrame(worker, frame)) records.burst.Keep(kept++, frame);
+    if (OpenFrame(worker, frame, run)) records.burst.Keep(kept++, frame);
   }
+  CountOpened(worker, run);
   records.burst.Truncate(kept);
 }
 
