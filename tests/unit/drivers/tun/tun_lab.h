@@ -22,7 +22,7 @@ Bytes TunnelUdp(Family family, const Bytes& payload);
 
 // A namespace with a device lwt7 that has those addresses, which the derived
 // test opens, and a UDP socket for each family.
-class TunTest : public testing::Test {
+class TunTest : public ::testing::Test {
  protected:
   // Gives the device its addresses and opens the sockets.
   void Configure(std::unique_ptr<Port> port);
