@@ -108,7 +108,8 @@ void InsideBatch::Flush() {
       worker_.options.tunnel->Transmit({mbufs_.data(), size_});
   Count(0, taken, /*taken=*/true);
   Count(taken, size_, /*taken=*/false);
-  rte_pktmbuf_free_bulk(&mbufs_[taken], static_cast<unsigned>(size_ - taken));
+  rte_pktmbuf_free_bulk(mbufs_.data() + taken,
+                        static_cast<unsigned>(size_ - taken));
   size_ = 0;
 }
 
