@@ -33,13 +33,13 @@ uint64_t BestProbe(int tries) {
   return best;
 }
 
+}  // namespace
+
 double Median(std::vector<double> values) {
   const auto middle = values.begin() + static_cast<long>(values.size() / 2);
   std::nth_element(values.begin(), middle, values.end());
   return *middle;
 }
-
-}  // namespace
 
 QuietGate::QuietGate() : best_(BestProbe(kSearch)) {}
 

@@ -42,6 +42,9 @@ struct Block {
   std::vector<double> medians;
 };
 
+// Of at least one value.
+double Median(std::vector<double> values);
+
 inline constexpr size_t kKeptPerBlock = 25;
 
 // Repeats `body`, which returns the same figures each time, until 25

@@ -3,6 +3,7 @@ prints one JSON object for each block of repetitions. A block is a round."""
 
 import dataclasses
 import json
+import subprocess
 
 from harness.netns import run
 from suite.report import Report, Table, Target
@@ -140,4 +141,45 @@ def scale(context):
             Target(f"10 000 peers against 1, {figure}", 1.15,
                    rounds.ratio(figure, "10000 peers", "1 peers").value,
                    at_most=True))
+    return report
+
+
+def workers(context):
+    report, rounds, repetitions = _report(context, "workers", "bench-workers",
+                                          lambda block: "two workers")
+    report.method[:] = [
+        "Pinned threads, each with a client and a hub over rings and a peer "
+        "of its own: one of them alone and both at once, in turns, some "
+        "milliseconds each, kept when both CPUs were quiet before and after. "
+        "Packets of 1400 B per 1000 TSC cycles."]
+    row = next(_rows(rounds, repetitions, ("one", "two")))
+    speed = quotient(rounds, row["name"], "two", "one")
+    row["ratio"] = str(speed)
+    report.tables.append(
+        Table("workers", [("name", "", ""), ("one", "one", ".3f"),
+                          ("two", "two", ".3f"), ("ratio", "two/one", ""),
+                          ("kept", "kept", ""), ("total", "of", "")], [row]))
+    report.targets.append(
+        Target("two workers against one, two peers, rings", 1.85,
+               speed.value))
+    return report
+
+
+def micro(context):
+    report = Report("micro", context.facts)
+    report.method.append(
+        "Google Benchmark; repetitions of at most 100 µs pass the gate, 25 "
+        "kept of each; the median, in TSC cycles of one call.")
+    path = context.build / "tests/bench/bench-micro"
+    words = [str(path), "--benchmark_format=json"]
+    report.commands["bench-micro"] = [" ".join(words)]
+    text = run(*words, stderr=subprocess.DEVNULL).stdout
+    report.raw = json.loads(text)["benchmarks"]
+    rows = [{"name": one["name"].split("/iterations")[0],
+             "cycles": one["cycles"], "kept": int(one["kept"]),
+             "total": int(one["total"])} for one in report.raw]
+    report.tables.append(
+        Table("micro", [("name", "part", ""), ("cycles", "cycles", ".0f"),
+                        ("kept", "kept", ""), ("total", "of", "")], rows,
+              "cycles", "TSC cycles of a call"))
     return report

@@ -1,6 +1,7 @@
 """What programs print, as rounds, ratios and reports."""
 
 import json
+import pathlib
 import types
 
 import pytest
@@ -84,3 +85,24 @@ def test_scale_report(context):
         "1 peers", "10000 peers", "10000 peers, 1000000 routes"]
     assert report.targets[0].value == pytest.approx(1.2)
     assert report.targets[0].verdict == "missed"
+
+
+def test_workers_report(context):
+    context.printed = "\n".join(
+        json.dumps({"kept": 25, "total": 40, "one": 0.5, "two": 0.95})
+        for _ in range(15))
+    report = native.workers(context)
+    assert report.tables[0].rows[0]["ratio"] == "1.90"
+    assert report.targets[0].verdict == "met"
+
+
+def test_micro_report(context, monkeypatch):
+    text = json.dumps({"benchmarks": [
+        {"name": "Seal/64/iterations:25/manual_time", "cycles": 99.5,
+         "kept": 25.0, "total": 31.0}]})
+    context.build = pathlib.Path("/b")
+    monkeypatch.setattr(native, "run", lambda *words, **options:
+                        types.SimpleNamespace(stdout=text))
+    report = native.micro(context)
+    assert report.tables[0].rows == [{"name": "Seal/64", "cycles": 99.5,
+                                      "kept": 25, "total": 31}]
