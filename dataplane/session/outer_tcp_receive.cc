@@ -188,15 +188,16 @@ void OuterTcp::OnArrived(OuterFlow& flow, uint64_t begin, uint64_t end,
 }
 
 // Dynamic right-sizing: the window is twice what a round trip brought, on top
-// of what it began with. An unproven flow stays at the first window.
+// of what it began with, and grows while the bytes come, so that it doubles
+// each round trip. An unproven flow stays at the first window.
 void OuterTcp::GrowWindow(OuterFlow& flow, uint64_t bytes, uint64_t now_us) {
   if (!flow.proven()) return;
   flow.measured_bytes += bytes;
-  const uint64_t span = std::max<uint64_t>(flow.srtt_us, kMinMeasureUs);
-  if (now_us - flow.measure_from_us < span) return;
   const uint64_t window =
       std::min<uint64_t>(kMaxWindow, kFirstWindow + 2 * flow.measured_bytes);
   flow.rcv_window = std::max(flow.rcv_window, static_cast<uint32_t>(window));
+  const uint64_t span = std::max<uint64_t>(flow.srtt_us, kMinMeasureUs);
+  if (now_us - flow.measure_from_us < span) return;
   flow.measured_bytes = 0;
   flow.measure_from_us = now_us;
 }

@@ -15,7 +15,7 @@ import sys
 import tempfile
 
 _STEPS = 300
-_SIDES = ("sender", "receiver")
+_SIDES = ("sender", "receiver", "offload-sender", "offload-receiver")
 _ALLOWED = 1.02
 _NAME = re.compile(r"^(c?)ob=\((\d+)\)(?: (.*))?$")
 _COST = re.compile(r"^(?:\+|-|\*|\d)\S*(?: \S+)* (\d+)$")

@@ -118,6 +118,35 @@ TEST_F(OuterTcpRunTest, WindowEndsARunInTheMiddle) {
   EXPECT_EQ(rig_.client.tcp->Stats(rig_.client.flow)->bytes_in_flight, sent);
 }
 
+// The first window is 64 KiB, a steady megabyte a round trip needs more: after
+// six round trips the window never stands in its way again.
+TEST_F(OuterTcpRunTest, WindowGrowsOutOfTheWayOfBulk) {
+  rig_.link.delay_us = 5000;
+  constexpr uint64_t kPerMs = 100'000;
+  uint64_t owed = 0;
+  bool throttled_at_first = false;
+  for (int ms = 0; ms < 200; ++ms) {
+    owed += kPerMs;
+    while (owed >= 1448) {
+      const size_t taken = rig_.SendRun(
+          rig_.client, Sizes(std::min<size_t>(owed / 1448, 45), 1448));
+      if (taken == 0) break;
+      owed -= taken * 1448;
+    }
+    if (owed >= kPerMs) throttled_at_first |= ms < 30;
+    // What was held back at first is made up for by then.
+    if (ms >= 90) {
+      ASSERT_LT(owed, 1448u) << "after " << ms << " ms";
+    }
+    rig_.FlushBoth();
+    rig_.RunTo(rig_.now_us + 1000);
+  }
+  EXPECT_TRUE(throttled_at_first);
+  ASSERT_TRUE(rig_.RunUntil(2'000'000, [this] {
+    return rig_.client.tcp->Stats(rig_.client.flow)->bytes_in_flight == 0;
+  }));
+}
+
 TEST_F(OuterTcpRunTest, AClosedFlowTakesNothing) {
   rig_.client.tcp->Close(rig_.client.flow, rig_.now_us);
   EXPECT_EQ(Taken({1448, 1448}), 0u);
