@@ -4,8 +4,7 @@
 // Memory is cut into blocks. Segments fill one block after the other; a block
 // whose segments are all let go is the next to be filled, while the caches
 // still know it. So what is touched is about what is in flight, not the whole
-// arena, and a copy into it costs a third of one into cold memory. Where no
-// block is free the oldest is emptied at once.
+// arena. Where no block is free the oldest is emptied at once.
 //
 // The arena knows nothing of flows: a flow links its unacknowledged segments by
 // `next`. Owned by one worker. All memory is taken at construction.
