@@ -2,14 +2,19 @@
 
 #include <rte_memcpy.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <utility>
 
 #include "dataplane/loop.h"
+#include "dataplane/wire/checksum.h"
+#include "dataplane/wire/ip.h"
 #include "drivers/uplink/memif.h"
 #include "drivers/uplink/ring.h"
+#include "tests/unit/dataplane/wire/inner_packets.h"
 
 namespace lwt::bench {
 namespace {
@@ -20,6 +25,8 @@ using PortPair = std::pair<std::unique_ptr<Port>, std::unique_ptr<Port>>;
 
 constexpr uint64_t kStepUs = 20;
 constexpr uint8_t kEthernet = 14;
+// IPv4, and TCP with the timestamp option.
+constexpr size_t kInnerHeaders = 52;
 // A lane's inner client is 10.X.Y.Z, its peer inside is 172.X.Y.Z.
 constexpr uint8_t kClientNet = 10;
 constexpr uint8_t kHubNet = 172;
@@ -35,7 +42,8 @@ T Checked(absl::StatusOr<T> made) {
   return *std::move(made);
 }
 
-PortPair Join(RigOptions::Ports kind, uint8_t link_header_size) {
+PortPair Join(RigOptions::Ports kind, uint8_t link_header_size,
+              bool segments = false) {
   static int count = 0;
   const std::string name = "bench" + std::to_string(count++);
   if (kind == RigOptions::Ports::kMemif) {
@@ -49,19 +57,24 @@ PortPair Join(RigOptions::Ports kind, uint8_t link_header_size) {
   spec.name = name;
   spec.link_header_size = link_header_size;
   spec.wait_fds = false;
+  spec.segments = segments;
   return Checked(OpenRingPair(spec));
 }
 
 std::pair<NodePorts, NodePorts> JoinedPorts(const RigOptions& options) {
   testing::StartTestEal();
-  if (options.offload)
-    return {testing::RingPorts(true), testing::RingPorts(true)};
   const RigOptions::Ports kind = options.ports;
   NodePorts client;
   NodePorts hub;
-  std::tie(client.uplink, hub.uplink) = Join(kind, kEthernet);
-  std::tie(client.tunnel, client.tunnel_far) = Join(kind, 0);
-  std::tie(hub.tunnel, hub.tunnel_far) = Join(kind, 0);
+  if (options.offload) {
+    std::tie(client.uplink, client.uplink_far) = Join(kind, kEthernet, true);
+    std::tie(hub.uplink, hub.uplink_far) = Join(kind, kEthernet, true);
+  } else {
+    std::tie(client.uplink, hub.uplink) = Join(kind, kEthernet);
+  }
+  std::tie(client.tunnel, client.tunnel_far) =
+      Join(kind, 0, options.super_inside);
+  std::tie(hub.tunnel, hub.tunnel_far) = Join(kind, 0, options.super_inside);
   return {std::move(client), std::move(hub)};
 }
 
@@ -105,6 +118,18 @@ void CarryAll(Port& from, Port& to) {
   if (to.Transmit({frames.data(), count}) != count) Fail("a frame is lost");
 }
 
+void Fill(rte_mbuf* mbuf, const Bytes& bytes) {
+  char* room = rte_pktmbuf_append(mbuf, static_cast<uint16_t>(bytes.size()));
+  rte_memcpy(room, bytes.data(), bytes.size());
+}
+
+// Packets that an mbuf stands for.
+size_t PacketsIn(const rte_mbuf* mbuf) {
+  if ((mbuf->ol_flags & RTE_MBUF_F_TX_TCP_SEG) == 0) return 1;
+  return (mbuf->pkt_len - kInnerHeaders + mbuf->tso_segsz - 1) /
+         mbuf->tso_segsz;
+}
+
 // Peers 0 … lanes - 1, each with its lane and the address in `net`, and
 // routes to networks that no packet of ours goes to.
 std::unique_ptr<Snapshot> ManyPeers(uint8_t net, uint32_t lanes,
@@ -130,6 +155,21 @@ std::unique_ptr<Snapshot> ManyPeers(uint8_t net, uint32_t lanes,
   }
   snapshot->routes = RouteTable(routes);
   return snapshot;
+}
+
+// The TCP super-frame that stands for a lane's packets of one burst, between
+// the addresses and of the size of `packet`.
+Bytes SuperOf(const Bytes& packet, size_t packets) {
+  testing::InnerSpec spec;
+  spec.payload = packets * (packet.size() - kInnerHeaders);
+  Bytes super = testing::MakeInner(spec);
+  std::copy_n(packet.begin() + 12, 8, super.begin() + 12);
+  super[10] = super[11] = 0;
+  const uint16_t sum = wire::ChecksumFinish(
+      wire::ChecksumAdd(super.data(), wire::kIpv4HeaderSize));
+  std::memcpy(&super[10], &sum, sizeof(sum));
+  testing::Unfinish(super, wire::kIpv4HeaderSize, /*udp=*/false);
+  return super;
 }
 
 }  // namespace
@@ -158,25 +198,48 @@ void GatewayRig::JoinAll() {
     pair_->Settle();
     if (pair_->hub.TakeFromTunnel().size() != 1) Fail("a lane carries nothing");
     if (lane % (options_.lanes / options_.active) == 0 &&
-        packets_.size() < options_.active) {
-      packets_.push_back(packet);
+        active_.size() < options_.active) {
+      active_.push_back(lane);
+      packets_.push_back(options_.super_inside
+                             ? SuperOf(packet, kBurst / options_.active)
+                             : packet);
     }
   }
 }
 
 void GatewayRig::Feed() {
+  if (options_.super_inside) {
+    FeedSupers();
+  } else {
+    FeedPackets();
+  }
+  if (pair_->client.tunnel_far().Transmit(fed_) != fed_.size()) {
+    Fail("the client takes no packets");
+  }
+}
+
+void GatewayRig::FeedPackets() {
   fed_.resize(kBurst);
   if (rte_pktmbuf_alloc_bulk(testing::TestPool(), fed_.data(), kBurst) != 0) {
     Fail("the pool is empty");
   }
   for (size_t i = 0; i < kBurst; ++i) {
-    const Bytes& packet = packets_[i % packets_.size()];
-    char* room =
-        rte_pktmbuf_append(fed_[i], static_cast<uint16_t>(packet.size()));
-    rte_memcpy(room, packet.data(), packet.size());
+    Fill(fed_[i], packets_[i % packets_.size()]);
   }
-  if (pair_->client.tunnel_far().Transmit(fed_) != kBurst) {
-    Fail("the client takes no packets");
+}
+
+void GatewayRig::FeedSupers() {
+  fed_.clear();
+  for (const Bytes& super : packets_) {
+    rte_mbuf* mbuf = rte_pktmbuf_alloc(testing::TestJumboPool());
+    if (mbuf == nullptr) Fail("the pool is empty");
+    Fill(mbuf, super);
+    mbuf->ol_flags = RTE_MBUF_F_RX_LRO | RTE_MBUF_F_RX_L4_CKSUM_NONE;
+    mbuf->packet_type = RTE_PTYPE_L4_TCP;
+    mbuf->l3_len = wire::kIpv4HeaderSize;
+    mbuf->tso_segsz =
+        static_cast<uint16_t>(options_.packet_size - kInnerHeaders);
+    fed_.push_back(mbuf);
   }
 }
 
@@ -199,10 +262,12 @@ void GatewayRig::RunHub() {
 
 void GatewayRig::Drain() {
   std::array<rte_mbuf*, 2 * kBurst> mbufs;
-  const uint16_t count = pair_->hub.tunnel_far().Receive(mbufs);
-  rte_pktmbuf_free_bulk(mbufs.data(), count);
+  const uint16_t frames = pair_->hub.tunnel_far().Receive(mbufs);
+  size_t count = 0;
+  for (uint16_t i = 0; i < frames; ++i) count += PacketsIn(mbufs[i]);
+  rte_pktmbuf_free_bulk(mbufs.data(), frames);
   if (count != kBurst) {
-    std::fprintf(stderr, "bench: %u packets of %zu B arrived\n", count,
+    std::fprintf(stderr, "bench: %zu packets of %zu B arrived\n", count,
                  options_.packet_size);
     for (size_t i = 0; i < kDropReasonCount; ++i) {
       const auto reason = static_cast<DropReason>(i);

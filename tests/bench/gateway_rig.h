@@ -18,6 +18,8 @@ struct RigOptions {
   // Rings only: the uplink takes super-frames and partial checksums, and hands
   // them on merged and verified, as a kernel does; nobody pays for that here.
   bool offload = false;
+  // With `offload`: the inside too gives and takes super-frames, TCP.
+  bool super_inside = false;
   size_t packet_size = 1400;  // inner packets, IP header included
   uint32_t lanes = 1;         // peers of the hub, each with a lane
   uint32_t active = 1;        // lanes that carry traffic, evenly spread
@@ -47,10 +49,13 @@ class GatewayRig {
 
  private:
   void JoinAll();
+  void FeedPackets();
+  void FeedSupers();
 
   const RigOptions options_;
   std::unique_ptr<testing::GatewayPair> pair_;
-  std::vector<testing::Bytes> packets_;  // one for each active lane
+  std::vector<uint32_t> active_;         // lanes that carry traffic
+  std::vector<testing::Bytes> packets_;  // one for each of these
   std::vector<rte_mbuf*> fed_;
 };
 

@@ -14,8 +14,9 @@ import subprocess
 import sys
 import tempfile
 
-_STEPS = 300
-_SIDES = ("sender", "receiver", "offload-sender", "offload-receiver")
+_STEPS = 200
+_SIDES = ("sender", "receiver", "offload-sender", "offload-receiver",
+          "super-sender", "super-receiver")
 _ALLOWED = 1.02
 _NAME = re.compile(r"^(c?)ob=\((\d+)\)(?: (.*))?$")
 _COST = re.compile(r"^(?:\+|-|\*|\d)\S*(?: \S+)* (\d+)$")

@@ -1,8 +1,9 @@
 // For tests/bench/instructions.py, below callgrind, which counts one side's
-// loops under steady traffic of 1400-byte packets, with `offload-` in front
-// over ports that take super-frames and make checksums.
+// loops under steady traffic of 1400-byte packets. With `offload-` in front the
+// uplink takes super-frames and makes checksums, with `super-` the tunnel
+// device does as well.
 //
-// usage: instructions [offload-]sender|[offload-]receiver STEPS
+// usage: instructions [offload-|super-]sender|receiver STEPS
 // prints the packets counted
 #include <valgrind/callgrind.h>
 
@@ -17,7 +18,9 @@ int main(int argc, char** argv) {
   const std::string_view side = argv[1];
   const bool sender = side.ends_with("sender");
   const int steps = std::atoi(argv[2]);
-  lwt::bench::GatewayRig rig({.offload = side.starts_with("offload-")});
+  const bool super = side.starts_with("super-");
+  lwt::bench::GatewayRig rig({.offload = super || side.starts_with("offload-"),
+                              .super_inside = super});
   for (int i = 0; i < 10; ++i) rig.Step();
   for (int i = 0; i < steps; ++i) {
     rig.Feed();

@@ -74,7 +74,8 @@ class Reference {
 // One line of the results: a rig with its reference.
 class Row {
  public:
-  explicit Row(const RigOptions& options) : rig_(options) {
+  Row(const char* path, const RigOptions& options)
+      : path_(path), rig_(options) {
     for (int i = 0; i < 200; ++i) rig_.Step();
     const uint64_t before = rig_.client_counters().records_sealed.Get();
     rig_.Step();
@@ -88,14 +89,10 @@ class Row {
 
   void PrintBlock(QuietGate& gate) {
     const Block block = RunBlock(gate, [this] { return Repeat(); });
-    const RigOptions& options = rig_.options();
     std::printf(
-        "{\"ports\": \"%s\", \"size\": %zu, \"code\": \"none\", "
-        "\"checksum\": \"%s\", \"records\": %zu, \"kept\": %zu, "
-        "\"total\": %zu",
-        options.ports == RigOptions::Ports::kRing ? "ring" : "memif",
-        options.packet_size, options.offload ? "offload" : "software", records_,
-        block.kept, block.total);
+        "{\"path\": \"%s\", \"size\": %zu, \"code\": \"none\", "
+        "\"records\": %zu, \"kept\": %zu, \"total\": %zu",
+        path_, rig_.options().packet_size, records_, block.kept, block.total);
     if (block.kept > 0) {
       const char* names[] = {"sender", "seal", "receiver", "open"};
       for (size_t i = 0; i < block.medians.size(); ++i) {
@@ -122,28 +119,35 @@ class Row {
     return figures;
   }
 
+  const char* const path_;
   GatewayRig rig_;
   std::unique_ptr<Reference> reference_;
   size_t records_ = 0;
 };
 
 struct Path {
+  const char* name;
   RigOptions::Ports ports;
   bool offload;
+  bool super_inside;
 };
-constexpr std::array<Path, 3> kPaths = {{{RigOptions::Ports::kRing, true},
-                                         {RigOptions::Ports::kRing, false},
-                                         {RigOptions::Ports::kMemif, false}}};
+constexpr std::array<Path, 4> kPaths = {{
+    {"ring, super-frames", RigOptions::Ports::kRing, true, true},
+    {"ring, offload", RigOptions::Ports::kRing, true, false},
+    {"ring", RigOptions::Ports::kRing, false, false},
+    {"memif", RigOptions::Ports::kMemif, false, false},
+}};
 
 void Run(int blocks) {
   std::vector<std::unique_ptr<Row>> rows;
-  for (const auto& [ports, offload] : kPaths) {
+  for (const Path& path : kPaths) {
     for (const size_t size : {64, 512, 1400}) {
       RigOptions options;
-      options.ports = ports;
-      options.offload = offload;
+      options.ports = path.ports;
+      options.offload = path.offload;
+      options.super_inside = path.super_inside;
       options.packet_size = size;
-      rows.push_back(std::make_unique<Row>(options));
+      rows.push_back(std::make_unique<Row>(path.name, options));
     }
   }
   QuietGate gate;

@@ -83,6 +83,7 @@ TEST(SteadyLoopTest, TakesNoMemoryAndNoLock) {
     bench::RigOptions options;
     options.packet_size = offload ? 1400 : 64;
     options.offload = offload;
+    options.super_inside = offload;
     options.lanes = 10;
     options.active = 8;
     bench::GatewayRig rig(options);

@@ -41,9 +41,9 @@ def test_quotient_within_a_row():
     assert native.quotient(few, "a", "seal", "sender").value is None
 
 
-def pipeline_block(ports, size):
-    return json.dumps({"ports": ports, "size": size, "code": "none",
-                       "checksum": "software", "kept": 25, "total": 26,
+def pipeline_block(path, size):
+    return json.dumps({"path": path, "size": size, "code": "none",
+                       "kept": 25, "total": 26,
                        "sender": 1000.0, "seal": 300.0, "receiver": 300.0,
                        "open": 280.0})
 
@@ -65,11 +65,11 @@ def context(monkeypatch):
 
 
 def test_pipeline_report(context):
-    context.printed = "\n".join([pipeline_block("ring", 1400),
+    context.printed = "\n".join([pipeline_block("ring, super-frames", 1400),
                                  pipeline_block("memif", 64)] * 15)
     report = native.pipeline(context)
     first, second = report.tables[0].rows
-    assert first["name"] == "ring 1400 B none, software checksum"
+    assert first["name"] == "ring, super-frames, 1400 B, none"
     assert first["sending"] == "0.30"
     assert (second["kept"], second["total"]) == (375, 390)
     assert report.targets[0].verdict == "met"
