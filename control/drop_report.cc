@@ -6,18 +6,23 @@ namespace {
 // Each means that this host is too slow or too small for the traffic.
 constexpr DropReason kReported[] = {
     DropReason::kPuntFull,   DropReason::kSessionPuntFull,
-    DropReason::kPoolEmpty,  DropReason::kUplinkFull,
-    DropReason::kTunnelFull, DropReason::kEpochSpent,
+    DropReason::kPoolEmpty,  DropReason::kHandoffFull,
+    DropReason::kUplinkFull, DropReason::kTunnelFull,
+    DropReason::kEpochSpent,
 };
 
 }  // namespace
 
-void DropReport::OnTimer(const WorkerCounters& counters, uint64_t now_us) {
+void DropReport::OnTimer(std::span<const std::unique_ptr<WorkerThread>> workers,
+                         uint64_t now_us) {
   if (now_us < next_us_) return;
   next_us_ = now_us + kPeriodUs;
   for (DropReason reason : kReported) {
     size_t index = static_cast<size_t>(reason);
-    uint64_t count = counters.drops[index].Get();
+    uint64_t count = 0;
+    for (const auto& worker : workers) {
+      count += worker->counters().drops[index].Get();
+    }
     if (count > seen_[index]) {
       log_.Warn(count - seen_[index], " frames dropped, ", NameOf(reason), ": ",
                 SentenceOf(reason));

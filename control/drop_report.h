@@ -4,9 +4,11 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
+#include <span>
 
 #include "control/loop/log.h"
-#include "dataplane/exchange/counters.h"
+#include "dataplane/worker.h"
 
 namespace lwt {
 
@@ -17,7 +19,8 @@ class DropReport {
   explicit DropReport(const loop::Log& log) : log_(log) {}
 
   // Call about as often as the loop turns; looks every kPeriodUs only.
-  void OnTimer(const WorkerCounters& counters, uint64_t now_us);
+  void OnTimer(std::span<const std::unique_ptr<WorkerThread>> workers,
+               uint64_t now_us);
 
  private:
   const loop::Log& log_;

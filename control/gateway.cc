@@ -1,103 +1,19 @@
 #include "control/gateway.h"
 
-#include <poll.h>
-
 #include <algorithm>
-#include <thread>
 #include <utility>
 
-#include "control/config/text.h"
-#include "control/handshake/psk.h"
 #include "control/status_report.h"
 
 namespace lwt {
 namespace {
 
-using config::Mode;
-
 // Work of one turn of the loop on each of a worker's rings.
 constexpr int kDrainLimit = 256;
-// How long start-up waits for the hub's name before it goes on without.
-constexpr int kFirstLookupMs = 5000;
 // How long the last FINs may take.
 constexpr uint64_t kGoodbyeUs = 250'000;
 
-// Argon2id takes a third of a second: it runs beside the rest of start-up.
-class KeyDerivation {
- public:
-  explicit KeyDerivation(const config::Config& config)
-      : thread_([this, &config] {
-          result_ = config.encryption == config::Encryption::kNone
-                        ? handshake::NullPsk()
-                        : handshake::DerivePsk(config.key, config.network);
-        }) {}
-  ~KeyDerivation() {
-    if (thread_.joinable()) thread_.join();
-  }
-  absl::StatusOr<handshake::SecretKey> Wait() {
-    thread_.join();
-    return std::move(result_);
-  }
-
- private:
-  absl::StatusOr<handshake::SecretKey> result_ = handshake::SecretKey();
-  std::thread thread_;
-};
-
-handshake::RekeyConfig RekeyOf(const config::Config& config) {
-  handshake::RekeyConfig rekey;
-  rekey.interval_us = uint64_t{config.rekey_seconds} * 1'000'000;
-  rekey.max_records = config.rekey_records;
-  return rekey;
-}
-
 }  // namespace
-
-absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Start(config::Config& config,
-                                                        loop::Signals& signals,
-                                                        const loop::Log& log) {
-  std::unique_ptr<Gateway> gateway(new Gateway(config, signals, log));
-  if (!handshake::InitCrypto()) {
-    return absl::FailedPreconditionError(
-        "this CPU lacks AES-NI or PCLMULQDQ, which sealing needs");
-  }
-  if (config.encryption == config::Encryption::kNone) {
-    log.Warn("encryption = \"none\": anybody may join this tunnel");
-  } else if (auto weak = handshake::WeakKeyWarning(config.key)) {
-    log.Warn(*weak);
-  }
-  KeyDerivation key(config);
-  std::vector<Finding> findings = CheckHost(config);
-  if (!IsReady(findings)) {
-    return absl::FailedPreconditionError("this host is not ready:\n" +
-                                         FormatPreflight(findings));
-  }
-  for (const Finding& finding : findings) {
-    if (finding.level != FindingLevel::kWarn) continue;
-    log.Warn(finding.subject, ": ", finding.text, "; fix: ", finding.fix);
-  }
-  absl::StatusOr<std::unique_ptr<loop::EventLoop>> event_loop =
-      loop::EventLoop::Create();
-  if (!event_loop.ok()) return event_loop.status();
-  gateway->loop_ = *std::move(event_loop);
-  absl::StatusOr<std::unique_ptr<host::Resolver>> resolver =
-      host::Resolver::Create();
-  if (!resolver.ok()) return resolver.status();
-  gateway->resolver_ = *std::move(resolver);
-
-  absl::StatusOr<std::unique_ptr<Platform>> platform =
-      Platform::BringUp(config, gateway->FindHub(), log);
-  if (!platform.ok()) return platform.status();
-  gateway->platform_ = *std::move(platform);
-
-  absl::StatusOr<handshake::SecretKey> psk = key.Wait();
-  config.EraseKey();
-  if (!psk.ok()) return psk.status();
-  absl::Status status = gateway->LoadSecrets(*std::move(psk));
-  if (status.ok()) status = gateway->StartSessions();
-  if (!status.ok()) return status;
-  return gateway;
-}
 
 Gateway::~Gateway() {
   api_.reset();
@@ -108,200 +24,62 @@ Gateway::~Gateway() {
   platform_.reset();
 }
 
-// Where the hub is decides which interface is the uplink.
-std::optional<IpAddress> Gateway::FindHub() {
-  if (!config_.remote) return std::nullopt;
-  absl::StatusOr<uint64_t> id =
-      resolver_->Start(config_.remote->host, config_.remote->port);
-  if (!id.ok()) return std::nullopt;
-  pollfd sources[] = {{resolver_->event_fd(), POLLIN, 0},
-                      {signals_.fd(), POLLIN, 0}};
-  if (poll(sources, 2, 0) == 0) {
-    log_.Info("looking up ", config_.remote->host);
-    poll(sources, 2, kFirstLookupMs);
-  }
-  for (const host::Resolver::Result& result : resolver_->Drain()) {
-    if (!result.endpoints.ok()) {
-      log_.Warn(result.endpoints.status().message());
-    } else if (result.id == *id) {
-      return result.endpoints->front().address;
-    }
-  }
-  resolver_->Cancel(*id);
-  return std::nullopt;
-}
-
-absl::Status Gateway::LoadSecrets(handshake::SecretKey psk) {
-  psk_ = std::move(psk);
-  join_mask_key_ = handshake::DeriveJoinMaskKey(psk_);
-  absl::StatusOr<handshake::StaticKey> identity =
-      handshake::LoadOrCreateStaticKey(platform_->paths().state_dir);
-  if (!identity.ok()) return identity.status();
-  identity_.emplace(*std::move(identity));
-  return absl::OkStatus();
-}
-
-absl::Status Gateway::StartSessions() {
-  link_ = std::make_unique<peer::MailboxLink>(platform_->worker());
-  outer_ = std::make_unique<OuterSide>(config_, *platform_, *link_, *resolver_,
-                                       log_);
-  started_us_ = NowUs();
-  absl::Status status =
-      config_.mode == Mode::kServer ? StartHub() : StartClient();
-  if (status.ok()) status = WatchSources();
-  if (!status.ok()) return status;
-  absl::StatusOr<std::unique_ptr<loop::ApiServer>> api =
-      loop::ApiServer::Listen(
-          platform_->paths().control_socket, *loop_,
-          [this](const api::Request& request) { return Answer(request); });
-  if (!api.ok()) return api.status();
-  api_ = *std::move(api);
-  log_.Info("ready: ", config::NameOf(config_.mode), ", ", config_.tun_name,
-            " ", ToString(config_.tunnel_addr.front()), ", inner MTU ",
-            platform_->tunnel_mtu(), ", control socket ",
-            platform_->paths().control_socket);
-  return absl::OkStatus();
-}
-
-std::vector<peer::HeldAddress> Gateway::HeldAddresses() {
-  auto held = peer::LoadHeldAddresses(platform_->paths().state_dir);
-  if (held.ok()) return *std::move(held);
-  log_.Warn(held.status().message());
-  return {};
-}
-
-absl::Status Gateway::StartHub() {
-  lane_slots_.emplace(peer::HubSessions::LanesFor(config_.max_clients));
-  handshake::HubConfig door;
-  door.psk = &psk_;
-  door.identity = &*identity_;
-  door.offer.mtu = platform_->MaxInnerMtu(Family::kIpv4);
-  door.offer.addresses = config_.tunnel_addr;
-  peer::HubSessions::Config hub{
-      .link = *link_,
-      .host = *outer_,
-      .join_mask_key = join_mask_key_,
-      .door = std::move(door),
-      .rekey = RekeyOf(config_),
-      .max_clients = config_.max_clients,
-      .multi_client = config_.multi_client,
-      .held = HeldAddresses(),
-      .on_held =
-          [this](const std::vector<peer::HeldAddress>& held) {
-            absl::Status stored =
-                peer::StoreHeldAddresses(platform_->paths().state_dir, held);
-            if (!stored.ok()) log_.Warn(stored.message());
-          },
-  };
-  hub_ = std::make_unique<peer::HubSessions>(hub, *lane_slots_, log_, NowUs());
-  absl::Status status = outer_->Listen(*config_.local);
-  if (status.ok()) {
-    log_.Info("listening at ", ToString(*config_.local), ", public key ",
-              handshake::PublicKeyToText(identity_->public_key));
-  }
-  return status;
-}
-
-absl::Status Gateway::StartClient() {
-  constexpr uint32_t kLanes = 4;
-  lane_slots_.emplace(kLanes);
-  const std::string state_dir = platform_->paths().state_dir;
-  absl::StatusOr<std::optional<handshake::PublicKey>> expected =
-      handshake::ExpectedHubKey(state_dir, config_.server_public_key);
-  if (!expected.ok()) return expected.status();
-  handshake::ClientConfig handshake;
-  handshake.psk = &psk_;
-  handshake.identity = &*identity_;
-  handshake.expected_hub_key = *expected;
-  handshake.server_name = config_.sni;
-  handshake.offer.mtu = platform_->MaxInnerMtu(Family::kIpv4);
-  handshake.offer.addresses = config_.tunnel_addr;
-  peer::ClientSession::Config client{
-      .attempt = {*link_, *outer_, join_mask_key_, std::move(handshake)},
-      .rekey = RekeyOf(config_),
-      .hub_name = config_.remote->host,
-      .tunnel_addresses = config_.tunnel_addr,
-      .on_hub_key =
-          [this, state_dir](const handshake::PublicKey& key) {
-            return config_.server_public_key.empty()
-                       ? handshake::PinHubKey(state_dir, key)
-                       : absl::OkStatus();
-          },
-      .on_key_changed =
-          [this, state_dir](const handshake::PublicKey& key) {
-            return handshake::HubKeyChangedError(
-                state_dir, config_.server_public_key, key);
-          },
-  };
-  client_ = std::make_unique<peer::ClientSession>(std::move(client),
-                                                  *lane_slots_, log_, NowUs());
-  return absl::OkStatus();
-}
-
-absl::Status Gateway::WatchSources() {
-  absl::Status status =
-      loop_->Watch(signals_.fd(), EPOLLIN, [this](uint32_t) { OnSignal(); });
-  if (status.ok()) {
-    status = loop_->Watch(platform_->monitor().fd(), EPOLLIN,
-                          [this](uint32_t) { OnHostChanges(); });
-  }
-  if (status.ok() && client_ != nullptr) {
-    status = loop_->Watch(resolver_->event_fd(), EPOLLIN, [this](uint32_t) {
-      for (host::Resolver::Result& result : resolver_->Drain()) {
-        if (result.id != outer_->resolve_id()) continue;
-        client_->OnResolved(std::move(result.endpoints), NowUs());
-      }
-    });
-  }
-  for (auto& worker : platform_->workers()) {
-    // Mailbox::AfterSleep empties the descriptor.
-    if (!status.ok()) break;
-    status =
-        loop_->Watch(worker->mailbox().event_fd(), EPOLLIN, [](uint32_t) {});
-  }
-  return status;
-}
-
 void Gateway::Run() {
   while (!stopping_) Turn();
   SayGoodbye();
 }
 
 void Gateway::Turn() {
-  DrainWorker();
+  DrainWorkers();
   OnTimers();
   uint64_t now_us = NowUs();
   uint64_t deadline_us = NextDeadline();
   uint64_t timeout_us = deadline_us > now_us ? deadline_us - now_us : 0;
-  for (auto& worker : platform_->workers()) {
-    if (!worker->mailbox().PrepareSleep()) timeout_us = 0;
-  }
+  if (!PrepareSleep()) timeout_us = 0;
   loop_->Turn(timeout_us);
+  AfterSleep();
+}
+
+bool Gateway::PrepareSleep() {
+  bool nothing_waits = true;
+  for (auto& worker : platform_->workers()) {
+    nothing_waits = worker->mailbox().PrepareSleep() && nothing_waits;
+  }
+  return nothing_waits;
+}
+
+void Gateway::AfterSleep() {
   for (auto& worker : platform_->workers()) worker->mailbox().AfterSleep();
 }
 
-void Gateway::DrainWorker() {
-  Mailbox& mailbox = platform_->worker().mailbox();
-  mailbox.Collect();
+void Gateway::DrainWorkers() {
+  const auto count = static_cast<uint32_t>(platform_->workers().size());
+  for (uint32_t worker = 0; worker < count; ++worker) {
+    platform_->workers()[worker]->mailbox().Collect();
+    DrainEvents(worker);
+    DrainStreams(worker);
+    DrainRecords(worker);
+  }
+}
+
+void Gateway::DrainEvents(uint32_t worker) {
   Event event;
-  for (int i = 0; i < kDrainLimit && mailbox.PollEvent(event); ++i) {
+  for (int i = 0; i < kDrainLimit && link_->PollEvent(worker, event); ++i) {
     if (event.kind == EventKind::kFlowDown) {
       // What came on the flow before its end is read before it: an alert, a
       // close record.
-      DrainStreams();
-      DrainRecords();
+      DrainStreams(worker);
+      DrainRecords(worker);
       ++flows_down_;
     }
     OnEvent(event);
   }
-  DrainStreams();
-  DrainRecords();
 }
 
-void Gateway::DrainStreams() {
+void Gateway::DrainStreams(uint32_t worker) {
   PuntedStream stream;
   for (int i = 0; i < kDrainLimit; ++i) {
-    if (!platform_->worker().mailbox().PollStream(stream)) return;
+    if (!link_->PollStream(worker, stream)) return;
     if (client_ != nullptr) {
       client_->OnStream(stream, NowUs());
     } else if (hub_ != nullptr) {
@@ -312,10 +90,10 @@ void Gateway::DrainStreams() {
   }
 }
 
-void Gateway::DrainRecords() {
+void Gateway::DrainRecords(uint32_t worker) {
   PuntedRecord record;
   for (int i = 0; i < kDrainLimit; ++i) {
-    if (!platform_->worker().mailbox().PollRecord(record)) return;
+    if (!link_->PollRecord(worker, record)) return;
     if (client_ != nullptr) client_->OnRecord(record, NowUs());
     if (hub_ != nullptr) hub_->OnRecord(record, NowUs());
     link_->FreeFrame(record.frame);
@@ -333,7 +111,7 @@ void Gateway::OnTimers() {
   if (hub_ != nullptr) hub_->OnTimer(now_us);
   outer_->OnTimer(now_us);
   api_->OnTimer(now_us);
-  drop_report_.OnTimer(platform_->worker().counters(), now_us);
+  drop_report_.OnTimer(platform_->workers(), now_us);
 }
 
 uint64_t Gateway::NextDeadline() const {
@@ -380,12 +158,11 @@ void Gateway::SayGoodbye() {
   flows_down_ = 0;
   uint64_t until_us = NowUs() + kGoodbyeUs;
   while (flows_down_ < flows && NowUs() < until_us) {
-    DrainWorker();
-    Mailbox& mailbox = platform_->worker().mailbox();
+    DrainWorkers();
     uint64_t now_us = NowUs();
-    bool sleep = flows_down_ < flows && mailbox.PrepareSleep();
+    bool sleep = flows_down_ < flows && PrepareSleep();
     loop_->Turn(sleep && until_us > now_us ? until_us - now_us : 0);
-    mailbox.AfterSleep();
+    AfterSleep();
   }
 }
 

@@ -51,9 +51,13 @@ class Gateway {
   absl::Status WatchSources();
 
   void Turn();
-  void DrainWorker();
-  void DrainStreams();
-  void DrainRecords();
+  // True when control may sleep; then AfterSleep follows.
+  bool PrepareSleep();
+  void AfterSleep();
+  void DrainWorkers();
+  void DrainEvents(uint32_t worker);
+  void DrainStreams(uint32_t worker);
+  void DrainRecords(uint32_t worker);
   void OnEvent(const Event& event);
   void OnTimers();
   uint64_t NextDeadline() const;
@@ -61,7 +65,7 @@ class Gateway {
   void OnSignal();
   void SayGoodbye();
   std::string Answer(const api::Request& request);
-  uint64_t NowUs() const { return platform_->worker().NowUs(); }
+  uint64_t NowUs() const { return platform_->NowUs(); }
 
   config::Config& config_;
   loop::Signals& signals_;

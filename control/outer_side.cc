@@ -1,5 +1,6 @@
 #include "control/outer_side.h"
 
+#include <sodium.h>
 #include <sys/time.h>
 
 #include <algorithm>
@@ -21,6 +22,34 @@ bool IsLoopback(const IpAddress& address) {
   IpAddress loopback = IpAddress::Any(Family::kIpv6);
   loopback.bytes[15] = 1;
   return address == loopback;
+}
+
+// What Linux takes for outgoing connections (ip_local_port_range).
+constexpr uint32_t kFirstPort = 32768;
+constexpr uint32_t kPorts = 60999 - kFirstPort + 1;
+
+// A port at random that meets the wish. One that cannot be met here and at the
+// hub is met here.
+absl::StatusOr<host::PortReservation> HoldPort(const IpAddress& source,
+                                               uint16_t remote_port,
+                                               peer::PortWish wish) {
+  if (wish.workers == 1 && wish.hub_taken == 0) {
+    return host::PortReservation::Hold({source, 0});
+  }
+  uint32_t start = 0;
+  randombytes_buf(&start, sizeof(start));
+  for (const uint32_t taken : {wish.hub_taken, 0u}) {
+    wish.hub_taken = taken;
+    for (uint32_t i = 0; i < kPorts; ++i) {
+      const uint32_t port = kFirstPort + (start % kPorts + i) % kPorts;
+      if (!wish.IsMet(port + remote_port)) continue;
+      absl::StatusOr<host::PortReservation> held =
+          host::PortReservation::Hold({source, static_cast<uint16_t>(port)});
+      if (held.ok() || !absl::IsAlreadyExists(held.status())) return held;
+    }
+  }
+  return absl::ResourceExhaustedError(
+      Concat("all TCP ports of ", ToString(source), " that suit are in use"));
 }
 
 }  // namespace
@@ -191,7 +220,8 @@ void OuterSide::Resolve() {
   if (!id.ok()) log_.Error(id.status().message());
 }
 
-absl::StatusOr<Endpoint> OuterSide::OpenLocal(const Endpoint& remote) {
+absl::StatusOr<Endpoint> OuterSide::OpenLocal(const Endpoint& remote,
+                                              const peer::PortWish& wish) {
   absl::StatusOr<host::Route> route =
       platform_.netlink().RouteTo(remote.address);
   if (!route.ok()) return route.status();
@@ -203,7 +233,7 @@ absl::StatusOr<Endpoint> OuterSide::OpenLocal(const Endpoint& remote) {
                "-uplink-interface"));
   }
   absl::StatusOr<host::PortReservation> held =
-      host::PortReservation::Hold({route->source, 0});
+      HoldPort(route->source, remote.port, wish);
   if (!held.ok()) return held.status();
   Endpoint local = held->endpoint();
   locals_.push_back({*std::move(held), remote.address});

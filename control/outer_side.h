@@ -48,7 +48,8 @@ class OuterSide final : public peer::ClientHost {
   void SuspectPath(const IpAddress& remote) override;
   void SetInnerMtu(uint16_t mtu) override;
   void Resolve() override;
-  absl::StatusOr<Endpoint> OpenLocal(const Endpoint& remote) override;
+  absl::StatusOr<Endpoint> OpenLocal(const Endpoint& remote,
+                                     const peer::PortWish& wish) override;
   void CloseLocal(const Endpoint& local) override;
   std::optional<wire::LinkHeader> LinkTo(const IpAddress& remote) override;
   std::string LinkProblem(const IpAddress& remote) override;
@@ -61,7 +62,7 @@ class OuterSide final : public peer::ClientHost {
     uint64_t close_at_us = UINT64_MAX;
   };
 
-  uint64_t NowUs() const { return platform_.worker().NowUs(); }
+  uint64_t NowUs() const { return platform_.NowUs(); }
   void OnNextHop(const IpAddress& remote, const host::NextHop& hop);
   absl::Status UpdateListenAddresses();
   absl::Status ApplyEndpoints();

@@ -4,12 +4,9 @@
 #include <utility>
 
 #include "control/config/text.h"
-#include "control/handshake/crypto.h"
 #include "control/host/offload.h"
 #include "control/host/undo.h"
-#include "control/peer/hub_sessions.h"
 #include "dataplane/wire/record.h"
-#include "drivers/cpu_set.h"
 #include "drivers/eal.h"
 #include "drivers/tun/offload_port.h"
 #include "drivers/tun/tap_port.h"
@@ -21,6 +18,7 @@ namespace {
 using config::Concat;
 using config::Mode;
 
+// Of each worker.
 // Frames on their way through the pipeline and its queues, those that wait for
 // a window, what the TAP port holds, and what waits for control.
 constexpr uint32_t kSmallFrames = 8192;
@@ -31,7 +29,6 @@ constexpr uint32_t kJumboFrames = kAfPacketFrames + 192;
 constexpr uint64_t kOtherBytes = 8 << 20;
 // A TCP header with the timestamp option.
 constexpr uint32_t kTcpHeader = 32;
-constexpr uint32_t kClientLanes = 4;
 
 uint32_t InnerMtuOf(uint32_t link_mtu, Family family) {
   uint32_t overhead = (family == Family::kIpv4 ? 20 : 40) + kTcpHeader +
@@ -51,11 +48,11 @@ UplinkDriver DriverOf(config::UplinkDriver driver) {
   return UplinkDriver::kAuto;
 }
 
-MemoryRequest MemoryOf(uint32_t xdp_queues) {
+MemoryRequest MemoryOf(uint32_t workers, uint32_t xdp_queues) {
   MemoryRequest request;
-  request.small_frames = kSmallFrames;
-  request.jumbo_frames = kJumboFrames;
-  request.other_bytes = kOtherBytes + xdp_queues * kXdpBytesPerQueue;
+  request.small_frames = workers * kSmallFrames;
+  request.jumbo_frames = workers * kJumboFrames;
+  request.other_bytes = workers * kOtherBytes + xdp_queues * kXdpBytesPerQueue;
   return request;
 }
 
@@ -67,8 +64,10 @@ std::vector<Finding> CheckHost(const config::Config& config) {
       config.uplink_interface.empty() ? "auto" : config.uplink_interface;
   input.uplink_driver = ToString(DriverOf(config.uplink_driver));
   input.memory = config.memory;
+  absl::StatusOr<CpuList> cpus = AllowedCpus();
   input.memory_need = ComputeMemoryNeed(
-      MemoryOf(config.uplink_driver == config::UplinkDriver::kAfXdp ? 1 : 0));
+      MemoryOf(WorkersWanted(config, cpus.ok() ? cpus->size() : 1),
+               config.uplink_driver == config::UplinkDriver::kAfXdp ? 1 : 0));
   return RunPreflight(input);
 }
 
@@ -78,10 +77,11 @@ absl::StatusOr<std::unique_ptr<Platform>> Platform::BringUp(
   std::unique_ptr<Platform> platform(new Platform(config, log));
   absl::Status status = platform->ClaimInstance();
   if (status.ok()) status = platform->ChooseUplink(remote);
+  if (status.ok()) status = platform->PlanWorkers();
   if (status.ok()) status = platform->StartMemory();
-  if (status.ok()) status = platform->OpenTunnel();
   if (status.ok()) status = platform->OpenUplinkPort();
-  if (status.ok()) status = platform->StartWorker();
+  if (status.ok()) status = platform->OpenTunnel();
+  if (status.ok()) status = platform->StartWorkers();
   if (!status.ok()) return status;
   return platform;
 }
@@ -89,9 +89,10 @@ absl::StatusOr<std::unique_ptr<Platform>> Platform::BringUp(
 Platform::~Platform() {
   for (auto& worker : workers_) worker->Stop();
   workers_.clear();
+  handoff_.reset();
   uplink_.reset();
   guard_.reset();
-  tunnel_.reset();
+  tunnel_.clear();
   jumbo_pool_.reset();
   small_pool_.reset();
   if (eal_started_) StopEal();
@@ -146,9 +147,10 @@ absl::Status Platform::ChooseUplink(const std::optional<IpAddress>& remote) {
 // needs hugepages.
 absl::StatusOr<MemoryPlan> Platform::PlanForUplink(
     std::span<const HugepagePool> pools) {
+  const auto workers = static_cast<uint32_t>(cpus_.workers.size());
   const auto plan = [&](uint32_t xdp_queues) {
-    return PlanMemory(config_.memory, ComputeMemoryNeed(MemoryOf(xdp_queues)),
-                      pools);
+    return PlanMemory(config_.memory,
+                      ComputeMemoryNeed(MemoryOf(workers, xdp_queues)), pools);
   };
   const bool is_auto = config_.uplink_driver == config::UplinkDriver::kAuto;
   if (config_.uplink_driver == config::UplinkDriver::kAfPacket) return plan(0);
@@ -169,13 +171,7 @@ absl::StatusOr<MemoryPlan> Platform::PlanForUplink(
 }
 
 absl::Status Platform::StartMemory() {
-  absl::StatusOr<CpuList> allowed = AllowedCpus();
-  if (!allowed.ok()) return allowed.status();
-  absl::StatusOr<CpuPlan> cpus = PlanCpus(*allowed, 1);
-  if (!cpus.ok()) return cpus.status();
-  worker_cpu_ = cpus->workers.front();
-  int node = NumaNodeOfCpu("/sys", worker_cpu_);
-
+  int node = NumaNodeOfCpu("/sys", cpus_.workers.front());
   absl::StatusOr<MemoryPlan> memory =
       PlanForUplink(ReadHugepagePools("/sys", node));
   if (!memory.ok()) return memory.status();
@@ -184,7 +180,7 @@ absl::Status Platform::StartMemory() {
 
   EalOptions options;
   options.memory = memory_;
-  options.control_cpu = cpus->control;
+  options.control_cpu = cpus_.control;
   options.log_sink = [this](std::string_view line) {
     log_.Debug("DPDK: ", line);
   };
@@ -192,12 +188,14 @@ absl::Status Platform::StartMemory() {
   if (!started.ok()) return started;
   eal_started_ = true;
 
-  absl::StatusOr<PacketPool> small =
-      PacketPool::Create("small", PacketPool::Kind::kSmall, kSmallFrames);
+  const MemoryRequest request =
+      MemoryOf(static_cast<uint32_t>(cpus_.workers.size()), 0);
+  absl::StatusOr<PacketPool> small = PacketPool::Create(
+      "small", PacketPool::Kind::kSmall, request.small_frames);
   if (!small.ok()) return small.status();
   small_pool_.emplace(*std::move(small));
-  absl::StatusOr<PacketPool> jumbo =
-      PacketPool::Create("jumbo", PacketPool::Kind::kJumbo, kJumboFrames);
+  absl::StatusOr<PacketPool> jumbo = PacketPool::Create(
+      "jumbo", PacketPool::Kind::kJumbo, request.jumbo_frames);
   if (!jumbo.ok()) return jumbo.status();
   jumbo_pool_.emplace(*std::move(jumbo));
   return absl::OkStatus();
@@ -221,13 +219,14 @@ absl::Status Platform::OpenTunnelPort(uint16_t mtu) {
     OffloadSpec spec;
     spec.name = config_.tun_name;
     spec.mtu = mtu;
+    spec.queues = uplink_->port_count();
     spec.pool = small_pool_->get();
     spec.jumbo_pool = jumbo_pool_->get();
     absl::StatusOr<std::vector<std::unique_ptr<Port>>> ports =
         OpenOffloadPorts(spec);
     if (ports.ok()) {
-      tunnel_ = std::move(ports->front());
-      tunnel_reason_ = tunnel_->info().segments_udp
+      tunnel_ = *std::move(ports);
+      tunnel_reason_ = tunnel_.front()->info().segments_udp
                            ? "tun with segmentation of TCP and UDP"
                            : "tun with segmentation of TCP";
       return absl::OkStatus();
@@ -241,10 +240,11 @@ absl::Status Platform::OpenTunnelPort(uint16_t mtu) {
   TapSpec spec;
   spec.name = config_.tun_name;
   spec.mtu = mtu;
+  spec.queues = uplink_->port_count();
   spec.pool = small_pool_->get();
-  absl::StatusOr<std::unique_ptr<Port>> port = OpenTapPort(spec);
-  if (!port.ok()) return port.status();
-  tunnel_ = *std::move(port);
+  absl::StatusOr<std::vector<std::unique_ptr<Port>>> ports = OpenTapPorts(spec);
+  if (!ports.ok()) return ports.status();
+  tunnel_ = *std::move(ports);
   return absl::OkStatus();
 }
 
@@ -308,6 +308,7 @@ absl::Status Platform::OpenUplinkPort() {
   spec.small_pool = small_pool_->get();
   spec.super_frames = config_.super_frames;
   spec.no_xdp = no_xdp_;
+  spec.ports = static_cast<uint16_t>(cpus_.workers.size());
   absl::StatusOr<std::unique_ptr<Uplink>> uplink = OpenUplink(spec);
   if (!uplink.ok()) return uplink.status();
   uplink_ = *std::move(uplink);
@@ -323,35 +324,6 @@ absl::Status Platform::OpenUplinkPort() {
       host::IngressGuard::Open(choice_.link.name);
   if (!guard.ok()) return guard.status();
   guard_ = *std::move(guard);
-  return absl::OkStatus();
-}
-
-uint32_t Platform::MaxLanes() const {
-  return config_.mode == Mode::kServer
-             ? peer::HubSessions::LanesFor(config_.max_clients)
-             : kClientLanes;
-}
-
-absl::Status Platform::StartWorker() {
-  WorkerOptions options;
-  options.index = 0;
-  options.cpu = worker_cpu_;
-  options.uplink = uplink_.get();
-  options.tunnel = tunnel_.get();
-  options.pool = small_pool_->get();
-  options.max_lanes = MaxLanes();
-  options.arena_bytes = config_.arena_bytes();
-  options.retransmit = config_.retransmit;
-  options.idle = config_.idle == config::Idle::kBusy ? IdleMode::kBusy
-                                                     : IdleMode::kAdaptive;
-  options.rekey_records = config_.rekey_records;
-  handshake::RandomBytes(options.flow_secret);
-  std::string error;
-  std::unique_ptr<WorkerThread> worker = WorkerThread::Create(options, error);
-  if (worker == nullptr) return absl::ResourceExhaustedError(error);
-  workers_.push_back(std::move(worker));
-  if (!workers_.back()->Start(error)) return absl::InternalError(error);
-  log_.Info("worker: CPU ", worker_cpu_);
   return absl::OkStatus();
 }
 

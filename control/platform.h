@@ -21,7 +21,9 @@
 #include "control/host/netlink_monitor.h"
 #include "control/host/uplink_choice.h"
 #include "control/loop/log.h"
+#include "dataplane/exchange/handoff.h"
 #include "dataplane/worker.h"
+#include "drivers/cpu_set.h"
 #include "drivers/memory_mode.h"
 #include "drivers/packet_pool.h"
 #include "drivers/preflight.h"
@@ -31,6 +33,9 @@ namespace lwt {
 
 class Platform {
  public:
+  // Of each worker of a client: one to send on, others about to go.
+  static constexpr uint32_t kClientLanes = 4;
+
   // Takes some hundred milliseconds. `remote` is the hub's address where a
   // client knows it already.
   static absl::StatusOr<std::unique_ptr<Platform>> BringUp(
@@ -54,14 +59,17 @@ class Platform {
   const host::Link& link() const { return choice_.link; }
   const std::string& choice_reason() const { return choice_.reason; }
   int tunnel_index() const { return tunnel_index_; }
-  const Port& tunnel() const { return *tunnel_; }
+  const Port& tunnel(size_t worker = 0) const { return *tunnel_[worker]; }
   const std::string& tunnel_reason() const { return tunnel_reason_; }
   Uplink& uplink() { return *uplink_; }
   const Uplink& uplink() const { return *uplink_; }
   host::IngressGuard* guard() { return guard_.get(); }  // af_packet only
-  std::vector<std::unique_ptr<WorkerThread>>& workers() { return workers_; }
-  WorkerThread& worker() { return *workers_.front(); }
-  const WorkerThread& worker() const { return *workers_.front(); }
+  // At least one.
+  std::span<const std::unique_ptr<WorkerThread>> workers() const {
+    return workers_;
+  }
+  // The clock that all workers have, µs.
+  uint64_t NowUs() const { return workers_.front()->NowUs(); }
   const MemoryPlan& memory() const { return memory_; }
   const PacketPool& small_pool() const { return *small_pool_; }
   const PacketPool& jumbo_pool() const { return *jumbo_pool_; }
@@ -77,7 +85,9 @@ class Platform {
   absl::Status OpenTunnelPort(uint16_t mtu);
   absl::Status OpenUplinkPort();
   absl::Status JournalXdp(uint32_t program_id);
-  absl::Status StartWorker();
+  absl::Status PlanWorkers();
+  absl::Status StartWorkers();
+  WorkerOptions OptionsOf(uint32_t worker) const;
   absl::StatusOr<MemoryPlan> PlanForUplink(std::span<const HugepagePool> pools);
   uint32_t MaxLanes() const;
 
@@ -90,20 +100,24 @@ class Platform {
   std::optional<host::Journal> journal_;
   host::UplinkChoice choice_;
   MemoryPlan memory_;
-  int worker_cpu_ = 0;
+  CpuPlan cpus_;  // of as many workers as are wanted
   bool may_use_xdp_ = false;
   std::string no_xdp_;  // why `auto` does not try it
   bool eal_started_ = false;
   std::optional<PacketPool> small_pool_;
   std::optional<PacketPool> jumbo_pool_;
-  std::unique_ptr<Port> tunnel_;
-  std::string tunnel_reason_;  // why this driver
+  std::vector<std::unique_ptr<Port>> tunnel_;  // one for each worker
+  std::string tunnel_reason_;                  // why this driver
   int tunnel_index_ = 0;
   uint16_t tunnel_mtu_ = 0;
   std::unique_ptr<host::IngressGuard> guard_;
   std::unique_ptr<Uplink> uplink_;
+  std::unique_ptr<Handoff> handoff_;  // where there are several workers
   std::vector<std::unique_ptr<WorkerThread>> workers_;
 };
+
+// How many workers the settings ask for where so many CPUs are allowed.
+uint32_t WorkersWanted(const config::Config& config, size_t cpus);
 
 // The findings of preflight for these settings.
 std::vector<Finding> CheckHost(const config::Config& config);

@@ -16,6 +16,23 @@ uint64_t SecondsSince(uint64_t then_us, uint64_t now_us) {
   return now_us > then_us ? (now_us - then_us) / 1'000'000 : 0;
 }
 
+api::LaneStatus LaneOf(const Session& session, const peer::SessionLane& lane) {
+  const LaneReading reading = session.ReadingOf(lane);
+  const auto sending = session.SendingLanes();
+  api::LaneStatus status;
+  status.slot = lane.slot;
+  status.worker = lane.worker();
+  status.local = ToString(lane.local);
+  status.remote = ToString(lane.remote);
+  status.sending =
+      std::find(sending.begin(), sending.end(), &lane) != sending.end();
+  status.srtt_us = reading.srtt_us;
+  status.rx_packets = reading.rx_packets;
+  status.tx_packets = reading.tx_packets;
+  status.retransmitted_segments = reading.retransmitted_segments;
+  return status;
+}
+
 void FillSession(const Session& session, uint64_t now_us,
                  api::PeerStatus& peer) {
   LaneReading totals = session.Totals();
@@ -27,6 +44,9 @@ void FillSession(const Session& session, uint64_t now_us,
   peer.tx_bytes = totals.tx_bytes;
   peer.mtu = session.secrets().mtu;
   peer.lanes = static_cast<uint32_t>(session.lanes().size());
+  for (const peer::SessionLane& lane : session.lanes()) {
+    peer.lane_list.push_back(LaneOf(session, lane));
+  }
   peer.epoch = session.send_epoch();
   peer.rx_epochs = session.receive_epochs();
   peer.tx_epochs = session.send_epochs();
@@ -83,29 +103,59 @@ void FillWorker(const WorkerThread& worker, api::Status& status) {
   entry.tun_rx_packets = counters.tunnel_rx_packets.Get();
   entry.tun_tx_packets = counters.tunnel_tx_packets.Get();
   status.workers.push_back(entry);
+}
+
+// Sums over the workers.
+void FillCounters(const Platform& platform, api::Status& status) {
+  const auto sum = [&](auto read) {
+    uint64_t total = 0;
+    for (const auto& worker : platform.workers()) {
+      total += read(worker->counters()).Get();
+    }
+    return total;
+  };
   for (size_t i = 0; i < kDropReasonCount; ++i) {
-    status.drops.push_back({std::string(NameOf(static_cast<DropReason>(i))),
-                            counters.drops[i].Get()});
+    status.drops.push_back(
+        {std::string(NameOf(static_cast<DropReason>(i))),
+         sum([i](const WorkerCounters& counters) -> const Counter& {
+           return counters.drops[i];
+         })});
   }
-#define LWT_COUNTER_STATUS(member, name, sentence) \
-  status.counters.push_back({name, counters.member.Get()});
+#define LWT_COUNTER_STATUS(member, name, sentence)                      \
+  status.counters.push_back(                                            \
+      {name, sum([](const WorkerCounters& counters) -> const Counter& { \
+         return counters.member;                                        \
+       })});
   LWT_WORKER_COUNTERS(LWT_COUNTER_STATUS)
 #undef LWT_COUNTER_STATUS
 }
 
-void FillPorts(const Platform& platform, api::Status& status) {
-  const struct {
-    const char* name;
-    const Port& port;
-  } ports[] = {{"uplink", platform.uplink()}, {"tunnel", platform.tunnel()}};
-  for (const auto& [name, port] : ports) {
-    const PortCounters counters = port.ReadCounters();
+void AddCounters(const char* name, std::span<const Port* const> ports,
+                 api::Status& status) {
+  PortCounters sum;
+  for (const Port* port : ports) {
+    const PortCounters counters = port->ReadCounters();
+#define LWT_COUNTER_SUM(member, member_name, sentence) \
+  sum.member += counters.member;
+    LWT_PORT_COUNTERS(LWT_COUNTER_SUM)
+#undef LWT_COUNTER_SUM
+  }
 #define LWT_COUNTER_STATUS(member, member_name, sentence) \
   status.counters.push_back(                              \
-      {config::Concat(name, "_", member_name), counters.member});
-    LWT_PORT_COUNTERS(LWT_COUNTER_STATUS)
+      {config::Concat(name, "_", member_name), sum.member});
+  LWT_PORT_COUNTERS(LWT_COUNTER_STATUS)
 #undef LWT_COUNTER_STATUS
+}
+
+void FillPorts(const Platform& platform, api::Status& status) {
+  std::vector<const Port*> uplink;
+  std::vector<const Port*> tunnel;
+  for (uint16_t i = 0; i < platform.uplink().port_count(); ++i) {
+    uplink.push_back(&platform.uplink().port(i));
+    tunnel.push_back(&platform.tunnel(i));
   }
+  AddCounters("uplink", uplink, status);
+  AddCounters("tunnel", tunnel, status);
 }
 
 api::PoolStatus PoolOf(const char* name, const PacketPool& pool) {
@@ -117,7 +167,7 @@ api::PoolStatus PoolOf(const char* name, const PacketPool& pool) {
 api::Status MakeStatus(const StatusSources& sources) {
   const Platform& platform = sources.platform;
   const config::Config& config = sources.config;
-  uint64_t now_us = platform.worker().NowUs();
+  uint64_t now_us = platform.NowUs();
   api::Status status;
   status.version = cli::Version();
   status.mode = config::NameOf(config.mode);
@@ -148,7 +198,8 @@ api::Status MakeStatus(const StatusSources& sources) {
       if (client.session) status.peers.push_back(ClientPeer(client, now_us));
     }
   }
-  FillWorker(platform.worker(), status);
+  for (const auto& worker : platform.workers()) FillWorker(*worker, status);
+  FillCounters(platform, status);
   FillPorts(platform, status);
   status.memory_mode =
       platform.memory().use_hugepages ? "hugepages" : "no-huge";

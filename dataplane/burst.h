@@ -30,6 +30,7 @@ struct Frame {
   rte_mbuf* mbuf = nullptr;
   uint8_t* data = nullptr;
   uint32_t length = 0;  // bytes at `data`
+  // A lane of ours; while handed over, the worker that is to have the frame.
   uint32_t lane = session::Lane::kNone;
   uint32_t peer = 0xffffffff;
   FlowId flow;

@@ -56,6 +56,8 @@ namespace lwt {
   X(kEpochSpent, "epoch_spent",                                                \
     "The key epoch reached its hard limit before it was renewed.")             \
   X(kPoolEmpty, "pool_empty", "No packet buffer was free.")                    \
+  X(kHandoffFull, "handoff_full",                                              \
+    "The ring to the worker that has the flow or a lane is full.")             \
   X(kUplinkFull, "uplink_full", "The uplink took no more frames.")             \
   X(kTunnelFull, "tunnel_full", "The tunnel device took no more packets.")
 

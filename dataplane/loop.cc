@@ -51,6 +51,9 @@ void RunLoopOnce(Worker& worker) {
     RunOutbound(worker);
     PublishFlows(worker);
   }
+  if (worker.options.handoff != nullptr) {
+    worker.options.handoff->WakeReceivers(worker.options.index);
+  }
   worker.mailbox->KickControl();
   worker.mailbox->ReportQuiescent();
 }

@@ -9,7 +9,8 @@ void RunInbound(Worker& worker) {
   Receive(worker);                  // frames from the uplink
   Classify(worker, worker.opened);  // TCP, and the records in each segment
   Punt(worker, worker.opened);      // unproven flows: control reads those
-  Open(worker, worker.opened);      // replay window, tag, kind
+  HandOver(worker, Handoff::Road::kFrames);  // flows of other workers
+  Open(worker, worker.opened);               // replay window, tag, kind
   //                                    FecDecode: repairs what is missing here
   while (AdmitInner(worker, worker.opened, worker.inner)) {
     Forward(worker, worker.inner);  // peer to peer, into Outbound
@@ -19,8 +20,9 @@ void RunInbound(Worker& worker) {
 }
 
 void RunOutbound(Worker& worker) {
-  Collect(worker, worker.outbound);      // packets from the tunnel device
-  SelectRoute(worker, worker.outbound);  // which peer, which lane
+  Collect(worker, worker.outbound);           // packets from the tunnel device
+  SelectRoute(worker, worker.outbound);       // which peer, which lane
+  HandOver(worker, Handoff::Road::kPackets);  // lanes of other workers
   Split(worker, worker.outbound, worker.split);     // super-frames into packets
   Pack(worker, worker.split);                       // small ones share a shard
   AwaitWindow(worker, worker.split, worker.ready);  // the peer's window

@@ -142,10 +142,13 @@ uint64_t PinnedWorker::SleepTime() const {
 void PinnedWorker::Sleep() {
   Worker& worker = *worker_;
   worker.mailbox->Park();
-  const bool command_waits = worker.mailbox->HasCommands();
+  const bool something_waits =
+      worker.mailbox->HasCommands() ||
+      (worker.options.handoff != nullptr &&
+       worker.options.handoff->HasFor(worker.options.index));
   const bool stopping = !running_.load(std::memory_order_relaxed);
   const uint64_t time = SleepTime();
-  if (!command_waits && !stopping && time > 0) {
+  if (!something_waits && !stopping && time > 0) {
     worker.counters.sleeps.Add(1);
     wait_->Wait(time);
   }
@@ -172,6 +175,9 @@ std::unique_ptr<WorkerThread> WorkerThread::Create(const WorkerOptions& options,
   if (!wait.ok()) {
     error = wait.status().ToString();
     return nullptr;
+  }
+  if (options.handoff != nullptr) {
+    options.handoff->Attach(options.index, mailbox.get());
   }
   auto worker =
       std::make_unique<Worker>(options, std::move(*aead), std::move(mailbox));

@@ -10,21 +10,26 @@
 
 namespace lwt {
 
+class Handoff;
+
 enum class IdleMode : uint8_t { kAdaptive, kBusy };
 
 struct WorkerOptions {
-  uint32_t index = 0;
-  int cpu = 0;  // the thread is pinned to it
-  Port* uplink = nullptr;
+  uint32_t index = 0;      // among the workers of the gateway
+  int cpu = 0;             // the thread is pinned to it
+  Port* uplink = nullptr;  // queues of its own
   Port* tunnel = nullptr;
-  rte_mempool* pool = nullptr;  // small mbufs: 2 KiB of data room
-  uint32_t max_lanes = 0;
+  // What leads to the other workers; null when there is none. Outlives this.
+  Handoff* handoff = nullptr;
+  rte_mempool* pool = nullptr;      // small mbufs: 2 KiB of data room
+  uint32_t max_lanes = 0;           // of this worker
   uint64_t arena_bytes = 8u << 20;  // sent bytes kept for retransmission
   bool retransmit = true;
   IdleMode idle = IdleMode::kAdaptive;
   // A send epoch that sealed this many records is reported as due.
   uint64_t rekey_records = 1ull << 28;
   std::array<uint8_t, 32> flow_secret{};  // ISNs, timestamps, SYN cookies
+                                          // of all workers
 };
 
 }  // namespace lwt

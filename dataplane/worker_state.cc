@@ -8,6 +8,7 @@ namespace {
 
 OuterTcp::Config TcpConfig(const WorkerOptions& options) {
   OuterTcp::Config config;
+  config.worker = options.index;
   config.max_proven_flows = options.max_lanes;
   config.arena_bytes = options.arena_bytes;
   config.retransmit = options.retransmit;

@@ -13,6 +13,7 @@
 #include "dataplane/burst.h"
 #include "dataplane/clock.h"
 #include "dataplane/exchange/counters.h"
+#include "dataplane/exchange/handoff.h"
 #include "dataplane/exchange/mailbox.h"
 #include "dataplane/session/lane.h"
 #include "dataplane/session/outer_tcp.h"
@@ -101,6 +102,7 @@ class Worker {
   PacketBurst outbound;  // on their way to a lane, super-frames among them
   PacketBurst split;     // the same, single packets only
   PacketBurst ready;     // shards that the peer's window takes now
+  PacketBurst foreign;   // another worker's business: Handoff gives them away
   uint64_t round = 0;    // counts outbound bursts
   TxBatch tx;            // frames for the uplink
   bool worked = false;   // this loop iteration did something

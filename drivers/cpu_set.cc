@@ -46,14 +46,13 @@ absl::StatusOr<CpuPlan> PlanCpus(std::span<const int> allowed,
   if (allowed.empty()) {
     return absl::InvalidArgumentError("no CPU is allowed to this process");
   }
-  const bool is_shared = allowed.size() == 1;
-  const size_t available = is_shared ? 1 : allowed.size() - 1;
-  if (worker_count < 1 || static_cast<size_t>(worker_count) > available) {
+  if (worker_count < 1 || static_cast<size_t>(worker_count) > allowed.size()) {
     return absl::InvalidArgumentError(absl::StrCat(
         worker_count, " workers cannot run on the allowed CPUs (",
-        FormatCpuList(allowed), "): 1 to ", available,
+        FormatCpuList(allowed), "): 1 to ", allowed.size(),
         " can; allow more CPUs (taskset, cpuset) or ask for fewer workers"));
   }
+  const bool is_shared = static_cast<size_t>(worker_count) == allowed.size();
   const auto workers = allowed.last(static_cast<size_t>(worker_count));
   return CpuPlan{.control = allowed.front(),
                  .workers = CpuList(workers.begin(), workers.end()),

@@ -1,7 +1,7 @@
 // Which CPUs this process may use, and who runs on which.
 //
-// The control thread and the workers have CPUs of their own where there are
-// two or more; a single CPU is shared. All of this runs at start-up.
+// The control thread has a CPU of its own where there are more than workers;
+// else it shares that of the first. All of this runs at start-up.
 #pragma once
 
 #include <absl/status/status.h>
@@ -19,7 +19,7 @@ using CpuList = std::vector<int>;
 struct CpuPlan {
   int control = 0;
   CpuList workers;
-  // The control thread and a worker have one CPU between them.
+  // The control thread and the first worker have one CPU between them.
   bool is_shared = false;
 };
 
@@ -27,8 +27,8 @@ struct CpuPlan {
 absl::StatusOr<CpuList> AllowedCpus();
 
 // Gives the first CPU to control and the last ones to the workers. Fails when
-// `worker_count` is zero, or more than there are CPUs beside control's (one
-// worker always fits). `allowed` is ascending and not empty.
+// `worker_count` is zero, or more than there are CPUs. `allowed` is ascending
+// and not empty.
 absl::StatusOr<CpuPlan> PlanCpus(std::span<const int> allowed,
                                  int worker_count);
 

@@ -66,6 +66,9 @@ absl::Status Vdev::SetUpQueues(const Queues& queues) {
     error = rte_eth_rx_queue_setup(port_id_, queue, queues.rx_descriptors,
                                    SOCKET_ID_ANY, nullptr, queues.pool);
     if (error != 0) return Failure(error, "set up a receive queue of");
+    if (queues.on_receive_queue) queues.on_receive_queue();
+  }
+  for (uint16_t queue = 0; queue < queues.count; ++queue) {
     error = rte_eth_tx_queue_setup(port_id_, queue, queues.tx_descriptors,
                                    SOCKET_ID_ANY, nullptr);
     if (error != 0) return Failure(error, "set up a transmit queue of");

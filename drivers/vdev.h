@@ -7,6 +7,7 @@
 #include <absl/status/statusor.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -23,6 +24,9 @@ class Vdev {
     uint16_t tx_descriptors = 0;
     uint16_t mtu = 1500;  // the largest packet that Transmit may see
     rte_mempool* pool = nullptr;
+    // Called after each receive queue is set up, all before the first transmit
+    // queue: what descriptors the driver opens for it is seen by that.
+    std::function<void()> on_receive_queue;
   };
 
   // `driver` is a name prefix that selects the driver, such as "net_tun";

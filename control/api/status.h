@@ -27,6 +27,19 @@ struct TunnelStatus {
   std::vector<std::string> addresses;  // "10.0.0.1/24"
 };
 
+// An outer flow of a session.
+struct LaneStatus {
+  uint32_t slot = 0;    // its place among those that are sent on
+  uint32_t worker = 0;  // that has it
+  std::string local;    // "192.0.2.7:40000"
+  std::string remote;
+  bool sending = false;  // else it only receives, or is in doubt
+  uint64_t srtt_us = 0;
+  uint64_t rx_packets = 0;  // inner packets
+  uint64_t tx_packets = 0;
+  uint64_t retransmitted_segments = 0;
+};
+
 struct PeerStatus {
   std::vector<std::string> tunnel_addresses;
   std::string public_key;  // base64, 44 characters
@@ -42,6 +55,7 @@ struct PeerStatus {
   uint64_t tx_bytes = 0;
   uint32_t mtu = 0;  // of the session, inside
   uint32_t lanes = 0;
+  std::vector<LaneStatus> lane_list;
   uint32_t epoch = 0;      // the one we seal with
   uint64_t rx_epochs = 0;  // epochs installed so far
   uint64_t tx_epochs = 0;

@@ -83,6 +83,18 @@ class JsonWriter {
   rapidjson::Writer<rapidjson::StringBuffer> writer_;
 };
 
+void PutLane(JsonWriter& json, const LaneStatus& lane) {
+  json.Put("slot", uint64_t{lane.slot});
+  json.Put("worker", uint64_t{lane.worker});
+  json.Put("local", lane.local);
+  json.Put("remote", lane.remote);
+  json.PutFlag("sending", lane.sending);
+  json.Put("srtt_us", lane.srtt_us);
+  json.Put("rx_packets", lane.rx_packets);
+  json.Put("tx_packets", lane.tx_packets);
+  json.Put("retransmitted_segments", lane.retransmitted_segments);
+}
+
 void PutPeer(JsonWriter& json, const PeerStatus& peer) {
   json.Put("tunnel_addresses", peer.tunnel_addresses);
   json.Put("public_key", peer.public_key);
@@ -98,6 +110,7 @@ void PutPeer(JsonWriter& json, const PeerStatus& peer) {
   json.Put("tx_bytes", peer.tx_bytes);
   json.Put("mtu", uint64_t{peer.mtu});
   json.Put("lanes", uint64_t{peer.lanes});
+  json.PutObjects("lane_list", peer.lane_list, PutLane);
   json.Put("epoch", uint64_t{peer.epoch});
   json.Put("rx_epochs", peer.rx_epochs);
   json.Put("tx_epochs", peer.tx_epochs);

@@ -57,6 +57,7 @@ struct Config {
   bool super_frames = true;
 
   TunnelPort tunnel_port = TunnelPort::kAuto;
+  uint32_t workers = 0;  // 0 = automatic
   MemoryMode memory = MemoryMode::kAuto;
   Idle idle = Idle::kAdaptive;
   bool retransmit = true;

@@ -12,6 +12,7 @@
 #include "control/config/text.h"
 #include "control/config/values.h"
 #include "control/handshake/static_key.h"
+#include "dataplane/session/flow_id.h"
 
 namespace lwt::config {
 namespace {
@@ -216,6 +217,11 @@ constexpr Option kOptions[] = {
      "and leaves their checksums open, \"tap\" is the driver of DPDK; "
      "\"auto\" takes the first where the kernel has it.",
      SetChoice<&Config::tunnel_port>},
+    {kDataplaneGroup, "workers", "dataplane.workers", ValueType::kInteger,
+     AppliesTo::kBoth, "COUNT", "0", 0, kMaxWorkers,
+     "Threads that move packets, each on a CPU of its own; 0 takes one, but on "
+     "a server with more than two CPUs one for each but the first, 8 at most.",
+     SetInteger<&Config::workers>},
     {kDataplaneGroup, "memory", "dataplane.memory", ValueType::kChoice,
      AppliesTo::kBoth, "auto|hugepages|no-huge", "auto", 0, 0,
      "Where packet memory comes from; \"auto\" takes hugepages when enough "

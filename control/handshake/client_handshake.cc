@@ -176,6 +176,7 @@ void ClientHandshake::OnMessage2(ByteSpan body, ByteVector* output) {
   session.lane0 = {.client = mine.nonce, .hub = payload->nonce};
   session.peer_key = hub_key_;
   session.peer = std::move(payload->offer);
+  session.lanes = std::min(config_.offer.lanes, session.peer.lanes);
   session_ = std::move(session);
   const ByteVector record = BuildRecord(TlsType::kApplicationData, third);
   output->insert(output->end(), kChangeCipherSpecRecord.begin(),

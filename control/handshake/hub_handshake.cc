@@ -163,6 +163,7 @@ HubProgress HubHandshake::Finish(const Verdict& verdict, ByteVector* output) {
   session.peer_key = noise_.remote_static();
   session.peer = client_.offer;
   session.mtu = body.mtu;
+  session.lanes = std::min(mine_.offer.lanes, client_.offer.lanes);
   session_ = std::move(session);
   state_ = State::kDone;
   return HubProgress::kDone;

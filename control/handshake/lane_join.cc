@@ -49,9 +49,9 @@ Nonce NonceAt(ByteSpan bytes) {
 
 LaneJoinRequest MakeLaneJoin(const SecretKey& join_mask_key,
                              const KeyPair& join_keys, uint64_t session_id,
-                             uint16_t lane_id, uint64_t unix_ms,
+                             uint16_t lane_id, uint8_t slot, uint64_t unix_ms,
                              RandomSource random) {
-  LaneJoinRequest request{.lane_id = lane_id};
+  LaneJoinRequest request{.lane_id = lane_id, .slot = slot};
   random(request.client_nonce);
   request.hello.key_share = DecoyKeyShare(random);
   Nonce nonce;
@@ -59,7 +59,7 @@ LaneJoinRequest MakeLaneJoin(const SecretKey& join_mask_key,
   ByteWriter clear;
   clear.Append(nonce).U64(MaskSessionId(join_mask_key, nonce, session_id));
   ByteWriter plain;
-  plain.U16(lane_id).U16(0).U64(unix_ms).Append(request.client_nonce);
+  plain.U16(lane_id).U8(slot).U8(0).U64(unix_ms).Append(request.client_nonce);
   const auto blob = std::span(request.hello.random_and_session_id);
   std::ranges::copy(clear.view(), blob.begin());
   AesGcmSeal(join_keys.client_to_hub.bytes(), nonce, RequestAad(request.hello),
@@ -80,7 +80,7 @@ uint64_t LaneJoinSessionId(const SecretKey& join_mask_key,
 std::optional<LaneJoinBlob> OpenLaneJoin(const KeyPair& join_keys,
                                          const HelloFields& hello,
                                          uint16_t highest_lane_id,
-                                         uint64_t unix_ms) {
+                                         uint8_t lanes, uint64_t unix_ms) {
   const ByteSpan blob(hello.random_and_session_id);
   std::array<uint8_t, kPlainSize> plain;
   if (!AesGcmOpen(join_keys.client_to_hub.bytes(), NonceAt(blob),
@@ -89,15 +89,17 @@ std::optional<LaneJoinBlob> OpenLaneJoin(const KeyPair& join_keys,
   }
   ByteReader reader(plain);
   LaneJoinBlob opened;
-  uint16_t zero = 0;
+  uint8_t zero = 0;
   uint64_t sent_ms = 0;
   reader.U16(&opened.lane_id);
-  reader.U16(&zero);
+  reader.U8(&opened.slot);
+  reader.U8(&zero);
   reader.U64(&sent_ms);
   reader.Copy(opened.client_nonce);
   const uint64_t off =
       sent_ms > unix_ms ? sent_ms - unix_ms : unix_ms - sent_ms;
-  if (zero != 0 || off > kMaxClockOffMs || opened.lane_id <= highest_lane_id) {
+  if (zero != 0 || off > kMaxClockOffMs || opened.slot >= lanes ||
+      opened.lane_id <= highest_lane_id) {
     return std::nullopt;
   }
   return opened;
@@ -109,6 +111,7 @@ LaneJoinAnswer AnswerLaneJoin(const KeyPair& join_keys,
                               RandomSource random) {
   LaneJoinAnswer answer;
   answer.lane.lane_id = blob.lane_id;
+  answer.lane.slot = blob.slot;
   answer.lane.nonces.client = blob.client_nonce;
   answer.lane.epoch = epoch;
   random(answer.lane.nonces.hub);
@@ -156,6 +159,7 @@ LaneJoinProgress ReadLaneJoinAnswer(const KeyPair& join_keys,
   }
   if (ccs < kChangeCipherSpecRecord.size()) return LaneJoinProgress::kReading;
   lane->lane_id = request.lane_id;
+  lane->slot = request.slot;
   lane->nonces.client = request.client_nonce;
   std::copy_n(random.begin(), lane->nonces.hub.size(),
               lane->nonces.hub.begin());

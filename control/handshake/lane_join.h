@@ -16,12 +16,14 @@ namespace lwt::handshake {
 struct LaneJoinRequest {
   HelloFields hello;  // as sent
   uint16_t lane_id = 0;
+  uint8_t slot = 0;
   std::array<uint8_t, 16> client_nonce{};
 };
 
 // A lane as both sides see it in the end.
 struct JoinedLane {
   uint16_t lane_id = 0;
+  uint8_t slot = 0;  // replaces what had it
   LaneNonces nonces;
   uint32_t epoch = 0;  // of the roots that make the mask key
 };
@@ -30,7 +32,7 @@ struct JoinedLane {
 // the bytes to send.
 LaneJoinRequest MakeLaneJoin(const SecretKey& join_mask_key,
                              const KeyPair& join_keys, uint64_t session_id,
-                             uint16_t lane_id, uint64_t unix_ms,
+                             uint16_t lane_id, uint8_t slot, uint64_t unix_ms,
                              RandomSource random = RandomBytes);
 
 // The hub: which session a hello that proved no key may belong to. Any bytes
@@ -39,16 +41,18 @@ uint64_t LaneJoinSessionId(const SecretKey& join_mask_key,
                            const HelloFields& hello);
 
 // The hub: opens the blob. nullopt unless it verifies, its clock is within
-// 10 minutes and its lane id is above `highest_lane_id` (blobs are not
-// replayed: ids only grow). Nothing changes; the caller commits the id.
+// 10 minutes, its slot below `lanes` and its lane id above `highest_lane_id`
+// (blobs are not replayed: ids only grow). Nothing changes; the caller commits
+// the id.
 struct LaneJoinBlob {
   uint16_t lane_id = 0;
+  uint8_t slot = 0;
   std::array<uint8_t, 16> client_nonce{};
 };
 std::optional<LaneJoinBlob> OpenLaneJoin(const KeyPair& join_keys,
                                          const HelloFields& hello,
                                          uint16_t highest_lane_id,
-                                         uint64_t unix_ms);
+                                         uint8_t lanes, uint64_t unix_ms);
 
 // The hub's answer: ServerHello and ChangeCipherSpec. `epoch` is the one it
 // seals with now.

@@ -17,6 +17,10 @@ void WriteAddresses(ByteWriter* out, const std::vector<IpPrefix>& addresses) {
   }
 }
 
+bool ReadLanes(ByteReader* reader, uint8_t* lanes) {
+  return reader->U8(lanes) && *lanes >= 1 && *lanes <= kMaxLanes;
+}
+
 bool ReadAddress(ByteReader* reader, IpPrefix* prefix) {
   uint8_t family = 0;
   ByteSpan bytes;
@@ -51,7 +55,7 @@ bool ReadAddresses(ByteReader* reader, std::vector<IpPrefix>* addresses) {
 ByteVector BuildHubPayload(const HubPayload& payload, size_t size) {
   ByteWriter out;
   out.U8(payload.offer.version).Append(payload.nonce).U64(payload.session_id);
-  out.U16(payload.offer.mtu);
+  out.U16(payload.offer.mtu).U8(payload.offer.lanes);
   WriteAddresses(&out, payload.offer.addresses);
   if (out.size() < size) out.Zeros(size - out.size());
   return out.Take();
@@ -64,6 +68,7 @@ std::optional<HubPayload> ParseHubPayload(ByteSpan bytes) {
   if (payload.offer.version != kProtocolVersion) return payload;
   if (!reader.Copy(payload.nonce) || !reader.U64(&payload.session_id) ||
       !reader.U16(&payload.offer.mtu) ||
+      !ReadLanes(&reader, &payload.offer.lanes) ||
       !ReadAddresses(&reader, &payload.offer.addresses)) {
     return std::nullopt;
   }
@@ -73,6 +78,7 @@ std::optional<HubPayload> ParseHubPayload(ByteSpan bytes) {
 ByteVector BuildClientPayload(const ClientPayload& payload) {
   ByteWriter out;
   out.U8(payload.offer.version).Append(payload.nonce).U16(payload.offer.mtu);
+  out.U8(payload.offer.lanes);
   WriteAddresses(&out, payload.offer.addresses);
   return out.Take();
 }
@@ -83,6 +89,7 @@ std::optional<ClientPayload> ParseClientPayload(ByteSpan bytes) {
   if (!reader.U8(&payload.offer.version)) return std::nullopt;
   if (payload.offer.version != kProtocolVersion) return payload;
   if (!reader.Copy(payload.nonce) || !reader.U16(&payload.offer.mtu) ||
+      !ReadLanes(&reader, &payload.offer.lanes) ||
       !ReadAddresses(&reader, &payload.offer.addresses) || !reader.empty()) {
     return std::nullopt;
   }

@@ -13,6 +13,8 @@ namespace lwt::handshake {
 inline constexpr uint8_t kProtocolVersion = 1;
 inline constexpr std::string_view kPrologue = "lightweight-tunnel/1";
 inline constexpr size_t kMaxTunnelAddresses = 2;
+// Of a session to send on at once, beside those about to be replaced.
+inline constexpr uint8_t kMaxLanes = 16;
 
 enum class VerdictCode : uint8_t {
   kAccepted = 0,
@@ -33,6 +35,7 @@ struct Verdict {
 struct PeerOffer {
   uint8_t version = kProtocolVersion;
   uint16_t mtu = 0;                 // largest inner MTU it can carry
+  uint8_t lanes = 1;                // lanes it can use, 1 … kMaxLanes
   std::vector<IpPrefix> addresses;  // tunnel addresses, 1 or 2
 };
 
@@ -45,7 +48,8 @@ struct SessionSecrets {
   LaneNonces lane0;
   PublicKey peer_key{};
   PeerOffer peer;
-  uint16_t mtu = 0;  // the smaller of both ends
+  uint16_t mtu = 0;   // the smaller of both ends
+  uint8_t lanes = 1;  // the smaller of both ends: slots 0 … lanes − 1
 };
 
 // Message 2's payload.

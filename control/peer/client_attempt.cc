@@ -15,21 +15,24 @@ using handshake::LaneJoinProgress;
 
 ClientAttempt::ClientAttempt(const Context& context, const Endpoint& remote,
                              uint32_t token, std::optional<JoinTicket> ticket,
-                             uint64_t now_us)
+                             const PortWish& wish, uint64_t now_us)
     : context_(context),
       remote_(remote),
       token_(token),
       ticket_(std::move(ticket)),
       deadline_us_(now_us + kTimeoutUs),
       assembler_(context.link) {
-  absl::StatusOr<Endpoint> local = context_.host.OpenLocal(remote_);
+  absl::StatusOr<Endpoint> local = context_.host.OpenLocal(remote_, wish);
   if (!local.ok()) {
     Fail(local.status());
     return;
   }
   local_ = *local;
   has_local_ = true;
-  TryConnect(now_us);
+}
+
+void ClientAttempt::Begin(uint64_t now_us) {
+  if (state_ == State::kNextHop) TryConnect(now_us);
 }
 
 ClientAttempt::~ClientAttempt() {
@@ -45,7 +48,7 @@ void ClientAttempt::TryConnect(uint64_t now_us) {
     return;
   }
   state_ = State::kConnecting;
-  context_.link.Send(ConnectCommand{token_, local_, remote_, *link});
+  context_.link.Send(ConnectCommand{token_, local_, remote_, *link, slot()});
 }
 
 void ClientAttempt::OnTimer(uint64_t now_us) {
@@ -91,7 +94,8 @@ void ClientAttempt::OnFlowUp(FlowId flow) {
   if (ticket_) {
     request_ = handshake::MakeLaneJoin(
         context_.join_mask_key, ticket_->join_keys, ticket_->session_id,
-        ticket_->lane_id, context_.host.UnixMs(), context_.handshake.random);
+        ticket_->lane_id, ticket_->slot, context_.host.UnixMs(),
+        context_.handshake.random);
     Send(handshake::BuildClientHello(request_.hello,
                                      context_.handshake.server_name));
     return;

@@ -21,6 +21,7 @@ namespace lwt::peer {
 struct JoinTicket {
   uint64_t session_id = 0;
   uint16_t lane_id = 0;
+  uint8_t slot = 0;
   handshake::KeyPair join_keys;
 };
 
@@ -44,13 +45,16 @@ class ClientAttempt {
     kFailed,
   };
 
-  // A ticket makes it a join. `token` is new.
+  // A ticket makes it a join. `token` is new. Nothing is sent before Begin.
   ClientAttempt(const Context& context, const Endpoint& remote, uint32_t token,
-                std::optional<JoinTicket> ticket, uint64_t now_us);
+                std::optional<JoinTicket> ticket, const PortWish& wish,
+                uint64_t now_us);
   ClientAttempt(const ClientAttempt&) = delete;
   ClientAttempt& operator=(const ClientAttempt&) = delete;
   ~ClientAttempt();
 
+  // Once the workers know whose the flow will be.
+  void Begin(uint64_t now_us);
   void OnFlowUp(FlowId flow);
   void OnFlowDown(std::string_view why);
   void OnStream(const PuntedStream& stream);
@@ -59,7 +63,10 @@ class ClientAttempt {
 
   State state() const { return state_; }
   bool is_join() const { return ticket_.has_value(); }
+  // Of the lane that it is to bring up, which is that of the worker.
+  uint8_t slot() const { return ticket_ ? ticket_->slot : 0; }
   uint32_t token() const { return token_; }
+  bool has_local() const { return has_local_; }
   FlowId flow() const { return flow_; }
   const Endpoint& local() const { return local_; }
   const Endpoint& remote() const { return remote_; }

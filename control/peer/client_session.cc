@@ -3,12 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "control/peer/snapshot_builder.h"
-
 namespace lwt::peer {
 namespace {
-
-constexpr uint32_t kHubPeer = 0;
 
 std::string_view WhyDown(uint8_t detail) {
   switch (static_cast<FlowDownReason>(detail)) {
@@ -33,7 +29,8 @@ ClientSession::ClientSession(Config config, LaneSlots& slots,
       slots_(slots),
       log_(log),
       backoff_(config_.rekey.random),
-      phase_deadline_us_(now_us) {
+      phase_deadline_us_(now_us),
+      lanes_(config_.rekey.random) {
   Publish();
 }
 
@@ -59,22 +56,13 @@ void ClientSession::OnResolved(absl::StatusOr<std::vector<Endpoint>> endpoints,
 void ClientSession::StartAttempt(uint64_t now_us) {
   const Endpoint& remote = endpoints_[next_endpoint_ % endpoints_.size()];
   std::optional<JoinTicket> ticket;
-  if (session_ != nullptr && join_possible_ &&
-      session_->highest_lane_id() < UINT16_MAX) {
-    ticket = JoinTicket{session_->secrets().session_id,
-                        static_cast<uint16_t>(session_->highest_lane_id() + 1),
-                        session_->secrets().join_keys};
-    session_->UseLaneId(ticket->lane_id);
-  } else {
-    ++tried_;
-  }
+  if (session_ != nullptr && join_possible_) ticket = TicketFor(0);
+  if (!ticket) ++tried_;
   log_.Debug(ticket ? "joining a new flow to the session with " : "calling ",
              ToString(remote));
   if (session_ == nullptr) remote_ = remote;
   phase_ = Phase::kAttempt;
-  attempt_ = std::make_unique<ClientAttempt>(
-      config_.attempt, remote, next_token_++, std::move(ticket), now_us);
-  CheckAttempt(now_us);
+  Launch(remote, std::move(ticket), now_us);
 }
 
 void ClientSession::CheckAttempt(uint64_t now_us) {
@@ -93,6 +81,12 @@ void ClientSession::CheckAttempt(uint64_t now_us) {
 void ClientSession::OnAttemptFailed(uint64_t now_us) {
   absl::Status status = attempt_->status();
   bool was_join = attempt_->is_join();
+  if (phase_ == Phase::kSettled) {
+    log_.Info("a further lane failed: ", status.message());
+    lanes_.OnFailed(attempt_->slot(), now_us);
+    attempt_.reset();
+    return;
+  }
   if (status.code() == absl::StatusCode::kFailedPrecondition && !was_join &&
       config_.on_key_changed) {
     status = config_.on_key_changed(attempt_->hub_key());
@@ -144,12 +138,13 @@ void ClientSession::OnHandshakeDone(uint64_t now_us) {
       handshake::RekeyRole::kClient, config_.rekey};
   auto session = std::make_unique<Session>(context, kHubPeer, "hub",
                                            std::move(secrets), now_us);
-  if (!session->InstallLane(lane, 0, now_us)) {
+  if (!session->InstallLane(lane, 0, now_us, kOldLaneUs)) {
     attempt_.reset();
     Retry("no lane is free for the new session", now_us);
     return;
   }
   std::swap(session_, session);  // the old one's lanes go at the end
+  lanes_.Begin(session_->secrets().lanes);
   up_since_us_ = now_us;
   config_.attempt.host.SetInnerMtu(mtu);
   SettleLane(now_us);
@@ -159,33 +154,14 @@ void ClientSession::OnHandshakeDone(uint64_t now_us) {
             mtu);
 }
 
-void ClientSession::OnJoined(uint64_t now_us) {
-  SessionLane lane;
-  lane.id = attempt_->joined().lane_id;
-  lane.flow = attempt_->flow();
-  lane.local = attempt_->local();
-  lane.remote = attempt_->remote();
-  lane.nonces = attempt_->joined().nonces;
-  if (!session_->InstallLane(lane, attempt_->joined().epoch, now_us)) {
-    attempt_.reset();
-    join_possible_ = false;
-    Retry("the new lane could not be installed", now_us);
-    return;
-  }
-  session_->RetireOldLanes(now_us, kOldLaneUs);
-  SettleLane(now_us);
-  log_.Info("tunnel up: the session goes on over a new flow from ",
-            ToString(lane.local), " to ", ToString(lane.remote));
-}
-
 void ClientSession::SettleLane(uint64_t now_us) {
   attempt_->TakeFlow();
   locals_.push_back(attempt_->local());
   remote_ = attempt_->remote();
+  lanes_.OnUp(attempt_->slot(), now_us);
   Publish();
   attempt_->Reinject();
   attempt_.reset();
-  liveness_.emplace(config_.rekey.random, now_us);
   phase_ = Phase::kSettled;
   phase_deadline_us_ = UINT64_MAX;
   reason_.clear();
@@ -204,9 +180,9 @@ void ClientSession::OnEvent(const Event& event, uint64_t now_us) {
       OnFlowDown(event, now_us);
       break;
     case EventKind::kResetHint:
-      if (liveness_ && session_ != nullptr && session_->FindFlow(event.flow)) {
-        liveness_->Hint(now_us);
-        next_tick_us_ = now_us;
+      if (session_ == nullptr) break;
+      if (const SessionLane* lane = session_->FindFlow(event.flow)) {
+        lanes_.Hint(lane->slot, now_us);
       }
       break;
     case EventKind::kReportAnswer:
@@ -236,13 +212,13 @@ void ClientSession::OnFlowDown(const Event& event, uint64_t now_us) {
   if (session_ == nullptr) return;
   const SessionLane* lane = session_->FindFlow(event.flow);
   if (lane == nullptr) return;
-  bool sending = lane == session_->sending_lane();
+  const uint8_t slot = lane->slot;
+  const bool newest = lane == session_->LaneOfSlot(slot);
   session_->RemoveLane(lane->index);
   ReleaseLocals();
+  if (newest) lanes_.OnDown(slot, now_us);
   Publish();
-  if (!sending) return;
-  liveness_.reset();
-  Suspect("the connection to the hub was closed", now_us);
+  if (newest) OnLaneLost("the connection to the hub was closed", now_us);
 }
 
 void ClientSession::OnStream(const PuntedStream& stream, uint64_t now_us) {
@@ -273,7 +249,7 @@ void ClientSession::DropSession(std::string_view why, uint64_t now_us) {
   reason_ = why;
   bool good = now_us - up_since_us_ >= kGoodServiceUs;
   session_.reset();
-  liveness_.reset();
+  lanes_.End();
   join_possible_ = false;
   ReleaseLocals();
   Publish();
@@ -292,6 +268,7 @@ void ClientSession::Suspect(std::string why, uint64_t now_us) {
   log_.Warn(why, "; opening another flow");
   reason_ = std::move(why);
   if (now_us - up_since_us_ >= kGoodServiceUs) backoff_.Reset();
+  attempt_.reset();
   join_possible_ = true;
   Begin(now_us);
 }
@@ -300,40 +277,8 @@ void ClientSession::OnSourceChanged(const IpAddress& source, uint64_t now_us) {
   const SessionLane* lane =
       session_ == nullptr ? nullptr : session_->sending_lane();
   if (lane == nullptr || lane->local.address == source) return;
+  lanes_.OnMoved();
   Suspect(config::Concat("our address changed to ", ToString(source)), now_us);
-}
-
-void ClientSession::TickLiveness(uint64_t now_us) {
-  const SessionLane* lane =
-      session_ == nullptr ? nullptr : session_->sending_lane();
-  if (lane == nullptr || !liveness_) return;
-  session_->Measure(now_us);
-  LaneReading reading = config_.attempt.link.ReadLane(lane->index);
-  reading.last_rx_us = std::max(reading.last_rx_us, lane->installed_us);
-  Liveness::State before = liveness_->state();
-  if (liveness_->Tick(reading, now_us)) {
-    session_->Probe();
-  }
-  Liveness::State after = liveness_->state();
-  if (after == before) return;
-  if (after == Liveness::State::kSuspect) {
-    config_.attempt.host.SuspectPath(lane->remote.address);
-    Suspect("no answer through the tunnel", now_us);
-  } else if (after == Liveness::State::kDead) {
-    log_.Warn("the path to ", ToString(lane->remote), " is dead");
-    while (!session_->lanes().empty()) {
-      session_->RemoveLane(session_->lanes().back().index);
-    }
-    liveness_.reset();
-    ReleaseLocals();
-    Publish();
-  } else if (phase_ != Phase::kSettled) {
-    log_.Info("the path to ", ToString(lane->remote), " answers again");
-    attempt_.reset();
-    phase_ = Phase::kSettled;
-    phase_deadline_us_ = UINT64_MAX;
-    reason_.clear();
-  }
 }
 
 void ClientSession::OnTimer(uint64_t now_us) {
@@ -347,11 +292,8 @@ void ClientSession::OnTimer(uint64_t now_us) {
     if (session_->lanes().size() != lanes) ReleaseLocals();
     CheckSession(now_us);
   }
-  if (now_us >= next_tick_us_) {
-    next_tick_us_ = now_us + Liveness::kTickUs;
-    TickLiveness(now_us);
-    if (liveness_) next_tick_us_ = liveness_->NextTick(now_us);
-  }
+  if (now_us >= lanes_.next_tick_us()) TickLiveness(now_us);
+  BuildLane(now_us);
   if (now_us < phase_deadline_us_) return;
   if (phase_ == Phase::kWaiting) {
     Begin(now_us);
@@ -369,7 +311,10 @@ uint64_t ClientSession::NextDeadline() const {
   }
   if (attempt_ != nullptr) next = std::min(next, attempt_->NextDeadline());
   if (session_ != nullptr) {
-    next = std::min({next, session_->NextDeadline(), next_tick_us_});
+    next = std::min({next, session_->NextDeadline(), lanes_.next_tick_us()});
+    if (phase_ == Phase::kSettled && attempt_ == nullptr) {
+      next = std::min(next, lanes_.NextWanted());
+    }
   }
   return next;
 }
@@ -379,7 +324,7 @@ bool ClientSession::Close(std::string_view reason) {
   if (session_ == nullptr || session_->lanes().empty()) return false;
   session_->SendClose(reason);
   session_.reset();
-  liveness_.reset();
+  lanes_.End();
   return true;
 }
 
@@ -388,29 +333,6 @@ std::string_view ClientSession::state() const {
     return phase_ == Phase::kSettled ? "up" : "suspect";
   }
   return phase_ == Phase::kWaiting ? "down" : "connecting";
-}
-
-void ClientSession::ReleaseLocals() {
-  auto unused = [&](const Endpoint& local) {
-    if (session_ != nullptr) {
-      for (const SessionLane& lane : session_->lanes()) {
-        if (lane.local == local) return false;
-      }
-    }
-    config_.attempt.host.CloseLocal(local);
-    return true;
-  };
-  std::erase_if(locals_, unused);
-}
-
-void ClientSession::Publish() {
-  SnapshotBuilder builder(1);
-  for (const IpPrefix& prefix : config_.tunnel_addresses) {
-    builder.Route(prefix, kHubPeer);
-    builder.RefuseHost(prefix.address);
-  }
-  if (session_ != nullptr) builder.Peer(*session_);
-  config_.attempt.link.Publish(builder.Build(++snapshot_version_, false));
 }
 
 }  // namespace lwt::peer

@@ -7,8 +7,11 @@
 //
 // A suspect path gets a second flow beside it, joined to the session; the old
 // flow goes when the new one is up. When the hub no longer knows the session,
-// a full handshake replaces it. Sans-IO but for the seams, with the time of
-// the worker's clock. Owned by the gateway. Control thread.
+// a full handshake replaces it. A session that is up gets further lanes, and
+// new ones for those that fail, by joins one at a time (ClientLanes); only when
+// none answers any more does the round above begin again. Sans-IO but for the
+// seams, with the time of the workers' clock. Owned by the gateway. Control
+// thread.
 #pragma once
 
 #include <memory>
@@ -18,7 +21,7 @@
 
 #include "control/peer/backoff.h"
 #include "control/peer/client_attempt.h"
-#include "control/peer/liveness.h"
+#include "control/peer/client_lanes.h"
 #include "control/peer/session.h"
 
 namespace lwt::peer {
@@ -31,7 +34,7 @@ class ClientSession {
   static constexpr uint64_t kOldLaneUs = 2'000'000;
 
   struct Config {
-    ClientAttempt::Context attempt;
+    ClientAttempt::Context attempt;  // the lanes of its offer are our workers
     handshake::RekeyConfig rekey;
     std::string hub_name;  // as configured, for the log
     std::vector<IpPrefix> tunnel_addresses;
@@ -69,20 +72,31 @@ class ClientSession {
 
  private:
   enum class Phase : uint8_t { kWaiting, kResolving, kAttempt, kSettled };
+  static constexpr uint32_t kHubPeer = 0;  // in Snapshot::peers
 
+  // client_session.cc: the session as a whole.
   void Begin(uint64_t now_us);
   void StartAttempt(uint64_t now_us);
   void CheckAttempt(uint64_t now_us);
   void OnAttemptFailed(uint64_t now_us);
   void OnHandshakeDone(uint64_t now_us);
-  void OnJoined(uint64_t now_us);
   void SettleLane(uint64_t now_us);
   void Retry(std::string why, uint64_t now_us);
   void OnFlowDown(const Event& event, uint64_t now_us);
-  void TickLiveness(uint64_t now_us);
   void CheckSession(uint64_t now_us);
   void DropSession(std::string_view why, uint64_t now_us);
   void Suspect(std::string why, uint64_t now_us);
+
+  // client_session_lanes.cc
+  void BuildLane(uint64_t now_us);
+  std::optional<JoinTicket> TicketFor(uint8_t slot);
+  PortWish WishFor(uint8_t slot) const;
+  void Launch(const Endpoint& remote, std::optional<JoinTicket> ticket,
+              uint64_t now_us);
+  void OnJoined(uint64_t now_us);
+  void OnLaneLost(std::string why, uint64_t now_us);
+  void TickLiveness(uint64_t now_us);
+  void OnLaneState(const ClientLanes::Change& change, uint64_t now_us);
   void ReleaseLocals();
   void Publish();
 
@@ -92,7 +106,6 @@ class ClientSession {
   Backoff backoff_;
   Phase phase_ = Phase::kWaiting;
   uint64_t phase_deadline_us_ = 0;
-  uint64_t next_tick_us_ = 0;
   std::vector<Endpoint> endpoints_;
   size_t next_endpoint_ = 0;
   size_t tried_ = 0;  // endpoints, since the last look-up
@@ -100,7 +113,7 @@ class ClientSession {
   uint64_t snapshot_version_ = 0;
   std::unique_ptr<ClientAttempt> attempt_;
   std::unique_ptr<Session> session_;
-  std::optional<Liveness> liveness_;
+  ClientLanes lanes_;
   bool join_possible_ = false;
   uint64_t up_since_us_ = 0;
   std::vector<Endpoint> locals_;  // of the session's flows

@@ -9,23 +9,9 @@
 namespace lwt::peer {
 namespace {
 
-using handshake::ByteVector;
-using handshake::HubProgress;
-using handshake::PeerOffer;
 using handshake::PublicKey;
-using handshake::SessionSecrets;
-using handshake::Verdict;
-using handshake::VerdictCode;
 
 constexpr uint64_t kRefusalLogUs = 1'000'000;
-
-std::string NameOf(const SessionSecrets& secrets) {
-  std::string name = "client";
-  for (const IpPrefix& prefix : secrets.peer.addresses) {
-    name += " " + ToString(prefix.address);
-  }
-  return name;
-}
 
 }  // namespace
 
@@ -52,12 +38,6 @@ HubSessions::HubSessions(const Config& config, LaneSlots& slots,
 Session::Context HubSessions::SessionContext() {
   return {config_.link, config_.host, slots_, log_, handshake::RekeyRole::kHub,
           config_.rekey};
-}
-
-HubFlow* HubSessions::FindFlow(FlowId flow) {
-  auto found = std::find(flow_ids_.begin(), flow_ids_.end(), flow);
-  if (flow == kNullFlow || found == flow_ids_.end()) return nullptr;
-  return &flows_[static_cast<size_t>(found - flow_ids_.begin())];
 }
 
 HubSessions::Client* HubSessions::FindByLane(uint32_t lane) {
@@ -119,23 +99,6 @@ void HubSessions::OnEvent(const Event& event, uint64_t now_us) {
   CheckEnd(*client, now_us);
 }
 
-void HubSessions::OpenFlow(const Event& event, uint64_t now_us) {
-  auto free = std::find(flow_ids_.begin(), flow_ids_.end(), kNullFlow);
-  if (free == flow_ids_.end()) {
-    // The one that has waited longest without a proof makes room.
-    auto oldest = std::min_element(flows_.begin(), flows_.end(),
-                                   [](const HubFlow& a, const HubFlow& b) {
-                                     return a.deadline_us() < b.deadline_us();
-                                   });
-    config_.link.Send(CloseFlowCommand{oldest->flow()});
-    oldest->Free();
-    free = flow_ids_.begin() + (oldest - flows_.begin());
-  }
-  *free = event.flow;
-  flows_[static_cast<size_t>(free - flow_ids_.begin())].Open(
-      flow_context_, event.flow, event.local, event.remote, now_us);
-}
-
 void HubSessions::OnFlowDown(const Event& event, uint64_t now_us) {
   if (HubFlow* flow = FindFlow(event.flow)) {
     if (flow->state() != HubFlow::State::kOver) {
@@ -164,155 +127,6 @@ void HubSessions::OnStream(const PuntedStream& stream, uint64_t now_us) {
   } else {
     config_.link.FreeFrame(stream.frame);
   }
-}
-
-void HubSessions::Advance(HubFlow& flow, uint64_t now_us) {
-  FlowId id = flow.flow();
-  switch (flow.state()) {
-    case HubFlow::State::kAwaitVerdict:
-      Decide(flow, now_us);
-      break;
-    case HubFlow::State::kJoinAsked:
-      OnJoinAsked(flow, now_us);
-      break;
-    case HubFlow::State::kJoinDone:
-      OnJoinDone(flow, now_us);
-      break;
-    default:
-      break;
-  }
-  if (flow.state() == HubFlow::State::kFree) {
-    *std::find(flow_ids_.begin(), flow_ids_.end(), id) = kNullFlow;
-  }
-}
-
-void HubSessions::OnJoinAsked(HubFlow& flow, uint64_t now_us) {
-  uint64_t id =
-      handshake::LaneJoinSessionId(config_.join_mask_key, flow.hello());
-  Client* client = FindBySessionId(id);
-  std::optional<handshake::LaneJoinBlob> blob;
-  if (client != nullptr) {
-    blob = handshake::OpenLaneJoin(
-        client->session->secrets().join_keys, flow.hello(),
-        client->session->highest_lane_id(), config_.host.UnixMs());
-  }
-  if (!blob) {
-    flow.Refuse(
-        "it did not prove the key (wrong key, or a session we do not "
-        "know)",
-        now_us);
-    return;
-  }
-  client->session->UseLaneId(blob->lane_id);
-  flow.AnswerJoin(id,
-                  handshake::AnswerLaneJoin(
-                      client->session->secrets().join_keys, flow.hello(), *blob,
-                      client->session->send_epoch(), config_.rekey.random));
-}
-
-void HubSessions::OnJoinDone(HubFlow& flow, uint64_t now_us) {
-  Client* client = FindBySessionId(flow.session_id());
-  if (client == nullptr) {
-    flow.Refuse("its session is gone", now_us);
-    return;
-  }
-  Session& session = *client->session;
-  while (session.lanes().size() >= kMaxLanes) {
-    session.RemoveLane(session.lanes().front().index);
-  }
-  SessionLane lane;
-  lane.id = flow.joined().lane_id;
-  lane.flow = flow.flow();
-  lane.local = flow.local();
-  lane.remote = flow.remote();
-  lane.nonces = flow.joined().nonces;
-  if (!session.InstallLane(lane, flow.joined().epoch, now_us)) {
-    flow.Refuse("no lane is free for it", now_us);
-    return;
-  }
-  session.RetireOldLanes(now_us, kOldLaneUs);
-  client->remote = lane.remote;
-  Publish();
-  flow.HandOver();
-  log_.Info(session.name(), ": goes on over a new flow from ",
-            ToString(lane.remote));
-}
-
-Verdict HubSessions::Judge(const PublicKey& key, const PeerOffer& offer,
-                           uint64_t now_us) {
-  if (offer.version != handshake::kProtocolVersion) {
-    return {VerdictCode::kVersion,
-            config::Concat("this hub speaks protocol version ",
-                           unsigned{handshake::kProtocolVersion}, ", not ",
-                           unsigned{offer.version})};
-  }
-  bool known = FindByKey(key) != nullptr;
-  bool others =
-      std::any_of(clients_.begin(), clients_.end(), [&](const Client& client) {
-        return client.session && client.session->secrets().peer_key != key;
-      });
-  if (!config_.multi_client && others) {
-    return {VerdictCode::kSecondKeyRefused,
-            "this hub serves one client (multi_client = false), and another "
-            "one is connected"};
-  }
-  if (!known && (FreeClient() == nullptr || slots_.empty())) {
-    return {VerdictCode::kFull,
-            config::Concat("this hub serves ", config_.max_clients,
-                           " clients already (max_clients)")};
-  }
-  return book_.Check(key, offer.addresses, now_us);
-}
-
-void HubSessions::Decide(HubFlow& flow, uint64_t now_us) {
-  handshake::HubHandshake& handshake = flow.handshake();
-  const PublicKey key = handshake.peer_key();
-  Verdict verdict = Judge(key, handshake.peer(), now_us);
-  bool accepted = verdict.code == VerdictCode::kAccepted;
-  ByteVector bytes;
-  HubProgress progress = handshake.Finish(verdict, &bytes);
-  if (!accepted || progress != HubProgress::kDone) {
-    log_.Info("client ", handshake::PublicKeyToText(key), " at ",
-              ToString(flow.remote()), " was refused: ", verdict.text);
-    flow.SendVerdict(std::move(bytes), false);
-    return;
-  }
-  Admit(flow, handshake.TakeSession(), std::move(bytes), now_us);
-}
-
-void HubSessions::Admit(HubFlow& flow, SessionSecrets secrets,
-                        ByteVector verdict, uint64_t now_us) {
-  Client* client = FindByKey(secrets.peer_key);
-  if (client != nullptr) {
-    Drop(*client, "it came back and is replaced", now_us);
-  } else {
-    client = FreeClient();
-  }
-  SessionLane lane;
-  lane.flow = flow.flow();
-  lane.local = flow.local();
-  lane.remote = flow.remote();
-  lane.nonces = secrets.lane0;
-  std::string key = handshake::PublicKeyToText(secrets.peer_key);
-  std::string name = NameOf(secrets);
-  uint16_t mtu = secrets.mtu;
-  auto session = std::make_unique<Session>(
-      SessionContext(), static_cast<uint32_t>(client - clients_.data()), name,
-      std::move(secrets), now_us);
-  if (!session->InstallLane(lane, 0, now_us)) {
-    flow.Refuse("no lane is free for it", now_us);
-    return;
-  }
-  client->addresses = session->secrets().peer.addresses;
-  client->remote = flow.remote();
-  client->rtt_us = 0;
-  book_.Bind(session->secrets().peer_key, client->addresses);
-  client->session = std::move(session);
-  flow.SendVerdict(std::move(verdict), true);
-  Publish();
-  flow.HandOver();
-  log_.Info(name, " up: ", ToString(client->remote), ", key ", key,
-            ", inner MTU ", mtu);
 }
 
 void HubSessions::Drop(Client& client, std::string_view why, uint64_t now_us) {
@@ -412,7 +226,7 @@ bool HubSessions::ForgetAddress(const IpAddress& address, uint64_t now_us) {
 }
 
 void HubSessions::Publish() {
-  SnapshotBuilder builder(config_.max_clients);
+  SnapshotBuilder builder(config_.max_clients, config_.door.offer.lanes);
   uint16_t mtu = 0;
   for (const Client& client : clients_) {
     if (!client.session) continue;

@@ -22,9 +22,10 @@ class HubSessions {
   static constexpr uint64_t kIdleUs = 3 * 26'000'000ull;
   static constexpr uint64_t kSweepUs = 500'000;
   static constexpr size_t kMaxFlows = 1024;  // unproven
-  static constexpr size_t kMaxLanes = 3;     // of one session
+  // Of one session, beside those that it sends on.
+  static constexpr size_t kMaxOldLanes = 2;
   static constexpr uint64_t kOldLaneUs = 20'000'000;
-  // Lanes that the worker needs for `clients`.
+  // Lanes that each worker needs for `clients`.
   static constexpr uint32_t LanesFor(uint32_t clients) {
     return 2 * clients + 16;
   }
@@ -33,7 +34,8 @@ class HubSessions {
     WorkerLink& link;
     PeerHost& host;
     const handshake::SecretKey& join_mask_key;
-    handshake::HubConfig door;  // its offer has our addresses and MTU
+    // Its offer has our addresses, MTU, and as lanes the number of workers.
+    handshake::HubConfig door;
     handshake::RekeyConfig rekey;
     uint32_t max_clients = 100;
     bool multi_client = true;
@@ -70,29 +72,34 @@ class HubSessions {
   const std::vector<Client>& clients() const { return clients_; }
 
  private:
-  HubFlow* FindFlow(FlowId flow);
+  // hub_sessions.cc: who is there.
   Client* FindByLane(uint32_t lane);
   Client* FindByFlow(FlowId flow);
   Client* FindBySessionId(uint64_t id);
   Client* FindByKey(const handshake::PublicKey& key);
   Client* FreeClient();
-
-  void OpenFlow(const Event& event, uint64_t now_us);
   void OnFlowDown(const Event& event, uint64_t now_us);
-  void Advance(HubFlow& flow, uint64_t now_us);
-  void OnJoinAsked(HubFlow& flow, uint64_t now_us);
-  void OnJoinDone(HubFlow& flow, uint64_t now_us);
-  void Decide(HubFlow& flow, uint64_t now_us);
-  handshake::Verdict Judge(const handshake::PublicKey& key,
-                           const handshake::PeerOffer& offer, uint64_t now_us);
-  void Admit(HubFlow& flow, handshake::SessionSecrets secrets,
-             handshake::ByteVector verdict, uint64_t now_us);
   void Drop(Client& client, std::string_view why, uint64_t now_us);
   void CheckEnd(Client& client, uint64_t now_us);
   void Sweep(uint64_t now_us);
   void KeepAddresses(uint64_t now_us);
   void Publish();
   Session::Context SessionContext();
+
+  // hub_admission.cc: who may come in.
+  HubFlow* FindFlow(FlowId flow);
+  void OpenFlow(const Event& event, uint64_t now_us);
+  void Advance(HubFlow& flow, uint64_t now_us);
+  void OnJoinAsked(HubFlow& flow, uint64_t now_us);
+  static void MakeRoomForLane(Session& session);
+  void OnJoinDone(HubFlow& flow, uint64_t now_us);
+  void Decide(HubFlow& flow, uint64_t now_us);
+  // `worker` is the flow's.
+  handshake::Verdict Judge(const handshake::PublicKey& key,
+                           const handshake::PeerOffer& offer, uint32_t worker,
+                           uint64_t now_us);
+  void Admit(HubFlow& flow, handshake::SessionSecrets secrets,
+             handshake::ByteVector verdict, uint64_t now_us);
 
   Config config_;
   LaneSlots& slots_;

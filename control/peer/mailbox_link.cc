@@ -2,18 +2,62 @@
 
 #include <utility>
 
+#include "control/peer/lane_slots.h"
+
 namespace lwt::peer {
+namespace {
+
+// The worker that a command is for. A lane's name in it becomes the index that
+// the worker knows.
+struct Address {
+  uint32_t operator()(ConnectCommand& command) const { return command.worker; }
+  uint32_t operator()(ListenCommand&) const { return 0; }
+  template <typename OfLaneOrFlow>
+  uint32_t operator()(OfLaneOrFlow& command) const {
+    if constexpr (requires { command.lane; }) {
+      const uint32_t lane = command.lane;
+      command.lane = LaneName::Index(lane);
+      return LaneName::Worker(lane);
+    } else {
+      return command.flow.worker();
+    }
+  }
+};
+
+}  // namespace
 
 void MailboxLink::Send(Command command) {
-  worker_.mailbox().Send(std::move(command));
+  if (std::holds_alternative<ListenCommand>(command)) {
+    for (const auto& worker : workers_) worker->mailbox().Send(command);
+    return;
+  }
+  const uint32_t worker = std::visit(Address{}, command);
+  workers_[worker]->mailbox().Send(std::move(command));
+}
+
+CommandMark MailboxLink::Mark() const {
+  CommandMark mark{};
+  for (size_t i = 0; i < workers_.size(); ++i) {
+    mark[i] = workers_[i]->mailbox().sent();
+  }
+  return mark;
+}
+
+bool MailboxLink::Passed(const CommandMark& mark) const {
+  for (size_t i = 0; i < workers_.size(); ++i) {
+    if (workers_[i]->mailbox().carried_out() < mark[i]) return false;
+  }
+  return true;
 }
 
 void MailboxLink::Publish(std::unique_ptr<const Snapshot> snapshot) {
-  worker_.mailbox().Publish(std::move(snapshot));
+  const std::shared_ptr<const Snapshot> shared = std::move(snapshot);
+  for (const auto& worker : workers_) worker->mailbox().Publish(shared);
 }
 
 LaneReading MailboxLink::ReadLane(uint32_t lane) const {
-  const LaneCounters& counters = worker_.lane_counters(lane);
+  const LaneCounters& counters =
+      workers_[LaneName::Worker(lane)]->lane_counters(LaneName::Index(lane));
   LaneReading reading;
   reading.rx_packets = counters.rx_packets.Get();
   reading.rx_bytes = counters.rx_bytes.Get();
@@ -30,5 +74,21 @@ LaneReading MailboxLink::ReadLane(uint32_t lane) const {
 }
 
 void MailboxLink::FreeFrame(rte_mbuf* frame) { rte_pktmbuf_free(frame); }
+
+bool MailboxLink::PollEvent(uint32_t worker, Event& event) {
+  if (!workers_[worker]->mailbox().PollEvent(event)) return false;
+  if (event.lane != kNoUser) event.lane = LaneName::Of(worker, event.lane);
+  return true;
+}
+
+bool MailboxLink::PollStream(uint32_t worker, PuntedStream& stream) {
+  return workers_[worker]->mailbox().PollStream(stream);
+}
+
+bool MailboxLink::PollRecord(uint32_t worker, PuntedRecord& record) {
+  if (!workers_[worker]->mailbox().PollRecord(record)) return false;
+  record.lane = LaneName::Of(worker, record.lane);
+  return true;
+}
 
 }  // namespace lwt::peer

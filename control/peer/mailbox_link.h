@@ -1,6 +1,9 @@
-// WorkerLink over a running worker. Owned by the gateway, which also owns the
-// worker.
+// WorkerLink over running workers. Owned by the gateway, which also owns the
+// workers.
 #pragma once
+
+#include <span>
+#include <vector>
 
 #include "control/peer/worker_link.h"
 #include "dataplane/worker.h"
@@ -9,15 +12,23 @@ namespace lwt::peer {
 
 class MailboxLink : public WorkerLink {
  public:
-  explicit MailboxLink(WorkerThread& worker) : worker_(worker) {}
+  explicit MailboxLink(std::span<const std::unique_ptr<WorkerThread>> workers)
+      : workers_(workers) {}
 
   void Send(Command command) override;
+  CommandMark Mark() const override;
+  bool Passed(const CommandMark& mark) const override;
   void Publish(std::unique_ptr<const Snapshot> snapshot) override;
   LaneReading ReadLane(uint32_t lane) const override;
   void FreeFrame(rte_mbuf* frame) override;
 
+  // What a worker has to say, its lanes by their names.
+  bool PollEvent(uint32_t worker, Event& event);
+  bool PollStream(uint32_t worker, PuntedStream& stream);
+  bool PollRecord(uint32_t worker, PuntedRecord& record);
+
  private:
-  WorkerThread& worker_;
+  const std::span<const std::unique_ptr<WorkerThread>> workers_;
 };
 
 }  // namespace lwt::peer

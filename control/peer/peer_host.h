@@ -31,13 +31,29 @@ class PeerHost {
   virtual uint16_t MaxInnerMtu(const Endpoint& remote) = 0;
 };
 
+// What a local port should be like, so that its flow comes to the worker meant
+// for it, here and at the hub: both see the sum of the flow's ports, modulo
+// their number of workers, as long as no NAT changes them.
+struct PortWish {
+  uint32_t workers = 1;  // ours
+  uint32_t worker = 0;   // must be met
+  uint32_t hub_workers = 1;
+  uint32_t hub_taken = 0;  // a bit for each that has a flow: met if possible
+
+  bool IsMet(uint32_t ports) const {
+    return ports % workers == worker &&
+           (hub_taken >> ports % hub_workers & 1) == 0;
+  }
+};
+
 class ClientHost : public PeerHost {
  public:
   // Looks the hub's name up. The answer comes by ClientSession::OnResolved.
   virtual void Resolve() = 0;
   // A local endpoint on a port of its own, held and steered to us until
   // CloseLocal; the caller closes it once per OpenLocal.
-  virtual absl::StatusOr<Endpoint> OpenLocal(const Endpoint& remote) = 0;
+  virtual absl::StatusOr<Endpoint> OpenLocal(const Endpoint& remote,
+                                             const PortWish& wish) = 0;
   virtual void CloseLocal(const Endpoint& local) = 0;
   // The link header for frames to an address that OpenLocal was called for;
   // nullopt while its next hop is not known.

@@ -14,6 +14,8 @@ using handshake::RekeyAction;
 using handshake::RekeyRole;
 
 constexpr uint8_t kCloseNormal = 0;
+// How often workers are looked at that have yet to install keys.
+constexpr uint64_t kWorkersPollUs = 500;
 
 void Accumulate(LaneReading& sum, const LaneReading& lane) {
   sum.rx_packets += lane.rx_packets;
@@ -69,10 +71,11 @@ EpochKeys Session::KeysOf(const SessionLane& lane, uint32_t epoch,
   return keys;
 }
 
-bool Session::InstallLane(SessionLane lane, uint32_t epoch, uint64_t now_us) {
+bool Session::InstallLane(SessionLane lane, uint32_t epoch, uint64_t now_us,
+                          uint64_t old_lane_us) {
   const handshake::KeyPair* roots = rekey_.Roots(epoch);
   if (roots == nullptr) return false;
-  std::optional<uint32_t> index = context_.slots.Take();
+  std::optional<uint32_t> index = context_.slots.Take(lane.flow.worker());
   if (!index) return false;
   lane.index = *index;
   lane.installed_us = now_us;
@@ -93,15 +96,12 @@ bool Session::InstallLane(SessionLane lane, uint32_t epoch, uint64_t now_us) {
   }
   UseLaneId(lane.id);
   context_.host.FollowNextHop(lane.flow, lane.remote.address);
+  for (SessionLane& old : lanes_) {
+    if (old.slot != lane.slot) continue;
+    old.remove_at_us = std::min(old.remove_at_us, now_us + old_lane_us);
+  }
   lanes_.push_back(lane);
   return true;
-}
-
-void Session::RetireOldLanes(uint64_t now_us, uint64_t after_us) {
-  for (size_t i = 0; i + 1 < lanes_.size(); ++i) {
-    lanes_[i].remove_at_us =
-        std::min(lanes_[i].remove_at_us, now_us + after_us);
-  }
 }
 
 void Session::RemoveLane(uint32_t index, bool close_flow) {
@@ -193,6 +193,7 @@ void Session::OnEvent(const Event& event, uint64_t now_us) {
   Flush(now_us);
 }
 
+// The peer hears of new receive keys by what is sent next.
 void Session::Apply(const std::vector<RekeyAction>& actions) {
   for (const RekeyAction& action : actions) {
     switch (action.kind) {
@@ -204,6 +205,7 @@ void Session::Apply(const std::vector<RekeyAction>& actions) {
       case RekeyAction::Kind::kInstallReceive:
         ++receive_epochs_;
         ApplyToLanes(action);
+        unopened_ = context_.link.Mark();
         break;
       case RekeyAction::Kind::kSwitchSend:
         ++send_epochs_;
@@ -257,18 +259,38 @@ void Session::Measure(uint64_t now_us) {
                            lane->installed_us);
   if (used + kMeasureUs < now_us) return;
   next_measure_us_ = now_us + kMeasureUs;
-  Probe();
+  Probe(lane->index);
 }
 
-void Session::Probe() {
-  const SessionLane* lane = sending_lane();
-  if (lane == nullptr) return;
-  context_.link.Send(ProbeLaneCommand{lane->index, ++probe_token_});
+void Session::Probe(uint32_t lane) {
+  context_.link.Send(ProbeLaneCommand{lane, ++probe_token_});
+}
+
+void Session::SetSuspect(uint32_t index, bool suspect) {
+  for (SessionLane& lane : lanes_) {
+    if (lane.index == index) lane.suspect = suspect;
+  }
+}
+
+// A worker carries out its commands in order, so where all lanes are of one
+// there is nothing to wait for.
+bool Session::WaitsForWorkers(uint64_t now_us) {
+  const auto elsewhere = [&](const SessionLane& lane) {
+    return lane.worker() != lanes_.front().worker();
+  };
+  if (!unopened_ || std::none_of(lanes_.begin(), lanes_.end(), elsewhere) ||
+      context_.link.Passed(*unopened_)) {
+    unopened_.reset();
+    next_flush_us_ = UINT64_MAX;
+    return false;
+  }
+  next_flush_us_ = now_us + kWorkersPollUs;
+  return true;
 }
 
 void Session::Flush(uint64_t now_us) {
   const SessionLane* lane = sending_lane();
-  if (lane == nullptr) return;
+  if (lane == nullptr || WaitsForWorkers(now_us)) return;
   while (std::optional<handshake::ByteVector> bytes = channel_.Poll(now_us)) {
     context_.link.Send(SendRecordCommand{
         lane->index, static_cast<uint8_t>(wire::RecordKind::kControl),
@@ -286,8 +308,12 @@ void Session::SendClose(std::string_view reason) {
 }
 
 uint64_t Session::NextDeadline() const {
-  uint64_t next = std::min(rekey_.NextDeadline(), channel_.NextDeadline());
-  if (lanes_.empty()) next = rekey_.NextDeadline();
+  uint64_t next = rekey_.NextDeadline();
+  if (unopened_) {
+    next = std::min(next, next_flush_us_);
+  } else if (!lanes_.empty()) {
+    next = std::min(next, channel_.NextDeadline());
+  }
   for (const SessionLane& lane : lanes_) {
     next = std::min(next, lane.remove_at_us);
   }
@@ -295,7 +321,35 @@ uint64_t Session::NextDeadline() const {
 }
 
 const SessionLane* Session::sending_lane() const {
-  return lanes_.empty() ? nullptr : &lanes_.back();
+  const SessionLane* best = nullptr;
+  uint64_t best_heard_us = 0;
+  for (const SessionLane* lane : SendingLanes()) {
+    const uint64_t heard_us = std::max(
+        context_.link.ReadLane(lane->index).last_rx_us, lane->installed_us);
+    if (best != nullptr && heard_us < best_heard_us) continue;
+    best = lane;
+    best_heard_us = heard_us;
+  }
+  return best;
+}
+
+std::vector<const SessionLane*> Session::SendingLanes() const {
+  std::vector<const SessionLane*> sending;
+  for (const SessionLane& lane : lanes_) {
+    if (LaneOfSlot(lane.slot) == &lane) sending.push_back(&lane);
+  }
+  const auto is_suspect = [](const SessionLane* lane) { return lane->suspect; };
+  if (!std::all_of(sending.begin(), sending.end(), is_suspect)) {
+    std::erase_if(sending, is_suspect);
+  }
+  return sending;
+}
+
+const SessionLane* Session::LaneOfSlot(uint8_t slot) const {
+  const auto newest =
+      std::find_if(lanes_.rbegin(), lanes_.rend(),
+                   [&](const SessionLane& lane) { return lane.slot == slot; });
+  return newest == lanes_.rend() ? nullptr : &*newest;
 }
 
 const SessionLane* Session::FindFlow(FlowId flow) const {

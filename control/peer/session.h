@@ -23,14 +23,18 @@
 namespace lwt::peer {
 
 struct SessionLane {
-  uint32_t index = 0;  // the worker's
+  uint32_t index = 0;  // its name, see LaneName
   uint16_t id = 0;     // the session's, never used twice
+  uint8_t slot = 0;    // its place among those that we send on
   FlowId flow;
   Endpoint local;
   Endpoint remote;
   handshake::LaneNonces nonces;
   uint64_t installed_us = 0;
   uint64_t remove_at_us = UINT64_MAX;  // replaced: only receives until then
+  bool suspect = false;                // others take over while there are any
+
+  uint32_t worker() const { return LaneName::Worker(index); }
 };
 
 class Session {
@@ -52,13 +56,13 @@ class Session {
   Session& operator=(const Session&) = delete;
   ~Session();  // removes its lanes, each with a FIN
 
-  // Gives the worker the keys of a new lane, made in `epoch`, which from now on
-  // is the one that we send on; `lane` has no index yet. False when the worker
-  // has no lane free or the epoch is not open.
-  bool InstallLane(SessionLane lane, uint32_t epoch, uint64_t now_us);
-  // Lanes other than the newest are removed after `after_us`: a client's with a
+  // Gives the flow's worker the keys of a new lane, made in `epoch`, which from
+  // now on is the one of its slot that we send on; `lane` has no index yet.
+  // Those that had the slot are removed after `old_lane_us`: a client's with a
   // FIN; a hub's without a word, for nobody is there who did not close it.
-  void RetireOldLanes(uint64_t now_us, uint64_t after_us);
+  // False when the worker has no lane free or the epoch is not open.
+  bool InstallLane(SessionLane lane, uint32_t epoch, uint64_t now_us,
+                   uint64_t old_lane_us);
   // With a FIN, or without a word.
   void RemoveLane(uint32_t index, bool close_flow = true);
 
@@ -73,8 +77,11 @@ class Session {
   // kMeasureUs; kReportAnswer brings it.
   static constexpr uint64_t kMeasureUs = 5'000'000;
   void Measure(uint64_t now_us);
-  // Asks the peer for a sign of life on the lane that we send on.
-  void Probe();
+  // Asks the peer for a sign of life on a lane.
+  void Probe(uint32_t lane);
+  // Whether the lane is one to send on only when there is no other. The caller
+  // publishes.
+  void SetSuspect(uint32_t lane, bool suspect);
 
   // Tells the peer that we close; lanes go with the destructor.
   void SendClose(std::string_view reason);
@@ -83,8 +90,14 @@ class Session {
   const std::string& end_reason() const { return end_reason_; }
 
   const std::vector<SessionLane>& lanes() const { return lanes_; }
-  // The lane we send on: the newest one. nullptr when there is none.
+  // Of those we send on the one last heard of; control messages take it.
+  // nullptr when there is none.
   const SessionLane* sending_lane() const;
+  // The lanes that workers should send on: the newest of each slot, without
+  // the suspect ones where others are not. Oldest first.
+  std::vector<const SessionLane*> SendingLanes() const;
+  // The newest lane of a slot, or nullptr.
+  const SessionLane* LaneOfSlot(uint8_t slot) const;
   const SessionLane* FindFlow(FlowId flow) const;
   bool HasLane(uint32_t index) const;
 
@@ -100,6 +113,9 @@ class Session {
   uint32_t send_epoch() const { return rekey_.send_epoch(); }
   uint64_t receive_epochs() const { return receive_epochs_; }
   uint64_t send_epochs() const { return send_epochs_; }
+  LaneReading ReadingOf(const SessionLane& lane) const {
+    return context_.link.ReadLane(lane.index);
+  }
   // Sums over lanes that are and were; newest times.
   LaneReading Totals() const;
 
@@ -109,6 +125,7 @@ class Session {
   void ApplyToLanes(const handshake::RekeyAction& action);
   void Deliver(const handshake::ControlMessage& message, uint64_t now_us);
   void OnClose(std::span<const uint8_t> bytes);
+  bool WaitsForWorkers(uint64_t now_us);
   void Flush(uint64_t now_us);
   void Notify(handshake::NoticeCode code, std::string text);
 
@@ -122,6 +139,10 @@ class Session {
   const uint64_t created_us_;
   uint16_t highest_lane_id_ = 0;
   uint64_t next_measure_us_ = 0;
+  // Nothing that the peer may answer by sealing with a new epoch leaves before
+  // all workers can open it.
+  std::optional<CommandMark> unopened_;
+  uint64_t next_flush_us_ = UINT64_MAX;  // while that is awaited
   uint32_t probe_token_ = 0;
   uint64_t receive_epochs_ = 1;
   uint64_t send_epochs_ = 1;

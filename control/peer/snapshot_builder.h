@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "control/peer/session.h"
@@ -11,8 +12,9 @@ namespace lwt::peer {
 
 class SnapshotBuilder {
  public:
-  explicit SnapshotBuilder(uint32_t peers)
-      : snapshot_(std::make_unique<Snapshot>()) {
+  // With one worker nobody asks where a flow is.
+  SnapshotBuilder(uint32_t peers, uint32_t workers)
+      : snapshot_(std::make_unique<Snapshot>()), workers_(workers) {
     snapshot_->peers.resize(peers);
   }
 
@@ -28,20 +30,28 @@ class SnapshotBuilder {
     RouteHost(address, RouteTable::kNoPeer);
   }
 
-  // The session's peer sends on the session's newest lane.
+  // Each worker sends on the newest of the session's lanes that it has.
   void Peer(const Session& session) {
     SnapshotPeer& peer = snapshot_->peers[session.peer()];
     peer.inner_mtu = session.secrets().mtu;
-    if (const SessionLane* lane = session.sending_lane()) {
-      peer.lanes[0] = lane->index;
-      peer.lane_count = 1;
+    for (const SessionLane* lane : session.SendingLanes()) {
+      peer.SetLane(lane->worker(), LaneName::Index(lane->index));
     }
+    for (const SessionLane& lane : session.lanes()) {
+      Flow(lane.local, lane.remote, lane.flow.worker());
+    }
+  }
+
+  // A flow of `worker` that may bring frames to others.
+  void Flow(const Endpoint& local, const Endpoint& remote, uint32_t worker) {
+    if (workers_ > 1) flows_.push_back({FlowKey::Of(local, remote), worker});
   }
 
   std::unique_ptr<const Snapshot> Build(uint64_t version,
                                         bool forward_between_peers) {
     snapshot_->version = version;
     snapshot_->routes = RouteTable(routes_);
+    snapshot_->flows = FlowDirectory(std::move(flows_));
     snapshot_->forward_between_peers = forward_between_peers;
     return std::move(snapshot_);
   }
@@ -52,6 +62,8 @@ class SnapshotBuilder {
   }
 
   std::unique_ptr<Snapshot> snapshot_;
+  const uint32_t workers_;
+  std::vector<FlowDirectory::Entry> flows_;
   std::vector<RouteTable::Route> routes_;
 };
 

@@ -1,9 +1,13 @@
-// What sessions see of a worker: commands out, readings in. The seam that lets
-// tests join a client and a hub in memory, without packets.
+// What sessions see of the workers: commands out, readings in. The seam that
+// lets tests join a client and a hub in memory, without packets.
+//
+// Lanes go by their names (lane_slots.h), flows by theirs; both tell the
+// worker.
 #pragma once
 
 #include <rte_mbuf.h>
 
+#include <array>
 #include <cstdint>
 #include <memory>
 
@@ -27,11 +31,18 @@ struct LaneReading {
   uint64_t srtt_us = 0;
 };
 
+// A point in what each worker was sent.
+using CommandMark = std::array<uint64_t, kMaxWorkers>;
+
 // Control thread.
 class WorkerLink {
  public:
   virtual ~WorkerLink() = default;
+  // A worker carries its commands out in order; among workers there is none.
   virtual void Send(Command command) = 0;
+  // All that was sent until now, and whether it has been carried out.
+  virtual CommandMark Mark() const = 0;
+  virtual bool Passed(const CommandMark& mark) const = 0;
   virtual void Publish(std::unique_ptr<const Snapshot> snapshot) = 0;
   virtual LaneReading ReadLane(uint32_t lane) const = 0;
   // A punted frame that control has done with.

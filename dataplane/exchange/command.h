@@ -44,6 +44,7 @@ struct ConnectCommand {
   Endpoint local;
   Endpoint remote;
   wire::LinkHeader link;
+  uint32_t worker = 0;  // that is to have the flow
 };
 
 // Send handshake bytes on a flow that carries no lane yet.

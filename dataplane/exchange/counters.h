@@ -46,6 +46,10 @@ class Counter {
   X(reports_received, "reports_received", "Report records received.")       \
   X(forwarded_packets, "forwarded_packets",                                 \
     "Inner packets of one peer sent on to another.")                        \
+  X(handed_over, "handed_over",                                             \
+    "Frames and inner packets handed to another worker.")                   \
+  X(taken_over, "taken_over",                                               \
+    "Frames and inner packets taken from other workers.")                   \
   X(tunnel_rx_packets, "tunnel_rx_packets",                                 \
     "Inner packets taken from the tunnel device.")                          \
   X(tunnel_rx_super, "tunnel_rx_super",                                     \

@@ -67,9 +67,4 @@ struct PuntedRecord {
   }
 };
 
-// Rings copy elements in words of four bytes.
-static_assert(sizeof(Event) % 4 == 0);
-static_assert(sizeof(PuntedStream) % 4 == 0);
-static_assert(sizeof(PuntedRecord) % 4 == 0);
-
 }  // namespace lwt

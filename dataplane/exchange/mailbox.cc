@@ -1,7 +1,6 @@
 #include "dataplane/exchange/mailbox.h"
 
 #include <rte_malloc.h>
-#include <rte_ring_elem.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -16,48 +15,26 @@ constexpr unsigned kEventSlots = 4096;
 // take from the pool.
 constexpr unsigned kStreamSlots = 512;
 constexpr unsigned kRecordSlots = 512;
-constexpr unsigned kRingFlags = RING_F_SP_ENQ | RING_F_SC_DEQ;
 // The worker is the only reader of snapshots of its mailbox.
 constexpr unsigned kReader = 0;
-
-rte_ring* MakeRing(const std::string& name, unsigned element, unsigned slots) {
-  return rte_ring_create_elem(name.c_str(), element, slots, SOCKET_ID_ANY,
-                              kRingFlags);
-}
-
-template <typename T>
-bool Put(rte_ring* ring, const T& value) {
-  return rte_ring_sp_enqueue_elem(ring, const_cast<T*>(&value), sizeof(T)) == 0;
-}
-
-template <typename T>
-bool Take(rte_ring* ring, T& value) {
-  return rte_ring_sc_dequeue_elem(ring, &value, sizeof(T)) == 0;
-}
-
-// As rte_ring_count, whose reads the thread sanitizer takes for a race.
-unsigned CountOf(const rte_ring* ring) {
-  const uint32_t end = __atomic_load_n(&ring->prod.tail, __ATOMIC_ACQUIRE);
-  const uint32_t begin = __atomic_load_n(&ring->cons.tail, __ATOMIC_ACQUIRE);
-  return (end - begin) & ring->mask;
-}
 
 }  // namespace
 
 std::unique_ptr<Mailbox> Mailbox::Create(const std::string& name) {
   std::unique_ptr<Mailbox> box(new Mailbox);
-  box->commands_ = MakeRing(name + "-cmd", sizeof(Command*), kCommandSlots);
+  box->commands_ = {name + "-cmd", kCommandSlots};
   // More than can be under way, as it is emptied with every command that is
   // sent: handing back never fails.
-  box->done_ = MakeRing(name + "-done", sizeof(Command*), 2 * kCommandSlots);
-  box->events_ = MakeRing(name + "-event", sizeof(Event), kEventSlots);
-  box->streams_ = MakeRing(name + "-str", sizeof(PuntedStream), kStreamSlots);
-  box->records_ = MakeRing(name + "-rec", sizeof(PuntedRecord), kRecordSlots);
+  box->done_ = {name + "-done", 2 * kCommandSlots};
+  box->events_ = {name + "-event", kEventSlots};
+  box->streams_ = {name + "-str", kStreamSlots};
+  box->records_ = {name + "-rec", kRecordSlots};
   box->event_fd_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   box->qsbr_ = static_cast<rte_rcu_qsbr*>(
       rte_zmalloc(nullptr, rte_rcu_qsbr_get_memsize(1), RTE_CACHE_LINE_SIZE));
-  if (!box->commands_ || !box->done_ || !box->events_ || !box->streams_ ||
-      !box->records_ || !box->qsbr_ || box->event_fd_ < 0) {
+  if (!box->commands_.valid() || !box->done_.valid() || !box->events_.valid() ||
+      !box->streams_.valid() || !box->records_.valid() || !box->qsbr_ ||
+      box->event_fd_ < 0) {
     return nullptr;
   }
   rte_rcu_qsbr_init(box->qsbr_, 1);
@@ -66,21 +43,18 @@ std::unique_ptr<Mailbox> Mailbox::Create(const std::string& name) {
 }
 
 Mailbox::~Mailbox() {
-  if (commands_ != nullptr) {
+  if (commands_.valid()) {
     Command* command;
-    while (Take(commands_, command)) delete command;
+    while (commands_.Take(command)) delete command;
   }
-  if (done_ != nullptr) FreeDone();
+  if (done_.valid()) FreeDone();
   PuntedStream stream;
-  while (streams_ != nullptr && Take(streams_, stream)) {
+  while (streams_.valid() && streams_.Take(stream)) {
     rte_pktmbuf_free(stream.frame);
   }
   PuntedRecord record;
-  while (records_ != nullptr && Take(records_, record)) {
+  while (records_.valid() && records_.Take(record)) {
     rte_pktmbuf_free(record.frame);
-  }
-  for (rte_ring* ring : {commands_, done_, events_, streams_, records_}) {
-    rte_ring_free(ring);
   }
   rte_free(qsbr_);
   if (event_fd_ >= 0) close(event_fd_);
@@ -88,6 +62,7 @@ Mailbox::~Mailbox() {
 
 void Mailbox::Send(Command command) {
   waiting_.push_back(std::make_unique<Command>(std::move(command)));
+  ++sent_;
   SendWaiting();
 }
 
@@ -99,17 +74,24 @@ void Mailbox::Collect() {
 
 void Mailbox::FreeDone() {
   Command* command;
-  while (Take(done_, command)) delete command;
+  while (done_.Take(command)) {
+    delete command;
+    ++carried_out_;
+  }
 }
 
 void Mailbox::SendWaiting() {
   auto next = waiting_.begin();
-  while (next != waiting_.end() && Put(commands_, next->get())) {
+  while (next != waiting_.end() && commands_.Put(next->get())) {
     static_cast<void>((next++)->release());
     FreeDone();
   }
   if (next == waiting_.begin()) return;
   waiting_.erase(waiting_.begin(), next);
+  WakeWorker();
+}
+
+void Mailbox::WakeWorker() {
   // The fence orders the ring's write before the look at `parked`, against
   // Park, which orders them the other way round.
   std::atomic_thread_fence(std::memory_order_seq_cst);
@@ -119,7 +101,7 @@ void Mailbox::SendWaiting() {
   }
 }
 
-void Mailbox::Publish(std::unique_ptr<const Snapshot> snapshot) {
+void Mailbox::Publish(std::shared_ptr<const Snapshot> snapshot) {
   snapshot_.store(snapshot.get(), std::memory_order_release);
   if (current_) {
     retired_.push_back({std::move(current_), rte_rcu_qsbr_start(qsbr_)});
@@ -134,21 +116,17 @@ void Mailbox::FreeRetired() {
   });
 }
 
-bool Mailbox::PollEvent(Event& event) { return Take(events_, event); }
+bool Mailbox::PollEvent(Event& event) { return events_.Take(event); }
 
-bool Mailbox::PollStream(PuntedStream& stream) {
-  return Take(streams_, stream);
-}
+bool Mailbox::PollStream(PuntedStream& stream) { return streams_.Take(stream); }
 
-bool Mailbox::PollRecord(PuntedRecord& record) {
-  return Take(records_, record);
-}
+bool Mailbox::PollRecord(PuntedRecord& record) { return records_.Take(record); }
 
 bool Mailbox::PrepareSleep() {
   control_parked_.store(true, std::memory_order_seq_cst);
   std::atomic_thread_fence(std::memory_order_seq_cst);
-  const bool empty = CountOf(events_) == 0 && CountOf(streams_) == 0 &&
-                     CountOf(records_) == 0 && waiting_.empty();
+  const bool empty = events_.empty() && streams_.empty() && records_.empty() &&
+                     waiting_.empty();
   if (!empty) control_parked_.store(false, std::memory_order_relaxed);
   return empty;
 }
@@ -171,28 +149,26 @@ void Mailbox::AttachWorker(RxWait* wait) {
 
 Command* Mailbox::NextCommand() {
   Command* command = nullptr;
-  return Take(commands_, command) ? command : nullptr;
+  return commands_.Take(command) ? command : nullptr;
 }
 
-void Mailbox::Done(Command* command) { Put(done_, command); }
+void Mailbox::Done(Command* command) { done_.Put(command); }
 
-unsigned Mailbox::StreamRoom() const {
-  return streams_->capacity - CountOf(streams_);
-}
+unsigned Mailbox::StreamRoom() const { return streams_.Room(); }
 
 bool Mailbox::Report(const Event& event) {
   queued_for_control_ = true;
-  return Put(events_, event);
+  return events_.Put(event);
 }
 
 bool Mailbox::Punt(const PuntedStream& stream) {
   queued_for_control_ = true;
-  return Put(streams_, stream);
+  return streams_.Put(stream);
 }
 
 bool Mailbox::Punt(const PuntedRecord& record) {
   queued_for_control_ = true;
-  return Put(records_, record);
+  return records_.Put(record);
 }
 
 void Mailbox::KickControl() {
@@ -216,7 +192,7 @@ void Mailbox::Unpark() {
   worker_parked_.store(false, std::memory_order_relaxed);
 }
 
-bool Mailbox::HasCommands() const { return CountOf(commands_) != 0; }
+bool Mailbox::HasCommands() const { return !commands_.empty(); }
 
 void Mailbox::ReportQuiescent() { rte_rcu_qsbr_quiescent(qsbr_, kReader); }
 

@@ -6,7 +6,6 @@
 #pragma once
 
 #include <rte_rcu_qsbr.h>
-#include <rte_ring.h>
 
 #include <atomic>
 #include <cstdint>
@@ -18,6 +17,7 @@
 #include "dataplane/exchange/command.h"
 #include "dataplane/exchange/event.h"
 #include "dataplane/exchange/snapshot.h"
+#include "dataplane/exchange/spsc_ring.h"
 #include "drivers/rx_wait.h"
 
 namespace lwt {
@@ -38,8 +38,13 @@ class Mailbox {
   // Frees what the worker has done with, sends on what waits, and frees
   // snapshots that no worker can see any more. Call it once per control loop.
   void Collect();
-  // Makes `snapshot` the one the worker loads at its next loop.
-  void Publish(std::unique_ptr<const Snapshot> snapshot);
+  // Commands sent so far, and those of them that the worker has carried out,
+  // as of the last Send or Collect.
+  uint64_t sent() const { return sent_; }
+  uint64_t carried_out() const { return carried_out_; }
+  // Makes `snapshot`, which other workers may share, the one that the worker
+  // loads at its next loop.
+  void Publish(std::shared_ptr<const Snapshot> snapshot);
   bool PollEvent(Event& event);
   bool PollStream(PuntedStream& stream);
   bool PollRecord(PuntedRecord& record);
@@ -48,6 +53,12 @@ class Mailbox {
   int event_fd() const { return event_fd_; }
   bool PrepareSleep();
   void AfterSleep();
+
+  // ---- Any thread.
+
+  // Ends the worker's sleep. For who has written into a ring that the worker
+  // looks at between Park and its wait.
+  void WakeWorker();
 
   // ---- The worker's half.
 
@@ -79,21 +90,23 @@ class Mailbox {
   void FreeRetired();
 
   struct Retired {
-    std::unique_ptr<const Snapshot> snapshot;
+    std::shared_ptr<const Snapshot> snapshot;
     uint64_t token = 0;
   };
 
-  rte_ring* commands_ = nullptr;
-  rte_ring* done_ = nullptr;
-  rte_ring* events_ = nullptr;
-  rte_ring* streams_ = nullptr;
-  rte_ring* records_ = nullptr;
+  SpscRing<Command*> commands_;
+  SpscRing<Command*> done_;
+  SpscRing<Event> events_;
+  SpscRing<PuntedStream> streams_;
+  SpscRing<PuntedRecord> records_;
   rte_rcu_qsbr* qsbr_ = nullptr;
   int event_fd_ = -1;
 
   // Control only.
   std::vector<std::unique_ptr<Command>> waiting_;
-  std::unique_ptr<const Snapshot> current_;
+  uint64_t sent_ = 0;
+  uint64_t carried_out_ = 0;
+  std::shared_ptr<const Snapshot> current_;
   std::vector<Retired> retired_;
 
   std::atomic<const Snapshot*> snapshot_{nullptr};

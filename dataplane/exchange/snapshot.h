@@ -6,18 +6,29 @@
 #include <cstdint>
 #include <vector>
 
+#include "dataplane/exchange/flow_directory.h"
 #include "dataplane/route/route_table.h"
-#include "drivers/ip_endpoint.h"
+#include "dataplane/session/flow_id.h"
 
 namespace lwt {
 
-inline constexpr uint32_t kMaxLanesPerPeer = 16;
+// A session has at most as many lanes to send on.
+inline constexpr uint32_t kMaxLanesPerPeer = kMaxWorkers;
 
-// One session as a worker sees it.
+// One session as the workers see it.
 struct SnapshotPeer {
-  std::array<uint32_t, kMaxLanesPerPeer> lanes{};  // lane indices
-  uint8_t lane_count = 0;
+  static constexpr uint32_t kNoLane = 0xffffffff;
+
+  // By worker: which of its own lanes it sends on.
+  std::array<uint32_t, kMaxWorkers> lanes;
+  uint16_t workers = 0;  // a bit for each that has one
   uint16_t inner_mtu = 0;
+
+  SnapshotPeer() { lanes.fill(kNoLane); }
+  void SetLane(uint32_t worker, uint32_t lane) {
+    lanes[worker] = lane;
+    workers = static_cast<uint16_t>(workers | 1u << worker);
+  }
 };
 
 struct Snapshot {
@@ -27,6 +38,8 @@ struct Snapshot {
   // to that peer.
   RouteTable routes;
   std::vector<SnapshotPeer> peers;
+  // Which worker has an outer flow; empty where there is one worker.
+  FlowDirectory flows;
   // Inner packets of one peer may go to another (hub).
   bool forward_between_peers = false;
 };

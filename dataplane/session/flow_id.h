@@ -1,26 +1,38 @@
-// Names of an outer flow: its slot in the table and the slot's generation, so
-// that the name of a flow that is gone matches no later one.
+// Names of an outer flow: the worker that has it, its slot in that worker's
+// table and the slot's generation, so that the name of a flow that is gone
+// matches no later one.
 #pragma once
 
 #include <cstdint>
 
 namespace lwt {
 
+// As many as a flow's name can tell apart.
+inline constexpr uint32_t kMaxWorkers = 16;
+
 struct FlowId {
-  static constexpr uint32_t kSlotBits = 20;
+  static constexpr uint32_t kSlotBits = 16;
+  static constexpr uint32_t kWorkerBits = 4;
   static constexpr uint32_t kMaxSlots = 1u << kSlotBits;
 
   uint32_t value = 0;
 
   // A generation is never 0, so no flow is named by 0.
-  static constexpr FlowId Of(uint32_t slot, uint32_t generation) {
-    return {generation << kSlotBits | slot};
+  static constexpr FlowId Of(uint32_t slot, uint32_t generation,
+                             uint32_t worker = 0) {
+    return {(generation << kWorkerBits | worker) << kSlotBits | slot};
   }
   constexpr uint32_t slot() const { return value & (kMaxSlots - 1); }
-  constexpr uint32_t generation() const { return value >> kSlotBits; }
+  constexpr uint32_t worker() const {
+    return value >> kSlotBits & (kMaxWorkers - 1);
+  }
+  constexpr uint32_t generation() const {
+    return value >> (kSlotBits + kWorkerBits);
+  }
 
   friend constexpr bool operator==(FlowId, FlowId) = default;
 };
+static_assert(1u << FlowId::kWorkerBits == kMaxWorkers);
 
 inline constexpr FlowId kNullFlow{};
 

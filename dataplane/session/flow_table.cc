@@ -5,7 +5,8 @@
 namespace lwt {
 namespace {
 
-constexpr uint32_t kGenerations = 1u << (32 - FlowId::kSlotBits);
+constexpr uint32_t kGenerations =
+    1u << (32 - FlowId::kSlotBits - FlowId::kWorkerBits);
 
 }  // namespace
 

@@ -37,7 +37,7 @@ OuterFlow* OuterTcp::FindOpen(FlowId id) {
 }
 
 FlowId OuterTcp::IdOf(const OuterFlow& flow) const {
-  return FlowId::Of(table_.SlotOf(flow), flow.generation);
+  return FlowId::Of(table_.SlotOf(flow), flow.generation, config_.worker);
 }
 
 OuterFlow* OuterTcp::NewFlow(const FlowKey& key, const wire::LinkHeader& link) {

@@ -35,6 +35,7 @@ namespace lwt {
 class OuterTcp {
  public:
   struct Config {
+    uint32_t worker = 0;  // stands in the flows' names
     uint32_t max_proven_flows = 16;
     // Half-open and unproven flows; a quarter of them is kept for flows whose
     // handshake of TCP is done. Beyond it, SYNs are answered with cookies.

@@ -35,6 +35,21 @@ void TakePayload(Worker& worker, rte_mbuf* mbuf,
   records.Push(frame);
 }
 
+// A frame of no flow of ours may be one of another worker's.
+void DropOrHandOver(Worker& worker, Frame& frame, const wire::FrameView& view,
+                    const OuterTcp::Received& received) {
+  if (received.flow == kNullFlow) {
+    const auto owner =
+        worker.snapshot->flows.Find(FlowKey::Of(view.destination, view.source));
+    if (owner && *owner != worker.options.index) {
+      frame.lane = *owner;
+      worker.foreign.Push(frame);
+      return;
+    }
+  }
+  worker.Drop(frame, received.reason);
+}
+
 void ClassifyFrame(Worker& worker, rte_mbuf* mbuf, RecordBurst& records) {
   if (worker.tx.room() < kAnswerRoom) Transmit(worker);
   Frame frame;
@@ -55,7 +70,7 @@ void ClassifyFrame(Worker& worker, rte_mbuf* mbuf, RecordBurst& records) {
   const auto received = worker.tcp.Receive(view, worker.now_us, worker.tx);
   switch (received.verdict) {
     case OuterTcp::Verdict::kDropped:
-      return worker.Drop(frame, received.reason);
+      return DropOrHandOver(worker, frame, view, received);
     case OuterTcp::Verdict::kConsumed:
       worker.counters.segments_consumed.Add(1);
       rte_pktmbuf_free(mbuf);

@@ -74,12 +74,31 @@ size_t TakeOne(Worker& worker, size_t room, PacketBurst& packets) {
   return 1;
 }
 
+// Takes what other workers handed over; returns how many packets that makes.
+// One of their frames may stand for as many as they read in a turn.
+size_t TakeFromOthers(Worker& worker, size_t room, PacketBurst& packets) {
+  size_t taken = 0;
+  Frame frame;
+  while (taken + kMostPackets <= room &&
+         worker.options.handoff->Take(Handoff::Road::kPackets,
+                                      worker.options.index, {&frame, 1}) > 0) {
+    worker.worked = true;
+    worker.counters.taken_over.Add(1);
+    packets.Push(frame);
+    taken += frame.packets;
+  }
+  return taken;
+}
+
 }  // namespace
 
 void Collect(Worker& worker, PacketBurst& packets) {
   CollectedPackets& collected = worker.collected;
-  const size_t most =
-      std::min(kMostPackets, PacketBurst::kCapacity - packets.size());
+  size_t room = PacketBurst::kCapacity - packets.size();
+  if (worker.options.handoff != nullptr) {
+    room -= TakeFromOthers(worker, std::min(room, 2 * kMostPackets), packets);
+  }
+  const size_t most = std::min(kMostPackets, room);
   size_t taken = 0;
   bool more = true;
   while (taken < most) {

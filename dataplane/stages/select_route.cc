@@ -1,3 +1,5 @@
+#include <bit>
+
 #include "dataplane/stages/stages.h"
 #include "dataplane/stages/super_frames.h"
 #include "dataplane/wire/inner_packet.h"
@@ -9,6 +11,26 @@ namespace {
 const SnapshotPeer* FindPeer(const Worker& worker, uint32_t peer) {
   const auto& peers = worker.snapshot->peers;
   return peer < peers.size() ? &peers[peer] : nullptr;
+}
+
+// The n-th of the workers in a set.
+uint32_t WorkerAt(uint32_t workers, uint32_t n) {
+  while (n-- > 0) workers &= workers - 1;
+  return static_cast<uint32_t>(std::countr_zero(workers));
+}
+
+// Hands the frame to a worker that has a lane to the peer: the same for all
+// packets of a flow, so that their order holds. What was handed over already
+// goes no further.
+void HandOn(Worker& worker, Frame& frame, const SnapshotPeer& peer,
+            const wire::InnerPacket& inner) {
+  if (peer.workers == 0 || frame.lane != session::Lane::kNone) {
+    return worker.Drop(frame, DropReason::kNoLane);
+  }
+  const auto count = static_cast<uint32_t>(std::popcount(peer.workers));
+  const uint32_t hash = wire::FlowHash(inner, {frame.data, frame.length});
+  frame.lane = WorkerAt(peer.workers, hash % count);
+  worker.foreign.Push(frame);
 }
 
 bool RouteOne(Worker& worker, Frame& frame) {
@@ -35,15 +57,12 @@ bool RouteOne(Worker& worker, Frame& frame) {
     worker.Drop(frame, DropReason::kInnerTooBig);
     return false;
   }
-  if (peer->lane_count == 0) {
-    worker.Drop(frame, DropReason::kNoLane);
+  const uint32_t own = peer->lanes[worker.options.index];
+  if (own == SnapshotPeer::kNoLane) {
+    HandOn(worker, frame, *peer, *inner);
     return false;
   }
-  // The same for all packets of a flow, so that their order holds.
-  const uint32_t choice =
-      peer->lane_count == 1 ? 0
-                            : wire::FlowHash(*inner, packet) % peer->lane_count;
-  frame.lane = peer->lanes[choice];
+  frame.lane = own;
   const session::Lane* lane = worker.FindLane(frame.lane);
   if (lane == nullptr || !lane->up()) {
     worker.Drop(frame, DropReason::kNoLane);

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "dataplane/burst.h"
+#include "dataplane/exchange/handoff.h"
 
 namespace lwt {
 
@@ -14,12 +15,14 @@ struct OpenedRecords;
 
 // ---- Inbound
 
-// Takes a burst from the uplink, once the last one is used up.
+// Takes a burst from the uplink and from other workers, once the last one is
+// used up.
 void Receive(Worker& worker);
 
 // Runs the outer TCP of each frame and cuts its payload into records, a merged
 // frame into many. In: worker.received. Out: records and, of flows without a
-// lane, stream bytes.
+// lane, stream bytes. A frame of another worker's flow goes, as it came, to
+// worker.foreign.
 void Classify(Worker& worker, OpenedRecords& records);
 
 // Hands the stream bytes of unproven flows to control.
@@ -46,11 +49,12 @@ void Acknowledge(Worker& worker);
 
 // ---- Outbound
 
-// Adds packets and super-frames from the tunnel device to what Forward left, no
-// more than Split can hold.
+// Adds packets and super-frames from other workers and from the tunnel device
+// to what Forward left, no more than Split can hold.
 void Collect(Worker& worker, PacketBurst& packets);
 
-// Finds peer and lane of each packet.
+// Finds peer and lane of each packet. One whose peer has lanes of other workers
+// only goes to worker.foreign.
 void SelectRoute(Worker& worker, PacketBurst& packets);
 
 // Cuts super-frames into packets, by one copy into buffers with room for all
@@ -71,6 +75,12 @@ void Encapsulate(Worker& worker, PacketBurst& records);
 
 // Gives the batch to the uplink.
 void Transmit(Worker& worker);
+
+// ---- Both
+
+// Gives worker.foreign to the workers that own the frames; drops what finds
+// the ring full. The burst is empty afterwards.
+void HandOver(Worker& worker, Handoff::Road road);
 
 // ---- Used by more than one stage
 

@@ -60,10 +60,12 @@ std::vector<int> QueueDescriptors(const std::string& name) {
 
 class TapPort final : public Port {
  public:
-  TapPort(PortInfo info, std::unique_ptr<Vdev> device, int queue_fd)
+  TapPort(PortInfo info, std::shared_ptr<Vdev> device, uint16_t queue,
+          int queue_fd)
       : Port(std::move(info)),
         device_(std::move(device)),
         port_id_(device_->port_id()),
+        queue_(queue),
         queue_fd_(queue_fd) {}
 
   uint16_t Receive(std::span<rte_mbuf*> frames) override;
@@ -72,14 +74,15 @@ class TapPort final : public Port {
   PortCounters ReadCounters() const override;
 
  private:
-  const std::unique_ptr<Vdev> device_;
+  const std::shared_ptr<Vdev> device_;
   const uint16_t port_id_;
+  const uint16_t queue_;
   const int queue_fd_;
   std::atomic<uint64_t> refused_ = 0;  // written by the worker only
 };
 
 uint16_t TapPort::Receive(std::span<rte_mbuf*> frames) {
-  const uint16_t count = rte_eth_rx_burst(port_id_, 0, frames.data(),
+  const uint16_t count = rte_eth_rx_burst(port_id_, queue_, frames.data(),
                                           static_cast<uint16_t>(frames.size()));
   for (rte_mbuf* frame : frames.first(count)) {
     frame->l2_len = 0;
@@ -95,7 +98,7 @@ uint16_t TapPort::Transmit(std::span<rte_mbuf*> frames) {
   size_t done = 0;
   while (done < frames.size()) {
     errno = 0;
-    done += rte_eth_tx_burst(port_id_, 0, &frames[done],
+    done += rte_eth_tx_burst(port_id_, queue_, &frames[done],
                              static_cast<uint16_t>(frames.size() - done));
     if (done == frames.size()) break;
     if (errno == EAGAIN || errno == ENOBUFS) break;
@@ -110,7 +113,8 @@ uint16_t TapPort::Transmit(std::span<rte_mbuf*> frames) {
 PortCounters TapPort::ReadCounters() const {
   PortCounters counters;
   rte_eth_stats statistics{};
-  if (rte_eth_stats_get(port_id_, &statistics) == 0) {
+  // The driver counts for all queues together: the first tells.
+  if (queue_ == 0 && rte_eth_stats_get(port_id_, &statistics) == 0) {
     counters.rx_no_buffer = statistics.rx_nombuf;
     counters.rx_truncated = statistics.ierrors;
   }
@@ -130,56 +134,74 @@ absl::Status CheckSpec(const TapSpec& spec) {
   return absl::OkStatus();
 }
 
+// The descriptor that the driver has opened since `known` was read, added to
+// it. -1 when there is none.
+int TakeNewDescriptor(const std::string& name, std::vector<int>& known) {
+  for (const int fd : QueueDescriptors(name)) {
+    if (std::find(known.begin(), known.end(), fd) != known.end()) continue;
+    known.push_back(fd);
+    return fd;
+  }
+  return -1;
+}
+
 // The driver asks for a signal per packet and would read only after one. It
 // reads at every poll as long as no signal has ever come, so the signals are
 // switched off before the device can carry its first packet.
-absl::StatusOr<int> SilenceQueue(const std::string& name,
-                                 const std::vector<int>& known) {
-  for (const int fd : QueueDescriptors(name)) {
-    if (std::find(known.begin(), known.end(), fd) != known.end()) continue;
+absl::Status SilenceQueues(const std::string& name,
+                           const std::vector<int>& queues) {
+  for (const int fd : queues) {
     const int flags = fcntl(fd, F_GETFL);
     if (flags < 0 || fcntl(fd, F_SETFL, flags & ~O_ASYNC) != 0) {
       return absl::ErrnoToStatus(
           errno, absl::StrCat("cannot switch off the signals of ", name));
     }
-    return fd;
   }
-  return absl::InternalError(
-      absl::StrCat("the driver opened no queue for tunnel device ", name));
+  return absl::OkStatus();
 }
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Port>> OpenTapPort(const TapSpec& spec) {
+absl::StatusOr<std::vector<std::unique_ptr<Port>>> OpenTapPorts(
+    const TapSpec& spec) {
   const absl::Status usable = CheckSpec(spec);
   if (!usable.ok()) return usable;
   // Should a signal come after all, it must not end the process.
   std::signal(SIGIO, SIG_IGN);
   // The driver complains of queueing disciplines that it does not need.
   rte_log_set_level_pattern("pmd.net.tap", RTE_LOG_CRIT);
-  absl::StatusOr<std::unique_ptr<Vdev>> device =
+  absl::StatusOr<std::unique_ptr<Vdev>> plugged =
       Vdev::Plug("net_tun", absl::StrCat("iface=", spec.name),
                  absl::StrCat("tunnel device ", spec.name));
-  if (!device.ok()) return device.status();
+  if (!plugged.ok()) return plugged.status();
+  const std::shared_ptr<Vdev> device = *std::move(plugged);
   // By now the driver has a queue that carries nothing but keeps the device.
-  const std::vector<int> known = QueueDescriptors(spec.name);
+  std::vector<int> known = QueueDescriptors(spec.name);
+  std::vector<int> descriptors;
   Vdev::Queues queues;
+  queues.count = spec.queues;
   queues.rx_descriptors = kRxDescriptors;
   queues.tx_descriptors = kTxDescriptors;
   queues.mtu = kLargestMtu;
   queues.pool = spec.pool;
-  absl::Status ready = (*device)->SetUpQueues(queues);
-  if (!ready.ok()) return ready;
-  const absl::StatusOr<int> queue_fd = SilenceQueue(spec.name, known);
-  if (!queue_fd.ok()) return queue_fd.status();
-  ready = (*device)->Start();
+  queues.on_receive_queue = [&] {
+    descriptors.push_back(TakeNewDescriptor(spec.name, known));
+  };
+  absl::Status ready = device->SetUpQueues(queues);
+  if (ready.ok()) ready = SilenceQueues(spec.name, descriptors);
+  if (ready.ok()) ready = device->Start();
   if (!ready.ok()) return ready;
   PortInfo info;
   info.driver = "net_tap";
   info.device = spec.name;
   info.mtu = spec.mtu;
-  return std::make_unique<TapPort>(std::move(info), *std::move(device),
-                                   *queue_fd);
+  info.queue_count = spec.queues;
+  std::vector<std::unique_ptr<Port>> ports;
+  for (uint16_t queue = 0; queue < spec.queues; ++queue) {
+    ports.push_back(
+        std::make_unique<TapPort>(info, device, queue, descriptors[queue]));
+  }
+  return ports;
 }
 
 }  // namespace lwt

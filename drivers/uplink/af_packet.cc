@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "drivers/uplink/fanout.h"
 #include "drivers/uplink/packet_filter.h"
 
 namespace lwt {
@@ -108,6 +109,22 @@ void ApplyHeader(const VnetHeader& header, rte_mbuf* frame) {
 
 absl::StatusOr<std::unique_ptr<AfPacketUplink>> AfPacketUplink::Open(
     const Interface& interface, const UplinkSpec& spec) {
+  auto first = OpenOne(interface, spec);
+  if (!first.ok() || spec.ports == 1) return first;
+  std::vector<int> sockets = {(*first)->fd_};
+  while (sockets.size() < spec.ports) {
+    auto other = OpenOne(interface, spec);
+    if (!other.ok()) return other;
+    sockets.push_back((*other)->fd_);
+    (*first)->others_.push_back(*std::move(other));
+  }
+  const absl::Status joined = JoinFanout(sockets);
+  if (!joined.ok()) return joined;
+  return first;
+}
+
+absl::StatusOr<std::unique_ptr<AfPacketUplink>> AfPacketUplink::OpenOne(
+    const Interface& interface, const UplinkSpec& spec) {
   if (spec.jumbo_pool == nullptr || spec.small_pool == nullptr ||
       rte_pktmbuf_data_room_size(spec.jumbo_pool) < kJumboDataRoom) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -156,7 +173,15 @@ absl::Status AfPacketUplink::SetEndpoints(std::span<const Endpoint> endpoints) {
   Interface interface;
   interface.name = info().device;
   interface.link_header_size = info().link_header_size;
-  return AttachFilter(fd_, interface, endpoints);
+  absl::Status status = AttachFilter(fd_, interface, endpoints);
+  for (const auto& other : others_) {
+    if (status.ok()) status = other->SetEndpoints(endpoints);
+  }
+  return status;
+}
+
+Port& AfPacketUplink::port(uint16_t index) {
+  return index == 0 ? *this : *others_[index - 1u];
 }
 
 void AfPacketUplink::Count(std::atomic<uint64_t>& counter, uint64_t n) {

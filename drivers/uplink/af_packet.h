@@ -23,18 +23,26 @@ namespace lwt {
 
 class AfPacketUplink final : public Uplink {
  public:
-  // Uses the pools and super_frames of `spec`.
+  // Uses the pools and super_frames of `spec`. With more than one port, a
+  // socket for each (fanout.h).
   static absl::StatusOr<std::unique_ptr<AfPacketUplink>> Open(
       const Interface& interface, const UplinkSpec& spec);
   ~AfPacketUplink() override;
 
   absl::Status SetEndpoints(std::span<const Endpoint> endpoints) override;
+  uint16_t port_count() const override {
+    return static_cast<uint16_t>(1 + others_.size());
+  }
+  Port& port(uint16_t index) override;
   uint16_t Receive(std::span<rte_mbuf*> frames) override;
   uint16_t Transmit(std::span<rte_mbuf*> frames) override;
   int wait_fd() const override { return fd_; }
   PortCounters ReadCounters() const override;
 
  private:
+  static absl::StatusOr<std::unique_ptr<AfPacketUplink>> OpenOne(
+      const Interface& interface, const UplinkSpec& spec);
+
   // A super-frame takes one vector a record, so this is 15 of the longest.
   static constexpr size_t kMaxTxVectors = 1024;
 
@@ -56,6 +64,7 @@ class AfPacketUplink final : public Uplink {
   bool SendCut(const rte_mbuf& frame);
 
   const int fd_;
+  std::vector<std::unique_ptr<AfPacketUplink>> others_;  // of the first only
   rte_mempool* const jumbo_pool_;
   rte_mempool* const small_pool_;
   const uint32_t copied_size_;  // no larger frame is copied to a small buffer

@@ -7,12 +7,9 @@
 #include <errno.h>
 #include <linux/if_link.h>
 #include <linux/if_xdp.h>
-#include <netinet/in.h>
-#include <rte_ethdev.h>
 #include <rte_log.h>
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -29,8 +26,6 @@ namespace lwt {
 namespace {
 
 constexpr uint16_t kEthernetHeaderSize = 14;
-constexpr uint16_t kVlanLinkHeaderSize = 18;
-constexpr uint16_t kEtherTypeVlan = 0x8100;
 // The driver lets one page hold the mbuf, its headroom and the kernel's.
 constexpr uint32_t kXdpHeadroom = 256;
 constexpr uint32_t kMaxMtu = 3456;
@@ -110,15 +105,6 @@ absl::Status CheckInterface(const Interface& interface) {
   return absl::OkStatus();
 }
 
-uint16_t LinkHeaderSizeOf(const rte_mbuf* frame) {
-  uint16_t type = 0;
-  if (frame->data_len >= kVlanLinkHeaderSize) {
-    std::memcpy(&type, rte_pktmbuf_mtod_offset(frame, char*, 12), sizeof(type));
-  }
-  return type == htons(kEtherTypeVlan) ? kVlanLinkHeaderSize
-                                       : kEthernetHeaderSize;
-}
-
 // An interface takes one XDP program and a queue one socket, so one gateway at
 // a time. The driver, finding another's program, would take it away: the claim
 // comes before it looks. It is a name in the abstract socket space, which is
@@ -166,7 +152,7 @@ void AfXdpUplink::PoolDeleter::operator()(rte_mempool* pool) const {
 absl::StatusOr<AfXdpUplink::Pool> AfXdpUplink::MakePool(
     const Interface& interface) {
   const uint32_t data_size = std::max(
-      kMinDataSize, interface.mtu + kVlanLinkHeaderSize + kXdpHeadroom);
+      kMinDataSize, interface.mtu + AfXdpPort::kMaxLinkHeader + kXdpHeadroom);
   rte_pktmbuf_pool_private layout{};
   layout.mbuf_data_room_size =
       static_cast<uint16_t>(data_size + RTE_PKTMBUF_HEADROOM);
@@ -187,7 +173,7 @@ absl::StatusOr<AfXdpUplink::Pool> AfXdpUplink::MakePool(
 }
 
 absl::StatusOr<std::unique_ptr<AfXdpUplink>> AfXdpUplink::Open(
-    const Interface& interface, bool zero_copy) {
+    const Interface& interface, bool zero_copy, uint16_t ports) {
   libbpf_set_print(nullptr);  // its words reach the operator by our Status
   absl::StatusOr<int> claim = Claim(interface);
   if (!claim.ok()) return claim.status();
@@ -199,8 +185,11 @@ absl::StatusOr<std::unique_ptr<AfXdpUplink>> AfXdpUplink::Open(
   std::unique_ptr<AfXdpUplink> uplink(
       new AfXdpUplink(InfoOf(interface), interface.index, *std::move(pool)));
   uplink->claim_ = std::move(held);
-  const absl::Status started = uplink->Start(interface, zero_copy);
-  if (!started.ok()) return started;
+  absl::Status status = uplink->Start(interface, zero_copy);
+  if (status.ok()) {
+    status = uplink->MakePorts(std::min(ports, interface.rx_queues));
+  }
+  if (!status.ok()) return status;
   return uplink;
 }
 
@@ -215,7 +204,7 @@ AfXdpUplink::~AfXdpUplink() {
   if (attached.ok() && *attached != 0 && *attached != program_id_) {
     foreign_fd = bpf_prog_get_fd_by_id(*attached);
   }
-  if (epoll_fd_ >= 0) close(epoll_fd_);
+  ports_.clear();
   device_.reset();
   CloseSockets(sockets_);
   if (foreign_fd >= 0) {
@@ -243,14 +232,19 @@ absl::Status AfXdpUplink::OpenDevice(const Interface& interface,
   queues.tx_descriptors = kDescriptors;
   queues.mtu = info().mtu;
   queues.pool = pool_.get();
+  sockets_.clear();
+  queues.on_receive_queue = [&] {
+    const std::vector<int> all = Without(XdpSockets(), known);
+    const std::vector<int> fresh = Without(all, sockets_);
+    sockets_.insert(sockets_.end(), fresh.begin(), fresh.end());
+  };
   absl::Status status = (*device)->SetUpQueues(queues);
   if (status.ok()) status = (*device)->Start();
-  sockets_ = Without(XdpSockets(), known);
   if (status.ok()) {
     device_ = *std::move(device);
   } else {
     device->reset();
-    CloseSockets(sockets_);
+    CloseSockets(Without(XdpSockets(), known));
   }
   return status;
 }
@@ -269,10 +263,7 @@ absl::Status AfXdpUplink::Start(const Interface& interface, bool zero_copy) {
     status = OpenDevice(interface, zero_copy);
   }
   if (!status.ok()) return status;
-  port_id_ = device_->port_id();
-  status = FindProgram();
-  if (status.ok()) status = WatchSockets();
-  return status;
+  return FindProgram();
 }
 
 absl::Status AfXdpUplink::FindProgram() {
@@ -286,93 +277,28 @@ absl::Status AfXdpUplink::FindProgram() {
   return absl::OkStatus();
 }
 
-absl::Status AfXdpUplink::WatchSockets() {
+// Each port has every n-th queue.
+absl::Status AfXdpUplink::MakePorts(uint16_t count) {
   if (sockets_.size() != info().queue_count) {
     return absl::InternalError(absl::StrCat("AF_XDP opened ", sockets_.size(),
                                             " sockets on ", info().device));
   }
-  epoll_fd_ = epoll_create1(EPOLL_CLOEXEC);
-  for (const int fd : sockets_) {
-    epoll_event readable{};
-    readable.events = EPOLLIN;
-    if (epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd, &readable) != 0) {
-      return absl::ErrnoToStatus(
-          errno, absl::StrCat("cannot watch AF_XDP on ", info().device));
+  for (uint16_t first = 0; first < count; ++first) {
+    std::vector<AfXdpPort::Queue> queues;
+    for (uint16_t queue = first; queue < info().queue_count;
+         queue = static_cast<uint16_t>(queue + count)) {
+      queues.push_back({queue, sockets_[queue]});
     }
+    absl::StatusOr<std::unique_ptr<AfXdpPort>> port = AfXdpPort::Make(
+        info(), device_->port_id(), pool_.get(), std::move(queues));
+    if (!port.ok()) return port.status();
+    ports_.push_back(*std::move(port));
   }
   return absl::OkStatus();
 }
 
 absl::Status AfXdpUplink::SetEndpoints(std::span<const Endpoint> endpoints) {
   return map_->Set(endpoints);
-}
-
-uint16_t AfXdpUplink::Receive(std::span<rte_mbuf*> frames) {
-  uint16_t count = 0;
-  for (uint16_t i = 0; i < info().queue_count && count < frames.size(); ++i) {
-    const uint16_t queue = next_queue_;
-    next_queue_ = static_cast<uint16_t>((queue + 1) % info().queue_count);
-    count = static_cast<uint16_t>(
-        count + rte_eth_rx_burst(port_id_, queue, &frames[count],
-                                 static_cast<uint16_t>(frames.size() - count)));
-  }
-  for (rte_mbuf* frame : frames.first(count)) {
-    frame->l2_len = LinkHeaderSizeOf(frame);
-  }
-  return count;
-}
-
-// The driver reads pkt_len bytes from the first segment, and takes an mbuf of
-// its own pool for one whose bytes are in its own buffer.
-AfXdpUplink::Readiness AfXdpUplink::MakeReady(rte_mbuf*& frame) {
-  if (frame->pkt_len == 0 ||
-      frame->pkt_len > uint32_t{info().mtu} + kVlanLinkHeaderSize) {
-    return Readiness::kRefused;
-  }
-  if (frame->nb_segs == 1 &&
-      (frame->pool != pool_.get() || RTE_MBUF_DIRECT(frame))) {
-    return Readiness::kReady;
-  }
-  rte_mbuf* copy = rte_pktmbuf_copy(frame, pool_.get(), 0, UINT32_MAX);
-  if (copy == nullptr) return Readiness::kNoBuffer;
-  rte_pktmbuf_free(std::exchange(frame, copy));
-  return Readiness::kReady;
-}
-
-uint16_t AfXdpUplink::Transmit(std::span<rte_mbuf*> frames) {
-  size_t done = 0;
-  while (done < frames.size()) {
-    size_t end = done;
-    Readiness last = Readiness::kReady;
-    while (end < frames.size()) {
-      last = MakeReady(frames[end]);
-      if (last != Readiness::kReady) break;
-      ++end;
-    }
-    if (end > done) {
-      done += rte_eth_tx_burst(port_id_, 0, &frames[done],
-                               static_cast<uint16_t>(end - done));
-    }
-    if (done < end || last == Readiness::kNoBuffer) break;
-    if (last == Readiness::kRefused) {
-      refused_.store(refused_.load(std::memory_order_relaxed) + 1,
-                     std::memory_order_relaxed);
-      rte_pktmbuf_free(frames[done]);
-      ++done;
-    }
-  }
-  return static_cast<uint16_t>(done);
-}
-
-PortCounters AfXdpUplink::ReadCounters() const {
-  PortCounters counters;
-  rte_eth_stats statistics{};
-  if (rte_eth_stats_get(port_id_, &statistics) == 0) {
-    counters.rx_missed = statistics.imissed;
-    counters.rx_no_buffer = statistics.rx_nombuf;
-  }
-  counters.tx_refused = refused_.load(std::memory_order_relaxed);
-  return counters;
 }
 
 }  // namespace lwt

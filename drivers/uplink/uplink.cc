@@ -33,10 +33,10 @@ UplinkOr OpenAfPacket(const UplinkSpec& spec, const Interface& interface,
   return UplinkOr(*std::move(uplink));
 }
 
-UplinkOr OpenAfXdp(const Interface& interface, const absl::Status& zero_copy,
-                   absl::string_view why) {
+UplinkOr OpenAfXdp(const UplinkSpec& spec, const Interface& interface,
+                   const absl::Status& zero_copy, absl::string_view why) {
   absl::StatusOr<std::unique_ptr<AfXdpUplink>> uplink =
-      AfXdpUplink::Open(interface, zero_copy.ok());
+      AfXdpUplink::Open(interface, zero_copy.ok(), spec.ports);
   if (!uplink.ok()) return uplink.status();
   std::string reason = absl::StrCat("af_xdp on ", interface.name, ": ", why);
   if (!zero_copy.ok()) {
@@ -56,7 +56,7 @@ UplinkOr OpenBest(const UplinkSpec& spec, const Interface& interface) {
     return OpenAfPacket(spec, interface, zero_copy.message());
   }
   UplinkOr uplink = OpenAfXdp(
-      interface, zero_copy,
+      spec, interface, zero_copy,
       absl::StrCat("driver ", interface.driver, " receives without a copy"));
   if (uplink.ok()) return uplink;
   return OpenAfPacket(spec, interface, uplink.status().message());
@@ -83,7 +83,8 @@ UplinkOr OpenUplink(const UplinkSpec& spec) {
     case UplinkDriver::kAfPacket:
       return OpenAfPacket(spec, *interface, "as configured");
     case UplinkDriver::kAfXdp:
-      return OpenAfXdp(*interface, CanZeroCopy(*interface), "as configured");
+      return OpenAfXdp(spec, *interface, CanZeroCopy(*interface),
+                       "as configured");
     case UplinkDriver::kAuto:
       break;
   }

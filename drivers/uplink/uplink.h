@@ -1,8 +1,9 @@
 // The port to the outside network on an interface that stays the kernel's.
 //
 // Only TCP segments to the endpoints set here come in by Receive; everything
-// else is the kernel's alone. Receive and Transmit belong to one worker,
-// everything else to the control thread.
+// else is the kernel's alone. It has a port for each of several workers, which
+// each use their own; the uplink itself is the first. All but Receive and
+// Transmit belongs to the control thread.
 #pragma once
 
 #include <absl/status/status.h>
@@ -27,9 +28,13 @@ enum class UplinkDriver { kAuto, kAfPacket, kAfXdp };
 struct UplinkSpec {
   std::string interface;  // the kernel's name
   UplinkDriver driver = UplinkDriver::kAuto;
+  // Ports wanted, one for each worker. af_xdp gives as many as the interface
+  // has queues.
+  uint16_t ports = 1;
   // Mbufs with a data room of at least kJumboDataRoom, for af_packet, which
-  // holds kAfPacketFrames of them and fills them with merged frames. Not used
-  // by af_xdp, which makes a pool of its own as its rings ask for.
+  // holds kAfPacketFrames of them for each port and fills them with merged
+  // frames. Not used by af_xdp, which makes a pool of its own as its rings ask
+  // for.
   rte_mempool* jumbo_pool = nullptr;
   // For af_packet: frames that fit such a buffer do not stay in a jumbo one.
   rte_mempool* small_pool = nullptr;
@@ -52,6 +57,14 @@ class Uplink : public Port {
   // of endpoints that are in the old and the new set are never lost. Safe
   // while a worker polls. At first the set is empty and no frame comes in.
   virtual absl::Status SetEndpoints(std::span<const Endpoint> endpoints) = 0;
+
+  // A flow comes in by one port, the same as long as nothing changes at the
+  // interface; which one, see fanout.h. Ports live as long as the uplink.
+  virtual uint16_t port_count() const { return 1; }
+  virtual Port& port(uint16_t) { return *this; }
+  const Port& port(uint16_t index) const {
+    return const_cast<Uplink*>(this)->port(index);
+  }
 
   // What a journal of host changes needs to undo this uplink's XDP program by
   // DetachXdpProgram after a kill; 0 when there is none.

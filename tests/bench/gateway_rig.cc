@@ -139,8 +139,7 @@ std::unique_ptr<Snapshot> ManyPeers(uint8_t net, uint32_t lanes,
   for (uint32_t lane = 0; lane < lanes; ++lane) {
     routes.push_back({*ParseIpPrefix(Address(net, lane) + "/32"), lane});
     SnapshotPeer peer;
-    peer.lanes[0] = lane;
-    peer.lane_count = 1;
+    peer.SetLane(0, lane);
     peer.inner_mtu = testing::GatewayPair::kInnerMtu;
     snapshot->peers.push_back(peer);
   }

@@ -140,7 +140,7 @@ void Run(int blocks) {
   TapSpec tap;
   tap.name = "lwtb0";
   tap.pool = testing::TestPool();
-  auto plain = OpenTapPort(tap);
+  auto plain = OpenTapPorts(tap);
   OffloadSpec spec;
   spec.name = "lwtb1";
   spec.pool = testing::TestPool();
@@ -148,7 +148,7 @@ void Run(int blocks) {
   auto offload = OpenOffloadPorts(spec);
   Require(plain.ok() && offload.ok(), "the tunnel devices");
   Device devices[] = {
-      {"tap", "lwtb0", "10.9.0", *std::move(plain)},
+      {"tap", "lwtb0", "10.9.0", std::move(plain->front())},
       {"offload", "lwtb1", "10.8.0", std::move(offload->front())}};
   QuietGate gate;
   for (int block = 0; block < blocks; ++block) {

@@ -15,9 +15,9 @@ struct Fixed {
     InitCrypto();
     keys = DeriveJoinKeys({FixedSecret(1), FixedSecret(2)});
     mask = DeriveJoinMaskKey(FixedSecret(3));
-    request = MakeLaneJoin(mask, keys, 7, 1, kNow, CountedRandom::Fill);
+    request = MakeLaneJoin(mask, keys, 7, 1, 0, kNow, CountedRandom::Fill);
     answer = AnswerLaneJoin(keys, request.hello,
-                            *OpenLaneJoin(keys, request.hello, 0, kNow), 3,
+                            *OpenLaneJoin(keys, request.hello, 0, 16, kNow), 3,
                             CountedRandom::Fill)
                  .bytes;
   }
@@ -57,7 +57,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     HelloFields hello = fixed.request.hello;
     Overlay(hello.random_and_session_id, input);
     LaneJoinSessionId(fixed.mask, hello);
-    const auto blob = OpenLaneJoin(fixed.keys, hello, 0, kNow);
+    const auto blob = OpenLaneJoin(fixed.keys, hello, 0, 16, kNow);
     if (blob && blob->lane_id != 1) std::abort();
   } else if (data[0] % 3 == 1) {
     ByteVector answer = fixed.answer;

@@ -61,14 +61,16 @@ class Variant:
 
 # Every test that takes `variant` runs once on each of these: all that can be
 # chosen, in four combinations.
-VARIANTS = (Variant("af_packet"), Variant("af_xdp"),
+VARIANTS = (Variant("af_packet", workers=2), Variant("af_xdp"),
             Variant("af_packet", "tap", super_frames=False),
             Variant("af_xdp", "tap"))
+# A veth pair has one queue for AF_XDP, hence one worker.
 _PRODUCT = tuple(
     Variant(uplink, tunnel_port, super_frames, workers)
-    for (uplink, super_frames), tunnel_port, workers in itertools.product(
-        (("af_packet", True), ("af_packet", False), ("af_xdp", True)),
-        ("offload", "tap"), (1,)))
+    for (uplink, super_frames, workers), tunnel_port in itertools.product(
+        (("af_packet", True, 1), ("af_packet", True, 2),
+         ("af_packet", False, 1), ("af_packet", False, 2),
+         ("af_xdp", True, 1)), ("offload", "tap")))
 # Ping, bulk transfer and kills run on each of these: with LWT_E2E=full on the
 # whole product.
 FULL = _PRODUCT if os.environ.get("LWT_E2E") == "full" else VARIANTS

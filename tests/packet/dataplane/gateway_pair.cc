@@ -189,8 +189,13 @@ GatewayPair::GatewayPair(const WorkerOptions& base)
 
 GatewayPair::GatewayPair(const WorkerOptions& base, NodePorts client_ports,
                          NodePorts hub_ports)
-    : client("c", base, std::move(client_ports)),
-      hub("h", base, std::move(hub_ports)) {
+    : GatewayPair(base, base, std::move(client_ports), std::move(hub_ports)) {}
+
+GatewayPair::GatewayPair(const WorkerOptions& client_options,
+                         const WorkerOptions& hub_options,
+                         NodePorts client_ports, NodePorts hub_ports)
+    : client("c", client_options, std::move(client_ports)),
+      hub("h", hub_options, std::move(hub_ports)) {
   client.mailbox().Publish(OnePeer({"10.0.0.0/24", "fd00::/64"}));
   hub.mailbox().Publish(OnePeer({"10.0.0.2/32", "fd00::2/128"}));
 }
@@ -287,8 +292,7 @@ std::unique_ptr<Snapshot> OnePeer(const std::vector<std::string>& prefixes,
   }
   snapshot->routes = RouteTable(routes);
   SnapshotPeer peer;
-  peer.lanes[0] = 0;
-  peer.lane_count = 1;
+  peer.SetLane(0, 0);
   peer.inner_mtu = mtu;
   snapshot->peers.push_back(peer);
   return snapshot;

@@ -85,6 +85,9 @@ class GatewayPair {
   explicit GatewayPair(const WorkerOptions& base = SmallWorker());
   GatewayPair(const WorkerOptions& base, NodePorts client_ports,
               NodePorts hub_ports);
+  GatewayPair(const WorkerOptions& client_options,
+              const WorkerOptions& hub_options, NodePorts client_ports,
+              NodePorts hub_ports);
 
   // Lets the hub listen and joins lane 0.
   void Establish();

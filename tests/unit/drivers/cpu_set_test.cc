@@ -23,11 +23,16 @@ TEST(CpuPlanTest, ControlTakesTheFirstAndWorkersTheLast) {
   EXPECT_FALSE(plan->is_shared);
 }
 
-TEST(CpuPlanTest, WorkersNeverShareWithControlWhenThereAreTwoCpus) {
+TEST(CpuPlanTest, ControlSharesOnlyWhenEveryCpuHasAWorker) {
   const auto plan = PlanCpus(CpuList{0, 1}, 1);
   ASSERT_TRUE(plan.ok());
   EXPECT_EQ(plan->workers, CpuList{1});
-  EXPECT_FALSE(PlanCpus(CpuList{0, 1}, 2).ok());
+  EXPECT_FALSE(plan->is_shared);
+  const auto full = PlanCpus(CpuList{0, 1}, 2);
+  ASSERT_TRUE(full.ok());
+  EXPECT_EQ(full->control, 0);
+  EXPECT_EQ(full->workers, (CpuList{0, 1}));
+  EXPECT_TRUE(full->is_shared);
 }
 
 TEST(CpuPlanTest, RefusesWhatCannotRun) {
@@ -35,10 +40,10 @@ TEST(CpuPlanTest, RefusesWhatCannotRun) {
   EXPECT_FALSE(PlanCpus(CpuList{0}, 2).ok());
   EXPECT_FALSE(PlanCpus(CpuList{0, 1, 2}, 0).ok());
   EXPECT_FALSE(PlanCpus(CpuList{0, 1, 2}, -1).ok());
-  const auto plan = PlanCpus(CpuList{0, 1, 2}, 3);
+  const auto plan = PlanCpus(CpuList{0, 1, 2}, 4);
   ASSERT_FALSE(plan.ok());
   EXPECT_EQ(plan.status().message(),
-            "3 workers cannot run on the allowed CPUs (0-2): 1 to 2 can; "
+            "4 workers cannot run on the allowed CPUs (0-2): 1 to 3 can; "
             "allow more CPUs (taskset, cpuset) or ask for fewer workers");
 }
 

@@ -31,6 +31,8 @@ Status Example() {
   peer.rx_packets = 3;
   peer.rx_bytes = 3 << 20;
   peer.lanes = 1;
+  peer.lane_list = {
+      {2, 3, "192.0.2.7:9000", "192.0.2.1:40000", true, 90, 5, 6, 7}};
   status.peers.push_back(peer);
   PeerStatus silent;
   silent.state = "down";
@@ -45,7 +47,10 @@ Status Example() {
 }
 
 constexpr char kPeerRest[] =
-    R"("tx_packets":0,"tx_bytes":0,"mtu":0,"lanes":1,"epoch":0,)"
+    R"("tx_packets":0,"tx_bytes":0,"mtu":0,"lanes":1,"lane_list":[)"
+    R"({"slot":2,"worker":3,"local":"192.0.2.7:9000",)"
+    R"("remote":"192.0.2.1:40000","sending":true,"srtt_us":90,)"
+    R"("rx_packets":5,"tx_packets":6,"retransmitted_segments":7}],"epoch":0,)"
     R"("rx_epochs":0,"tx_epochs":0,"records_sealed":0,"records_opened":0,)"
     R"("records_lost":0,"retransmitted_segments":0})";
 

@@ -68,6 +68,7 @@ const std::map<std::string, Sample>& Samples() {
       {"uplink.interface",
        {"eth7", [](C c) { return c.uplink_interface == "eth7"; }}},
       {"uplink.super_frames", {"false", [](C c) { return !c.super_frames; }}},
+      {"dataplane.workers", {"3", [](C c) { return c.workers == 3; }}},
       {"dataplane.memory",
        {"no-huge", [](C c) { return c.memory == MemoryMode::kNoHuge; }}},
       {"dataplane.tunnel_port",
@@ -143,6 +144,7 @@ TEST(OptionsTest, DefaultsOfTheTableAreTheDefaultsOfTheStruct) {
     EXPECT_EQ(config.log_level, fresh.log_level);
     EXPECT_EQ(config.uplink_driver, fresh.uplink_driver);
     EXPECT_EQ(config.super_frames, fresh.super_frames);
+    EXPECT_EQ(config.workers, fresh.workers);
     EXPECT_EQ(config.memory, fresh.memory);
     EXPECT_EQ(config.tunnel_port, fresh.tunnel_port);
     EXPECT_EQ(config.idle, fresh.idle);

@@ -50,12 +50,14 @@ struct Exchange {
     CountedRandom::Reset();
     client_config.psk = &psk;
     client_config.identity = &client_key;
-    client_config.offer = {.mtu = 1409, .addresses = {Prefix("10.0.0.2/24")}};
+    client_config.offer = {
+        .mtu = 1409, .lanes = 3, .addresses = {Prefix("10.0.0.2/24")}};
     client_config.random = CountedRandom::Fill;
     hub_config.psk = &psk;
     hub_config.identity = &hub_key;
     hub_config.offer = {
         .mtu = 1389,
+        .lanes = 8,
         .addresses = {Prefix("10.0.0.1/24"), Prefix("fd00::1/64")}};
     hub_config.replay_capacity = 64;
     hub_config.random = CountedRandom::Fill;

@@ -73,6 +73,9 @@ TEST(Handshake, BothEndsAgree) {
   EXPECT_EQ(a.lane0.hub, b.lane0.hub);
   EXPECT_EQ(a.mtu, 1389);
   EXPECT_EQ(b.mtu, 1389);
+  EXPECT_EQ(a.lanes, 3);
+  EXPECT_EQ(b.lanes, 3);
+  EXPECT_EQ(a.peer.lanes, 8);
   EXPECT_EQ(a.peer_key, x.hub_key.public_key);
   EXPECT_EQ(a.peer.addresses, x.hub_config.offer.addresses);
 }
@@ -355,8 +358,8 @@ TEST(Handshake, OffersAreBounded) {
   for (size_t size = 0; size < good.size(); ++size) {
     EXPECT_FALSE(ParseClientPayload(ByteSpan(good).first(size)));
   }
-  const std::pair<size_t, uint8_t> edits[] = {
-      {19, 0}, {19, 3}, {20, 5}, {21, 33}};
+  const std::pair<size_t, uint8_t> edits[] = {{19, 0}, {19, 17}, {20, 0},
+                                              {20, 3}, {21, 5},  {22, 33}};
   for (const auto& [at, value] : edits) {
     ByteVector bad = good;
     bad[at] = value;

@@ -17,8 +17,8 @@ class LaneJoin : public testing::Test {
     CountedRandom::Reset();
     join_keys = DeriveJoinKeys({FixedSecret(1), FixedSecret(2)});
     mask = DeriveJoinMaskKey(FixedSecret(3));
-    request =
-        MakeLaneJoin(mask, join_keys, kSession, 5, kNow, CountedRandom::Fill);
+    request = MakeLaneJoin(mask, join_keys, kSession, 5, 2, kNow,
+                           CountedRandom::Fill);
   }
 
   KeyPair join_keys;
@@ -34,9 +34,10 @@ TEST_F(LaneJoin, BothEndsAgree) {
   const auto fields = ParseClientHello(record.body);
   ASSERT_TRUE(fields);
   EXPECT_EQ(LaneJoinSessionId(mask, *fields), kSession);
-  const auto blob = OpenLaneJoin(join_keys, *fields, 4, kNow);
+  const auto blob = OpenLaneJoin(join_keys, *fields, 4, 3, kNow);
   ASSERT_TRUE(blob);
   EXPECT_EQ(blob->lane_id, 5);
+  EXPECT_EQ(blob->slot, 2);
   LaneJoinAnswer answer =
       AnswerLaneJoin(join_keys, *fields, *blob, 77, CountedRandom::Fill);
   const size_t answer_size = answer.bytes.size();
@@ -54,6 +55,8 @@ TEST_F(LaneJoin, BothEndsAgree) {
       LaneJoinProgress::kDone);
   EXPECT_EQ(consumed, answer_size);
   EXPECT_EQ(lane.lane_id, answer.lane.lane_id);
+  EXPECT_EQ(lane.slot, 2);
+  EXPECT_EQ(answer.lane.slot, 2);
   EXPECT_EQ(lane.nonces.client, answer.lane.nonces.client);
   EXPECT_EQ(lane.nonces.hub, answer.lane.nonces.hub);
   EXPECT_EQ(lane.epoch, 77u);
@@ -65,21 +68,23 @@ TEST_F(LaneJoin, EveryBitIsProven) {
     uint8_t& byte = bit < 512 ? bad.random_and_session_id[bit / 8]
                               : bad.key_share[bit / 8 - 64];
     byte ^= static_cast<uint8_t>(1 << bit % 8);
-    EXPECT_FALSE(OpenLaneJoin(join_keys, bad, 4, kNow)) << bit;
+    EXPECT_FALSE(OpenLaneJoin(join_keys, bad, 4, 3, kNow)) << bit;
   }
 }
 
 TEST_F(LaneJoin, RepeatsOldClocksAndOtherKeysAreRefused) {
-  EXPECT_TRUE(OpenLaneJoin(join_keys, request.hello, 4, kNow));
-  EXPECT_FALSE(OpenLaneJoin(join_keys, request.hello, 5, kNow));
-  EXPECT_FALSE(OpenLaneJoin(join_keys, request.hello, 4, kNow + 600'001));
-  EXPECT_FALSE(OpenLaneJoin(join_keys, request.hello, 4, kNow - 600'001));
+  EXPECT_TRUE(OpenLaneJoin(join_keys, request.hello, 4, 3, kNow));
+  EXPECT_FALSE(OpenLaneJoin(join_keys, request.hello, 5, 3, kNow));
+  EXPECT_FALSE(OpenLaneJoin(join_keys, request.hello, 4, 3, kNow + 600'001));
+  EXPECT_FALSE(OpenLaneJoin(join_keys, request.hello, 4, 3, kNow - 600'001));
+  EXPECT_FALSE(OpenLaneJoin(join_keys, request.hello, 4, 2, kNow))
+      << "a slot that the session does not have";
   const KeyPair swapped{join_keys.hub_to_client, join_keys.client_to_hub};
-  EXPECT_FALSE(OpenLaneJoin(swapped, request.hello, 4, kNow));
+  EXPECT_FALSE(OpenLaneJoin(swapped, request.hello, 4, 3, kNow));
 }
 
 TEST_F(LaneJoin, EveryBitOfTheAnswerIsProven) {
-  const LaneJoinBlob blob = *OpenLaneJoin(join_keys, request.hello, 4, kNow);
+  const LaneJoinBlob blob = *OpenLaneJoin(join_keys, request.hello, 4, 3, kNow);
   const ByteVector answer =
       AnswerLaneJoin(join_keys, request.hello, blob, 1, CountedRandom::Fill)
           .bytes;
@@ -103,7 +108,7 @@ TEST_F(LaneJoin, AFirstMessageIsNoJoinAndAJoinNoFirstMessage) {
   ASSERT_TRUE(flight.hello);
   EXPECT_EQ(LaneJoinSessionId(mask, *flight.hello), kSession);
   const FirstFlight first = x.door->Inspect(x.client->Start(kNow), kNow);
-  EXPECT_FALSE(OpenLaneJoin(join_keys, *first.hello, 0, kNow));
+  EXPECT_FALSE(OpenLaneJoin(join_keys, *first.hello, 0, 3, kNow));
 }
 
 }  // namespace

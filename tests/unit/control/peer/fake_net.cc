@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "control/peer/lane_slots.h"
 #include "dataplane/wire/record.h"
 
 namespace lwt::peer {
@@ -51,7 +52,7 @@ void FakeWorker::Crash() {
 }
 
 void FakeWorker::Run(const ConnectCommand& command) {
-  FlowId mine = FlowId::Of(next_flow++, 1);
+  FlowId mine = FlowId::Of(next_flow++, 1, command.worker);
   net_.Carry(command.local, command.remote, [this, command, mine] {
     if (!hub->listening) {
       net_.Carry(command.local, command.remote, [this, command] {
@@ -63,7 +64,8 @@ void FakeWorker::Run(const ConnectCommand& command) {
       });
       return;
     }
-    FlowId theirs = FlowId::Of(hub->next_flow++, 2);
+    const uint32_t ports = command.local.port + command.remote.port;
+    FlowId theirs = FlowId::Of(hub->next_flow++, 2, ports % hub->workers);
     hub->flows[theirs.value] = {this, mine, command.remote, command.local};
     Event up;
     up.kind = EventKind::kFlowUp;
@@ -277,9 +279,11 @@ void FakeWorker::Run(const ReinjectCommand& command) {
   ArriveRecord(command.flow, bytes, offset);
 }
 
-bool FakeWorker::SendData(uint32_t to) {
-  if (!published || published->peers.at(to).lane_count == 0) return false;
-  uint32_t index = published->peers[to].lanes[0];
+bool FakeWorker::SendData(uint32_t to, uint32_t worker) {
+  if (!published) return false;
+  uint32_t own = published->peers.at(to).lanes[worker];
+  if (own == SnapshotPeer::kNoLane) return false;
+  uint32_t index = LaneName::Of(worker, own);
   auto lane = lanes.find(index);
   if (lane == lanes.end()) return false;
   lane->second.reading.last_data_tx_us = net_.now_us;

@@ -1,6 +1,6 @@
-// Two workers joined in memory, for tests of sessions: flows, stream bytes and
-// sealed records travel between them with a delay, in fake time. Records open
-// only with the very keys that they were sealed with.
+// The workers of two gateways joined in memory, for tests of sessions: flows,
+// stream bytes and sealed records travel between them with a delay, in fake
+// time. Records open only with the very keys that they were sealed with.
 #pragma once
 
 #include <deque>
@@ -44,11 +44,14 @@ class FakeWorker : public WorkerLink {
   void Publish(std::unique_ptr<const Snapshot> snapshot) override {
     published = std::move(snapshot);
   }
+  CommandMark Mark() const override { return {}; }
+  bool Passed(const CommandMark&) const override { return passed; }
   LaneReading ReadLane(uint32_t lane) const override;
   void FreeFrame(rte_mbuf* frame) override;
 
-  // Seals one inner packet for `peer`; false when it has no lane.
-  bool SendData(uint32_t peer = 0);
+  // Seals one inner packet for `peer` on the lane of a worker; false when that
+  // has none.
+  bool SendData(uint32_t peer = 0, uint32_t worker = 0);
   // What arrives from the net.
   void Arrive(FlowId flow, const std::vector<uint8_t>& bytes, uint64_t offset);
   void ArriveRecord(FlowId flow, const std::vector<uint8_t>& bytes,
@@ -65,6 +68,8 @@ class FakeWorker : public WorkerLink {
   std::deque<PuntedStream> streams;
   std::deque<PuntedRecord> records;
   bool listening = false;
+  uint32_t workers = 1;  // SYNs come to the one that the ports tell
+  bool passed = true;    // commands are carried out at once by all workers
   uint64_t data_received = 0;
   uint64_t bad_tags = 0;
   uint64_t frames_out = 0;  // punted and not given back

@@ -149,7 +149,7 @@ TEST_F(SessionsTest, ClientThatGetsNoLaneLeavesNothing) {
   down.flow = FlowId{hub_.worker.flows.begin()->first};
   hub_.worker.events.push_back(down);
   Run(1000);  // too short for the client to join a flow
-  while (hub_.slots->Take()) {
+  while (hub_.slots->Take(0)) {
   }
   client.Make();
   EXPECT_FALSE(Until(5 * kSecond, [&] { return client.up(); }));

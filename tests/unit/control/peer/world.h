@@ -33,7 +33,9 @@ class FakeHost : public ClientHost {
     ++resolved;
     resolve_pending = true;
   }
-  absl::StatusOr<Endpoint> OpenLocal(const Endpoint&) override {
+  absl::StatusOr<Endpoint> OpenLocal(const Endpoint& remote,
+                                     const PortWish& wish) override {
+    while (!wish.IsMet(uint32_t{next_port} + remote.port)) ++next_port;
     locals.push_back({address_, next_port++});
     return locals.back();
   }
@@ -71,18 +73,19 @@ inline handshake::SecretKey TestPsk(uint8_t value) {
 struct TestClient {
   TestClient(FakeNet& the_net, FakeWorker& hub_worker, const loop::Log& the_log,
              const char* tunnel_address, uint8_t psk_value = 1,
-             uint64_t records = 1 << 20)
+             uint64_t records = 1 << 20, uint32_t workers = 1)
       : net(the_net),
         worker(the_net),
         host(the_net, At("192.0.2.10:1").address),
         psk(TestPsk(psk_value)),
         join_mask_key(handshake::DeriveJoinMaskKey(psk)),
         identity(handshake::GenerateStaticKey()),
-        slots(4),
+        slots(4, workers),
         log(the_log),
         address(Prefix(tunnel_address)),
         max_records(records) {
     worker.hub = &hub_worker;
+    worker.workers = workers;
     Make();
   }
 
@@ -92,6 +95,7 @@ struct TestClient {
     config.identity = &identity;
     config.offer.mtu = 1400;
     config.offer.addresses = {address};
+    config.offer.lanes = static_cast<uint8_t>(worker.workers);
     handshake::RekeyConfig rekey;
     rekey.max_records = max_records;
     session = std::make_unique<ClientSession>(
@@ -157,7 +161,7 @@ struct TestClient {
 
 struct TestHub {
   TestHub(FakeNet& the_net, const loop::Log& the_log, bool multiple = true,
-          uint32_t most = 4)
+          uint32_t most = 4, uint32_t workers = 1)
       : net(the_net),
         worker(the_net),
         host(the_net, At("192.0.2.1:1").address),
@@ -167,28 +171,29 @@ struct TestHub {
         log(the_log),
         multi_client(multiple),
         max_clients(most) {
+    worker.workers = workers;
     Make();
   }
 
   void Make() {
-    slots.emplace(HubSessions::LanesFor(max_clients));
+    slots.emplace(HubSessions::LanesFor(max_clients), worker.workers);
     handshake::HubConfig door;
     door.psk = &psk;
     door.identity = &identity;
     door.offer.mtu = 1409;
     door.offer.addresses = {Prefix("10.0.0.1/24")};
+    door.offer.lanes = static_cast<uint8_t>(worker.workers);
     door.replay_capacity = 256;
-    HubSessions::Config config{.link = worker,
-                               .host = host,
-                               .join_mask_key = join_mask_key,
-                               .door = door,
-                               .rekey = {},
-                               .max_clients = max_clients,
-                               .multi_client = multi_client,
-                               .held = held,
-                               .on_held = [this](const auto& now_held) {
-                                 held = now_held;
-                               }};
+    HubSessions::Config config{
+        .link = worker,
+        .host = host,
+        .join_mask_key = join_mask_key,
+        .door = door,
+        .rekey = {},
+        .max_clients = max_clients,
+        .multi_client = multi_client,
+        .held = held,
+        .on_held = [this](const auto& now_held) { held = now_held; }};
     sessions = std::make_unique<HubSessions>(config, *slots, log, net.now_us);
     worker.listening = true;
   }

@@ -21,9 +21,9 @@ class TapPortTest : public TunTest {
     TapSpec spec;
     spec.name = "lwt7";
     spec.pool = pool_;
-    auto port = OpenTapPort(spec);
-    ASSERT_TRUE(port.ok()) << port.status();
-    Configure(*std::move(port));
+    auto ports = OpenTapPorts(spec);
+    ASSERT_TRUE(ports.ok()) << ports.status();
+    Configure(std::move(ports->front()));
   }
   void TearDown() override { Close(pool_); }
 
@@ -41,21 +41,21 @@ TEST_F(TapPortTest, RefusesNamesInUseOrOfAWrongForm) {
   TapSpec spec;
   spec.pool = pool_;
   spec.name = "lwt7";
-  EXPECT_EQ(OpenTapPort(spec).status().code(),
+  EXPECT_EQ(OpenTapPorts(spec).status().code(),
             absl::StatusCode::kAlreadyExists);
   spec.name = "up0";
-  EXPECT_EQ(OpenTapPort(spec).status().code(),
+  EXPECT_EQ(OpenTapPorts(spec).status().code(),
             absl::StatusCode::kAlreadyExists);
   for (const char* name :
        {"", "a,b", "lwt%d", "a/b", ".", "sixteen-letters-"}) {
     spec.name = name;
-    EXPECT_EQ(OpenTapPort(spec).status().code(),
+    EXPECT_EQ(OpenTapPorts(spec).status().code(),
               absl::StatusCode::kInvalidArgument)
         << name;
   }
   spec.name = "lwt8";
   spec.mtu = 1505;
-  EXPECT_EQ(OpenTapPort(spec).status().code(),
+  EXPECT_EQ(OpenTapPorts(spec).status().code(),
             absl::StatusCode::kInvalidArgument);
 }
 
@@ -145,10 +145,10 @@ TEST_F(TapPortTest, TwoDevicesLiveSideBySide) {
   TapSpec spec;
   spec.name = "lwt8";
   spec.pool = pool_;
-  auto other = OpenTapPort(spec);
+  auto other = OpenTapPorts(spec);
   ASSERT_TRUE(other.ok()) << other.status();
-  EXPECT_NE((*other)->wait_fd(), port_->wait_fd());
-  other->reset();
+  EXPECT_NE(other->front()->wait_fd(), port_->wait_fd());
+  other->clear();
   EXPECT_EQ(if_nametoindex("lwt8"), 0u);
   SendOut(Family::kIpv4, Bytes(10, 1));
   EXPECT_EQ(Ours(1).size(), 1u);

@@ -1,0 +1,72 @@
+// The roads between workers: what one receives for a flow or a lane that
+// another one has (docs/architecture.md#workers-and-lanes).
+//
+// For each pair and direction a ring of fixed size for frames of the uplink
+// and one for inner packets. A call names the worker that makes it, and only
+// that worker's thread makes it. Costs a look at each other worker's ring per
+// loop.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "dataplane/burst.h"
+#include "dataplane/exchange/mailbox.h"
+#include "dataplane/exchange/spsc_ring.h"
+
+namespace lwt {
+
+class Handoff {
+ public:
+  enum class Road : uint8_t {
+    kFrames,   // as the uplink gave them, nothing looked at
+    kPackets,  // inner packets whose peer is known, on their way out
+  };
+  static constexpr unsigned kSlots = 512;
+
+  // For workers 0 … count − 1. `name` is unique in the process and short. Null
+  // when memory does not suffice.
+  static std::unique_ptr<Handoff> Create(const std::string& name,
+                                         uint32_t count);
+  Handoff(const Handoff&) = delete;
+  Handoff& operator=(const Handoff&) = delete;
+  ~Handoff();  // frees what nobody took; no worker runs any more
+
+  // Before the workers start: by which the worker is woken. Outlives the
+  // workers' threads.
+  void Attach(uint32_t worker, Mailbox* mailbox) {
+    ends_[worker].mailbox = mailbox;
+  }
+
+  // Of worker `from`. With true `to` has the frame's reference.
+  bool Give(Road road, uint32_t from, uint32_t to, const Frame& frame);
+  // Of worker `from`: wakes whom it gave something since the last call.
+  void WakeReceivers(uint32_t from);
+
+  // Of worker `to`: fills from the front, returns how many.
+  size_t Take(Road road, uint32_t to, std::span<Frame> frames);
+  bool HasFor(uint32_t to) const;
+
+ private:
+  // Of one worker.
+  struct alignas(64) End {
+    Mailbox* mailbox = nullptr;
+    uint32_t given_to = 0;  // a bit for each, since the last WakeReceivers
+    std::array<uint32_t, 2> next{};  // by road: who comes first at Take
+  };
+
+  explicit Handoff(uint32_t count) : count_(count), ends_(count) {}
+  size_t RingOf(Road road, uint32_t from, uint32_t to) const {
+    return (static_cast<size_t>(road) * count_ + to) * count_ + from;
+  }
+
+  const uint32_t count_;
+  std::vector<SpscRing<Frame>> rings_;  // none from a worker to itself
+  std::vector<End> ends_;
+};
+
+}  // namespace lwt

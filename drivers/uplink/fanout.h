@@ -1,0 +1,24 @@
+// Packet sockets that share the frames of an interface: each flow comes to one
+// of them, always the same.
+//
+// The n-th of N sockets gets the flows whose ports, added up, leave n modulo N.
+// The sum is the same seen from either end, and a peer that chooses its port
+// chooses the worker that will have the flow.
+#pragma once
+
+#include <absl/status/status.h>
+#include <linux/filter.h>
+
+#include <span>
+#include <vector>
+
+namespace lwt {
+
+// The classic BPF program that returns the sum of the ports of a TCP segment
+// over IPv4 or IPv6, and some number for anything else.
+std::vector<sock_filter> BuildPortSum();
+
+// Makes a group of bound packet sockets, which lasts until they are closed.
+absl::Status JoinFanout(std::span<const int> sockets);
+
+}  // namespace lwt

@@ -1,0 +1,290 @@
+// A session over several workers: as many lanes, each on its own.
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "tests/unit/control/peer/world.h"
+
+namespace lwt::peer {
+namespace {
+
+constexpr uint64_t kSecond = 1'000'000;
+
+class LanesTest : public testing::Test {
+ protected:
+  void Start(uint32_t client_workers, uint32_t hub_workers) {
+    hub_.emplace(net_, log_, true, 4, hub_workers);
+    client_.emplace(net_, hub_->worker, log_, "10.0.0.2/24", 1, 1 << 20,
+                    client_workers);
+  }
+  template <typename Done>
+  bool Until(uint64_t for_us, Done done) {
+    return RunWorld(net_, *hub_, {&*client_}, for_us, done);
+  }
+  void Run(uint64_t for_us) { RunFor(net_, *hub_, {&*client_}, for_us); }
+  // Both ends send 10 packets a second by each worker that has a lane.
+  template <typename Done>
+  bool UntilWithTraffic(uint64_t for_us, Done done) {
+    uint64_t next = net_.now_us;
+    return Until(for_us, [&] {
+      if (net_.now_us >= next) {
+        next = net_.now_us + kSecond / 10;
+        for (uint32_t worker = 0; worker < kMaxWorkers; ++worker) {
+          client_->worker.SendData(0, worker);
+          hub_->worker.SendData(0, worker);
+        }
+        net_.At(next, [] {});
+      }
+      return done();
+    });
+  }
+
+  Session& client_session() {
+    return const_cast<Session&>(*client_->session->session());
+  }
+  const Session& hub_session() { return *hub_->sessions->clients()[0].session; }
+  size_t lanes() {
+    const Session* session = client_->session->session();
+    return session == nullptr ? 0 : session->lanes().size();
+  }
+  uint32_t client_workers() {
+    return client_->worker.published->peers[0].workers;
+  }
+  uint32_t hub_workers() { return hub_->worker.published->peers[0].workers; }
+  uint16_t PortOf(uint8_t slot) {
+    return client_session().LaneOfSlot(slot)->local.port;
+  }
+
+  loop::Log log_{loop::LogLevel::kError};
+  FakeNet net_;
+  std::optional<TestHub> hub_;
+  std::optional<TestClient> client_;
+};
+
+TEST_F(LanesTest, EachWorkerGetsALaneOfItsOwnOnBothSides) {
+  Start(4, 4);
+  ASSERT_TRUE(Until(kSecond, [&] { return lanes() == 4; }));
+  Run(kSecond);
+  EXPECT_EQ(lanes(), 4u);
+  EXPECT_EQ(client_workers(), 0b1111u);
+  EXPECT_EQ(hub_workers(), 0b1111u);
+  for (const SessionLane& lane : client_session().lanes()) {
+    EXPECT_EQ(lane.worker(), lane.slot);
+    EXPECT_EQ(lane.flow.worker(), lane.slot);
+  }
+  std::set<uint32_t> ids;
+  for (const SessionLane& lane : hub_session().lanes()) ids.insert(lane.id);
+  EXPECT_EQ(ids.size(), 4u);
+  for (uint32_t worker = 0; worker < 4; ++worker) {
+    EXPECT_TRUE(client_->worker.SendData(0, worker));
+    EXPECT_TRUE(hub_->worker.SendData(0, worker));
+  }
+  Run(kSecond);
+  EXPECT_EQ(hub_->worker.data_received, 4u);
+  EXPECT_EQ(client_->worker.data_received, 4u);
+  EXPECT_EQ(hub_->worker.bad_tags + client_->worker.bad_tags, 0u);
+  EXPECT_EQ(client_->worker.frames_out + hub_->worker.frames_out, 0u);
+}
+
+TEST_F(LanesTest, TheSmallerNumberOfWorkersIsTheNumberOfLanes) {
+  for (const auto& [client, hub] :
+       {std::pair<uint32_t, uint32_t>{1, 8}, {8, 1}, {3, 2}, {2, 3}, {4, 8}}) {
+    Start(client, hub);
+    const size_t want = std::min(client, hub);
+    ASSERT_TRUE(Until(kSecond, [&] { return lanes() == want; }));
+    Run(3 * kSecond);
+    EXPECT_EQ(lanes(), want) << client << " " << hub;
+    EXPECT_EQ(static_cast<size_t>(std::popcount(hub_workers())), want)
+        << "on workers of their own at the hub";
+    client_.reset();
+    hub_.reset();
+  }
+}
+
+TEST_F(LanesTest, TheWorkersKnowWhoseEveryFlowIs) {
+  Start(2, 2);
+  ASSERT_TRUE(Until(kSecond, [&] { return lanes() == 2; }));
+  Run(kSecond);
+  for (const SessionLane& lane : client_session().lanes()) {
+    EXPECT_EQ(client_->worker.published->flows.Find(
+                  FlowKey::Of(lane.local, lane.remote)),
+              lane.flow.worker());
+  }
+  EXPECT_EQ(hub_->worker.published->flows.size(), 2u);
+}
+
+TEST_F(LanesTest, ADeadLaneHealsWhileTheOthersCarryOn) {
+  Start(2, 2);
+  ASSERT_TRUE(Until(kSecond, [&] { return lanes() == 2; }));
+  Run(20 * kSecond);
+  const uint64_t id = client_session().secrets().session_id;
+  const FlowId first = client_session().LaneOfSlot(0)->flow;
+  const uint16_t dead = PortOf(1);
+  net_.dead_ports.insert(dead);
+  // The client's worker without a lane in good health hands over to the other.
+  EXPECT_TRUE(
+      UntilWithTraffic(5 * kSecond, [&] { return client_workers() == 0b01; }));
+  EXPECT_EQ(client_->session->state(), "up");
+  EXPECT_TRUE(UntilWithTraffic(2 * kSecond, [&] {
+    return client_workers() == 0b11 && PortOf(1) != dead;
+  }));
+  EXPECT_EQ(client_->session->state(), "up");
+  EXPECT_EQ(client_session().secrets().session_id, id);
+  EXPECT_EQ(client_session().LaneOfSlot(0)->flow, first) << "was not touched";
+  Run(kSecond);
+  const uint64_t before = client_->worker.data_received;
+  EXPECT_TRUE(hub_->worker.SendData(0, 1));
+  Run(kSecond);
+  EXPECT_EQ(client_->worker.data_received, before + 1);
+  Run(40 * kSecond);
+  EXPECT_EQ(lanes(), 2u);
+  EXPECT_EQ(hub_session().lanes().size(), 2u);
+  EXPECT_EQ(client_->host.locals.size(), 2u);
+  EXPECT_EQ(hub_->worker.bad_tags + client_->worker.bad_tags, 0u);
+}
+
+TEST_F(LanesTest, AClosedLaneIsReplacedAtOnceIfItServedLong) {
+  Start(2, 2);
+  ASSERT_TRUE(Until(kSecond, [&] { return lanes() == 2; }));
+  Run(20 * kSecond);
+  const uint16_t old = PortOf(1);
+  Event down;
+  down.kind = EventKind::kFlowDown;
+  down.flow = client_session().LaneOfSlot(1)->flow;
+  client_->worker.events.push_back(down);
+  EXPECT_TRUE(
+      Until(kSecond / 10, [&] { return lanes() == 2 && PortOf(1) != old; }));
+  EXPECT_EQ(client_->session->state(), "up");
+  // Once more, and this one waits.
+  down.flow = client_session().LaneOfSlot(1)->flow;
+  client_->worker.events.push_back(down);
+  EXPECT_FALSE(Until(kSecond / 2, [&] { return lanes() == 2; }));
+  EXPECT_TRUE(Until(kSecond, [&] { return lanes() == 2; }));
+}
+
+TEST_F(LanesTest, WhenAllPathsDieAllLanesComeBack) {
+  Start(3, 3);
+  ASSERT_TRUE(Until(kSecond, [&] { return lanes() == 3; }));
+  Run(20 * kSecond);
+  net_.path_up = false;
+  EXPECT_TRUE(UntilWithTraffic(
+      10 * kSecond, [&] { return client_->session->state() != "up"; }));
+  EXPECT_FALSE(UntilWithTraffic(20 * kSecond, [&] { return false; }));
+  net_.path_up = true;
+  EXPECT_TRUE(UntilWithTraffic(80 * kSecond, [&] {
+    return client_->session->state() == "up" && client_workers() == 0b111 &&
+           hub_workers() == 0b111;
+  }));
+  EXPECT_EQ(hub_->count(), 1u);
+}
+
+TEST_F(LanesTest, RoamingTakesAllLanesAlong) {
+  Start(2, 2);
+  ASSERT_TRUE(Until(kSecond, [&] { return lanes() == 2; }));
+  const IpAddress moved = Prefix("203.0.113.7").address;
+  client_->host.MoveTo(moved);
+  client_->session->OnSourceChanged(moved, net_.now_us);
+  EXPECT_TRUE(Until(kSecond, [&] {
+    return client_session().LaneOfSlot(0)->local.address == moved &&
+           client_session().LaneOfSlot(1)->local.address == moved;
+  }));
+  Run(5 * kSecond);
+  EXPECT_EQ(lanes(), 2u);
+}
+
+TEST_F(LanesTest, ALaneThatCannotBeHadIsTriedSeldom) {
+  Start(2, 2);
+  // The hub's second worker has no lane left: its joins are refused.
+  while (hub_->slots->Take(1)) {
+  }
+  ASSERT_TRUE(Until(kSecond, [&] { return client_->up(); }));
+  const uint16_t first = client_->host.next_port;
+  Run(100 * kSecond);
+  EXPECT_TRUE(client_->up());
+  EXPECT_EQ(lanes(), 1u);
+  EXPECT_GE(client_->host.next_port - first, 8);
+  EXPECT_LE(client_->host.next_port - first, 30) << "two ports an attempt";
+  EXPECT_EQ(hub_->count(), 1u);
+}
+
+// A NAT chose the ports: two lanes on one worker of the hub, none on another.
+TEST_F(LanesTest, LanesOfOneWorkerAreUsedOneAtATime) {
+  Start(2, 2);
+  hub_->worker.workers = 1;  // every SYN comes to worker 0
+  ASSERT_TRUE(Until(kSecond, [&] { return lanes() == 2; }));
+  Run(kSecond);
+  EXPECT_EQ(hub_session().lanes().size(), 2u);
+  EXPECT_EQ(hub_workers(), 0b01u);
+  EXPECT_EQ(client_workers(), 0b11u);
+  EXPECT_TRUE(hub_->worker.SendData(0, 0));
+  EXPECT_TRUE(client_->worker.SendData(0, 0));
+  EXPECT_TRUE(client_->worker.SendData(0, 1));
+  Run(kSecond);
+  EXPECT_EQ(hub_->worker.data_received, 2u);
+  EXPECT_EQ(client_->worker.data_received, 1u);
+}
+
+TEST_F(LanesTest, AllLanesAreReKeyedAndNoneSealsWhatNobodyCanOpen) {
+  Start(3, 3);
+  ASSERT_TRUE(Until(kSecond, [&] { return lanes() == 3; }));
+  for (uint32_t round = 1; round <= 5; ++round) {
+    Event due;
+    due.kind = EventKind::kEpochDue;
+    due.lane = client_session().lanes().back().index;
+    client_->worker.events.push_back(due);
+    EXPECT_TRUE(UntilWithTraffic(kSecond, [&] {
+      return client_session().send_epoch() == round &&
+             hub_session().send_epoch() == round;
+    }));
+    UntilWithTraffic(kSecond, [] { return false; });
+  }
+  EXPECT_EQ(hub_->worker.bad_tags + client_->worker.bad_tags, 0u);
+}
+
+TEST_F(LanesTest, AnAnswerWaitsUntilAllWorkersCanOpenTheNewEpoch) {
+  Start(2, 2);
+  ASSERT_TRUE(Until(kSecond, [&] { return lanes() == 2; }));
+  Run(kSecond);
+  hub_->worker.passed = false;
+  Event due;
+  due.kind = EventKind::kEpochDue;
+  due.lane = client_session().lanes().back().index;
+  client_->worker.events.push_back(due);
+  Run(kSecond);
+  EXPECT_EQ(client_session().send_epoch(), 0u);
+  hub_->worker.passed = true;
+  EXPECT_TRUE(Until(kSecond, [&] {
+    return client_session().send_epoch() == 1 &&
+           hub_session().send_epoch() == 1;
+  }));
+}
+
+TEST(PortWishTest, AsksForAWorkerHereAndAFreeOneThere) {
+  PortWish wish{.workers = 4, .worker = 1, .hub_workers = 2, .hub_taken = 0b01};
+  std::set<uint32_t> met;
+  for (uint32_t sum = 50000; sum < 50008; ++sum) {
+    if (wish.IsMet(sum)) met.insert(sum);
+  }
+  EXPECT_EQ(met, (std::set<uint32_t>{50001, 50005}));
+  wish.hub_taken = 0b10;
+  EXPECT_FALSE(wish.IsMet(50001));
+  EXPECT_TRUE(PortWish{}.IsMet(50001));
+}
+
+TEST(LaneSlotsTest, EachWorkerHasItsOwn) {
+  LaneSlots slots(2, 3);
+  const uint32_t lane = *slots.Take(2);
+  EXPECT_EQ(LaneName::Worker(lane), 2u);
+  EXPECT_EQ(LaneName::Index(lane), 0u);
+  EXPECT_EQ(LaneName::Index(*slots.Take(2)), 1u);
+  EXPECT_FALSE(slots.Take(2));
+  EXPECT_TRUE(slots.empty(2));
+  EXPECT_FALSE(slots.empty(1));
+  EXPECT_TRUE(slots.empty(3)) << "no such worker";
+  slots.Give(lane);
+  EXPECT_EQ(slots.Take(2), lane);
+}
+
+}  // namespace
+}  // namespace lwt::peer
