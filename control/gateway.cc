@@ -8,10 +8,28 @@
 namespace lwt {
 namespace {
 
-// Work of one turn of the loop on each of a worker's rings.
-constexpr int kDrainLimit = 256;
 // How long the last FINs may take.
 constexpr uint64_t kGoodbyeUs = 250'000;
+
+class WorkerRings : public peer::WorkerInbox::Source {
+ public:
+  WorkerRings(peer::MailboxLink& link, uint32_t worker)
+      : link_(link), worker_(worker) {}
+
+  bool PollEvent(Event& event) override {
+    return link_.PollEvent(worker_, event);
+  }
+  bool PollStream(PuntedStream& stream) override {
+    return link_.PollStream(worker_, stream);
+  }
+  bool PollRecord(PuntedRecord& record) override {
+    return link_.PollRecord(worker_, record);
+  }
+
+ private:
+  peer::MailboxLink& link_;
+  const uint32_t worker_;
+};
 
 }  // namespace
 
@@ -53,54 +71,32 @@ void Gateway::AfterSleep() {
 }
 
 void Gateway::DrainWorkers() {
-  const auto count = static_cast<uint32_t>(platform_->workers().size());
-  for (uint32_t worker = 0; worker < count; ++worker) {
+  inboxes_.resize(platform_->workers().size());
+  for (uint32_t worker = 0; worker < inboxes_.size(); ++worker) {
     platform_->workers()[worker]->mailbox().Collect();
-    DrainEvents(worker);
-    DrainStreams(worker);
-    DrainRecords(worker);
+    WorkerRings rings(*link_, worker);
+    inboxes_[worker].Drain(rings, *this);
   }
 }
 
-void Gateway::DrainEvents(uint32_t worker) {
-  Event event;
-  for (int i = 0; i < kDrainLimit && link_->PollEvent(worker, event); ++i) {
-    if (event.kind == EventKind::kFlowDown) {
-      // What came on the flow before its end is read before it: an alert, a
-      // close record.
-      DrainStreams(worker);
-      DrainRecords(worker);
-      ++flows_down_;
-    }
-    OnEvent(event);
+void Gateway::OnStream(const PuntedStream& stream) {
+  if (client_ != nullptr) {
+    client_->OnStream(stream, NowUs());
+  } else if (hub_ != nullptr) {
+    hub_->OnStream(stream, NowUs());
+  } else {
+    link_->FreeFrame(stream.frame);
   }
 }
 
-void Gateway::DrainStreams(uint32_t worker) {
-  PuntedStream stream;
-  for (int i = 0; i < kDrainLimit; ++i) {
-    if (!link_->PollStream(worker, stream)) return;
-    if (client_ != nullptr) {
-      client_->OnStream(stream, NowUs());
-    } else if (hub_ != nullptr) {
-      hub_->OnStream(stream, NowUs());
-    } else {
-      link_->FreeFrame(stream.frame);
-    }
-  }
-}
-
-void Gateway::DrainRecords(uint32_t worker) {
-  PuntedRecord record;
-  for (int i = 0; i < kDrainLimit; ++i) {
-    if (!link_->PollRecord(worker, record)) return;
-    if (client_ != nullptr) client_->OnRecord(record, NowUs());
-    if (hub_ != nullptr) hub_->OnRecord(record, NowUs());
-    link_->FreeFrame(record.frame);
-  }
+void Gateway::OnRecord(const PuntedRecord& record) {
+  if (client_ != nullptr) client_->OnRecord(record, NowUs());
+  if (hub_ != nullptr) hub_->OnRecord(record, NowUs());
+  link_->FreeFrame(record.frame);
 }
 
 void Gateway::OnEvent(const Event& event) {
+  if (event.kind == EventKind::kFlowDown) ++flows_down_;
   if (client_ != nullptr) client_->OnEvent(event, NowUs());
   if (hub_ != nullptr) hub_->OnEvent(event, NowUs());
 }

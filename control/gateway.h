@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "control/config/config.h"
@@ -21,11 +22,12 @@
 #include "control/peer/client_session.h"
 #include "control/peer/hub_sessions.h"
 #include "control/peer/mailbox_link.h"
+#include "control/peer/worker_inbox.h"
 #include "control/platform.h"
 
 namespace lwt {
 
-class Gateway {
+class Gateway : private peer::WorkerInbox::Sink {
  public:
   // `config` and `log` outlive the gateway; the key in it is erased.
   static absl::StatusOr<std::unique_ptr<Gateway>> Start(config::Config& config,
@@ -33,7 +35,7 @@ class Gateway {
                                                         const loop::Log& log);
   Gateway(const Gateway&) = delete;
   Gateway& operator=(const Gateway&) = delete;
-  ~Gateway();
+  ~Gateway() override;
 
   // Returns after a signal, with all peers told.
   void Run();
@@ -55,10 +57,9 @@ class Gateway {
   bool PrepareSleep();
   void AfterSleep();
   void DrainWorkers();
-  void DrainEvents(uint32_t worker);
-  void DrainStreams(uint32_t worker);
-  void DrainRecords(uint32_t worker);
-  void OnEvent(const Event& event);
+  void OnEvent(const Event& event) override;
+  void OnStream(const PuntedStream& stream) override;
+  void OnRecord(const PuntedRecord& record) override;
   void OnTimers();
   uint64_t NextDeadline() const;
   void OnHostChanges();
@@ -77,6 +78,7 @@ class Gateway {
   std::optional<handshake::StaticKey> identity_;
   std::unique_ptr<Platform> platform_;
   std::unique_ptr<peer::MailboxLink> link_;
+  std::vector<peer::WorkerInbox> inboxes_;  // one for each worker
   std::unique_ptr<OuterSide> outer_;
   std::optional<peer::LaneSlots> lane_slots_;
   std::unique_ptr<peer::ClientSession> client_;

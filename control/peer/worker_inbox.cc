@@ -1,0 +1,63 @@
+#include "control/peer/worker_inbox.h"
+
+#include <algorithm>
+
+namespace lwt::peer {
+namespace {
+
+void HandRecords(WorkerInbox::Source& source, WorkerInbox::Sink& sink) {
+  PuntedRecord record;
+  for (int i = 0; i < WorkerInbox::kDrainLimit && source.PollRecord(record);
+       ++i) {
+    sink.OnRecord(record);
+  }
+}
+
+}  // namespace
+
+void WorkerInbox::Take(Source& source) {
+  PuntedStream stream;
+  for (int i = 0; i < kDrainLimit && source.PollStream(stream); ++i) {
+    streams_.push_back(stream);
+  }
+}
+
+void WorkerInbox::Hand(Sink& sink) {
+  for (const PuntedStream& stream : streams_) sink.OnStream(stream);
+  streams_.clear();
+}
+
+void WorkerInbox::HandOf(FlowId flow, Sink& sink) {
+  const auto other = [&](const PuntedStream& stream) {
+    return stream.flow != flow;
+  };
+  const auto first =
+      std::stable_partition(streams_.begin(), streams_.end(), other);
+  for (auto stream = first; stream != streams_.end(); ++stream) {
+    sink.OnStream(*stream);
+  }
+  streams_.erase(first, streams_.end());
+}
+
+void WorkerInbox::Drain(Source& source, Sink& sink) {
+  // Streams first: the events before them are then all there to be seen.
+  Take(source);
+  bool events_left = true;
+  Event event;
+  for (int i = 0; i < kDrainLimit; ++i) {
+    events_left = source.PollEvent(event);
+    if (!events_left) break;
+    if (event.kind == EventKind::kFlowDown) {
+      // What came on the flow before its end is read before it: an alert, a
+      // close record.
+      Take(source);
+      HandOf(event.flow, sink);
+      HandRecords(source, sink);
+    }
+    sink.OnEvent(event);
+  }
+  if (!events_left) Hand(sink);
+  HandRecords(source, sink);
+}
+
+}  // namespace lwt::peer
