@@ -85,6 +85,13 @@ void ClientSession::OnAttemptFailed(uint64_t now_us) {
     log_.Info("a further lane failed: ", status.message());
     lanes_.OnFailed(attempt_->slot(), now_us);
     attempt_.reset();
+    // The hub may have lost the session, and then the other lanes are dead as
+    // well: have them prove that they are not.
+    if (status.code() == absl::StatusCode::kUnauthenticated) {
+      for (const SessionLane& lane : session_->lanes()) {
+        lanes_.Hint(lane.slot, now_us);
+      }
+    }
     return;
   }
   if (status.code() == absl::StatusCode::kFailedPrecondition && !was_join &&

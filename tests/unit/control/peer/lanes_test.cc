@@ -163,6 +163,19 @@ TEST_F(LanesTest, AClosedLaneIsReplacedAtOnceIfItServedLong) {
   EXPECT_TRUE(Until(kSecond, [&] { return lanes() == 2; }));
 }
 
+TEST_F(LanesTest, AHubThatLostTheSessionIsNoticedByItsRefusalOfOneLane) {
+  Start(2, 2);
+  ASSERT_TRUE(Until(kSecond, [&] { return lanes() == 2; }));
+  Run(20 * kSecond);
+  const uint64_t id = client_session().secrets().session_id;
+  hub_->Kill();
+  hub_->Make();
+  EXPECT_TRUE(UntilWithTraffic(6 * kSecond, [&] {
+    return client_->session->session() != nullptr &&
+           client_session().secrets().session_id != id && lanes() == 2;
+  }));
+}
+
 TEST_F(LanesTest, WhenAllPathsDieAllLanesComeBack) {
   Start(3, 3);
   ASSERT_TRUE(Until(kSecond, [&] { return lanes() == 3; }));
