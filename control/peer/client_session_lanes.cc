@@ -107,6 +107,10 @@ void ClientSession::OnLaneState(const ClientLanes::Change& change,
   session_->SetSuspect(lane.index, change.state != Liveness::State::kAlive);
   if (change.state == Liveness::State::kSuspect) {
     config_.attempt.host.SuspectPath(lane.remote.address);
+    // What ails one may ail all: they are asked now, not when they are used.
+    for (const SessionLane& other : session_->lanes()) {
+      if (other.slot != change.slot) lanes_.Hint(other.slot, now_us);
+    }
     Publish();
     OnLaneLost("no answer through the tunnel", now_us);
   } else if (change.state == Liveness::State::kDead) {
