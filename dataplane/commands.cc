@@ -99,6 +99,16 @@ struct Runner {
     }
   }
 
+  void operator()(const SpliceCommand& command) {
+    if (!worker.tcp.Splice(command.flow)) {
+      FlowFailed(worker, command.flow, kNoUser, 0);
+    }
+  }
+
+  void operator()(const ConsumeCommand& command) {
+    worker.tcp.ConsumeTo(command.flow, command.stream_offset);
+  }
+
   void operator()(const CloseFlowCommand& command) {
     worker.tcp.Close(command.flow, worker.now_us);
   }

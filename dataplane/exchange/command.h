@@ -53,6 +53,18 @@ struct SendStreamCommand {
   std::vector<uint8_t> bytes;
 };
 
+// A relay reads and writes the flow's stream from now on. Answered by
+// kStreamRoom, or by kFlowDown when the flow is gone.
+struct SpliceCommand {
+  FlowId flow;
+};
+
+// The relay has taken all below `stream_offset`.
+struct ConsumeCommand {
+  FlowId flow;
+  uint64_t stream_offset = 0;
+};
+
 // FIN, then forget. A lane on the flow is removed with it.
 struct CloseFlowCommand {
   FlowId flow;
@@ -137,7 +149,7 @@ struct ReinjectCommand {
 
 using Command =
     std::variant<ListenCommand, ConnectCommand, SendStreamCommand,
-                 CloseFlowCommand, ReleaseFlowCommand, SetLinkCommand,
+                 SpliceCommand, ConsumeCommand, CloseFlowCommand, ReleaseFlowCommand, SetLinkCommand,
                  InstallLaneCommand, RemoveLaneCommand,
                  InstallReceiveEpochCommand, SwitchSendEpochCommand,
                  RetireReceiveEpochCommand, SendRecordCommand, ProbeLaneCommand,

@@ -19,6 +19,8 @@ enum class EventKind : uint8_t {
   kEpochSpent,    // … its hard limit: nothing more is sealed with it
   kReportAnswer,  // `value` = round trip in µs, `token` as asked
   kUnknownKind,   // the peer sent a record of kind `detail`
+  kStreamRoom,    // spliced: `value` = stream offset up to which may be sent
+  kStreamEnded,   // spliced: the peer will send nothing more
 };
 
 enum class FlowDownReason : uint8_t {

@@ -45,6 +45,7 @@ struct alignas(64) OuterFlow {
   uint64_t rcv_high = 0;   // end of the highest byte that arrived
   uint64_t rcv_acked = 0;  // the ack last sent
   uint64_t rcv_fin = kNever;
+  uint64_t consumed = 0;      // spliced: the relay took all below
   uint64_t hole_at = kNever;  // where the first hole was at the last arrival
   uint32_t rcv_window = 0;
   uint32_t ack_owed = 0;  // bytes in order since the ack last sent
@@ -70,9 +71,11 @@ struct alignas(64) OuterFlow {
   bool fin_received = false;
   bool reordering = false;  // the path was seen to reorder
   bool probed = false;      // the tail-loss probe of this round trip is sent
+  bool spliced = false;     // see OuterTcp::Splice
+  bool broken = false;      // spliced, and bytes of it are lost for good
   uint8_t backoff = 0;
   uint8_t syn_tries = 0;
-  uint8_t events = 0;  // bits of OuterTcp::EventType
+  uint16_t events = 0;  // bits of OuterTcp::EventType
   uint8_t quick_acks = 0;
   uint8_t prompt_acks = 0;      // duplicate acks sent at once for this hole
   uint8_t compressed_acks = 0;  // arrivals above it since the last ACK

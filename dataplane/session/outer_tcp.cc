@@ -11,6 +11,8 @@ constexpr uint64_t kReportReserve = 8192;
 
 // How long a closed flow still answers a repeated FIN.
 constexpr uint64_t kLingerUs = 500'000;
+// How long the last bytes of a spliced flow may take.
+constexpr uint64_t kSplicedCloseUs = 60'000'000;
 
 }  // namespace
 
@@ -82,7 +84,7 @@ void OuterTcp::Release(FlowId id) {
 
 void OuterTcp::Raise(OuterFlow& flow, EventType type) {
   flow.announced = true;
-  flow.events |= static_cast<uint8_t>(1u << static_cast<unsigned>(type));
+  flow.events |= static_cast<uint16_t>(1u << static_cast<unsigned>(type));
   if (flow.eventful) return;
   flow.eventful = true;
   eventful_.push_back(table_.SlotOf(flow));
@@ -98,7 +100,7 @@ std::optional<OuterTcp::Event> OuterTcp::PopEvent() {
       continue;
     }
     const auto type = static_cast<EventType>(__builtin_ctz(flow.events));
-    flow.events &= static_cast<uint8_t>(flow.events - 1);
+    flow.events &= static_cast<uint16_t>(flow.events - 1);
     return Event{type,      flow.inbound,     IdOf(flow),
                  flow.user, flow.key.local(), flow.key.remote()};
   }
@@ -140,7 +142,8 @@ void OuterTcp::SetLink(FlowId id, std::span<const uint8_t> link) {
 
 void OuterTcp::StartClose(OuterFlow& flow, uint64_t now_us) {
   flow.fin_wanted = true;
-  flow.end_at_us = now_us + config_.close_timeout_us;
+  flow.end_at_us =
+      now_us + (flow.spliced ? kSplicedCloseUs : config_.close_timeout_us);
   Touch(flow);
   Rearm(flow);
   CheckFin(flow, now_us);
@@ -245,7 +248,8 @@ void OuterTcp::CheckFin(OuterFlow& flow, uint64_t now_us) {
     flow.rcv_right = std::max(flow.rcv_right, flow.rcv_nxt);
     flow.ack_now = true;
     Touch(flow);
-    Raise(flow, EventType::kClosedByPeer);
+    Raise(flow,
+          flow.spliced ? EventType::kStreamEnded : EventType::kClosedByPeer);
   }
   if (flow.fin_received && flow.fin_acked) {
     flow.end_at_us = std::min(flow.end_at_us, now_us + kLingerUs);

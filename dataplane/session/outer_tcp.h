@@ -144,6 +144,16 @@ class OuterTcp {
   // authenticated report.
   void OnForwardPoint(FlowId flow, uint64_t stream_offset);
 
+  // Makes a relay's flow of an unproven one: it may last, the window holds no
+  // more than a relay that has taken nothing yet can keep, the peer's FIN
+  // leaves this side open, and bytes that cannot be brought over end the flow.
+  // False when the flow is not open or is proven.
+  bool Splice(FlowId flow);
+  // The relay has taken all below `stream_offset`.
+  void ConsumeTo(FlowId flow, uint64_t stream_offset);
+  // Stream offset up to which SendStream of a relay is sure of the window.
+  uint64_t StreamLimit(FlowId flow);
+
   // Marks a flow as proven. False when max_proven_flows are.
   bool SetUser(FlowId flow, uint32_t user);
   // A new link header: the next hop changed.
@@ -166,6 +176,8 @@ class OuterTcp {
     kRefused,       // RST to our SYN; the flow is gone
     kTimedOut,      // no answer to our SYN; the flow is gone
     kReleased,      // the flow is gone: closed, or never proven
+    kStreamRoom,    // spliced: StreamLimit has grown
+    kStreamEnded,   // spliced: FIN, all before it arrived
   };
   struct Event {
     EventType type;

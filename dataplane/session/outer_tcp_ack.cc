@@ -19,6 +19,8 @@ constexpr uint64_t kTickUs = 1000;
 constexpr uint64_t kDuplicateThreshold = 3;
 // Reports by event are at least this far apart.
 constexpr uint64_t kMinForwardUs = 2000;
+// How long a spliced flow goes on with bytes that nobody acknowledges.
+constexpr uint64_t kSplicedAgeUs = 60'000'000;
 
 bool SentBefore(const SentSegment& segment, const OuterFlow& flow) {
   return segment.last_us < flow.rack_us ||
@@ -88,6 +90,7 @@ void OuterTcp::AdvanceUna(OuterFlow& flow, uint64_t ack, uint64_t now_us) {
     PopHead(flow);
   }
   flow.snd_una = ack;
+  if (flow.spliced) Raise(flow, EventType::kStreamRoom);
   flow.backoff = 0;
   flow.probed = false;
   if (flow.fin_sent && ack == flow.snd_nxt) {
@@ -137,6 +140,7 @@ void OuterTcp::MoveForward(OuterFlow& flow, uint64_t to, uint64_t now_us) {
   while (flow.head != SentArena::kNone && arena_.At(flow.head).end() <= to) {
     PopHead(flow);
     ++flow.segments_given_up;
+    flow.broken = flow.spliced;
   }
   flow.forward = std::max(flow.forward, to);
   if (flow.forward <= flow.snd_una) return;
@@ -150,7 +154,9 @@ void OuterTcp::MoveForward(OuterFlow& flow, uint64_t to, uint64_t now_us) {
 // The newest segment is never given up by age, so that there is always one to
 // learn by whether the path is back.
 void OuterTcp::GiveUpOld(OuterFlow& flow, uint64_t now_us) {
-  const uint64_t age = config_.forward_age_us + 4 * uint64_t{flow.rto_us};
+  const uint64_t age = flow.spliced
+                           ? kSplicedAgeUs
+                           : config_.forward_age_us + 4 * uint64_t{flow.rto_us};
   while (flow.head != flow.tail &&
          now_us - arena_.At(flow.head).first_us > age) {
     MoveForward(flow, arena_.At(flow.head).end(), now_us);

@@ -21,14 +21,16 @@ constexpr uint64_t kDelayedAckUs = 40'000;
 uint16_t AdvanceWindow(OuterFlow& flow) {
   const uint64_t high = std::max(flow.rcv_nxt, flow.rcv_high);
   const bool runs_out = high + flow.rcv_window / 2 > flow.rcv_right;
-  const uint64_t reach =
-      std::min((runs_out ? high : flow.rcv_nxt) + flow.rcv_window,
-               flow.rcv_nxt + kMaxReach);
+  uint64_t reach = std::min((runs_out ? high : flow.rcv_nxt) + flow.rcv_window,
+                            flow.rcv_nxt + kMaxReach);
+  if (flow.spliced) reach = std::min(reach, flow.consumed + flow.rcv_window);
   const uint64_t window = std::max(reach, flow.rcv_right) - flow.rcv_nxt;
+  // Rounded up, as Linux does, so that the edge does not shrink; a relay's limit
+  // would creep on with each ACK.
   const uint64_t unit = uint64_t{1} << flow.own_scale;
-  // Rounded up, as Linux does, so that the edge does not shrink.
+  const uint64_t rounding = flow.spliced ? 0 : unit - 1;
   const uint64_t field =
-      std::min<uint64_t>(65535, (window + unit - 1) >> flow.own_scale);
+      std::min<uint64_t>(65535, (window + rounding) >> flow.own_scale);
   flow.rcv_right =
       std::max(flow.rcv_right, flow.rcv_nxt + (field << flow.own_scale));
   return static_cast<uint16_t>(field);
@@ -154,6 +156,7 @@ void OuterTcp::FlushFlow(OuterFlow& flow, uint64_t now_us, TxBatch& out) {
   }
   if (flow.head != SentArena::kNone) RetransmitLost(flow, now_us, out);
   if (flow.fin_wanted && !flow.fin_sent) SendFin(flow, now_us, out);
+  if (flow.broken) return Die(flow, EventType::kReleased);
   CheckForward(flow, now_us);
   Rearm(flow);
 }

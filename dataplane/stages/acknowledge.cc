@@ -12,6 +12,9 @@ void ReportFlow(Worker& worker, const OuterTcp::Event& from, EventKind kind,
   event.flow = from.flow;
   event.lane = from.user;
   event.token = from.inbound ? 0 : worker.TakeToken(from.flow);
+  if (kind == EventKind::kStreamRoom) {
+    event.value = worker.tcp.StreamLimit(from.flow);
+  }
   event.local = from.local;
   event.remote = from.remote;
   worker.Report(event);
@@ -41,6 +44,10 @@ void HandleFlowEvent(Worker& worker, const OuterTcp::Event& event) {
     case OuterTcp::EventType::kClosedByPeer:
       FlowDown(worker, event, FlowDownReason::kClosedByPeer);
       return worker.tcp.Close(event.flow, worker.now_us);
+    case OuterTcp::EventType::kStreamRoom:
+      return ReportFlow(worker, event, EventKind::kStreamRoom, 0);
+    case OuterTcp::EventType::kStreamEnded:
+      return ReportFlow(worker, event, EventKind::kStreamEnded, 0);
     case OuterTcp::EventType::kRefused:
       return FlowDown(worker, event, FlowDownReason::kRefused);
     case OuterTcp::EventType::kTimedOut:

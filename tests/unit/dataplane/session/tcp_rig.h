@@ -113,6 +113,7 @@ class TcpRig {
     return &side == &client ? hub : client;
   }
 
+  bool prove_hub = true;  // Open makes a proven flow of the hub's
   uint64_t now_us = 1'000'000;
   LinkConfig link;
   Side client;

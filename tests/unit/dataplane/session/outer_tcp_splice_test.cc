@@ -1,0 +1,113 @@
+// A flow that a relay reads and writes, against a peer with ordinary TCP.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "tests/unit/dataplane/session/tcp_rig.h"
+
+namespace lwt::test {
+namespace {
+
+using EventType = OuterTcp::EventType;
+
+OuterTcp::Config ConfigOf(uint8_t seed) {
+  OuterTcp::Config config;
+  config.secret.fill(seed);
+  config.pool = PacketPool();
+  return config;
+}
+
+class SpliceTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    rig_.prove_hub = false;
+    ASSERT_TRUE(rig_.Open());
+    ASSERT_TRUE(rig_.hub.tcp->Splice(rig_.hub.flow));
+  }
+  bool HubSaw(EventType type) const {
+    const auto& events = rig_.hub.events;
+    return std::find(events.begin(), events.end(), type) != events.end();
+  }
+  // What the visitor can send before his window is full.
+  uint64_t Fill() {
+    for (int idle = 0; idle < 200;) {
+      idle = rig_.Send(rig_.client, 1000) ? 0 : idle + 1;
+      rig_.RunTo(rig_.now_us + 1000);
+    }
+    return rig_.client.sent;
+  }
+  bool SendFromHub(const std::vector<uint8_t>& bytes) {
+    TxBatch batch;
+    const bool sent =
+        rig_.hub.tcp->SendStream(rig_.hub.flow, bytes, rig_.now_us, batch);
+    // They are lost; the flow sends them again.
+    Drain(batch);
+    return sent;
+  }
+
+  TcpRig rig_{ConfigOf(1), ConfigOf(2), LinkConfig{}, 11};
+};
+
+TEST_F(SpliceTest, TheWindowFollowsWhatTheRelayTook) {
+  const uint64_t first = Fill();
+  EXPECT_GE(first, 32u * 1024);
+  EXPECT_LE(first, 66u * 1024);
+  rig_.hub.tcp->ConsumeTo(rig_.hub.flow, first);
+  rig_.FlushBoth();
+  const uint64_t second = Fill();
+  EXPECT_GE(second, first + 32 * 1024);
+  EXPECT_LE(second, first + 66 * 1024);
+  EXPECT_TRUE(rig_.faults.empty()) << rig_.faults.front();
+}
+
+TEST_F(SpliceTest, LastsWithoutAProof) {
+  rig_.RunTo(rig_.now_us + 300'000'000);
+  EXPECT_TRUE(rig_.hub.tcp->IsOpen(rig_.hub.flow));
+}
+
+TEST_F(SpliceTest, TheVisitorsEndLeavesOurSideOpen) {
+  EXPECT_TRUE(rig_.Send(rig_.client, 100));
+  rig_.client.tcp->Close(rig_.client.flow, rig_.now_us);
+  rig_.FlushBoth();
+  ASSERT_TRUE(rig_.RunUntil(
+      1'000'000, [this] { return HubSaw(EventType::kStreamEnded); }));
+  EXPECT_FALSE(HubSaw(EventType::kClosedByPeer));
+  EXPECT_TRUE(rig_.hub.tcp->IsOpen(rig_.hub.flow));
+  rig_.hub.tcp->Close(rig_.hub.flow, rig_.now_us);
+  rig_.FlushBoth();
+  EXPECT_TRUE(rig_.RunUntil(5'000'000,
+                            [this] { return HubSaw(EventType::kReleased); }));
+}
+
+TEST_F(SpliceTest, TellsOfRoomAsThePeerAcknowledges) {
+  rig_.FlushBoth();
+  EXPECT_TRUE(HubSaw(EventType::kStreamRoom));
+  const uint64_t limit = rig_.hub.tcp->StreamLimit(rig_.hub.flow);
+  EXPECT_GT(limit, 10'000u);
+  std::vector<uint8_t> bytes(10'000);
+  for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = StreamByte(i);
+  ASSERT_TRUE(SendFromHub(bytes));
+  EXPECT_TRUE(rig_.RunUntil(60'000'000, [this, limit] {
+    return rig_.hub.tcp->StreamLimit(rig_.hub.flow) > limit;
+  }));
+  EXPECT_TRUE(rig_.RunUntil(60'000'000, [this, &bytes] {
+    return !rig_.client.delivered.empty() &&
+           rig_.client.delivered.begin()->second == bytes.size();
+  }));
+}
+
+TEST_F(SpliceTest, BytesThatCannotBeBroughtOverEndTheFlow) {
+  rig_.filter = [](const wire::FrameView&) { return false; };
+  ASSERT_TRUE(SendFromHub({1, 2, 3}));
+  ASSERT_TRUE(SendFromHub({4, 5, 6}));
+  EXPECT_TRUE(rig_.RunUntil(300'000'000,
+                            [this] { return HubSaw(EventType::kReleased); }));
+}
+
+TEST_F(SpliceTest, AProvenFlowIsNotSpliced) {
+  EXPECT_FALSE(rig_.client.tcp->Splice(rig_.client.flow));
+}
+
+}  // namespace
+}  // namespace lwt::test
