@@ -36,6 +36,7 @@ class WorkerRings : public peer::WorkerInbox::Source {
 Gateway::~Gateway() {
   api_.reset();
   hub_.reset();
+  fallback_.reset();
   client_.reset();
   outer_.reset();
   link_.reset();
@@ -82,6 +83,8 @@ void Gateway::DrainWorkers() {
 void Gateway::OnStream(const PuntedStream& stream) {
   if (client_ != nullptr) {
     client_->OnStream(stream, NowUs());
+  } else if (fallback_ != nullptr && fallback_->OnStream(stream, NowUs())) {
+    return;
   } else if (hub_ != nullptr) {
     hub_->OnStream(stream, NowUs());
   } else {
@@ -97,6 +100,7 @@ void Gateway::OnRecord(const PuntedRecord& record) {
 
 void Gateway::OnEvent(const Event& event) {
   if (event.kind == EventKind::kFlowDown) ++flows_down_;
+  if (fallback_ != nullptr && fallback_->OnEvent(event, NowUs())) return;
   if (client_ != nullptr) client_->OnEvent(event, NowUs());
   if (hub_ != nullptr) hub_->OnEvent(event, NowUs());
 }
@@ -105,6 +109,8 @@ void Gateway::OnTimers() {
   uint64_t now_us = NowUs();
   if (client_ != nullptr) client_->OnTimer(now_us);
   if (hub_ != nullptr) hub_->OnTimer(now_us);
+  if (fallback_ != nullptr) fallback_->OnTimer(now_us);
+  if (now_us >= next_lookup_us_) LookUpFallback();
   outer_->OnTimer(now_us);
   api_->OnTimer(now_us);
   drop_report_.OnTimer(platform_->workers(), now_us);
@@ -114,7 +120,8 @@ uint64_t Gateway::NextDeadline() const {
   uint64_t next = std::min(outer_->NextDeadline(), api_->NextDeadline());
   if (client_ != nullptr) next = std::min(next, client_->NextDeadline());
   if (hub_ != nullptr) next = std::min(next, hub_->NextDeadline());
-  return next;
+  if (fallback_ != nullptr) next = std::min(next, fallback_->NextDeadline());
+  return std::min(next, next_lookup_us_);
 }
 
 void Gateway::OnHostChanges() {
@@ -150,6 +157,7 @@ void Gateway::SayGoodbye() {
   if (hub_ != nullptr) hub_->Close("the gateway stops", NowUs());
   client_.reset();
   hub_.reset();
+  fallback_.reset();
   // Until the peers have answered the FINs, or a quarter of a second.
   flows_down_ = 0;
   uint64_t until_us = NowUs() + kGoodbyeUs;

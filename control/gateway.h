@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "control/config/config.h"
 #include "control/drop_report.h"
+#include "control/fallback.h"
 #include "control/handshake/static_key.h"
 #include "control/host/resolver.h"
 #include "control/loop/api_server.h"
@@ -49,6 +50,8 @@ class Gateway : private peer::WorkerInbox::Sink {
   absl::Status StartSessions();
   absl::Status StartClient();
   absl::Status StartHub();
+  void LookUpFallback();
+  void OnResolved();
   std::vector<peer::HeldAddress> HeldAddresses();
   absl::Status WatchSources();
 
@@ -82,6 +85,9 @@ class Gateway : private peer::WorkerInbox::Sink {
   std::unique_ptr<OuterSide> outer_;
   std::optional<peer::LaneSlots> lane_slots_;
   std::unique_ptr<peer::ClientSession> client_;
+  std::unique_ptr<Fallback> fallback_;  // a hub's, where one is configured
+  uint64_t fallback_lookup_ = 0;        // the resolver's
+  uint64_t next_lookup_us_ = UINT64_MAX;
   std::unique_ptr<peer::HubSessions> hub_;
   std::unique_ptr<loop::ApiServer> api_;
   DropReport drop_report_;

@@ -15,6 +15,7 @@ using config::Mode;
 
 // How long start-up waits for the hub's name before it goes on without.
 constexpr int kFirstLookupMs = 5000;
+constexpr uint64_t kFallbackLookupUs = 60'000'000;
 
 // Argon2id takes a third of a second: it runs beside the rest of start-up.
 class KeyDerivation {
@@ -181,6 +182,11 @@ absl::Status Gateway::StartHub() {
             if (!stored.ok()) log_.Warn(stored.message());
           },
   };
+  if (config_.fallback) {
+    fallback_ = std::make_unique<Fallback>(*loop_, *link_, log_);
+    hub.visitors = fallback_.get();
+    LookUpFallback();
+  }
   hub_ = std::make_unique<peer::HubSessions>(hub, *lane_slots_, log_, NowUs());
   absl::Status status = outer_->Listen(*config_.local);
   if (status.ok()) {
@@ -188,6 +194,28 @@ absl::Status Gateway::StartHub() {
               handshake::PublicKeyToText(identity_->public_key));
   }
   return status;
+}
+
+// Again every minute, so that a service that moves is found.
+void Gateway::LookUpFallback() {
+  next_lookup_us_ = NowUs() + kFallbackLookupUs;
+  absl::StatusOr<uint64_t> id =
+      resolver_->Start(config_.fallback->host, config_.fallback->port);
+  if (id.ok()) fallback_lookup_ = *id;
+}
+
+void Gateway::OnResolved() {
+  for (host::Resolver::Result& result : resolver_->Drain()) {
+    if (client_ != nullptr && result.id == outer_->resolve_id()) {
+      client_->OnResolved(std::move(result.endpoints), NowUs());
+    } else if (fallback_ != nullptr && result.id == fallback_lookup_) {
+      if (result.endpoints.ok()) {
+        fallback_->SetService(result.endpoints->front());
+      } else {
+        log_.Warn("fallback: ", result.endpoints.status().message());
+      }
+    }
+  }
 }
 
 absl::Status Gateway::StartClient() {
@@ -234,13 +262,9 @@ absl::Status Gateway::WatchSources() {
     status = loop_->Watch(platform_->monitor().fd(), EPOLLIN,
                           [this](uint32_t) { OnHostChanges(); });
   }
-  if (status.ok() && client_ != nullptr) {
-    status = loop_->Watch(resolver_->event_fd(), EPOLLIN, [this](uint32_t) {
-      for (host::Resolver::Result& result : resolver_->Drain()) {
-        if (result.id != outer_->resolve_id()) continue;
-        client_->OnResolved(std::move(result.endpoints), NowUs());
-      }
-    });
+  if (status.ok()) {
+    status = loop_->Watch(resolver_->event_fd(), EPOLLIN,
+                          [this](uint32_t) { OnResolved(); });
   }
   for (auto& worker : platform_->workers()) {
     // Mailbox::AfterSleep empties the descriptor.

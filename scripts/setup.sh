@@ -14,7 +14,7 @@ tests=(
   ccache clang-format clang-tidy libclang-rt-14-dev llvm shellcheck
   libgtest-dev libgmock-dev golang-github-flynn-noise-dev
   python3 python3-pytest python3-pytest-xdist python3-scapy
-  tcpdump tshark p0f conntrack openssl git
+  tcpdump tshark p0f nginx-light curl nmap conntrack openssl git
   python3-matplotlib libbenchmark-dev valgrind strace
   openvpn wireguard-go wireguard-tools
 )

@@ -46,8 +46,9 @@ struct Config {
   std::string tun_name = "lwt0";
   bool multi_client = true;
   uint32_t max_clients = 100;
-  std::string state_dir;       // empty: host::PathsOf knows
-  std::string control_socket;  // empty: host::PathsOf knows
+  std::optional<HostPort> fallback;  // server: whom strangers meet
+  std::string state_dir;             // empty: host::PathsOf knows
+  std::string control_socket;        // empty: host::PathsOf knows
   LogLevel log_level = LogLevel::kInfo;
   std::string server_public_key;  // client: base64, 44 characters; may be empty
   std::string sni = "www.example.com";

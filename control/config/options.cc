@@ -181,6 +181,12 @@ constexpr Option kOptions[] = {
      "How many clients may be connected at once.",
      SetInteger<&Config::max_clients>},
 
+    {kServerGroup, "fallback", "fallback", ValueType::kText, AppliesTo::kServer,
+     "HOST:PORT", "", 0, 0,
+     "A real TLS service, such as a web server, that whoever connects without "
+     "the key meets; without it he meets a TLS alert.",
+     SetRead<&Config::fallback, ReadRemoteAddress>},
+
     {kHostGroup, "state-dir", "state_dir", ValueType::kText, AppliesTo::kBoth,
      "FOLDER", "/var/lib/lightweight-tunnel/MODE-ADDRESS", 0, 0,
      "Where this side's own key pair and the keys it has met are kept.",

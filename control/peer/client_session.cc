@@ -204,6 +204,9 @@ void ClientSession::OnEvent(const Event& event, uint64_t now_us) {
         session_->OnEvent(event, now_us);
       }
       break;
+    case EventKind::kStreamRoom:
+    case EventKind::kStreamEnded:
+      break;  // a client relays nothing
   }
   CheckAttempt(now_us);
   CheckSession(now_us);

@@ -64,6 +64,7 @@ void HubSessions::Advance(HubFlow& flow, uint64_t now_us) {
     default:
       break;
   }
+  if (flow.state() == HubFlow::State::kTaken) flow.Free();
   if (flow.state() == HubFlow::State::kFree) {
     *std::find(flow_ids_.begin(), flow_ids_.end(), id) = kNullFlow;
   }

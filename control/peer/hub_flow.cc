@@ -50,7 +50,19 @@ void HubFlow::CloseFlow() {
   state_ = State::kOver;
 }
 
+bool HubFlow::TakenAsVisitor(uint64_t now_us) {
+  if (context_->visitors == nullptr || proven_ != nullptr ||
+      !context_->visitors->Take(flow_, std::span(held_).first(held_count_),
+                                now_us)) {
+    return false;
+  }
+  held_count_ = 0;
+  state_ = State::kTaken;
+  return true;
+}
+
 void HubFlow::Refuse(std::string_view why, uint64_t now_us) {
+  if (TakenAsVisitor(now_us)) return;
   if (context_->refusals.Allow(now_us)) {
     context_->log.Info(ToString(remote_), " was turned away: ", why);
   }

@@ -15,6 +15,7 @@
 #include "control/handshake/rate_limit.h"
 #include "control/loop/log.h"
 #include "control/peer/peer_host.h"
+#include "control/peer/relay.h"
 #include "control/peer/stream_assembler.h"
 
 namespace lwt::peer {
@@ -32,6 +33,7 @@ class HubFlow {
     handshake::RateLimit& rate_limit;
     const loop::Log& log;
     loop::LogLimit& refusals;
+    VisitorDoor* visitors;  // null: whom we turn away meets an alert
   };
 
   enum class State : uint8_t {
@@ -43,6 +45,7 @@ class HubFlow {
     kJoinAnswered,  // waiting for the client's ChangeCipherSpec
     kJoinDone,      // install joined(), then Reinject
     kOver,          // refused: FIN is on its way
+    kTaken,         // the visitors' door has the flow: call Free
   };
 
   HubFlow() = default;
@@ -53,8 +56,11 @@ class HubFlow {
   void Open(const Context& context, FlowId flow, const Endpoint& local,
             const Endpoint& remote, uint64_t now_us);
   void OnStream(const PuntedStream& stream, uint64_t now_us);
-  // Alert, FIN; `why` is for the log.
+  // Leaves the flow to the visitors' door, or else: alert, FIN. `why` is for
+  // the log.
   void Refuse(std::string_view why, uint64_t now_us);
+  // Whether the visitors' door took the flow, of which nothing is proven.
+  bool TakenAsVisitor(uint64_t now_us);
   // Forgets all without a word to the peer.
   void Free();
 

@@ -23,8 +23,8 @@ HubSessions::HubSessions(const Config& config, LaneSlots& slots,
       door_(config.door),
       rate_limit_(handshake::RateLimit::Config{}),
       refusals_(kRefusalLogUs),
-      flow_context_{config.link, config.host, door_,
-                    rate_limit_, log,         refusals_},
+      flow_context_{config.link, config.host, door_,          rate_limit_,
+                    log,         refusals_,   config.visitors},
       book_(config.door.offer.addresses),
       flows_(kMaxFlows),
       flow_ids_(kMaxFlows, kNullFlow),
@@ -166,7 +166,9 @@ void HubSessions::Sweep(uint64_t now_us) {
     HubFlow& flow = flows_[i];
     if (flow.state() == HubFlow::State::kFree) continue;
     if (now_us < flow.deadline_us()) continue;
-    if (flow.state() != HubFlow::State::kOver) {
+    const bool silent = flow.state() == HubFlow::State::kHello;
+    if (flow.state() != HubFlow::State::kOver &&
+        !(silent && flow.TakenAsVisitor(now_us))) {
       config_.link.Send(CloseFlowCommand{flow.flow()});
     }
     flow.Free();

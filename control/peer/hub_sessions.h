@@ -39,6 +39,7 @@ class HubSessions {
     handshake::RekeyConfig rekey;
     uint32_t max_clients = 100;
     bool multi_client = true;
+    VisitorDoor* visitors = nullptr;  // for whom we turn away
     // Tunnel addresses that the run before held, and where they are kept when
     // they have changed: within kSweepUs, and at Close.
     std::vector<HeldAddress> held;

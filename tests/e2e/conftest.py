@@ -88,12 +88,12 @@ class _Starter:
         return self.gateways[-1]
 
     def pair(self, topology, variant, hub_tunnel="10.0.0.1/24",
-             client_tunnel="10.0.0.2/24", family=4, flags=()):
+             client_tunnel="10.0.0.2/24", family=4, flags=(), hub_flags=()):
         """A hub and a client that is up."""
         hub = self(topology.hub.namespace, [
             *gateway_module.server_arguments(
                 hub_tunnel, variant, "0.0.0.0" if family == 4 else "::"),
-            *flags
+            *flags, *hub_flags
         ], "hub")
         client = self(topology.client.namespace, [
             *gateway_module.client_arguments(topology.hub.outer(family),

@@ -58,6 +58,11 @@ const std::map<std::string, Sample>& Samples() {
        {kPublicKey, [](C c) { return c.server_public_key == kPublicKey; }}},
       {"multi_client", {"false", [](C c) { return !c.multi_client; }}},
       {"max_clients", {"7", [](C c) { return c.max_clients == 7; }}},
+      {"fallback",
+       {"127.0.0.1:8443",
+        [](C c) {
+          return c.fallback == HostPort{"127.0.0.1", 8443};
+        }}},
       {"state_dir", {"/s", [](C c) { return c.state_dir == "/s"; }}},
       {"control_socket",
        {"/c.sock", [](C c) { return c.control_socket == "/c.sock"; }}},

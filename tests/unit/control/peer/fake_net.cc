@@ -5,24 +5,13 @@
 
 #include "control/peer/lane_slots.h"
 #include "dataplane/wire/record.h"
+#include "tests/unit/control/peer/recording_link.h"
 
 namespace lwt::peer {
 namespace {
 
 // A fake record: kind, epoch, key, iv, mask, content.
 constexpr size_t kHeader = 1 + 4 + 32 + 12 + 32;
-
-rte_mbuf* MakeFrame(const std::vector<uint8_t>& bytes) {
-  void* memory = std::aligned_alloc(
-      64, (sizeof(rte_mbuf) + bytes.size() + 63) / 64 * 64 + 64);
-  std::memset(memory, 0, sizeof(rte_mbuf));
-  auto* frame = static_cast<rte_mbuf*>(memory);
-  frame->buf_addr = frame + 1;
-  if (!bytes.empty()) {
-    std::memcpy(frame->buf_addr, bytes.data(), bytes.size());
-  }
-  return frame;
-}
 
 }  // namespace
 

@@ -80,6 +80,8 @@ class FakeWorker : public WorkerLink {
  private:
   void Run(const ConnectCommand& command);
   void Run(const SendStreamCommand& command);
+  void Run(const SpliceCommand&) {}
+  void Run(const ConsumeCommand&) {}
   void Run(const CloseFlowCommand& command) { End(command.flow, true); }
   void Run(const ReleaseFlowCommand& command) { End(command.flow, false); }
   void Run(const SetLinkCommand&) {}

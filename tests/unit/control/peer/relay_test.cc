@@ -1,0 +1,115 @@
+#include "control/peer/relay.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <random>
+#include <vector>
+
+#include "tests/unit/control/peer/recording_link.h"
+
+namespace lwt::peer {
+namespace {
+
+constexpr FlowId kFlow = FlowId::Of(7, 3);
+
+std::vector<uint8_t> Bytes(size_t begin, size_t size) {
+  std::vector<uint8_t> bytes(size);
+  for (size_t i = 0; i < size; ++i) {
+    bytes[i] = static_cast<uint8_t>((begin + i) * 131 >> 3);
+  }
+  return bytes;
+}
+
+class RelayTest : public testing::Test {
+ protected:
+  void Arrive(size_t begin, size_t size) {
+    relay_.OnStream(link_.Punt(kFlow, Bytes(begin, size), begin));
+  }
+  // Lets the service take what there is, `step` bytes at a time.
+  std::vector<uint8_t> TakeAll(size_t step = SIZE_MAX) {
+    std::vector<uint8_t> taken;
+    for (auto bytes = relay_.ForService(); !bytes.empty();
+         bytes = relay_.ForService()) {
+      const size_t size = std::min(step, bytes.size());
+      taken.insert(taken.end(), bytes.begin(), bytes.begin() + size);
+      relay_.ServiceTook(size);
+    }
+    return taken;
+  }
+
+  RecordingLink link_;
+  Relay relay_{link_, kFlow};
+};
+
+TEST_F(RelayTest, SplicesAtOnceAndClosesAtTheEnd) {
+  EXPECT_EQ(link_.Sent<SpliceCommand>().size(), 1u);
+  { Relay other(link_, FlowId::Of(8, 1)); }
+  ASSERT_EQ(link_.Sent<CloseFlowCommand>().size(), 1u);
+  EXPECT_EQ(link_.Sent<CloseFlowCommand>()[0].flow, FlowId::Of(8, 1));
+}
+
+TEST_F(RelayTest, AFlowThatIsGoneIsNotClosed) {
+  {
+    Relay other(link_, FlowId::Of(8, 1));
+    other.OnFlowDown();
+    other.FromService(Bytes(0, 10));
+  }
+  EXPECT_TRUE(link_.Sent<CloseFlowCommand>().empty());
+  EXPECT_TRUE(link_.Sent<SendStreamCommand>().empty());
+}
+
+TEST_F(RelayTest, BytesInAnyOrderReachTheServiceInTheirs) {
+  std::mt19937 random(5);
+  std::vector<std::pair<size_t, size_t>> pieces;
+  for (size_t at = 0; at < 60'000;) {
+    const size_t size = 1 + random() % 3000;
+    // Overlaps as retransmissions that were cut anew make them.
+    pieces.emplace_back(at, size + random() % 100);
+    at += size;
+  }
+  std::shuffle(pieces.begin(), pieces.end(), random);
+  std::vector<uint8_t> taken;
+  for (const auto& [at, size] : pieces) {
+    Arrive(at, size);
+    Arrive(at, size);
+    const std::vector<uint8_t> more = TakeAll(777);
+    taken.insert(taken.end(), more.begin(), more.end());
+  }
+  EXPECT_GE(taken.size(), 60'000u);
+  EXPECT_EQ(taken, Bytes(0, taken.size()));
+  EXPECT_EQ(link_.frames_out, 0);
+  // The worker knows all that was taken.
+  EXPECT_EQ(link_.Sent<ConsumeCommand>().back().stream_offset, taken.size());
+}
+
+TEST_F(RelayTest, HoldsNoMoreThanTheWindow) {
+  for (size_t at = 0; at < 4 * Relay::kWindow; at += 1000) Arrive(at, 1000);
+  EXPECT_EQ(link_.frames_out, 0);
+  EXPECT_LE(TakeAll().size(), Relay::kWindow);
+}
+
+TEST_F(RelayTest, TheVisitorIsDoneWhenAllWasTaken) {
+  Arrive(0, 100);
+  relay_.OnEnded();
+  EXPECT_FALSE(relay_.VisitorDone());
+  TakeAll();
+  EXPECT_TRUE(relay_.VisitorDone());
+}
+
+TEST_F(RelayTest, SendsNoMoreThanTheFlowHasRoomFor) {
+  EXPECT_EQ(relay_.Room(), 0u);
+  relay_.OnRoom(20'000);
+  EXPECT_EQ(relay_.Room(), Relay::kChunk);
+  relay_.FromService(Bytes(0, Relay::kChunk));
+  EXPECT_EQ(relay_.Room(), 20'000 - Relay::kChunk);
+  relay_.FromService(Bytes(0, relay_.Room()));
+  EXPECT_EQ(relay_.Room(), 0u);
+  relay_.OnRoom(15'000);  // older news
+  EXPECT_EQ(relay_.Room(), 0u);
+  relay_.OnRoom(20'001);
+  EXPECT_EQ(relay_.Room(), 1u);
+}
+
+}  // namespace
+}  // namespace lwt::peer
