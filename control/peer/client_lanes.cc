@@ -67,7 +67,23 @@ std::vector<ClientLanes::Change> ClientLanes::Tick(Session& session,
     }
     next_tick_us_ = std::min(next_tick_us_, slot.liveness->NextTick(now_us));
   }
+  SpreadDoubt(now_us);
   return changes;
+}
+
+// What ends one lane mostly ends all. They prove themselves side by side, so
+// that several are not found dead one after the other.
+void ClientLanes::SpreadDoubt(uint64_t now_us) {
+  bool fresh = false;
+  for (Slot& slot : slots_) {
+    const bool before = slot.in_doubt;
+    slot.in_doubt = slot.liveness && slot.liveness->in_doubt();
+    fresh = fresh || (slot.in_doubt && !before);
+  }
+  if (!fresh) return;
+  for (uint8_t i = 0; i < slots_.size(); ++i) {
+    if (!slots_[i].in_doubt) Hint(i, now_us);
+  }
 }
 
 std::optional<uint8_t> ClientLanes::Wanted(uint64_t now_us) const {

@@ -52,6 +52,8 @@ class ClientLanes {
   bool AnySound() const;
 
  private:
+  void SpreadDoubt(uint64_t now_us);
+
   struct Slot {
     explicit Slot(RandomSource random) : backoff(random) {}
     bool Wants() const {
@@ -59,6 +61,7 @@ class ClientLanes {
     }
 
     std::optional<Liveness> liveness;  // of its lane
+    bool in_doubt = false;             // at the last tick
     bool moved = false;
     Backoff backoff;
     uint64_t up_since_us = 0;

@@ -36,6 +36,11 @@ class Liveness {
   void Hint(uint64_t now_us);
 
   State state() const { return state_; }
+  // Inner traffic has waited too long for an answer, and none has come since.
+  bool in_doubt() const {
+    return state_ != State::kAlive ||
+           (awaiting_since_ != 0 && next_probe_at_ != 0);
+  }
   // When to tick next: readings change in between, so at least every kTickUs.
   static constexpr uint64_t kTickUs = 250'000;
   uint64_t NextTick(uint64_t now_us) const {

@@ -103,6 +103,10 @@ class _Starter:
         hub.wait_up()
         for side in (hub, client):
             variant.assert_ran(side)
+            side.wait_status(
+                lambda status: sum(lane["sending"] for lane in
+                                   status["peers"][0]["lane_list"])
+                == variant.workers, 10, "a lane for each worker")
         return hub, client
 
 

@@ -176,6 +176,29 @@ TEST_F(LanesTest, AHubThatLostTheSessionIsNoticedByItsRefusalOfOneLane) {
   }));
 }
 
+TEST_F(LanesTest, ADeadPathIsFoundAsFastAsWithOneLane) {
+  Start(4, 4);
+  ASSERT_TRUE(Until(kSecond, [&] { return lanes() == 4; }));
+  Run(20 * kSecond);
+  net_.path_up = false;
+  // The other lanes are idle, and idle ones are probed seldom.
+  uint64_t next = net_.now_us;
+  const auto send = [&] {
+    if (net_.now_us < next) return;
+    next = net_.now_us + kSecond / 10;
+    client_->worker.SendData(0, 2);
+    net_.At(next, [] {});
+  };
+  EXPECT_TRUE(Until(4 * kSecond, [&] {
+    send();
+    return client_->session->state() != "up";
+  }));
+  EXPECT_TRUE(Until(6 * kSecond, [&] {
+    send();
+    return lanes() == 0;
+  }));
+}
+
 TEST_F(LanesTest, WhenAllPathsDieAllLanesComeBack) {
   Start(3, 3);
   ASSERT_TRUE(Until(kSecond, [&] { return lanes() == 3; }));
