@@ -149,10 +149,10 @@ struct ReinjectCommand {
 
 using Command =
     std::variant<ListenCommand, ConnectCommand, SendStreamCommand,
-                 SpliceCommand, ConsumeCommand, CloseFlowCommand, ReleaseFlowCommand, SetLinkCommand,
-                 InstallLaneCommand, RemoveLaneCommand,
-                 InstallReceiveEpochCommand, SwitchSendEpochCommand,
-                 RetireReceiveEpochCommand, SendRecordCommand, ProbeLaneCommand,
-                 ReinjectCommand>;
+                 SpliceCommand, ConsumeCommand, CloseFlowCommand,
+                 ReleaseFlowCommand, SetLinkCommand, InstallLaneCommand,
+                 RemoveLaneCommand, InstallReceiveEpochCommand,
+                 SwitchSendEpochCommand, RetireReceiveEpochCommand,
+                 SendRecordCommand, ProbeLaneCommand, ReinjectCommand>;
 
 }  // namespace lwt

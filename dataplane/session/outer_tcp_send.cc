@@ -25,8 +25,8 @@ uint16_t AdvanceWindow(OuterFlow& flow) {
                             flow.rcv_nxt + kMaxReach);
   if (flow.spliced) reach = std::min(reach, flow.consumed + flow.rcv_window);
   const uint64_t window = std::max(reach, flow.rcv_right) - flow.rcv_nxt;
-  // Rounded up, as Linux does, so that the edge does not shrink; a relay's limit
-  // would creep on with each ACK.
+  // Rounded up, as Linux does, so that the edge does not shrink; a relay's
+  // limit would creep on with each ACK.
   const uint64_t unit = uint64_t{1} << flow.own_scale;
   const uint64_t rounding = flow.spliced ? 0 : unit - 1;
   const uint64_t field =
