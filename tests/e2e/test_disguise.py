@@ -150,7 +150,9 @@ def test_bulk_looks_like_the_kernels(topology, start, folder, link, variant,
     experts, ours = _expert(capture.path, PORT)
     kernels, control = _expert(capture.path, _CONTROL_PORT)
     if link == "clean":
-        assert not experts, experts
+        # A worker that waits for its core acknowledges late, and is probed.
+        assert set(experts) <= {"repair"} and experts["repair"] < 10, experts
+        return
     for kind, count in experts.items():
         # Up to three more than twice the kernel's rate are chance.
         most = 2 * kernels[kind] * ours / control + 3
