@@ -46,6 +46,8 @@ WorkerOptions Platform::OptionsOf(uint32_t worker) const {
   options.max_lanes = MaxLanes();
   options.arena_bytes = config_.arena_bytes();
   options.retransmit = config_.retransmit;
+  options.fec = config_.FecSettings();
+  options.fec_flush_us = config_.fec_flush_us;
   options.idle = config_.idle == config::Idle::kBusy ? IdleMode::kBusy
                                                      : IdleMode::kAdaptive;
   options.rekey_records = config_.rekey_records;

@@ -52,7 +52,12 @@ void FillSession(const Session& session, uint64_t now_us,
   peer.tx_epochs = session.send_epochs();
   peer.records_sealed = totals.records_sealed;
   peer.records_opened = totals.records_opened;
-  peer.records_lost = totals.records_missing;
+  peer.records_lost = totals.records_lost;
+#define LWT_FEC_STATUS(member, name, sentence) \
+  peer.fec.push_back({name, totals.member});
+  LWT_FEC_COUNTERS(LWT_FEC_STATUS)
+  LWT_FEC_GAUGES(LWT_FEC_STATUS)
+#undef LWT_FEC_STATUS
   peer.retransmitted_segments = totals.retransmitted_segments;
   if (totals.srtt_us != 0) peer.rtt_us = totals.srtt_us;
 }

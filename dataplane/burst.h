@@ -45,7 +45,7 @@ struct Frame {
   wire::GroupPlace group;                            // of a record to be sealed
 };
 
-static_assert(sizeof(Frame) <= 56);
+static_assert(sizeof(Frame) <= 64);
 
 // A bounded list of frames. Stages walk it once and keep some:
 //
@@ -75,5 +75,7 @@ class BasicBurst {
 // hold several packets.
 using RecordBurst = BasicBurst<64>;
 using PacketBurst = BasicBurst<1024>;
+// Shards given back by FEC, until they find room among opened records.
+using RepairedBurst = BasicBurst<256>;
 
 }  // namespace lwt

@@ -46,6 +46,8 @@ void ClearLane(Worker& worker, uint32_t index) {
   session::Lane& lane = worker.lanes[index];
   DropWaiting(worker, lane);
   std::erase(worker.waiting_lanes, index);
+  worker.fec_encoder.Release(index);
+  worker.fec_decoder.Release(index);
   lane = session::Lane{};
 }
 
@@ -137,6 +139,8 @@ struct Runner {
     worker.aead.ExpandMaskKey(command.send_mask, lane->send.mask);
     worker.aead.ExpandMaskKey(command.receive_mask, lane->receive.mask);
     worker.lane_counters[command.lane].Reset();
+    lane->policy = fec::Policy(worker.options.fec);
+    ApplyPolicy(worker, command.lane);
     worker.lane_counters[command.lane].last_rx_us.Set(worker.now_us);
   }
 

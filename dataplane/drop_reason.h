@@ -53,6 +53,8 @@ namespace lwt {
     "The inner packet is larger than the session's MTU.")                      \
   X(kWindowFull, "window_full",                                                \
     "The peer's window stayed full for longer than a packet may wait.")        \
+  X(kParityUnsent, "parity_unsent",                                            \
+    "A parity found no room in the peer's window.")                            \
   X(kEpochSpent, "epoch_spent",                                                \
     "The key epoch reached its hard limit before it was renewed.")             \
   X(kPoolEmpty, "pool_empty", "No packet buffer was free.")                    \

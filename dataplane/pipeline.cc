@@ -11,7 +11,7 @@ void RunInbound(Worker& worker) {
   Punt(worker, worker.opened);      // unproven flows: control reads those
   HandOver(worker, Handoff::Road::kFrames);  // flows of other workers
   Open(worker, worker.opened);               // replay window, tag, kind
-  //                                    FecDecode: repairs what is missing here
+  FecDecode(worker, worker.opened);          // what was lost comes back
   while (AdmitInner(worker, worker.opened, worker.inner)) {
     Forward(worker, worker.inner);  // peer to peer, into Outbound
     Deliver(worker, worker.inner);  // to the tunnel device
@@ -26,9 +26,9 @@ void RunOutbound(Worker& worker) {
   Split(worker, worker.outbound, worker.split);     // super-frames into packets
   Pack(worker, worker.split);                       // small ones share a shard
   AwaitWindow(worker, worker.split, worker.ready);  // the peer's window
-  //                                        FecEncode: adds parity here
-  Seal(worker, worker.ready);
-  Encapsulate(worker, worker.ready);  // TCP, IP and link headers
+  FecEncode(worker, worker.ready, worker.coded);    // parities behind them
+  Seal(worker, worker.coded);
+  Encapsulate(worker, worker.coded);  // TCP, IP and link headers
   Transmit(worker);
 }
 

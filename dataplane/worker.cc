@@ -132,7 +132,8 @@ void PinnedWorker::CountCycles(uint64_t now, bool idle) {
 
 uint64_t PinnedWorker::SleepTime() const {
   const uint64_t now_us = worker_->clock.NowUs();
-  const uint64_t deadline = worker_->tcp.NextDeadline();
+  const uint64_t deadline = std::min(worker_->tcp.NextDeadline(),
+                                     worker_->fec_encoder.NextDeadline());
   const uint64_t until = deadline > now_us ? deadline - now_us : 0;
   const uint64_t longest =
       worker_->waiting_lanes.empty() ? kLongestSleepUs : kWaitingSleepUs;
@@ -179,8 +180,12 @@ std::unique_ptr<WorkerThread> WorkerThread::Create(const WorkerOptions& options,
   if (options.handoff != nullptr) {
     options.handoff->Attach(options.index, mailbox.get());
   }
+  // The same for all workers of a process, since they share the CPU.
+  static const ReedSolomon::Code code = ReedSolomon::Calibrate(*aead);
+  WorkerOptions complete = options;
+  complete.fec_code = code;
   auto worker =
-      std::make_unique<Worker>(options, std::move(*aead), std::move(mailbox));
+      std::make_unique<Worker>(complete, std::move(*aead), std::move(mailbox));
   return std::make_unique<PinnedWorker>(std::move(worker), std::move(*wait));
 }
 

@@ -6,7 +6,9 @@
 #include <array>
 #include <cstdint>
 
+#include "dataplane/fec/policy.h"
 #include "drivers/port.h"
+#include "drivers/reed_solomon.h"
 
 namespace lwt {
 
@@ -25,6 +27,9 @@ struct WorkerOptions {
   uint32_t max_lanes = 0;           // of this worker
   uint64_t arena_bytes = 8u << 20;  // sent bytes kept for retransmission
   bool retransmit = true;
+  fec::Settings fec;
+  uint64_t fec_flush_us = 2000;  // a group that is not full closes
+  ReedSolomon::Code fec_code = ReedSolomon::Code::kAvx2;
   IdleMode idle = IdleMode::kAdaptive;
   // A send epoch that sealed this many records is reported as due.
   uint64_t rekey_records = 1ull << 28;

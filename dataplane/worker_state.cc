@@ -19,6 +19,23 @@ OuterTcp::Config TcpConfig(const WorkerOptions& options) {
   return config;
 }
 
+fec::Encoder::Config EncoderConfig(const WorkerOptions& options) {
+  fec::Encoder::Config config;
+  config.pool = options.pool;
+  config.max_lanes = options.max_lanes;
+  config.flush_us = options.fec_flush_us;
+  config.interleave_us = options.fec.interleave_us;
+  config.code = options.fec_code;
+  return config;
+}
+
+fec::Decoder::Config DecoderConfig(const WorkerOptions& options) {
+  fec::Decoder::Config config;
+  config.pool = options.pool;
+  config.code = options.fec_code;
+  return config;
+}
+
 // Enough for a few lanes to wait at full length at once.
 constexpr uint32_t kWaitNodes = 4 * session::WaitQueues::kMaxPerLane;
 
@@ -32,6 +49,8 @@ Worker::Worker(const WorkerOptions& worker_options, Aead worker_aead,
       tcp(TcpConfig(worker_options)),
       lanes(worker_options.max_lanes),
       wait_queues(kWaitNodes),
+      fec_encoder(EncoderConfig(worker_options)),
+      fec_decoder(DecoderConfig(worker_options)),
       lane_counters(worker_options.max_lanes) {
   waiting_lanes.reserve(worker_options.max_lanes);
   connects.reserve(kMaxConnects);

@@ -15,6 +15,8 @@
 #include "dataplane/exchange/counters.h"
 #include "dataplane/exchange/handoff.h"
 #include "dataplane/exchange/mailbox.h"
+#include "dataplane/fec/decoder.h"
+#include "dataplane/fec/encoder.h"
 #include "dataplane/session/lane.h"
 #include "dataplane/session/outer_tcp.h"
 #include "dataplane/session/wait_queues.h"
@@ -102,10 +104,14 @@ class Worker {
   PacketBurst outbound;  // on their way to a lane, super-frames among them
   PacketBurst split;     // the same, single packets only
   PacketBurst ready;     // shards that the peer's window takes now
+  PacketBurst coded;     // these with their parities
   PacketBurst foreign;   // another worker's business: Handoff gives them away
   uint64_t round = 0;    // counts outbound bursts
-  TxBatch tx;            // frames for the uplink
-  bool worked = false;   // this loop iteration did something
+  fec::Encoder fec_encoder;
+  fec::Decoder fec_decoder;
+  RepairedBurst repaired;
+  TxBatch tx;                   // frames for the uplink
+  bool worked = false;          // this loop iteration did something
   uint32_t next_published = 0;  // lane whose flow's figures come next
   uint64_t published_us = 0;
 
@@ -127,6 +133,7 @@ class Worker {
       lane.round = round;
       lane.budget = tcp.Sendable(lane.flow);
       lane.open_shard = 0;
+      lane.numbered = 0;
     }
     return lane;
   }

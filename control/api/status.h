@@ -40,6 +40,11 @@ struct LaneStatus {
   uint64_t retransmitted_segments = 0;
 };
 
+struct NamedCount {
+  std::string name;
+  uint64_t count = 0;
+};
+
 struct PeerStatus {
   std::vector<std::string> tunnel_addresses;
   std::string public_key;  // base64, 44 characters
@@ -61,8 +66,9 @@ struct PeerStatus {
   uint64_t tx_epochs = 0;
   uint64_t records_sealed = 0;
   uint64_t records_opened = 0;
-  uint64_t records_lost = 0;  // packet numbers that never arrived
+  uint64_t records_lost = 0;  // that did not come in their turn
   uint64_t retransmitted_segments = 0;
+  std::vector<NamedCount> fec;
 };
 
 struct WorkerStatus {
@@ -74,11 +80,6 @@ struct WorkerStatus {
   uint64_t tx_frames = 0;
   uint64_t tun_rx_packets = 0;  // read from the tunnel device
   uint64_t tun_tx_packets = 0;
-};
-
-struct NamedCount {
-  std::string name;
-  uint64_t count = 0;
 };
 
 struct PoolStatus {

@@ -118,6 +118,7 @@ void PutPeer(JsonWriter& json, const PeerStatus& peer) {
   json.Put("records_opened", peer.records_opened);
   json.Put("records_lost", peer.records_lost);
   json.Put("retransmitted_segments", peer.retransmitted_segments);
+  json.Put("fec", peer.fec);
 }
 
 void PutWorker(JsonWriter& json, const WorkerStatus& worker) {

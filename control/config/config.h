@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "dataplane/fec/policy.h"
 #include "drivers/ip_endpoint.h"
 #include "drivers/memory_mode.h"
 
@@ -29,6 +30,12 @@ struct HostPort {
   std::string host;
   uint16_t port = 0;
   friend bool operator==(const HostPort&, const HostPort&) = default;
+};
+
+// "auto", "off" or "K:M".
+struct FecChoice {
+  fec::Mode mode = fec::Mode::kAuto;
+  fec::Parameters fixed;
 };
 
 struct Config {
@@ -62,6 +69,11 @@ struct Config {
   MemoryMode memory = MemoryMode::kAuto;
   Idle idle = Idle::kAdaptive;
   bool retransmit = true;
+  FecChoice fec;
+  uint8_t fec_data = 0;  // 0: `fec` decides
+  uint8_t fec_parity = 3;
+  uint32_t fec_flush_us = 2000;
+  uint32_t fec_interleave_us = 20'000;
   uint64_t rekey_records = uint64_t{1} << 28;
   uint32_t rekey_seconds = 120;
   uint32_t arena_mib = 0;  // sent bytes kept per worker; 0: see arena_bytes
@@ -69,6 +81,16 @@ struct Config {
   uint32_t arena_bytes() const {
     uint32_t automatic = mode == Mode::kServer ? 64 : 8;
     return (arena_mib == 0 ? automatic : arena_mib) << 20;
+  }
+  // What `fec`, `fec_data` and `fec_parity` come to: "off" is off, else data
+  // shards that were given make the code a fixed one.
+  fec::Settings FecSettings() const {
+    fec::Settings settings{fec.mode, fec.fixed, fec_interleave_us};
+    if (fec.mode == fec::Mode::kAuto && fec_data > 0) {
+      settings.mode = fec::Mode::kFixed;
+      settings.fixed = {fec_data, fec_parity, 1};
+    }
+    return settings;
   }
   void EraseKey() {
     sodium_memzero(key.data(), key.size());

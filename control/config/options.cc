@@ -115,6 +115,7 @@ constexpr std::string_view kKeyGroup = "Keys";
 constexpr std::string_view kServerGroup = "Server";
 constexpr std::string_view kHostGroup = "Host";
 constexpr std::string_view kUplinkGroup = "Uplink";
+constexpr std::string_view kFecGroup = "Loss";
 constexpr std::string_view kDataplaneGroup = "Dataplane";
 
 // Choices must follow the order of their enumerators in config.h.
@@ -216,6 +217,31 @@ constexpr Option kOptions[] = {
      "Whether af_packet hands runs of segments to the kernel as one; false "
      "sends each by itself.",
      SetBoolean<&Config::super_frames>},
+
+    {kFecGroup, "fec", "fec", ValueType::kText, AppliesTo::kBoth,
+     "auto/off/K:M", "auto", 0, 0,
+     "Parity sent against loss: \"auto\" follows the loss that the other side "
+     "reports and costs nothing without loss; K:M is M parities to K packets.",
+     SetRead<&Config::fec, ReadFec>},
+    {kFecGroup, "fec-data", "fec_data", ValueType::kInteger, AppliesTo::kBoth,
+     "COUNT", "0", 0, fec::kMaxData,
+     "Packets of a group with a fixed code, unless fec is \"off\"; 0 leaves it "
+     "to fec.",
+     SetInteger<&Config::fec_data>},
+    {kFecGroup, "fec-parity", "fec_parity", ValueType::kInteger,
+     AppliesTo::kBoth, "COUNT", "3", 0, fec::kMaxParity,
+     "Parities of a group where fec_data is given.",
+     SetInteger<&Config::fec_parity>},
+    {kFecGroup, "fec-flush-us", "fec_flush_us", ValueType::kInteger,
+     AppliesTo::kBoth, "MICROSECONDS", "2000", 50, 1'000'000,
+     "How long a group waits for more packets before its parities leave; "
+     "packets themselves never wait.",
+     SetInteger<&Config::fec_flush_us>},
+    {kFecGroup, "fec-interleave-us", "fec_interleave_us", ValueType::kInteger,
+     AppliesTo::kBoth, "MICROSECONDS", "20000", 0, 1'000'000,
+     "The same where groups take turns because losses come in bursts; 0 never "
+     "lets them.",
+     SetInteger<&Config::fec_interleave_us>},
 
     {kDataplaneGroup, "tunnel-port", "dataplane.tunnel_port",
      ValueType::kChoice, AppliesTo::kBoth, "auto|offload|tap", "auto", 0, 0,

@@ -37,6 +37,18 @@ bool IsHostName(std::string_view text) {
                                    [](char c) { return c >= '0' && c <= '9'; });
 }
 
+// A whole number from `min` to `max`.
+std::optional<uint8_t> ReadCount(std::string_view text, uint8_t min,
+                                 uint8_t max) {
+  uint8_t count = 0;
+  const char* end = text.data() + text.size();
+  auto [stop, error] = std::from_chars(text.data(), end, count);
+  if (error != std::errc() || stop != end || count < min || count > max) {
+    return std::nullopt;
+  }
+  return count;
+}
+
 std::optional<uint16_t> ReadPort(std::string_view text) {
   uint16_t port = 0;
   const char* end = text.data() + text.size();
@@ -135,6 +147,22 @@ absl::StatusOr<std::vector<IpPrefix>> ReadTunnelAddresses(
     addresses.push_back(*prefix);
   }
   return addresses;
+}
+
+absl::StatusOr<FecChoice> ReadFec(std::string_view text) {
+  if (text == "auto") return FecChoice{};
+  if (text == "off") return FecChoice{fec::Mode::kOff, {}};
+  const size_t colon = text.find(':');
+  if (colon != std::string_view::npos) {
+    const auto data = ReadCount(text.substr(0, colon), 1, fec::kMaxData);
+    const auto parity = ReadCount(text.substr(colon + 1), 0, fec::kMaxParity);
+    if (data && parity) {
+      return FecChoice{fec::Mode::kFixed, {*data, *parity, 1}};
+    }
+  }
+  return Invalid(Quoted(text),
+                 " is neither auto nor off nor K:M with K from 1 to ",
+                 int{fec::kMaxData}, " and M from 0 to ", int{fec::kMaxParity});
 }
 
 absl::Status CheckInterfaceName(std::string_view text) {

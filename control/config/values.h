@@ -22,6 +22,9 @@ absl::StatusOr<HostPort> ReadRemoteAddress(std::string_view text);
 absl::StatusOr<std::vector<IpPrefix>> ReadTunnelAddresses(
     std::string_view text);
 
+// "auto", "off", or "K:M": data shards 1 … 64, parities 0 … 32.
+absl::StatusOr<FecChoice> ReadFec(std::string_view text);
+
 // The name of a network interface: 1 to 15 bytes, no slash, no space.
 absl::Status CheckInterfaceName(std::string_view text);
 

@@ -65,11 +65,14 @@ LaneReading MailboxLink::ReadLane(uint32_t lane) const {
   reading.tx_bytes = counters.tx_bytes.Get();
   reading.records_opened = counters.records_opened.Get();
   reading.records_sealed = counters.records_sealed.Get();
-  reading.records_missing = counters.records_missing.Get();
   reading.retransmitted_segments = counters.retransmitted_segments.Get();
   reading.last_rx_us = counters.last_rx_us.Get();
   reading.last_data_tx_us = counters.last_data_tx_us.Get();
   reading.srtt_us = counters.srtt_us.Get();
+#define LWT_READ(member, name, sentence) reading.member = counters.member.Get();
+  LWT_FEC_COUNTERS(LWT_READ)
+  LWT_FEC_GAUGES(LWT_READ)
+#undef LWT_READ
   return reading;
 }
 

@@ -24,10 +24,16 @@ void Accumulate(LaneReading& sum, const LaneReading& lane) {
   sum.tx_bytes += lane.tx_bytes;
   sum.records_opened += lane.records_opened;
   sum.records_sealed += lane.records_sealed;
-  sum.records_missing += lane.records_missing;
   sum.retransmitted_segments += lane.retransmitted_segments;
   sum.last_rx_us = std::max(sum.last_rx_us, lane.last_rx_us);
   sum.last_data_tx_us = std::max(sum.last_data_tx_us, lane.last_data_tx_us);
+#define LWT_SUM(member, name, sentence) sum.member += lane.member;
+  LWT_FEC_COUNTERS(LWT_SUM)
+#undef LWT_SUM
+#define LWT_LARGEST(member, name, sentence) \
+  sum.member = std::max(sum.member, lane.member);
+  LWT_FEC_GAUGES(LWT_LARGEST)
+#undef LWT_LARGEST
 }
 
 const handshake::SecretKey& RootOf(const handshake::KeyPair& roots,

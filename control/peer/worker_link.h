@@ -12,6 +12,7 @@
 #include <memory>
 
 #include "dataplane/exchange/command.h"
+#include "dataplane/exchange/counters.h"
 #include "dataplane/exchange/snapshot.h"
 
 namespace lwt::peer {
@@ -24,11 +25,14 @@ struct LaneReading {
   uint64_t tx_bytes = 0;
   uint64_t records_opened = 0;
   uint64_t records_sealed = 0;
-  uint64_t records_missing = 0;  // below the highest opened, not opened
   uint64_t retransmitted_segments = 0;
   uint64_t last_rx_us = 0;       // when a record last verified, 0: never
   uint64_t last_data_tx_us = 0;  // when inner traffic was last sealed
   uint64_t srtt_us = 0;
+#define LWT_READING_MEMBER(member, name, sentence) uint64_t member = 0;
+  LWT_FEC_COUNTERS(LWT_READING_MEMBER)
+  LWT_FEC_GAUGES(LWT_READING_MEMBER)
+#undef LWT_READING_MEMBER
 };
 
 // A point in what each worker was sent.

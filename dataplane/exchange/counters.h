@@ -44,6 +44,8 @@ class Counter {
   X(records_sealed, "records_sealed", "Records sealed.")                    \
   X(records_punted, "records_punted", "Opened records handed to control.")  \
   X(reports_received, "reports_received", "Report records received.")       \
+  X(fec_unprotected, "fec_unprotected",                                     \
+    "Shards that went without FEC for want of a block or a buffer.")        \
   X(forwarded_packets, "forwarded_packets",                                 \
     "Inner packets of one peer sent on to another.")                        \
   X(handed_over, "handed_over",                                             \
@@ -70,6 +72,34 @@ struct alignas(64) WorkerCounters {
   }
 };
 
+// What FEC does on a lane; summed over the lanes of a peer.
+// X(member, name, sentence)
+#define LWT_FEC_COUNTERS(X)                                                \
+  X(records_lost, "records_lost",                                          \
+    "Records of the peer that did not come in their turn.")                \
+  X(loss_bursts, "loss_bursts", "Runs of lost records.")                   \
+  X(records_resent, "records_resent",                                      \
+    "Lost records that came by retransmission.")                           \
+  X(shards_repaired, "shards_repaired", "Lost data records given back.")   \
+  X(shards_unrepaired, "shards_unrepaired",                                \
+    "Lost data records of groups that were given up.")                     \
+  X(parities_received, "parities_received", "Parity records received.")    \
+  X(parities_sent, "parities_sent", "Parity records sent.")                \
+  X(peer_lost, "peer_lost", "Records of ours that the peer reports lost.") \
+  X(peer_repaired, "peer_repaired",                                        \
+    "Data records of ours that the peer was given back.")                  \
+  X(peer_unrepaired, "peer_unrepaired",                                    \
+    "Data records of ours in groups that the peer gave up.")
+
+// The codes in use; the largest of the lanes of a peer.
+// X(member, name, sentence)
+#define LWT_FEC_GAUGES(X)                                              \
+  X(fec_tx_data, "fec_tx_data", "k that we send with, 0 without FEC.") \
+  X(fec_tx_parity, "fec_tx_parity", "m that we send with.")            \
+  X(fec_tx_stride, "fec_tx_stride", "Groups that take turns.")         \
+  X(fec_rx_data, "fec_rx_data", "k of the last group received.")       \
+  X(fec_rx_parity, "fec_rx_parity", "m of the last group received.")
+
 // X(member, name, sentence)
 #define LWT_LANE_COUNTERS(X)                                                 \
   X(rx_packets, "rx_packets", "Inner packets delivered or forwarded.")       \
@@ -87,8 +117,8 @@ struct alignas(64) WorkerCounters {
     "Outer segments sent again.")                                            \
   X(highest_receive_epoch, "highest_receive_epoch",                          \
     "Highest key epoch of a record that verified.")                          \
-  X(records_missing, "records_missing",                                      \
-    "Packet numbers below the highest opened that were not opened.")
+  LWT_FEC_COUNTERS(X)                                                        \
+  LWT_FEC_GAUGES(X)
 
 // Per lane; written by the lane's worker, read by control.
 struct alignas(64) LaneCounters {

@@ -47,50 +47,42 @@ void Encoder::SetParameters(uint32_t lane, const Parameters& parameters) {
 }
 
 wire::GroupPlace Encoder::Add(uint32_t lane, uint64_t packet_number,
-                              std::span<const uint8_t> shard, uint64_t now_us,
-                              PacketBurst& out) {
+                              std::span<const uint8_t> shard, uint64_t now_us) {
   LaneState& state = lanes_[lane];
-  if (state.block != kNone) {
-    const Block& open = blocks_[state.block];
-    // Another number than promised: a seal failed, and the parities speak of
-    // records that nobody sent.
-    if (packet_number != open.base + open.count) {
-      Discard(state);
-    } else if (open.count == open.capacity()) {
-      Close(state.block, out);
-    }
+  // Another number than promised: a seal failed, and the parities speak of
+  // records that nobody sent.
+  if (state.block != kNone && !Continues(blocks_[state.block], packet_number)) {
+    Discard(state);
   }
-  if (state.block == kNone) {
-    if (!state.parameters.on()) return {};
+  if (state.block == kNone && state.parameters.on()) {
     state.block = Open(lane, packet_number, now_us);
   }
   if (state.block == kNone) {
-    ++unprotected_;
+    if (state.parameters.on()) ++unprotected_;
     return {};
   }
   Block& block = blocks_[state.block];
   const uint32_t group = block.count % block.parameters.stride;
   const uint32_t index = block.count / block.parameters.stride;
-  if (!AddToGroup(block, group, index, shard)) {
-    ++unprotected_;
-    // Without this shard the block is at its end.
-    Close(state.block, out);
-    return {};
-  }
-  const wire::GroupPlace place = TakePlace(block);
-  if (block.count == block.capacity()) Close(state.block, out);
-  return place;
+  if (AddToGroup(block, group, index, shard)) return TakePlace(block);
+  ++unprotected_;
+  block.ended = true;
+  return {};
+}
+
+void Encoder::CloseFull(uint32_t lane, PacketBurst& out) {
+  const uint32_t index = lanes_[lane].block;
+  if (index != kNone && blocks_[index].full()) Close(index, out);
 }
 
 wire::GroupPlace Encoder::Claim(uint32_t lane, uint64_t packet_number) {
   const uint32_t index = lanes_[lane].block;
-  if (index == kNone) return {};
-  Block& block = blocks_[index];
-  if (packet_number != block.base + block.count ||
-      block.count == block.capacity()) {
-    return {};
-  }
-  return TakePlace(block);
+  if (index == kNone || !Continues(blocks_[index], packet_number)) return {};
+  return TakePlace(blocks_[index]);
+}
+
+bool Encoder::Continues(const Block& block, uint64_t packet_number) {
+  return !block.full() && packet_number == block.base + block.count;
 }
 
 void Encoder::Flush(uint64_t now_us, PacketBurst& out) {
@@ -135,6 +127,7 @@ uint32_t Encoder::Open(uint32_t lane, uint64_t packet_number, uint64_t now_us) {
   block.lane = lane;
   block.base = packet_number;
   block.count = 0;
+  block.ended = false;
   block.parameters = lanes_[lane].parameters;
   block.length.fill(0);
   block.parities.fill(nullptr);

@@ -32,7 +32,7 @@ class Encoder {
   struct Config {
     rte_mempool* pool = nullptr;
     uint32_t max_lanes = 0;
-    uint32_t max_blocks = 1024;
+    uint32_t max_blocks = 256;
     uint64_t flush_us = 2000;
     // Of a block of more than one group.
     uint64_t interleave_us = 20'000;
@@ -57,11 +57,13 @@ class Encoder {
 
   // Takes a data shard that will be sealed with `packet_number`, the lane's
   // next one. The answer is its place; that of no group where it goes
-  // unprotected. Parities of blocks that end are pushed to `out`, which has
-  // room for those of two.
+  // unprotected.
   wire::GroupPlace Add(uint32_t lane, uint64_t packet_number,
-                       std::span<const uint8_t> shard, uint64_t now_us,
-                       PacketBurst& out);
+                       std::span<const uint8_t> shard, uint64_t now_us);
+  // Pushes the lane's parities, kMaxBlockParities at most, if its block is at
+  // its end. They take the next packet numbers: so it is called behind each
+  // shard, and before one where something else may have filled the block.
+  void CloseFull(uint32_t lane, PacketBurst& out);
   // A record of another kind takes this number: it counts as an empty shard of
   // the open block, so that the group's numbers stay evenly spaced.
   wire::GroupPlace Claim(uint32_t lane, uint64_t packet_number);
@@ -86,6 +88,7 @@ class Encoder {
     uint32_t next = kNone;  // of its queue, or of the free ones
     uint32_t previous = kNone;
     uint32_t count = 0;  // numbers taken
+    bool ended = false;  // takes no more
     uint64_t base = 0;   // first packet number
     uint64_t deadline_us = 0;
     Parameters parameters;
@@ -93,8 +96,8 @@ class Encoder {
     // parameters.parity of each group, group after group.
     std::array<rte_mbuf*, kMaxBlockParities> parities{};
 
-    uint32_t capacity() const {
-      return uint32_t{parameters.data} * parameters.stride;
+    bool full() const {
+      return ended || count == uint32_t{parameters.data} * parameters.stride;
     }
     std::span<rte_mbuf*> ParitiesOf(uint32_t group) {
       return std::span(parities).subspan(group * parameters.parity,
@@ -119,6 +122,7 @@ class Encoder {
   uint32_t Open(uint32_t lane, uint64_t packet_number, uint64_t now_us);
   bool AddToGroup(Block& block, uint32_t group, uint32_t index,
                   std::span<const uint8_t> shard);
+  static bool Continues(const Block& block, uint64_t packet_number);
   static wire::GroupPlace TakePlace(Block& block);
   void Close(uint32_t index, PacketBurst& out);
   void CloseGroup(Block& block, uint32_t group, PacketBurst& out);

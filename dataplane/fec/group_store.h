@@ -56,7 +56,7 @@ class GroupStore {
 
   struct Config {
     uint32_t max_groups = 4096;  // a power of two
-    uint32_t max_shards = 4096;
+    uint32_t max_shards = 2048;
     // Buffers of merged frames that groups may pin, counted once a group.
     uint32_t max_big = 96;
     // Data room above which a buffer is one of merged frames.

@@ -23,6 +23,12 @@ class LossMeter {
       CloseLate(number, now_us, reorder_us);
     }
   }
+  // It came in its turn, and Seen had nothing to count.
+  bool SeenInTurn(uint64_t number) {
+    if (number != next_) return false;
+    ++next_;
+    return true;
+  }
   // Whether a number that nothing has proven yet may be taken for one of this
   // lane: not far ahead.
   bool IsNear(uint64_t number) const { return number < next_ + kMaxJump; }

@@ -43,7 +43,8 @@ class Policy {
   static constexpr double kMaxUnrepaired = 1e-5;
   static constexpr uint64_t kPatienceUs = 30'000'000;
 
-  explicit Policy(const Settings& settings = {}) : settings_(settings) {}
+  Policy() = default;
+  explicit Policy(const Settings& settings) : settings_(settings) {}
 
   // A report of the peer.
   void OnReport(const Feedback& feedback, uint64_t now_us);

@@ -7,6 +7,8 @@
 #include <array>
 #include <cstdint>
 
+#include "dataplane/fec/loss_meter.h"
+#include "dataplane/fec/policy.h"
 #include "dataplane/session/flow_id.h"
 #include "dataplane/session/replay_window.h"
 #include "drivers/aead.h"
@@ -42,6 +44,11 @@ struct ReceiveEpoch {
 
 struct alignas(64) ReceiveHalf {
   uint64_t records_opened = 0;
+  // What the peer was told of its losses last, and when it is told next.
+  uint64_t reported_lost = 0;
+  uint64_t report_due_us = 0;
+  bool grouped = false;  // records in FEC groups came since then
+  fec::LossMeter meter;
   MaskKey mask;
   std::array<ReceiveEpoch, kReceiveEpochs> epochs;
   ReplayWindow window;
@@ -62,11 +69,13 @@ struct Lane {
   uint64_t round = 0;
   uint32_t budget = 0;      // bytes the peer's window still takes
   uint32_t open_shard = 0;  // index + 1 of the shard that takes company, or 0
+  uint32_t numbered = 0;    // packet numbers promised to shards of FEC groups
   // The probe whose answer is awaited.
   bool probe_pending = false;
   uint32_t probe_token = 0;
   uint64_t probe_sent_us = 0;
   bool unknown_kind_reported = false;
+  fec::Policy policy;
   SendHalf send;
   ReceiveHalf receive;
 

@@ -8,6 +8,11 @@
 namespace lwt {
 namespace {
 
+// How often a peer is told of losses.
+constexpr uint64_t kReportUs = 250'000;
+// What comes this late before a round trip is known was sent again.
+constexpr uint64_t kFirstReorderUs = 5000;
+
 // Records of one lane that were opened one after the other: a burst is mostly
 // of one, and is counted once.
 struct OpenedRun {
@@ -22,8 +27,6 @@ void CountOpened(Worker& worker, const OpenedRun& run) {
   worker.counters.records_opened.Add(run.records);
   LaneCounters& counters = worker.lane_counters[run.lane];
   counters.records_opened.Set(lane.receive.records_opened);
-  counters.records_missing.Set(lane.receive.window.next() -
-                               lane.receive.records_opened);
   counters.last_rx_us.Set(worker.now_us);
   if (run.highest_epoch > counters.highest_receive_epoch.Get()) {
     counters.highest_receive_epoch.Set(run.highest_epoch);
@@ -39,11 +42,36 @@ void NoteOpened(Worker& worker, OpenedRun& run, uint32_t lane, uint32_t epoch) {
   run.highest_epoch = std::max(run.highest_epoch, epoch);
 }
 
+// The peer's code follows what it is told; it hears of losses soon, of the rest
+// only while it sends parities.
+void ReportLosses(Worker& worker, uint32_t index, session::Lane& lane) {
+  session::ReceiveHalf& half = lane.receive;
+  if (worker.now_us < half.report_due_us) return;
+  if (half.meter.lost() == half.reported_lost && !half.grouped) return;
+  half.report_due_us = worker.now_us + kReportUs;
+  half.reported_lost = half.meter.lost();
+  half.grouped = false;
+  SendReport(worker, index, 0, /*wants_answer=*/false, /*is_answer=*/false);
+}
+
+void FollowReport(Worker& worker, uint32_t index, const wire::Report& report) {
+  LaneCounters& counters = worker.lane_counters[index];
+  counters.peer_lost.Set(report.records_lost);
+  counters.peer_repaired.Set(report.shards_repaired);
+  counters.peer_unrepaired.Set(report.shards_unrepaired);
+  worker.lanes[index].policy.OnReport(
+      {report.highest_packet + 1, report.records_lost, report.loss_bursts,
+       report.shards_unrepaired},
+      worker.now_us);
+  ApplyPolicy(worker, index);
+}
+
 void TakeReport(Worker& worker, const Frame& frame, session::Lane& lane) {
   const auto report = wire::ReadReport({frame.data, frame.length});
   if (!report) return worker.Drop(frame, DropReason::kBadReport);
   worker.counters.reports_received.Add(1);
   worker.tcp.OnForwardPoint(lane.flow, report->forward_point);
+  FollowReport(worker, frame.lane, *report);
   if (report->wants_answer) {
     SendReport(worker, frame.lane, report->token, /*wants_answer=*/false,
                /*is_answer=*/true);
@@ -105,12 +133,32 @@ bool TakeByKind(Worker& worker, const Frame& frame, session::Lane& lane) {
       rte_pktmbuf_free(frame.mbuf);
       return false;
     case wire::RecordKind::kParity:
-      break;
+      break;  // stays sealed, see OpenFrame
   }
   DropUnknownKind(worker, frame, lane);
   return false;
 }
 
+// Opens a record whose header is unmasked; drops it when it does not open.
+bool OpenInPlace(Worker& worker, Frame& frame, wire::RecordHeader& header,
+                 OpenedRun& run) {
+  session::Lane& lane = worker.lanes[frame.lane];
+  DropReason why{};
+  if (!session::OpenUnmasked(worker.aead, lane.receive,
+                             {frame.data, frame.length}, header, why)) {
+    worker.Drop(frame, why);
+    return false;
+  }
+  const auto& epoch =
+      lane.receive.epochs[header.epoch % session::kReceiveEpochs];
+  NoteOpened(worker, run, frame.lane, epoch.epoch);
+  frame.data += wire::kRecordPrefix;
+  frame.length -= wire::kRecordOverhead;
+  return true;
+}
+
+// True when the frame goes on: opened data, or a parity, which stays sealed
+// until it is needed.
 bool OpenFrame(Worker& worker, Frame& frame, OpenedRun& run) {
   session::Lane* lane = worker.FindLane(frame.lane);
   if (lane == nullptr || !lane->installed) {
@@ -119,22 +167,60 @@ bool OpenFrame(Worker& worker, Frame& frame, OpenedRun& run) {
   }
   wire::RecordHeader header;
   DropReason why{};
-  if (!session::OpenRecord(worker.aead, lane->receive,
-                           {frame.data, frame.length}, header, why)) {
+  if (!session::UnmaskRecord(lane->receive, {frame.data, frame.length}, header,
+                             why)) {
     worker.Drop(frame, why);
     return false;
   }
-  const auto& epoch =
-      lane->receive.epochs[header.epoch % session::kReceiveEpochs];
-  NoteOpened(worker, run, frame.lane, epoch.epoch);
-  frame.data += wire::kRecordPrefix;
-  frame.length -= wire::kRecordOverhead;
-  frame.peer = lane->peer;
   frame.kind = header.kind;
+  if (header.kind == static_cast<uint8_t>(wire::RecordKind::kParity)) {
+    return true;
+  }
+  if (!OpenInPlace(worker, frame, header, run)) return false;
+  frame.peer = lane->peer;
+  CountArrival(worker, frame.lane, header.packet_number);
+  if (header.group.data != 0) {
+    lane->receive.grouped = true;
+    if (header.kind != static_cast<uint8_t>(wire::RecordKind::kData)) {
+      NoteEmptyShard(worker, frame.lane, header);
+    }
+  }
+  ReportLosses(worker, frame.lane, *lane);
   return TakeByKind(worker, frame, *lane);
 }
 
 }  // namespace
+
+bool OpenUnmaskedFrame(Worker& worker, Frame& frame,
+                       wire::RecordHeader& header) {
+  OpenedRun run;
+  const bool opened = OpenInPlace(worker, frame, header, run);
+  CountOpened(worker, run);
+  return opened;
+}
+
+void CountArrival(Worker& worker, uint32_t index, uint64_t packet_number) {
+  fec::LossMeter& meter = worker.lanes[index].receive.meter;
+  if (meter.SeenInTurn(packet_number)) return;
+  LaneCounters& counters = worker.lane_counters[index];
+  // What is sent again takes a round trip at least.
+  const uint64_t half_trip = counters.srtt_us.Get() / 2;
+  meter.Seen(packet_number, worker.now_us,
+             half_trip != 0 ? half_trip : kFirstReorderUs);
+  counters.records_lost.Set(meter.lost());
+  counters.loss_bursts.Set(meter.bursts());
+  counters.records_resent.Set(meter.resent());
+}
+
+void ApplyPolicy(Worker& worker, uint32_t index) {
+  worker.fec_encoder.SetParameters(index,
+                                   worker.lanes[index].policy.parameters());
+  const fec::Parameters& code = worker.fec_encoder.parameters(index);
+  LaneCounters& counters = worker.lane_counters[index];
+  counters.fec_tx_data.Set(code.data);
+  counters.fec_tx_parity.Set(code.parity);
+  counters.fec_tx_stride.Set(code.on() ? code.stride : 0);
+}
 
 void Open(Worker& worker, OpenedRecords& records) {
   size_t kept = 0;

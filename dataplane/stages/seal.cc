@@ -15,12 +15,14 @@ void ReportEpoch(Worker& worker, uint32_t index, EventKind kind) {
   worker.Report(event);
 }
 
-// Seals the plaintext at frame.data in place; the frame is the record then.
-bool SealFrame(Worker& worker, Frame& frame, wire::RecordKind kind) {
+// Seals the plaintext at frame.data in place, as the frame's kind and in its
+// place in a group; the frame is the record then.
+bool SealFrame(Worker& worker, Frame& frame) {
   session::Lane& lane = worker.lanes[frame.lane];
   uint8_t* const record = frame.data - wire::kRecordPrefix;
-  if (!session::SealRecord(worker.aead, lane.send, kind, record,
-                           frame.length)) {
+  if (!session::SealRecord(worker.aead, lane.send,
+                           static_cast<wire::RecordKind>(frame.kind), record,
+                           frame.length, frame.group)) {
     if (!lane.send.spent_reported) {
       lane.send.spent_reported = true;
       ReportEpoch(worker, frame.lane, EventKind::kEpochSpent);
@@ -50,7 +52,7 @@ bool SealFrame(Worker& worker, Frame& frame, wire::RecordKind kind) {
 void Seal(Worker& worker, PacketBurst& shards) {
   size_t kept = 0;
   for (Frame& frame : shards.frames()) {
-    if (!SealFrame(worker, frame, wire::RecordKind::kData)) continue;
+    if (!SealFrame(worker, frame)) continue;
     worker.lane_counters[frame.lane].last_data_tx_us.Set(worker.now_us);
     shards.Keep(kept++, frame);
   }
@@ -80,9 +82,9 @@ bool SendRecord(Worker& worker, uint32_t index, uint8_t kind,
   }
   frame.data = rte_pktmbuf_mtod(mbuf, uint8_t*) + wire::kRecordPrefix;
   if (size > 0) rte_memcpy(frame.data, bytes, size);
-  if (!SealFrame(worker, frame, static_cast<wire::RecordKind>(kind))) {
-    return false;
-  }
+  frame.kind = kind;
+  frame.group = worker.fec_encoder.Claim(index, lane->send.next_packet);
+  if (!SealFrame(worker, frame)) return false;
   if (!worker.tcp.Encapsulate(lane->flow, mbuf, /*push=*/true, worker.now_us)) {
     worker.Drop(frame, DropReason::kWindowFull);
     return false;
@@ -100,9 +102,14 @@ bool SendReport(Worker& worker, uint32_t index, uint32_t token,
   report.is_answer = is_answer;
   report.token = token;
   report.forward_point = worker.tcp.ForwardPoint(lane.flow);
-  report.highest_packet =
-      lane.receive.window.next() == 0 ? 0 : lane.receive.window.next() - 1;
+  const uint64_t next = lane.receive.meter.next();
+  report.highest_packet = next == 0 ? 0 : next - 1;
   report.records_received = lane.receive.records_opened;
+  report.records_lost = lane.receive.meter.lost();
+  report.loss_bursts = lane.receive.meter.bursts();
+  report.shards_repaired = worker.lane_counters[index].shards_repaired.Get();
+  report.shards_unrepaired =
+      worker.lane_counters[index].shards_unrepaired.Get();
   uint8_t bytes[wire::Report::kSize];
   wire::WriteReport(report, bytes);
   return SendRecord(worker, index,

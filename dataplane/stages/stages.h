@@ -7,6 +7,7 @@
 
 #include "dataplane/burst.h"
 #include "dataplane/exchange/handoff.h"
+#include "dataplane/wire/record.h"
 
 namespace lwt {
 
@@ -31,6 +32,9 @@ void Punt(Worker& worker, OpenedRecords& records);
 // Opens each record in place: replay window, tag, then and only then its kind.
 // Reports are used up here, control records go to control; data stays.
 void Open(Worker& worker, OpenedRecords& records);
+
+// Puts shards that were lost behind those that came, and takes parities out.
+void FecDecode(Worker& worker, OpenedRecords& records);
 
 // Cuts opened shards into inner packets and checks that the peer may send
 // them. False when nothing is left; `packets` is empty before and filled after.
@@ -69,6 +73,10 @@ void Pack(Worker& worker, PacketBurst& packets);
 // rest waits its turn, bounded in number and time.
 void AwaitWindow(Worker& worker, PacketBurst& shards, PacketBurst& ready);
 
+// Gives each shard its place in an FEC group; puts the parities of groups that
+// close behind them. What is to be sealed goes to `out`.
+void FecEncode(Worker& worker, PacketBurst& shards, PacketBurst& out);
+
 void Seal(Worker& worker, PacketBurst& shards);
 
 void Encapsulate(Worker& worker, PacketBurst& records);
@@ -91,6 +99,18 @@ bool SendRecord(Worker& worker, uint32_t lane, uint8_t kind,
                 const uint8_t* bytes, size_t size);
 bool SendReport(Worker& worker, uint32_t lane, uint32_t token,
                 bool wants_answer, bool is_answer);
+
+// Opens a record whose header is unmasked: the frame is its plaintext then.
+// When it does not open it is dropped.
+bool OpenUnmaskedFrame(Worker& worker, Frame& frame,
+                       wire::RecordHeader& header);
+// Counts a record by its number, for what the peer is told of its losses.
+void CountArrival(Worker& worker, uint32_t lane, uint64_t packet_number);
+// A record of another kind holds the place of a shard.
+void NoteEmptyShard(Worker& worker, uint32_t lane,
+                    const wire::RecordHeader& header);
+// Sends with the code that the lane's policy has chosen.
+void ApplyPolicy(Worker& worker, uint32_t lane);
 
 // Hands the events of the outer flows to control.
 void HandleFlowEvents(Worker& worker);

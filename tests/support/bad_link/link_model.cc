@@ -4,24 +4,53 @@
 #include <utility>
 
 namespace lwt::bad_link {
+namespace {
+
+// Of a packet socket with the virtio-net header: that, and Ethernet.
+constexpr size_t kLinkHeader = 10 + 14;
+
+}  // namespace
 
 LinkModel::LinkModel(const LinkOptions& options)
-    : options_(options), random_(options.seed) {}
+    : options_(options),
+      random_(options.seed),
+      losses_(options.loss, options.burst) {}
 
 bool LinkModel::Chance(double probability) {
-  if (probability <= 0) return false;
-  // 53 random bits as a fraction, the same on every library.
-  const double fraction = static_cast<double>(random_() >> 11) * 0x1p-53;
-  return fraction < probability;
+  return probability > 0 && LossProcess::Draw(random_) < probability;
+}
+
+// Addresses stay whole, so that the frame still arrives where it should.
+void LinkModel::Corrupt(Frame& frame) {
+  if (frame.size() <= kLinkHeader) return;
+  ++counts_.corrupted;
+  const size_t at = kLinkHeader + random_() % (frame.size() - kLinkHeader);
+  frame[at] ^= static_cast<uint8_t>(1u << (random_() % 8));
+}
+
+// When the last bit of the frame is on the link.
+uint64_t LinkModel::SerializedUs(uint64_t now_us, size_t size) {
+  if (options_.rate_bps == 0) return now_us;
+  const double takes_us =
+      static_cast<double>(size) * 8e6 / static_cast<double>(options_.rate_bps);
+  free_at_us_ = std::max(free_at_us_, static_cast<double>(now_us)) + takes_us;
+  return static_cast<uint64_t>(free_at_us_);
 }
 
 void LinkModel::Offer(uint64_t now_us, Frame frame) {
   ++counts_.offered;
-  if (Chance(options_.loss)) {
+  // A full queue costs the link no time.
+  if (queue_.size() >= options_.queue_frames) {
+    ++counts_.overflowed;
+    return;
+  }
+  const uint64_t sent_us = SerializedUs(now_us, frame.size());
+  if (losses_.Next(random_)) {
     ++counts_.lost;
     return;
   }
-  uint64_t arrival_us = now_us + options_.delay_us;
+  if (Chance(options_.corrupt)) Corrupt(frame);
+  uint64_t arrival_us = sent_us + options_.delay_us;
   if (options_.jitter_us > 0) {
     arrival_us += random_() % (options_.jitter_us + 1);
   }

@@ -9,16 +9,21 @@
 #include <random>
 #include <vector>
 
+#include "tests/support/bad_link/loss_process.h"
+
 namespace lwt::bad_link {
 
 struct LinkOptions {
   uint64_t delay_us = 0;
   uint64_t jitter_us = 0;  // added to the delay, uniform from 0 to this
-  double loss = 0;         // probabilities, 0 … 1, independent for each frame
+  double loss = 0;         // probabilities, 0 … 1, of each frame
+  double burst = 0;        // mean run of lost frames; 0: independent losses
+  double corrupt = 0;      // one bit behind the link header turns
   double duplicate = 0;
   double reorder = 0;
   // How much longer a reordered frame takes; frames behind it pass it.
   uint64_t reorder_us = 1000;
+  uint64_t rate_bps = 0;          // bits a second, 0 for no limit
   size_t queue_frames = 100'000;  // more in flight than this are lost
   uint64_t seed = 1;
 };
@@ -28,6 +33,7 @@ struct LinkCounts {
   uint64_t delivered = 0;  // duplicates included
   uint64_t lost = 0;
   uint64_t duplicated = 0;
+  uint64_t corrupted = 0;
   uint64_t reordered = 0;
   uint64_t overflowed = 0;
 };
@@ -62,12 +68,16 @@ class LinkModel {
   };
 
   bool Chance(double probability);
+  void Corrupt(Frame& frame);
+  uint64_t SerializedUs(uint64_t now_us, size_t size);
   void Push(uint64_t arrival_us, Frame frame);
 
   const LinkOptions options_;
   std::mt19937_64 random_;
   std::priority_queue<InFlight, std::vector<InFlight>, std::greater<>> queue_;
+  LossProcess losses_;
   uint64_t next_order_ = 0;
+  double free_at_us_ = 0;  // when a link of limited rate has sent what it has
   // Jitter alone does not reorder: no frame arrives before this.
   uint64_t last_arrival_us_ = 0;
   LinkCounts counts_;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <cmath>
 #include <optional>
 #include <vector>
@@ -71,6 +72,49 @@ TEST(LinkModel, LossIsNearItsProbability) {
   // Four standard deviations of 100 000 tries at 5 %.
   EXPECT_NEAR(static_cast<double>(link.counts().lost), 5'000,
               4 * std::sqrt(100'000 * 0.05 * 0.95));
+}
+
+TEST(LinkModel, BurstsHaveTheirLengthAndTheSameMeanLoss) {
+  LinkModel link({.loss = 0.05, .burst = 8});
+  const std::vector<uint32_t> arrived = RunAll(link, 400'000, 1);
+  uint64_t runs = 0;
+  for (size_t i = 1; i < arrived.size(); ++i) {
+    runs += arrived[i] != arrived[i - 1] + 1 ? 1 : 0;
+  }
+  const auto lost = static_cast<double>(link.counts().lost);
+  EXPECT_NEAR(lost, 20'000, 0.1 * 20'000);
+  EXPECT_NEAR(lost / static_cast<double>(runs), 8, 0.8);
+}
+
+TEST(LinkModel, CorruptionTurnsOneBitBehindTheLinkHeader) {
+  LinkModel link({.corrupt = 0.5});
+  const Frame whole(100, 0);
+  for (int i = 0; i < 1000; ++i) link.Offer(0, whole);
+  uint64_t corrupted = 0;
+  while (const std::optional<Frame> frame = link.Take(0)) {
+    int bits = 0;
+    for (size_t at = 0; at < frame->size(); ++at) {
+      bits += std::popcount((*frame)[at]);
+      if (at < 24) EXPECT_EQ((*frame)[at], 0);
+    }
+    EXPECT_LE(bits, 1);
+    corrupted += static_cast<uint64_t>(bits);
+  }
+  EXPECT_EQ(corrupted, link.counts().corrupted);
+  EXPECT_NEAR(static_cast<double>(corrupted), 500, 64);
+}
+
+TEST(LinkModel, ALimitedLinkSendsOneAfterTheOther) {
+  // 1000 bytes at 8 Mbit/s take a millisecond.
+  LinkModel link({.delay_us = 500, .rate_bps = 8'000'000, .queue_frames = 3});
+  for (int i = 0; i < 5; ++i) link.Offer(0, Frame(1000));
+  EXPECT_EQ(link.counts().overflowed, 2u);
+  for (const uint64_t arrival_us : {1500, 2500, 3500}) {
+    EXPECT_EQ(link.NextArrival(), arrival_us);
+    EXPECT_TRUE(link.Take(arrival_us));
+  }
+  link.Offer(10'000, Frame(500));
+  EXPECT_EQ(link.NextArrival(), 11'000u);
 }
 
 TEST(LinkModel, CertainLossLosesEverything) {

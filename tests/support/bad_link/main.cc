@@ -1,8 +1,10 @@
 // bad_link: a user-space link between two interfaces, mostly veth ends, that
-// delays, loses, reorders and duplicates, the same way for the same seed.
+// delays, loses, corrupts, reorders, duplicates and limits, the same way for
+// the same seed. -burst is the mean run of lost frames.
 //
 //   bad_link -a IF -b IF [-delay-ms N] [-jitter-ms N] [-loss PERCENT]
-//            [-reorder PERCENT] [-duplicate PERCENT] [-seed N]
+//            [-burst N] [-corrupt PERCENT] [-reorder PERCENT]
+//            [-duplicate PERCENT] [-rate-mbit N] [-queue-frames N] [-seed N]
 //
 // Prints "ready" once it forwards, and one JSON object of counts on SIGUSR1
 // and at the end, by SIGTERM or SIGINT.
@@ -48,6 +50,14 @@ bool SetNumber(std::string_view name, double value, LinkOptions& link) {
     link.jitter_us = static_cast<uint64_t>(value * 1000);
   } else if (name == "-loss") {
     link.loss = value / 100;
+  } else if (name == "-burst") {
+    link.burst = value;
+  } else if (name == "-corrupt") {
+    link.corrupt = value / 100;
+  } else if (name == "-rate-mbit") {
+    link.rate_bps = static_cast<uint64_t>(value * 1e6);
+  } else if (name == "-queue-frames") {
+    link.queue_frames = static_cast<size_t>(value);
   } else if (name == "-reorder") {
     link.reorder = value / 100;
   } else if (name == "-duplicate") {
@@ -121,13 +131,13 @@ class Link {
     for (size_t i = 0; i < 2; ++i) {
       const LinkCounts& counts = models_[i].counts();
       std::printf("%s\"%s\": {\"offered\": %" PRIu64 ", \"delivered\": %" PRIu64
-                  ", \"lost\": %" PRIu64 ", \"duplicated\": %" PRIu64
-                  ", \"reordered\": %" PRIu64 ", \"overflowed\": %" PRIu64
-                  ", \"refused\": %" PRIu64 "}",
+                  ", \"lost\": %" PRIu64 ", \"corrupted\": %" PRIu64
+                  ", \"duplicated\": %" PRIu64 ", \"reordered\": %" PRIu64
+                  ", \"overflowed\": %" PRIu64 ", \"refused\": %" PRIu64 "}",
                   i == 0 ? "" : ", ", i == 0 ? "a_to_b" : "b_to_a",
                   counts.offered, counts.delivered, counts.lost,
-                  counts.duplicated, counts.reordered, counts.overflowed,
-                  legs_[1 - i].refused());
+                  counts.corrupted, counts.duplicated, counts.reordered,
+                  counts.overflowed, legs_[1 - i].refused());
     }
     std::printf("}\n");
     std::fflush(stdout);
@@ -182,8 +192,9 @@ int Main(int argc, char** argv) {
   if (!ReadArguments(argc, argv, arguments)) {
     std::fprintf(stderr,
                  "usage: bad_link -a IF -b IF [-delay-ms N] [-jitter-ms N] "
-                 "[-loss PERCENT] [-reorder PERCENT] [-duplicate PERCENT] "
-                 "[-seed N]\n");
+                 "[-loss PERCENT] [-burst N] [-corrupt PERCENT] "
+                 "[-reorder PERCENT] [-duplicate PERCENT] [-rate-mbit N] "
+                 "[-queue-frames N] [-seed N]\n");
     return 2;
   }
   Link link(arguments.link);

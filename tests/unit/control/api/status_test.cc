@@ -33,6 +33,7 @@ Status Example() {
   peer.lanes = 1;
   peer.lane_list = {
       {2, 3, "192.0.2.7:9000", "192.0.2.1:40000", true, 90, 5, 6, 7}};
+  peer.fec = {{"shards_repaired", 5}};
   status.peers.push_back(peer);
   PeerStatus silent;
   silent.state = "down";
@@ -52,7 +53,8 @@ constexpr char kPeerRest[] =
     R"("remote":"192.0.2.1:40000","sending":true,"srtt_us":90,)"
     R"("rx_packets":5,"tx_packets":6,"retransmitted_segments":7}],"epoch":0,)"
     R"("rx_epochs":0,"tx_epochs":0,"records_sealed":0,"records_opened":0,)"
-    R"("records_lost":0,"retransmitted_segments":0})";
+    R"("records_lost":0,"retransmitted_segments":0,)"
+    R"("fec":{"shards_repaired":5}})";
 
 TEST(StatusJsonTest, HasEveryMember) {
   std::string json = ToJson(Example());

@@ -188,7 +188,7 @@ TEST_F(LoadTest, BothKeysAreRefused) {
 TEST_F(LoadTest, FaultsOfAFileComeTogetherInItsOrder) {
   std::string error = LoadError(
       "mode = \"sever\"\nmtu = \"1400\"\n  tunel_addr = 1\n"
-      "[uplink]\ndriver = 7\nspeed = 1\n[fec]\nk = 1\n");
+      "[uplink]\ndriver = 7\nspeed = 1\n[nat]\nk = 1\n");
   EXPECT_EQ(
       error,
       path_ +
@@ -198,7 +198,7 @@ TEST_F(LoadTest, FaultsOfAFileComeTogetherInItsOrder) {
           ":3:3: unknown key \"tunel_addr\" (did you mean \"tunnel_addr\"?)\n" +
           path_ + ":5:10: uplink.driver must be text in quotes\n" + path_ +
           ":6:1: unknown key \"uplink.speed\"\n" + path_ +
-          ":7:2: unknown table \"fec\"");
+          ":7:2: unknown table \"nat\"");
 }
 
 TEST_F(LoadTest, SyntaxFaultsHaveLineAndColumn) {

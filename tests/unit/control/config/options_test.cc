@@ -74,6 +74,18 @@ const std::map<std::string, Sample>& Samples() {
        {"eth7", [](C c) { return c.uplink_interface == "eth7"; }}},
       {"uplink.super_frames", {"false", [](C c) { return !c.super_frames; }}},
       {"dataplane.workers", {"3", [](C c) { return c.workers == 3; }}},
+      {"fec",
+       {"8:6",
+        [](C c) {
+          return c.FecSettings().mode == fec::Mode::kFixed &&
+                 c.FecSettings().fixed == fec::Parameters{8, 6, 1};
+        }}},
+      {"fec_data",
+       {"64", [](C c) { return c.FecSettings().fixed.data == 64; }}},
+      {"fec_parity", {"32", [](C c) { return c.fec_parity == 32; }}},
+      {"fec_flush_us", {"500", [](C c) { return c.fec_flush_us == 500; }}},
+      {"fec_interleave_us",
+       {"0", [](C c) { return c.FecSettings().interleave_us == 0; }}},
       {"dataplane.memory",
        {"no-huge", [](C c) { return c.memory == MemoryMode::kNoHuge; }}},
       {"dataplane.tunnel_port",
@@ -236,6 +248,34 @@ TEST(OptionsTest, BadValuesAreRefused) {
   std::string long_path = "/" + std::string(107, 'x');
   EXPECT_FALSE(
       ApplyText(*FindByFlag("control-socket"), long_path, config).ok());
+}
+
+TEST(OptionsTest, FecIsReadStrictly) {
+  for (const char* text : {"on", "10", "0:3", "65:3", "10:33", "10:3x", ":"}) {
+    Config config;
+    EXPECT_FALSE(ApplyText(*FindByFlag("fec"), text, config).ok()) << text;
+  }
+  const std::pair<const char*, const char*> bad[] = {
+      {"fec-data", "65"},
+      {"fec-parity", "33"},
+      {"fec-flush-us", "49"},
+      {"fec-interleave-us", "1000001"}};
+  for (auto [flag, text] : bad) {
+    Config config;
+    EXPECT_FALSE(ApplyText(*FindByFlag(flag), text, config).ok()) << flag;
+  }
+}
+
+TEST(OptionsTest, FecIsAutomaticUnlessToldOtherwise) {
+  Config config;
+  EXPECT_EQ(config.FecSettings().mode, fec::Mode::kAuto);
+  config.fec_data = 20;
+  EXPECT_EQ(config.FecSettings().mode, fec::Mode::kFixed);
+  EXPECT_EQ(config.FecSettings().fixed, (fec::Parameters{20, 3, 1}));
+  ASSERT_TRUE(ApplyText(*FindByFlag("fec"), "off", config).ok());
+  EXPECT_EQ(config.FecSettings().mode, fec::Mode::kOff);
+  ASSERT_TRUE(ApplyText(*FindByFlag("fec"), "10:0", config).ok());
+  EXPECT_FALSE(config.FecSettings().fixed.on());
 }
 
 TEST(OptionsTest, PointToPointAndSlash31AddressesAreHosts) {

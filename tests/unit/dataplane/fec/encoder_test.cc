@@ -77,8 +77,9 @@ TEST_F(EncoderTest, ParityIsAsLongAsTheLongestShardAndRight) {
                                      ShardOf(3, 7)};
   PacketBurst parities;
   for (size_t i = 0; i < 3; ++i) {
-    encoder().Add(kLane, i, shards[i], 0, parities);
+    encoder().Add(kLane, i, shards[i], 0);
   }
+  encoder().CloseFull(kLane, parities);
   ASSERT_EQ(parities.size(), 2u);
   for (size_t row = 0; row < 2; ++row) {
     const Frame& frame = parities.frames()[row];
@@ -157,7 +158,7 @@ TEST_F(EncoderTest, BlocksOfManyLanesEndInTheirOrder) {
   PacketBurst parities;
   for (const uint32_t lane : {2u, 0u, 3u}) {
     encoder().SetParameters(lane, {10, 1, 1});
-    encoder().Add(lane, 5, ShardOf(lane, 50), 100 * (lane + 1), parities);
+    encoder().Add(lane, 5, ShardOf(lane, 50), 100 * (lane + 1));
   }
   // Lane 2 began at 300, lane 0 at 100, lane 3 at 400; the order is that of
   // the calls, as a worker's clock never goes back.
@@ -184,11 +185,14 @@ TEST_F(EncoderTest, AnotherKindMayFillTheGroup) {
   encoder().SetParameters(kLane, {2, 1, 1});
   rig_->Send(ShardOf(0, 100));
   rig_->SendOther();
+  // The group is full, and its parity leaves before the next shard.
   EXPECT_EQ(rig_->SendOther().place, wire::GroupPlace{});
-  // The next shard finds a number that the full group did not promise.
   const auto sent = rig_->Send(ShardOf(1, 100));
-  EXPECT_EQ(sent.size(), 1u);
-  EXPECT_EQ(sent[0].place.index, 0);
+  ASSERT_EQ(sent.size(), 2u);
+  EXPECT_TRUE(sent[0].parity);
+  EXPECT_EQ(sent[0].place.data, 2);
+  EXPECT_EQ(sent[1].place.index, 0);
+  EXPECT_EQ(sent[1].place.base, sent[1].number);
 }
 
 TEST_F(EncoderTest, ABrokenPromiseEndsTheGroupWithoutParity) {
@@ -223,15 +227,13 @@ TEST_F(EncoderTest, ParametersAreCutToTheLimits) {
 
 TEST_F(EncoderTest, WithoutABlockLeftShardsGoUnprotected) {
   Use({.max_blocks = 1});
-  PacketBurst parities;
   encoder().SetParameters(0, {4, 1, 1});
   encoder().SetParameters(2, {4, 1, 1});
-  encoder().Add(0, 0, ShardOf(0, 50), 0, parities);
-  EXPECT_EQ(encoder().Add(2, 0, ShardOf(0, 50), 0, parities),
-            wire::GroupPlace{});
+  encoder().Add(0, 0, ShardOf(0, 50), 0);
+  EXPECT_EQ(encoder().Add(2, 0, ShardOf(0, 50), 0), wire::GroupPlace{});
   EXPECT_EQ(encoder().unprotected(), 1u);
   encoder().Release(0);
-  EXPECT_EQ(encoder().Add(2, 1, ShardOf(0, 50), 0, parities).data, 4);
+  EXPECT_EQ(encoder().Add(2, 1, ShardOf(0, 50), 0).data, 4);
 }
 
 TEST_F(EncoderTest, AShardBeyondABufferGoesUnprotected) {

@@ -53,9 +53,12 @@ class FecRig final : public DecoderHost {
   std::vector<Sent> Send(const Bytes& shard) {
     PacketBurst parities;
     std::vector<Sent> sent;
+    encoder_->CloseFull(kLane, parities);
+    SealParities(parities, sent);
     const wire::GroupPlace place =
-        encoder_->Add(kLane, send_.next_packet, shard, now_us, parities);
+        encoder_->Add(kLane, send_.next_packet, shard, now_us);
     sent.push_back(Seal(wire::RecordKind::kData, shard, place));
+    encoder_->CloseFull(kLane, parities);
     SealParities(parities, sent);
     return sent;
   }
@@ -190,6 +193,7 @@ class FecRig final : public DecoderHost {
                           frame.group));
       rte_pktmbuf_free(frame.mbuf);
     }
+    parities.Clear();
   }
 
   const Aead aead_;

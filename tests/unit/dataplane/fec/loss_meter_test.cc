@@ -66,6 +66,14 @@ TEST_F(LossMeterTest, OnlyTheLastGapsAreRemembered) {
   EXPECT_EQ(meter_.lost(), 98u);
 }
 
+TEST_F(LossMeterTest, OnlyTheNextNumberIsInItsTurn) {
+  EXPECT_TRUE(meter_.SeenInTurn(0));
+  EXPECT_FALSE(meter_.SeenInTurn(2));
+  EXPECT_FALSE(meter_.SeenInTurn(0));
+  EXPECT_TRUE(meter_.SeenInTurn(1));
+  EXPECT_EQ(meter_.next(), 2u);
+}
+
 TEST_F(LossMeterTest, FarAheadIsNotNear) {
   See(10);
   EXPECT_TRUE(meter_.IsNear(3));

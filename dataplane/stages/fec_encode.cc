@@ -1,0 +1,72 @@
+#include "dataplane/stages/stages.h"
+#include "dataplane/wire/record.h"
+#include "dataplane/worker_state.h"
+
+namespace lwt {
+namespace {
+
+// Room that a shard needs: itself and the parities of two blocks.
+constexpr size_t kRoom = 1 + 2 * fec::kMaxBlockParities;
+
+// Lets parities from `first` on take the next packet numbers and their part of
+// the peer's window, like data; those that find no room there never wait.
+void Number(Worker& worker, PacketBurst& out, size_t first) {
+  size_t kept = first;
+  for (const Frame& parity : out.frames().subspan(first)) {
+    session::Lane& lane = worker.LaneInRound(parity.lane);
+    const uint32_t bytes =
+        parity.length + static_cast<uint32_t>(wire::kRecordOverhead);
+    if (!lane.up() || lane.budget < bytes) {
+      worker.Drop(parity, DropReason::kParityUnsent);
+      continue;
+    }
+    lane.budget -= bytes;
+    ++lane.numbered;
+    worker.lane_counters[parity.lane].parities_sent.Add(1);
+    out.Keep(kept++, parity);
+  }
+  out.Truncate(kept);
+}
+
+void CloseFull(Worker& worker, uint32_t lane, PacketBurst& out) {
+  const size_t before = out.size();
+  worker.fec_encoder.CloseFull(lane, out);
+  if (out.size() > before) Number(worker, out, before);
+}
+
+void AddShard(Worker& worker, const Frame& shard, PacketBurst& out) {
+  CloseFull(worker, shard.lane, out);
+  session::Lane& lane = worker.LaneInRound(shard.lane);
+  Frame placed = shard;
+  placed.group = worker.fec_encoder.Add(
+      shard.lane, lane.send.next_packet + lane.numbered++,
+      {shard.data, shard.length}, worker.now_us);
+  if (placed.group.data == 0) worker.counters.fec_unprotected.Add(1);
+  out.Push(placed);
+  CloseFull(worker, shard.lane, out);
+}
+
+}  // namespace
+
+// Parities stand right behind the shard that closes their group: the packet
+// numbers of the next group have to follow each other. They are as long as the
+// longest shard, so that a run of full records goes on through them.
+void FecEncode(Worker& worker, PacketBurst& shards, PacketBurst& out) {
+  out.Clear();
+  const auto frames = shards.frames();
+  for (size_t i = 0; i < frames.size(); ++i) {
+    const size_t left = frames.size() - i;
+    if (worker.fec_encoder.Active(frames[i].lane) &&
+        out.size() + left + kRoom <= PacketBurst::kCapacity) {
+      AddShard(worker, frames[i], out);
+    } else {
+      out.Push(frames[i]);
+    }
+  }
+  shards.Clear();
+  const size_t before = out.size();
+  worker.fec_encoder.Flush(worker.now_us, out);
+  if (out.size() > before) Number(worker, out, before);
+}
+
+}  // namespace lwt

@@ -1,0 +1,250 @@
+// Loss repaired on the way through two workers.
+#include <set>
+
+#include "tests/packet/dataplane/gateway_pair.h"
+
+namespace lwt::testing {
+namespace {
+
+constexpr char kHub[] = "10.0.0.1";
+constexpr char kClient[] = "10.0.0.2";
+constexpr size_t kOuterHeaders = 14 + 20 + 32;
+// Too large for two to share a record.
+constexpr size_t kSize = 900;
+
+WorkerOptions Fixed(uint8_t data, uint8_t parity) {
+  WorkerOptions options = SmallWorker();
+  options.fec.mode = fec::Mode::kFixed;
+  options.fec.fixed = {data, parity, 1};
+  options.retransmit = false;
+  return options;
+}
+
+WorkerOptions Auto() {
+  WorkerOptions options = SmallWorker();
+  options.retransmit = false;
+  return options;
+}
+
+class FecTest : public ::testing::Test {
+ protected:
+  void Use(const WorkerOptions& options) {
+    pair_ = std::make_unique<GatewayPair>(options);
+    pair_->Establish();
+  }
+
+  // Gives `count` packets to the client; the hub gets all frames with payload
+  // but the ones named, counted from 0.
+  void Send(size_t count, const std::set<size_t>& lost = {}) {
+    for (size_t i = 0; i < count; ++i) {
+      packets_.push_back(
+          InnerUdp4(kClient, kHub, kSize, static_cast<uint8_t>(next_++)));
+      ASSERT_TRUE(pair_->client.GiveToTunnel(packets_.back()));
+    }
+    Settle(lost);
+  }
+  void Settle(const std::set<size_t>& lost = {}) {
+    size_t seen = 0;
+    pair_->Settle([&](int direction, Bytes& frame) {
+      if (direction == 1) pair_->Advance(way_back_us_);
+      if (direction == 1 || frame.size() <= kOuterHeaders) return true;
+      ++frames_;
+      return !lost.contains(seen++);
+    });
+  }
+  void Wait(uint64_t us) {
+    pair_->Advance(us);
+    Settle();
+  }
+
+  const LaneCounters& client() {
+    return pair_->client.worker().lane_counters[0];
+  }
+  const LaneCounters& hub() { return pair_->hub.worker().lane_counters[0]; }
+  std::set<Bytes> Arrived() {
+    const auto packets = pair_->hub.TakeFromTunnel();
+    std::set<Bytes> all(packets.begin(), packets.end());
+    EXPECT_EQ(all.size(), packets.size()) << "a packet came twice";
+    return all;
+  }
+  std::set<Bytes> Sent() const { return {packets_.begin(), packets_.end()}; }
+
+  std::unique_ptr<GatewayPair> pair_;
+  std::vector<Bytes> packets_;
+  size_t next_ = 0;
+  size_t frames_ = 0;
+  uint64_t way_back_us_ = 0;
+};
+
+TEST_F(FecTest, LostPacketsComeBackWithoutATripThereAndBack) {
+  Use(Fixed(10, 3));
+  Send(10, {0, 4, 9});
+  EXPECT_EQ(Arrived(), Sent());
+  EXPECT_EQ(frames_, 13u);
+  EXPECT_EQ(client().parities_sent.Get(), 3u);
+  EXPECT_EQ(hub().parities_received.Get(), 3u);
+  EXPECT_EQ(hub().shards_repaired.Get(), 3u);
+  EXPECT_EQ(hub().records_lost.Get(), 3u);
+  EXPECT_EQ(hub().fec_rx_data.Get(), 10u);
+  EXPECT_EQ(hub().fec_rx_parity.Get(), 3u);
+  EXPECT_EQ(pair_->hub.total_drops(), 0u);
+}
+
+TEST_F(FecTest, WithoutLossNoParityIsOpened) {
+  Use(Fixed(10, 3));
+  const uint64_t before = pair_->hub.counters().records_opened.Get();
+  Send(40);
+  EXPECT_EQ(Arrived(), Sent());
+  EXPECT_EQ(hub().parities_received.Get(), 12u);
+  EXPECT_EQ(pair_->hub.counters().records_opened.Get() - before, 40u);
+  EXPECT_EQ(pair_->hub.worker().fec_decoder.store().shards_held(), 0u);
+}
+
+TEST_F(FecTest, TheTimerClosesAGroupAndALonePacketHasOneCopy) {
+  Use(Fixed(10, 3));
+  Send(1, {0});
+  EXPECT_TRUE(Arrived().empty());
+  EXPECT_EQ(pair_->client.worker().fec_encoder.NextDeadline(),
+            pair_->now_us + 2000);
+  Wait(1999);
+  EXPECT_EQ(client().parities_sent.Get(), 0u);
+  Wait(1);
+  EXPECT_EQ(client().parities_sent.Get(), 1u);
+  EXPECT_EQ(Arrived(), Sent());
+}
+
+TEST_F(FecTest, SmallPacketsThatShareARecordComeBackTogether) {
+  Use(Fixed(4, 1));
+  std::set<Bytes> all;
+  for (uint8_t record = 0; record < 4; ++record) {
+    for (uint8_t i = 0; i < 5; ++i) {
+      all.insert(InnerUdp4(kClient, kHub, 60 + i,
+                           static_cast<uint8_t>(10 * record + i)));
+    }
+    for (uint8_t i = 0; i < 5; ++i) {
+      ASSERT_TRUE(pair_->client.GiveToTunnel(InnerUdp4(
+          kClient, kHub, 60 + i, static_cast<uint8_t>(10 * record + i))));
+    }
+    Settle(record == 2 ? std::set<size_t>{0} : std::set<size_t>{});
+  }
+  EXPECT_EQ(Arrived(), all);
+  EXPECT_EQ(hub().shards_repaired.Get(), 1u);
+}
+
+TEST_F(FecTest, ReportsAndControlMessagesKeepTheGroupTogether) {
+  Use(Fixed(4, 1));
+  Send(2, {1});
+  pair_->client.mailbox().Send(SendRecordCommand{
+      0, static_cast<uint8_t>(wire::RecordKind::kControl), {1, 2, 3}});
+  Settle();
+  Send(1);
+  EXPECT_EQ(Arrived(), Sent());
+  EXPECT_EQ(pair_->hub.records.size(), 1u);
+}
+
+TEST_F(FecTest, TooManyLossesStayLostAndAreCounted) {
+  Use(Fixed(10, 2));
+  Send(10, {1, 2, 3});
+  EXPECT_EQ(Arrived().size(), 7u);
+  Wait(400'000);
+  EXPECT_EQ(hub().shards_repaired.Get(), 0u);
+  EXPECT_EQ(hub().shards_unrepaired.Get(), 3u);
+}
+
+TEST_F(FecTest, RetransmissionBringsWhatFecCouldNot) {
+  WorkerOptions options = Fixed(10, 2);
+  options.retransmit = true;
+  Use(options);
+  // A round trip is what tells sent again from reordered.
+  way_back_us_ = 10'000;
+  Send(10, {1, 2, 3});
+  for (int i = 0; i < 100 && hub().records_resent.Get() < 1; ++i) {
+    Wait(10'000);
+  }
+  // One more shard makes the two others repairable.
+  EXPECT_EQ(Arrived(), Sent());
+  EXPECT_GE(hub().records_resent.Get(), 1u);
+  EXPECT_EQ(hub().records_lost.Get(), 3u);
+  EXPECT_GE(client().retransmitted_segments.Get() +
+                hub().shards_repaired.Get() + hub().records_resent.Get(),
+            3u);
+}
+
+TEST_F(FecTest, AutoAddsNothingOnACleanLink) {
+  Use(Auto());
+  for (int i = 0; i < 20; ++i) {
+    Send(50);
+    Wait(100'000);
+  }
+  EXPECT_EQ(client().parities_sent.Get(), 0u);
+  EXPECT_EQ(frames_, 1000u);
+  EXPECT_EQ(client().fec_tx_data.Get(), 0u);
+}
+
+TEST_F(FecTest, AutoAnswersLossWithinTwoSeconds) {
+  Use(Auto());
+  for (int i = 0; i < 10; ++i) {
+    Send(100);
+    Wait(100'000);
+  }
+  for (int i = 0; i < 20; ++i) {
+    Send(100, {7, 30, 55, 71, 90});
+    Wait(100'000);
+  }
+  EXPECT_EQ(client().fec_tx_data.Get(), 10u);
+  EXPECT_GE(client().fec_tx_parity.Get(), 3u);
+  EXPECT_GT(client().peer_lost.Get(), 20u);
+  Arrived();
+  packets_.clear();
+  Send(10, {3, 8});
+  EXPECT_EQ(Arrived(), Sent());
+}
+
+TEST_F(FecTest, OffStaysOff) {
+  WorkerOptions options = Auto();
+  options.fec.mode = fec::Mode::kOff;
+  Use(options);
+  for (int i = 0; i < 20; ++i) {
+    Send(50, {1, 2, 3});
+    Wait(100'000);
+  }
+  EXPECT_EQ(client().parities_sent.Get(), 0u);
+  EXPECT_GT(client().peer_lost.Get(), 0u);
+}
+
+TEST_F(FecTest, ParitiesTakeNoMoreThanThePeersWindow) {
+  Use(Fixed(1, 8));
+  // The hub answers nothing, so that its window fills.
+  for (int i = 0; i < 200; ++i) {
+    ASSERT_TRUE(pair_->client.GiveToTunnel(InnerUdp4(kClient, kHub, kSize)));
+    pair_->client.RunAt(pair_->now_us);
+    pair_->client.TakeFromUplink();
+  }
+  EXPECT_GT(pair_->client.drops(DropReason::kParityUnsent), 0u);
+}
+
+TEST_F(FecTest, AnAbsurdGroupIsACountedDrop) {
+  Use(Fixed(4, 2));
+  pair_->client.mailbox().Send(SendRecordCommand{
+      0, static_cast<uint8_t>(wire::RecordKind::kParity), Bytes(100, 7)});
+  pair_->Settle();
+  EXPECT_EQ(pair_->hub.drops(DropReason::kBadGroup), 1u);
+  EXPECT_EQ(pair_->hub.total_drops(), 1u);
+}
+
+TEST_F(FecTest, ALaneThatGoesGivesItsBuffersBack) {
+  const unsigned before = rte_mempool_avail_count(TestPool());
+  Use(Fixed(10, 3));
+  Send(5, {2});
+  pair_->client.mailbox().Send(RemoveLaneCommand{0, true});
+  pair_->hub.mailbox().Send(RemoveLaneCommand{0, true});
+  Settle();
+  EXPECT_EQ(pair_->client.worker().fec_encoder.open_blocks(), 0u);
+  EXPECT_EQ(pair_->hub.worker().fec_decoder.store().shards_held(), 0u);
+  Arrived();
+  pair_.reset();
+  EXPECT_EQ(rte_mempool_avail_count(TestPool()), before);
+}
+
+}  // namespace
+}  // namespace lwt::testing
