@@ -26,9 +26,27 @@ struct Sample {
 
 const std::string kPublicKey = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
-const std::map<std::string, Sample>& Samples() {
+const std::map<std::string, Sample>& FecSamples() {
   using C = const Config&;
   static const auto* samples = new std::map<std::string, Sample>{
+      {"fec",
+       {"8:6",
+        [](C c) {
+          return c.FecSettings().mode == fec::Mode::kFixed &&
+                 c.FecSettings().fixed == fec::Parameters{8, 6, 1};
+        }}},
+      {"fec_data",
+       {"64", [](C c) { return c.FecSettings().fixed.data == 64; }}},
+      {"fec_parity", {"32", [](C c) { return c.fec_parity == 32; }}},
+      {"fec_flush_us", {"500", [](C c) { return c.fec_flush_us == 500; }}},
+      {"fec_interleave_us",
+       {"0", [](C c) { return c.FecSettings().interleave_us == 0; }}}};
+  return *samples;
+}
+
+const std::map<std::string, Sample>& Samples() {
+  using C = const Config&;
+  static auto* samples = new std::map<std::string, Sample>{
       {"mode", {"client", [](C c) { return c.mode == Mode::kClient; }}},
       {"local_addr",
        {"[2001:db8::1]:9000",
@@ -74,18 +92,6 @@ const std::map<std::string, Sample>& Samples() {
        {"eth7", [](C c) { return c.uplink_interface == "eth7"; }}},
       {"uplink.super_frames", {"false", [](C c) { return !c.super_frames; }}},
       {"dataplane.workers", {"3", [](C c) { return c.workers == 3; }}},
-      {"fec",
-       {"8:6",
-        [](C c) {
-          return c.FecSettings().mode == fec::Mode::kFixed &&
-                 c.FecSettings().fixed == fec::Parameters{8, 6, 1};
-        }}},
-      {"fec_data",
-       {"64", [](C c) { return c.FecSettings().fixed.data == 64; }}},
-      {"fec_parity", {"32", [](C c) { return c.fec_parity == 32; }}},
-      {"fec_flush_us", {"500", [](C c) { return c.fec_flush_us == 500; }}},
-      {"fec_interleave_us",
-       {"0", [](C c) { return c.FecSettings().interleave_us == 0; }}},
       {"dataplane.memory",
        {"no-huge", [](C c) { return c.memory == MemoryMode::kNoHuge; }}},
       {"dataplane.tunnel_port",
@@ -99,6 +105,7 @@ const std::map<std::string, Sample>& Samples() {
       {"dataplane.arena_mib",
        {"16", [](C c) { return c.arena_bytes() == 16u << 20; }}},
   };
+  samples->insert(FecSamples().begin(), FecSamples().end());
   return *samples;
 }
 
