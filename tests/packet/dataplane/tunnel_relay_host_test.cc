@@ -29,9 +29,9 @@ std::unique_ptr<Port> Tap(const char* name) {
   TapSpec spec;
   spec.name = name;
   spec.pool = TestPool();
-  auto port = OpenTapPort(spec);
-  EXPECT_TRUE(port.ok()) << port.status();
-  return *std::move(port);
+  auto ports = OpenTapPorts(spec);
+  EXPECT_TRUE(ports.ok()) << ports.status();
+  return std::move(ports->front());
 }
 
 // What one worker takes from its device the other gives to its own.
