@@ -95,7 +95,9 @@ TEST(LinkModel, CorruptionTurnsOneBitBehindTheLinkHeader) {
     int bits = 0;
     for (size_t at = 0; at < frame->size(); ++at) {
       bits += std::popcount((*frame)[at]);
-      if (at < 24) EXPECT_EQ((*frame)[at], 0);
+      if (at < 24) {
+        EXPECT_EQ((*frame)[at], 0);
+      }
     }
     EXPECT_LE(bits, 1);
     corrupted += static_cast<uint64_t>(bits);
