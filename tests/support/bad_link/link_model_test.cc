@@ -75,7 +75,7 @@ TEST(LinkModel, LossIsNearItsProbability) {
 }
 
 TEST(LinkModel, BurstsHaveTheirLengthAndTheSameMeanLoss) {
-  LinkModel link({.loss = 0.05, .burst = 8});
+  LinkModel link({.loss = 0.05, .burst = 8, .queue_frames = 400'000});
   const std::vector<uint32_t> arrived = RunAll(link, 400'000, 1);
   uint64_t runs = 0;
   for (size_t i = 1; i < arrived.size(); ++i) {
