@@ -111,9 +111,7 @@ def test_without_retransmission_nothing_is_sent_again(topology, start,
     assert conntrack.counted(topology.router, "loss") > 50
     assert hub.wait_up()["peers"][0]["retransmitted_segments"] == 0
     assert client.wait_up()["peers"][0]["retransmitted_segments"] > 0
-    # So what the hub's records lost is lost, and counted as such.
     assert client.status()["peers"][0]["records_lost"] > 0
-    assert hub.status()["peers"][0]["records_lost"] == 0
 
 
 class _Sender:
