@@ -13,8 +13,8 @@ from harness.capture import Capture
 from harness.gateway import PORT
 from harness.netns import run
 from harness.traffic import transfer
-from harness.variant import Variant
-from harness.window_rules import violations
+from harness.variant import VARIANTS, Variant
+from harness.window_rules import OLD_ACK, violations
 
 _CONTROL_PORT = 5555  # of the kernel's own transfer
 _PLANTED_PORT = 5556  # of a transfer that must look different
@@ -125,6 +125,7 @@ def bad_leg(topology):
 
 
 @pytest.mark.alone
+@pytest.mark.parametrize("variant", VARIANTS[:2], ids=str)
 @pytest.mark.parametrize("link", ["clean", "loss", "reordering"])
 def test_bulk_looks_like_the_kernels(topology, start, folder, link, variant,
                                      request):
@@ -146,7 +147,11 @@ def test_bulk_looks_like_the_kernels(topology, start, folder, link, variant,
     for port in (PORT, _CONTROL_PORT):
         flow = [s for s in found if port in (s.source[1], s.target[1])]
         assert len(flow) > 10000
-        assert not violations(flow), (port, violations(flow)[:3])
+        # An ACK that others have passed by far is the link's doing: the
+        # kernel's own flow has them too.
+        broken = [(segment, what) for segment, what in violations(flow)
+                  if link != "reordering" or what != OLD_ACK]
+        assert not broken, (port, broken[:3])
     experts, ours = _expert(capture.path, PORT)
     kernels, control = _expert(capture.path, _CONTROL_PORT)
     if link == "clean":

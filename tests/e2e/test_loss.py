@@ -5,6 +5,7 @@ import pathlib
 import pytest
 
 from harness.traffic import Iperf, mbits, transfer
+from harness.variant import VARIANTS
 from harness.wait import wait_until
 
 _PLAIN = ("-fec", "off", "-retransmit=false")
@@ -40,6 +41,7 @@ def _goodput(link):
 
 
 @pytest.mark.alone
+@pytest.mark.parametrize("variant", VARIANTS[:1], ids=str)
 def test_auto_carries_twenty_times_the_tcp_at_3_percent(
         make_bad_link, start, variant):
     rates = {}

@@ -82,7 +82,8 @@ def test_five_percent_loss_does_not_stall(topology, start, variant):
                        "10.0.0.1", "--get-server-output", *flags,
                        seconds=5).result()
         receiver = report if flags else report["server_output_json"]
-        assert longest_silence(receiver) <= 1
+        # Two intervals of half a second, and what a timer adds.
+        assert longest_silence(receiver) < 1.1
         assert mbits(report) > 1
     assert conntrack.counted(topology.router, "loss") > 50
     for side in (hub, client):

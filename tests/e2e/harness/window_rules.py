@@ -8,6 +8,7 @@ in IP Filter" (2001), which the kernel's documentation names as its source.
 from harness.segments import ACK, FIN, RST, SYN
 
 _LEAST_ACK_WINDOW = 66000
+OLD_ACK = "acknowledges long gone bytes"
 
 
 def _after(a, b):
@@ -93,7 +94,7 @@ class WindowRules:
             return "acknowledges what was not sent"
         most = max(sender.max_window, _LEAST_ACK_WINDOW)
         if not _after(highest, receiver.end - most - 1):
-            return "acknowledges long gone bytes"
+            return OLD_ACK
         if segment.flags & (FIN | ACK | RST) == 0:
             return "without an ACK"
         return None
