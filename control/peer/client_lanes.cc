@@ -52,7 +52,7 @@ std::vector<ClientLanes::Change> ClientLanes::Tick(Session& session,
                                                    uint64_t now_us) {
   std::vector<Change> changes;
   next_tick_us_ = UINT64_MAX;
-  for (uint8_t i = 0; i < slots_.size(); ++i) {
+  for (uint8_t i = 0; i < slot_count(); ++i) {
     Slot& slot = slots_[i];
     const SessionLane* lane = session.LaneOfSlot(i);
     if (!slot.liveness || lane == nullptr) continue;
@@ -81,13 +81,13 @@ void ClientLanes::SpreadDoubt(uint64_t now_us) {
     fresh = fresh || (slot.in_doubt && !before);
   }
   if (!fresh) return;
-  for (uint8_t i = 0; i < slots_.size(); ++i) {
+  for (uint8_t i = 0; i < slot_count(); ++i) {
     if (!slots_[i].in_doubt) Hint(i, now_us);
   }
 }
 
 std::optional<uint8_t> ClientLanes::Wanted(uint64_t now_us) const {
-  for (uint8_t i = 0; i < slots_.size(); ++i) {
+  for (uint8_t i = 0; i < slot_count(); ++i) {
     if (slots_[i].Wants() && slots_[i].try_at_us <= now_us) return i;
   }
   return std::nullopt;

@@ -68,6 +68,9 @@ class ClientLanes {
     uint64_t try_at_us = 0;
   };
 
+  // At most kMaxLanesPerPeer.
+  uint8_t slot_count() const { return static_cast<uint8_t>(slots_.size()); }
+
   const RandomSource random_;
   std::vector<Slot> slots_;
   uint64_t next_tick_us_ = UINT64_MAX;

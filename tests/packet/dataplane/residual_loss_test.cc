@@ -140,7 +140,7 @@ TEST(AutoLoss, IsAsGoodAsTheBestFixedCode) {
   options.step_us = 1000;
   options.worker = Without(fec::Mode::kAuto);
   LossyRun automatic(options);
-  automatic.Send(96'000 / kShare);  // 3 s to find out
+  automatic.Send(96'000);  // 3 s to find out
   automatic.Restart();
   automatic.Send(320'000 / kShare);
   automatic.Settle();
