@@ -114,8 +114,13 @@ void Fallback::OnTimer(uint64_t now_us) {
   now_us_ = now_us;
   if (now_us < next_sweep_us_) return;
   for (size_t i = visitors_.size(); i-- > 0;) {
-    if (now_us - visitors_[i]->moved_us < kIdleUs) continue;
-    Remove(visitors_[i]->relay->flow());
+    const FlowId flow = visitors_[i]->relay->flow();
+    if (now_us - visitors_[i]->moved_us >= kIdleUs) {
+      Remove(flow);
+    } else if (visitors_[i]->relay->Room() == 0) {
+      // Asks for kStreamRoom again: one that found the ring full is lost.
+      link_.Send(SpliceCommand{flow});
+    }
   }
   next_sweep_us_ = visitors_.empty() ? UINT64_MAX : now_us + kSweepUs;
 }
