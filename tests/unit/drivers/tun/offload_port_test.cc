@@ -148,7 +148,6 @@ TEST_F(OffloadPortTest, DeliversWithAndWithoutAChecksum) {
 // A train of UDP packets that a socket sends in one call comes out whole, and
 // goes back in whole.
 TEST_F(OffloadPortTest, CarriesUdpTrains) {
-  if (!port_->info().segments_udp) GTEST_SKIP() << "the kernel has no USO";
   const int size = 1000;
   for (const Family family : {Family::kIpv4, Family::kIpv6}) {
     const int fd = family == Family::kIpv4 ? ipv4_ : ipv6_;
@@ -161,6 +160,15 @@ TEST_F(OffloadPortTest, CarriesUdpTrains) {
     }
     SendOut(family, payload);
     const size_t header = family == Family::kIpv4 ? 28 : 48;
+    // Before 6.2 the kernel cuts the train itself.
+    if (!port_->info().segments_udp) {
+      for (const size_t piece : {1000, 1000, 1000, 1000, 1000, 500}) {
+        rte_mbuf* single = Wanted(header + piece);
+        ASSERT_NE(single, nullptr);
+        rte_pktmbuf_free(single);
+      }
+      continue;
+    }
     rte_mbuf* frame = Wanted(header + payload.size());
     ASSERT_NE(frame, nullptr);
     EXPECT_EQ(frame->tso_segsz, size);
