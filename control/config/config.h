@@ -81,7 +81,7 @@ struct Config {
   uint32_t arena_mib = 0;  // sent bytes kept per worker; 0: see arena_bytes
 
   uint32_t arena_bytes() const {
-    uint32_t automatic = mode == Mode::kServer ? 64 : 8;
+    uint32_t automatic = mode == Mode::kServer ? 64 : 12;
     return (arena_mib == 0 ? automatic : arena_mib) << 20;
   }
   // What `fec`, `fec_data` and `fec_parity` come to: "off" is off, else data

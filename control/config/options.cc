@@ -284,8 +284,8 @@ constexpr Option kOptions[] = {
      SetInteger<&Config::rekey_seconds>},
     {kDataplaneGroup, "arena-mib", "dataplane.arena_mib", ValueType::kInteger,
      AppliesTo::kBoth, "MIB", "0", 0, 1024,
-     "Memory of each worker for sent bytes that may have to be sent again; 0 "
-     "takes 8 on a client and 64 on a server.",
+     "Memory of each worker for records that may have to be sent again, 2 KiB "
+     "each; 0 takes 12 on a client and 64 on a server.",
      SetInteger<&Config::arena_mib>},
 };
 

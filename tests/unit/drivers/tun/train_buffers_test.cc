@@ -25,7 +25,7 @@ class TrainBuffersTest : public ::testing::Test {
   static void SetUpTestSuite() {
     InitEal();
     pool_ = MakePool("trains", 255, PacketPool::kSmallRoom);
-    jumbo_ = MakePool("trainsj", 7, PacketPool::kJumboRoom);
+    jumbo_ = MakePool("trainsj", 63, PacketPool::kJumboRoom);
   }
   void TearDown() override {
     buffers_.reset();
