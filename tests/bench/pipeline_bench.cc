@@ -1,129 +1,33 @@
 // Sender and receiver of two in-process gateways beside the bare cryptography
-// of the same records, interleaved in each repetition. Prints one JSON object
-// for each block of repetitions.
+// and FEC of the same records, interleaved in each repetition; and the receiver
+// with losses beside that without. All with the cryptography of this CPU, and
+// with that of one without VAES. Prints one JSON object for each block of
+// repetitions.
 //
-// usage: bench-pipeline [BLOCKS]
-#include <rte_mbuf.h>
-
+// usage: bench-pipeline [BLOCKS [SECONDS]]
 #include <array>
 #include <cstdio>
 #include <cstdlib>
+#include <map>
 #include <memory>
+#include <numeric>
 #include <string>
 #include <vector>
 
 #include "dataplane/wire/record.h"
-#include "drivers/aead.h"
 #include "tests/bench/gateway_rig.h"
 #include "tests/bench/quiet_gate.h"
+#include "tests/bench/reference.h"
 
 namespace lwt::bench {
 namespace {
 
-// Seals and opens records of the sizes that the gateways make, in buffers of
-// their own, and does nothing else.
-class Reference {
- public:
-  Reference(size_t records, size_t bytes)
-      : size_(bytes / records), records_(records) {
-    const std::array<uint8_t, kAeadKeySize> key = {1, 2, 3};
-    aead_.ExpandKey(key, key_);
-    if (rte_pktmbuf_alloc_bulk(testing::TestPool(), records_.data(),
-                               static_cast<unsigned>(records)) != 0) {
-      std::abort();
-    }
-  }
-  ~Reference() {
-    rte_pktmbuf_free_bulk(records_.data(),
-                          static_cast<unsigned>(records_.size()));
-  }
-  Reference(const Reference&) = delete;
-  Reference& operator=(const Reference&) = delete;
-
-  void Seal() {
-    for (rte_mbuf* record : records_) {
-      uint8_t* const data = rte_pktmbuf_mtod(record, uint8_t*);
-      aead_.Seal(key_, NextIv(), {data, wire::kRecordHeader},
-                 data + wire::kRecordPrefix, size_, data + 2000 - 16);
-    }
-  }
-  // The tags are wrong, which takes the same time.
-  void Open() {
-    for (rte_mbuf* record : records_) {
-      uint8_t* const data = rte_pktmbuf_mtod(record, uint8_t*);
-      wrong_ +=
-          !aead_.Open(key_, NextIv(), {data, wire::kRecordHeader},
-                      data + wire::kRecordPrefix, size_, data + 2000 - 16);
-    }
-  }
-
- private:
-  const uint8_t* NextIv() {
-    ++iv_[0];
-    return reinterpret_cast<const uint8_t*>(iv_.data());
-  }
-
-  const Aead aead_ = *Aead::Create();
-  AeadKey key_;
-  std::array<uint32_t, 3> iv_{};
-  const size_t size_;
-  std::vector<rte_mbuf*> records_;
-  size_t wrong_ = 0;
-};
-
-// One line of the results: a rig with its reference.
-class Row {
- public:
-  Row(const char* path, const RigOptions& options)
-      : path_(path), rig_(options) {
-    for (int i = 0; i < 200; ++i) rig_.Step();
-    const uint64_t before = rig_.client_counters().records_sealed.Get();
-    rig_.Step();
-    const uint64_t records =
-        rig_.client_counters().records_sealed.Get() - before;
-    const size_t bytes =
-        GatewayRig::kBurst * (options.packet_size + wire::kShardWord);
-    reference_ = std::make_unique<Reference>(records, bytes);
-    records_ = records;
-  }
-
-  void PrintBlock(QuietGate& gate) {
-    const Block block = RunBlock(gate, [this] { return Repeat(); });
-    std::printf(
-        "{\"path\": \"%s\", \"size\": %zu, \"code\": \"none\", "
-        "\"records\": %zu, \"kept\": %zu, \"total\": %zu",
-        path_, rig_.options().packet_size, records_, block.kept, block.total);
-    if (block.kept > 0) {
-      const char* names[] = {"sender", "seal", "receiver", "open"};
-      for (size_t i = 0; i < block.medians.size(); ++i) {
-        std::printf(", \"%s\": %.1f", names[i], block.medians[i]);
-      }
-    }
-    std::printf("}\n");
-  }
-
- private:
-  // Cycles per packet of sender, bare sealing, receiver and bare opening.
-  std::vector<double> Repeat() {
-    rig_.Feed();
-    const uint64_t sender = CyclesOf([this] { rig_.RunClient(); });
-    rig_.Carry();
-    const uint64_t receiver = CyclesOf([this] { rig_.RunHub(); });
-    rig_.Drain();
-    const uint64_t seal = CyclesOf([this] { reference_->Seal(); });
-    const uint64_t open = CyclesOf([this] { reference_->Open(); });
-    std::vector<double> figures;
-    for (const uint64_t cycles : {sender, seal, receiver, open}) {
-      figures.push_back(static_cast<double>(cycles) / GatewayRig::kBurst);
-    }
-    return figures;
-  }
-
-  const char* const path_;
-  GatewayRig rig_;
-  std::unique_ptr<Reference> reference_;
-  size_t records_ = 0;
-};
+constexpr size_t kFullSize = 1400;
+constexpr std::array<size_t, 3> kSizes = {64, 512, kFullSize};
+constexpr int kWarmUp = 200;
+constexpr double kLoss = 0.03;
+// Steps with losses in a block: some thousand records.
+constexpr size_t kLossyKept = 100;
 
 struct Path {
   const char* name;
@@ -137,22 +41,231 @@ constexpr std::array<Path, 4> kPaths = {{
     {"ring", RigOptions::Ports::kRing, false, false},
     {"memif", RigOptions::Ports::kMemif, false, false},
 }};
+constexpr std::array<fec::Parameters, 5> kCodes = {
+    {{}, {20, 2, 1}, {10, 3, 1}, {10, 5, 1}, {8, 6, 1}}};
 
-void Run(int blocks) {
-  std::vector<std::unique_ptr<Row>> rows;
-  for (const Path& path : kPaths) {
-    for (const size_t size : {64, 512, 1400}) {
-      RigOptions options;
-      options.ports = path.ports;
-      options.offload = path.offload;
-      options.super_inside = path.super_inside;
-      options.packet_size = size;
-      rows.push_back(std::make_unique<Row>(path.name, options));
+struct Crypto {
+  const char* name;
+  Aead::Code code;
+};
+constexpr std::array<Crypto, 2> kCryptos = {
+    {{"as the CPU is", Aead::Code::kBest},
+     {"as without VAES", Aead::Code::kAesni}}};
+
+// As a gateway would choose it on such a CPU.
+ReedSolomon::Code FecCodeFor(Aead::Code crypto) {
+  static std::map<Aead::Code, ReedSolomon::Code> chosen;
+  const auto at = chosen.find(crypto);
+  if (at != chosen.end()) return at->second;
+  return chosen[crypto] = ReedSolomon::Calibrate(*Aead::Create(crypto));
+}
+
+RigOptions OptionsOf(const Path& path, size_t size, const fec::Parameters& code,
+                     const Crypto& crypto) {
+  RigOptions options;
+  options.ports = path.ports;
+  options.offload = path.offload;
+  options.super_inside = path.super_inside;
+  options.packet_size = size;
+  options.code = code;
+  options.crypto = crypto.code;
+  options.fec_code = FecCodeFor(crypto.code);
+  return options;
+}
+
+std::string NameOf(const fec::Parameters& code) {
+  if (!code.on()) return "off";
+  return std::to_string(code.data) + "+" + std::to_string(code.parity);
+}
+
+double PerPacket(uint64_t cycles) {
+  return static_cast<double>(cycles) / GatewayRig::kBurst;
+}
+
+// One line of the results.
+class Row {
+ public:
+  Row(const Path& path, const Crypto& crypto, const RigOptions& options)
+      : path_(path.name),
+        crypto_(crypto.name),
+        size_(options.packet_size),
+        code_(options.code) {}
+  virtual ~Row() = default;
+
+  void PrintBlock(QuietGate& gate) {
+    const Block block = RunBlock(
+        gate, [this] { return Repeat(); }, plan_);
+    std::printf(
+        "{\"path\": \"%s\", \"crypto\": \"%s\", \"size\": %zu, "
+        "\"code\": \"%s\", \"complete\": %s, \"kept\": %zu, \"total\": %zu",
+        path_, crypto_, size_, NameOf(code_).c_str(),
+        block.complete ? "true" : "false", block.kept, block.total);
+    for (size_t i = 0; i < block.figures.size(); ++i) {
+      std::printf(", \"%s\": %.1f", names_[i], block.figures[i]);
+    }
+    std::printf("}\n");
+    std::fflush(stdout);
+  }
+
+ protected:
+  // Cycles per packet, in the order of names_.
+  virtual std::vector<double> Repeat() = 0;
+
+  std::vector<const char*> names_;
+  BlockPlan plan_;
+
+ private:
+  const char* const path_;
+  const char* const crypto_;
+  const size_t size_;
+  const fec::Parameters code_;
+};
+
+// Both sides beside their references.
+class CleanRow final : public Row {
+ public:
+  CleanRow(const Path& path, const Crypto& crypto, const RigOptions& options)
+      : Row(path, crypto, options), rig_(options) {
+    names_ = {"sender", "send_reference", "receiver", "open_reference"};
+    for (int i = 0; i < kWarmUp; ++i) rig_.Step();
+    Reference::Work work;
+    work.records = DataRecords();
+    work.size = GatewayRig::kBurst * (options.packet_size + wire::kShardWord) /
+                work.records;
+    work.code = options.code;
+    work.crypto = options.crypto;
+    work.fec_code = options.fec_code;
+    reference_ = std::make_unique<Reference>(work);
+    if (options.code.on()) {
+      // Groups end at the same place of a burst again after so many.
+      plan_.phases =
+          options.code.data / std::gcd(size_t{options.code.data}, work.records);
+      plan_.kept = kKeptPerBlock * 2;
     }
   }
+
+ private:
+  // Of a step; the same in each.
+  size_t DataRecords() {
+    constexpr uint64_t kSteps = 64;
+    const uint64_t sealed = rig_.records_sealed();
+    const uint64_t parities = rig_.parities_sent();
+    for (uint64_t i = 0; i < kSteps; ++i) rig_.Step();
+    const uint64_t data =
+        rig_.records_sealed() - sealed - (rig_.parities_sent() - parities);
+    return (data + kSteps / 2) / kSteps;
+  }
+
+  std::vector<double> Repeat() override {
+    rig_.Feed();
+    const uint64_t sender = CyclesOf([this] { rig_.RunClient(); });
+    rig_.Carry();
+    const uint64_t receiver = CyclesOf([this] { rig_.RunHub(); });
+    rig_.Drain();
+    const uint64_t send = CyclesOf([this] { reference_->Send(); });
+    const uint64_t open = CyclesOf([this] { reference_->Open(); });
+    return {PerPacket(sender), PerPacket(send), PerPacket(receiver),
+            PerPacket(open)};
+  }
+
+  GatewayRig rig_;
+  std::unique_ptr<Reference> reference_;
+};
+
+// The receiver of a link that loses frames, beside that of one that does not.
+class LossyRow final : public Row {
+ public:
+  LossyRow(const Path& path, const Crypto& crypto, RigOptions options)
+      : Row(path, crypto, options), clean_(options), lossy_(Lossy(options)) {
+    names_ = {"clean", "lossy"};
+    plan_.kept = kLossyKept;
+    plan_.mean = true;
+    for (int i = 0; i < kWarmUp; ++i) {
+      clean_.Step();
+      lossy_.Step();
+    }
+    before_ = lossy_.delivered();
+  }
+  ~LossyRow() override {
+    const double arrived = static_cast<double>(lossy_.delivered() - before_) /
+                           static_cast<double>(steps_ * GatewayRig::kBurst);
+    // Repaired or sent again: else the figures would be of fewer packets.
+    if (arrived < 0.99) {
+      std::fprintf(stderr, "bench: of lost packets few came back: %.3f\n",
+                   arrived);
+      std::abort();
+    }
+  }
+
+ private:
+  static RigOptions Lossy(RigOptions options) {
+    options.loss = kLoss;
+    return options;
+  }
+  static double StepOf(GatewayRig& rig) {
+    rig.Feed();
+    rig.RunClient();
+    rig.Carry();
+    const uint64_t receiver = CyclesOf([&rig] { rig.RunHub(); });
+    rig.Drain();
+    return PerPacket(receiver);
+  }
+  std::vector<double> Repeat() override {
+    ++steps_;
+    const double clean = StepOf(clean_);
+    return {clean, StepOf(lossy_)};
+  }
+
+  GatewayRig clean_;
+  GatewayRig lossy_;
+  uint64_t steps_ = 0;
+  uint64_t before_ = 0;
+};
+
+// Rows that take turns, block by block. DPDK has places for some thirty ports,
+// and a pair of gateways on memif takes six.
+struct Group {
+  const Path& path;
+  const Crypto& crypto;
+  size_t size;
+};
+
+std::vector<Group> AllGroups() {
+  std::vector<Group> groups;
+  for (const Crypto& crypto : kCryptos) {
+    for (const Path& path : kPaths) {
+      for (const size_t size : kSizes) groups.push_back({path, crypto, size});
+    }
+  }
+  return groups;
+}
+
+std::vector<std::unique_ptr<Row>> RowsOf(const Group& group) {
+  const bool with_losses = &group.path == &kPaths[0] && group.size == kFullSize;
+  std::vector<std::unique_ptr<Row>> rows;
+  for (const fec::Parameters& code : kCodes) {
+    const RigOptions options =
+        OptionsOf(group.path, group.size, code, group.crypto);
+    rows.push_back(
+        std::make_unique<CleanRow>(group.path, group.crypto, options));
+    if (with_losses && code.on()) {
+      rows.push_back(
+          std::make_unique<LossyRow>(group.path, group.crypto, options));
+    }
+  }
+  return rows;
+}
+
+void Run(int blocks, const TimeLimit& limit) {
+  testing::StartTestEal();
   QuietGate gate;
-  for (int block = 0; block < blocks; ++block) {
-    for (const auto& row : rows) row->PrintBlock(gate);
+  const std::vector<Group> groups = AllGroups();
+  for (size_t i = 0; i < groups.size(); ++i) {
+    const TimeLimit share = limit.Share(groups.size() - i);
+    const auto rows = RowsOf(groups[i]);
+    for (int block = 0; block < blocks && share.Left(); ++block) {
+      for (const auto& row : rows) row->PrintBlock(gate);
+    }
   }
 }
 
@@ -160,6 +273,7 @@ void Run(int blocks) {
 }  // namespace lwt::bench
 
 int main(int argc, char** argv) {
-  lwt::bench::Run(argc > 1 ? std::atoi(argv[1]) : 15);
+  lwt::bench::Run(argc > 1 ? std::atoi(argv[1]) : 15,
+                  lwt::bench::TimeLimit(argc > 2 ? std::atof(argv[2]) : 0));
   return 0;
 }

@@ -3,7 +3,7 @@
 // with a million routes. All rigs live in one process and take turns. Prints
 // one JSON object for each block of repetitions.
 //
-// usage: bench-scale [BLOCKS]
+// usage: bench-scale [BLOCKS [SECONDS]]
 #include <unistd.h>
 
 #include <algorithm>
@@ -54,11 +54,12 @@ class Row {
     });
     std::printf(
         "{\"peers\": %u, \"routes\": %u, \"memory_mib\": %.1f, "
-        "\"kept\": %zu, \"total\": %zu",
-        rig_->options().lanes, routes_, memory_mib_, block.kept, block.total);
-    if (block.kept > 0) {
-      std::printf(", \"sender\": %.1f, \"receiver\": %.1f", block.medians[0],
-                  block.medians[1]);
+        "\"complete\": %s, \"kept\": %zu, \"total\": %zu",
+        rig_->options().lanes, routes_, memory_mib_,
+        block.complete ? "true" : "false", block.kept, block.total);
+    if (!block.figures.empty()) {
+      std::printf(", \"sender\": %.1f, \"receiver\": %.1f", block.figures[0],
+                  block.figures[1]);
     }
     std::printf("}\n");
   }
@@ -69,14 +70,14 @@ class Row {
   double memory_mib_ = 0;
 };
 
-void Run(int blocks) {
+void Run(int blocks, const TimeLimit& limit) {
   std::vector<std::unique_ptr<Row>> rows;
   for (const uint32_t peers : {1u, 10u, 100u, 1000u, 10'000u}) {
     rows.push_back(std::make_unique<Row>(peers, 0));
   }
   rows.push_back(std::make_unique<Row>(10'000, 1'000'000));
   QuietGate gate;
-  for (int block = 0; block < blocks; ++block) {
+  for (int block = 0; block < blocks && limit.Left(); ++block) {
     for (const auto& row : rows) row->PrintBlock(gate);
   }
 }
@@ -85,6 +86,7 @@ void Run(int blocks) {
 }  // namespace lwt::bench
 
 int main(int argc, char** argv) {
-  lwt::bench::Run(argc > 1 ? std::atoi(argv[1]) : 15);
+  lwt::bench::Run(argc > 1 ? std::atoi(argv[1]) : 15,
+                  lwt::bench::TimeLimit(argc > 2 ? std::atof(argv[2]) : 0));
   return 0;
 }
