@@ -62,23 +62,6 @@ PortPair Join(RigOptions::Ports kind, uint8_t link_header_size,
   return Checked(OpenRingPair(spec));
 }
 
-std::pair<NodePorts, NodePorts> JoinedPorts(const RigOptions& options) {
-  testing::StartTestEal();
-  const RigOptions::Ports kind = options.ports;
-  NodePorts client;
-  NodePorts hub;
-  if (options.offload) {
-    std::tie(client.uplink, client.uplink_far) = Join(kind, kEthernet, true);
-    std::tie(hub.uplink, hub.uplink_far) = Join(kind, kEthernet, true);
-  } else {
-    std::tie(client.uplink, hub.uplink) = Join(kind, kEthernet);
-  }
-  std::tie(client.tunnel, client.tunnel_far) =
-      Join(kind, 0, options.super_inside);
-  std::tie(hub.tunnel, hub.tunnel_far) = Join(kind, 0, options.super_inside);
-  return {std::move(client), std::move(hub)};
-}
-
 std::string Address(uint8_t net, uint32_t lane) {
   std::array<char, 32> text;
   std::snprintf(text.data(), text.size(), "%u.%u.%u.%u", net, lane >> 16 & 0xff,
@@ -140,6 +123,23 @@ Bytes SuperOf(const Bytes& packet, size_t packets) {
 }
 
 }  // namespace
+
+std::pair<NodePorts, NodePorts> JoinedPorts(const RigOptions& options) {
+  testing::StartTestEal();
+  const RigOptions::Ports kind = options.ports;
+  NodePorts client;
+  NodePorts hub;
+  if (options.offload) {
+    std::tie(client.uplink, client.uplink_far) = Join(kind, kEthernet, true);
+    std::tie(hub.uplink, hub.uplink_far) = Join(kind, kEthernet, true);
+  } else {
+    std::tie(client.uplink, hub.uplink) = Join(kind, kEthernet);
+  }
+  std::tie(client.tunnel, client.tunnel_far) =
+      Join(kind, 0, options.super_inside);
+  std::tie(hub.tunnel, hub.tunnel_far) = Join(kind, 0, options.super_inside);
+  return {std::move(client), std::move(hub)};
+}
 
 GatewayRig::GatewayRig(const RigOptions& options)
     : options_(options), way_there_(options.loss) {

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/bench/carrier.h"
@@ -32,6 +32,10 @@ struct RigOptions {
   Aead::Code crypto = Aead::Code::kBest;
   ReedSolomon::Code fec_code = ReedSolomon::Code::kAvx2;
 };
+
+// The ports of a client and a hub, uplink joined to uplink.
+std::pair<testing::NodePorts, testing::NodePorts> JoinedPorts(
+    const RigOptions& options);
 
 class GatewayRig {
  public:
