@@ -25,6 +25,9 @@ namespace {
 constexpr size_t kFullSize = 1400;
 constexpr std::array<size_t, 3> kSizes = {64, 512, kFullSize};
 constexpr int kWarmUp = 200;
+constexpr int kBlocksOfVisit = 5;
+constexpr int kMostVisits = 30;
+constexpr size_t kMostRepetitions = 500;
 constexpr double kLoss = 0.03;
 // Steps with losses in a block: some thousand records.
 constexpr size_t kLossyKept = 100;
@@ -92,7 +95,8 @@ class Row {
         code_(options.code) {}
   virtual ~Row() = default;
 
-  void PrintBlock(QuietGate& gate) {
+  // True when the block is complete.
+  bool PrintBlock(QuietGate& gate) {
     const Block block = RunBlock(
         gate, [this] { return Repeat(); }, plan_);
     std::printf(
@@ -105,6 +109,7 @@ class Row {
     }
     std::printf("}\n");
     std::fflush(stdout);
+    return block.complete;
   }
 
  protected:
@@ -112,7 +117,7 @@ class Row {
   virtual std::vector<double> Repeat() = 0;
 
   std::vector<const char*> names_;
-  BlockPlan plan_;
+  BlockPlan plan_ = {.most = kMostRepetitions};
 
  private:
   const char* const path_;
@@ -223,18 +228,22 @@ class LossyRow final : public Row {
 };
 
 // Rows that take turns, block by block. DPDK has places for some thirty ports,
-// and a pair of gateways on memif takes six.
+// and a pair of gateways on memif takes six: so groups come one after the
+// other, a few blocks at a time and again, that a noisy minute spoils none.
 struct Group {
   const Path& path;
   const Crypto& crypto;
   size_t size;
+  int complete = 0;  // blocks, of every row
 };
 
 std::vector<Group> AllGroups() {
   std::vector<Group> groups;
   for (const Crypto& crypto : kCryptos) {
     for (const Path& path : kPaths) {
-      for (const size_t size : kSizes) groups.push_back({path, crypto, size});
+      for (const size_t size : kSizes) {
+        groups.push_back({path, crypto, size});
+      }
     }
   }
   return groups;
@@ -256,15 +265,27 @@ std::vector<std::unique_ptr<Row>> RowsOf(const Group& group) {
   return rows;
 }
 
+void RunSome(Group& group, int blocks, const TimeLimit& limit,
+             QuietGate& gate) {
+  const auto rows = RowsOf(group);
+  for (int turn = 0;
+       turn < kBlocksOfVisit && group.complete < blocks && limit.Left();
+       ++turn) {
+    bool complete = true;
+    for (const auto& row : rows) complete = row->PrintBlock(gate) && complete;
+    group.complete += complete ? 1 : 0;
+  }
+}
+
 void Run(int blocks, const TimeLimit& limit) {
   testing::StartTestEal();
   QuietGate gate;
-  const std::vector<Group> groups = AllGroups();
-  for (size_t i = 0; i < groups.size(); ++i) {
-    const TimeLimit share = limit.Share(groups.size() - i);
-    const auto rows = RowsOf(groups[i]);
-    for (int block = 0; block < blocks && share.Left(); ++block) {
-      for (const auto& row : rows) row->PrintBlock(gate);
+  std::vector<Group> groups = AllGroups();
+  for (int visit = 0; visit < kMostVisits && limit.Left(); ++visit) {
+    for (Group& group : groups) {
+      if (group.complete < blocks && limit.Left()) {
+        RunSome(group, blocks, limit, gate);
+      }
     }
   }
 }

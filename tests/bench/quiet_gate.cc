@@ -8,7 +8,6 @@ namespace {
 constexpr double kWorst = 1.15;
 constexpr int kSearch = 20'000;
 constexpr int kTries = 3;
-constexpr size_t kMostRepetitions = 2'000;
 // No repetition of ours takes so many times the median by itself.
 constexpr double kInterrupted = 4;
 
@@ -80,7 +79,7 @@ Block RunBlock(QuietGate& gate,
   std::vector<std::vector<Column>> kept(plan.phases);
   const size_t wanted = (plan.kept + plan.phases - 1) / plan.phases;
   size_t phase = 0;
-  while (!HasAll(kept, wanted) && block.total < kMostRepetitions) {
+  while (!HasAll(kept, wanted) && block.total < plan.most) {
     ++block.total;
     const bool quiet = gate.Quiet();
     const std::vector<double> figures = body();
@@ -103,18 +102,6 @@ Block RunBlock(QuietGate& gate,
     }
   }
   return block;
-}
-
-TimeLimit TimeLimit::Share(size_t parts) const {
-  constexpr double kLeast = 1e-3;  // 0 would be no bound
-  if (seconds_ <= 0) return *this;
-  return TimeLimit(
-      std::max(SecondsLeft() / static_cast<double>(parts), kLeast));
-}
-
-double TimeLimit::SecondsLeft() const {
-  return seconds_ - static_cast<double>(Cycles() - begun_) /
-                        static_cast<double>(rte_get_tsc_hz());
 }
 
 }  // namespace lwt::bench

@@ -52,6 +52,7 @@ inline constexpr size_t kKeptPerBlock = 25;
 // Of what repetitions a block is made, and what it says of them.
 struct BlockPlan {
   size_t kept = kKeptPerBlock;
+  size_t most = 2000;  // after which it gives up
   // Repetitions differ in turn, with this period (groups of FEC that end in
   // some of them): the block's figures are the means of the phases' medians.
   size_t phases = 1;
@@ -70,13 +71,13 @@ Block RunBlock(QuietGate& gate,
 class TimeLimit {
  public:
   explicit TimeLimit(double seconds) : seconds_(seconds) {}
-  bool Left() const { return seconds_ <= 0 || SecondsLeft() > 0; }
-  // What is left, for one of `parts` parts that are still to come.
-  TimeLimit Share(size_t parts) const;
+  bool Left() const {
+    return seconds_ <= 0 ||
+           static_cast<double>(Cycles() - begun_) <
+               seconds_ * static_cast<double>(rte_get_tsc_hz());
+  }
 
  private:
-  double SecondsLeft() const;
-
   const double seconds_;
   const uint64_t begun_ = Cycles();
 };
