@@ -77,26 +77,35 @@ rte_mempool* MergedFramePool() {
   return pool->get();
 }
 
+Carrier::~Carrier() {
+  for (const Waiting& one : waiting_) rte_pktmbuf_free(one.frame);
+}
+
 void Carrier::Carry(Port& from, Port& to) {
+  ++now_;
   std::array<rte_mbuf*, 256> frames;
   const uint16_t count = from.Receive(frames);
   for (uint16_t i = 0; i < count; ++i) {
     if (loss_ > 0) {
-      CarryLossy(frames[i], to);
+      PushLossy(frames[i]);
     } else {
-      Push(Carried(frames[i]), to);
+      Push(Carried(frames[i]));
     }
+  }
+  while (!waiting_.empty() && waiting_.front().due <= now_) {
+    if (to.Transmit({&waiting_.front().frame, 1}) != 1) Fail("a frame is lost");
+    ++carried_;
+    waiting_.pop_front();
   }
 }
 
-void Carrier::Push(rte_mbuf* frame, Port& to) {
+void Carrier::Push(rte_mbuf* frame) {
   frame->ol_flags |= RTE_MBUF_F_RX_L4_CKSUM_GOOD;
   frame->l2_len = kEthernet;
-  if (to.Transmit({&frame, 1}) != 1) Fail("a frame is lost");
-  ++carried_;
+  waiting_.push_back({now_ + delay_, frame});
 }
 
-void Carrier::CarryLossy(rte_mbuf* frame, Port& to) {
+void Carrier::PushLossy(rte_mbuf* frame) {
   std::bernoulli_distribution lost(loss_);
   std::vector<Bytes> run;
   for (Bytes& segment : test::WireFrames(*frame)) {
@@ -105,15 +114,14 @@ void Carrier::CarryLossy(rte_mbuf* frame, Port& to) {
       continue;
     }
     ++lost_;
-    PushRun(run, frame->tso_segsz, to);
+    PushRun(run, frame->tso_segsz);
     run.clear();
   }
-  PushRun(run, frame->tso_segsz, to);
+  PushRun(run, frame->tso_segsz);
   rte_pktmbuf_free(frame);
 }
 
-void Carrier::PushRun(const std::vector<Bytes>& run, uint16_t segment_size,
-                      Port& to) {
+void Carrier::PushRun(const std::vector<Bytes>& run, uint16_t segment_size) {
   if (run.empty()) return;
   const size_t headers = HeadersOf(run.front());
   size_t size = headers;
@@ -136,7 +144,7 @@ void Carrier::PushRun(const std::vector<Bytes>& run, uint16_t segment_size,
     rte_memcpy(room, segment.data() + headers, segment.size() - headers);
     room += segment.size() - headers;
   }
-  Push(arrived, to);
+  Push(arrived);
 }
 
 }  // namespace lwt::bench

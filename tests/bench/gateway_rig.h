@@ -29,6 +29,10 @@ struct RigOptions {
   // With `offload`: share of the client's frames that is lost under way. Then
   // packets may be missing.
   double loss = 0;
+  // With `offload`: steps of 20 µs until the hub's frames are at the client,
+  // the whole round trip.
+  uint64_t round_trip = 0;
+  bool retransmit = true;
   Aead::Code crypto = Aead::Code::kBest;
   ReedSolomon::Code fec_code = ReedSolomon::Code::kAvx2;
 };

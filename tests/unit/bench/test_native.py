@@ -52,7 +52,8 @@ def pipeline_block(path, size, code="10+3", crypto="as the CPU is"):
 
 def loss_block(path, size, crypto="as the CPU is"):
     return json.dumps({"path": path, "crypto": crypto, "size": size,
-                       "code": "10+3", "complete": True, "kept": 100,
+                       "code": "10+3", "retransmit": True, "complete": True,
+                       "kept": 100,
                        "total": 120, "clean": 400.0, "lossy": 600.0})
 
 
@@ -88,6 +89,7 @@ def test_pipeline_report(context):
     assert first["sending"] == "0.91" and first["receiving"] == "0.70"
     assert (second["kept"], second["total"]) == (375, 390)
     assert losses.rows[0]["ratio"] == "1.50"
+    assert losses.rows[0]["name"].endswith("10+3, with retransmission")
     assert "without VAES" in old.title and len(old.rows) == 1
     assert (report.kept, report.total) == (15 * 175, 15 * 198)
     assert "bench-pipeline 15" in report.commands["bench-pipeline"]
@@ -103,7 +105,7 @@ def test_pipeline_targets_stand_twice(context):
     other = by_name[name + "cryptography as on a CPU without VAES"]
     assert other.verdict == "not stated" and "0 of 10" in other.note
     losses = by_name["receiver 10+3, 1400 B, 3 % loss: cycles over those of "
-                     "no loss; cryptography as on a CPU without VAES"]
+                     "no loss; with retransmission, cryptography as on a CPU without VAES"]
     assert losses.value == 1.5 and losses.verdict == "missed"
 
 
