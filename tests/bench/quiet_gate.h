@@ -6,6 +6,7 @@
 
 #include <rte_cycles.h>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -72,14 +73,14 @@ class TimeLimit {
  public:
   explicit TimeLimit(double seconds) : seconds_(seconds) {}
   bool Left() const {
-    return seconds_ <= 0 ||
-           static_cast<double>(Cycles() - begun_) <
-               seconds_ * static_cast<double>(rte_get_tsc_hz());
+    return seconds_.count() <= 0 || Clock::now() - begun_ < seconds_;
   }
 
  private:
-  const double seconds_;
-  const uint64_t begun_ = Cycles();
+  using Clock = std::chrono::steady_clock;
+
+  const std::chrono::duration<double> seconds_;
+  const Clock::time_point begun_ = Clock::now();
 };
 
 }  // namespace lwt::bench
