@@ -59,9 +59,15 @@ def methods(results):
 
 
 def failures(results):
-    return [f"{name}: {failure['row']}: {failure['why'].splitlines()[0]}"
+    return [f"{name}: {failure['row']}: {_ends(failure['why'])}"
             for name, result in results.items()
             for failure in result["failures"]]
+
+
+def _ends(text):
+    """The first and the last line of what may be a whole log."""
+    lines = text.splitlines()
+    return " … ".join(dict.fromkeys((lines[0], lines[-1])))
 
 
 def _table(made):

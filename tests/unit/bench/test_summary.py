@@ -23,7 +23,7 @@ def workers(ratio):
 def folder(tmp_path):
     workers(Ratio(1.9, 15)).write(tmp_path)
     broken = Report("tunnel", _FACTS, gated=False)
-    broken.failures.append(("openvpn-udp", "is not installed\nat all"))
+    broken.failures.append(("openvpn-udp", "exit 1\nmuch text\nno key"))
     broken.write(tmp_path)
     return tmp_path
 
@@ -78,7 +78,7 @@ def test_method_and_failures_are_said(folder):
     assert any("kept 375 of 400" in line and "gated" in line
                and "Linux 6.1" in line for line in saved["method"])
     assert any("UNGATED" in line for line in saved["method"])
-    assert saved["failures"] == ["tunnel: openvpn-udp: is not installed"]
+    assert saved["failures"] == ["tunnel: openvpn-udp: exit 1 … no key"]
     assert "| yes |" in (folder / "summary.md").read_text()
     text = (folder / "summary.txt").read_text()
     assert "FAILED tunnel: openvpn-udp" in text
