@@ -48,6 +48,11 @@ rte_mbuf* Carried(rte_mbuf* frame) {
       room += part->data_len;
     }
     rte_pktmbuf_free(frame);
+  } else if (rte_mbuf_refcnt_read(frame) > 1) {
+    arrived = rte_pktmbuf_copy(frame, testing::TestPool(), 0, UINT32_MAX);
+    if (arrived == nullptr) Fail("no room for a frame");
+    arrived->ol_flags = 0;
+    rte_pktmbuf_free(frame);
   } else {
     arrived->ol_flags = 0;
   }
@@ -93,6 +98,9 @@ void Carrier::Carry(Port& from, Port& to) {
     }
   }
   while (!waiting_.empty() && waiting_.front().due <= now_) {
+    if (to.info().segments) {
+      waiting_.front().frame->ol_flags |= RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+    }
     if (to.Transmit({&waiting_.front().frame, 1}) != 1) Fail("a frame is lost");
     ++carried_;
     waiting_.pop_front();
@@ -100,7 +108,6 @@ void Carrier::Carry(Port& from, Port& to) {
 }
 
 void Carrier::Push(rte_mbuf* frame) {
-  frame->ol_flags |= RTE_MBUF_F_RX_L4_CKSUM_GOOD;
   frame->l2_len = kEthernet;
   waiting_.push_back({now_ + delay_, frame});
 }

@@ -26,10 +26,10 @@ class Carrier {
   Carrier(const Carrier&) = delete;
   Carrier& operator=(const Carrier&) = delete;
 
-  // All frames that wait at `from` go to `to`: super-frames as merged frames,
-  // checksums verified. Where segments were lost, what is left of a run is
-  // merged on each side of the gap, as the kernel merges what follows on each
-  // other.
+  // All frames that wait at `from` go to `to`: super-frames as merged frames;
+  // checksums are verified where that port takes super-frames. Where segments
+  // were lost, what is left of a run is merged on each side of the gap, as the
+  // kernel merges what follows on each other.
   void Carry(Port& from, Port& to);
   uint64_t carried() const { return carried_; }  // frames that arrived
   uint64_t lost() const { return lost_; }

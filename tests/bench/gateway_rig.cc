@@ -44,7 +44,7 @@ T Checked(absl::StatusOr<T> made) {
 }
 
 PortPair Join(RigOptions::Ports kind, uint8_t link_header_size,
-              bool segments = false) {
+              bool segments = false, bool copies_kept = true) {
   static int count = 0;
   const std::string name = "bench" + std::to_string(count++);
   if (kind == RigOptions::Ports::kMemif) {
@@ -59,6 +59,7 @@ PortPair Join(RigOptions::Ports kind, uint8_t link_header_size,
   spec.link_header_size = link_header_size;
   spec.wait_fds = false;
   spec.segments = segments;
+  spec.copies_kept = copies_kept;
   return Checked(OpenRingPair(spec));
 }
 
@@ -69,9 +70,34 @@ std::string Address(uint8_t net, uint32_t lane) {
   return text.data();
 }
 
-void Fill(rte_mbuf* mbuf, const Bytes& bytes) {
+void Fill(rte_mbuf* mbuf, std::span<const uint8_t> bytes) {
   char* room = rte_pktmbuf_append(mbuf, static_cast<uint16_t>(bytes.size()));
   rte_memcpy(room, bytes.data(), bytes.size());
+}
+
+// A super-frame as the tunnel device's port gives it (drivers/port.h): headers
+// and the first payload in one mbuf, each other payload in one of its own.
+rte_mbuf* TrainOf(const Bytes& super, size_t payload) {
+  const size_t count = (super.size() - kInnerHeaders + payload - 1) / payload;
+  std::vector<rte_mbuf*> parts(count);
+  if (rte_pktmbuf_alloc_bulk(testing::TestPool(), parts.data(),
+                             static_cast<unsigned>(count)) != 0) {
+    Fail("the pool is empty");
+  }
+  size_t at = 0;
+  for (size_t i = 0; i < count; ++i) {
+    const size_t most = payload + (i == 0 ? kInnerHeaders : 0);
+    const size_t size = std::min(most, super.size() - at);
+    if (i > 0) {
+      parts[i]->data_off += kInnerHeaders;
+      parts[i - 1]->next = parts[i];
+    }
+    Fill(parts[i], {super.data() + at, size});
+    at += size;
+  }
+  parts[0]->nb_segs = static_cast<uint16_t>(count);
+  parts[0]->pkt_len = static_cast<uint32_t>(super.size());
+  return parts[0];
 }
 
 // Packets that an mbuf stands for.
@@ -129,9 +155,11 @@ std::pair<NodePorts, NodePorts> JoinedPorts(const RigOptions& options) {
   const RigOptions::Ports kind = options.ports;
   NodePorts client;
   NodePorts hub;
-  if (options.offload) {
-    std::tie(client.uplink, client.uplink_far) = Join(kind, kEthernet, true);
-    std::tie(hub.uplink, hub.uplink_far) = Join(kind, kEthernet, true);
+  if (options.has_carrier()) {
+    std::tie(client.uplink, client.uplink_far) =
+        Join(kind, kEthernet, options.offload, /*copies_kept=*/false);
+    std::tie(hub.uplink, hub.uplink_far) =
+        Join(kind, kEthernet, options.offload, /*copies_kept=*/false);
   } else {
     std::tie(client.uplink, hub.uplink) = Join(kind, kEthernet);
   }
@@ -209,9 +237,7 @@ void GatewayRig::FeedPackets() {
 void GatewayRig::FeedSupers() {
   fed_.clear();
   for (const Bytes& super : packets_) {
-    rte_mbuf* mbuf = rte_pktmbuf_alloc(MergedFramePool());
-    if (mbuf == nullptr) Fail("the pool is empty");
-    Fill(mbuf, super);
+    rte_mbuf* mbuf = TrainOf(super, options_.packet_size - kInnerHeaders);
     mbuf->ol_flags = RTE_MBUF_F_RX_LRO | RTE_MBUF_F_RX_L4_CKSUM_NONE;
     mbuf->packet_type = RTE_PTYPE_L4_TCP;
     mbuf->l3_len = wire::kIpv4HeaderSize;
@@ -228,7 +254,7 @@ void GatewayRig::RunClient() {
 }
 
 void GatewayRig::Carry() {
-  if (!options_.offload) return;
+  if (!options_.has_carrier()) return;
   way_there_.Carry(pair_->client.uplink_far(), pair_->hub.uplink_far());
 }
 
@@ -249,7 +275,7 @@ void GatewayRig::RunHub() {
 
 // Frames that went to the hub's uplink since all lanes stand.
 uint64_t GatewayRig::Carried() const {
-  return options_.offload
+  return options_.has_carrier()
              ? way_there_.carried()
              : pair_->client.counters().uplink_tx_frames.Get() - sent_before_;
 }
@@ -263,7 +289,7 @@ void GatewayRig::Drain() {
   delivered_ += count;
   const bool sure = options_.loss == 0 && options_.round_trip == 0;
   if (sure && count != kBurst) FailAt(count);
-  if (options_.offload) {
+  if (options_.has_carrier()) {
     way_back_.Carry(pair_->hub.uplink_far(), pair_->client.uplink_far());
   }
   pair_->Advance(kStepUs);

@@ -16,8 +16,11 @@ namespace lwt::bench {
 struct RigOptions {
   enum class Ports { kRing, kMemif };
   Ports ports = Ports::kRing;
-  // Rings only: the uplink takes super-frames and partial checksums, and hands
-  // them on merged and verified, as a kernel does; nobody pays for that here.
+  // Rings only: between the steps frames are carried from one uplink to the
+  // other, in buffers of their own, as by a wire; nobody pays for that here.
+  bool carried = true;
+  // With `carried`: the uplink takes super-frames and partial checksums, and
+  // they are handed on merged and verified, as a kernel does.
   bool offload = false;
   // With `offload`: the inside too gives and takes super-frames, TCP.
   bool super_inside = false;
@@ -35,6 +38,8 @@ struct RigOptions {
   bool retransmit = true;
   Aead::Code crypto = Aead::Code::kBest;
   ReedSolomon::Code fec_code = ReedSolomon::Code::kAvx2;
+
+  bool has_carrier() const { return ports == Ports::kRing && carried; }
 };
 
 // The ports of a client and a hub, uplink joined to uplink.

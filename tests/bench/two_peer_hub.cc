@@ -128,7 +128,7 @@ TwoPeerHub::TwoPeerHub(uint32_t workers) {
 }
 
 void TwoPeerHub::AddPart(uint32_t worker, uint32_t workers) {
-  auto [client_ports, hub_ports] = JoinedPorts({});
+  auto [client_ports, hub_ports] = JoinedPorts({.carried = false});
   WorkerOptions client;
   client.max_lanes = kPeers;
   WorkerOptions hub = client;
