@@ -1,3 +1,6 @@
+#include <array>
+#include <cstring>
+
 #include "dataplane/stages/stages.h"
 #include "dataplane/wire/inner_packet.h"
 #include "dataplane/wire/record.h"
@@ -9,17 +12,36 @@ namespace {
 // The most packets a shard can hold: a word and the smallest IP header each.
 constexpr size_t kSmallestPacket = wire::kShardWord + 20;
 
+// Whose the last source is: the packets of a burst mostly have one.
+struct LastSource {
+  Family family = Family::kIpv4;
+  std::array<uint8_t, 16> address;
+  uint32_t peer = RouteTable::kNoPeer;  // none is known
+
+  bool Matches(const wire::InnerPacket& inner) const {
+    if (peer == RouteTable::kNoPeer || inner.family != family) return false;
+    return family == Family::kIpv4
+               ? std::memcmp(inner.source, address.data(), 4) == 0
+               : std::memcmp(inner.source, address.data(), 16) == 0;
+  }
+  void Learn(const wire::InnerPacket& inner, const RouteTable& routes) {
+    family = inner.family;
+    std::memcpy(address.data(), inner.source, family == Family::kIpv4 ? 4 : 16);
+    peer = routes.Lookup(inner.family, inner.source);
+  }
+};
+
 // Counts a drop of a packet whose mbuf goes on living for its neighbours.
 bool IsAdmitted(Worker& worker, const Frame& record,
-                std::span<const uint8_t> packet) {
+                std::span<const uint8_t> packet, LastSource& last) {
   const auto inner = wire::ParseInner(packet);
   if (!inner) {
     worker.counters.Drop(DropReason::kBadInner);
     return false;
   }
   // Cryptokey routing: the source has to lead back to the peer.
-  if (worker.snapshot->routes.Lookup(inner->family, inner->source) !=
-      record.peer) {
+  if (!last.Matches(*inner)) last.Learn(*inner, worker.snapshot->routes);
+  if (last.peer != record.peer || last.peer == RouteTable::kNoPeer) {
     worker.counters.Drop(DropReason::kInnerSource);
     return false;
   }
@@ -31,13 +53,14 @@ InnerChecksum ChecksumOf(const wire::ShardWord& word) {
   return word.checksum_good ? InnerChecksum::kGood : InnerChecksum::kUnknown;
 }
 
-void AdmitShard(Worker& worker, const Frame& record, PacketBurst& packets) {
+void AdmitShard(Worker& worker, const Frame& record, PacketBurst& packets,
+                LastSource& last) {
   LaneCounters& counters = worker.lane_counters[record.lane];
   wire::ShardReader reader({record.data, record.length});
   wire::ShardWord word;
   std::span<uint8_t> bytes;
   while (reader.Next(word, bytes)) {
-    if (!IsAdmitted(worker, record, bytes)) continue;
+    if (!IsAdmitted(worker, record, bytes, last)) continue;
     Frame packet = record;
     packet.data = bytes.data();
     packet.length = static_cast<uint32_t>(bytes.size());
@@ -55,12 +78,13 @@ void AdmitShard(Worker& worker, const Frame& record, PacketBurst& packets) {
 
 bool AdmitInner(Worker& worker, OpenedRecords& records, PacketBurst& packets) {
   packets.Clear();
+  LastSource last;
   while (records.next < records.burst.size()) {
     const Frame& record = records.burst.frames()[records.next];
     const size_t most = record.length / kSmallestPacket + 1;
     if (packets.size() + most > PacketBurst::kCapacity) break;
     ++records.next;
-    AdmitShard(worker, record, packets);
+    AdmitShard(worker, record, packets, last);
   }
   return !packets.empty();
 }

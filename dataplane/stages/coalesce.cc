@@ -33,8 +33,7 @@ bool IsMergeable(const uint8_t* packet, uint32_t length,
   if (IsIpv4(transport)) {
     // Without options, and with a header that arrived unharmed.
     if (transport.ip_size != wire::kIpv4HeaderSize ||
-        wire::ChecksumFold(wire::ChecksumAdd(packet, transport.ip_size)) !=
-            0xffff) {
+        wire::ChecksumFold(wire::ChecksumIpv4Header(packet)) != 0xffff) {
       return false;
     }
   }
@@ -51,9 +50,10 @@ bool HasGoodChecksum(const Frame& packet, const InnerTransport& transport) {
 
 bool IsSameFlow(const uint8_t* a, const uint8_t* b,
                 const InnerTransport& transport) {
-  const bool ipv4 = IsIpv4(transport);
-  return std::memcmp(a + (ipv4 ? 12 : 8), b + (ipv4 ? 12 : 8), ipv4 ? 8 : 32) ==
-             0 &&
+  const bool same_addresses = IsIpv4(transport)
+                                  ? std::memcmp(a + 12, b + 12, 8) == 0
+                                  : std::memcmp(a + 8, b + 8, 32) == 0;
+  return same_addresses &&
          std::memcmp(a + transport.ip_size, b + transport.ip_size, 4) == 0;
 }
 

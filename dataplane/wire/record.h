@@ -6,6 +6,9 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <utility>
+
+#include "dataplane/wire/be.h"
 
 namespace lwt::wire {
 
@@ -15,6 +18,8 @@ inline constexpr size_t kRecordTag = 16;
 inline constexpr size_t kRecordPrefix = kRecordFraming + kRecordHeader;
 inline constexpr size_t kRecordOverhead = kRecordPrefix + kRecordTag;
 inline constexpr size_t kShardWord = 2;
+inline constexpr uint8_t kApplicationData = 0x17;
+inline constexpr uint8_t kVersionByte = 0x03;
 // RFC 8446 section 5.2: 2^14 bytes and at most 256 more.
 inline constexpr size_t kMaxRecordLength = 16640;
 inline constexpr size_t kMinRecordLength = kRecordHeader + kRecordTag;
@@ -49,13 +54,49 @@ struct RecordHeader {
 // Size of the whole record at the front of `stream`, framing included, or
 // nullopt when none begins there or its length is impossible. The record may
 // be longer than `stream`.
-std::optional<size_t> RecordSize(std::span<const uint8_t> stream);
+inline std::optional<size_t> RecordSize(std::span<const uint8_t> stream) {
+  if (stream.size() < kRecordFraming) return std::nullopt;
+  if (stream[0] != kApplicationData || stream[1] != kVersionByte ||
+      stream[2] != kVersionByte) {
+    return std::nullopt;
+  }
+  const size_t length = LoadBe16(&stream[3]);
+  if (length < kMinRecordLength || length > kMaxRecordLength) {
+    return std::nullopt;
+  }
+  return kRecordFraming + length;
+}
 
 // Writes the framing of a record whose ciphertext has `size` bytes.
-void WriteRecordFraming(size_t size, uint8_t* out);
+inline void WriteRecordFraming(size_t size, uint8_t* out) {
+  out[0] = kApplicationData;
+  out[1] = kVersionByte;
+  out[2] = kVersionByte;
+  StoreBe16(out + 3, static_cast<uint16_t>(kRecordHeader + size + kRecordTag));
+}
 
-void WriteRecordHeader(const RecordHeader& header, uint8_t* out);
-RecordHeader ReadRecordHeader(const uint8_t* bytes);
+inline void WriteRecordHeader(const RecordHeader& header, uint8_t* out) {
+  StoreBe64(out, header.packet_number);  // its upper two bytes are overwritten
+  out[0] = header.kind;
+  out[1] = header.epoch;
+  StoreBe32(out + 8, header.group.base);
+  out[12] = header.group.index;
+  out[13] = header.group.data;
+  out[14] = header.group.parity;
+  out[15] = header.group.stride;
+}
+inline RecordHeader ReadRecordHeader(const uint8_t* bytes) {
+  RecordHeader header;
+  header.kind = bytes[0];
+  header.epoch = bytes[1];
+  header.packet_number = LoadBe64(bytes) & 0xffffffffffff;
+  header.group.base = LoadBe32(bytes + 8);
+  header.group.index = bytes[12];
+  header.group.data = bytes[13];
+  header.group.parity = bytes[14];
+  header.group.stride = bytes[15];
+  return header;
+}
 
 // XORs the sixteen header bytes; masking and unmasking are the same.
 inline void ApplyMask(const uint8_t* mask, uint8_t* header) {
@@ -70,7 +111,16 @@ struct ShardWord {
   bool checksum_unfinished = false;
 };
 
-void WriteShardWord(const ShardWord& word, uint8_t* out);
+// Flags of the word on the wire.
+inline constexpr uint16_t kChecksumGood = 0x8000;
+inline constexpr uint16_t kChecksumUnfinished = 0x4000;
+
+inline void WriteShardWord(const ShardWord& word, uint8_t* out) {
+  uint16_t value = word.length;
+  if (word.checksum_good) value |= kChecksumGood;
+  if (word.checksum_unfinished) value |= kChecksumUnfinished;
+  StoreBe16(out, value);
+}
 
 // Walks the packets of an opened shard.
 class ShardReader {
@@ -86,6 +136,28 @@ class ShardReader {
   std::span<uint8_t> rest_;
   bool malformed_ = false;
 };
+
+inline bool ShardReader::Next(ShardWord& word, std::span<uint8_t>& packet) {
+  const std::span<uint8_t> shard = std::exchange(rest_, {});
+  if (shard.empty()) return false;
+  if (shard.size() < kShardWord) {
+    malformed_ = true;
+    return false;
+  }
+  const uint16_t value = LoadBe16(shard.data());
+  word.length = value & ShardWord::kMaxLength;
+  word.checksum_good = (value & kChecksumGood) != 0;
+  word.checksum_unfinished = (value & kChecksumUnfinished) != 0;
+  if (word.length == 0) return false;
+  const std::span<uint8_t> behind = shard.subspan(kShardWord);
+  if (word.length > behind.size()) {
+    malformed_ = true;
+    return false;
+  }
+  packet = behind.first(word.length);
+  rest_ = behind.subspan(word.length);
+  return true;
+}
 
 struct Report {
   static constexpr size_t kSize = 64;
