@@ -34,7 +34,8 @@ bool OuterTcp::TakeAck(OuterFlow& flow, const wire::TcpView& tcp,
   const int64_t ack = flow.SendOffset(tcp.ack);
   const auto una = static_cast<int64_t>(flow.snd_una);
   if (ack > static_cast<int64_t>(flow.snd_nxt) ||
-      ack + static_cast<int64_t>(flow.snd_max_window) < una) {
+      ack + static_cast<int64_t>(std::min(flow.snd_max_window, flow.snd_una)) <
+          una) {
     return false;  // RFC 5961 §5.2
   }
   if (ack < una) return true;

@@ -68,7 +68,7 @@ bool OuterTcp::SendAck(OuterFlow& flow, uint64_t now_us, TxBatch& out) {
   }
   const FlowTemplate::Segment next = NextSegment(flow, flow.snd_nxt, now_us);
   rte_mbuf* frame;
-  if (flow.sack && !flow.ranges.empty()) {
+  if (flow.sack && (flow.dsack || !flow.ranges.empty())) {
     ControlSegment segment{.link = flow.header.link(),
                            .ip_id = next.ip_id,
                            .flow_label = FlowLabel(flow.key)};
@@ -79,11 +79,14 @@ bool OuterTcp::SendAck(OuterFlow& flow, uint64_t now_us, TxBatch& out) {
     wire::TcpOptions& options = segment.tcp.options;
     if (flow.timestamps) options.timestamps = next.timestamps;
     std::array<ReceiveRanges::Range, ReceiveRanges::kTold> ranges;
-    const size_t count = flow.ranges.Tell(flow.timestamps ? 3 : 4, ranges);
-    options.sack_count = static_cast<uint8_t>(count);
+    if (flow.dsack) {
+      options.sack[options.sack_count++] = {flow.dsack_left, flow.dsack_right};
+    }
+    const size_t room = (flow.timestamps ? 3u : 4u) - options.sack_count;
+    const size_t count = flow.ranges.Tell(room, ranges);
     for (size_t i = 0; i < count; ++i) {
-      options.sack[i] = {flow.ReceiveSeq(ranges[i].begin),
-                         flow.ReceiveSeq(ranges[i].end)};
+      options.sack[options.sack_count++] = {flow.ReceiveSeq(ranges[i].begin),
+                                            flow.ReceiveSeq(ranges[i].end)};
     }
     frame = MakeControlSegment(config_.pool, flow.key, segment);
   } else {
@@ -95,6 +98,7 @@ bool OuterTcp::SendAck(OuterFlow& flow, uint64_t now_us, TxBatch& out) {
     }
   }
   if (!Emit(frame, out)) return false;
+  flow.dsack = false;
   flow.AckSent(/*told_ranges=*/true);
   return true;
 }
@@ -162,6 +166,7 @@ void OuterTcp::FlushFlow(OuterFlow& flow, uint64_t now_us, TxBatch& out) {
 }
 
 void OuterTcp::Flush(uint64_t now_us, TxBatch& out) {
+  flushed_us_ = now_us;
   // FlushFlow may touch its own flow again, never more than once.
   for (size_t i = 0; i < touched_.size(); ++i) {
     OuterFlow& flow = table_.At(touched_[i]);
