@@ -252,8 +252,10 @@ void OuterTcp::CheckFin(OuterFlow& flow, uint64_t now_us) {
     Raise(flow,
           flow.spliced ? EventType::kStreamEnded : EventType::kClosedByPeer);
   }
-  // What comes late is answered by what RememberClosed keeps.
-  if (flow.fin_received && flow.fin_acked) {
+  // What comes late is answered by what RememberClosed keeps; so is the FIN of
+  // a peer that nobody listens to any more.
+  const bool abandoned = !flow.proven() && !flow.spliced;
+  if (flow.fin_acked && (flow.fin_received || abandoned)) {
     flow.end_at_us = std::min(flow.end_at_us, now_us);
     Rearm(flow);
   }

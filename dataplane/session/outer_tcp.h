@@ -267,17 +267,20 @@ class OuterTcp {
   void Establish(OuterFlow& flow, const wire::TcpView& tcp, uint64_t now_us);
   void SendSyn(OuterFlow& flow, uint64_t now_us, TxBatch& out);
   Received ReceiveSecondSyn(OuterFlow& flow, const Input& in, bool acked);
+  Received RefuseHalfOpen(OuterFlow& flow, const Input& in);
   void SendCookie(const Input& in, const FlowKey& key);
   void OnSynTimer(OuterFlow& flow, uint64_t now_us, TxBatch& out);
   uint16_t LocalMss(Family family) const;
   uint32_t FlowLabel(const FlowKey& key) const;
 
   // outer_tcp_stray.cc: segments of no flow.
+  static ClosedFlow StateOf(const OuterFlow& flow);
   void RememberClosed(const OuterFlow& flow, uint64_t now_us);
   bool ReceiveClosed(ClosedFlow& closed, const Input& in,
                      std::optional<wire::TcpSeq>& isn);
   bool ReceiveFinWait(ClosedFlow& closed, const Input& in, bool old);
   void AckOfClosed(ClosedFlow& closed, const Input& in);
+  void SendLoneAck(const ClosedFlow& told, const Input& in);
   void SendReset(const Input& in, const FlowKey& key);
 
   // outer_tcp_receive.cc: segments of an open flow.
@@ -289,7 +292,7 @@ class OuterTcp {
   void ChallengeAck(OuterFlow& flow, const Input& in);
   Received RefuseSegment(OuterFlow& flow, const Input& in, int64_t begin,
                          DropReason reason);
-  static void NoteDuplicate(OuterFlow& flow, uint64_t begin, uint64_t end);
+  static void NoteDuplicate(OuterFlow& flow, int64_t begin, int64_t end);
   void OweDuplicateAck(OuterFlow& flow, uint64_t now_us);
   void OnArrived(OuterFlow& flow, uint64_t begin, uint64_t end, uint64_t now_us,
                  TxBatch& out);

@@ -317,11 +317,21 @@ OuterTcp::Received OuterTcp::ReceiveSynReceived(OuterFlow& flow,
   }
   const int32_t ahead = tcp.seq - (flow.irs + 1);
   if (ahead < 0 || ahead > static_cast<int32_t>(flow.rcv_right)) {
-    ChallengeAck(flow, in);
-    return DropOf(flow, DropReason::kOutOfWindow);
+    return RefuseHalfOpen(flow, in);
   }
   Establish(flow, tcp, in.now_us);
   return ReceiveOpen(flow, in);
+}
+
+// What a Linux listener says for a connection that it keeps no socket for yet:
+// IP ID 0, and the window rounded down.
+OuterTcp::Received OuterTcp::RefuseHalfOpen(OuterFlow& flow, const Input& in) {
+  if (!AnsweredLately(flow, in.now_us)) {
+    ++totals_.challenge_acks;
+    const ClosedFlow told = StateOf(flow);
+    SendLoneAck(told, in);
+  }
+  return DropOf(flow, DropReason::kOutOfWindow);
 }
 
 // A SYN where one was received: the same again, the other half of crossing
@@ -330,10 +340,7 @@ OuterTcp::Received OuterTcp::ReceiveSynReceived(OuterFlow& flow,
 OuterTcp::Received OuterTcp::ReceiveSecondSyn(OuterFlow& flow, const Input& in,
                                               bool acked) {
   const wire::TcpView& tcp = in.frame.tcp;
-  if (tcp.seq != flow.irs) {
-    ChallengeAck(flow, in);
-    return DropOf(flow, DropReason::kOutOfWindow);
-  }
+  if (tcp.seq != flow.irs) return RefuseHalfOpen(flow, in);
   if (acked) {
     Establish(flow, tcp, in.now_us);
     SendAck(flow, in.now_us, in.out);

@@ -64,10 +64,7 @@ OuterTcp::Received OuterTcp::RefuseSegment(OuterFlow& flow, const Input& in,
     ChallengeAck(flow, in);
   } else {
     const auto next = static_cast<int64_t>(flow.rcv_nxt);
-    if (begin >= 0 && begin < next) {
-      NoteDuplicate(flow, static_cast<uint64_t>(begin),
-                    static_cast<uint64_t>(std::min(end, next)));
-    }
+    if (begin < next) NoteDuplicate(flow, begin, std::min(end, next));
     ++totals_.challenge_acks;
     SendAck(flow, in.now_us, in.out);
   }
@@ -76,9 +73,9 @@ OuterTcp::Received OuterTcp::RefuseSegment(OuterFlow& flow, const Input& in,
 
 // The next ACK tells of [begin, end), which came more than once. Several that
 // touch are told as one; of others the first.
-void OuterTcp::NoteDuplicate(OuterFlow& flow, uint64_t begin, uint64_t end) {
-  const wire::TcpSeq left = flow.ReceiveSeq(begin);
-  const wire::TcpSeq right = flow.ReceiveSeq(end);
+void OuterTcp::NoteDuplicate(OuterFlow& flow, int64_t begin, int64_t end) {
+  const wire::TcpSeq left = flow.ReceiveSeq(static_cast<uint64_t>(begin));
+  const wire::TcpSeq right = flow.ReceiveSeq(static_cast<uint64_t>(end));
   if (!flow.dsack) {
     flow.dsack = flow.sack;
     flow.dsack_left = left;
@@ -137,11 +134,7 @@ OuterTcp::Received OuterTcp::ReceiveOpen(OuterFlow& flow, const Input& in) {
     return RefuseSegment(flow, in, begin, DropReason::kOutOfWindow);
   }
   if (!TakeAck(flow, tcp, in.now_us)) {
-    // RFC 5961 §5.2 wants an answer to both; a Linux host gives none to an ACK
-    // of what it has not sent.
-    if (flow.SendOffset(tcp.ack) < static_cast<int64_t>(flow.snd_una)) {
-      ChallengeAck(flow, in);
-    }
+    ChallengeAck(flow, in);
     return DropOf(flow, DropReason::kBadAck);
   }
   Touch(flow);
@@ -150,10 +143,7 @@ OuterTcp::Received OuterTcp::ReceiveOpen(OuterFlow& flow, const Input& in) {
     // looks like one.
     if (size > 0) {
       flow.ack_now = true;
-      if (begin >= 0) {
-        NoteDuplicate(flow, static_cast<uint64_t>(begin),
-                      static_cast<uint64_t>(begin + size));
-      }
+      NoteDuplicate(flow, begin, begin + size);
     } else if (begin < static_cast<int64_t>(flow.rcv_acked) &&
                !AnsweredLately(flow, in.now_us)) {
       flow.ack_now = true;
@@ -227,7 +217,10 @@ void OuterTcp::OnArrived(OuterFlow& flow, uint64_t begin, uint64_t end,
   if (end <= flow.rcv_nxt) return;
   GrowWindow(flow, end - std::max(begin, flow.rcv_nxt), now_us);
   if (begin <= flow.rcv_nxt) {
-    if (begin < flow.rcv_nxt) NoteDuplicate(flow, begin, flow.rcv_nxt);
+    if (begin < flow.rcv_nxt) {
+      NoteDuplicate(flow, static_cast<int64_t>(begin),
+                    static_cast<int64_t>(flow.rcv_nxt));
+    }
     flow.ack_owed += static_cast<uint32_t>(end - flow.rcv_nxt);
     // What fills a hole is told at once (RFC 5681 §4.2).
     if (!flow.ranges.empty()) flow.ack_now = true;
@@ -235,7 +228,9 @@ void OuterTcp::OnArrived(OuterFlow& flow, uint64_t begin, uint64_t end,
     flow.rcv_high = std::max(flow.rcv_high, flow.rcv_nxt);
     return;
   }
-  if (flow.ranges.Holds(begin, end)) NoteDuplicate(flow, begin, end);
+  if (flow.ranges.Holds(begin, end)) {
+    NoteDuplicate(flow, static_cast<int64_t>(begin), static_cast<int64_t>(end));
+  }
   OweDuplicateAck(flow, now_us);
   if (flow.ranges.WouldOverflow(begin, end, kRangesPerAck)) {
     SendAck(flow, now_us, out);

@@ -68,27 +68,32 @@ bool OuterTcp::AnswerStray(const wire::FrameView& frame, uint64_t now_us,
   return totals_.resets_sent != before;
 }
 
+ClosedFlow OuterTcp::StateOf(const OuterFlow& flow) {
+  ClosedFlow state;
+  state.key = flow.key;
+  state.snd_nxt = flow.SendSeq(flow.snd_nxt);
+  state.rcv_nxt = flow.ReceiveSeq(flow.rcv_nxt);
+  state.rcv_window = static_cast<uint32_t>(flow.rcv_right - flow.rcv_nxt);
+  state.window = static_cast<uint16_t>(
+      std::min<uint32_t>(65535, state.rcv_window >> flow.own_scale));
+  state.ts_recent = flow.ts_recent;
+  state.ts_offset = flow.ts_offset;
+  state.timestamps = flow.timestamps;
+  state.tunnel = flow.proven();
+  return state;
+}
+
 // Kept of a flow that ends. One whose peer closed first has nothing to wait
 // for, and leaves nothing but a tunnel's mark.
 void OuterTcp::RememberClosed(const OuterFlow& flow, uint64_t now_us) {
   if (flow.state != FlowState::kOpen) return;
-  ClosedFlow closed;
+  ClosedFlow closed = StateOf(flow);
   if (flow.fin_acked && !flow.closed_by_peer) {
     closed.kind =
         flow.fin_received ? ClosedKind::kTimeWait : ClosedKind::kFinWait;
   } else if (!flow.proven()) {
     return;
   }
-  closed.key = flow.key;
-  closed.snd_nxt = flow.SendSeq(flow.snd_nxt);
-  closed.rcv_nxt = flow.ReceiveSeq(flow.rcv_nxt);
-  closed.rcv_window = static_cast<uint32_t>(flow.rcv_right - flow.rcv_nxt);
-  closed.window = static_cast<uint16_t>(
-      std::min<uint32_t>(65535, closed.rcv_window >> flow.own_scale));
-  closed.ts_recent = flow.ts_recent;
-  closed.ts_offset = flow.ts_offset;
-  closed.timestamps = flow.timestamps;
-  closed.tunnel = flow.proven();
   closed_.Add(closed, now_us);
 }
 
@@ -102,19 +107,24 @@ void OuterTcp::AckOfClosed(ClosedFlow& closed, const Input& in) {
     }
     closed.answered_us = in.now_us;
   }
+  SendLoneAck(closed, in);
+}
+
+// An ACK of a connection that has no socket.
+void OuterTcp::SendLoneAck(const ClosedFlow& told, const Input& in) {
   ControlSegment segment{
       .link = wire::LinkHeader::From(in.frame.link).Reflected(),
-      .flow_label = FlowLabel(closed.key)};
-  segment.tcp.seq = closed.snd_nxt;
-  segment.tcp.ack = closed.rcv_nxt;
+      .flow_label = FlowLabel(told.key)};
+  segment.tcp.seq = told.snd_nxt;
+  segment.tcp.ack = told.rcv_nxt;
   segment.tcp.flags = wire::kAck;
-  segment.tcp.window = closed.window;
-  if (closed.timestamps) {
+  segment.tcp.window = told.window;
+  if (told.timestamps) {
     segment.tcp.options.timestamps = {
-        static_cast<uint32_t>(in.now_us / 1000) + closed.ts_offset,
-        closed.ts_recent};
+        static_cast<uint32_t>(in.now_us / 1000) + told.ts_offset,
+        told.ts_recent};
   }
-  Emit(MakeControlSegment(config_.pool, closed.key, segment), in.out);
+  Emit(MakeControlSegment(config_.pool, told.key, segment), in.out);
 }
 
 // As Linux treats a segment of a connection in TIME-WAIT or FIN-WAIT-2. True
