@@ -25,10 +25,10 @@ constexpr uint16_t kMinMss = 88;
 // A Linux host acknowledges at once what comes first.
 constexpr uint8_t kQuickAcks = 16;
 
-// The largest window that is whole segments (of `segment` bytes) and fits 16
-// bits: what a Linux SYN or SYN-ACK says.
+// What a Linux SYN or SYN-ACK says: of the first 64 KiB whole segments (of
+// `segment` bytes), as far as 16 bits tell it.
 uint16_t SynWindow(uint16_t segment) {
-  return static_cast<uint16_t>(65535 / segment * segment);
+  return static_cast<uint16_t>(std::min(65535, 65536 / segment * segment));
 }
 
 }  // namespace

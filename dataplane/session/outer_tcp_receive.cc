@@ -167,7 +167,10 @@ OuterTcp::Received OuterTcp::TakePayload(OuterFlow& flow, const Input& in,
   received.fin = tcp.Has(wire::kFin);
   received.stream_offset = begin;
   received.payload = tcp.payload;
-  if (tcp.payload.empty()) {
+  // A handshake is one stream: what waits behind a hole comes up once.
+  const bool again =
+      !flow.proven() && flow.ranges.Holds(begin, begin + tcp.payload.size());
+  if (tcp.payload.empty() || again) {
     Accept(received, in.now_us, in.out);
   } else {
     received.verdict = Verdict::kPayload;
