@@ -36,6 +36,18 @@ uint16_t AdvanceWindow(OuterFlow& flow) {
   return static_cast<uint16_t>(field);
 }
 
+// Room for `size` bytes; headroom, which nobody needs any more, gives way to a
+// segment of a jumbo link. Null where they do not fit.
+char* Append(rte_mbuf* frame, uint16_t size) {
+  const uint16_t room = rte_pktmbuf_tailroom(frame);
+  if (size > room) {
+    const auto more = static_cast<uint16_t>(size - room);
+    if (more > rte_pktmbuf_headroom(frame)) return nullptr;
+    frame->data_off = static_cast<uint16_t>(frame->data_off - more);
+  }
+  return rte_pktmbuf_append(frame, size);
+}
+
 }  // namespace
 
 bool OuterTcp::Emit(rte_mbuf* frame, TxBatch& out) {
@@ -128,7 +140,7 @@ bool OuterTcp::Retransmit(OuterFlow& flow, SentArena::Position at,
   SentSegment& kept = arena_.At(at);
   rte_mbuf* frame = out.full() ? nullptr : rte_pktmbuf_alloc(config_.pool);
   const auto size = static_cast<uint16_t>(flow.header.size() + kept.size);
-  char* to = frame == nullptr ? nullptr : rte_pktmbuf_append(frame, size);
+  char* to = frame == nullptr ? nullptr : Append(frame, size);
   if (to == nullptr) {
     rte_pktmbuf_free(frame);
     ++totals_.buffers_missing;

@@ -22,6 +22,15 @@ uint32_t LengthOf(const wire::TcpView& tcp) {
          (tcp.Has(wire::kSyn) ? 1 : 0) + (tcp.Has(wire::kFin) ? 1 : 0);
 }
 
+// It answers no more; a tunnel's goes on to keep the RST back.
+void Forget(ClosedFlow& closed) {
+  if (closed.tunnel) {
+    closed.kind = ClosedKind::kSilent;
+  } else {
+    ClosedFlows::Remove(closed);
+  }
+}
+
 }  // namespace
 
 void OuterTcp::SendReset(const Input& in, const FlowKey& key) {
@@ -145,7 +154,7 @@ bool OuterTcp::ReceiveClosed(ClosedFlow& closed, const Input& in,
   }
   if (!old && ahead == 0 && (length == 0 || tcp.Has(wire::kRst))) {
     if (tcp.Has(wire::kRst)) {
-      ClosedFlows::Remove(closed);
+      Forget(closed);
       return true;
     }
     if (compares) closed.ts_recent = stamp->value;
@@ -156,7 +165,7 @@ bool OuterTcp::ReceiveClosed(ClosedFlow& closed, const Input& in,
       (ahead > 0 || step > 0)) {
     // Beyond what any window let the old one send.
     isn = closed.snd_nxt + 65537;
-    ClosedFlows::Remove(closed);
+    Forget(closed);
     return false;
   }
   if (!tcp.Has(wire::kRst)) AckOfClosed(closed, in);
@@ -172,7 +181,7 @@ bool OuterTcp::ReceiveFinWait(ClosedFlow& closed, const Input& in, bool old) {
     return true;
   }
   if (tcp.Has(wire::kRst)) {
-    ClosedFlows::Remove(closed);
+    Forget(closed);
     return true;
   }
   const bool fresh = tcp.Has(wire::kAck) && size > 0 && ahead + size > 0;
@@ -191,7 +200,7 @@ bool OuterTcp::ReceiveFinWait(ClosedFlow& closed, const Input& in, bool old) {
   // Bytes for an application that is gone.
   if (!closed.tunnel) {
     SendReset(in, closed.key);
-    ClosedFlows::Remove(closed);
+    Forget(closed);
   }
   return true;
 }

@@ -6,9 +6,13 @@ import subprocess
 import sys
 
 import pytest
+from harness import conntrack, segments
+from harness.capture import Capture
 from harness.gateway import PORT, server_arguments
 from harness.prober import Prober
 from harness.variant import Variant
+from harness.wait import wait_until
+from scapy.layers.inet import IP, TCP
 
 _KERNEL_PORT = 5558
 _SERVER = pathlib.Path(__file__).parent / "harness" / "tls_like.py"
@@ -216,3 +220,69 @@ def test_a_syn_after_the_end(both):
             assert told[0]["flags"] & 2 and not told[0]["seq"]
     # The RST has removed the last of it.
     both.same("an ACK", lambda talk: talk.say("A", seq=20, ack=9, stamp=6), 1)
+
+
+def _resets(path):
+    """RST segments that the gateway's port sent."""
+    return [s for s in segments.read(path)
+            if s.source[1] == PORT and s.flags & segments.RST]
+
+
+def test_a_tunnels_flow_gets_no_reset(topology, start, folder):
+    """Whatever somebody forges on it, and when it is over."""
+    hub, client = start.pair(topology, Variant("af_packet", workers=2))
+    capture = Capture(topology.router, "hub", folder)
+    base = IP(src=topology.client.v4, dst=topology.hub.v4)
+    ends = {int(lane["local"].rpartition(":")[2])
+            for lane in client.status()["peers"][0]["lane_list"]}
+    assert len(ends) == 2
+
+    def forge():
+        before = hub.counters()["segments_consumed"], sum(hub.drops().values())
+        conntrack.inject(topology, [
+            base / TCP(sport=port, dport=PORT, flags=flags, seq=4711,
+                       ack=ack) / load
+            for port in ends for flags in ("S", "SA", "A", "R", "FA", "", "SF")
+            for ack in (0, 815) for load in (b"", b"forged")])
+        hub.wait_status(lambda _: sum(hub.drops().values()) +
+                        hub.counters()["segments_consumed"] >
+                        sum(before) + 40, 5, "the forged segments came")
+
+    forge()
+    assert topology.client.namespace.ping("10.0.0.1") == 3
+    assert hub.counters()["strays_reset"] == 0
+    # An orderly end: what comes after it is late, no more.
+    assert client.stop() == 0
+    hub.wait_status(lambda status: not any(
+        peer["state"] == "up" for peer in status["peers"]), 5, "the end")
+    forge()
+    assert hub.counters()["strays_reset"] == 0
+    # Of other endpoints the same is answered.
+    conntrack.inject(topology, [base / TCP(sport=port ^ 1, dport=PORT,
+                                           flags="A", seq=4711, ack=815)
+                                for port in ends])
+    hub.wait_status(lambda _: hub.counters()["strays_reset"] == 2, 5,
+                    "two strays are reset")
+    found = _resets(capture.stop().path)
+    assert {s.target[1] for s in found} == {port ^ 1 for port in ends}
+
+
+def test_a_restarted_hub_resets_what_it_does_not_know(topology, start,
+                                                      folder):
+    hub, client = start.pair(topology, Variant("af_packet"))
+    # No kernel answers while none runs.
+    topology.hub.namespace.nft("table inet hush { chain out { type filter hook "
+                               "output priority 0; tcp flags rst counter drop; }; }")
+    capture = Capture(topology.router, "hub", folder)
+    hub.kill()
+    hub.start()
+    with topology.client.namespace.popen(
+            "ping", "-q", "-i", "0.1", "-w", "20", "-c", "100", "10.0.0.1",
+            stdout=subprocess.DEVNULL) as ping:
+        hub.wait_up()
+        client.wait_up()
+        wait_until(lambda: topology.client.namespace.ping(
+            "10.0.0.1", count=1) == 1, 10, "the tunnel carries again")
+        ping.terminate()
+    assert hub.counters()["strays_reset"] > 0
+    assert len(_resets(capture.stop().path)) > 0

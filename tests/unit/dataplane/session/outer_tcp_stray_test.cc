@@ -175,6 +175,9 @@ TEST_F(StrayTest, ATunnelThatEndedInOrderIsNotReset) {
   ASSERT_EQ(answer.size(), 1u);
   EXPECT_EQ(answer[0].View().tcp.flags, wire::kAck);
   EXPECT_EQ(answer[0].View().tcp.ack, TcpSeq(1002));
+  // A RST ends what is left of it, but not the memory of a tunnel.
+  EXPECT_TRUE(Give(View(wire::kRst, 2, 2)).empty());
+  EXPECT_TRUE(Give(View(wire::kAck, 2, 2)).empty());
 }
 
 TEST_F(StrayTest, WhatNeverWasATunnelIsResetOnceForgotten) {
