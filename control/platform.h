@@ -102,7 +102,7 @@ class Platform {
   std::optional<host::Instance> instance_;
   std::optional<host::Journal> journal_;
   host::UplinkChoice choice_;
-  Persona persona_ = Persona::kLinux6_18;
+  Persona persona_ = Persona::kLinux618;
   MemoryPlan memory_;
   CpuPlan cpus_;  // of as many workers as are wanted
   bool may_use_xdp_ = false;

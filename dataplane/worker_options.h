@@ -37,7 +37,7 @@ struct WorkerOptions {
   IdleMode idle = IdleMode::kAdaptive;
   // A send epoch that sealed this many records is reported as due.
   uint64_t rekey_records = 1ull << 28;
-  Persona persona = Persona::kLinux6_18;
+  Persona persona = Persona::kLinux618;
   std::array<uint8_t, 32> flow_secret{};  // ISNs, timestamps, SYN cookies
                                           // of all workers
 };

@@ -22,7 +22,7 @@ enum class Encryption : uint8_t { kAes256Gcm, kNone };
 enum class LogLevel : uint8_t { kError, kWarn, kInfo, kDebug };
 enum class UplinkDriver : uint8_t { kAuto, kAfPacket, kAfXdp };
 enum class TunnelPort : uint8_t { kAuto, kOffload, kTap };
-enum class PersonaChoice : uint8_t { kAuto, kLinux6_1, kLinux6_18 };
+enum class PersonaChoice : uint8_t { kAuto, kLinux61, kLinux618 };
 enum class Idle : uint8_t { kAdaptive, kBusy };
 
 // Where a client finds its server. `host` is an address or a name; a name is

@@ -31,19 +31,19 @@ std::string KernelRelease() {
 
 Persona PersonaOf(config::PersonaChoice choice, std::string_view release) {
   switch (choice) {
-    case config::PersonaChoice::kLinux6_1:
-      return Persona::kLinux6_1;
-    case config::PersonaChoice::kLinux6_18:
-      return Persona::kLinux6_18;
+    case config::PersonaChoice::kLinux61:
+      return Persona::kLinux61;
+    case config::PersonaChoice::kLinux618:
+      return Persona::kLinux618;
     case config::PersonaChoice::kAuto:
       break;
   }
-  return VersionOf(release) < kFirstOfScale10 ? Persona::kLinux6_1
-                                              : Persona::kLinux6_18;
+  return VersionOf(release) < kFirstOfScale10 ? Persona::kLinux61
+                                              : Persona::kLinux618;
 }
 
 std::string_view NameOf(Persona persona) {
-  return persona == Persona::kLinux6_1 ? "linux-6.1" : "linux-6.18";
+  return persona == Persona::kLinux61 ? "linux-6.1" : "linux-6.18";
 }
 
 }  // namespace lwt::host

@@ -48,7 +48,7 @@ class OuterTcp {
     uint32_t closed_flows = 1024;
     // False, for tests: nothing is sent again, the forward point moves at once.
     bool retransmit = true;
-    Persona persona = Persona::kLinux6_18;
+    Persona persona = Persona::kLinux618;
     std::array<uint8_t, 32> secret{};
     // Buffers for control segments and retransmissions: headers and one MTU.
     rte_mempool* pool = nullptr;

@@ -10,10 +10,10 @@
 
 namespace lwt {
 
-enum class Persona : uint8_t { kLinux6_1, kLinux6_18 };
+enum class Persona : uint8_t { kLinux61, kLinux618 };
 
 constexpr uint8_t WindowScaleOf(Persona persona) {
-  return persona == Persona::kLinux6_1 ? 7 : 10;
+  return persona == Persona::kLinux61 ? 7 : 10;
 }
 
 // When a SYN is sent again, seconds after the first. The last entry is the end:
@@ -23,7 +23,7 @@ inline constexpr std::array<uint8_t, 9> kSynsLinear = {1, 2,  3,  4, 5,
                                                        7, 11, 19, 35};
 
 constexpr std::span<const uint8_t> SynScheduleOf(Persona persona) {
-  if (persona == Persona::kLinux6_1) return kSynsDoubling;
+  if (persona == Persona::kLinux61) return kSynsDoubling;
   return kSynsLinear;
 }
 

@@ -1,4 +1,5 @@
-// Segments of no flow, of flows that have ended, and what a persona says.
+// Segments of no flow, of flows that have ended, and more than once; what a
+// persona says.
 #include <gtest/gtest.h>
 
 #include <vector>
@@ -32,7 +33,7 @@ OuterTcp::Config ConfigOf(Persona persona) {
 // A peer at 192.0.2.1:40000 of the server at 192.0.2.2:9000.
 class StrayTest : public testing::Test {
  protected:
-  StrayTest() : tcp_(ConfigOf(Persona::kLinux6_18)) {
+  StrayTest() : tcp_(ConfigOf(Persona::kLinux618)) {
     const Endpoint listen[] = {At("192.0.2.2:9000")};
     tcp_.SetListen(listen);
   }
@@ -253,13 +254,37 @@ TEST_F(StrayTest, ADuplicateIsToldOf) {
   EXPECT_EQ(give(41).at(0).View().tcp.options.sack_count, 2);
 }
 
+TEST_F(StrayTest, ADuplicateThatThePeerTellsOfMeansReordering) {
+  Open(/*proven=*/true);
+  const std::vector<uint8_t> bytes(5 * 1448, 1);
+  // Whether four segments told of behind a hole make it be filled at once.
+  const auto repairs = [&](uint32_t hole) {
+    EXPECT_TRUE(tcp_.SendStream(flow_, bytes, now_us_, batch_));
+    Drain(batch_);
+    now_us_ += 1000;
+    wire::FrameView ack = View(wire::kAck, 1, hole);
+    ack.tcp.options.sack_count = 1;
+    ack.tcp.options.sack[0] = {isn_ + hole + 1448, isn_ + hole + 5 * 1448};
+    return Give(ack).size();
+  };
+  EXPECT_EQ(repairs(1), 1u);
+  wire::FrameView ack = View(wire::kAck, 1, 1 + 5 * 1448);
+  ack.tcp.options.sack_count = 1;
+  ack.tcp.options.sack[0] = {isn_ + 1, isn_ + 1 + 1448};
+  EXPECT_TRUE(Give(ack).empty());
+  EXPECT_EQ(repairs(1 + 5 * 1448), 0u);
+  now_us_ += 50'000;
+  tcp_.OnTimer(now_us_, batch_);
+  EXPECT_EQ(Drain(batch_).size(), 1u) << "later it is";
+}
+
 TEST(PersonaTest, ChoosesTheWindowScaleAndThePaceOfSyns) {
   const struct {
     Persona persona;
     uint8_t scale;
     std::vector<uint64_t> seconds;
-  } cases[] = {{Persona::kLinux6_1, 7, {1, 3, 7, 15}},
-               {Persona::kLinux6_18, 10, {1, 2, 3, 4, 5, 7, 11, 19}}};
+  } cases[] = {{Persona::kLinux61, 7, {1, 3, 7, 15}},
+               {Persona::kLinux618, 10, {1, 2, 3, 4, 5, 7, 11, 19}}};
   for (const auto& expected : cases) {
     OuterTcp tcp(ConfigOf(expected.persona));
     TxBatch batch;
@@ -286,7 +311,7 @@ TEST(PersonaTest, TheSynsWindowIsWholeSegmentsOf64KiB) {
                                     {1064, 65535},
                                     {1280, 64480},
                                     {9000, 62720}}) {
-    OuterTcp::Config config = ConfigOf(Persona::kLinux6_18);
+    OuterTcp::Config config = ConfigOf(Persona::kLinux618);
     config.link_mtu = mtu;
     OuterTcp tcp(config);
     TxBatch batch;
