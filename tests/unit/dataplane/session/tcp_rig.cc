@@ -241,6 +241,9 @@ void TcpRig::Inject(const wire::FrameView& frame) {
   const auto received = hub.tcp->Receive(frame, now_us, batch_);
   if (received.verdict == OuterTcp::Verdict::kPayload) {
     hub.tcp->Accept(received, now_us, batch_);
+  } else if (received.verdict == OuterTcp::Verdict::kDropped &&
+             received.flow == kNullFlow) {
+    hub.tcp->AnswerStray(frame, now_us, batch_);
   }
   hub.tcp->Flush(now_us, batch_);
   hub.tcp->OnTimer(now_us, batch_);
