@@ -275,7 +275,7 @@ TEST_F(StrayTest, ADuplicateThatThePeerTellsOfMeansReordering) {
   EXPECT_EQ(repairs(1 + 5 * 1448), 0u);
   now_us_ += 50'000;
   tcp_.OnTimer(now_us_, batch_);
-  EXPECT_EQ(Drain(batch_).size(), 1u) << "later it is";
+  EXPECT_FALSE(Drain(batch_).empty()) << "later it is";
 }
 
 TEST(PersonaTest, ChoosesTheWindowScaleAndThePaceOfSyns) {
