@@ -14,8 +14,8 @@ Status Example() {
   status.pid = 42;
   status.encryption = "aes-256-gcm";
   status.public_key = "KEY=";
-  status.uplink = {"af_packet", "eth0", "af_xdp: no zero copy",
-                   1500,        true,   true};
+  status.uplink = {"af_packet", "eth0",      "af_xdp: no zero copy", 1500, true,
+                   true,        "linux-6.18"};
   status.tunnel = {"lwt0",
                    "net_tap",
                    "net_tap, as asked",
