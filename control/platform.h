@@ -19,6 +19,7 @@
 #include "control/host/journal.h"
 #include "control/host/netlink.h"
 #include "control/host/netlink_monitor.h"
+#include "control/host/persona.h"
 #include "control/host/uplink_choice.h"
 #include "control/loop/log.h"
 #include "dataplane/exchange/handoff.h"
@@ -57,6 +58,8 @@ class Platform {
   host::Netlink& netlink() { return *netlink_; }
   host::NetlinkMonitor& monitor() { return *monitor_; }
   const host::Link& link() const { return choice_.link; }
+  // Whose TCP the outer flows show.
+  Persona persona() const { return persona_; }
   const std::string& choice_reason() const { return choice_.reason; }
   int tunnel_index() const { return tunnel_index_; }
   const Port& tunnel(size_t worker = 0) const { return *tunnel_[worker]; }
@@ -99,6 +102,7 @@ class Platform {
   std::optional<host::Instance> instance_;
   std::optional<host::Journal> journal_;
   host::UplinkChoice choice_;
+  Persona persona_ = Persona::kLinux618;
   MemoryPlan memory_;
   CpuList allowed_cpus_;
   CpuPlan cpus_;  // of as many workers as are wanted

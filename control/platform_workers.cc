@@ -67,6 +67,10 @@ WorkerOptions Platform::OptionsOf(uint32_t worker) const {
   options.idle = config_.idle == config::Idle::kBusy ? IdleMode::kBusy
                                                      : IdleMode::kAdaptive;
   options.rekey_records = config_.rekey_records;
+  options.persona = persona_;
+  // Packet sockets share the flows by their ports; a NIC may be told anew.
+  options.answers_strays =
+      uplink_->port_count() == 1 || uplink_->info().driver == "af_packet";
   return options;
 }
 
@@ -84,6 +88,11 @@ absl::Status Platform::StartWorkers() {
       return absl::ResourceExhaustedError("no memory for the workers' rings");
     }
   }
+  persona_ = host::PersonaOf(config_.persona, host::KernelRelease());
+  log_.Info("persona: ", host::NameOf(persona_),
+            config_.persona == config::PersonaChoice::kAuto
+                ? ", as the running kernel"
+                : ", as asked");
   std::array<uint8_t, 32> flow_secret;
   handshake::RandomBytes(flow_secret);
   std::string error;

@@ -187,6 +187,7 @@ api::Status MakeStatus(const StatusSources& sources) {
   status.uplink.link_mtu = platform.link().mtu;
   status.uplink.up = platform.link().up;
   status.uplink.super_frames = platform.uplink().info().segments;
+  status.uplink.persona = host::NameOf(platform.persona());
   status.tunnel.device = platform.tunnel().info().device;
   status.tunnel.driver = platform.tunnel().info().driver;
   status.tunnel.reason = platform.tunnel_reason();

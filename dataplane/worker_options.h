@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "dataplane/fec/policy.h"
+#include "dataplane/session/persona.h"
 #include "drivers/port.h"
 #include "drivers/reed_solomon.h"
 
@@ -28,12 +29,16 @@ struct WorkerOptions {
   uint32_t max_lanes = 0;           // of this worker
   uint64_t arena_bytes = 8u << 20;  // sent bytes kept for retransmission
   bool retransmit = true;
+  // All frames of a flow come to one and the same worker, so a segment of no
+  // flow is answered with a RST where a kernel would.
+  bool answers_strays = false;
   fec::Settings fec;
   uint64_t fec_flush_us = 2000;  // a group that is not full closes
   ReedSolomon::Code fec_code = ReedSolomon::Code::kAvx2;
   IdleMode idle = IdleMode::kAdaptive;
   // A send epoch that sealed this many records is reported as due.
   uint64_t rekey_records = 1ull << 28;
+  Persona persona = Persona::kLinux618;
   std::array<uint8_t, 32> flow_secret{};  // ISNs, timestamps, SYN cookies
                                           // of all workers
 };

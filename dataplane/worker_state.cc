@@ -12,6 +12,7 @@ OuterTcp::Config TcpConfig(const WorkerOptions& options) {
   config.max_proven_flows = options.max_lanes;
   config.arena_bytes = options.arena_bytes;
   config.retransmit = options.retransmit;
+  config.persona = options.persona;
   config.secret = options.flow_secret;
   config.pool = options.pool;
   config.link_mtu = options.uplink->info().mtu;

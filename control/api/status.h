@@ -17,6 +17,7 @@ struct UplinkStatus {
   uint32_t link_mtu = 0;  // bytes
   bool up = false;
   bool super_frames = false;  // runs of segments leave as one
+  std::string persona;        // "linux-6.18"
 };
 
 struct TunnelStatus {

@@ -146,6 +146,7 @@ void PutPorts(JsonWriter& json, const Status& status) {
   json.Put("link_mtu", uint64_t{status.uplink.link_mtu});
   json.PutFlag("up", status.uplink.up);
   json.PutFlag("super_frames", status.uplink.super_frames);
+  json.Put("persona", status.uplink.persona);
   json.Close();
   json.Open("tunnel");
   json.Put("device", status.tunnel.device);

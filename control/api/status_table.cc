@@ -101,7 +101,8 @@ void AddHead(const Status& status, std::string& out) {
   rows.push_back({"public key", OrDash(status.public_key)});
   rows.push_back({"uplink", uplink.device + ", " + uplink.driver + ", MTU " +
                                 std::to_string(uplink.link_mtu) +
-                                (uplink.up ? ", up" : ", DOWN")});
+                                (uplink.up ? ", up" : ", DOWN") + ", seen as " +
+                                uplink.persona});
   if (!uplink.reason.empty()) rows.push_back({"", uplink.reason});
   rows.push_back({"tunnel", status.tunnel.device + ", " + status.tunnel.driver +
                                 ", MTU " + std::to_string(status.tunnel.mtu) +

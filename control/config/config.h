@@ -22,6 +22,7 @@ enum class Encryption : uint8_t { kAes256Gcm, kNone };
 enum class LogLevel : uint8_t { kError, kWarn, kInfo, kDebug };
 enum class UplinkDriver : uint8_t { kAuto, kAfPacket, kAfXdp };
 enum class TunnelPort : uint8_t { kAuto, kOffload, kTap };
+enum class PersonaChoice : uint8_t { kAuto, kLinux61, kLinux618 };
 enum class Idle : uint8_t { kAdaptive, kBusy };
 enum class Pinning : uint8_t { kAuto, kOn, kOff };
 
@@ -60,6 +61,7 @@ struct Config {
   LogLevel log_level = LogLevel::kInfo;
   std::string server_public_key;  // client: base64, 44 characters; may be empty
   std::string sni = "www.example.com";
+  PersonaChoice persona = PersonaChoice::kAuto;
 
   UplinkDriver uplink_driver = UplinkDriver::kAuto;
   std::string uplink_interface;  // empty = automatic

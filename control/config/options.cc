@@ -149,6 +149,11 @@ constexpr Option kOptions[] = {
      "www.example.com", 0, 0,
      "Server name that the connection shows to whoever watches it.",
      SetChecked<&Config::sni, CheckHostName>},
+    {kTunnelGroup, "persona", "persona", ValueType::kChoice, AppliesTo::kBoth,
+     "auto|linux-6.1|linux-6.18", "auto", 0, 0,
+     "Whose TCP the connection shows: the window scale of a kernel before or "
+     "since 6.16, and its pace of repeated SYNs; \"auto\" is the running one.",
+     SetChoice<&Config::persona>},
 
     {kKeyGroup, "k", "key", ValueType::kText, AppliesTo::kBoth, "KEY", "", 0, 0,
      "The shared key, the same on both sides; `lightweight-tunnel genkey` "

@@ -38,6 +38,8 @@ class Counter {
     "Super-frames among them: runs of segments that the uplink cuts.")      \
   X(segments_consumed, "segments_consumed",                                 \
     "Outer segments that carried no payload to hand up.")                   \
+  X(strays_reset, "strays_reset",                                           \
+    "Segments of no flow that were answered with a RST.")                   \
   X(streams_punted, "streams_punted",                                       \
     "Payloads of unproven flows handed to control.")                        \
   X(records_opened, "records_opened", "Records whose tag verified.")        \

@@ -35,10 +35,11 @@ rte_mbuf* MakeControlSegment(rte_mempool* pool, const FlowKey& key,
   std::copy_n(segment.link.bytes.data(), segment.link.size, to);
   auto* ip = reinterpret_cast<uint8_t*>(to) + segment.link.size;
   if (key.family() == Family::kIpv4) {
-    wire::WriteIpv4(ip, local.address, remote.address, segment.ip_id, tcp_size);
+    wire::WriteIpv4(ip, local.address, remote.address, segment.ip_id, tcp_size,
+                    segment.traffic_class);
   } else {
     wire::WriteIpv6(ip, local.address, remote.address, segment.flow_label,
-                    tcp_size);
+                    tcp_size, segment.traffic_class);
   }
   std::memcpy(ip + ip_size, tcp.data(), tcp_size);
   return frame;

@@ -1,5 +1,5 @@
-// Segments without payload that do not fit a flow's template: SYNs, and ACKs
-// with SACK blocks.
+// Segments without payload that do not fit a flow's template: SYNs, ACKs with
+// SACK blocks, and what answers segments of no flow.
 #pragma once
 
 #include <rte_mbuf.h>
@@ -16,6 +16,7 @@ struct ControlSegment {
   wire::LinkHeader link;
   uint16_t ip_id = 0;
   uint32_t flow_label = 0;
+  uint8_t traffic_class = 0;
   wire::TcpHeader tcp;  // ports are taken from the key
 };
 

@@ -51,6 +51,8 @@ struct alignas(64) OuterFlow {
   uint32_t ack_owed = 0;  // bytes in order since the ack last sent
   uint32_t ts_recent = 0;
   uint32_t ts_offset = 0;
+  wire::TcpSeq dsack_left;
+  wire::TcpSeq dsack_right;
   wire::TcpSeq irs;
   wire::TcpSeq iss;
 
@@ -73,6 +75,8 @@ struct alignas(64) OuterFlow {
   bool probed = false;      // the tail-loss probe of this round trip is sent
   bool spliced = false;     // see OuterTcp::Splice
   bool broken = false;      // spliced, and bytes of it are lost for good
+  bool closed_by_peer = false;  // its FIN came before ours
+  bool dsack = false;           // a duplicate is to be told of (RFC 2883)
   uint8_t backoff = 0;
   uint8_t syn_tries = 0;
   uint16_t events = 0;  // bits of OuterTcp::EventType
@@ -105,6 +109,7 @@ struct alignas(64) OuterFlow {
   uint64_t forward_told_us = 0;
   uint64_t end_at_us = kNever;  // proof or close has to be done by then
   uint64_t syn_sent_us = 0;
+  uint64_t challenged_us = 0;  // when an invalid segment was last answered
 
   // Bytes of the measured round trip (dynamic right-sizing of the window).
   uint64_t measure_from_us = 0;
@@ -140,7 +145,7 @@ struct alignas(64) OuterFlow {
     ack_owed = 0;
     compressed_acks = 0;
     ack_at_us = kNever;
-    if (told_ranges || ranges.untold() == 0) ack_now = false;
+    if (told_ranges || (ranges.untold() == 0 && !dsack)) ack_now = false;
   }
 };
 static_assert(sizeof(OuterFlow) <= 1024);

@@ -9,8 +9,6 @@ namespace {
 // can always be reported: about a hundred of them.
 constexpr uint64_t kReportReserve = 8192;
 
-// How long a closed flow still answers a repeated FIN.
-constexpr uint64_t kLingerUs = 500'000;
 // How long the last bytes of a spliced flow may take.
 constexpr uint64_t kSplicedCloseUs = 60'000'000;
 
@@ -21,6 +19,7 @@ OuterTcp::OuterTcp(const Config& config)
       hash_(config.secret),
       cookie_(hash_),
       table_(config.max_proven_flows + config.syn_backlog, hash_),
+      closed_(config.closed_flows, hash_),
       timers_(table_.slot_count()),
       arena_(config.arena_bytes) {
   touched_.reserve(table_.slot_count());
@@ -77,6 +76,7 @@ void OuterTcp::Die(OuterFlow& flow, EventType last) {
 void OuterTcp::Release(FlowId id) {
   OuterFlow* flow = table_.Find(id);
   if (flow == nullptr) return;
+  if (flow->proven()) RememberClosed(*flow, flushed_us_);
   Retire(*flow);
   flow->events = 0;
   table_.Free(*flow);
@@ -244,6 +244,7 @@ void OuterTcp::CheckFin(OuterFlow& flow, uint64_t now_us) {
   const bool believed = !flow.proven() || flow.fin_wanted;
   if (believed && !flow.fin_received && flow.rcv_nxt == flow.rcv_fin) {
     flow.fin_received = true;
+    flow.closed_by_peer = !flow.fin_sent;
     ++flow.rcv_nxt;
     flow.rcv_right = std::max(flow.rcv_right, flow.rcv_nxt);
     flow.ack_now = true;
@@ -251,8 +252,11 @@ void OuterTcp::CheckFin(OuterFlow& flow, uint64_t now_us) {
     Raise(flow,
           flow.spliced ? EventType::kStreamEnded : EventType::kClosedByPeer);
   }
-  if (flow.fin_received && flow.fin_acked) {
-    flow.end_at_us = std::min(flow.end_at_us, now_us + kLingerUs);
+  // What comes late is answered by what RememberClosed keeps; so is the FIN of
+  // a peer that nobody listens to any more.
+  const bool abandoned = !flow.proven() && !flow.spliced;
+  if (flow.fin_acked && (flow.fin_received || abandoned)) {
+    flow.end_at_us = std::min(flow.end_at_us, now_us);
     Rearm(flow);
   }
 }

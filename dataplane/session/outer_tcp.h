@@ -18,11 +18,13 @@
 #include <vector>
 
 #include "dataplane/drop_reason.h"
+#include "dataplane/session/closed_flows.h"
 #include "dataplane/session/flow_id.h"
 #include "dataplane/session/flow_table.h"
 #include "dataplane/session/flow_template.h"
 #include "dataplane/session/flow_timers.h"
 #include "dataplane/session/outer_flow.h"
+#include "dataplane/session/persona.h"
 #include "dataplane/session/sent_arena.h"
 #include "dataplane/session/syn_cookie.h"
 #include "dataplane/tx_batch.h"
@@ -43,9 +45,11 @@ class OuterTcp {
     // For sent records, shared by all flows; a segment counts
     // SentArena::kSegmentBytes.
     size_t arena_bytes = size_t{8} << 20;
+    // Flows that ended and are remembered for a minute.
+    uint32_t closed_flows = 1024;
     // False, for tests: nothing is sent again, the forward point moves at once.
     bool retransmit = true;
-    uint8_t window_scale = 10;
+    Persona persona = Persona::kLinux618;
     std::array<uint8_t, 32> secret{};
     // Buffers for control segments and retransmissions: headers and one MTU.
     rte_mempool* pool = nullptr;
@@ -89,7 +93,7 @@ class OuterTcp {
   static constexpr size_t kMaxListen = 16;
   void SetListen(std::span<const Endpoint> endpoints);
 
-  // Sends a SYN and repeats it 1, 2, 3, 4, 5, 7, 11 and 19 s later. kNullFlow
+  // Sends a SYN and repeats it as the persona does, up to 19 s later. kNullFlow
   // when the table is full or the pair of endpoints is in use. Ends in
   // kEstablished, kRefused or kTimedOut.
   FlowId Connect(const ConnectArgs& args, uint64_t now_us, TxBatch& out);
@@ -98,6 +102,10 @@ class OuterTcp {
   // Accept once it has taken the payload; when it could not, it does nothing,
   // and the peer will send the segment again.
   Received Receive(const wire::FrameView& frame, uint64_t now_us, TxBatch& out);
+  // Answers a segment that Receive dropped for want of a flow and that is no
+  // other worker's, with a RST where a kernel would; never one of a pair of
+  // endpoints that was a tunnel's a minute ago. True when a RST was sent.
+  bool AnswerStray(const wire::FrameView& frame, uint64_t now_us, TxBatch& out);
   // Counts the payload and FIN of `received` as arrived. `out` takes an ACK
   // where more holes opened than one ACK can tell.
   void Accept(const Received& received, uint64_t now_us, TxBatch& out);
@@ -217,11 +225,16 @@ class OuterTcp {
     uint64_t cookies_sent = 0;
     uint64_t cookies_accepted = 0;
     uint64_t challenge_acks = 0;
+    uint64_t resets_sent = 0;
     uint64_t buffers_missing = 0;  // a segment of ours found no mbuf or room
   };
   const Totals& totals() const { return totals_; }
 
  private:
+  // Linux's tcp_invalid_ratelimit: segments without payload that are not valid
+  // are answered once in this time, per flow.
+  static constexpr uint64_t kInvalidRateUs = 500'000;
+
   // The frame being worked on, to spare argument lists.
   struct Input {
     const wire::FrameView& frame;
@@ -246,7 +259,8 @@ class OuterTcp {
   // outer_tcp_open.cc: handshakes.
   bool IsListening(const Endpoint& local) const;
   Received ReceiveNew(const Input& in, const FlowKey& key);
-  Received ReceiveListenSyn(const Input& in, const FlowKey& key);
+  Received ReceiveListenSyn(const Input& in, const FlowKey& key,
+                            std::optional<wire::TcpSeq> isn);
   Received ReceiveCookieAck(const Input& in, const FlowKey& key);
   Received ReceiveSynSent(OuterFlow& flow, const Input& in);
   Received ReceiveSynReceived(OuterFlow& flow, const Input& in);
@@ -254,17 +268,33 @@ class OuterTcp {
   void SetUpStreams(OuterFlow& flow);
   void Establish(OuterFlow& flow, const wire::TcpView& tcp, uint64_t now_us);
   void SendSyn(OuterFlow& flow, uint64_t now_us, TxBatch& out);
+  Received ReceiveSecondSyn(OuterFlow& flow, const Input& in, bool acked);
+  Received RefuseHalfOpen(OuterFlow& flow, const Input& in);
   void SendCookie(const Input& in, const FlowKey& key);
   void OnSynTimer(OuterFlow& flow, uint64_t now_us, TxBatch& out);
   uint16_t LocalMss(Family family) const;
   uint32_t FlowLabel(const FlowKey& key) const;
+
+  // outer_tcp_stray.cc: segments of no flow.
+  static ClosedFlow StateOf(const OuterFlow& flow);
+  void RememberClosed(const OuterFlow& flow, uint64_t now_us);
+  bool ReceiveClosed(ClosedFlow& closed, const Input& in,
+                     std::optional<wire::TcpSeq>& isn);
+  bool ReceiveFinWait(ClosedFlow& closed, const Input& in, bool old);
+  void AckOfClosed(ClosedFlow& closed, const Input& in);
+  void SendLoneAck(const ClosedFlow& told, const Input& in);
+  void SendReset(const Input& in, const FlowKey& key);
 
   // outer_tcp_receive.cc: segments of an open flow.
   Received ReceiveOpen(OuterFlow& flow, const Input& in);
   Received ReceiveReset(OuterFlow& flow, const Input& in);
   Received TakePayload(OuterFlow& flow, const Input& in, uint64_t begin);
   bool TakeTimestamp(OuterFlow& flow, const wire::TcpView& tcp, int64_t begin);
+  static bool AnsweredLately(OuterFlow& flow, uint64_t now_us);
   void ChallengeAck(OuterFlow& flow, const Input& in);
+  Received RefuseSegment(OuterFlow& flow, const Input& in, int64_t begin,
+                         DropReason reason);
+  static void NoteDuplicate(OuterFlow& flow, int64_t begin, int64_t end);
   void OweDuplicateAck(OuterFlow& flow, uint64_t now_us);
   void OnArrived(OuterFlow& flow, uint64_t begin, uint64_t end, uint64_t now_us,
                  TxBatch& out);
@@ -312,6 +342,7 @@ class OuterTcp {
   const FlowKeyedHash hash_;
   const SynCookie cookie_;
   FlowTable table_;
+  ClosedFlows closed_;
   FlowTimers timers_;
   SentArena arena_;
   std::array<Endpoint, kMaxListen> listen_;
@@ -322,8 +353,11 @@ class OuterTcp {
   // When the segment was sent that the ack under work measures by; 0 for none.
   uint64_t rtt_from_us_ = 0;
   uint64_t cookies_until_us_ = 0;
-  uint64_t challenge_second_ = 0;
-  uint32_t challenges_ = 0;
+  uint64_t flushed_us_ = 0;  // when Flush was last called
+  uint64_t reset_second_ = 0;
+  uint32_t resets_ = 0;
+  bool connected_ = false;  // ever: the endpoints that are not listened at
+                            // are closed ports
   Totals totals_;
 };
 

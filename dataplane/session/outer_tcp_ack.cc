@@ -34,7 +34,8 @@ bool OuterTcp::TakeAck(OuterFlow& flow, const wire::TcpView& tcp,
   const int64_t ack = flow.SendOffset(tcp.ack);
   const auto una = static_cast<int64_t>(flow.snd_una);
   if (ack > static_cast<int64_t>(flow.snd_nxt) ||
-      ack + static_cast<int64_t>(flow.snd_max_window) < una) {
+      ack + static_cast<int64_t>(std::min(flow.snd_max_window, flow.snd_una)) <
+          una) {
     return false;  // RFC 5961 §5.2
   }
   if (ack < una) return true;
@@ -48,6 +49,9 @@ bool OuterTcp::TakeAck(OuterFlow& flow, const wire::TcpView& tcp,
     for (const wire::SackBlock& block : tcp.options.sack_blocks()) {
       const int64_t left = flow.SendOffset(block.left);
       const int64_t right = flow.SendOffset(block.right);
+      // A D-SACK (RFC 2883): what was sent again had only been overtaken. Not
+      // so a tail-loss probe, whose end is the end of all.
+      if (right < ack) flow.reordering = true;
       if (left <= static_cast<int64_t>(flow.snd_una) || right <= left ||
           right > static_cast<int64_t>(flow.snd_nxt)) {
         continue;

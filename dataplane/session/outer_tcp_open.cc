@@ -13,11 +13,8 @@ namespace {
 using wire::TcpSeq;
 
 constexpr uint64_t kSecondUs = 1'000'000;
-// When a SYN is sent again, seconds after the first: four linear time-outs,
-// then doubling, as Linux has it since 6.5. The last entry is the end.
-constexpr std::array<uint64_t, 9> kSynSchedule = {1, 2, 3, 4, 5, 7, 11, 19, 35};
-// The same of a SYN-ACK: after 1, 2, 4, 8, 16 and then 32 s.
-constexpr std::array<uint64_t, 6> kSynAckSchedule = {1, 3, 7, 15, 31, 63};
+// A SYN-ACK is sent again after 1, 2, 4, 8 and 16 s; 32 s later it is over.
+constexpr uint8_t kSynAckRetries = 5;
 
 // RFC 9293 §3.7.1: the MSS of a peer that tells none.
 constexpr uint16_t kDefaultMssIpv4 = 536;
@@ -28,10 +25,10 @@ constexpr uint16_t kMinMss = 88;
 // A Linux host acknowledges at once what comes first.
 constexpr uint8_t kQuickAcks = 16;
 
-// The largest window that is whole segments (of `segment` bytes) and fits 16
-// bits: what a Linux SYN or SYN-ACK says.
+// What a Linux SYN or SYN-ACK says: of the first 64 KiB whole segments (of
+// `segment` bytes), as far as 16 bits tell it.
 uint16_t SynWindow(uint16_t segment) {
-  return static_cast<uint16_t>(65535 / segment * segment);
+  return static_cast<uint16_t>(std::min(65535, 65536 / segment * segment));
 }
 
 }  // namespace
@@ -51,6 +48,7 @@ FlowId OuterTcp::Connect(const ConnectArgs& args, uint64_t now_us,
   if (table_.Find(key) != nullptr) return kNullFlow;
   OuterFlow* flow = NewFlow(key, wire::LinkHeader::From(args.link));
   if (flow == nullptr) return kNullFlow;
+  connected_ = true;
   ++totals_.half_open;
   flow->state = FlowState::kSynSent;
   flow->announced = true;
@@ -78,7 +76,7 @@ void OuterTcp::SendSyn(OuterFlow& flow, uint64_t now_us, TxBatch& out) {
   }
   options.sack_permitted = !answer || flow.sack;
   if (!answer || flow.own_scale != 0) {
-    options.window_scale = config_.window_scale;
+    options.window_scale = WindowScaleOf(config_.persona);
   }
   if (answer) {
     segment.tcp.flags |= wire::kAck;
@@ -89,22 +87,25 @@ void OuterTcp::SendSyn(OuterFlow& flow, uint64_t now_us, TxBatch& out) {
     segment.tcp.window = SynWindow(mss);
   }
   Emit(MakeControlSegment(config_.pool, flow.key, segment), out);
-  const uint64_t at =
-      answer ? kSynAckSchedule[flow.syn_tries] : kSynSchedule[flow.syn_tries];
+  if (answer) {
+    // An answer to a repeated SYN begins the wait anew, no longer than before.
+    flow.rto_at_us = now_us + (kSecondUs << flow.backoff);
+  } else {
+    flow.rto_at_us = flow.syn_sent_us +
+                     SynScheduleOf(config_.persona)[flow.syn_tries] * kSecondUs;
+  }
   ++flow.syn_tries;
-  flow.rto_at_us = flow.syn_sent_us + at * kSecondUs;
   Rearm(flow);
 }
 
 void OuterTcp::OnSynTimer(OuterFlow& flow, uint64_t now_us, TxBatch& out) {
-  const size_t tries = flow.state == FlowState::kSynReceived
-                           ? kSynAckSchedule.size()
-                           : kSynSchedule.size();
-  if (flow.syn_tries == tries) {
-    Die(flow, EventType::kTimedOut);
-  } else {
-    SendSyn(flow, now_us, out);
-  }
+  const bool answer = flow.state == FlowState::kSynReceived;
+  const bool over =
+      answer ? flow.backoff == kSynAckRetries
+             : flow.syn_tries == SynScheduleOf(config_.persona).size();
+  if (over) return Die(flow, EventType::kTimedOut);
+  if (answer) ++flow.backoff;
+  SendSyn(flow, now_us, out);
 }
 
 bool OuterTcp::IsListening(const Endpoint& local) const {
@@ -118,10 +119,16 @@ bool OuterTcp::IsListening(const Endpoint& local) const {
 }
 
 OuterTcp::Received OuterTcp::ReceiveNew(const Input& in, const FlowKey& key) {
+  std::optional<TcpSeq> isn;
+  ClosedFlow* const closed = closed_.Find(key, in.now_us);
+  if (closed != nullptr && closed->kind != ClosedKind::kSilent &&
+      ReceiveClosed(*closed, in, isn)) {
+    return Received{};
+  }
   if (!IsListening(in.frame.destination)) return Drop(DropReason::kNotForUs);
   const uint8_t kind =
       in.frame.tcp.flags & (wire::kSyn | wire::kAck | wire::kRst | wire::kFin);
-  if (kind == wire::kSyn) return ReceiveListenSyn(in, key);
+  if (kind == wire::kSyn) return ReceiveListenSyn(in, key, isn);
   if (kind == wire::kAck && in.now_us < cookies_until_us_) {
     return ReceiveCookieAck(in, key);
   }
@@ -136,7 +143,7 @@ void OuterTcp::TakeSyn(OuterFlow& flow, const wire::TcpView& tcp) {
   flow.timestamps = options.timestamps.has_value();
   flow.sack = options.sack_permitted;
   if (flow.timestamps) flow.ts_recent = options.timestamps->value;
-  flow.own_scale = options.window_scale ? config_.window_scale : 0;
+  flow.own_scale = options.window_scale ? WindowScaleOf(config_.persona) : 0;
   flow.peer_scale = options.window_scale.value_or(0);
   const uint16_t fallback =
       family == Family::kIpv4 ? kDefaultMssIpv4 : kDefaultMssIpv6;
@@ -159,8 +166,11 @@ void OuterTcp::SetUpStreams(OuterFlow& flow) {
   flow.quick_acks = kQuickAcks;
 }
 
+// `isn`, if any, is the one that a connection of these endpoints in TIME-WAIT
+// asks for.
 OuterTcp::Received OuterTcp::ReceiveListenSyn(const Input& in,
-                                              const FlowKey& key) {
+                                              const FlowKey& key,
+                                              std::optional<TcpSeq> isn) {
   const wire::LinkHeader link =
       wire::LinkHeader::From(in.frame.link).Reflected();
   const bool full = totals_.half_open >= config_.syn_backlog / 4 * 3;
@@ -172,8 +182,8 @@ OuterTcp::Received OuterTcp::ReceiveListenSyn(const Input& in,
   ++totals_.half_open;
   flow->state = FlowState::kSynReceived;
   flow->inbound = true;
-  flow->iss = TcpSeq(static_cast<uint32_t>(
-      hash_.Of(HashUse::kIsn, key, in.frame.tcp.seq.value())));
+  flow->iss = isn.value_or(TcpSeq(static_cast<uint32_t>(
+      hash_.Of(HashUse::kIsn, key, in.frame.tcp.seq.value()))));
   flow->syn_sent_us = in.now_us;
   TakeSyn(*flow, in.frame.tcp);
   SendSyn(*flow, in.now_us, in.out);
@@ -202,7 +212,8 @@ void OuterTcp::SendCookie(const Input& in, const FlowKey& key) {
     options.timestamps = {SynCookie::EncodeOptions(tcp.options, now) + offset,
                           tcp.options.timestamps->value};
     options.sack_permitted = tcp.options.sack_permitted;
-    if (tcp.options.window_scale) options.window_scale = config_.window_scale;
+    if (tcp.options.window_scale)
+      options.window_scale = WindowScaleOf(config_.persona);
   }
   if (Emit(MakeControlSegment(config_.pool, key, segment), in.out)) {
     ++totals_.cookies_sent;
@@ -244,6 +255,7 @@ void OuterTcp::Establish(OuterFlow& flow, const wire::TcpView& tcp,
                          uint64_t now_us) {
   --totals_.half_open;
   flow.state = FlowState::kOpen;
+  flow.backoff = 0;
   if (flow.syn_tries == 1) MeasureRtt(flow, now_us - flow.syn_sent_us);
   flow.rto_at_us = OuterFlow::kNever;
   const uint8_t scale = tcp.Has(wire::kSyn) ? 0 : flow.peer_scale;
@@ -296,35 +308,46 @@ OuterTcp::Received OuterTcp::ReceiveSynReceived(OuterFlow& flow,
     return received;
   }
   const bool acked = tcp.Has(wire::kAck) && tcp.ack == flow.iss + 1;
-  if (tcp.Has(wire::kSyn)) {
-    if (tcp.seq != flow.irs) {
-      if (!flow.inbound) return DropOf(flow, DropReason::kOutOfWindow);
-      // The peer began anew.
-      const FlowKey key = flow.key;
-      Die(flow, EventType::kReleased);
-      return ReceiveNew(in, key);
-    }
-    if (!acked) {
-      // The peer repeats its SYN; the answer got lost.
-      const uint8_t tries = flow.syn_tries;
-      const uint64_t due = flow.rto_at_us;
-      flow.syn_tries = 0;
-      SendSyn(flow, in.now_us, in.out);
-      flow.syn_tries = std::max<uint8_t>(tries, 2);
-      flow.rto_at_us = due;
-      return Consumed(flow);
-    }
-    Establish(flow, tcp, in.now_us);
-    SendAck(flow, in.now_us, in.out);
-    return Consumed(flow);
+  if (tcp.Has(wire::kSyn)) return ReceiveSecondSyn(flow, in, acked);
+  if (!acked) {
+    // A number that is not ours cannot end a flow of the true peer, whose
+    // window it lies outside of (RFC 9293 §3.10.7.4).
+    if (tcp.Has(wire::kAck) && flow.inbound) SendReset(in, flow.key);
+    return DropOf(flow, DropReason::kBadAck);
   }
-  if (!acked) return DropOf(flow, DropReason::kBadAck);
   const int32_t ahead = tcp.seq - (flow.irs + 1);
   if (ahead < 0 || ahead > static_cast<int32_t>(flow.rcv_right)) {
-    return DropOf(flow, DropReason::kOutOfWindow);
+    return RefuseHalfOpen(flow, in);
   }
   Establish(flow, tcp, in.now_us);
   return ReceiveOpen(flow, in);
+}
+
+// What a Linux listener says for a connection that it keeps no socket for yet:
+// IP ID 0, and the window rounded down.
+OuterTcp::Received OuterTcp::RefuseHalfOpen(OuterFlow& flow, const Input& in) {
+  if (!AnsweredLately(flow, in.now_us)) {
+    ++totals_.challenge_acks;
+    const ClosedFlow told = StateOf(flow);
+    SendLoneAck(told, in);
+  }
+  return DropOf(flow, DropReason::kOutOfWindow);
+}
+
+// A SYN where one was received: the same again, the other half of crossing
+// SYNs, or one of a peer that began anew, who learns that there is a flow
+// already, as anybody who forges one does.
+OuterTcp::Received OuterTcp::ReceiveSecondSyn(OuterFlow& flow, const Input& in,
+                                              bool acked) {
+  const wire::TcpView& tcp = in.frame.tcp;
+  if (tcp.seq != flow.irs) return RefuseHalfOpen(flow, in);
+  if (acked) {
+    Establish(flow, tcp, in.now_us);
+    SendAck(flow, in.now_us, in.out);
+  } else if (!AnsweredLately(flow, in.now_us)) {
+    SendSyn(flow, in.now_us, in.out);
+  }
+  return Consumed(flow);
 }
 
 }  // namespace lwt

@@ -150,8 +150,11 @@ bool OuterTcp::SendStream(FlowId id, std::span<const uint8_t> bytes,
   if (flow == nullptr || bytes.size() > flow->snd_right - flow->snd_nxt) {
     return false;
   }
-  const size_t count =
-      (bytes.size() + flow->max_payload - 1) / flow->max_payload;
+  // A jumbo link takes longer segments than a buffer holds.
+  const size_t most = std::min<size_t>(
+      flow->max_payload,
+      rte_pktmbuf_data_room_size(config_.pool) - RTE_PKTMBUF_HEADROOM);
+  const size_t count = (bytes.size() + most - 1) / most;
   std::array<rte_mbuf*, 64> frames;
   if (count > frames.size() || count > out.room() ||
       rte_pktmbuf_alloc_bulk(config_.pool, frames.data(),
@@ -160,7 +163,7 @@ bool OuterTcp::SendStream(FlowId id, std::span<const uint8_t> bytes,
     return false;
   }
   for (size_t i = 0; i < count; ++i) {
-    const size_t size = std::min<size_t>(bytes.size(), flow->max_payload);
+    const size_t size = std::min(bytes.size(), most);
     char* to = rte_pktmbuf_append(frames[i], static_cast<uint16_t>(size));
     std::memcpy(to, bytes.data(), size);
     bytes = bytes.subspan(size);

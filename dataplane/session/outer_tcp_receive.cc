@@ -12,8 +12,8 @@ constexpr uint64_t kFirstWindow = 64 * 1024;
 // Bytes per round trip are measured over at least this, so that a path of
 // microseconds does not keep the window at what one burst brings.
 constexpr uint64_t kMinMeasureUs = 4000;
-// RFC 5961 §7: challenge ACKs a second, over all flows.
-constexpr uint32_t kChallengesPerSecond = 100;
+// Linux lets a timestamp go back by one (TCP_PAWS_WINDOW).
+constexpr int32_t kTimestampSlack = 1;
 // Ranges that one ACK can tell beside timestamps.
 constexpr size_t kRangesPerAck = 3;
 // Of the segments above a hole the first are told of at once, so that the peer
@@ -25,34 +25,72 @@ constexpr uint64_t kMaxCompressUs = 1000;
 
 }  // namespace
 
-// False for a segment older than what was seen (RFC 7323 §5.3), or one that
-// lacks the timestamps which the handshake agreed on.
+// False for a segment older than what was seen (RFC 7323 §5.3). One without
+// timestamps passes, as with Linux: some box on the way may have cut them off.
 bool OuterTcp::TakeTimestamp(OuterFlow& flow, const wire::TcpView& tcp,
                              int64_t begin) {
-  if (!flow.timestamps) return true;
-  if (!tcp.options.timestamps.has_value()) return false;
+  if (!flow.timestamps || !tcp.options.timestamps.has_value()) return true;
   const uint32_t value = tcp.options.timestamps->value;
-  if (static_cast<int32_t>(value - flow.ts_recent) < 0) return false;
+  const auto step = static_cast<int32_t>(value - flow.ts_recent);
+  if (step < 0) return step >= -kTimestampSlack;
   if (begin <= static_cast<int64_t>(flow.rcv_acked)) flow.ts_recent = value;
   return true;
 }
 
-void OuterTcp::ChallengeAck(OuterFlow& flow, const Input& in) {
-  const uint64_t second = in.now_us / 1'000'000;
-  if (second != challenge_second_) {
-    challenge_second_ = second;
-    challenges_ = 0;
+bool OuterTcp::AnsweredLately(OuterFlow& flow, uint64_t now_us) {
+  if (flow.challenged_us != 0 && now_us - flow.challenged_us < kInvalidRateUs) {
+    return true;
   }
-  if (challenges_ == kChallengesPerSecond) return;
-  ++challenges_;
+  flow.challenged_us = now_us;
+  return false;
+}
+
+// RFC 5961 §7 asks for a bound. A bound over all flows would tell a stranger of
+// the traffic of others (CVE-2016-5696), so each flow has its own.
+void OuterTcp::ChallengeAck(OuterFlow& flow, const Input& in) {
+  if (AnsweredLately(flow, in.now_us)) return;
   ++totals_.challenge_acks;
   SendAck(flow, in.now_us, in.out);
+}
+
+// An ACK for what is not taken: at once and always where there is payload,
+// which no ACK can answer in turn, else at a bounded pace.
+OuterTcp::Received OuterTcp::RefuseSegment(OuterFlow& flow, const Input& in,
+                                           int64_t begin, DropReason reason) {
+  const wire::TcpView& tcp = in.frame.tcp;
+  const int64_t end = begin + static_cast<int64_t>(tcp.payload.size()) +
+                      (tcp.Has(wire::kFin) ? 1 : 0);
+  if (end == begin) {
+    ChallengeAck(flow, in);
+  } else {
+    const auto next = static_cast<int64_t>(flow.rcv_nxt);
+    if (begin < next) NoteDuplicate(flow, begin, std::min(end, next));
+    ++totals_.challenge_acks;
+    SendAck(flow, in.now_us, in.out);
+  }
+  return DropOf(flow, reason);
+}
+
+// The next ACK tells of [begin, end), which came more than once. Several that
+// touch are told as one; of others the first.
+void OuterTcp::NoteDuplicate(OuterFlow& flow, int64_t begin, int64_t end) {
+  const wire::TcpSeq left = flow.ReceiveSeq(static_cast<uint64_t>(begin));
+  const wire::TcpSeq right = flow.ReceiveSeq(static_cast<uint64_t>(end));
+  if (!flow.dsack) {
+    flow.dsack = flow.sack;
+    flow.dsack_left = left;
+    flow.dsack_right = right;
+    return;
+  }
+  if (left - flow.dsack_right > 0 || flow.dsack_left - right > 0) return;
+  if (left - flow.dsack_left < 0) flow.dsack_left = left;
+  if (right - flow.dsack_right > 0) flow.dsack_right = right;
 }
 
 // RFC 5961 §3.2, but that even an exact RST is only a hint to a proven flow.
 OuterTcp::Received OuterTcp::ReceiveReset(OuterFlow& flow, const Input& in) {
   const int64_t at = flow.ReceiveOffset(in.frame.tcp.seq);
-  if (at < static_cast<int64_t>(flow.rcv_nxt) ||
+  if (at < static_cast<int64_t>(flow.rcv_acked) ||
       at > static_cast<int64_t>(flow.rcv_right)) {
     return DropOf(flow, DropReason::kOutOfWindow);
   }
@@ -72,34 +110,44 @@ OuterTcp::Received OuterTcp::ReceiveReset(OuterFlow& flow, const Input& in) {
 OuterTcp::Received OuterTcp::ReceiveOpen(OuterFlow& flow, const Input& in) {
   const wire::TcpView& tcp = in.frame.tcp;
   if (tcp.Has(wire::kRst)) return ReceiveReset(flow, in);
-  const int64_t begin = flow.ReceiveOffset(tcp.seq);
-  const auto next = static_cast<int64_t>(flow.rcv_nxt);
-  const int64_t size =
-      static_cast<int64_t>(tcp.payload.size()) + (tcp.Has(wire::kFin) ? 1 : 0);
   if (tcp.Has(wire::kSyn)) {
     // RFC 5961 §4.2; also the repeated SYN-ACK whose ACK got lost.
     ChallengeAck(flow, in);
     return DropOf(flow, DropReason::kOutOfWindow);
   }
+  if (!tcp.Has(wire::kAck)) return DropOf(flow, DropReason::kMalformed);
+  const int64_t begin = flow.ReceiveOffset(tcp.seq);
+  const auto next = static_cast<int64_t>(flow.rcv_nxt);
+  const int64_t size =
+      static_cast<int64_t>(tcp.payload.size()) + (tcp.Has(wire::kFin) ? 1 : 0);
   if (!TakeTimestamp(flow, tcp, begin)) {
-    if (size > 0) ChallengeAck(flow, in);
-    return DropOf(flow, DropReason::kOldTimestamp);
+    // An ACK that says nothing new was overtaken, no more (RFC 7323 §5.3 has
+    // Linux's tcp_disordered_ack for an exception).
+    if (size == 0 && begin == next && tcp.ack == flow.SendSeq(flow.snd_una)) {
+      return DropOf(flow, DropReason::kOldTimestamp);
+    }
+    return RefuseSegment(flow, in, begin, DropReason::kOldTimestamp);
   }
   if (begin > static_cast<int64_t>(flow.rcv_right) ||
       (size > 0 && begin == static_cast<int64_t>(flow.rcv_right)) ||
       begin + kMaxWindow < next) {
-    ChallengeAck(flow, in);
-    return DropOf(flow, DropReason::kOutOfWindow);
+    return RefuseSegment(flow, in, begin, DropReason::kOutOfWindow);
   }
-  if (!tcp.Has(wire::kAck)) return DropOf(flow, DropReason::kMalformed);
   if (!TakeAck(flow, tcp, in.now_us)) {
     ChallengeAck(flow, in);
     return DropOf(flow, DropReason::kBadAck);
   }
   Touch(flow);
   if (begin + size <= next) {
-    // A keepalive probe (RFC 9293 §3.8.4) or what has arrived before.
-    if (size > 0 || begin == next - 1) flow.ack_now = true;
+    // What has arrived before; or a keepalive probe (RFC 9293 §3.8.4) and what
+    // looks like one.
+    if (size > 0) {
+      flow.ack_now = true;
+      NoteDuplicate(flow, begin, begin + size);
+    } else if (begin < static_cast<int64_t>(flow.rcv_acked) &&
+               !AnsweredLately(flow, in.now_us)) {
+      flow.ack_now = true;
+    }
     // Bytes may have arrived before without being the peer's: a forger needs no
     // key to fill a place in the stream. So the records of a proven flow are
     // handed up again, and the replay window knows the true ones.
@@ -119,7 +167,10 @@ OuterTcp::Received OuterTcp::TakePayload(OuterFlow& flow, const Input& in,
   received.fin = tcp.Has(wire::kFin);
   received.stream_offset = begin;
   received.payload = tcp.payload;
-  if (tcp.payload.empty()) {
+  // A handshake is one stream: what waits behind a hole comes up once.
+  const bool again =
+      !flow.proven() && flow.ranges.Holds(begin, begin + tcp.payload.size());
+  if (tcp.payload.empty() || again) {
     Accept(received, in.now_us, in.out);
   } else {
     received.verdict = Verdict::kPayload;
@@ -169,12 +220,19 @@ void OuterTcp::OnArrived(OuterFlow& flow, uint64_t begin, uint64_t end,
   if (end <= flow.rcv_nxt) return;
   GrowWindow(flow, end - std::max(begin, flow.rcv_nxt), now_us);
   if (begin <= flow.rcv_nxt) {
+    if (begin < flow.rcv_nxt) {
+      NoteDuplicate(flow, static_cast<int64_t>(begin),
+                    static_cast<int64_t>(flow.rcv_nxt));
+    }
     flow.ack_owed += static_cast<uint32_t>(end - flow.rcv_nxt);
     // What fills a hole is told at once (RFC 5681 §4.2).
     if (!flow.ranges.empty()) flow.ack_now = true;
     flow.rcv_nxt = flow.ranges.Absorb(end);
     flow.rcv_high = std::max(flow.rcv_high, flow.rcv_nxt);
     return;
+  }
+  if (flow.ranges.Holds(begin, end)) {
+    NoteDuplicate(flow, static_cast<int64_t>(begin), static_cast<int64_t>(end));
   }
   OweDuplicateAck(flow, now_us);
   if (flow.ranges.WouldOverflow(begin, end, kRangesPerAck)) {

@@ -36,6 +36,18 @@ uint16_t AdvanceWindow(OuterFlow& flow) {
   return static_cast<uint16_t>(field);
 }
 
+// Room for `size` bytes; headroom, which nobody needs any more, gives way to a
+// segment of a jumbo link. Null where they do not fit.
+char* Append(rte_mbuf* frame, uint16_t size) {
+  const uint16_t room = rte_pktmbuf_tailroom(frame);
+  if (size > room) {
+    const auto more = static_cast<uint16_t>(size - room);
+    if (more > rte_pktmbuf_headroom(frame)) return nullptr;
+    frame->data_off = static_cast<uint16_t>(frame->data_off - more);
+  }
+  return rte_pktmbuf_append(frame, size);
+}
+
 }  // namespace
 
 bool OuterTcp::Emit(rte_mbuf* frame, TxBatch& out) {
@@ -68,7 +80,7 @@ bool OuterTcp::SendAck(OuterFlow& flow, uint64_t now_us, TxBatch& out) {
   }
   const FlowTemplate::Segment next = NextSegment(flow, flow.snd_nxt, now_us);
   rte_mbuf* frame;
-  if (flow.sack && !flow.ranges.empty()) {
+  if (flow.sack && (flow.dsack || !flow.ranges.empty())) {
     ControlSegment segment{.link = flow.header.link(),
                            .ip_id = next.ip_id,
                            .flow_label = FlowLabel(flow.key)};
@@ -79,11 +91,14 @@ bool OuterTcp::SendAck(OuterFlow& flow, uint64_t now_us, TxBatch& out) {
     wire::TcpOptions& options = segment.tcp.options;
     if (flow.timestamps) options.timestamps = next.timestamps;
     std::array<ReceiveRanges::Range, ReceiveRanges::kTold> ranges;
-    const size_t count = flow.ranges.Tell(flow.timestamps ? 3 : 4, ranges);
-    options.sack_count = static_cast<uint8_t>(count);
+    if (flow.dsack) {
+      options.sack[options.sack_count++] = {flow.dsack_left, flow.dsack_right};
+    }
+    const size_t room = (flow.timestamps ? 3u : 4u) - options.sack_count;
+    const size_t count = flow.ranges.Tell(room, ranges);
     for (size_t i = 0; i < count; ++i) {
-      options.sack[i] = {flow.ReceiveSeq(ranges[i].begin),
-                         flow.ReceiveSeq(ranges[i].end)};
+      options.sack[options.sack_count++] = {flow.ReceiveSeq(ranges[i].begin),
+                                            flow.ReceiveSeq(ranges[i].end)};
     }
     frame = MakeControlSegment(config_.pool, flow.key, segment);
   } else {
@@ -95,6 +110,7 @@ bool OuterTcp::SendAck(OuterFlow& flow, uint64_t now_us, TxBatch& out) {
     }
   }
   if (!Emit(frame, out)) return false;
+  flow.dsack = false;
   flow.AckSent(/*told_ranges=*/true);
   return true;
 }
@@ -124,7 +140,7 @@ bool OuterTcp::Retransmit(OuterFlow& flow, SentArena::Position at,
   SentSegment& kept = arena_.At(at);
   rte_mbuf* frame = out.full() ? nullptr : rte_pktmbuf_alloc(config_.pool);
   const auto size = static_cast<uint16_t>(flow.header.size() + kept.size);
-  char* to = frame == nullptr ? nullptr : rte_pktmbuf_append(frame, size);
+  char* to = frame == nullptr ? nullptr : Append(frame, size);
   if (to == nullptr) {
     rte_pktmbuf_free(frame);
     ++totals_.buffers_missing;
@@ -162,6 +178,7 @@ void OuterTcp::FlushFlow(OuterFlow& flow, uint64_t now_us, TxBatch& out) {
 }
 
 void OuterTcp::Flush(uint64_t now_us, TxBatch& out) {
+  flushed_us_ = now_us;
   // FlushFlow may touch its own flow again, never more than once.
   for (size_t i = 0; i < touched_.size(); ++i) {
     OuterFlow& flow = table_.At(touched_[i]);

@@ -39,6 +39,8 @@ void OuterTcp::OnFlowTimer(OuterFlow& flow, uint64_t now_us, TxBatch& out) {
   }
   if (flow.end_at_us <= now_us) {
     if (flow.fin_wanted) {
+      if (flow.ack_now) SendAck(flow, now_us, out);
+      RememberClosed(flow, now_us);
       Die(flow, EventType::kReleased);
       return;
     }

@@ -29,6 +29,12 @@ class ReceiveRanges {
   // arrived: takes the ranges that touch it off the list.
   uint64_t Absorb(uint64_t base);
 
+  // Whether all of [begin, end) is in one range.
+  bool Holds(uint64_t begin, uint64_t end) const {
+    const size_t range = IndexOf(begin);
+    return range < size_ && end <= End(range);
+  }
+
   bool empty() const { return size_ == 0; }
   size_t size() const { return size_; }
   Range At(size_t i) const { return {Begin(i), End(i)}; }

@@ -35,7 +35,9 @@ void TakePayload(Worker& worker, rte_mbuf* mbuf,
   records.Push(frame);
 }
 
-// A frame of no flow of ours may be one of another worker's.
+// A frame of no flow of ours may be one of another worker's. Only one that is
+// nobody's is answered, and only where all frames of a flow come to one worker
+// (docs/decisions/0017).
 void DropOrHandOver(Worker& worker, Frame& frame, const wire::FrameView& view,
                     const OuterTcp::Received& received) {
   if (received.flow == kNullFlow) {
@@ -45,6 +47,10 @@ void DropOrHandOver(Worker& worker, Frame& frame, const wire::FrameView& view,
       frame.lane = *owner;
       worker.foreign.Push(frame);
       return;
+    }
+    if (!owner && worker.options.answers_strays &&
+        worker.tcp.AnswerStray(view, worker.now_us, worker.tx)) {
+      worker.counters.strays_reset.Add(1);
     }
   }
   worker.Drop(frame, received.reason);

@@ -48,6 +48,7 @@ bool ParseFrame(std::span<const uint8_t> frame, uint8_t link_size,
   }
   out.source = {ip.source, out.tcp.source_port};
   out.destination = {ip.destination, out.tcp.destination_port};
+  out.traffic_class = ip.traffic_class;
   return true;
 }
 

@@ -15,6 +15,7 @@ struct FrameView {
   std::span<const uint8_t> link;  // 0, 14 or 18 bytes
   Endpoint source;
   Endpoint destination;
+  uint8_t traffic_class = 0;  // of the IP header
   TcpView tcp;
 
   std::span<const uint8_t> payload() const { return tcp.payload; }

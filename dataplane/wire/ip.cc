@@ -41,6 +41,7 @@ bool ParseIpv4(std::span<const uint8_t> packet, IpView& out, DropReason& why) {
   }
   if (header[9] != kProtocolTcp) return Fail(DropReason::kNotTcp, why);
   out.family = Family::kIpv4;
+  out.traffic_class = header[1];
   out.source = IpAddress::FromBytes(Family::kIpv4, header + 12);
   out.destination = IpAddress::FromBytes(Family::kIpv4, header + 16);
   out.payload = packet.subspan(header_size, total - header_size);
@@ -73,6 +74,7 @@ bool ParseIpv6(std::span<const uint8_t> packet, IpView& out, DropReason& why) {
     return Fail(DropReason::kTruncated, why);
   }
   out.family = Family::kIpv6;
+  out.traffic_class = static_cast<uint8_t>(LoadBe16(header) >> 4);
   out.source = IpAddress::FromBytes(Family::kIpv6, header + 8);
   out.destination = IpAddress::FromBytes(Family::kIpv6, header + 24);
   out.payload = packet.subspan(kIpv6HeaderSize, length);
@@ -98,9 +100,10 @@ uint64_t PseudoHeaderSum(const IpAddress& source, const IpAddress& destination,
 }
 
 void WriteIpv4(uint8_t* to, const IpAddress& source,
-               const IpAddress& destination, uint16_t id, size_t tcp_size) {
+               const IpAddress& destination, uint16_t id, size_t tcp_size,
+               uint8_t traffic_class) {
   to[0] = 0x45;
-  to[1] = 0;
+  to[1] = traffic_class;
   StoreBe16(to + 2, static_cast<uint16_t>(kIpv4HeaderSize + tcp_size));
   StoreBe16(to + 4, id);
   StoreBe16(to + 6, kDontFragment);
@@ -116,8 +119,9 @@ void WriteIpv4(uint8_t* to, const IpAddress& source,
 
 void WriteIpv6(uint8_t* to, const IpAddress& source,
                const IpAddress& destination, uint32_t flow_label,
-               size_t tcp_size) {
-  StoreBe32(to, 0x60000000u | (flow_label & 0xfffff));
+               size_t tcp_size, uint8_t traffic_class) {
+  StoreBe32(
+      to, 0x60000000u | uint32_t{traffic_class} << 20 | (flow_label & 0xfffff));
   StoreBe16(to + 4, static_cast<uint16_t>(tcp_size));
   to[6] = kProtocolTcp;
   to[7] = kDefaultTtl;

@@ -25,6 +25,7 @@ struct IpView {
   Family family = Family::kIpv4;
   IpAddress source;
   IpAddress destination;
+  uint8_t traffic_class = 0;  // IPv4: TOS
   // What follows the IP headers, cut at the packet's own length: Ethernet
   // padding is gone.
   std::span<const uint8_t> payload;
@@ -43,10 +44,11 @@ uint64_t PseudoHeaderSum(const IpAddress& source, const IpAddress& destination,
 // Writes an IPv4 header with DF, TTL 64, no options, and the given ID; the
 // length covers `tcp_size` bytes and the checksum is right.
 void WriteIpv4(uint8_t* to, const IpAddress& source,
-               const IpAddress& destination, uint16_t id, size_t tcp_size);
+               const IpAddress& destination, uint16_t id, size_t tcp_size,
+               uint8_t traffic_class = 0);
 // Writes an IPv6 header of the given 20-bit flow label, hop limit 64.
 void WriteIpv6(uint8_t* to, const IpAddress& source,
                const IpAddress& destination, uint32_t flow_label,
-               size_t tcp_size);
+               size_t tcp_size, uint8_t traffic_class = 0);
 
 }  // namespace lwt::wire

@@ -18,6 +18,7 @@ WorkerOptions HubWorker(uint32_t index, Handoff& handoff) {
   WorkerOptions options = SmallWorker();
   options.index = index;
   options.handoff = &handoff;
+  options.answers_strays = true;
   return options;
 }
 
@@ -99,6 +100,33 @@ TEST_F(WorkersTest, AFrameOfNobodysFlowIsDroppedWhereItCame) {
   other_.RunAt(pair_.now_us);
   EXPECT_EQ(other_.drops(DropReason::kNoFlow), 1u);
   EXPECT_EQ(handed(other_), 0u);
+  // Nobody knows of it, so it is answered as a closed connection.
+  EXPECT_EQ(other_.counters().strays_reset.Get(), 1u);
+  EXPECT_EQ(other_.TakeFromUplink().size(), 1u);
+}
+
+TEST_F(WorkersTest, AFlowThatTheDirectoryKnowsIsNeverReset) {
+  // The owner has forgotten it a moment before the directory does.
+  pair_.hub.mailbox().Send(RemoveLaneCommand{0, /*close_flow=*/false});
+  ASSERT_TRUE(pair_.client.GiveToTunnel(InnerUdp4(kClient, kHub, 100)));
+  pair_.client.RunAt(pair_.now_us);
+  const std::vector<Bytes> frames = pair_.client.TakeFromUplink();
+  ASSERT_EQ(frames.size(), 1u);
+  ASSERT_TRUE(other_.GiveToUplink(frames[0]));
+  ASSERT_TRUE(pair_.hub.GiveToUplink(frames[0]));
+  other_.RunAt(pair_.now_us);
+  pair_.hub.RunAt(pair_.now_us);
+  pair_.hub.RunAt(pair_.now_us);
+  EXPECT_EQ(pair_.hub.drops(DropReason::kNoFlow), 2u);
+  for (const Node* node : {&pair_.hub, &other_}) {
+    EXPECT_EQ(node->counters().strays_reset.Get(), 0u);
+  }
+  // Nor is it by the worker that had it, once the directory has forgotten too.
+  Publish([](Snapshot& snapshot) { snapshot.flows = FlowDirectory(); });
+  ASSERT_TRUE(pair_.hub.GiveToUplink(frames[0]));
+  pair_.hub.RunAt(pair_.now_us);
+  EXPECT_EQ(pair_.hub.drops(DropReason::kNoFlow), 3u);
+  EXPECT_EQ(pair_.hub.counters().strays_reset.Get(), 0u);
 }
 
 TEST_F(WorkersTest, AFrameWhoseFlowIsGoneIsNotHandedBack) {

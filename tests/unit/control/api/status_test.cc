@@ -14,8 +14,8 @@ Status Example() {
   status.pid = 42;
   status.encryption = "aes-256-gcm";
   status.public_key = "KEY=";
-  status.uplink = {"af_packet", "eth0", "af_xdp: no zero copy",
-                   1500,        true,   true};
+  status.uplink = {"af_packet", "eth0",      "af_xdp: no zero copy", 1500, true,
+                   true,        "linux-6.18"};
   status.tunnel = {"lwt0",
                    "net_tap",
                    "net_tap, as asked",
@@ -64,7 +64,8 @@ TEST(StatusJsonTest, HasEveryMember) {
                        R"("encryption":"aes-256-gcm","public_key":"KEY=",)"),
            std::string(R"("uplink":{"driver":"af_packet","device":"eth0",)"
                        R"("reason":"af_xdp: no zero copy","link_mtu":1500,)"
-                       R"("up":true,"super_frames":true})"),
+                       R"("up":true,"super_frames":true,)"
+                       R"("persona":"linux-6.18"})"),
            std::string(
                R"("tunnel":{"device":"lwt0","driver":"net_tap",)"
                R"("reason":"net_tap, as asked",)"
@@ -106,7 +107,7 @@ TEST(StatusTableTest, GoldenText) {
             R"(lightweight-tunnel 0.1.0, server, pid 42, up 1 d 2 h
   encryption  aes-256-gcm
   public key  KEY=
-  uplink      eth0, af_packet, MTU 1500, up
+  uplink      eth0, af_packet, MTU 1500, up, seen as linux-6.18
               af_xdp: no zero copy
   tunnel      lwt0, net_tap, MTU 1409, 10.0.0.1/24, fd00::1/64
               net_tap, as asked

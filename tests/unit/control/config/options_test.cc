@@ -91,6 +91,8 @@ const std::map<std::string, Sample>& Samples() {
       {"uplink.interface",
        {"eth7", [](C c) { return c.uplink_interface == "eth7"; }}},
       {"uplink.super_frames", {"false", [](C c) { return !c.super_frames; }}},
+      {"persona",
+       {"linux-6.1", [](C c) { return c.persona == PersonaChoice::kLinux61; }}},
       {"dataplane.workers", {"3", [](C c) { return c.workers == 3; }}},
       {"dataplane.memory",
        {"no-huge", [](C c) { return c.memory == MemoryMode::kNoHuge; }}},
@@ -168,6 +170,7 @@ TEST(OptionsTest, DefaultsOfTheTableAreTheDefaultsOfTheStruct) {
     EXPECT_EQ(config.log_level, fresh.log_level);
     EXPECT_EQ(config.uplink_driver, fresh.uplink_driver);
     EXPECT_EQ(config.super_frames, fresh.super_frames);
+    EXPECT_EQ(config.persona, fresh.persona);
     EXPECT_EQ(config.workers, fresh.workers);
     EXPECT_EQ(config.memory, fresh.memory);
     EXPECT_EQ(config.tunnel_port, fresh.tunnel_port);

@@ -160,7 +160,7 @@ TEST_F(OuterTcpTest, RepeatsSynAckAfter1_2_4_8_16Seconds) {
     tcp_.OnTimer(now_us_, batch_);
     for (const Frame& frame : Drain(batch_)) {
       seconds.push_back((now_us_ - start) / 1'000'000);
-      EXPECT_EQ(frame.View().tcp.seq, first.View().tcp.seq);
+      EXPECT_EQ(test::WithoutClock(frame), test::WithoutClock(first));
     }
   }
   EXPECT_EQ(seconds, (std::vector<uint64_t>{1, 3, 7, 15, 31}));
@@ -316,11 +316,9 @@ TEST_F(OuterTcpTest, ChallengesASynOnAnOpenFlow) {
 
 TEST_F(OuterTcpTest, BoundsChallengeAcks) {
   Open();
-  for (int i = 0; i < 500; ++i) {
-    Give(Syn());
-    Drain(batch_);
-  }
-  EXPECT_EQ(tcp_.totals().challenge_acks, 100u);
+  // One in half a second, tcp_invalid_ratelimit.
+  for (int i = 0; i < 500; ++i, now_us_ += 2500) Give(Syn());
+  EXPECT_EQ(Drain(batch_).size(), 3u);
 }
 
 TEST_F(OuterTcpTest, DropsWhatLiesOutsideTheWindow) {
@@ -341,13 +339,13 @@ TEST_F(OuterTcpTest, DropsAnAckOfBytesNotSent) {
 
 TEST_F(OuterTcpTest, DropsAnOldTimestamp) {
   Open();
-  ts_ = 99;
+  ts_ = 98;
   EXPECT_EQ(GiveBytes(0, {1}).reason, DropReason::kOldTimestamp);
   ts_ = 101;
   EXPECT_EQ(GiveBytes(0, {1}).verdict, Verdict::kPayload);
   wire::FrameView bare = View(wire::kAck);
   bare.tcp.options = {};
-  EXPECT_EQ(Give(bare).reason, DropReason::kOldTimestamp);
+  EXPECT_EQ(Give(bare).verdict, Verdict::kConsumed) << "as Linux takes it";
 }
 
 TEST_F(OuterTcpTest, TellsAHoleAtOnceWithSack) {

@@ -36,6 +36,17 @@ uint8_t StreamByte(uint64_t offset) {
   return static_cast<uint8_t>(offset * 0x9e3779b97f4a7c15 >> 56);
 }
 
+std::vector<uint8_t> WithoutClock(const Frame& frame) {
+  std::vector<uint8_t> bytes = frame.bytes;
+  const size_t tcp = frame.View().destination.address.family == Family::kIpv4
+                         ? 14 + 20
+                         : 14 + 40;
+  // MSS and SACK-permitted stand before the timestamps.
+  std::fill_n(bytes.begin() + static_cast<ptrdiff_t>(tcp) + 16, 2, 0);
+  std::fill_n(bytes.begin() + static_cast<ptrdiff_t>(tcp) + 28, 4, 0);
+  return bytes;
+}
+
 // A record of stream bytes, or null.
 rte_mbuf* StreamMbuf(uint64_t offset, uint16_t size) {
   rte_mbuf* mbuf = rte_pktmbuf_alloc(PacketPool());
@@ -230,6 +241,9 @@ void TcpRig::Inject(const wire::FrameView& frame) {
   const auto received = hub.tcp->Receive(frame, now_us, batch_);
   if (received.verdict == OuterTcp::Verdict::kPayload) {
     hub.tcp->Accept(received, now_us, batch_);
+  } else if (received.verdict == OuterTcp::Verdict::kDropped &&
+             received.flow == kNullFlow) {
+    hub.tcp->AnswerStray(frame, now_us, batch_);
   }
   hub.tcp->Flush(now_us, batch_);
   hub.tcp->OnTimer(now_us, batch_);

@@ -37,6 +37,9 @@ struct Frame {
   wire::FrameView View() const;
 };
 
+// The bytes of a SYN or SYN-ACK of ours but its timestamp and checksum.
+std::vector<uint8_t> WithoutClock(const Frame& frame);
+
 // A record of stream bytes from `offset` on, or null when no mbuf is left.
 rte_mbuf* StreamMbuf(uint64_t offset, uint16_t size);
 
