@@ -86,6 +86,7 @@ bool SendRecord(Worker& worker, uint32_t index, uint8_t kind,
   frame.group = worker.fec_encoder.Claim(index, lane->send.next_packet);
   if (!SealFrame(worker, frame)) return false;
   if (!worker.tcp.Encapsulate(lane->flow, mbuf, /*push=*/true, worker.now_us)) {
+    if (SendInParts(worker, frame, /*push=*/true)) return true;
     worker.Drop(frame, DropReason::kWindowFull);
     return false;
   }

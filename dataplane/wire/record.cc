@@ -1,5 +1,6 @@
 #include "dataplane/wire/record.h"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -8,7 +9,6 @@
 namespace lwt::wire {
 namespace {
 
-constexpr uint8_t kApplicationData = 0x17;
 constexpr uint8_t kVersionByte = 0x03;
 constexpr uint16_t kChecksumGood = 0x8000;
 constexpr uint16_t kChecksumUnfinished = 0x4000;
@@ -19,7 +19,7 @@ constexpr uint8_t kReportIsAnswer = 2;
 
 std::optional<size_t> RecordSize(std::span<const uint8_t> stream) {
   if (stream.size() < kRecordFraming) return std::nullopt;
-  if (stream[0] != kApplicationData || stream[1] != kVersionByte ||
+  if (stream[0] != kRecordFirstByte || stream[1] != kVersionByte ||
       stream[2] != kVersionByte) {
     return std::nullopt;
   }
@@ -30,8 +30,16 @@ std::optional<size_t> RecordSize(std::span<const uint8_t> stream) {
   return kRecordFraming + length;
 }
 
+bool MayBeginRecord(std::span<const uint8_t> stream) {
+  if (stream.size() >= kRecordFraming) return RecordSize(stream).has_value();
+  constexpr uint8_t kBegin[] = {kRecordFirstByte, kVersionByte, kVersionByte};
+  const size_t known = std::min(stream.size(), sizeof(kBegin));
+  return std::equal(kBegin, kBegin + known, stream.begin()) &&
+         (stream.size() < 4 || stream[3] <= kMaxRecordLength >> 8);
+}
+
 void WriteRecordFraming(size_t size, uint8_t* out) {
-  out[0] = kApplicationData;
+  out[0] = kRecordFirstByte;
   out[1] = kVersionByte;
   out[2] = kVersionByte;
   StoreBe16(out + 3, static_cast<uint16_t>(kRecordHeader + size + kRecordTag));

@@ -9,7 +9,8 @@
 
 namespace lwt::wire {
 
-inline constexpr size_t kRecordFraming = 5;  // TLS type, version, length
+inline constexpr uint8_t kRecordFirstByte = 0x17;  // TLS application data
+inline constexpr size_t kRecordFraming = 5;        // TLS type, version, length
 inline constexpr size_t kRecordHeader = 16;
 inline constexpr size_t kRecordTag = 16;
 inline constexpr size_t kRecordPrefix = kRecordFraming + kRecordHeader;
@@ -50,6 +51,9 @@ struct RecordHeader {
 // nullopt when none begins there or its length is impossible. The record may
 // be longer than `stream`.
 std::optional<size_t> RecordSize(std::span<const uint8_t> stream);
+
+// Whether a record may begin here; `stream` may end before that shows.
+bool MayBeginRecord(std::span<const uint8_t> stream);
 
 // Writes the framing of a record whose ciphertext has `size` bytes.
 void WriteRecordFraming(size_t size, uint8_t* out);
