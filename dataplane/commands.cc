@@ -46,6 +46,9 @@ void ClearLane(Worker& worker, uint32_t index) {
   session::Lane& lane = worker.lanes[index];
   DropWaiting(worker, lane);
   std::erase(worker.waiting_lanes, index);
+  worker.pieces.Release(index, [&worker](const CutPieces::Piece& piece) {
+    worker.Drop(piece.frame, DropReason::kNoSession);
+  });
   worker.fec_encoder.Release(index);
   worker.fec_decoder.Release(index);
   lane = session::Lane{};

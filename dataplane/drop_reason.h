@@ -30,9 +30,10 @@ namespace lwt {
   X(kSessionPuntFull, "session_punt_full",                                     \
     "The ring of session messages to control is full.")                        \
   X(kNoRecord, "no_record",                                                    \
-    "No record begins where one must: not TLS application data.")              \
+    "Bytes that belong to no record: none was found to begin or go on there.") \
   X(kRecordCut, "record_cut",                                                  \
     "A record was cut and its other part did not arrive.")                     \
+  X(kDuplicatePart, "duplicate_part", "A part of a cut record arrived again.") \
   X(kNoSession, "no_session", "The record's flow has no session.")             \
   X(kUnknownKind, "unknown_kind", "The record is of a kind we do not know.")   \
   X(kUnknownEpoch, "unknown_epoch", "No key of the record's epoch is held.")   \

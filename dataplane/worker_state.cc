@@ -50,6 +50,7 @@ Worker::Worker(const WorkerOptions& worker_options, Aead worker_aead,
       tcp(TcpConfig(worker_options)),
       lanes(worker_options.max_lanes),
       wait_queues(kWaitNodes),
+      pieces(worker_options.max_lanes),
       fec_encoder(EncoderConfig(worker_options)),
       fec_decoder(DecoderConfig(worker_options)),
       lane_counters(worker_options.max_lanes) {

@@ -20,6 +20,7 @@
 #include "dataplane/session/lane.h"
 #include "dataplane/session/outer_tcp.h"
 #include "dataplane/session/wait_queues.h"
+#include "dataplane/stages/cut_pieces.h"
 #include "dataplane/tx_batch.h"
 #include "dataplane/wire/frame_view.h"
 #include "dataplane/worker_options.h"
@@ -93,11 +94,7 @@ class Worker {
   std::vector<PendingConnect> connects;  // few: a client opens one at a time
 
   ReceivedFrames received;
-  // Records cut on the way, waiting for their other part: a ring, the oldest
-  // makes room.
-  static constexpr size_t kHeldRecords = 16;
-  std::array<Frame, kHeldRecords> held_records;
-  size_t next_held = 0;
+  CutPieces pieces;  // of records cut on the way, waiting for the rest
   OpenedRecords opened;
   PacketBurst inner;  // admitted, on their way inside or to another peer
   CollectedPackets collected;

@@ -8,6 +8,10 @@
 namespace lwt::handshake {
 namespace {
 
+// What a client says first: its Finished message and a request.
+constexpr size_t kMinThird = 128;
+constexpr size_t kSpread = 512;
+
 std::string UtcTime(uint64_t unix_ms) {
   const auto seconds = static_cast<time_t>(unix_ms / 1000);
   struct tm parts;
@@ -167,7 +171,8 @@ void ClientHandshake::OnMessage2(ByteSpan body, ByteVector* output) {
   ClientPayload mine{.offer = config_.offer};
   config_.random(mine.nonce);
   ByteVector third;
-  if (!noise_.WriteMessage(BuildClientPayload(mine), &third)) {
+  const size_t size = kMinThird + RandomUpTo(config_.random, kSpread);
+  if (!noise_.WriteMessage(BuildClientPayload(mine, size), &third)) {
     return Fail(NotOurProtocol("its ephemeral key is of small order"));
   }
   SessionSecrets session{.session_id = payload->session_id};

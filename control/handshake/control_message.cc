@@ -2,6 +2,19 @@
 
 namespace lwt::handshake {
 
+ByteVector BuildControlRecord(ByteSpan message, size_t padding) {
+  ByteWriter out;
+  out.U16(static_cast<uint16_t>(message.size())).Append(message);
+  return out.Zeros(padding).Take();
+}
+
+std::optional<ByteSpan> ParseControlRecord(ByteSpan content) {
+  ByteReader reader(content);
+  ByteSpan message;
+  if (!reader.Vector16(&message)) return std::nullopt;
+  return message;
+}
+
 ByteVector BuildControlMessage(const ControlMessage& message) {
   ByteWriter out;
   out.U32(message.sequence).U32(message.acknowledged);

@@ -29,6 +29,12 @@ struct ControlMessage {
   ByteVector body;
 };
 
+// The content of a control record: a message and padding behind it, since
+// messages of one length at fixed times would show.
+ByteVector BuildControlRecord(ByteSpan message, size_t padding);
+// The message in it; nullopt when its length points past the end.
+std::optional<ByteSpan> ParseControlRecord(ByteSpan content);
+
 ByteVector BuildControlMessage(const ControlMessage& message);
 // nullopt when too short, too long, or a numbered ack or unnumbered message.
 std::optional<ControlMessage> ParseControlMessage(ByteSpan bytes);

@@ -65,4 +65,12 @@ bool AesGcmOpen(KeySpan key, const Nonce& nonce, ByteSpan aad, ByteSpan sealed,
              aad.data(), aad.size(), nonce.data(), key.data()) == 0;
 }
 
+size_t RandomUpTo(RandomSource random, size_t high) {
+  std::array<uint8_t, 4> bytes;
+  random(bytes);
+  uint32_t number = 0;
+  for (const uint8_t byte : bytes) number = number << 8 | byte;
+  return number % (high + 1);
+}
+
 }  // namespace lwt::handshake

@@ -21,6 +21,8 @@ using KeySpan = std::span<const uint8_t, kKeySize>;
 
 // Where ephemeral keys, nonces and padding come from; tests replace it.
 using RandomSource = void (*)(std::span<uint8_t> out);
+// Evenly in [0, high], near enough for lengths: high is below 2^16.
+size_t RandomUpTo(RandomSource random, size_t high);
 
 // False when libsodium cannot start or the CPU lacks AES-NI and PCLMUL.
 // Idempotent and thread-safe.

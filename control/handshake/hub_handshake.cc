@@ -7,6 +7,9 @@ namespace {
 
 // The size of a certificate flight: message 2's record is of 2048 … 4095 bytes.
 constexpr size_t kMinFlight = 2048;
+// A server's session tickets and settings.
+constexpr size_t kMinVerdict = 128;
+constexpr size_t kSpread = 512;
 
 NoiseConfig MakeNoise(const HubConfig& config) {
   NoiseConfig noise{.prologue = AsBytes(kPrologue),
@@ -80,10 +83,7 @@ HubProgress HubHandshake::Start(ByteVector* output, uint16_t path_mtu) {
   config_->random(mine_.nonce);
   mine_.offer = config_->offer;
   mine_.offer.mtu = std::min(mine_.offer.mtu, path_mtu);
-  std::array<uint8_t, 2> padding;
-  config_->random(padding);
-  const size_t body =
-      kMinFlight + ((padding[0] << 8 | padding[1]) & (kMinFlight - 1));
+  const size_t body = kMinFlight + RandomUpTo(config_->random, kMinFlight - 1);
   const size_t overhead = noise_.PayloadOverhead() - kKeySize;
   ByteVector message;
   if (!noise_.WriteMessage(BuildHubPayload(mine_, body - overhead), &message)) {
@@ -149,7 +149,8 @@ HubProgress HubHandshake::Finish(const Verdict& verdict, ByteVector* output) {
   }
   SessionSecrets session{.session_id = mine_.session_id};
   noise_.Split(&session.roots.client_to_hub, &session.roots.hub_to_client);
-  const ByteVector plain = BuildVerdict(body);
+  const ByteVector plain =
+      BuildVerdict(body, kMinVerdict + RandomUpTo(config_->random, kSpread));
   ByteVector sealed(plain.size() + kTagSize);
   AesGcmSeal(DeriveVerdictKey(session.roots.hub_to_client).bytes(), Nonce{}, {},
              plain, sealed);

@@ -17,6 +17,10 @@ void WriteAddresses(ByteWriter* out, const std::vector<IpPrefix>& addresses) {
   }
 }
 
+void PadTo(ByteWriter* out, size_t size) {
+  if (out->size() < size) out->Zeros(size - out->size());
+}
+
 bool ReadLanes(ByteReader* reader, uint8_t* lanes) {
   return reader->U8(lanes) && *lanes >= 1 && *lanes <= kMaxLanes;
 }
@@ -57,7 +61,7 @@ ByteVector BuildHubPayload(const HubPayload& payload, size_t size) {
   out.U8(payload.offer.version).Append(payload.nonce).U64(payload.session_id);
   out.U16(payload.offer.mtu).U8(payload.offer.lanes);
   WriteAddresses(&out, payload.offer.addresses);
-  if (out.size() < size) out.Zeros(size - out.size());
+  PadTo(&out, size);
   return out.Take();
 }
 
@@ -75,11 +79,12 @@ std::optional<HubPayload> ParseHubPayload(ByteSpan bytes) {
   return payload;
 }
 
-ByteVector BuildClientPayload(const ClientPayload& payload) {
+ByteVector BuildClientPayload(const ClientPayload& payload, size_t size) {
   ByteWriter out;
   out.U8(payload.offer.version).Append(payload.nonce).U16(payload.offer.mtu);
   out.U8(payload.offer.lanes);
   WriteAddresses(&out, payload.offer.addresses);
+  PadTo(&out, size);
   return out.Take();
 }
 
@@ -90,18 +95,19 @@ std::optional<ClientPayload> ParseClientPayload(ByteSpan bytes) {
   if (payload.offer.version != kProtocolVersion) return payload;
   if (!reader.Copy(payload.nonce) || !reader.U16(&payload.offer.mtu) ||
       !ReadLanes(&reader, &payload.offer.lanes) ||
-      !ReadAddresses(&reader, &payload.offer.addresses) || !reader.empty()) {
+      !ReadAddresses(&reader, &payload.offer.addresses)) {
     return std::nullopt;
   }
   return payload;
 }
 
-ByteVector BuildVerdict(const VerdictBody& body) {
+ByteVector BuildVerdict(const VerdictBody& body, size_t size) {
   const std::string_view text =
       std::string_view(body.verdict.text).substr(0, kMaxVerdictText);
   ByteWriter out;
   out.U8(static_cast<uint8_t>(body.verdict.code)).U16(body.mtu);
   out.U16(static_cast<uint16_t>(text.size())).Append(text);
+  PadTo(&out, size);
   return out.Take();
 }
 
@@ -111,7 +117,7 @@ std::optional<VerdictBody> ParseVerdict(ByteSpan bytes) {
   uint8_t code = 0;
   ByteSpan text;
   if (!reader.U8(&code) || !reader.U16(&body.mtu) || !reader.Vector16(&text) ||
-      text.size() > kMaxVerdictText || !reader.empty()) {
+      text.size() > kMaxVerdictText) {
     return std::nullopt;
   }
   body.verdict.code = static_cast<VerdictCode>(code);

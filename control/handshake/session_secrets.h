@@ -68,7 +68,8 @@ struct ClientPayload {
 // Message 2 is padded with zeros to `size`, when that is more.
 ByteVector BuildHubPayload(const HubPayload& payload, size_t size);
 std::optional<HubPayload> ParseHubPayload(ByteSpan bytes);
-ByteVector BuildClientPayload(const ClientPayload& payload);
+// The same of message 3.
+ByteVector BuildClientPayload(const ClientPayload& payload, size_t size = 0);
 std::optional<ClientPayload> ParseClientPayload(ByteSpan bytes);
 
 // The body of the verdict record, opened.
@@ -76,7 +77,8 @@ struct VerdictBody {
   Verdict verdict;
   uint16_t mtu = 0;
 };
-ByteVector BuildVerdict(const VerdictBody& body);
+// And of the verdict.
+ByteVector BuildVerdict(const VerdictBody& body, size_t size = 0);
 std::optional<VerdictBody> ParseVerdict(ByteSpan bytes);
 
 }  // namespace lwt::handshake

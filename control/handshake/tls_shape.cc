@@ -1,6 +1,8 @@
 #include "control/handshake/tls_shape.h"
 
 #include <algorithm>
+#include <array>
+#include <utility>
 
 namespace lwt::handshake {
 namespace {
@@ -17,10 +19,12 @@ constexpr uint16_t kExtAlpn = 16;
 constexpr uint16_t kExtCertificateTimestamp = 18;
 constexpr uint16_t kExtPadding = 21;
 constexpr uint16_t kExtExtendedMasterSecret = 23;
+constexpr uint16_t kExtCompressCertificate = 27;
 constexpr uint16_t kExtSessionTicket = 35;
 constexpr uint16_t kExtSupportedVersions = 43;
 constexpr uint16_t kExtPskModes = 45;
 constexpr uint16_t kExtKeyShare = 51;
+constexpr uint16_t kExtApplicationSettings = 0x4469;
 constexpr uint16_t kExtRenegotiation = 0xff01;
 constexpr uint16_t kGroupX25519 = 0x001d;
 constexpr uint16_t kTls12 = 0x0303;
@@ -89,27 +93,84 @@ void AddClientVersions(ByteWriter* out, uint16_t grease) {
   out->U8(6).U16(grease).U16(kTls13).U16(kTls12);
 }
 
-void AddClientExtensions(ByteWriter* out, const HelloFields& fields,
-                         std::string_view server_name) {
-  // The values follow the eight bytes of `random` that mean nothing, so that
-  // a hello is a function of its fields.
+// What is offered between the two GREASE extensions.
+constexpr std::array kOffered = {kExtServerName,
+                                 kExtExtendedMasterSecret,
+                                 kExtRenegotiation,
+                                 kExtGroups,
+                                 kExtPointFormats,
+                                 kExtSessionTicket,
+                                 kExtAlpn,
+                                 kExtStatusRequest,
+                                 kExtSignatureAlgorithms,
+                                 kExtCertificateTimestamp,
+                                 kExtKeyShare,
+                                 kExtPskModes,
+                                 kExtSupportedVersions,
+                                 kExtCompressCertificate,
+                                 kExtApplicationSettings};
+
+// A browser of this kind deals its extensions anew for each hello. Fisher and
+// Yates, by the numbers of SplitMix64.
+std::array<uint16_t, kOffered.size()> Dealt(uint64_t seed) {
+  auto order = kOffered;
+  for (size_t left = order.size(); left > 1; --left) {
+    seed += 0x9e3779b97f4a7c15;
+    uint64_t mixed = (seed ^ seed >> 30) * 0xbf58476d1ce4e5b9;
+    mixed = (mixed ^ mixed >> 27) * 0x94d049bb133111eb;
+    std::swap(order[left - 1], order[(mixed ^ mixed >> 31) % left]);
+  }
+  return order;
+}
+
+void AddClientExtension(ByteWriter* out, uint16_t type,
+                        const HelloFields& fields,
+                        std::string_view server_name) {
   const uint8_t* seed = &fields.random_and_session_id[24];
   const uint16_t group = Grease(seed[1]);
+  switch (type) {
+    case kExtServerName:
+      return AddServerName(out, server_name);
+    case kExtGroups:
+      return AddNumbers(out, type, {group, kGroupX25519, 0x0017, 0x0018});
+    case kExtAlpn:
+      return AddAlpn(out);
+    case kExtSignatureAlgorithms:
+      return AddNumbers(
+          out, type,
+          {0x0403, 0x0804, 0x0401, 0x0503, 0x0805, 0x0501, 0x0806, 0x0601});
+    case kExtKeyShare:
+      return AddClientKeyShare(out, group, fields.key_share);
+    case kExtSupportedVersions:
+      return AddClientVersions(out, Grease(seed[3]));
+    case kExtStatusRequest:
+      return AddRaw(out, type, {1, 0, 0, 0, 0});
+    case kExtPointFormats:
+      return AddRaw(out, type, {1, 0});
+    case kExtPskModes:
+      return AddRaw(out, type, {1, 1});
+    case kExtRenegotiation:
+      return AddRaw(out, type, {0});
+    case kExtCompressCertificate:
+      return AddRaw(out, type, {2, 0, 2});  // brotli
+    case kExtApplicationSettings:
+      return AddRaw(out, type, {0, 3, 2, 'h', '2'});
+    default:
+      return AddRaw(out, type, {});
+  }
+}
+
+void AddClientExtensions(ByteWriter* out, const HelloFields& fields,
+                         std::string_view server_name) {
+  // GREASE and order follow from the eight bytes of `random` that mean
+  // nothing, so that a hello is a function of its fields.
+  const auto seed = ByteSpan(fields.random_and_session_id).subspan<24, 8>();
+  uint64_t number = 0;
+  for (const uint8_t byte : seed) number = number << 8 | byte;
   AddRaw(out, Grease(seed[2]), {});
-  AddServerName(out, server_name);
-  AddRaw(out, kExtExtendedMasterSecret, {});
-  AddRaw(out, kExtRenegotiation, {0});
-  AddNumbers(out, kExtGroups, {group, kGroupX25519, 0x0017, 0x0018});
-  AddRaw(out, kExtPointFormats, {1, 0});
-  AddRaw(out, kExtSessionTicket, {});
-  AddAlpn(out);
-  AddRaw(out, kExtStatusRequest, {1, 0, 0, 0, 0});
-  AddNumbers(out, kExtSignatureAlgorithms,
-             {0x0403, 0x0804, 0x0401, 0x0503, 0x0805, 0x0501, 0x0806, 0x0601});
-  AddRaw(out, kExtCertificateTimestamp, {});
-  AddClientKeyShare(out, group, fields.key_share);
-  AddRaw(out, kExtPskModes, {1, 1});
-  AddClientVersions(out, Grease(seed[3]));
+  for (const uint16_t type : Dealt(number)) {
+    AddClientExtension(out, type, fields, server_name);
+  }
   // Its own value: two extensions of one type are forbidden.
   AddRaw(out, Grease(static_cast<uint8_t>(seed[2] ^ 0x10)), {0});
 }

@@ -14,6 +14,7 @@ using handshake::RekeyAction;
 using handshake::RekeyRole;
 
 constexpr uint8_t kCloseNormal = 0;
+constexpr size_t kMaxControlPadding = 255;
 // How often workers are looked at that have yet to install keys.
 constexpr uint64_t kWorkersPollUs = 500;
 
@@ -129,7 +130,8 @@ void Session::OnRecord(uint8_t kind, std::span<const uint8_t> bytes,
     return;
   }
   std::vector<ControlMessage> delivered;
-  if (!channel_.Receive(bytes, &delivered)) {
+  const auto content = handshake::ParseControlRecord(bytes);
+  if (!content || !channel_.Receive(*content, &delivered)) {
     context_.log.Warn(name_, ": a control message that cannot be read");
     return;
   }
@@ -300,7 +302,9 @@ void Session::Flush(uint64_t now_us) {
   while (std::optional<handshake::ByteVector> bytes = channel_.Poll(now_us)) {
     context_.link.Send(SendRecordCommand{
         lane->index, static_cast<uint8_t>(wire::RecordKind::kControl),
-        std::move(*bytes)});
+        handshake::BuildControlRecord(
+            *bytes,
+            handshake::RandomUpTo(context_.rekey.random, kMaxControlPadding))});
   }
 }
 

@@ -43,6 +43,12 @@ class Counter {
   X(streams_punted, "streams_punted",                                       \
     "Payloads of unproven flows handed to control.")                        \
   X(records_opened, "records_opened", "Records whose tag verified.")        \
+  X(records_joined, "records_joined",                                       \
+    "Records put together that were cut on the way.")                       \
+  X(records_found, "records_found",                                         \
+    "Records found by search where a hole hid their beginning.")            \
+  X(records_cut, "records_cut",                                             \
+    "Records cut by us, since a middlebox lowered the MSS.")                \
   X(records_sealed, "records_sealed", "Records sealed.")                    \
   X(records_punted, "records_punted", "Opened records handed to control.")  \
   X(reports_received, "reports_received", "Report records received.")       \

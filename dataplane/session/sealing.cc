@@ -30,6 +30,27 @@ DropReason ReasonOf(ReplayWindow::Verdict verdict) {
                                                    : DropReason::kReplayed;
 }
 
+// Removes the mask of a whole record's header and reads it.
+wire::RecordHeader Unmask(const ReceiveHalf& half, std::span<uint8_t> record) {
+  const uint8_t* const tag = &record[record.size() - wire::kRecordTag];
+  uint8_t* const clear = &record[wire::kRecordFraming];
+  uint8_t mask[kMaskSize];
+  ComputeMask(half.mask, tag, mask);
+  wire::ApplyMask(mask, clear);
+  return wire::ReadRecordHeader(clear);
+}
+
+// Decrypts a whole unmasked record; true when the tag is right.
+bool Decrypt(const Aead& aead, const ReceiveEpoch& epoch,
+             std::span<uint8_t> record, const wire::RecordHeader& header) {
+  const size_t size = record.size() - wire::kRecordOverhead;
+  uint8_t* const plaintext = &record[wire::kRecordPrefix];
+  const Iv nonce = NonceOf(epoch.iv, header.packet_number);
+  return aead.Open(epoch.key, nonce.data(),
+                   record.subspan(wire::kRecordFraming, wire::kRecordHeader),
+                   plaintext, size, plaintext + size);
+}
+
 // A key of the epoch is held and the packet number is new.
 bool MayOpen(const ReceiveHalf& half, const wire::RecordHeader& header,
              DropReason& why) {
@@ -77,28 +98,18 @@ bool UnmaskRecord(const ReceiveHalf& half, std::span<uint8_t> record,
     why = DropReason::kNoRecord;
     return false;
   }
-  const uint8_t* const tag = &record[record.size() - wire::kRecordTag];
-  uint8_t* const clear = &record[wire::kRecordFraming];
-  uint8_t mask[kMaskSize];
-  ComputeMask(half.mask, tag, mask);
-  wire::ApplyMask(mask, clear);
-  header = wire::ReadRecordHeader(clear);
+  header = Unmask(half, record);
   return MayOpen(half, header, why);
 }
 
 bool OpenUnmasked(const Aead& aead, ReceiveHalf& half,
                   std::span<uint8_t> record, wire::RecordHeader& header,
                   DropReason& why) {
-  const size_t size = record.size() - wire::kRecordOverhead;
-  uint8_t* const clear = &record[wire::kRecordFraming];
-  uint8_t* const plaintext = &record[wire::kRecordPrefix];
-  header = wire::ReadRecordHeader(clear);
+  header = wire::ReadRecordHeader(&record[wire::kRecordFraming]);
   // Keys and window may have moved on since the header was looked at.
   if (!MayOpen(half, header, why)) return false;
   const ReceiveEpoch& epoch = *FindEpoch(half, header.epoch);
-  const Iv nonce = NonceOf(epoch.iv, header.packet_number);
-  if (!aead.Open(epoch.key, nonce.data(), {clear, wire::kRecordHeader},
-                 plaintext, size, plaintext + size)) {
+  if (!Decrypt(aead, epoch, record, header)) {
     why = DropReason::kBadTag;
     return false;
   }
@@ -111,6 +122,14 @@ bool OpenRecord(const Aead& aead, ReceiveHalf& half, std::span<uint8_t> record,
                 wire::RecordHeader& header, DropReason& why) {
   return UnmaskRecord(half, record, header, why) &&
          OpenUnmasked(aead, half, record, header, why);
+}
+
+bool ProveRecord(const Aead& aead, const ReceiveHalf& half,
+                 std::span<uint8_t> record) {
+  if (record.size() < wire::kRecordOverhead) return false;
+  const wire::RecordHeader header = Unmask(half, record);
+  const ReceiveEpoch* epoch = FindEpoch(half, header.epoch);
+  return epoch != nullptr && Decrypt(aead, *epoch, record, header);
 }
 
 }  // namespace lwt::session

@@ -39,4 +39,9 @@ bool OpenUnmasked(const Aead& aead, ReceiveHalf& half,
 bool OpenRecord(const Aead& aead, ReceiveHalf& half, std::span<uint8_t> record,
                 wire::RecordHeader& header, DropReason& why);
 
+// True when the tag of a whole record verifies, be its packet number new or
+// not. Changes no state but the bytes, which mean nothing afterwards.
+bool ProveRecord(const Aead& aead, const ReceiveHalf& half,
+                 std::span<uint8_t> record);
+
 }  // namespace lwt::session

@@ -3,18 +3,24 @@
 #include <rte_memcpy.h>
 
 #include <algorithm>
+#include <cstring>
+#include <optional>
 
+#include "dataplane/session/sealing.h"
 #include "dataplane/wire/record.h"
 #include "dataplane/worker_state.h"
 
 namespace lwt {
 namespace {
 
-// Appends up to `want` bytes of the stream to the held record.
-void Take(Frame& held, Frame& stream, uint32_t want) {
-  const uint32_t count = std::min(want, stream.length);
-  rte_memcpy(held.data + held.length, stream.data, count);
-  held.length += count;
+using Piece = CutPieces::Piece;
+using Start = CutPieces::Start;
+
+std::span<const uint8_t> BytesOf(const Frame& stream) {
+  return {stream.data, stream.length};
+}
+
+void Advance(Frame& stream, uint32_t count) {
   stream.data += count;
   stream.length -= count;
   stream.stream_offset += count;
@@ -26,96 +32,330 @@ bool HasRoom(const Frame& held, size_t record_size) {
   return before + record_size <= held.mbuf->buf_len;
 }
 
-// Keeps the front of a record in a buffer of its own, so that a merged frame's
-// is not held with it.
-void Hold(Worker& worker, const Frame& stream) {
-  rte_mbuf* copy = rte_pktmbuf_alloc(worker.options.pool);
-  if (copy == nullptr) return worker.Drop(stream, DropReason::kPoolEmpty);
-  Frame held = stream;
-  held.mbuf = copy;
-  held.data = rte_pktmbuf_mtod(copy, uint8_t*);
-  if (!HasRoom(held, stream.length)) {
-    rte_pktmbuf_free(copy);
-    return worker.Drop(stream, DropReason::kRecordCut);
-  }
-  rte_memcpy(held.data, stream.data, stream.length);
-  rte_pktmbuf_free(stream.mbuf);
-  Frame& place = worker.held_records[worker.next_held++ % Worker::kHeldRecords];
-  if (place.mbuf != nullptr) worker.Drop(place, DropReason::kRecordCut);
-  place = held;
-}
-
-Frame* FindHeld(Worker& worker, const Frame& stream) {
-  for (Frame& held : worker.held_records) {
-    if (held.mbuf != nullptr && held.lane == stream.lane &&
-        held.stream_offset + held.length == stream.stream_offset) {
-      return &held;
-    }
-  }
-  return nullptr;
-}
-
-// Continues a held record with the front of the stream.
-void Join(Worker& worker, Frame& held, Frame& stream, RecordBurst& records) {
-  if (held.length < wire::kRecordFraming) {
-    Take(held, stream,
-         static_cast<uint32_t>(wire::kRecordFraming) - held.length);
-    if (held.length < wire::kRecordFraming) return;
-  }
-  const auto size = wire::RecordSize({held.data, held.length});
-  if (!size || !HasRoom(held, *size)) {
-    worker.Drop(held, size ? DropReason::kRecordCut : DropReason::kNoRecord);
-    held = Frame{};
-    return;
-  }
-  Take(held, stream, static_cast<uint32_t>(*size) - held.length);
-  if (held.length < *size) return;
-  records.Push(held);
-  held = Frame{};
+void DropPiece(Worker& worker, const Piece& piece) {
+  worker.Drop(piece.frame, piece.start == Start::kUnknown
+                               ? DropReason::kNoRecord
+                               : DropReason::kRecordCut);
 }
 
 // Cuts whole records off the front, as many as there is room for. Each takes a
 // reference, all counted at once; the last of a stream takes the stream's own.
-void CutWhole(Frame& stream, RecordBurst& records) {
+uint16_t CutWhole(Worker& worker, Frame& stream, RecordBurst& records) {
   uint16_t cut = 0;
   while (stream.length > 0 && !records.full()) {
-    const auto size = wire::RecordSize({stream.data, stream.length});
+    const auto size = wire::RecordSize(BytesOf(stream));
     if (!size || *size > stream.length) break;
-    const auto length = static_cast<uint32_t>(*size);
     records.Push(stream);
-    records.frames().back().length = length;
-    stream.data += length;
-    stream.length -= length;
-    stream.stream_offset += length;
+    records.frames().back().length = static_cast<uint32_t>(*size);
+    Advance(stream, static_cast<uint32_t>(*size));
     ++cut;
   }
+  if (cut == 0) return 0;
+  worker.pieces.SetBoundary(stream.lane, stream.stream_offset);
   const int more = stream.length > 0 ? cut : cut - 1;
   if (more > 0) {
     rte_mbuf_refcnt_update(stream.mbuf, static_cast<int16_t>(more));
   }
+  return cut;
 }
 
-bool MayBegin(const Frame& stream) {
-  return stream.length < wire::kRecordFraming ||
-         wire::RecordSize({stream.data, stream.length}).has_value();
+// All that follows is for streams that were cut or have holes. One object lives
+// as long as the work on one segment and on the pieces that it completes.
+class Joiner {
+ public:
+  Joiner(Worker& worker, uint32_t lane, RecordBurst& records)
+      : worker_(worker),
+        pieces_(worker.pieces),
+        lane_(lane),
+        records_(records) {}
+
+  void Run(Frame stream, bool known);
+  // Gives up what is too old, and what `stream` holds whole.
+  void MakeWay(const Frame& stream);
+
+ private:
+  // What is to be worked on next: the rest of a piece, or nothing.
+  struct Next {
+    Frame stream;
+    bool known = false;
+    bool failed_guess = false;
+  };
+
+  bool Work(Frame& stream, bool known, bool failed_guess);
+  bool Join(Frame& stream);
+  void DropHeld(uint64_t begin, uint64_t end);
+  bool CutFront(Frame& stream, bool known, bool failed_guess);
+  bool Search(Frame& stream, uint32_t from);
+  bool Extend(const Frame& stream, uint32_t from, uint32_t to);
+  void Keep(const Frame& stream, uint32_t from, uint32_t to, Start start);
+  std::optional<Next> TakeNext();
+  std::optional<Next> Follow();
+  std::optional<Next> TryGuesses();
+  bool TryGuess(Piece& guess, bool& wrong);
+  bool Prove(std::span<uint8_t> copy);
+
+  Worker& worker_;
+  CutPieces& pieces_;
+  const uint32_t lane_;
+  RecordBurst& records_;
+  int candidates_ = 0;
+  // How far a record that begins or ends here has come: what is held of that
+  // place comes next.
+  std::optional<uint64_t> reach_;
+};
+
+void Joiner::MakeWay(const Frame& stream) {
+  DropHeld(stream.stream_offset, stream.stream_offset + stream.length);
+  if (worker_.now_us < CutPieces::kMaxAgeUs) return;
+  const uint64_t oldest = worker_.now_us - CutPieces::kMaxAgeUs;
+  pieces_.RemoveIf([&](const Piece& piece) { return piece.since_us < oldest; },
+                   [&](const Piece& piece) { DropPiece(worker_, piece); });
+}
+
+// Drops what is held of these bytes and of no other.
+void Joiner::DropHeld(uint64_t begin, uint64_t end) {
+  pieces_.RemoveIf(
+      [&](const Piece& piece) {
+        return piece.frame.lane == lane_ && piece.begin() >= begin &&
+               piece.end() <= end;
+      },
+      [&](const Piece& piece) {
+        worker_.Drop(piece.frame, DropReason::kDuplicatePart);
+      });
+}
+
+// Puts [from, to) of the stream behind the piece that ends there, where that
+// has room.
+bool Joiner::Extend(const Frame& stream, uint32_t from, uint32_t to) {
+  Piece* piece = pieces_.FindEnding(lane_, stream.stream_offset + from);
+  if (piece == nullptr) return false;
+  Frame& held = piece->frame;
+  if (!HasRoom(held, size_t{held.length} + to - from)) return false;
+  rte_memcpy(held.data + held.length, stream.data + from, to - from);
+  held.length += to - from;
+  return true;
+}
+
+// Copies [from, to) of the stream into a buffer of its own, so that a merged
+// frame's is not held with it. The stream's reference stays.
+void Joiner::Keep(const Frame& stream, uint32_t from, uint32_t to,
+                  Start start) {
+  if (from == to) return;
+  if (start == Start::kUnknown && Extend(stream, from, to)) return;
+  rte_mbuf* copy = rte_pktmbuf_alloc(worker_.options.pool);
+  if (copy == nullptr) return worker_.counters.Drop(DropReason::kPoolEmpty);
+  Piece piece{stream, start, worker_.now_us};
+  piece.frame.mbuf = copy;
+  piece.frame.data = rte_pktmbuf_mtod(copy, uint8_t*);
+  piece.frame.length = to - from;
+  piece.frame.stream_offset += from;
+  if (!HasRoom(piece.frame, to - from)) {
+    rte_pktmbuf_free(copy);
+    return worker_.counters.Drop(DropReason::kRecordCut);
+  }
+  rte_memcpy(piece.frame.data, stream.data + from, to - from);
+  if (pieces_.full()) {
+    Piece& oldest = pieces_.Oldest();
+    DropPiece(worker_, oldest);
+    pieces_.Take(oldest);
+  }
+  pieces_.Add(piece);
+}
+
+// Continues the record that `stream` stands behind, if there is one. True when
+// it is done with, so that another begins at the front of what is left.
+bool Joiner::Join(Frame& stream) {
+  Piece* head = pieces_.FindHead(lane_, stream.stream_offset);
+  if (head == nullptr) return false;
+  Advance(stream, std::min<uint32_t>(stream.length,
+                                     static_cast<uint32_t>(
+                                         head->end() - stream.stream_offset)));
+  reach_ = head->end();
+  if (stream.length == 0) {
+    worker_.counters.Drop(DropReason::kDuplicatePart);
+    return false;
+  }
+  Frame& held = head->frame;
+  const auto take = [&](size_t up_to) {
+    const auto count = static_cast<uint32_t>(
+        std::min<size_t>(up_to - held.length, stream.length));
+    rte_memcpy(held.data + held.length, stream.data, count);
+    held.length += count;
+    Advance(stream, count);
+  };
+  if (held.length < wire::kRecordFraming) take(wire::kRecordFraming);
+  reach_ = head->end();
+  if (held.length < wire::kRecordFraming) return false;
+  const auto size = wire::RecordSize(BytesOf(held));
+  if (!size || !HasRoom(held, *size)) {
+    DropPiece(worker_, *head);
+    pieces_.Take(*head);
+    return false;
+  }
+  take(*size);
+  reach_ = head->end();
+  if (held.length < *size) return false;
+  const Frame whole = pieces_.Take(*head);
+  records_.Push(whole);
+  worker_.counters.records_joined.Add(1);
+  pieces_.SetBoundary(lane_, *reach_);
+  DropHeld(whole.stream_offset, *reach_);
+  return true;
+}
+
+bool Joiner::Prove(std::span<uint8_t> copy) {
+  return session::ProveRecord(worker_.aead, worker_.lanes[lane_].receive, copy);
+}
+
+// Looks for the begin of a record from `from` on. True when one was proved:
+// `stream` begins there then. Else all of it is kept, parted where a record
+// seems to begin that ends in another segment.
+bool Joiner::Search(Frame& stream, uint32_t from) {
+  const uint8_t first = wire::kRecordFirstByte;
+  uint32_t at = from;
+  while (at < stream.length && candidates_ < kMaxCandidates) {
+    const void* found =
+        std::memchr(stream.data + at, first, stream.length - at);
+    if (found == nullptr) break;
+    at =
+        static_cast<uint32_t>(static_cast<const uint8_t*>(found) - stream.data);
+    const auto rest = BytesOf(stream).subspan(at);
+    if (!wire::MayBeginRecord(rest)) {
+      ++at;
+      continue;
+    }
+    ++candidates_;
+    const auto size = wire::RecordSize(rest);
+    if (!size || *size > rest.size()) {
+      Keep(stream, 0, at, Start::kUnknown);
+      Keep(stream, at, stream.length, Start::kGuess);
+      return false;
+    }
+    if (Prove(pieces_.Copy(rest.first(*size)))) {
+      Keep(stream, 0, at, Start::kUnknown);
+      Advance(stream, at);
+      worker_.counters.records_found.Add(1);
+      return true;
+    }
+    ++at;
+  }
+  Keep(stream, 0, stream.length, Start::kUnknown);
+  return false;
+}
+
+// Cuts what can be cut and keeps the rest. False when the burst is full before
+// all is done: `stream` is what is left then.
+bool Joiner::CutFront(Frame& stream, bool known, bool failed_guess) {
+  while (true) {
+    known |= !failed_guess && CutWhole(worker_, stream, records_) > 0;
+    if (known) reach_ = stream.stream_offset;
+    if (stream.length == 0) return true;
+    if (!failed_guess && wire::MayBeginRecord(BytesOf(stream))) {
+      const auto size = wire::RecordSize(BytesOf(stream));
+      if (size && *size <= stream.length) return false;
+      // A few bytes that look like the begin of a record may well be chance.
+      const bool sure = known || stream.length >= wire::kRecordFraming;
+      Keep(stream, 0, stream.length, sure ? Start::kKnown : Start::kGuess);
+      if (sure) reach_ = stream.stream_offset + stream.length;
+      break;
+    }
+    if (known) {
+      worker_.counters.Drop(DropReason::kNoRecord);
+      break;
+    }
+    if (!Search(stream, failed_guess ? 1 : 0)) break;
+    failed_guess = false;
+    known = true;
+  }
+  rte_pktmbuf_free(stream.mbuf);
+  return true;
+}
+
+bool Joiner::Work(Frame& stream, bool known, bool failed_guess) {
+  reach_.reset();
+  known |= pieces_.boundary(lane_) == stream.stream_offset;
+  if (!failed_guess && pieces_.FindHead(lane_, stream.stream_offset)) {
+    known = Join(stream);
+    if (stream.length == 0) {
+      rte_pktmbuf_free(stream.mbuf);
+      return true;
+    }
+    if (records_.full()) return false;
+  }
+  return CutFront(stream, known, failed_guess);
+}
+
+// The piece that holds what comes next, less what was had before.
+std::optional<Joiner::Next> Joiner::Follow() {
+  if (!reach_) return std::nullopt;
+  Piece* piece = pieces_.FindHolding(lane_, *reach_);
+  if (piece == nullptr) return std::nullopt;
+  Next next{pieces_.Take(*piece), false, false};
+  Advance(next.stream,
+          static_cast<uint32_t>(*reach_ - next.stream.stream_offset));
+  return next;
+}
+
+// True when the record of the guess is whole and proved; `wrong` when it is
+// whole and no record.
+bool Joiner::TryGuess(Piece& guess, bool& wrong) {
+  const auto framing =
+      pieces_.Gather(lane_, guess.begin(), wire::kRecordFraming);
+  wrong = !wire::MayBeginRecord(framing);
+  if (wrong || framing.size() < wire::kRecordFraming) return false;
+  const size_t size = *wire::RecordSize(framing);
+  const auto whole = pieces_.Gather(lane_, guess.begin(), size);
+  if (whole.size() < size) return false;
+  wrong = !HasRoom(guess.frame, size) || !Prove(whole);
+  return !wrong;
+}
+
+std::optional<Joiner::Next> Joiner::TryGuesses() {
+  for (Piece& piece : pieces_.all()) {
+    if (piece.frame.lane != lane_ || piece.start != Start::kGuess) continue;
+    bool wrong = false;
+    if (TryGuess(piece, wrong)) {
+      worker_.counters.records_found.Add(1);
+      return Next{pieces_.Take(piece), true, false};
+    }
+    if (wrong) return Next{pieces_.Take(piece), false, true};
+  }
+  return std::nullopt;
+}
+
+std::optional<Joiner::Next> Joiner::TakeNext() {
+  auto next = Follow();
+  if (!next) next = TryGuesses();
+  return next;
+}
+
+void Joiner::Run(Frame stream, bool known) {
+  std::optional<Next> next = Next{stream, known, false};
+  while (next) {
+    if (records_.full() ||
+        !Work(next->stream, next->known, next->failed_guess)) {
+      worker_.received.rest = next->stream;
+      return;
+    }
+    next = TakeNext();
+  }
 }
 
 }  // namespace
 
 void CutRecords(Worker& worker, Frame stream, RecordBurst& records) {
-  if (Frame* held = FindHeld(worker, stream); held != nullptr) {
-    Join(worker, *held, stream, records);
-    if (stream.length == 0) return rte_pktmbuf_free(stream.mbuf);
+  bool known = false;
+  if (worker.pieces.empty(stream.lane)) {
+    known = CutWhole(worker, stream, records) > 0;
+    if (stream.length == 0) return;
   }
-  CutWhole(stream, records);
-  if (stream.length == 0) return;
-  if (records.full()) {
-    worker.received.rest = stream;
-  } else if (MayBegin(stream)) {
-    Hold(worker, stream);
-  } else {
-    worker.Drop(stream, DropReason::kNoRecord);
+  const session::Lane* lane = worker.FindLane(stream.lane);
+  if (lane == nullptr || !lane->installed) {
+    return worker.Drop(stream, DropReason::kNoSession);
   }
+  Joiner joiner(worker, stream.lane, records);
+  joiner.MakeWay(stream);
+  joiner.Run(stream, known);
 }
 
 }  // namespace lwt

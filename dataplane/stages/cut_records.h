@@ -9,9 +9,14 @@ namespace lwt {
 class Worker;
 
 // Moves the records of `stream`, whose reference it takes, to `records`. What a
-// full burst does not take stays in worker.received.rest. A record that begins
-// here and ends in the next segment is held, within bounds, until that comes;
-// bytes that neither begin a record nor continue a held one are dropped.
+// full burst does not take stays in worker.received.rest. Of a record that
+// begins or ends in another segment the part is kept, within bounds, until that
+// comes, be it earlier or later in the stream. Where a hole hides the begin of
+// a record it is looked for: at the segment's start, else by what a record
+// looks like, proved by its tag.
 void CutRecords(Worker& worker, Frame stream, RecordBurst& records);
+
+// Places in one segment that may be tried for the begin of a record.
+inline constexpr int kMaxCandidates = 8;
 
 }  // namespace lwt

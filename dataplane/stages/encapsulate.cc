@@ -1,3 +1,5 @@
+#include <rte_memcpy.h>
+
 #include <algorithm>
 #include <array>
 #include <span>
@@ -33,6 +35,39 @@ size_t GatherRun(std::span<const Frame> frames, std::span<rte_mbuf*> run) {
 
 }  // namespace
 
+bool SendInParts(Worker& worker, const Frame& record, bool push) {
+  const FlowId flow = worker.lanes[record.lane].flow;
+  const uint32_t most = worker.tcp.MaxPayload(flow);
+  if (most == 0 || record.length <= most ||
+      worker.tcp.Sendable(flow) < record.length) {
+    return false;
+  }
+  std::array<rte_mbuf*, kMaxChain> parts;
+  const size_t count = (record.length + most - 1) / most;
+  if (count > parts.size() ||
+      rte_pktmbuf_alloc_bulk(worker.options.pool, &parts[1],
+                             static_cast<unsigned>(count - 1)) != 0) {
+    return false;
+  }
+  parts[0] = record.mbuf;
+  for (size_t i = 1; i < count; ++i) {
+    const size_t from = i * most;
+    const auto size =
+        static_cast<uint16_t>(std::min<size_t>(most, record.length - from));
+    rte_memcpy(rte_pktmbuf_append(parts[i], size), record.data + from, size);
+  }
+  rte_pktmbuf_trim(record.mbuf, static_cast<uint16_t>(record.length - most));
+  for (size_t sent = 0; sent < count;) {
+    const size_t taken = worker.tcp.EncapsulateRun(
+        flow, {&parts[sent], count - sent}, push, worker.now_us);
+    if (worker.tx.full()) Transmit(worker);
+    worker.tx.Push(parts[sent]);
+    sent += taken;
+  }
+  worker.counters.records_cut.Add(1);
+  return true;
+}
+
 void Encapsulate(Worker& worker, PacketBurst& records) {
   FindLast(worker, records);
   const std::span<const Frame> frames = records.frames();
@@ -47,9 +82,10 @@ void Encapsulate(Worker& worker, PacketBurst& records) {
     const size_t taken = worker.tcp.EncapsulateRun(
         lane.flow, {run.data(), most}, push, worker.now_us);
     if (taken == 0) {
+      ++at;
+      if (SendInParts(worker, first, lane.open_shard == at)) continue;
       worker.Drop(first,
                   lane.up() ? DropReason::kWindowFull : DropReason::kNoLane);
-      ++at;
       continue;
     }
     if (taken > 1) worker.counters.uplink_tx_super_frames.Add(1);

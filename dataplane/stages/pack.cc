@@ -48,10 +48,6 @@ void Pack(Worker& worker, PacketBurst& packets) {
         static_cast<uint32_t>(wire::kShardWord) + packet.length;
     const uint32_t max_shard =
         worker.tcp.MaxPayload(lane.flow) - wire::kRecordOverhead;
-    if (more > max_shard) {
-      worker.Drop(packet, DropReason::kInnerTooBig);
-      continue;
-    }
     LaneCounters& counters = worker.lane_counters[packet.lane];
     counters.tx_packets.Add(1);
     counters.tx_bytes.Add(packet.length);
@@ -67,6 +63,12 @@ void Pack(Worker& worker, PacketBurst& packets) {
     shard.length = more;
     WriteWord(packet, shard.data);
     SyncMbuf(shard);
+    // A record that no segment of the flow takes is cut by Encapsulate.
+    if (more > max_shard &&
+        rte_pktmbuf_tailroom(shard.mbuf) < wire::kRecordTag) {
+      worker.Drop(packet, DropReason::kInnerTooBig);
+      continue;
+    }
     packets.Keep(kept++, shard);
     lane.open_shard = static_cast<uint32_t>(kept);
   }

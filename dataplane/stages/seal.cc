@@ -1,10 +1,21 @@
 #include "dataplane/session/sealing.h"
 #include "dataplane/stages/stages.h"
+#include "dataplane/wire/be.h"
 #include "dataplane/wire/record.h"
 #include "dataplane/worker_state.h"
 
 namespace lwt {
 namespace {
+
+// Reports of one length, time and again, would show.
+constexpr size_t kReportPadding = 128;
+
+// Hangs on a secret of the lane; who sees the lengths learns no more by it.
+size_t PaddingOf(const Worker& worker, const session::Lane& lane) {
+  const uint64_t salt = wire::LoadBe64(&lane.send.iv[4]);
+  const uint64_t seed = (salt ^ lane.send.next_packet) + worker.now_us;
+  return seed * 0x9e3779b97f4a7c15 >> 32 & (kReportPadding - 1);
+}
 
 void ReportEpoch(Worker& worker, uint32_t index, EventKind kind) {
   Event event;
@@ -86,6 +97,7 @@ bool SendRecord(Worker& worker, uint32_t index, uint8_t kind,
   frame.group = worker.fec_encoder.Claim(index, lane->send.next_packet);
   if (!SealFrame(worker, frame)) return false;
   if (!worker.tcp.Encapsulate(lane->flow, mbuf, /*push=*/true, worker.now_us)) {
+    if (SendInParts(worker, frame, /*push=*/true)) return true;
     worker.Drop(frame, DropReason::kWindowFull);
     return false;
   }
@@ -110,11 +122,11 @@ bool SendReport(Worker& worker, uint32_t index, uint32_t token,
   report.shards_repaired = worker.lane_counters[index].shards_repaired.Get();
   report.shards_unrepaired =
       worker.lane_counters[index].shards_unrepaired.Get();
-  uint8_t bytes[wire::Report::kSize];
+  uint8_t bytes[wire::Report::kSize + kReportPadding] = {};
   wire::WriteReport(report, bytes);
   return SendRecord(worker, index,
                     static_cast<uint8_t>(wire::RecordKind::kReport), bytes,
-                    sizeof(bytes));
+                    wire::Report::kSize + PaddingOf(worker, lane));
 }
 
 }  // namespace lwt

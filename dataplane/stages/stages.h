@@ -100,6 +100,13 @@ bool SendRecord(Worker& worker, uint32_t lane, uint8_t kind,
 bool SendReport(Worker& worker, uint32_t lane, uint32_t token,
                 bool wants_answer, bool is_answer);
 
+// Sends a sealed record that is longer than a segment of its flow may be, as it
+// is where a middlebox lowered the MSS: cut into segments, which the peer
+// joins. The inner MTU stays what the session agreed on, so flows of one
+// session may differ. False, with nothing sent, when it fits a segment, or
+// window or buffers are short.
+bool SendInParts(Worker& worker, const Frame& record, bool push);
+
 // Opens a record whose header is unmasked: the frame is its plaintext then.
 // When it does not open it is dropped.
 bool OpenUnmaskedFrame(Worker& worker, Frame& frame,

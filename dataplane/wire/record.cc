@@ -1,5 +1,6 @@
 #include "dataplane/wire/record.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace lwt::wire {
@@ -9,6 +10,14 @@ constexpr uint8_t kReportWantsAnswer = 1;
 constexpr uint8_t kReportIsAnswer = 2;
 
 }  // namespace
+
+bool MayBeginRecord(std::span<const uint8_t> stream) {
+  if (stream.size() >= kRecordFraming) return RecordSize(stream).has_value();
+  constexpr uint8_t kBegin[] = {kRecordFirstByte, kVersionByte, kVersionByte};
+  const size_t known = std::min(stream.size(), sizeof(kBegin));
+  return std::equal(kBegin, kBegin + known, stream.begin()) &&
+         (stream.size() < 4 || stream[3] <= kMaxRecordLength >> 8);
+}
 
 void WriteReport(const Report& report, uint8_t* out) {
   std::memset(out, 0, Report::kSize);

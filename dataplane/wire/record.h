@@ -12,13 +12,13 @@
 
 namespace lwt::wire {
 
-inline constexpr size_t kRecordFraming = 5;  // TLS type, version, length
+inline constexpr uint8_t kRecordFirstByte = 0x17;  // TLS application data
+inline constexpr size_t kRecordFraming = 5;        // TLS type, version, length
 inline constexpr size_t kRecordHeader = 16;
 inline constexpr size_t kRecordTag = 16;
 inline constexpr size_t kRecordPrefix = kRecordFraming + kRecordHeader;
 inline constexpr size_t kRecordOverhead = kRecordPrefix + kRecordTag;
 inline constexpr size_t kShardWord = 2;
-inline constexpr uint8_t kApplicationData = 0x17;
 inline constexpr uint8_t kVersionByte = 0x03;
 // RFC 8446 section 5.2: 2^14 bytes and at most 256 more.
 inline constexpr size_t kMaxRecordLength = 16640;
@@ -56,7 +56,7 @@ struct RecordHeader {
 // be longer than `stream`.
 inline std::optional<size_t> RecordSize(std::span<const uint8_t> stream) {
   if (stream.size() < kRecordFraming) return std::nullopt;
-  if (stream[0] != kApplicationData || stream[1] != kVersionByte ||
+  if (stream[0] != kRecordFirstByte || stream[1] != kVersionByte ||
       stream[2] != kVersionByte) {
     return std::nullopt;
   }
@@ -67,9 +67,12 @@ inline std::optional<size_t> RecordSize(std::span<const uint8_t> stream) {
   return kRecordFraming + length;
 }
 
+// Whether a record may begin here; `stream` may end before that shows.
+bool MayBeginRecord(std::span<const uint8_t> stream);
+
 // Writes the framing of a record whose ciphertext has `size` bytes.
 inline void WriteRecordFraming(size_t size, uint8_t* out) {
-  out[0] = kApplicationData;
+  out[0] = kRecordFirstByte;
   out[1] = kVersionByte;
   out[2] = kVersionByte;
   StoreBe16(out + 3, static_cast<uint16_t>(kRecordHeader + size + kRecordTag));

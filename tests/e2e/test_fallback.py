@@ -3,6 +3,7 @@ while tunnels run on the same port."""
 
 import concurrent.futures
 import hashlib
+import re
 import socket
 import subprocess
 
@@ -22,6 +23,7 @@ events {{}}
 http {{
   access_log {folder}/access.log;
   client_body_temp_path {folder}/body;
+  client_header_timeout 3;
   client_max_body_size 64m;
   proxy_temp_path {folder}/proxy;
   fastcgi_temp_path {folder}/fastcgi;
@@ -120,12 +122,12 @@ def test_the_site_survives_loss(topology, tunnel, site, folder):
     assert got.read_bytes() == (site / "big").read_bytes()
 
 
-def _speak(topology, octets):
+def _speak(topology, octets, patience=15):
     """What a TCP client of the kernel gets for `octets`, until the end."""
 
     def talk():
         with socket.create_connection((topology.hub.v4, PORT), 5) as visitor:
-            visitor.settimeout(15)
+            visitor.settimeout(patience)
             visitor.sendall(octets)
             answer = b""
             while chunk := visitor.recv(65536):
@@ -168,6 +170,51 @@ def test_silence_meets_an_end(topology, start):
                 "hub")
     hub.wait_log("ready")
     assert _speak(topology, b"") in (b"", b"\x15\x03\x03\x00\x02\x02\x28")
+
+
+def _nmap(topology):
+    return topology.client.namespace.output(
+        "nmap", "-Pn", "-n", "-sT", "-sV", "--version-light", "-p", PORT,
+        topology.hub.v4)
+
+
+def test_nmap_finds_the_site(topology, tunnel):
+    del tunnel
+    assert "ssl/http nginx" in " ".join(_nmap(topology).split())
+
+
+def test_nmap_finds_a_tls_server_without_a_site(topology, start):
+    hub = start(topology.hub.namespace, server_arguments("10.0.0.1/24"),
+                "hub")
+    hub.wait_log("ready")
+    line = next(line for line in _nmap(topology).splitlines()
+                if line.startswith(f"{PORT}/tcp"))
+    # What closes without a word would be "tcpwrapped".
+    assert line.split()[1] == "open" and "tcpwrapped" not in line, line
+    hub.wait_log("was turned away")
+
+
+@pytest.mark.parametrize("words", [
+    ("openssl", "s_client", "-connect", "{hub}:{port}", "-servername", _SITE),
+    ("openssl", "s_client", "-connect", "{hub}:{port}", "-tls1_2"),
+    ("curl", "-sSk", "--max-time", "10", "https://{hub}:{port}/"),
+], ids=["openssl", "openssl-tls1.2", "curl"])
+def test_a_genuine_client_without_the_key_meets_an_alert(topology, start,
+                                                         words):
+    hub = start(topology.hub.namespace, server_arguments("10.0.0.1/24"),
+                "hub")
+    hub.wait_log("ready")
+    done = topology.client.namespace.run(
+        *(word.format(hub=topology.hub.v4, port=PORT) for word in words),
+        input="", check=False, timeout=20)
+    assert done.returncode != 0
+    assert re.search("alert handshake failure", done.stdout), done.stdout
+
+
+def test_silence_is_the_sites_to_end(topology, tunnel):
+    """nginx waits for its client_header_timeout, then ends."""
+    del tunnel
+    assert _speak(topology, b"", patience=40) == b""
 
 
 def test_a_site_that_is_down_is_said(topology, start):

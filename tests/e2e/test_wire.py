@@ -6,8 +6,6 @@ import subprocess
 
 import pytest
 
-import pytest
-
 from harness import conntrack
 from harness.capture import Capture
 from harness.gateway import PORT, client_arguments, server_arguments

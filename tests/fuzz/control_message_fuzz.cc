@@ -14,6 +14,11 @@ KeyPair SomeRoots() {
 }
 
 void ParseOne(ByteSpan bytes) {
+  if (const auto inner = ParseControlRecord(bytes)) {
+    const ByteVector again =
+        BuildControlRecord(*inner, bytes.size() - inner->size() - 2);
+    if (again.size() != bytes.size()) std::abort();
+  }
   const auto message = ParseControlMessage(bytes);
   if (!message) return;
   const ByteVector again = BuildControlMessage(*message);

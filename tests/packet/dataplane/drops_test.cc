@@ -176,6 +176,9 @@ TEST_F(DropsTest, ResetIsOnlyAHint) {
 }
 
 TEST_F(DropsTest, NoRecord) {
+  // Behind a record another begins.
+  GiveHub(ClientFrame());
+  ASSERT_EQ(pair_.hub.TakeFromTunnel().size(), 1u);
   Bytes frame = ClientFrame();
   frame[kPayload] = 0x42;
   FixChecksums(frame);
@@ -183,19 +186,51 @@ TEST_F(DropsTest, NoRecord) {
   ExpectOneDrop(DropReason::kNoRecord);
 }
 
+// Drops the last bytes of a frame's payload, or the first.
+Bytes Part(Bytes frame, size_t from, size_t to) {
+  const auto payload = frame.begin() + kPayload;
+  frame.erase(payload + static_cast<long>(to), frame.end());
+  frame.erase(payload, payload + static_cast<long>(from));
+  uint32_t seq = 0;
+  for (int i = 0; i < 4; ++i) seq = seq << 8 | frame[kEthernet + kIp + 4 + i];
+  seq += static_cast<uint32_t>(from);
+  for (int i = 0; i < 4; ++i) {
+    frame[kEthernet + kIp + 4 + i] = static_cast<uint8_t>(seq >> (24 - 8 * i));
+  }
+  const auto length = static_cast<uint16_t>(frame.size() - kEthernet);
+  frame[kEthernet + 2] = static_cast<uint8_t>(length >> 8);
+  frame[kEthernet + 3] = static_cast<uint8_t>(length);
+  FixChecksums(frame);
+  return frame;
+}
+
 TEST_F(DropsTest, RecordCut) {
   // The other parts never come: what is held makes room, the oldest first.
-  for (size_t i = 0; i <= Worker::kHeldRecords; ++i) {
+  for (size_t i = 0; i <= CutPieces::kCapacity; ++i) {
     EXPECT_EQ(pair_.hub.total_drops(), 0u);
-    Bytes frame = ClientFrame();
-    frame.resize(frame.size() - 10);
-    const auto length = static_cast<uint16_t>(frame.size() - kEthernet);
-    frame[kEthernet + 2] = static_cast<uint8_t>(length >> 8);
-    frame[kEthernet + 3] = static_cast<uint8_t>(length);
-    FixChecksums(frame);
-    GiveHub(frame);
+    const Bytes frame = ClientFrame();
+    GiveHub(Part(frame, 0, frame.size() - kPayload - 10));
   }
   ExpectOneDrop(DropReason::kRecordCut);
+}
+
+TEST_F(DropsTest, DuplicatePart) {
+  const Bytes frame = ClientFrame();
+  GiveHub(Part(frame, 0, 100));
+  GiveHub(Part(frame, 50, 90));
+  ExpectOneDrop(DropReason::kDuplicatePart);
+  GiveHub(Part(frame, 90, frame.size() - kPayload));
+  EXPECT_EQ(pair_.hub.TakeFromTunnel().size(), 1u);
+  EXPECT_EQ(pair_.hub.total_drops(), 1u);
+}
+
+TEST_F(DropsTest, PartsOfALaneThatGoes) {
+  const Bytes frame = ClientFrame();
+  GiveHub(Part(frame, 0, 100));
+  EXPECT_EQ(pair_.hub.total_drops(), 0u);
+  pair_.hub.mailbox().Send(RemoveLaneCommand{0, false});
+  pair_.hub.RunAt(pair_.now_us);
+  ExpectOneDrop(DropReason::kNoSession);
 }
 
 TEST_F(DropsTest, NoSession) {

@@ -118,6 +118,19 @@ TEST_F(FallbackTest, AVisitorWhoLeavesEndsTheConnection) {
   EXPECT_TRUE(link_.Sent<CloseFlowCommand>().empty());
 }
 
+// Events are lost when their ring is full; a download would stand still.
+TEST_F(FallbackTest, AsksAgainForRoomOfWhichItWasNotTold) {
+  constexpr uint64_t kSecond = 1'000'000;
+  ASSERT_TRUE(fallback_.Take(kFlow, {}, kNow));
+  EXPECT_EQ(link_.Sent<SpliceCommand>().size(), 1u);
+  fallback_.OnTimer(kNow + kSecond);
+  EXPECT_EQ(link_.Sent<SpliceCommand>().size(), 2u);
+  // Where there is room it does not.
+  EXPECT_TRUE(fallback_.OnEvent(Told(EventKind::kStreamRoom, 1000), kNow));
+  fallback_.OnTimer(kNow + 3 * kSecond);
+  EXPECT_EQ(link_.Sent<SpliceCommand>().size(), 2u);
+}
+
 TEST_F(FallbackTest, OthersFlowsAreNotItsBusiness) {
   EXPECT_FALSE(fallback_.OnEvent(Told(EventKind::kFlowDown), kNow));
   const PuntedStream stream = link_.Punt(kFlow, AsBytes("x"), 0);

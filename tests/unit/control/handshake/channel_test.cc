@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "control/handshake/control_channel.h"
 
 namespace lwt::handshake {
@@ -15,6 +17,21 @@ std::vector<uint32_t> Numbers(const std::vector<ControlMessage>& messages) {
     numbers.push_back(*ParseRekeyDone(message.body));
   }
   return numbers;
+}
+
+TEST(ControlRecord, HoldsAMessageAndPadding) {
+  const ByteVector message = {1, 2, 3};
+  for (const size_t padding : {0, 1, 255}) {
+    const ByteVector record = BuildControlRecord(message, padding);
+    EXPECT_EQ(record.size(), 2 + message.size() + padding);
+    const auto read = ParseControlRecord(record);
+    ASSERT_TRUE(read);
+    EXPECT_TRUE(std::ranges::equal(*read, message));
+  }
+  const ByteVector bare = BuildControlRecord(message, 0);
+  for (size_t size = 0; size < bare.size(); ++size) {
+    EXPECT_FALSE(ParseControlRecord(ByteSpan(bare).first(size))) << size;
+  }
 }
 
 TEST(ControlMessage, RoundTripAndBounds) {

@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
+
+#include "tests/unit/control/handshake/ja4.h"
 
 namespace lwt::handshake {
 namespace {
@@ -53,6 +56,43 @@ TEST(ClientHello, ExtensionsAreUniqueForEverySeed) {
       EXPECT_TRUE(types.insert(type).second) << type;
     }
   }
+}
+
+// Hellos as they are sent: all that may be random is.
+ByteVector AnyHello(uint32_t number, std::string_view name) {
+  HelloFields fields = CountingFields();
+  for (size_t i = 24; i < 32; ++i) {
+    fields.random_and_session_id[i] =
+        static_cast<uint8_t>(number * 2654435761u >> (i % 4 * 8)) ^
+        static_cast<uint8_t>(i * number);
+  }
+  return BuildClientHello(fields, name);
+}
+
+// The same as Chrome's from 112 on, before it offered a post-quantum key share
+// (docs/protocol.md#handshake).
+TEST(ClientHello, HasTheFingerprintOfABrowser) {
+  for (uint32_t number = 0; number < 200; ++number) {
+    const ByteVector hello = AnyHello(number, "www.example.com");
+    EXPECT_EQ(hello.size(), 517u);
+    EXPECT_EQ(Ja4Of(hello), "t13d1516h2_8daaf6152771_e5627efa2ab1");
+  }
+  // What hides nothing would show: one extension more or less.
+  const std::string plain = *Ja4Of(AnyHello(1, std::string(250, 'x')));
+  EXPECT_EQ(plain.substr(0, 10), "t13d1515h2");
+  EXPECT_NE(plain.substr(24), "e5627efa2ab1");
+}
+
+TEST(ClientHello, DealsItsExtensionsAnew) {
+  std::set<size_t> places;
+  for (uint32_t number = 0; number < 200; ++number) {
+    const ByteVector hello = AnyHello(number, "www.example.com");
+    constexpr uint8_t kGroups[] = {0x00, 0x1d, 0x00, 0x17, 0x00, 0x18};
+    const auto at = std::search(hello.begin(), hello.end(), std::begin(kGroups),
+                                std::end(kGroups));
+    places.insert(static_cast<size_t>(at - hello.begin()));
+  }
+  EXPECT_GT(places.size(), 50u);
 }
 
 TEST(ClientHello, EveryTruncationIsRefused) {

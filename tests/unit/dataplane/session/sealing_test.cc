@@ -215,6 +215,25 @@ TEST_F(Sealing, CutOrGrownRecordIsRefused) {
   EXPECT_TRUE(Open(record));
 }
 
+TEST_F(Sealing, ProvingChangesNothing) {
+  const Bytes record = Seal(GoldenPlaintext());
+  const auto proves = [this](Bytes copy) {
+    return ProveRecord(aead_, *receive_, copy);
+  };
+  EXPECT_TRUE(proves(record));
+  EXPECT_EQ(receive_->records_opened, 0u);
+  EXPECT_TRUE(Open(record));
+  EXPECT_TRUE(proves(record)) << "a record that came before is one too";
+  for (size_t bit = wire::kRecordFraming * 8; bit < record.size() * 8; ++bit) {
+    Bytes turned = record;
+    turned[bit / 8] ^= uint8_t(1u << bit % 8);
+    EXPECT_FALSE(proves(turned)) << bit;
+  }
+  for (size_t size = 0; size < record.size(); ++size) {
+    EXPECT_FALSE(proves({record.begin(), record.begin() + ptrdiff_t(size)}));
+  }
+}
+
 TEST_F(Sealing, RecordOpensOnce) {
   const Bytes record = Seal(GoldenPlaintext());
   EXPECT_TRUE(Open(record));

@@ -24,6 +24,23 @@ RecordHeader FullHeader() {
   return header;
 }
 
+TEST(MayBeginRecord, SaysSoAsLongAsNothingContradicts) {
+  const Bytes begin = {0x17, 0x03, 0x03, 0x00, 0x20, 0x99};
+  for (size_t size = 0; size <= begin.size(); ++size) {
+    EXPECT_TRUE(MayBeginRecord(std::span(begin).first(size))) << size;
+  }
+  for (size_t at = 0; at < kRecordFraming; ++at) {
+    Bytes other = begin;
+    other[at] = at == 4 ? 0x1f : 0x42;
+    for (size_t size = 0; size <= other.size(); ++size) {
+      // The last byte of the length tells nothing by itself.
+      const bool known = size > at;
+      EXPECT_EQ(MayBeginRecord(std::span(other).first(size)), !known)
+          << at << " " << size;
+    }
+  }
+}
+
 TEST(RecordHeader, HasTheBytesOfTheProtocol) {
   Bytes bytes(kRecordHeader, 0xee);
   WriteRecordHeader(FullHeader(), bytes.data());

@@ -1,0 +1,111 @@
+// Parts of records that were cut on the way, kept by their place in the stream
+// until the rest comes.
+//
+// Owned by one worker. A fixed number for all its lanes, each in a buffer of
+// the worker's pool; looking one up walks those that are held, so it costs
+// nothing while no middlebox makes segments of its own.
+#pragma once
+
+#include <rte_mbuf.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "dataplane/burst.h"
+
+namespace lwt {
+
+class CutPieces {
+ public:
+  // Behind a hole a cut record leaves two parts or three: enough for some
+  // dozens of holes at once.
+  static constexpr size_t kCapacity = 128;
+  // Longer than any hole is refilled (OuterTcp's forward point).
+  static constexpr uint64_t kMaxAgeUs = 10'000'000;
+
+  // What is known of a piece's first byte.
+  enum class Start : uint8_t {
+    kUnknown,  // the middle or the end of a record, or nothing of ours
+    kGuess,    // looks like the begin of a record that ends in another segment
+    kKnown,    // a record begins
+  };
+
+  struct Piece {
+    Frame frame;
+    Start start = Start::kUnknown;
+    uint64_t since_us = 0;
+
+    uint64_t begin() const { return frame.stream_offset; }
+    uint64_t end() const { return frame.stream_offset + frame.length; }
+    bool Holds(uint32_t lane, uint64_t offset) const {
+      return frame.lane == lane && begin() <= offset && offset < end();
+    }
+  };
+
+  explicit CutPieces(uint32_t max_lanes);
+  ~CutPieces();
+  CutPieces(const CutPieces&) = delete;
+  CutPieces& operator=(const CutPieces&) = delete;
+
+  // Where the record that was cut last on a lane ended, hence one begins.
+  uint64_t boundary(uint32_t lane) const { return boundaries_[lane]; }
+  void SetBoundary(uint32_t lane, uint64_t offset) {
+    boundaries_[lane] = offset;
+  }
+
+  bool empty(uint32_t lane) const { return counts_[lane] == 0; }
+  bool full() const { return size_ == kCapacity; }
+  std::span<Piece> all() { return {pieces_.data(), size_}; }
+
+  // There must be room. Takes the frame's reference.
+  void Add(const Piece& piece) {
+    pieces_[size_++] = piece;
+    ++counts_[piece.frame.lane];
+  }
+  // Gives the reference back. The last piece takes the place of this one.
+  Frame Take(Piece& piece);
+  // The one held for longest; there must be one.
+  Piece& Oldest();
+
+  // The begun record that `offset` continues, or that holds it already.
+  Piece* FindHead(uint32_t lane, uint64_t offset);
+  // The piece that holds the byte at `offset`.
+  Piece* FindHolding(uint32_t lane, uint64_t offset);
+  // The piece whose last byte is the one before `offset`.
+  Piece* FindEnding(uint32_t lane, uint64_t offset);
+  // Copies the stream's bytes from `offset` on, as far as pieces hold them, at
+  // most `size`. They stay valid until the next call.
+  std::span<uint8_t> Gather(uint32_t lane, uint64_t offset, size_t size);
+  // A copy of bytes in the same place.
+  std::span<uint8_t> Copy(std::span<const uint8_t> bytes);
+
+  // Takes out what `which` tells, after `drop` had it.
+  template <typename Which, typename Drop>
+  void RemoveIf(const Which& which, const Drop& drop) {
+    for (size_t i = size_; i-- > 0;) {
+      if (!which(pieces_[i])) continue;
+      drop(pieces_[i]);
+      Take(pieces_[i]);
+    }
+  }
+  template <typename Drop>
+  void Release(uint32_t lane, const Drop& drop) {
+    SetBoundary(lane, kNoBoundary);
+    RemoveIf([lane](const Piece& piece) { return piece.frame.lane == lane; },
+             drop);
+  }
+
+ private:
+  static constexpr uint64_t kNoBoundary = UINT64_MAX;
+
+  std::vector<uint64_t> boundaries_;  // by lane
+  std::vector<uint8_t> counts_;       // pieces of each lane
+  size_t size_ = 0;
+  std::array<Piece, kCapacity> pieces_;
+  std::vector<uint8_t> scratch_;
+};
+
+}  // namespace lwt
