@@ -8,8 +8,8 @@ import os
 import pathlib
 import sys
 
-SCENARIOS = ("micro", "pipeline", "scale", "workers", "tunnel", "latency",
-             "start")
+SCENARIOS = ("micro", "pipeline", "scale", "workers", "tunnel", "loss",
+             "latency", "start")
 _HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(_HERE), str(_HERE.parent / "e2e")]
 
@@ -39,8 +39,8 @@ def _options():
     parser.add_argument("-only", default="",
                         help="contenders whose name matches this pattern")
     parser.add_argument("-load", default=".*",
-                        help="loads (tcp, tcp-8, udp; idle, half) that "
-                        "match")
+                        help="loads (tcp, tcp-8, udp; idle, half; 1%%, 3%%, "
+                        "5%%, 10%%, clean) that match")
     parser.add_argument("-leg", default=".*",
                         help="legs (whole, segmented) that match")
     return parser
@@ -51,6 +51,9 @@ def _runner(scenario):
     if scenario == "tunnel":
         from suite import tunnel_report
         return tunnel_report.run
+    if scenario == "loss":
+        from suite import loss
+        return loss.run
     if scenario == "latency":
         from suite import latency
         return latency.run

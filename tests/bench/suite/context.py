@@ -61,6 +61,15 @@ class Context:
         print(text, flush=True)
 
     @staticmethod
+    def note(what, figures):
+        """One line of a run that is no round."""
+        words = "  ".join(f"{name} {value:.4g}"
+                          for name, value in figures.items()
+                          if isinstance(value, (int, float)))
+        print(f"  {figures['name']} {what}: {words}", file=sys.stderr,
+              flush=True)
+
+    @staticmethod
     def tell(done):
         """One line a round, beside the results."""
         figures = "  ".join(f"{name} {value:.4g}"

@@ -35,7 +35,7 @@ def figures(lines):
     return result
 
 
-def _ask(one):
+def ask(one):
     text = one.topology.client.namespace.output(
         _PROBE, "ask", one.contender.hub_address, _COUNT, _PAUSE_US)
     return figures(text.split())
@@ -46,7 +46,7 @@ def _loaded(one, half, seconds):
     traffic = Iperf(one.topology.hub.namespace, one.topology.client.namespace,
                     one.contender.hub_address, "-b", f"{half:.0f}M",
                     seconds=seconds)
-    result = _ask(one)
+    result = ask(one)
     result["load_mbits"] = mbits(traffic.result())
     return result
 
@@ -101,7 +101,7 @@ def _targets(load, rounds):
                      note=_OURS)
 
 
-def _echo(one):
+def echo(one):
     """The answering end, in the hub's namespace."""
     server = one.topology.hub.namespace.popen(
         _PROBE, "echo", one.contender.hub_address, stdout=subprocess.PIPE,
@@ -121,10 +121,10 @@ def run(context):
                   contenders.Lwt("af_xdp"), contenders.OpenVpn("udp"),
                   contenders.WireguardGo()]
     with All(candidates, "whole", context) as every:
-        servers = [_echo(one) for one in every.running]
+        servers = [echo(one) for one in every.running]
         try:
             for load in filter(context.wants, ("idle", "half")):
-                action = _ask
+                action = ask
                 if load == "half":
                     half = {one.name: _half_of_most(one)
                             for one in every.running}

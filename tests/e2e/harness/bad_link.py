@@ -39,6 +39,11 @@ class BadLink(Segment):
         super().__init__()
         self._joint = BadWire(self.wire, "hub", "client", **settings)
 
+    def change(self, **settings):
+        """Another link in place of this one; what is under way is lost."""
+        self._joint.end()
+        self._joint = BadWire(self.wire, "hub", "client", **settings)
+
     def counts(self):
         return self._joint.counts()
 
