@@ -4,8 +4,6 @@ worth something only when it is seen to count."""
 import json
 import re
 
-import pytest
-
 from harness import conntrack
 from harness.bad_link import BadWire
 from harness.capture import Capture
@@ -126,9 +124,9 @@ def test_bad_link_carries_a_transfer(make_bad_link):
         assert counts[name] > 0, counts
 
 
-@pytest.mark.alone
 def test_bad_link_carries_300_000_frames_a_second(topology):
-    """Every one of them looked at for each thing that may befall it."""
+    """For a second of its own CPU: what else the machine does is no matter.
+    Each is looked at for everything that may befall it."""
     lab = topology.router
     for near, far in (("in0", "in1"), ("out0", "out1")):
         lab.ip("link", "add", near, "type", "veth", "peer", "name", far)
@@ -140,11 +138,12 @@ def test_bad_link_carries_300_000_frames_a_second(topology):
     try:
         done = json.loads(
             lab.output(BUILD / "tests/support/bad_link_flood", "in0", "out0",
-                       500_000, 1400))
+                       1_000_000, 1400))
         counts = wire.counts()["a_to_b"]
+        used = wire.cpu_seconds()
     finally:
         wire.end()
     for name in ("lost", "corrupted", "duplicated"):
         assert counts[name] > 100, counts
-    assert done["received"] >= 500_000, (done, counts)
-    assert done["sent"] / done["seconds"] >= 300_000, done
+    assert done["received"] >= 1_000_000, (done, counts)
+    assert counts["offered"] / used >= 300_000, (done, counts, used)

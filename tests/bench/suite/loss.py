@@ -9,6 +9,7 @@ import sys
 
 from harness.bad_link import BadLink
 from harness.traffic import Iperf, mbits
+from harness.wait import wait_until
 from suite import contenders, latency
 from suite.latency import percentile
 from suite.report import Report, Table, Target
@@ -21,7 +22,8 @@ _ONE_WAY_MS = 25
 _MTU = 1500
 _LINK_HEADER = 14
 _STREAM = pathlib.Path(__file__).with_name("stream_probe.py")
-_SIZE, _RATE = 1200, 1000  # bytes of a datagram, datagrams a second
+_SIZE, _RATE = 1200, 4000  # bytes of a datagram, datagrams a second
+_QUIET_BYTES = 20_000  # in eight looks: nothing but reports
 _HEADERS = 28  # of an inner datagram
 _PLAIN = "lwt-plain"
 _AUTO = "lwt-auto"
@@ -91,6 +93,16 @@ class _Path:
         return int(self.link.wire.output(
             "cat", "/sys/class/net/client/statistics/rx_bytes"))
 
+    def settle(self):
+        """Waits until the traffic before is through."""
+        seen = []
+
+        def quiet():
+            seen.append(self.wire_bytes())
+            return len(seen) > 8 and seen[-1] - seen[-8] < _QUIET_BYTES
+
+        wait_until(quiet, 10, "the path is quiet")
+
     def stream(self, seconds, backward=False):
         """A stream of datagrams towards the hub: delays in microseconds, one
         each, and how many were sent."""
@@ -117,6 +129,7 @@ class _Path:
 
 
 def _udp(path, seconds):
+    path.settle()
     before = path.wire_bytes()
     delays, sent = path.stream(seconds)
     wire = path.wire_bytes() - before
@@ -183,7 +196,7 @@ def _loss_table(loss, rows):
         "Mbit/s of TCP with cubic")
 
 
-def _targets(rows):
+def targets(rows):
     by_name = {row["name"]: row for row in rows
                if row["loss"] == _TARGET_LOSS}
     if _AUTO in by_name and _PLAIN in by_name:
@@ -251,7 +264,7 @@ def run(context):
             report.failures.append((contender.name, str(error)))
     report.tables += [_loss_table(loss, rows) for loss in LOSSES
                       if any(row["loss"] == loss for row in rows)]
-    report.targets += _targets(rows)
+    report.targets += targets(rows)
     if context.wants("clean"):
         _clean_pings(context, report)
     return report

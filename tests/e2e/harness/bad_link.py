@@ -5,7 +5,7 @@ import json
 import signal
 import subprocess
 
-from harness.gateway import BUILD
+from harness.gateway import BUILD, cpu_seconds
 from harness.topology import Segment
 
 
@@ -26,6 +26,10 @@ class BadWire:
         """What happened to the frames so far, for each direction."""
         self._process.send_signal(signal.SIGUSR1)
         return json.loads(self._process.stdout.readline())
+
+    def cpu_seconds(self):
+        """What its process has used so far."""
+        return cpu_seconds(self._process.pid)
 
     def end(self):
         self._process.kill()

@@ -15,12 +15,12 @@
 namespace lwt::bad_link {
 namespace {
 
-constexpr size_t kWindow = 1024;
+constexpr size_t kWindow = 8192;
 constexpr size_t kVirtioHeader = 10;
 // An EtherType for experiments (IEEE 802).
 constexpr uint8_t kKind[] = {0x88, 0xb5};
 // What has not come after this is lost.
-constexpr int kPatienceMs = 2;
+constexpr int kPatienceMs = 20;
 
 Frame MakeFrame(size_t bytes) {
   Frame frame(kVirtioHeader + bytes);
