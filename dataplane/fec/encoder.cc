@@ -159,12 +159,16 @@ bool Encoder::AddToGroup(Block& block, uint32_t group, uint32_t index,
   for (size_t row = 0; row < parities.size(); ++row) {
     rows[row] = BytesOf(parities[row]);
     // Zeros are written as far as shards reach, no further.
-    if (shard.size() > length) {
+    if (length > 0 && shard.size() > length) {
       std::memset(rows[row] + length, 0, shard.size() - length);
     }
   }
+  if (length == 0) {
+    code_.Begin(index, shard, std::span(rows).first(parities.size()));
+  } else {
+    code_.Add(index, shard, 0, std::span(rows).first(parities.size()));
+  }
   length = std::max(length, static_cast<uint16_t>(shard.size()));
-  code_.Add(index, shard, 0, std::span(rows).first(parities.size()));
   return true;
 }
 

@@ -6,8 +6,9 @@
 namespace lwt::bad_link {
 namespace {
 
-// Of a packet socket with the virtio-net header: that, and Ethernet.
-constexpr size_t kLinkHeader = 10 + 14;
+// A packet socket gives the virtio-net header, then Ethernet's.
+constexpr size_t kVirtioHeader = 10;
+constexpr size_t kLinkHeader = kVirtioHeader + 14;
 
 }  // namespace
 
@@ -39,6 +40,9 @@ uint64_t LinkModel::SerializedUs(uint64_t now_us, size_t size) {
 
 void LinkModel::Offer(uint64_t now_us, Frame frame) {
   ++counts_.offered;
+  if (frame.size() > kVirtioHeader) {
+    counts_.largest = std::max(counts_.largest, frame.size() - kVirtioHeader);
+  }
   // A full queue costs the link no time.
   if (queue_.size() >= options_.queue_frames) {
     ++counts_.overflowed;

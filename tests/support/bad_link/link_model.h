@@ -36,6 +36,7 @@ struct LinkCounts {
   uint64_t corrupted = 0;
   uint64_t reordered = 0;
   uint64_t overflowed = 0;
+  size_t largest = 0;  // frame offered, its virtio-net header not counted
 };
 
 using Frame = std::vector<uint8_t>;
