@@ -27,7 +27,7 @@ namespace lwt::bench {
 namespace {
 
 constexpr size_t kFullSize = 1400;
-constexpr std::array<size_t, 3> kSizes = {64, 512, kFullSize};
+constexpr std::array<size_t, 3> kSizes = {kFullSize, 64, 512};
 constexpr int kWarmUp = 200;
 constexpr int kBlocksOfVisit = 5;
 constexpr int kMostVisits = 30;
@@ -36,7 +36,7 @@ constexpr double kLoss = 0.03;
 // In steps; 0.2 ms: ACKs tell of losses later than FEC gives them back.
 constexpr uint64_t kRoundTrip = 10;
 // Until the windows have grown to what is under way in that time.
-constexpr int kLossyWarmUp = 1500;
+constexpr int kLossyWarmUp = 500;
 // Steps with losses in a block: some thousand records.
 constexpr size_t kLossyKept = 100;
 
@@ -54,6 +54,8 @@ constexpr std::array<Path, 4> kPaths = {{
 }};
 constexpr std::array<fec::Parameters, 5> kCodes = {
     {{}, {20, 2, 1}, {10, 3, 1}, {10, 5, 1}, {8, 6, 1}}};
+
+constexpr fec::Parameters kTargetCode = {10, 3, 1};
 
 struct Crypto {
   const char* name;
@@ -251,11 +253,12 @@ struct Group {
   int complete = 0;  // blocks, of every row
 };
 
+// Those that targets are about come first.
 std::vector<Group> AllGroups() {
   std::vector<Group> groups;
-  for (const Crypto& crypto : kCryptos) {
+  for (const size_t size : kSizes) {
     for (const Path& path : kPaths) {
-      for (const size_t size : kSizes) {
+      for (const Crypto& crypto : kCryptos) {
         groups.push_back({path, crypto, size});
       }
     }
@@ -273,6 +276,8 @@ std::vector<std::unique_ptr<Row>> RowsOf(const Group& group) {
         std::make_unique<CleanRow>(group.path, group.crypto, options));
     if (!with_losses || !code.on()) continue;
     for (const bool retransmit : {true, false}) {
+      // With it what is sent again weighs more than the code does.
+      if (retransmit && code != kTargetCode) continue;
       RigOptions lossy = options;
       lossy.retransmit = retransmit;
       rows.push_back(

@@ -31,7 +31,7 @@ class Scenario:
 SCENARIOS = {
     "micro": Scenario("native", "micro", 60, "cycles of single parts"),
     "pipeline": Scenario(
-        "native", "pipeline", 240, "cycles a packet of sender and receiver "
+        "native", "pipeline", 300, "cycles a packet of sender and receiver "
         "with each code, beside bare cryptography and FEC, and at 3 % loss"),
     "scale": Scenario(
         "native", "scale", 120, "cycles and memory with 1 to 10 000 peers, "
