@@ -4,6 +4,7 @@
 #include <x86intrin.h>
 
 #include <algorithm>
+#include <cstring>
 
 // In the library, but not in its header.
 extern "C" {
@@ -79,9 +80,10 @@ uint8_t* ReedSolomon::TablesOf(size_t index, size_t first_row) const {
 
 void ReedSolomon::Begin(size_t index, std::span<const uint8_t> shard,
                         std::span<uint8_t* const> parities) const {
-  auto* bytes = const_cast<uint8_t*>(shard.data());
-  encode_(static_cast<int>(shard.size()), 1, static_cast<int>(parities.size()),
-          TablesOf(index, 0), &bytes, const_cast<uint8_t**>(parities.data()));
+  for (uint8_t* const parity : parities) {
+    std::memset(parity, 0, shard.size());
+  }
+  Add(index, shard, 0, parities);
 }
 
 bool ReedSolomon::Supports(Code code) {

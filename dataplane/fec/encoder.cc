@@ -16,13 +16,18 @@ Parameters Bounded(Parameters wanted) {
   return wanted;
 }
 
+// Parities begin on a cache line, since a store across two of them costs twice.
+// The record's prefix goes before that.
+constexpr size_t kParityOffset = RTE_CACHE_LINE_SIZE;
+static_assert(kParityOffset >= wire::kRecordPrefix);
+
 uint8_t* BytesOf(rte_mbuf* parity) {
-  return rte_pktmbuf_mtod(parity, uint8_t*) + wire::kRecordPrefix;
+  return rte_pktmbuf_mtod(parity, uint8_t*) + kParityOffset;
 }
 
 size_t RoomOf(rte_mempool* pool) {
   return rte_pktmbuf_data_room_size(pool) - RTE_PKTMBUF_HEADROOM -
-         wire::kRecordOverhead;
+         kParityOffset - wire::kRecordTag;
 }
 
 }  // namespace

@@ -112,7 +112,9 @@ class BenchHost final : public fec::DecoderHost {
 class DecoderBench {
  public:
   DecoderBench(int k, int m, int lost)
-      : k_(k), m_(m), lost_(lost), decoder_(ConfigOf()) {
+      : k_(k), m_(m), is_lost_(k), decoder_(ConfigOf()) {
+    // Apart from each other.
+    for (int i = 0; i < lost; ++i) is_lost_[i * (k / lost)] = 1;
     for (int i = 0; i < k + m; ++i) {
       rte_mbuf* mbuf = rte_pktmbuf_alloc(lwt::testing::TestPool());
       Frame frame;
@@ -133,17 +135,17 @@ class DecoderBench {
     header.group.data = static_cast<uint8_t>(k_);
     header.group.parity = static_cast<uint8_t>(m_);
     header.group.stride = 1;
-    for (int i = 0; i < k_ + m_; ++i) {
-      // Losses lie apart from each other, and the group moves on.
-      if (i < k_ && i % (k_ / lost_) == 0 && i / (k_ / lost_) < lost_) continue;
+    for (int i = 0; i < k_; ++i) {
+      if (is_lost_[i] != 0) continue;
       header.packet_number = base_ + static_cast<uint64_t>(i);
-      header.group.index = static_cast<uint8_t>(i < k_ ? i : i - k_);
-      Frame frame = frames_[i];
-      if (i < k_) {
-        decoder_.OnData(kLane, header, &frame, 0, host);
-        continue;
-      }
-      header.kind = static_cast<uint8_t>(wire::RecordKind::kParity);
+      header.group.index = static_cast<uint8_t>(i);
+      decoder_.OnData(kLane, header, &frames_[i], 0, host);
+    }
+    header.kind = static_cast<uint8_t>(wire::RecordKind::kParity);
+    for (int i = 0; i < m_; ++i) {
+      header.packet_number = base_ + static_cast<uint64_t>(k_ + i);
+      header.group.index = static_cast<uint8_t>(i);
+      Frame frame = frames_[k_ + i];
       frame.length += static_cast<uint32_t>(wire::kRecordOverhead);
       wire::WriteRecordHeader(header, frame.data);
       rte_mbuf_refcnt_update(frame.mbuf, 1);
@@ -163,7 +165,7 @@ class DecoderBench {
 
   const int k_;
   const int m_;
-  const int lost_;
+  std::vector<uint8_t> is_lost_;
   uint64_t base_ = 0;
   fec::Decoder decoder_;
   std::vector<Frame> frames_;

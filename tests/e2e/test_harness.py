@@ -4,6 +4,8 @@ worth something only when it is seen to count."""
 import json
 import re
 
+import pytest
+
 from harness import conntrack
 from harness.bad_link import BadWire
 from harness.capture import Capture
@@ -124,6 +126,7 @@ def test_bad_link_carries_a_transfer(make_bad_link):
         assert counts[name] > 0, counts
 
 
+@pytest.mark.alone
 def test_bad_link_carries_300_000_frames_a_second(topology):
     """For a second of its own CPU: what else the machine does is no matter.
     Each is looked at for everything that may befall it."""

@@ -74,6 +74,29 @@ def test_fixed_code_repairs(make_bad_link, start, variant):
                "the client hears of it")
 
 
+def test_retransmission_is_the_second_stage_and_counted_apart(
+        make_bad_link, start, variant):
+    """One parity repairs most of 5 %; the rest comes again, nothing twice."""
+    link = make_bad_link(delay_ms=10, loss=5, seed=3)
+    hub, client = start.pair(link, variant, flags=("-fec", "20:1"))
+    transfer(link.client.namespace, link.hub.namespace, "10.0.0.1", 4 << 20)
+    got = hub.wait_status(
+        lambda status: status["peers"][0]["fec"]["records_resent"] > 5, 5,
+        "some come again")["peers"][0]["fec"]
+    sent = _fec(client)
+    assert got["shards_repaired"] > 20
+    # Nearly: what comes again within half a round trip passes for reordered.
+    assert 1.1 * got["records_lost"] > (got["shards_repaired"] +
+                                        got["records_resent"])
+    assert got["parities_received"] > 100
+    assert sent["parities_sent"] > 100
+    assert got["shards_unrepaired"] < got["records_lost"]
+    assert (sent["fec_tx_data"], sent["fec_tx_parity"]) == (20, 1)
+    assert (got["fec_rx_data"], got["fec_rx_parity"]) == (20, 1)
+    # What came although it was repaired is a duplicate to the window.
+    assert hub.drops()["replayed"] > 0
+
+
 def test_clean_link_carries_no_parity(topology, start, variant):
     hub, client = start.pair(topology, variant)
     transfer(topology.client.namespace, topology.hub.namespace, "10.0.0.1",
