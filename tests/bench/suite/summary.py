@@ -66,7 +66,7 @@ def failures(results):
 
 def _ends(text):
     """The first and the last line of what may be a whole log."""
-    lines = text.splitlines()
+    lines = text.splitlines() or ["without a reason"]
     return " … ".join(dict.fromkeys((lines[0], lines[-1])))
 
 

@@ -84,6 +84,13 @@ def test_method_and_failures_are_said(folder):
     assert "FAILED tunnel: openvpn-udp" in text
 
 
+def test_a_failure_without_a_word_has_a_line_too(folder):
+    mute = Report("scale", _FACTS)
+    mute.failures.append(("scale", ""))
+    mute.write(folder)
+    assert "scale: scale: without a reason" in written(folder)["failures"]
+
+
 def test_goals_are_of_known_scenarios():
     import run
     known = set(run.SCENARIOS) | {"loss"}
