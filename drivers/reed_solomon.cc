@@ -7,14 +7,18 @@
 #include <cstring>
 
 // In the library, but not in its header.
-extern "C" void ec_encode_data_update_avx512(int len, int k, int rows,
-                                             int vec_i, unsigned char* g_tbls,
-                                             unsigned char* data,
-                                             unsigned char** coding);
+extern "C" {
+void ec_encode_data_avx512(int len, int k, int rows, unsigned char* g_tbls,
+                           unsigned char** data, unsigned char** coding);
+void ec_encode_data_update_avx512(int len, int k, int rows, int vec_i,
+                                  unsigned char* g_tbls, unsigned char* data,
+                                  unsigned char** coding);
+}
 
 namespace lwt {
 namespace {
 
+// x of row 0; those of data shards lie below.
 constexpr size_t kColumns = ReedSolomon::kMaxData;
 
 // What a calibration works on: one full record and the commonest code.
@@ -53,16 +57,33 @@ uint64_t TimeRound(const Aead& aead, const ReedSolomon& code, Sample& sample) {
 }  // namespace
 
 ReedSolomon::ReedSolomon(Code code)
-    : update_(code == Code::kAvx512 ? &ec_encode_data_update_avx512
+    : encode_(code == Code::kAvx512 ? &ec_encode_data_avx512
+                                    : &ec_encode_data_avx2),
+      update_(code == Code::kAvx512 ? &ec_encode_data_update_avx512
                                     : &ec_encode_data_update_avx2),
       tables_(kMaxParity * kMaxData * kTableBytes) {
+  // A shard's coefficients lie side by side: to the library each shard is a
+  // code of one.
   std::vector<uint8_t> matrix;
-  for (size_t row = 0; row < kMaxParity; ++row) {
-    for (size_t index = 0; index < kMaxData; ++index) {
+  for (size_t index = 0; index < kMaxData; ++index) {
+    for (size_t row = 0; row < kMaxParity; ++row) {
       matrix.push_back(Coefficient(row, index));
     }
   }
-  ec_init_tables(kMaxData, kMaxParity, matrix.data(), tables_.data());
+  ec_init_tables(kMaxParity, kMaxData, matrix.data(), tables_.data());
+}
+
+uint8_t* ReedSolomon::TablesOf(size_t index, size_t first_row) const {
+  return const_cast<uint8_t*>(
+      &tables_[(index * kMaxParity + first_row) * kTableBytes]);
+}
+
+void ReedSolomon::Begin(size_t index, std::span<const uint8_t> shard,
+                        std::span<uint8_t* const> parities) const {
+  for (uint8_t* const parity : parities) {
+    std::memset(parity, 0, shard.size());
+  }
+  Add(index, shard, 0, parities);
 }
 
 bool ReedSolomon::Supports(Code code) {
@@ -94,47 +115,50 @@ ReedSolomon::Code ReedSolomon::Calibrate(const Aead& aead) {
 void ReedSolomon::Add(size_t index, std::span<const uint8_t> shard,
                       size_t first_row,
                       std::span<uint8_t* const> parities) const {
-  const size_t skipped = first_row * kMaxData * kTableBytes;
-  update_(static_cast<int>(shard.size()), kMaxData,
-          static_cast<int>(parities.size()), static_cast<int>(index),
-          const_cast<uint8_t*>(&tables_[skipped]),
-          const_cast<uint8_t*>(shard.data()),
+  update_(static_cast<int>(shard.size()), 1, static_cast<int>(parities.size()),
+          0, TablesOf(index, first_row), const_cast<uint8_t*>(shard.data()),
           const_cast<uint8_t**>(parities.data()));
 }
 
 // Cauchy: with x_a of row a and y_b of shard b, the inverse's entry (b, a) is
-//   prod_k (x_a + y_k)(x_k + y_b)  over
-//   (x_a + y_b) prod_{k≠a} (x_a + x_k) prod_{k≠b} (y_b + y_k),
+//   A_a · B_b / (x_a + y_b), with
+//   A_a = prod_k (x_a + y_k) / prod_{k≠a} (x_a + x_k),
+//   B_b = prod_k (x_k + y_b) / prod_{k≠b} (y_b + y_k),
 // where + and − are xor.
 void ReedSolomon::InvertTables(std::span<const uint8_t> missing,
                                std::span<const uint8_t> rows,
                                std::span<uint8_t> out) {
   const size_t size = missing.size();
+  std::array<uint8_t, kMaxParity> of_row;
+  std::array<uint8_t, kMaxParity> of_shard;
+  for (size_t i = 0; i < size; ++i) {
+    uint8_t row[2] = {1, 1};  // above and below the line
+    uint8_t shard[2] = {1, 1};
+    for (size_t k = 0; k < size; ++k) {
+      row[0] = gf_mul(row[0], Difference(rows[i], missing[k]));
+      shard[0] = gf_mul(shard[0], Difference(rows[k], missing[i]));
+      if (k == i) continue;
+      row[1] = gf_mul(row[1], rows[i] ^ rows[k]);
+      shard[1] = gf_mul(shard[1], missing[i] ^ missing[k]);
+    }
+    of_row[i] = gf_mul(row[0], gf_inv(row[1]));
+    of_shard[i] = gf_mul(shard[0], gf_inv(shard[1]));
+  }
   for (size_t b = 0; b < size; ++b) {
     for (size_t a = 0; a < size; ++a) {
-      uint8_t above = 1;
-      uint8_t below = Difference(rows[a], missing[b]);
-      for (size_t k = 0; k < size; ++k) {
-        above = gf_mul(above, Difference(rows[a], missing[k]));
-        above = gf_mul(above, Difference(rows[k], missing[b]));
-        if (k != a) below = gf_mul(below, rows[a] ^ rows[k]);
-        if (k != b) below = gf_mul(below, missing[b] ^ missing[k]);
-      }
-      gf_vect_mul_init(gf_mul(above, gf_inv(below)),
-                       &out[(b * size + a) * kTableBytes]);
+      const uint8_t entry = gf_mul(gf_mul(of_row[a], of_shard[b]),
+                                   gf_inv(Difference(rows[a], missing[b])));
+      gf_vect_mul_init(entry, &out[(b * size + a) * kTableBytes]);
     }
   }
 }
 
 void ReedSolomon::Multiply(RowTables inverse, std::span<uint8_t* const> sums,
                            size_t length, std::span<uint8_t* const> out) const {
-  for (uint8_t* const shard : out) std::memset(shard, 0, length);
-  for (size_t i = 0; i < sums.size(); ++i) {
-    update_(static_cast<int>(length), static_cast<int>(sums.size()),
-            static_cast<int>(out.size()), static_cast<int>(i),
-            const_cast<uint8_t*>(inverse.data()), sums[i],
-            const_cast<uint8_t**>(out.data()));
-  }
+  encode_(static_cast<int>(length), static_cast<int>(sums.size()),
+          static_cast<int>(out.size()), const_cast<uint8_t*>(inverse.data()),
+          const_cast<uint8_t**>(sums.data()),
+          const_cast<uint8_t**>(out.data()));
 }
 
 uint8_t ReedSolomon::Coefficient(size_t row, size_t index) {

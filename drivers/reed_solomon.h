@@ -36,6 +36,10 @@ class ReedSolomon {
   // 20 ms; for start-up.
   static Code Calibrate(const Aead& aead);
 
+  // Makes parities.size() parities, from row 0 on, of data shard `index` alone;
+  // what they held before does not matter, nor what lies behind shard.size().
+  void Begin(size_t index, std::span<const uint8_t> shard,
+             std::span<uint8_t* const> parities) const;
   // Adds data shard `index` to the parity rows first_row … first_row +
   // parities.size() − 1. Each parity has at least shard.size() bytes.
   void Add(size_t index, std::span<const uint8_t> shard, size_t first_row,
@@ -61,11 +65,16 @@ class ReedSolomon {
   static uint8_t Coefficient(size_t row, size_t index);
 
  private:
+  using EncodeFunction = void (*)(int, int, int, uint8_t*, uint8_t**,
+                                  uint8_t**);
   using UpdateFunction = void (*)(int, int, int, int, uint8_t*, uint8_t*,
                                   uint8_t**);
 
+  uint8_t* TablesOf(size_t index, size_t first_row) const;
+
+  const EncodeFunction encode_;
   const UpdateFunction update_;
-  std::vector<uint8_t> tables_;  // kMaxParity × kMaxData coefficients
+  std::vector<uint8_t> tables_;  // kMaxParity coefficients of each data shard
 };
 
 }  // namespace lwt

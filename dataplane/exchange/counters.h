@@ -97,7 +97,7 @@ struct alignas(64) WorkerCounters {
   X(peer_repaired, "peer_repaired",                                        \
     "Data records of ours that the peer was given back.")                  \
   X(peer_unrepaired, "peer_unrepaired",                                    \
-    "Data records of ours in groups that the peer gave up.")
+    "Data records of ours that FEC did not give back to the peer in time.")
 
 // The codes in use; the largest of the lanes of a peer.
 // X(member, name, sentence)

@@ -16,13 +16,18 @@ Parameters Bounded(Parameters wanted) {
   return wanted;
 }
 
+// Parities begin on a cache line, since a store across two of them costs twice.
+// The record's prefix goes before that.
+constexpr size_t kParityOffset = RTE_CACHE_LINE_SIZE;
+static_assert(kParityOffset >= wire::kRecordPrefix);
+
 uint8_t* BytesOf(rte_mbuf* parity) {
-  return rte_pktmbuf_mtod(parity, uint8_t*) + wire::kRecordPrefix;
+  return rte_pktmbuf_mtod(parity, uint8_t*) + kParityOffset;
 }
 
 size_t RoomOf(rte_mempool* pool) {
   return rte_pktmbuf_data_room_size(pool) - RTE_PKTMBUF_HEADROOM -
-         wire::kRecordOverhead;
+         kParityOffset - wire::kRecordTag;
 }
 
 }  // namespace
@@ -159,12 +164,16 @@ bool Encoder::AddToGroup(Block& block, uint32_t group, uint32_t index,
   for (size_t row = 0; row < parities.size(); ++row) {
     rows[row] = BytesOf(parities[row]);
     // Zeros are written as far as shards reach, no further.
-    if (shard.size() > length) {
+    if (length > 0 && shard.size() > length) {
       std::memset(rows[row] + length, 0, shard.size() - length);
     }
   }
+  if (length == 0) {
+    code_.Begin(index, shard, std::span(rows).first(parities.size()));
+  } else {
+    code_.Add(index, shard, 0, std::span(rows).first(parities.size()));
+  }
   length = std::max(length, static_cast<uint16_t>(shard.size()));
-  code_.Add(index, shard, 0, std::span(rows).first(parities.size()));
   return true;
 }
 

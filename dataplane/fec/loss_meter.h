@@ -14,13 +14,15 @@ namespace lwt::fec {
 
 class LossMeter {
  public:
-  // A record with this number arrived, for the first time.
-  void Seen(uint64_t number, uint64_t now_us, uint64_t reorder_us) {
+  // A record with this number arrived, for the first time; `opened` is false
+  // for one that stays sealed.
+  void Seen(uint64_t number, uint64_t now_us, uint64_t reorder_us,
+            bool opened = true) {
     if (number >= next_) {
       if (number > next_) OpenGap(number - next_, now_us);
       next_ = number + 1;
     } else {
-      CloseLate(number, now_us, reorder_us);
+      CloseLate(number, now_us, reorder_us, opened);
     }
   }
   // It came in its turn, and Seen had nothing to count.
@@ -37,12 +39,17 @@ class LossMeter {
   uint64_t lost() const { return lost_; }
   // Runs of lost numbers.
   uint64_t bursts() const { return bursts_; }
-  // Lost ones that came when they were sent again.
+  // Lost ones that came when they were sent again, and were opened.
   uint64_t resent() const { return resent_; }
+  // Of those the ones that FEC would have given back much sooner.
+  uint64_t resent_late() const { return resent_late_; }
 
  private:
   static constexpr size_t kGaps = 32;
   static constexpr uint64_t kMaxJump = 4096;
+  // Some times what a group waits for its parities. On a path where sending
+  // again is as quick, it is as good.
+  static constexpr uint64_t kLateUs = 10'000;
 
   struct Gap {
     uint64_t first = 0;
@@ -57,15 +64,18 @@ class LossMeter {
     ++bursts_;
   }
 
-  void CloseLate(uint64_t number, uint64_t now_us, uint64_t reorder_us) {
+  void CloseLate(uint64_t number, uint64_t now_us, uint64_t reorder_us,
+                 bool opened) {
     const auto gap =
         std::find_if(gaps_.begin(), gaps_.end(), [number](const Gap& each) {
           return number >= each.first && number - each.first < each.count;
         });
     if (gap == gaps_.end() || gap->open == 0) return;
     --gap->open;
-    if (now_us - gap->since_us > reorder_us) {
-      ++resent_;
+    const uint64_t after_us = now_us - gap->since_us;
+    if (after_us > reorder_us) {
+      if (opened) ++resent_;
+      if (opened && after_us > kLateUs) ++resent_late_;
       return;
     }
     --lost_;
@@ -76,6 +86,7 @@ class LossMeter {
   uint64_t lost_ = 0;
   uint64_t bursts_ = 0;
   uint64_t resent_ = 0;
+  uint64_t resent_late_ = 0;
   uint64_t opened_ = 0;
   std::array<Gap, kGaps> gaps_{};
 };

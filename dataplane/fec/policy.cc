@@ -11,16 +11,45 @@ constexpr double kHalfLifeUs = 2e6;
 // Between two steps for loss that stays unrepaired: a round trip and the life
 // of the groups under way.
 constexpr uint64_t kStepUs = 1'000'000;
+// A link that is found to be full is taken for full so long, twice as long each
+// time it is found so again, until it was not for a while.
 constexpr uint64_t kCongestedUs = 5'000'000;
-constexpr uint64_t kFewestNumbers = 50;  // in an interval worth comparing
+constexpr uint64_t kLongestCongestedUs = 80'000'000;
+constexpr uint64_t kForgetCongestionUs = 120'000'000;
+// Meanwhile it goes up by single lines, with time to see what each of them
+// does.
+constexpr uint64_t kCarefulStepUs = 2'000'000;
+constexpr uint64_t kFewestNumbers = 100;  // in an interval worth comparing
 constexpr size_t kFewestIntervals = 8;
 // Loss in intervals of high load against that in those of low load.
 constexpr double kLoadRatio = 1.3;
 constexpr double kLossRatio = 2;
 constexpr double kLossDifference = 0.01;
+// More load that brings less than this share of itself to the other side does
+// not fit; a path that loses by chance carries all but what it loses of any.
+constexpr double kLoadRise = 1.15;
+constexpr double kCarriedShare = 0.5;
 // Mean run of lost records above which losses are bursts. Independent loss of
 // 20 % makes runs of 1.25.
 constexpr double kBursty = 1.5;
+
+// Shards that a well chosen code may leave unrepaired by chance: more than one
+// group's.
+constexpr double kByChance = 8;
+
+// What a code leaves of independent loss: a shard is lost, and so are at least
+// m of the other k + m - 1 of its group.
+double LeftBy(const Parameters& code, double loss) {
+  if (loss >= 1) return 1;
+  const int others = code.data + code.parity - 1;
+  double repaired = 0;
+  double term = std::pow(1 - loss, others);
+  for (int lost = 0; lost < code.parity; ++lost) {
+    repaired += term;
+    term *= loss / (1 - loss) * (others - lost) / (lost + 1);
+  }
+  return loss * std::max(0.0, 1 - repaired);
+}
 
 int KnotFor(double loss) {
   if (loss < Policy::kWorthwhile) return Policy::kOffKnot;
@@ -67,11 +96,27 @@ void Policy::Estimate(const Feedback& delta, uint64_t elapsed_us) {
   }
 }
 
-// Compares the half of the intervals that had more load with the other.
 void Policy::CheckCongestion(const Interval& interval, uint64_t now_us) {
   history_[intervals_++ % kIntervals] = interval;
+  if (!SeesFullLink()) return;
+  if (!congested(now_us)) {
+    congested_for_us_ =
+        IsCareful(now_us) ? std::min(2 * congested_for_us_, kLongestCongestedUs)
+                          : kCongestedUs;
+  }
+  congested_until_us_ = now_us + congested_for_us_;
+}
+
+// The link was full not long ago.
+bool Policy::IsCareful(uint64_t now_us) const {
+  return congested_until_us_ != 0 &&
+         now_us < congested_until_us_ + kForgetCongestionUs;
+}
+
+// Compares the half of the intervals that had more load with the other.
+bool Policy::SeesFullLink() const {
   const size_t count = std::min(intervals_, kIntervals);
-  if (count < kFewestIntervals) return;
+  if (count < kFewestIntervals) return false;
   auto sorted = history_;
   std::sort(
       sorted.begin(), sorted.begin() + static_cast<ptrdiff_t>(count),
@@ -85,14 +130,34 @@ void Policy::CheckCongestion(const Interval& interval, uint64_t now_us) {
     half.rate += sorted[i].rate / size;
     half.loss += sorted[i].loss / size;
   }
-  if (high.rate > kLoadRatio * low.rate &&
-      high.loss > kLossRatio * low.loss + kLossDifference) {
-    congested_until_us_ = now_us + kCongestedUs;
-  }
+  if (high.loss <= low.loss + kLossDifference) return false;
+  const double rise = high.rate / low.rate;
+  const double carried = rise * (1 - high.loss) / std::max(1 - low.loss, 1e-3);
+  return (rise > kLoadRatio &&
+          high.loss > kLossRatio * low.loss + kLossDifference) ||
+         (rise > kLoadRise && carried - 1 < kCarriedShare * (rise - 1));
+}
+
+// True when a line of the table leaves more than it should at this loss. That
+// of no FEC is only left to what `kWorthwhile` says.
+bool Policy::IsTooWeak(int knot) const {
+  return knot > kOffKnot &&
+         LeftBy(kTable[static_cast<size_t>(knot)], loss_) > kMaxUnrepaired;
+}
+
+// Sums up what stays unrepaired beyond the share that may. A code that should
+// do for the loss fails by chance too: it takes more than one group for that to
+// count.
+bool Policy::IsFailing(const Feedback& delta) {
+  excess_ += static_cast<double>(delta.unrepaired) -
+             kMaxUnrepaired * static_cast<double>(delta.numbers);
+  excess_ = std::max(excess_, 0.0);
+  return delta.unrepaired > 0 && excess_ > (IsTooWeak(knot_) ? 0.0 : kByChance);
 }
 
 void Policy::MoveKnot(const Feedback& delta, uint64_t now_us) {
   const int wanted = KnotFor(loss_);
+  const bool failing = IsFailing(delta);
   const bool may_step = now_us - stepped_us_ >= kStepUs;
   if (congested(now_us)) {
     better_since_us_ = now_us;
@@ -102,16 +167,17 @@ void Policy::MoveKnot(const Feedback& delta, uint64_t now_us) {
     }
     return;
   }
-  const bool unrepaired = static_cast<double>(delta.unrepaired) >
-                          kMaxUnrepaired * static_cast<double>(delta.numbers);
-  if (wanted > knot_) {
-    knot_ = wanted;
+  const bool careful = IsCareful(now_us);
+  if (wanted > knot_ && (!careful || now_us - stepped_us_ >= kCarefulStepUs)) {
+    knot_ = careful ? knot_ + 1 : wanted;
     stepped_us_ = now_us;
-  } else if (unrepaired && knot_ > kOffKnot && may_step) {
+    excess_ = 0;
+  } else if (failing && knot_ > kOffKnot && may_step) {
     knot_ = std::min(knot_ + 1, kKnots - 1);
     stepped_us_ = now_us;
+    excess_ = 0;
   }
-  if (unrepaired || wanted >= knot_) {
+  if (failing || wanted >= knot_ || IsTooWeak(knot_ - 1)) {
     better_since_us_ = now_us;
   } else if (now_us - better_since_us_ >= kPatienceUs) {
     --knot_;

@@ -65,6 +65,10 @@ class Policy {
 
   void Estimate(const Feedback& delta, uint64_t elapsed_us);
   void CheckCongestion(const Interval& interval, uint64_t now_us);
+  bool SeesFullLink() const;
+  bool IsCareful(uint64_t now_us) const;
+  bool IsTooWeak(int knot) const;
+  bool IsFailing(const Feedback& delta);
   void MoveKnot(const Feedback& delta, uint64_t now_us);
   void ChooseStride();
 
@@ -80,8 +84,10 @@ class Policy {
   double loss_ = 0;
   double burst_length_ = 1;
   double rate_ = 0;
+  double excess_ = 0;  // shards unrepaired beyond their share
   uint64_t better_since_us_ = 0;
   uint64_t congested_until_us_ = 0;
+  uint64_t congested_for_us_ = 0;
   std::array<Interval, kIntervals> history_{};
   size_t intervals_ = 0;
 };

@@ -18,7 +18,7 @@ namespace lwt::fec {
 class RepairCache {
  public:
   // Patterns of more missing shards than this are solved each time.
-  static constexpr size_t kMaxCached = 4;
+  static constexpr size_t kMaxCached = 6;
   static constexpr size_t kEntries = 256;
 
   RepairCache();

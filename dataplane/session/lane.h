@@ -44,9 +44,12 @@ struct ReceiveEpoch {
 
 struct alignas(64) ReceiveHalf {
   uint64_t records_opened = 0;
-  // What the peer was told of its losses last, and when it is told next.
+  // What the peer was told of its losses last, when it is told next, and until
+  // when it is told that there are none.
   uint64_t reported_lost = 0;
+  uint64_t reported_next = 0;
   uint64_t report_due_us = 0;
+  uint64_t report_until_us = 0;
   bool grouped = false;  // records in FEC groups came since then
   fec::LossMeter meter;
   MaskKey mask;

@@ -58,7 +58,7 @@ void TakeParity(Worker& worker, const Frame& record, Host& host) {
   const auto header = HeaderBefore(record.data + wire::kRecordPrefix);
   session::Lane& lane = worker.lanes[record.lane];
   if (lane.receive.meter.IsNear(header.packet_number)) {
-    CountArrival(worker, record.lane, header.packet_number);
+    CountArrival(worker, record.lane, header.packet_number, /*opened=*/false);
   }
   worker.lane_counters[record.lane].parities_received.Add(1);
   worker.fec_decoder.OnParity(record, header, worker.now_us, host);

@@ -10,6 +10,12 @@ namespace {
 
 // How often a peer is told of losses.
 constexpr uint64_t kReportUs = 250'000;
+// How long behind a loss it is told of times without: they are what a full link
+// is known by.
+constexpr uint64_t kReportTailUs = 5'000'000;
+// Records without loss that are worth a report, which is a packet too: a lone
+// ping causes none.
+constexpr uint64_t kWorthReporting = 64;
 // What comes this late before a round trip is known was sent again.
 constexpr uint64_t kFirstReorderUs = 5000;
 
@@ -43,13 +49,19 @@ void NoteOpened(Worker& worker, OpenedRun& run, uint32_t lane, uint32_t epoch) {
 }
 
 // The peer's code follows what it is told; it hears of losses soon, of the rest
-// only while it sends parities.
+// only while it sends parities or has lost something lately.
 void ReportLosses(Worker& worker, uint32_t index, session::Lane& lane) {
   session::ReceiveHalf& half = lane.receive;
   if (worker.now_us < half.report_due_us) return;
-  if (half.meter.lost() == half.reported_lost && !half.grouped) return;
+  if (half.meter.lost() != half.reported_lost) {
+    half.report_until_us = worker.now_us + kReportTailUs;
+  } else if ((!half.grouped && worker.now_us >= half.report_until_us) ||
+             half.meter.next() - half.reported_next < kWorthReporting) {
+    return;
+  }
   half.report_due_us = worker.now_us + kReportUs;
   half.reported_lost = half.meter.lost();
+  half.reported_next = half.meter.next();
   half.grouped = false;
   SendReport(worker, index, 0, /*wants_answer=*/false, /*is_answer=*/false);
 }
@@ -178,7 +190,7 @@ bool OpenFrame(Worker& worker, Frame& frame, OpenedRun& run) {
   }
   if (!OpenInPlace(worker, frame, header, run)) return false;
   frame.peer = lane->peer;
-  CountArrival(worker, frame.lane, header.packet_number);
+  CountArrival(worker, frame.lane, header.packet_number, /*opened=*/true);
   if (header.group.data != 0) {
     lane->receive.grouped = true;
     if (header.kind != static_cast<uint8_t>(wire::RecordKind::kData)) {
@@ -199,14 +211,15 @@ bool OpenUnmaskedFrame(Worker& worker, Frame& frame,
   return opened;
 }
 
-void CountArrival(Worker& worker, uint32_t index, uint64_t packet_number) {
+void CountArrival(Worker& worker, uint32_t index, uint64_t packet_number,
+                  bool opened) {
   fec::LossMeter& meter = worker.lanes[index].receive.meter;
   if (meter.SeenInTurn(packet_number)) return;
   LaneCounters& counters = worker.lane_counters[index];
   // What is sent again takes a round trip at least.
   const uint64_t half_trip = counters.srtt_us.Get() / 2;
   meter.Seen(packet_number, worker.now_us,
-             half_trip != 0 ? half_trip : kFirstReorderUs);
+             half_trip != 0 ? half_trip : kFirstReorderUs, opened);
   counters.records_lost.Set(meter.lost());
   counters.loss_bursts.Set(meter.bursts());
   counters.records_resent.Set(meter.resent());

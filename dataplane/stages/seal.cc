@@ -121,7 +121,8 @@ bool SendReport(Worker& worker, uint32_t index, uint32_t token,
   report.loss_bursts = lane.receive.meter.bursts();
   report.shards_repaired = worker.lane_counters[index].shards_repaired.Get();
   report.shards_unrepaired =
-      worker.lane_counters[index].shards_unrepaired.Get();
+      worker.lane_counters[index].shards_unrepaired.Get() +
+      lane.receive.meter.resent_late();
   uint8_t bytes[wire::Report::kSize + kReportPadding] = {};
   wire::WriteReport(report, bytes);
   return SendRecord(worker, index,

@@ -1,8 +1,4 @@
-// The parts of the path one by one, by Google Benchmark. Each repetition of at
-// most 100 µs passes the gate; `kept` of `total` did. `cycles` are TSC cycles
-// of one call, the median.
-#include <benchmark/benchmark.h>
-
+// The parts of the path one by one; see micro_measure.h.
 #include <array>
 #include <cstdint>
 #include <random>
@@ -15,49 +11,10 @@
 #include "dataplane/wire/checksum.h"
 #include "dataplane/wire/record.h"
 #include "drivers/aead.h"
-#include "drivers/reed_solomon.h"
-#include "tests/bench/quiet_gate.h"
+#include "tests/bench/micro_measure.h"
 
 namespace lwt::bench {
 namespace {
-
-constexpr int kMostNoisy = 2000;
-
-QuietGate& Gate() {
-  static QuietGate gate;
-  return gate;
-}
-
-// Runs `calls` calls a repetition until one is quiet, and reports the cycles
-// of a call.
-#define LWT_BENCHMARK(name) BENCHMARK(name)->UseManualTime()->Iterations(25)
-
-template <typename Body>
-void Measure(benchmark::State& state, int calls, const Body& body) {
-  int64_t total = 0;
-  int64_t kept = 0;
-  std::vector<double> costs;
-  for (auto _ : state) {
-    double cost = 0;
-    for (int tries = 0; tries < kMostNoisy; ++tries) {
-      ++total;
-      const bool quiet = Gate().Quiet();
-      const uint64_t cycles = CyclesOf([&] {
-        for (int i = 0; i < calls; ++i) body();
-      });
-      cost = static_cast<double>(cycles) / calls;
-      if (quiet && Gate().Quiet()) {
-        ++kept;
-        break;
-      }
-    }
-    costs.push_back(cost);
-    state.SetIterationTime(cost * 1e-9);
-  }
-  state.counters["cycles"] = Median(costs);
-  state.counters["kept"] = static_cast<double>(kept);
-  state.counters["total"] = static_cast<double>(total);
-}
 
 struct Sealed {
   explicit Sealed(size_t content, Aead::Code code = Aead::Code::kBest)
@@ -163,19 +120,6 @@ void SentArenaKeep(benchmark::State& state) {
   Measure(state, 64, [&] { arena.LetGo(arena.Push(&record)); });
 }
 LWT_BENCHMARK(SentArenaKeep);
-
-// A shard added to `range` parities.
-void ReedSolomonAdd(benchmark::State& state) {
-  const ReedSolomon code;
-  const std::vector<uint8_t> shard(1402, 5);
-  std::vector<std::vector<uint8_t>> parities(
-      static_cast<size_t>(state.range(0)), std::vector<uint8_t>(1402));
-  std::vector<uint8_t*> rows;
-  for (auto& parity : parities) rows.push_back(parity.data());
-  size_t index = 0;
-  Measure(state, 30, [&] { code.Add(index++ % 10, shard, 0, rows); });
-}
-LWT_BENCHMARK(ReedSolomonAdd)->Arg(2)->Arg(3)->Arg(6);
 
 }  // namespace
 }  // namespace lwt::bench

@@ -40,6 +40,10 @@ SCENARIOS = {
     "tunnel": Scenario(
         "tunnel_report", "run", 1200, "goodput and CPU through the tunnel, "
         "beside OpenVPN and wireguard-go"),
+    "loss": Scenario(
+        "loss", "run", 360, "TCP, UDP and delay on a path that loses; 25 "
+        "minutes, in `all` only what has a target; less with -rounds 1 "
+        "(runs), -load 3% (losses), -only auto (paths)"),
     "latency": Scenario(
         "latency", "run", 420, "round trips, idle and at half load, beside a "
         "bare relay"),
@@ -85,8 +89,8 @@ def _options():
     parser.add_argument("-only", default="",
                         help="contenders whose name matches this pattern")
     parser.add_argument("-load", default=".*",
-                        help="loads (tcp, tcp-8, udp; idle, half) that "
-                        "match")
+                        help="loads (tcp, tcp-8, udp; idle, half; 1%%, 3%%, "
+                        "5%%, 10%%, clean) that match")
     parser.add_argument("-leg", default=".*",
                         help="legs (whole, segmented) that match")
     return parser

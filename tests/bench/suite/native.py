@@ -7,7 +7,7 @@ import subprocess
 
 from harness.netns import run
 from suite.goals import target
-from suite.report import Report, Table
+from suite.report import Report, Table, Target
 from suite.rounds import Rounds, Round
 
 _KEPT_PER_BLOCK = 25
@@ -258,9 +258,15 @@ def micro(context):
         report.count(int(one["kept"]), int(one["total"]))
     rows = [{"name": one["name"].split("/iterations")[0],
              "cycles": one["cycles"], "kept": int(one["kept"]),
-             "total": int(one["total"])} for one in report.raw]
+             "total": int(one["total"]), "bare": one.get("bare"),
+             "ratio": one.get("ratio")} for one in report.raw]
     report.tables.append(
         Table("micro", [("name", "part", ""), ("cycles", "cycles", ".0f"),
+                        ("bare", "bare ISA-L", ".0f"),
+                        ("ratio", "bare/ours", ".2f"),
                         ("kept", "kept", ""), ("total", "of", "")], rows,
               "cycles", "TSC cycles of a call"))
+    report.targets += [
+        Target(f"{row['name']}: bare ISA-L / ours", 0.85, row["ratio"])
+        for row in rows if row["ratio"] is not None]
     return report

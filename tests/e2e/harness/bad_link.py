@@ -5,7 +5,7 @@ import json
 import signal
 import subprocess
 
-from harness.gateway import BUILD
+from harness.gateway import BUILD, cpu_seconds
 from harness.topology import Segment
 
 
@@ -27,6 +27,10 @@ class BadWire:
         self._process.send_signal(signal.SIGUSR1)
         return json.loads(self._process.stdout.readline())
 
+    def cpu_seconds(self):
+        """What its process has used so far."""
+        return cpu_seconds(self._process.pid)
+
     def end(self):
         self._process.kill()
         self._process.wait()
@@ -37,6 +41,11 @@ class BadLink(Segment):
 
     def __init__(self, **settings):
         super().__init__()
+        self._joint = BadWire(self.wire, "hub", "client", **settings)
+
+    def change(self, **settings):
+        """Another link in place of this one; what is under way is lost."""
+        self._joint.end()
         self._joint = BadWire(self.wire, "hub", "client", **settings)
 
     def counts(self):

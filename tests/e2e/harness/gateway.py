@@ -126,9 +126,14 @@ class Gateway:
 
     def cpu_seconds(self):
         """CPU time used so far by all of its threads."""
-        text = pathlib.Path(f"/proc/{self.pid}/stat").read_text()
-        fields = text.rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
+        return cpu_seconds(self.pid)
+
+
+def cpu_seconds(pid):
+    """CPU time used so far by all threads of a process."""
+    text = pathlib.Path(f"/proc/{pid}/stat").read_text()
+    fields = text.rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
 
 
 def default_socket(mode, tunnel):

@@ -212,6 +212,69 @@ TEST_F(FecTest, OffStaysOff) {
   EXPECT_GT(client().peer_lost.Get(), 0u);
 }
 
+// A report is a packet, and takes a copy too.
+TEST_F(FecTest, LonePacketsAreNotWorthAReport) {
+  Use(Fixed(10, 3));
+  const uint64_t before = hub().records_sealed.Get();
+  const auto ping = [this] {
+    Send(1);
+    // So that ACKs leave in time.
+    for (int i = 0; i < 6; ++i) Wait(50'000);
+  };
+  for (int i = 0; i < 30; ++i) ping();
+  EXPECT_EQ(client().parities_sent.Get(), 30u);
+  EXPECT_EQ(frames_, 60u);
+  EXPECT_EQ(hub().records_sealed.Get(), before);
+  for (int i = 0; i < 10; ++i) ping();
+  EXPECT_EQ(hub().records_sealed.Get(), before + 1);
+}
+
+// The peer learns of times without loss too, for a while, so that its policy
+// can tell a full link from a bad one.
+TEST_F(FecTest, AfterALossTimesWithoutAreReportedForAWhile) {
+  WorkerOptions options = Auto();
+  options.fec.mode = fec::Mode::kOff;
+  Use(options);
+  Send(100, {50});
+  uint64_t last = pair_->client.counters().reports_received.Get();
+  for (int i = 0; i < 10; ++i) {
+    Wait(400'000);
+    Send(100);
+    const uint64_t now = pair_->client.counters().reports_received.Get();
+    EXPECT_EQ(now, last + 1) << i;
+    last = now;
+  }
+  Wait(2'000'000);
+  Send(100);
+  EXPECT_EQ(pair_->client.counters().reports_received.Get(), last);
+}
+
+TEST_F(FecTest, EachLossIsCountedByWhatRepairedIt) {
+  WorkerOptions options = Fixed(10, 2);
+  options.retransmit = true;
+  Use(options);
+  way_back_us_ = 10'000;
+  // One for FEC; three that are too many for it, and a parity that is lost but
+  // not needed.
+  Send(10, {4});
+  EXPECT_EQ(hub().shards_repaired.Get(), 1u);
+  EXPECT_EQ(hub().records_resent.Get(), 0u);
+  Send(10, {1, 2, 3});
+  Send(10, {10});
+  for (int i = 0; i < 100 && Arrived().empty(); ++i) Wait(10'000);
+  for (int i = 0; i < 100; ++i) Wait(10'000);
+  EXPECT_EQ(hub().records_lost.Get(), 5u);
+  EXPECT_EQ(hub().shards_repaired.Get() + hub().records_resent.Get(), 4u);
+  EXPECT_GE(hub().records_resent.Get(), 1u);
+  EXPECT_EQ(hub().shards_unrepaired.Get(), 0u);
+  EXPECT_EQ(client().parities_sent.Get(), 6u);
+  EXPECT_GE(hub().parities_received.Get(), 6u);
+  EXPECT_EQ(client().fec_tx_data.Get(), 10u);
+  EXPECT_EQ(client().fec_tx_parity.Get(), 2u);
+  EXPECT_EQ(hub().fec_rx_data.Get(), 10u);
+  EXPECT_EQ(hub().fec_rx_parity.Get(), 2u);
+}
+
 TEST_F(FecTest, ParitiesTakeNoMoreThanThePeersWindow) {
   Use(Fixed(1, 8));
   // The hub answers nothing, so that its window fills.

@@ -1,5 +1,5 @@
-// A port that loses frames on their way out, for links between two workers of
-// one process at full speed.
+// A port that loses frames on their way out, by chance or for want of capacity,
+// for links between two workers of one process at full speed.
 #pragma once
 
 #include <rte_mbuf.h>
@@ -30,7 +30,7 @@ class LossyPort final : public Port {
     uint16_t taken = 0;
     for (rte_mbuf*& frame : frames) {
       bytes_ += frame->pkt_len;
-      if (active && frame->pkt_len >= kSmallest && process_.Next(random_)) {
+      if (frame->pkt_len >= kSmallest && IsLost(frame->pkt_len)) {
         ++lost_;
         rte_pktmbuf_free(frame);
       } else if (port_->Transmit({&frame, 1}) == 0) {
@@ -43,16 +43,26 @@ class LossyPort final : public Port {
 
   int wait_fd() const override { return port_->wait_fd(); }
 
+  void SetLoss(bad_link::LossProcess process) { process_ = process; }
   uint64_t lost() const { return lost_; }
   uint64_t bytes() const { return bytes_; }
 
   bool active = true;
+  // What the link still carries; nothing when less is left than a frame has.
+  uint64_t room = UINT64_MAX;
 
  private:
   // Smaller frames pass: ACKs and reports. Without retransmission the flow
   // stands still for a while where the report of its forward point is lost,
   // and that is not what is measured here.
   static constexpr uint32_t kSmallest = 400;
+
+  bool IsLost(uint32_t size) {
+    if (!active) return false;
+    if (process_.Next(random_) || room < size) return true;
+    if (room != UINT64_MAX) room -= size;
+    return false;
+  }
 
   const std::unique_ptr<Port> port_;
   bad_link::LossProcess process_;

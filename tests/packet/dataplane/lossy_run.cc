@@ -63,11 +63,11 @@ void LossyRun::Restart() {
   seen_.clear();
 }
 
-void LossyRun::Send(uint64_t packets) {
+void LossyRun::Send(uint64_t packets, size_t burst_packets) {
   seen_.resize(seen_.size() + packets);
   sent_ += packets;
   while (packets > 0) {
-    const size_t count = std::min<uint64_t>(packets, options_.burst_packets);
+    const size_t count = std::min<uint64_t>(packets, burst_packets);
     Step(count);
     packets -= count;
   }
@@ -124,6 +124,7 @@ void LossyRun::Step(size_t packets) {
   ASSERT_EQ(pair_->client.tunnel_far().Transmit({mbufs.data(), packets}),
             packets);
   pair_->Advance(options_.step_us);
+  if (options_.step_bytes != 0) link_->room = options_.step_bytes;
   RunAll();
 }
 

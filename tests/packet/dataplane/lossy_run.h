@@ -20,6 +20,8 @@ struct LossyRunOptions {
   // Packets of a step and its time.
   size_t burst_packets = 32;
   uint64_t step_us = 100;
+  // Bytes that the link carries in a step, 0: any number.
+  uint64_t step_bytes = 0;
 };
 
 class LossyRun {
@@ -29,7 +31,10 @@ class LossyRun {
 
   explicit LossyRun(const LossyRunOptions& options);
 
-  void Send(uint64_t packets);
+  void Send(uint64_t packets) { Send(packets, options_.burst_packets); }
+  void Send(uint64_t packets, size_t burst_packets);
+  // From here on, of independent losses.
+  void SetLoss(double loss) { link_->SetLoss({loss, 0}); }
   // Waits for the last groups, counts from here on.
   void Settle();
   void Restart();
@@ -46,6 +51,11 @@ class LossyRun {
   // Bytes on the wire for a byte of inner packets.
   double overhead() const;
 
+  fec::Parameters code() {
+    const LaneCounters& counters = client();
+    return {static_cast<uint8_t>(counters.fec_tx_data.Get()),
+            static_cast<uint8_t>(counters.fec_tx_parity.Get()), 1};
+  }
   const LaneCounters& client() {
     return pair_->client.worker().lane_counters[0];
   }

@@ -6,8 +6,9 @@
 namespace lwt::bad_link {
 namespace {
 
-// Of a packet socket with the virtio-net header: that, and Ethernet.
-constexpr size_t kLinkHeader = 10 + 14;
+// A packet socket gives the virtio-net header, then Ethernet's.
+constexpr size_t kVirtioHeader = 10;
+constexpr size_t kLinkHeader = kVirtioHeader + 14;
 
 }  // namespace
 
@@ -39,8 +40,11 @@ uint64_t LinkModel::SerializedUs(uint64_t now_us, size_t size) {
 
 void LinkModel::Offer(uint64_t now_us, Frame frame) {
   ++counts_.offered;
+  if (frame.size() > kVirtioHeader) {
+    counts_.largest = std::max(counts_.largest, frame.size() - kVirtioHeader);
+  }
   // A full queue costs the link no time.
-  if (queue_.size() >= options_.queue_frames) {
+  if (in_flight() >= options_.queue_frames) {
     ++counts_.overflowed;
     return;
   }
@@ -55,7 +59,8 @@ void LinkModel::Offer(uint64_t now_us, Frame frame) {
     arrival_us += random_() % (options_.jitter_us + 1);
   }
   arrival_us = std::max(arrival_us, last_arrival_us_);
-  if (Chance(options_.reorder)) {
+  const bool late = Chance(options_.reorder);
+  if (late) {
     ++counts_.reordered;
     arrival_us += options_.reorder_us;
   } else {
@@ -63,31 +68,48 @@ void LinkModel::Offer(uint64_t now_us, Frame frame) {
   }
   if (Chance(options_.duplicate)) {
     ++counts_.duplicated;
-    Push(arrival_us, frame);
+    Push(arrival_us, late, frame);
   }
-  Push(arrival_us, std::move(frame));
+  Push(arrival_us, late, std::move(frame));
 }
 
-void LinkModel::Push(uint64_t arrival_us, Frame frame) {
-  if (queue_.size() >= options_.queue_frames) {
+void LinkModel::Push(uint64_t arrival_us, bool late, Frame frame) {
+  if (in_flight() >= options_.queue_frames) {
     ++counts_.overflowed;
     return;
   }
-  queue_.push({arrival_us, next_order_++, std::move(frame)});
+  InFlight next{arrival_us, next_order_++, std::move(frame)};
+  if (late) {
+    late_.push(std::move(next));
+  } else {
+    in_order_.push_back(std::move(next));
+  }
+}
+
+bool LinkModel::LateIsNext() const {
+  return !late_.empty() &&
+         (in_order_.empty() || in_order_.front() > late_.top());
 }
 
 std::optional<Frame> LinkModel::Take(uint64_t now_us) {
-  if (queue_.empty() || queue_.top().arrival_us > now_us) return std::nullopt;
-  // top() is const only to keep the order, which the frame is no part of.
-  Frame frame = std::move(const_cast<InFlight&>(queue_.top()).frame);
-  queue_.pop();
+  const std::optional<uint64_t> next_us = NextArrival();
+  if (!next_us || *next_us > now_us) return std::nullopt;
   ++counts_.delivered;
+  if (!LateIsNext()) {
+    Frame frame = std::move(in_order_.front().frame);
+    in_order_.pop_front();
+    return frame;
+  }
+  // top() is const only to keep the order, which the frame is no part of.
+  Frame frame = std::move(const_cast<InFlight&>(late_.top()).frame);
+  late_.pop();
   return frame;
 }
 
 std::optional<uint64_t> LinkModel::NextArrival() const {
-  if (queue_.empty()) return std::nullopt;
-  return queue_.top().arrival_us;
+  if (LateIsNext()) return late_.top().arrival_us;
+  if (in_order_.empty()) return std::nullopt;
+  return in_order_.front().arrival_us;
 }
 
 }  // namespace lwt::bad_link

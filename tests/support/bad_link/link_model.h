@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <queue>
 #include <random>
@@ -36,6 +37,7 @@ struct LinkCounts {
   uint64_t corrupted = 0;
   uint64_t reordered = 0;
   uint64_t overflowed = 0;
+  size_t largest = 0;  // frame offered, its virtio-net header not counted
 };
 
 using Frame = std::vector<uint8_t>;
@@ -70,11 +72,16 @@ class LinkModel {
   bool Chance(double probability);
   void Corrupt(Frame& frame);
   uint64_t SerializedUs(uint64_t now_us, size_t size);
-  void Push(uint64_t arrival_us, Frame frame);
+  void Push(uint64_t arrival_us, bool late, Frame frame);
+  size_t in_flight() const { return in_order_.size() + late_.size(); }
+  // The next one to arrive is among those out of their turn.
+  bool LateIsNext() const;
 
   const LinkOptions options_;
   std::mt19937_64 random_;
-  std::priority_queue<InFlight, std::vector<InFlight>, std::greater<>> queue_;
+  std::deque<InFlight> in_order_;
+  // Those that others pass.
+  std::priority_queue<InFlight, std::vector<InFlight>, std::greater<>> late_;
   LossProcess losses_;
   uint64_t next_order_ = 0;
   double free_at_us_ = 0;  // when a link of limited rate has sent what it has

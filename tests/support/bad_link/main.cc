@@ -133,11 +133,12 @@ class Link {
       std::printf("%s\"%s\": {\"offered\": %" PRIu64 ", \"delivered\": %" PRIu64
                   ", \"lost\": %" PRIu64 ", \"corrupted\": %" PRIu64
                   ", \"duplicated\": %" PRIu64 ", \"reordered\": %" PRIu64
-                  ", \"overflowed\": %" PRIu64 ", \"refused\": %" PRIu64 "}",
+                  ", \"overflowed\": %" PRIu64 ", \"refused\": %" PRIu64
+                  ", \"largest\": %zu}",
                   i == 0 ? "" : ", ", i == 0 ? "a_to_b" : "b_to_a",
                   counts.offered, counts.delivered, counts.lost,
                   counts.corrupted, counts.duplicated, counts.reordered,
-                  counts.overflowed, legs_[1 - i].refused());
+                  counts.overflowed, legs_[1 - i].refused(), counts.largest);
     }
     std::printf("}\n");
     std::fflush(stdout);

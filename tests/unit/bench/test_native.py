@@ -140,10 +140,15 @@ def test_workers_report(context):
 def test_micro_report(context, monkeypatch):
     text = json.dumps({"benchmarks": [
         {"name": "Seal/64/iterations:25/manual_time", "cycles": 99.5,
-         "kept": 25.0, "total": 31.0}]})
+         "kept": 25.0, "total": 31.0},
+        {"name": "Encode/10/3/iterations:25/manual_time", "cycles": 300.0,
+         "bare": 270.0, "ratio": 0.9, "kept": 25.0, "total": 25.0}]})
     context.build = pathlib.Path("/b")
     monkeypatch.setattr(native, "run", lambda *words, **options:
                         types.SimpleNamespace(stdout=text))
     report = native.micro(context)
-    assert report.tables[0].rows == [{"name": "Seal/64", "cycles": 99.5,
-                                      "kept": 25, "total": 31}]
+    seal, encode = report.tables[0].rows
+    assert seal == {"name": "Seal/64", "cycles": 99.5, "kept": 25,
+                    "total": 31, "bare": None, "ratio": None}
+    assert encode["ratio"] == 0.9
+    assert [target.verdict for target in report.targets] == ["met"]

@@ -68,6 +68,29 @@ TEST(ReedSolomonTest, EncodesTheWorkedExample) {
   EXPECT_EQ(parities[1], (Bytes{0x18, 0x30, 0xe1, 0x61}));
 }
 
+TEST(ReedSolomonTest, BeginningIsAddingToZeros) {
+  std::mt19937 random(4);
+  for (const auto code : Codes()) {
+    const ReedSolomon coder(code);
+    for (size_t length = 1; length <= 200; ++length) {
+      const Bytes shard = RandomBytes(random, length);
+      const size_t index = random() % ReedSolomon::kMaxData;
+      const size_t rows = 1 + random() % ReedSolomon::kMaxParity;
+      std::vector<Bytes> parities(rows, Bytes(length + 64, 0xee));
+      std::vector<uint8_t*> pointers;
+      for (Bytes& parity : parities) pointers.push_back(parity.data());
+      coder.Begin(index, shard, pointers);
+      std::vector<Bytes> data(index + 1);
+      data[index] = shard;
+      for (size_t row = 0; row < rows; ++row) {
+        Bytes expected = SlowReedSolomon::Encode(data, row);
+        expected.resize(length + 64, 0xee);
+        ASSERT_EQ(parities[row], expected) << length << " row " << row;
+      }
+    }
+  }
+}
+
 TEST(ReedSolomonTest, EveryLengthMatchesTheSlowCode) {
   std::mt19937 random(1);
   for (const auto code : Codes()) {

@@ -48,6 +48,29 @@ TEST_F(LossMeterTest, MuchLaterItWasSentAgain) {
   EXPECT_EQ(meter_.resent(), 1u);
 }
 
+TEST_F(LossMeterTest, WhatStaysSealedWasNotRepaired) {
+  for (const uint64_t i : {0, 4}) See(i);
+  now_us_ += kReorderUs + 1;
+  meter_.Seen(1, now_us_, kReorderUs, /*opened=*/false);
+  EXPECT_EQ(meter_.lost(), 3u);
+  EXPECT_EQ(meter_.resent(), 0u);
+  See(2);
+  EXPECT_EQ(meter_.resent(), 1u);
+}
+
+// Where a round trip is short, sending again is as good as FEC.
+TEST_F(LossMeterTest, ResentAtOnceIsNotLate) {
+  for (const uint64_t i : {0, 3}) See(i);
+  now_us_ += 9000;
+  meter_.Seen(1, now_us_, /*reorder_us=*/100);
+  EXPECT_EQ(meter_.resent(), 1u);
+  EXPECT_EQ(meter_.resent_late(), 0u);
+  now_us_ += 9000;
+  meter_.Seen(2, now_us_, /*reorder_us=*/100);
+  EXPECT_EQ(meter_.resent(), 2u);
+  EXPECT_EQ(meter_.resent_late(), 1u);
+}
+
 TEST_F(LossMeterTest, ANumberThatWasNoGapChangesNothing) {
   for (const uint64_t i : {0, 1, 3}) See(i);
   See(1);

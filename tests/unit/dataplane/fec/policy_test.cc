@@ -78,13 +78,37 @@ TEST_F(PolicyTest, WhatStaysUnrepairedRaisesItByOneLineASecond) {
   ASSERT_EQ(Now(), (Parameters{10, 3, 1}));
   Report(0.02, 2500, 1, 3);
   EXPECT_EQ(Now(), (Parameters{10, 5, 1}));
-  Report(0.02, 2500, 1, 3);
+  Report(0.02, 2500, 1, 20);
   EXPECT_EQ(Now(), (Parameters{10, 5, 1}));
   ReportFor(1, 0.02);
-  Report(0.02, 2500, 1, 3);
+  Report(0.02, 2500, 1, 20);
   EXPECT_EQ(Now(), (Parameters{8, 6, 1}));
-  Report(0.02, 2500, 1, 3);
+  Report(0.02, 2500, 1, 20);
   EXPECT_EQ(Now(), (Parameters{8, 6, 1}));
+}
+
+// 10 + 5 leaves 1e-7 of independent loss of 2 %.
+TEST_F(PolicyTest, OneGroupThatAGoodCodeFailsOnIsChance) {
+  ReportFor(3, 0.04);
+  ASSERT_EQ(Now(), (Parameters{10, 5, 1}));
+  ReportFor(10, 0.02);
+  Report(0.02, 2500, 1, 6);
+  ReportFor(10, 0.02);
+  EXPECT_EQ(Now(), (Parameters{10, 5, 1}));
+  Report(0.02, 2500, 1, 6);
+  EXPECT_EQ(Now(), (Parameters{8, 6, 1}));
+}
+
+// 20 + 2 would leave 2e-4 of 1 %, as was found when it was the code.
+TEST_F(PolicyTest, DoesNotGoDownToACodeThatLeavesTooMuch) {
+  ReportFor(3, 0.009);
+  ASSERT_EQ(Now(), (Parameters{20, 2, 1}));
+  Report(0.009, 2500, 1, 3);
+  ASSERT_EQ(Now(), (Parameters{10, 3, 1}));
+  ReportFor(100, 0.009);
+  EXPECT_EQ(Now(), (Parameters{10, 3, 1}));
+  ReportFor(45, 0.001);
+  EXPECT_EQ(Now(), (Parameters{20, 2, 1}));
 }
 
 TEST_F(PolicyTest, ASingleLossOnALongCleanLinkIsNotWorthIt) {
@@ -106,6 +130,37 @@ TEST_F(PolicyTest, LossThatGrowsWithLoadLowersIt) {
   EXPECT_TRUE(policy_.congested(now_us_));
   EXPECT_FALSE(Now().on());
   EXPECT_GE(lines, 2);
+}
+
+// The link carries 2000 records of each report's time, whatever is sent.
+TEST_F(PolicyTest, ALinkThatItsOwnParitiesFillIsFull) {
+  double most = 0;
+  for (int i = 0; i < 400; ++i) {
+    const Parameters code = Now();
+    const double factor =
+        code.on() ? 1 + static_cast<double>(code.parity) / code.data : 1;
+    if (i >= 40) most += factor;
+    const double sent = 2600 * factor;
+    Report(1 - 2000 / sent, sent);
+  }
+  // A tenth more than without FEC on average, and less and less.
+  EXPECT_LT(most / 360, 1.1);
+}
+
+TEST_F(PolicyTest, AfterAFullLinkItGoesUpLineByLine) {
+  for (int i = 0; i < 40; ++i) {
+    Report(i % 2 == 0 ? 0.15 : 0.001, i % 2 == 0 ? 5000 : 2000);
+  }
+  ASSERT_TRUE(policy_.congested(now_us_));
+  ReportFor(60, 0);
+  ASSERT_FALSE(policy_.congested(now_us_));
+  ASSERT_FALSE(Now().on());
+  ReportFor(0.25, 0.2);
+  EXPECT_EQ(Now(), (Parameters{20, 2, 1}));
+  ReportFor(1.75, 0.2);
+  EXPECT_EQ(Now(), (Parameters{20, 2, 1}));
+  ReportFor(0.25, 0.2);
+  EXPECT_EQ(Now(), (Parameters{10, 3, 1}));
 }
 
 TEST_F(PolicyTest, LossThatIsTheSameAtEveryLoadIsRepaired) {
