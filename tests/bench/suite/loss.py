@@ -261,7 +261,8 @@ def run(context):
             _measure(contender, context, report, rows)
         except (contenders.Missing, AssertionError,
                 subprocess.SubprocessError) as error:
-            report.failures.append((contender.name, str(error)))
+            report.failures.append(
+                (contender.name, f"{type(error).__name__}: {error}"))
     report.tables += [_loss_table(loss, rows) for loss in LOSSES
                       if any(row["loss"] == loss for row in rows)]
     report.targets += targets(rows)
