@@ -6,6 +6,7 @@
 #include "control/config/text.h"
 #include "control/host/offload.h"
 #include "control/host/undo.h"
+#include "dataplane/session/sent_arena.h"
 #include "dataplane/wire/record.h"
 #include "drivers/eal.h"
 #include "drivers/tun/offload_port.h"
@@ -20,7 +21,8 @@ using config::Mode;
 
 // Of each worker.
 // Frames on their way through the pipeline and its queues, those that wait for
-// a window, what the TAP port holds, and what waits for control.
+// a window, what the tunnel device's port holds, and what waits for control.
+// Records that may have to be sent again come on top.
 constexpr uint32_t kSmallFrames = 8192;
 // What the packet socket holds, a burst under way, punted ones, and
 // super-frames from the tunnel device.
@@ -48,9 +50,12 @@ UplinkDriver DriverOf(config::UplinkDriver driver) {
   return UplinkDriver::kAuto;
 }
 
-MemoryRequest MemoryOf(uint32_t workers, uint32_t xdp_queues) {
+MemoryRequest MemoryOf(const config::Config& config, uint32_t workers,
+                       uint32_t xdp_queues) {
+  const auto kept =
+      static_cast<uint32_t>(config.arena_bytes() / SentArena::kSegmentBytes);
   MemoryRequest request;
-  request.small_frames = workers * kSmallFrames;
+  request.small_frames = workers * (kSmallFrames + kept);
   request.jumbo_frames = workers * kJumboFrames;
   request.other_bytes = workers * kOtherBytes + xdp_queues * kXdpBytesPerQueue;
   return request;
@@ -66,7 +71,7 @@ std::vector<Finding> CheckHost(const config::Config& config) {
   input.memory = config.memory;
   absl::StatusOr<CpuList> cpus = AllowedCpus();
   input.memory_need = ComputeMemoryNeed(
-      MemoryOf(WorkersWanted(config, cpus.ok() ? cpus->size() : 1),
+      MemoryOf(config, WorkersWanted(config, cpus.ok() ? cpus->size() : 1),
                config.uplink_driver == config::UplinkDriver::kAfXdp ? 1 : 0));
   return RunPreflight(input);
 }
@@ -150,7 +155,8 @@ absl::StatusOr<MemoryPlan> Platform::PlanForUplink(
   const auto workers = static_cast<uint32_t>(cpus_.workers.size());
   const auto plan = [&](uint32_t xdp_queues) {
     return PlanMemory(config_.memory,
-                      ComputeMemoryNeed(MemoryOf(workers, xdp_queues)), pools);
+                      ComputeMemoryNeed(MemoryOf(config_, workers, xdp_queues)),
+                      pools);
   };
   const bool is_auto = config_.uplink_driver == config::UplinkDriver::kAuto;
   if (config_.uplink_driver == config::UplinkDriver::kAfPacket) return plan(0);
@@ -189,7 +195,7 @@ absl::Status Platform::StartMemory() {
   eal_started_ = true;
 
   const MemoryRequest request =
-      MemoryOf(static_cast<uint32_t>(cpus_.workers.size()), 0);
+      MemoryOf(config_, static_cast<uint32_t>(cpus_.workers.size()), 0);
   absl::StatusOr<PacketPool> small = PacketPool::Create(
       "small", PacketPool::Kind::kSmall, request.small_frames);
   if (!small.ok()) return small.status();

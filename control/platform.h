@@ -100,6 +100,7 @@ class Platform {
   std::optional<host::Journal> journal_;
   host::UplinkChoice choice_;
   MemoryPlan memory_;
+  CpuList allowed_cpus_;
   CpuPlan cpus_;  // of as many workers as are wanted
   bool may_use_xdp_ = false;
   std::string no_xdp_;  // why `auto` does not try it
@@ -118,6 +119,8 @@ class Platform {
 
 // How many workers the settings ask for where so many CPUs are allowed.
 uint32_t WorkersWanted(const config::Config& config, size_t cpus);
+// Whether each keeps to a CPU of its own.
+bool PinsWorkers(const config::Config& config, size_t cpus);
 
 // The findings of preflight for these settings.
 std::vector<Finding> CheckHost(const config::Config& config);

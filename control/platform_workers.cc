@@ -1,5 +1,6 @@
 // Platform: how many workers, on which CPUs, with what.
 #include <algorithm>
+#include <string>
 #include <utility>
 
 #include "control/handshake/crypto.h"
@@ -17,6 +18,17 @@ uint32_t WorkersWanted(const config::Config& config, size_t cpus) {
   return static_cast<uint32_t>(std::min(cpus - 1, kMostAutomatic));
 }
 
+// `auto`: on few CPUs the rest of the host needs the same ones, and a worker
+// that cannot step aside waits for it, or for the worker of another gateway.
+// One that never sleeps gets its own.
+bool PinsWorkers(const config::Config& config, size_t cpus) {
+  constexpr size_t kEnough = 4;
+  if (config.pinning != config::Pinning::kAuto) {
+    return config.pinning == config::Pinning::kOn;
+  }
+  return config.idle == config::Idle::kBusy || cpus >= kEnough;
+}
+
 absl::Status Platform::PlanWorkers() {
   absl::StatusOr<CpuList> allowed = AllowedCpus();
   if (!allowed.ok()) return allowed.status();
@@ -24,6 +36,7 @@ absl::Status Platform::PlanWorkers() {
   absl::StatusOr<CpuPlan> cpus = PlanCpus(*allowed, static_cast<int>(wanted));
   if (!cpus.ok()) return cpus.status();
   cpus_ = *std::move(cpus);
+  allowed_cpus_ = *std::move(allowed);
   return absl::OkStatus();
 }
 
@@ -36,9 +49,12 @@ uint32_t Platform::MaxLanes() const {
 WorkerOptions Platform::OptionsOf(uint32_t worker) const {
   WorkerOptions options;
   options.index = worker;
-  // With fewer than were wanted, those that control is not on.
-  options.cpu =
-      cpus_.workers[cpus_.workers.size() - uplink_->port_count() + worker];
+  options.cpus = allowed_cpus_;
+  if (PinsWorkers(config_, allowed_cpus_.size())) {
+    // With fewer than were wanted, those that control is not on.
+    options.cpus = {
+        cpus_.workers[cpus_.workers.size() - uplink_->port_count() + worker]};
+  }
   options.uplink = &uplink_->port(static_cast<uint16_t>(worker));
   options.tunnel = tunnel_[worker].get();
   options.handoff = handoff_.get();
@@ -78,13 +94,19 @@ absl::Status Platform::StartWorkers() {
     std::unique_ptr<WorkerThread> worker = WorkerThread::Create(options, error);
     if (worker == nullptr) return absl::ResourceExhaustedError(error);
     workers_.push_back(std::move(worker));
-    cpus.push_back(options.cpu);
+    cpus.push_back(options.cpus.front());
   }
   for (auto& worker : workers_) {
     if (!worker->Start(error)) return absl::InternalError(error);
   }
-  log_.Info(count == 1 ? "worker: CPU " : "workers: CPUs ",
-            FormatCpuList(cpus));
+  const std::string who =
+      count == 1 ? "worker" : std::to_string(count) + " workers";
+  if (PinsWorkers(config_, allowed_cpus_.size())) {
+    log_.Info(who, " pinned to CPU ", FormatCpuList(cpus));
+  } else {
+    log_.Info(who, " on CPUs ", FormatCpuList(allowed_cpus_),
+              ", placed by the system");
+  }
   return absl::OkStatus();
 }
 

@@ -99,7 +99,7 @@ api::PeerStatus ClientPeer(const peer::HubSessions::Client& client,
 void FillWorker(const WorkerThread& worker, api::Status& status) {
   const WorkerCounters& counters = worker.counters();
   api::WorkerStatus entry;
-  entry.cpu = static_cast<uint32_t>(worker.cpu());
+  entry.cpus = FormatCpuList(worker.cpus());
   entry.busy_cycles = counters.busy_cycles.Get();
   entry.idle_cycles = counters.idle_cycles.Get();
   entry.sleeps = counters.sleeps.Get();

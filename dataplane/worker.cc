@@ -4,7 +4,6 @@
 #include <rte_lcore.h>
 #include <rte_pause.h>
 #include <rte_thread.h>
-#include <sched.h>
 
 #include <algorithm>
 #include <array>
@@ -16,6 +15,7 @@
 #include "dataplane/idle_policy.h"
 #include "dataplane/loop.h"
 #include "dataplane/worker_state.h"
+#include "drivers/cpu_set.h"
 #include "drivers/rx_wait.h"
 
 namespace lwt {
@@ -26,14 +26,14 @@ constexpr uint64_t kLongestSleepUs = 1'000'000;
 // While shards wait for a window, their time limit is looked at this often.
 constexpr uint64_t kWaitingSleepUs = 1'000;
 
-class PinnedWorker final : public WorkerThread {
+class ThreadedWorker final : public WorkerThread {
  public:
-  PinnedWorker(std::unique_ptr<Worker> worker, std::unique_ptr<RxWait> wait)
+  ThreadedWorker(std::unique_ptr<Worker> worker, std::unique_ptr<RxWait> wait)
       : worker_(std::move(worker)),
         wait_(std::move(wait)),
         idle_(worker_->options.idle) {}
 
-  ~PinnedWorker() override { Stop(); }
+  ~ThreadedWorker() override { Stop(); }
 
   bool Start(std::string& error) override;
   void Stop() override;
@@ -43,11 +43,13 @@ class PinnedWorker final : public WorkerThread {
     return worker_->lane_counters[lane];
   }
   uint64_t NowUs() const override { return worker_->clock.NowUs(); }
-  int cpu() const override { return worker_->options.cpu; }
+  const std::vector<int>& cpus() const override {
+    return worker_->options.cpus;
+  }
 
  private:
   static void* Main(void* self) {
-    static_cast<PinnedWorker*>(self)->Run();
+    static_cast<ThreadedWorker*>(self)->Run();
     return nullptr;
   }
 
@@ -66,28 +68,30 @@ class PinnedWorker final : public WorkerThread {
   uint64_t cycles_ = 0;
 };
 
-bool PinnedWorker::Start(std::string& error) {
+bool ThreadedWorker::Start(std::string& error) {
   running_.store(true);
-  pthread_attr_t attributes;
-  pthread_attr_init(&attributes);
-  cpu_set_t cpus;
-  CPU_ZERO(&cpus);
-  CPU_SET(static_cast<size_t>(worker_->options.cpu), &cpus);
-  pthread_attr_setaffinity_np(&attributes, sizeof(cpus), &cpus);
-  const int failed = pthread_create(&thread_, &attributes, &Main, this);
-  pthread_attr_destroy(&attributes);
-  if (failed != 0) {
-    error = std::string("cannot start a worker on CPU ") +
-            std::to_string(worker_->options.cpu) + ": " + std::strerror(failed);
+  // The thread inherits what its maker has for a moment.
+  const ScopedAffinity keep_affinity;
+  const absl::Status placed = SetThreadAffinity(cpus());
+  if (!placed.ok()) {
+    error =
+        std::string("cannot start a worker: ") + std::string(placed.message());
     return false;
   }
-  const std::string name = "lwt-worker-" + std::to_string(cpu());
+  const int failed = pthread_create(&thread_, nullptr, &Main, this);
+  if (failed != 0) {
+    error = std::string("cannot start a worker on CPUs ") +
+            FormatCpuList(cpus()) + ": " + std::strerror(failed);
+    return false;
+  }
+  const std::string name =
+      "lwt-worker-" + std::to_string(worker_->options.index);
   pthread_setname_np(thread_, name.substr(0, 15).c_str());
   started_ = true;
   return true;
 }
 
-void PinnedWorker::Stop() {
+void ThreadedWorker::Stop() {
   if (!started_) return;
   running_.store(false);
   wait_->Kick();
@@ -95,7 +99,7 @@ void PinnedWorker::Stop() {
   started_ = false;
 }
 
-void PinnedWorker::Run() {
+void ThreadedWorker::Run() {
   rte_thread_register();
   worker_->mailbox->AttachWorker(wait_.get());
   cycles_ = rte_rdtsc();
@@ -105,7 +109,7 @@ void PinnedWorker::Run() {
   rte_thread_unregister();
 }
 
-void PinnedWorker::RunOnce() {
+void ThreadedWorker::RunOnce() {
   Worker& worker = *worker_;
   worker.now_us = worker.clock.ToUs(cycles_);
   RunLoopOnce(worker);
@@ -123,14 +127,14 @@ void PinnedWorker::RunOnce() {
   }
 }
 
-void PinnedWorker::CountCycles(uint64_t now, bool idle) {
+void ThreadedWorker::CountCycles(uint64_t now, bool idle) {
   Counter& counter =
       idle ? worker_->counters.idle_cycles : worker_->counters.busy_cycles;
   counter.Add(now - cycles_);
   cycles_ = now;
 }
 
-uint64_t PinnedWorker::SleepTime() const {
+uint64_t ThreadedWorker::SleepTime() const {
   const uint64_t now_us = worker_->clock.NowUs();
   const uint64_t deadline = std::min(worker_->tcp.NextDeadline(),
                                      worker_->fec_encoder.NextDeadline());
@@ -140,7 +144,7 @@ uint64_t PinnedWorker::SleepTime() const {
   return std::min(until, longest);
 }
 
-void PinnedWorker::Sleep() {
+void ThreadedWorker::Sleep() {
   Worker& worker = *worker_;
   worker.mailbox->Park();
   const bool something_waits =
@@ -186,7 +190,7 @@ std::unique_ptr<WorkerThread> WorkerThread::Create(const WorkerOptions& options,
   complete.fec_code = code;
   auto worker =
       std::make_unique<Worker>(complete, std::move(*aead), std::move(mailbox));
-  return std::make_unique<PinnedWorker>(std::move(worker), std::move(*wait));
+  return std::make_unique<ThreadedWorker>(std::move(worker), std::move(*wait));
 }
 
 }  // namespace lwt

@@ -1,4 +1,4 @@
-// One poll-mode worker: a pinned thread that runs the pipeline over bursts of
+// One poll-mode worker: a thread that runs the pipeline over bursts of
 // its ports, and sleeps when there is nothing to do.
 //
 // Made, started and stopped by control. All packet and flow state belongs to
@@ -6,6 +6,8 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "dataplane/exchange/counters.h"
 #include "dataplane/exchange/mailbox.h"
@@ -33,7 +35,8 @@ class WorkerThread {
   virtual const LaneCounters& lane_counters(uint32_t lane) const = 0;
   // The worker's clock, µs: comparable with LaneCounters::last_rx_us.
   virtual uint64_t NowUs() const = 0;
-  virtual int cpu() const = 0;
+  // The CPUs it may run on: one when it is pinned.
+  virtual const std::vector<int>& cpus() const = 0;
 };
 
 }  // namespace lwt

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <vector>
 
 #include "dataplane/fec/policy.h"
 #include "drivers/port.h"
@@ -18,7 +19,7 @@ enum class IdleMode : uint8_t { kAdaptive, kBusy };
 
 struct WorkerOptions {
   uint32_t index = 0;      // among the workers of the gateway
-  int cpu = 0;             // the thread is pinned to it
+  std::vector<int> cpus;   // where the thread may run: one when it is pinned
   Port* uplink = nullptr;  // queues of its own
   Port* tunnel = nullptr;
   // What leads to the other workers; null when there is none. Outlives this.

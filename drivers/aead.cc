@@ -6,15 +6,19 @@ namespace lwt {
 
 void Wipe(void* data, size_t size) { explicit_bzero(data, size); }
 
-std::optional<Aead> Aead::Create() {
+std::optional<Aead> Aead::Create(Code code) {
   constexpr uint64_t kNeeded = IMB_FEATURE_AESNI | IMB_FEATURE_PCLMULQDQ;
   Aead aead(alloc_mb_mgr(0));
   IMB_MGR* const manager = aead.manager_.get();
   if (manager == nullptr || (manager->features & kNeeded) != kNeeded) {
     return std::nullopt;
   }
-  IMB_ARCH arch = IMB_ARCH_NONE;
-  init_mb_mgr_auto(manager, &arch);
+  IMB_ARCH arch = IMB_ARCH_AVX2;
+  if (code == Code::kAesni) {
+    init_mb_mgr_avx2(manager);
+  } else {
+    init_mb_mgr_auto(manager, &arch);
+  }
   if (imb_get_errno(manager) != 0 || arch == IMB_ARCH_NONE) {
     return std::nullopt;
   }

@@ -48,9 +48,14 @@ struct alignas(16) MaskKey {
 
 class Aead {
  public:
-  // Picks the code for this CPU. Empty when the CPU lacks AES or PCLMUL, or
-  // when the self-test of the library fails.
-  static std::optional<Aead> Create();
+  // Which of the library's code paths: the best for this CPU, or those of a
+  // CPU with AES-NI and AVX2 but without VAES, to measure what such a one
+  // would do. Keys are expanded by the Aead that uses them.
+  enum class Code : uint8_t { kBest, kAesni };
+
+  // Empty when the CPU lacks AES or PCLMUL, or when the self-test of the
+  // library fails.
+  static std::optional<Aead> Create(Code code = Code::kBest);
 
   void ExpandKey(std::span<const uint8_t, kAeadKeySize> key,
                  AeadKey& expanded) const;

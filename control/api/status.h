@@ -72,7 +72,7 @@ struct PeerStatus {
 };
 
 struct WorkerStatus {
-  uint32_t cpu = 0;
+  std::string cpus;  // where it may run: "3", "0-1"
   uint64_t busy_cycles = 0;
   uint64_t idle_cycles = 0;
   uint64_t sleeps = 0;

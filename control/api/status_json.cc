@@ -122,7 +122,7 @@ void PutPeer(JsonWriter& json, const PeerStatus& peer) {
 }
 
 void PutWorker(JsonWriter& json, const WorkerStatus& worker) {
-  json.Put("cpu", uint64_t{worker.cpu});
+  json.Put("cpus", worker.cpus);
   json.Put("busy_cycles", worker.busy_cycles);
   json.Put("idle_cycles", worker.idle_cycles);
   json.Put("sleeps", worker.sleeps);

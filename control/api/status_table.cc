@@ -145,14 +145,14 @@ void AddPeer(const PeerStatus& peer, std::string& out) {
 void AddWorkers(const std::vector<WorkerStatus>& workers, std::string& out) {
   if (workers.empty()) return;
   out += "\nworkers\n";
-  std::vector<Row> rows = {{"cpu", "busy", "sleeps", "uplink in", "uplink out",
+  std::vector<Row> rows = {{"cpus", "busy", "sleeps", "uplink in", "uplink out",
                             "tunnel in", "tunnel out"}};
   for (const WorkerStatus& worker : workers) {
     double all = static_cast<double>(worker.busy_cycles) +
                  static_cast<double>(worker.idle_cycles);
     double busy =
         all == 0 ? 0 : 100 * static_cast<double>(worker.busy_cycles) / all;
-    rows.push_back({std::to_string(worker.cpu), Format("%.1f %%", busy),
+    rows.push_back({worker.cpus, Format("%.1f %%", busy),
                     std::to_string(worker.sleeps),
                     std::to_string(worker.rx_frames),
                     std::to_string(worker.tx_frames),

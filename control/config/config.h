@@ -23,6 +23,7 @@ enum class LogLevel : uint8_t { kError, kWarn, kInfo, kDebug };
 enum class UplinkDriver : uint8_t { kAuto, kAfPacket, kAfXdp };
 enum class TunnelPort : uint8_t { kAuto, kOffload, kTap };
 enum class Idle : uint8_t { kAdaptive, kBusy };
+enum class Pinning : uint8_t { kAuto, kOn, kOff };
 
 // Where a client finds its server. `host` is an address or a name; a name is
 // resolved at every connect, so it is kept as text. No brackets around IPv6.
@@ -66,6 +67,7 @@ struct Config {
 
   TunnelPort tunnel_port = TunnelPort::kAuto;
   uint32_t workers = 0;  // 0 = automatic
+  Pinning pinning = Pinning::kAuto;
   MemoryMode memory = MemoryMode::kAuto;
   Idle idle = Idle::kAdaptive;
   bool retransmit = true;
@@ -79,7 +81,7 @@ struct Config {
   uint32_t arena_mib = 0;  // sent bytes kept per worker; 0: see arena_bytes
 
   uint32_t arena_bytes() const {
-    uint32_t automatic = mode == Mode::kServer ? 64 : 8;
+    uint32_t automatic = mode == Mode::kServer ? 64 : 12;
     return (arena_mib == 0 ? automatic : arena_mib) << 20;
   }
   // What `fec`, `fec_data` and `fec_parity` come to: "off" is off, else data

@@ -254,6 +254,12 @@ constexpr Option kOptions[] = {
      "Threads that move packets, each on a CPU of its own; 0 takes one, but on "
      "a server with more than two CPUs one for each but the first, 8 at most.",
      SetInteger<&Config::workers>},
+    {kDataplaneGroup, "pinning", "dataplane.pinning", ValueType::kChoice,
+     AppliesTo::kBoth, "auto|on|off", "auto", 0, 0,
+     "Whether each worker stays on one CPU or is placed by the system among "
+     "those allowed; \"auto\" pins with \"idle\" = \"busy\" or on four CPUs "
+     "and more, since on fewer the rest of the host needs the same ones.",
+     SetChoice<&Config::pinning>},
     {kDataplaneGroup, "memory", "dataplane.memory", ValueType::kChoice,
      AppliesTo::kBoth, "auto|hugepages|no-huge", "auto", 0, 0,
      "Where packet memory comes from; \"auto\" takes hugepages when enough "
@@ -278,8 +284,8 @@ constexpr Option kOptions[] = {
      SetInteger<&Config::rekey_seconds>},
     {kDataplaneGroup, "arena-mib", "dataplane.arena_mib", ValueType::kInteger,
      AppliesTo::kBoth, "MIB", "0", 0, 1024,
-     "Memory of each worker for sent bytes that may have to be sent again; 0 "
-     "takes 8 on a client and 64 on a server.",
+     "Memory of each worker for records that may have to be sent again, 2 KiB "
+     "each; 0 takes 12 on a client and 64 on a server.",
      SetInteger<&Config::arena_mib>},
 };
 

@@ -40,7 +40,8 @@ class OuterTcp {
     // Half-open and unproven flows; a quarter of them is kept for flows whose
     // handshake of TCP is done. Beyond it, SYNs are answered with cookies.
     uint32_t syn_backlog = 4096;
-    // Memory for sent bytes, shared by all flows.
+    // For sent records, shared by all flows; a segment counts
+    // SentArena::kSegmentBytes.
     size_t arena_bytes = size_t{8} << 20;
     // False, for tests: nothing is sent again, the forward point moves at once.
     bool retransmit = true;
@@ -119,8 +120,9 @@ class OuterTcp {
   // the first exceeds MaxPayload, or the window does not hold it.
   //
   // Each is an mbuf of one piece, the first with kHeadroom bytes before its
-  // data, and holds whole sealed records. Costs a copy of each, and little
-  // beside that: numbers, headers and timers are done once.
+  // data, and holds whole sealed records. A reference of each is kept until it
+  // is acknowledged: nobody may write to its bytes. Numbers, headers and timers
+  // are done once.
   static constexpr uint16_t kHeadroom = 110;
   size_t EncapsulateRun(FlowId flow, std::span<rte_mbuf* const> records,
                         bool push, uint64_t now_us);
@@ -296,8 +298,7 @@ class OuterTcp {
                    std::span<rte_mbuf* const> records) const;
   void SendRun(OuterFlow& flow, std::span<rte_mbuf* const> records, bool push,
                uint64_t now_us);
-  uint64_t Keep(OuterFlow& flow, const rte_mbuf* record, bool push,
-                uint64_t now_us);
+  uint64_t Keep(OuterFlow& flow, rte_mbuf* record, bool push, uint64_t now_us);
   void EvictOldest(uint64_t now_us);
 
   // outer_tcp_timer.cc

@@ -13,6 +13,8 @@ namespace {
 // Bytes of a super-frame, link header included. A kernel segments by itself
 // what reaches its default gso_max_size of 65536.
 constexpr uint32_t kMaxSuperFrame = 65535;
+// Records that make room at once.
+constexpr int kEvicted = 64;
 
 rte_mbuf* Chain(std::span<rte_mbuf* const> records, uint32_t payload) {
   rte_mbuf* const head = records.front();
@@ -41,27 +43,23 @@ void AskOffload(rte_mbuf* frame, const FlowTemplate& header,
 
 }  // namespace
 
-// Lets go of the oldest block of sent bytes, of whatever flows; where they are
-// still wanted, that flow's forward point moves.
+// Lets go of the oldest records, of whatever flows, some at once; where they
+// are still wanted, that flow's forward point moves.
 void OuterTcp::EvictOldest(uint64_t now_us) {
-  SentArena::Position at = arena_.FirstOfOldest();
-  while (at != SentArena::kNone) {
-    const SentArena::Position next = arena_.NextKept(at);
-    const SentSegment& segment = arena_.At(at);
+  for (int i = 0; i < kEvicted && arena_.oldest() != SentArena::kNone; ++i) {
+    const SentSegment& segment = arena_.At(arena_.oldest());
     // A flow keeps nothing older, and one that is gone keeps nothing.
     MoveForward(*table_.Find(segment.flow), segment.end(), now_us);
-    at = next;
   }
 }
 
-// Keeps a copy of the next bytes of the stream. Returns their sum where the
-// port makes no checksums, else 0.
-uint64_t OuterTcp::Keep(OuterFlow& flow, const rte_mbuf* record, bool push,
+// Keeps the next bytes of the stream. Returns their sum where the port makes no
+// checksums, else 0.
+uint64_t OuterTcp::Keep(OuterFlow& flow, rte_mbuf* record, bool push,
                         uint64_t now_us) {
-  const auto* bytes = rte_pktmbuf_mtod(record, const uint8_t*);
   const uint32_t size = rte_pktmbuf_data_len(record);
-  if (!arena_.Fits(size)) EvictOldest(now_us);
-  const SentArena::Position at = arena_.Push(size);
+  if (arena_.full()) EvictOldest(now_us);
+  const SentArena::Position at = arena_.Push(record);
   SentSegment& kept = arena_.At(at);
   kept.offset = flow.snd_nxt;
   kept.first_us = now_us;
@@ -71,14 +69,11 @@ uint64_t OuterTcp::Keep(OuterFlow& flow, const rte_mbuf* record, bool push,
   (flow.head == SentArena::kNone ? flow.head : arena_.At(flow.tail).next) = at;
   flow.tail = at;
   flow.snd_nxt += size;
-  if (!config_.port_segments) {
-    return wire::CopyAndChecksum(arena_.Payload(at), bytes, size);
-  }
-  std::memcpy(arena_.Payload(at), bytes, size);
-  return 0;
+  if (config_.port_segments) return 0;
+  return wire::ChecksumAdd(rte_pktmbuf_mtod(record, const uint8_t*), size);
 }
 
-// Gives the records their numbers, keeps a copy of each, and makes one frame of
+// Gives the records their numbers, keeps each, and makes one frame of
 // them: more than one only where the port makes segments.
 void OuterTcp::SendRun(OuterFlow& flow, std::span<rte_mbuf* const> records,
                        bool push, uint64_t now_us) {

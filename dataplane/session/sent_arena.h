@@ -1,18 +1,20 @@
-// The bytes that were sent and not yet acknowledged, of all flows of a worker,
-// each segment behind a small header.
+// The records that were sent and not yet acknowledged, of all flows of a
+// worker: a reference of each mbuf, so that nothing is copied to be kept.
+// Whoever transmits may read a record's bytes and write in front of them, but
+// the bytes themselves stay as they were sealed.
 //
-// Memory is cut into blocks. Segments fill one block after the other; a block
-// whose segments are all let go is the next to be filled, while the caches
-// still know it. So what is touched is about what is in flight, not the whole
-// arena. Where no block is free the oldest is emptied at once.
+// A fixed number of segments; the mbufs are the pool's, which has to have as
+// many more. Where all are in use the oldest make room. A segment let go last
+// is the first to be used again, while the caches know it.
 //
 // The arena knows nothing of flows: a flow links its unacknowledged segments by
 // `next`. Owned by one worker. All memory is taken at construction.
 #pragma once
 
+#include <rte_mbuf.h>
+
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <vector>
 
 #include "dataplane/session/flow_id.h"
@@ -20,80 +22,62 @@
 namespace lwt {
 
 struct SentSegment {
-  uint64_t next = 0;      // position of the flow's next segment, or kNone
-  uint64_t offset = 0;    // stream offset of the first byte
-  uint64_t first_us = 0;  // when it was first sent
-  uint64_t last_us = 0;   // when it was last sent
+  uint32_t next = UINT32_MAX;  // position of the flow's next segment, or kNone
+  // Neighbours among all that are kept, in the order they were sent.
+  uint32_t older = UINT32_MAX;
+  uint32_t newer = UINT32_MAX;
+  uint32_t size = 0;           // bytes of payload
+  uint64_t offset = 0;         // stream offset of the first byte
+  uint64_t first_us = 0;       // when it was first sent
+  uint64_t last_us = 0;        // when it was last sent
+  rte_mbuf* record = nullptr;  // null where no segment is kept
   FlowId flow;
-  uint32_t size = 0;    // bytes of payload
-  uint32_t stride = 0;  // bytes of arena, this header included
+  uint16_t data_off = 0;  // of the payload in the mbuf's buffer
   bool push = false;
   bool retransmitted = false;
-  bool kept = false;  // not let go
 
   uint64_t end() const { return offset + size; }
 };
-static_assert(sizeof(SentSegment) == 48);
+static_assert(sizeof(SentSegment) == 56);
 
 class SentArena {
  public:
-  // Bytes from the arena's beginning. Given again once a segment is let go.
-  using Position = uint64_t;
-  static constexpr Position kNone = UINT64_MAX;
-  // Holds any IP packet.
-  static constexpr size_t kBlockSize = 128 * 1024;
+  // A segment's place. Given again once it is let go.
+  using Position = uint32_t;
+  static constexpr Position kNone = UINT32_MAX;
+  // What a segment counts for where the arena's size is told in bytes: the
+  // data room of its mbuf.
+  static constexpr size_t kSegmentBytes = 2048;
 
-  // `bytes` is rounded up to whole blocks, and to two.
+  // `bytes` is rounded down to segments, two at least.
   explicit SentArena(size_t bytes);
+  SentArena(const SentArena&) = delete;
+  SentArena& operator=(const SentArena&) = delete;
+  ~SentArena();
 
-  // True when Push(size) needs no eviction.
-  bool Fits(uint32_t size) const;
-  // Makes room for `size` payload bytes, to be written to Payload(). The
-  // caller has asked Fits().
-  Position Push(uint32_t size);
+  bool full() const { return free_ == kNone; }
+  size_t capacity() const { return segments_.size(); }
+
+  // Keeps the data of a mbuf of one piece, with one more reference of it. Not
+  // when full().
+  Position Push(rte_mbuf* record);
   // Nobody wants the segment any more. Once only.
   void LetGo(Position at);
+  // kNone when nothing is kept.
+  Position oldest() const { return oldest_; }
 
-  // The first segment of the oldest block that holds any, and the next one in
-  // its block that is kept; kNone where there is none. While no block is free,
-  // letting go of all of them makes one so.
-  Position FirstOfOldest() const;
-  Position NextKept(Position at) const;
-
-  SentSegment& At(Position at) {
-    return *reinterpret_cast<SentSegment*>(&bytes_[at]);
+  SentSegment& At(Position at) { return segments_[at]; }
+  const SentSegment& At(Position at) const { return segments_[at]; }
+  const uint8_t* Payload(Position at) const {
+    const SentSegment& kept = segments_[at];
+    return static_cast<const uint8_t*>(kept.record->buf_addr) + kept.data_off;
   }
-  const SentSegment& At(Position at) const {
-    return *reinterpret_cast<const SentSegment*>(&bytes_[at]);
-  }
-  uint8_t* Payload(Position at) { return &bytes_[at] + sizeof(SentSegment); }
-
-  size_t capacity() const { return blocks_.size() * kBlockSize; }
 
  private:
-  static constexpr size_t kUnit = 64;
-  static constexpr uint32_t kNoBlock = UINT32_MAX;
-  struct AlignedDelete {
-    void operator()(uint8_t* bytes) const;
-  };
-  struct Block {
-    uint32_t kept = 0;  // segments
-    uint32_t used = 0;  // bytes
-    // Those in use, in the order they were begun.
-    uint32_t older = kNoBlock;
-    uint32_t newer = kNoBlock;
-  };
-
-  static size_t Stride(uint32_t size);
-  Position KeptFrom(uint32_t block, size_t used) const;
-  void Begin(uint32_t block);
-  void Free(uint32_t block);
-
-  std::vector<Block> blocks_;
-  std::vector<uint32_t> free_;  // the one freed last is taken first
-  uint32_t oldest_ = kNoBlock;
-  uint32_t newest_ = kNoBlock;  // the one being filled
-  std::unique_ptr<uint8_t[], AlignedDelete> bytes_;
+  std::vector<SentSegment> segments_;
+  Position free_ = 0;  // the first of those not in use, linked by `next`
+  Position oldest_ = kNone;
+  Position newest_ = kNone;
 };
 
 }  // namespace lwt

@@ -8,7 +8,7 @@ namespace lwt {
 namespace {
 
 // Packets of one turn, each segment of a super-frame counted: the uplink has
-// its turn after about 0.1 ms of them.
+// its turn after about 0.1 ms of them. A chain may go beyond that.
 constexpr size_t kMostPackets = 256;
 
 InnerChecksum ChecksumOf(const rte_mbuf* mbuf) {
@@ -19,11 +19,16 @@ InnerChecksum ChecksumOf(const rte_mbuf* mbuf) {
 }
 
 // Reads the super-frame's headers and leaves their size in the mbuf. The frame
-// stands for as many segments as there is room for; false when it is none.
+// stands for as many segments as there is room for, but a chain always for all
+// of its own; false when it is none.
 bool TakeSegments(CollectedPackets& collected, size_t room, Frame& frame) {
   rte_mbuf* mbuf = frame.mbuf;
   const auto super = ReadSuperFrame(mbuf);
   if (!super) return false;
+  if (mbuf->nb_segs > 1) {
+    if (super->segments != mbuf->nb_segs) return false;
+    room = super->segments;
+  }
   mbuf->l4_len = static_cast<uint8_t>(super->header_size - super->ip_size);
   const size_t left = super->segments - size_t{collected.next_segment};
   frame.segment_size = super->segment_size;
@@ -39,8 +44,8 @@ bool TakeSegments(CollectedPackets& collected, size_t room, Frame& frame) {
 size_t TakeLong(Worker& worker, size_t room, Frame& frame,
                 PacketBurst& packets) {
   CollectedPackets& collected = worker.collected;
-  const bool whole = frame.mbuf->nb_segs == 1;
-  const bool usable = whole && TakeSegments(collected, room, frame);
+  const bool super = (frame.mbuf->ol_flags & RTE_MBUF_F_RX_LRO) != 0;
+  const bool usable = super && TakeSegments(collected, room, frame);
   if (collected.next_segment != 0) {
     rte_mbuf_refcnt_update(frame.mbuf, 1);
   } else {
@@ -50,9 +55,9 @@ size_t TakeLong(Worker& worker, size_t room, Frame& frame,
   if (usable) {
     packets.Push(frame);
   } else {
-    // What needed more than one buffer is beyond any MTU we set.
+    // A packet that needed more than one buffer is beyond any MTU we set.
     worker.Drop(frame,
-                whole ? DropReason::kBadInner : DropReason::kInnerTooBig);
+                super ? DropReason::kBadInner : DropReason::kInnerTooBig);
   }
   return frame.packets;
 }
@@ -98,7 +103,8 @@ void Collect(Worker& worker, PacketBurst& packets) {
   if (worker.options.handoff != nullptr) {
     room -= TakeFromOthers(worker, std::min(room, 2 * kMostPackets), packets);
   }
-  const size_t most = std::min(kMostPackets, room);
+  const size_t most =
+      std::min(kMostPackets, room - std::min<size_t>(room, kMaxChain));
   size_t taken = 0;
   bool more = true;
   while (taken < most) {

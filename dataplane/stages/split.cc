@@ -1,5 +1,7 @@
 #include <algorithm>
 #include <array>
+#include <cstring>
+#include <utility>
 
 #include "dataplane/stages/stages.h"
 #include "dataplane/stages/super_frames.h"
@@ -50,6 +52,31 @@ void SplitOne(Worker& worker, const Frame& frame, PacketBurst& split) {
   rte_pktmbuf_free(frame.mbuf);
 }
 
+// The payloads lie in buffers of their own already: each gets its headers.
+void SplitChain(Frame packet, PacketBurst& split) {
+  wire::SuperFrame super = *ReadSuperFrame(packet.mbuf);
+  // The first segment's headers are written over those that are the model.
+  std::array<uint8_t, kMaxChainHeaders> headers;
+  std::memcpy(headers.data(), super.packet.data(), super.header_size);
+  super.packet = {headers.data(), super.packet.size()};
+  const wire::SegmentWriter writer(super);
+  packet.packets = 1;
+  packet.segment_size = 0;
+  packet.data += super.header_size;
+  rte_mbuf* next = packet.mbuf;
+  for (size_t i = 0; next != nullptr; ++i) {
+    packet.mbuf = std::exchange(next, next->next);
+    packet.mbuf->next = nullptr;
+    packet.mbuf->nb_segs = 1;
+    if (i > 0) packet.data = rte_pktmbuf_mtod(packet.mbuf, uint8_t*);
+    packet.data -= super.header_size;
+    packet.length = static_cast<uint32_t>(writer.WriteHeaders(i, packet.data));
+    packet.checksum = InnerChecksum::kUnfinished;
+    if (!super.plain) FinishSegment(super, packet);
+    split.Push(packet);
+  }
+}
+
 }  // namespace
 
 void Split(Worker& worker, PacketBurst& packets, PacketBurst& split) {
@@ -61,6 +88,8 @@ void Split(Worker& worker, PacketBurst& packets, PacketBurst& split) {
       split.Push(frame);
     } else if (LargestPacket(frame) > room) {
       worker.Drop(frame, DropReason::kInnerTooBig);
+    } else if (frame.mbuf->nb_segs > 1) {
+      SplitChain(frame, split);
     } else {
       SplitOne(worker, frame, split);
     }

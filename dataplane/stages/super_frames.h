@@ -1,5 +1,6 @@
 // A super-frame from the tunnel device, as Collect, SelectRoute and Split see
-// it: mbuf fields by drivers/port.h, with l4_len added by Collect.
+// it: mbuf fields by drivers/port.h, with l4_len added by Collect. In a chain
+// the first mbuf has all the headers, and more is not looked at before Split.
 #pragma once
 
 #include <rte_mbuf.h>
@@ -15,7 +16,7 @@ namespace lwt {
 inline std::optional<wire::SuperFrame> ReadSuperFrame(const rte_mbuf* mbuf) {
   const auto* data = rte_pktmbuf_mtod(mbuf, const uint8_t*);
   const bool udp = (mbuf->packet_type & RTE_PTYPE_L4_MASK) == RTE_PTYPE_L4_UDP;
-  return wire::ParseSuperFrame({data, mbuf->data_len}, mbuf->l3_len, udp,
+  return wire::ParseSuperFrame({data, mbuf->pkt_len}, mbuf->l3_len, udp,
                                mbuf->tso_segsz);
 }
 

@@ -115,11 +115,18 @@ void SegmentWriter::WriteTcp(size_t index, uint8_t* l4) const {
 }
 
 size_t SegmentWriter::Write(size_t index, uint8_t* out) const {
+  const size_t size = WriteHeaders(index, out);
+  std::memcpy(out + super_.header_size,
+              &super_.packet[super_.header_size + index * super_.segment_size],
+              size - super_.header_size);
+  return size;
+}
+
+size_t SegmentWriter::WriteHeaders(size_t index, uint8_t* out) const {
   const size_t at = super_.header_size + index * super_.segment_size;
   const size_t size =
       std::min<size_t>(super_.segment_size, super_.packet.size() - at);
   std::memcpy(out, super_.packet.data(), super_.header_size);
-  std::memcpy(out + super_.header_size, &super_.packet[at], size);
   const auto l4_size =
       static_cast<uint16_t>(super_.header_size - super_.ip_size + size);
   WriteIp(index, l4_size, out);

@@ -43,6 +43,9 @@ class SegmentWriter {
   // Writes segment `index` (below segments) to `out`, which has room for
   // header_size + segment_size bytes, and returns its size.
   size_t Write(size_t index, uint8_t* out) const;
+  // The same for the headers alone, before a payload that is there already. Of
+  // `packet` only the headers are read.
+  size_t WriteHeaders(size_t index, uint8_t* out) const;
 
  private:
   void WriteIp(size_t index, uint16_t l4_size, uint8_t* out) const;

@@ -8,7 +8,6 @@
 #include <net/if.h>
 #include <rte_ip.h>
 #include <rte_mbuf.h>
-#include <rte_memcpy.h>
 #include <sys/ioctl.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -21,6 +20,7 @@
 #include "drivers/packet_pool.h"
 #include "drivers/scoped_fd.h"
 #include "drivers/tun/device_name.h"
+#include "drivers/tun/train_buffers.h"
 #include "drivers/vnet_header.h"
 
 namespace lwt {
@@ -114,12 +114,7 @@ class OffloadPort final : public Port {
   OffloadPort(PortInfo info, ScopedFd fd, const OffloadSpec& spec)
       : Port(std::move(info)),
         fd_(std::move(fd)),
-        pool_(spec.pool),
-        jumbo_pool_(spec.jumbo_pool) {}
-  ~OffloadPort() override {
-    rte_pktmbuf_free(small_);
-    rte_pktmbuf_free(jumbo_);
-  }
+        buffers_(spec.pool, spec.jumbo_pool) {}
 
   uint16_t Receive(std::span<rte_mbuf*> frames) override;
   uint16_t Transmit(std::span<rte_mbuf*> frames) override;
@@ -127,8 +122,7 @@ class OffloadPort final : public Port {
   PortCounters ReadCounters() const override;
 
  private:
-  bool HasBuffers();
-  rte_mbuf* TakeFrame(const VnetHeader& header, size_t size);
+  rte_mbuf* TakeFrame(size_t size);
   // False when the device is full; errors that are the frame's own are counted.
   bool Write(const rte_mbuf* frame);
   static void Count(std::atomic<uint64_t>& counter) {
@@ -137,61 +131,35 @@ class OffloadPort final : public Port {
   }
 
   const ScopedFd fd_;
-  rte_mempool* const pool_;
-  rte_mempool* const jumbo_pool_;
-  // Wait for the next packet: its beginning goes into the first, what does not
-  // fit there into the second, behind the place of the beginning.
-  rte_mbuf* small_ = nullptr;
-  rte_mbuf* jumbo_ = nullptr;
+  TrainBuffers buffers_;
   // Written by the worker only.
   std::atomic<uint64_t> no_buffer_ = 0;
   std::atomic<uint64_t> refused_ = 0;
 };
 
-bool OffloadPort::HasBuffers() {
-  if (small_ == nullptr) small_ = rte_pktmbuf_alloc(pool_);
-  if (jumbo_ == nullptr) jumbo_ = rte_pktmbuf_alloc(jumbo_pool_);
-  if (small_ != nullptr && jumbo_ != nullptr) return true;
-  Count(no_buffer_);
-  return false;
-}
-
-// Most packets end up in a small buffer without a copy; of a super-frame the
-// beginning is copied to where the rest is.
-rte_mbuf* OffloadPort::TakeFrame(const VnetHeader& header, size_t size) {
-  const uint16_t room = rte_pktmbuf_tailroom(small_);
-  rte_mbuf* frame = nullptr;
-  if (size <= room) {
-    frame = std::exchange(small_, nullptr);
-  } else {
-    frame = std::exchange(jumbo_, nullptr);
-    frame->data_off = 0;
-    rte_memcpy(frame->buf_addr, rte_pktmbuf_mtod(small_, void*), room);
-  }
-  frame->data_len = static_cast<uint16_t>(size);
-  frame->pkt_len = static_cast<uint32_t>(size);
+rte_mbuf* OffloadPort::TakeFrame(size_t size) {
+  rte_mbuf* const frame = buffers_.Take(size);
+  if (frame == nullptr) return nullptr;
   frame->l2_len = 0;
   frame->packet_type = 0;
-  DescribeReceived(header, frame);
+  DescribeReceived(buffers_.header(), frame);
   return frame;
 }
 
 uint16_t OffloadPort::Receive(std::span<rte_mbuf*> frames) {
   uint16_t count = 0;
-  while (count < frames.size() && HasBuffers()) {
-    VnetHeader header;
-    const uint16_t room = rte_pktmbuf_tailroom(small_);
-    const std::array<iovec, 3> vectors = {{
-        {&header, sizeof(header)},
-        {rte_pktmbuf_mtod(small_, void*), room},
-        {static_cast<uint8_t*>(jumbo_->buf_addr) + room,
-         size_t{jumbo_->buf_len} - room},
-    }};
+  while (count < frames.size()) {
+    const std::span<const iovec> vectors = buffers_.Arm();
+    if (vectors.empty()) {
+      Count(no_buffer_);
+      break;
+    }
     const ssize_t size =
         readv(fd_.get(), vectors.data(), static_cast<int>(vectors.size()));
-    if (size <= static_cast<ssize_t>(sizeof(header))) break;
-    frames[count++] =
-        TakeFrame(header, static_cast<size_t>(size) - sizeof(header));
+    if (size <= static_cast<ssize_t>(sizeof(VnetHeader))) break;
+    rte_mbuf* const frame =
+        TakeFrame(static_cast<size_t>(size) - sizeof(VnetHeader));
+    if (frame != nullptr) frames[count++] = frame;
   }
   return count;
 }

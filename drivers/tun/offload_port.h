@@ -32,7 +32,7 @@ struct OffloadSpec {
   // For what fits into one of its mbufs behind RTE_PKTMBUF_HEADROOM.
   rte_mempool* pool = nullptr;
   // For the rest: buffers of PacketPool::kJumboRoom, used without headroom. One
-  // waits in each port.
+  // waits in each port, and up to kMaxChain small ones (train_buffers.h).
   rte_mempool* jumbo_pool = nullptr;
 };
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cstring>
 
 namespace lwt {
 namespace {
@@ -70,10 +71,46 @@ class Pipe {
   std::atomic<bool> signaled_ = false;
 };
 
+bool IsKept(const rte_mbuf* frame) {
+  for (; frame != nullptr; frame = frame->next) {
+    if (rte_mbuf_refcnt_read(frame) > 1) return true;
+  }
+  return false;
+}
+
+// A frame of the same parts in buffers of its own; null when there are none.
+rte_mbuf* CopyOf(const rte_mbuf* frame) {
+  rte_mbuf* head = nullptr;
+  rte_mbuf* tail = nullptr;
+  for (const rte_mbuf* part = frame; part != nullptr; part = part->next) {
+    rte_mbuf* const copy = rte_pktmbuf_alloc(part->pool);
+    if (copy == nullptr) {
+      rte_pktmbuf_free(head);
+      return nullptr;
+    }
+    copy->data_off = part->data_off;
+    copy->data_len = part->data_len;
+    std::memcpy(rte_pktmbuf_mtod(copy, void*),
+                rte_pktmbuf_mtod(part, const void*), part->data_len);
+    (head == nullptr ? head : tail->next) = copy;
+    tail = copy;
+  }
+  head->nb_segs = frame->nb_segs;
+  head->pkt_len = frame->pkt_len;
+  head->ol_flags = frame->ol_flags;
+  head->packet_type = frame->packet_type;
+  head->tx_offload = frame->tx_offload;
+  return head;
+}
+
 class RingPort final : public Port {
  public:
-  RingPort(PortInfo info, std::shared_ptr<Pipe> in, std::shared_ptr<Pipe> out)
-      : Port(std::move(info)), in_(std::move(in)), out_(std::move(out)) {}
+  RingPort(PortInfo info, bool copies_kept, std::shared_ptr<Pipe> in,
+           std::shared_ptr<Pipe> out)
+      : Port(std::move(info)),
+        copies_kept_(copies_kept),
+        in_(std::move(in)),
+        out_(std::move(out)) {}
 
   uint16_t Receive(std::span<rte_mbuf*> frames) override {
     const uint16_t count = in_->Read(frames);
@@ -83,11 +120,23 @@ class RingPort final : public Port {
     return count;
   }
   uint16_t Transmit(std::span<rte_mbuf*> frames) override {
+    if (copies_kept_) {
+      for (rte_mbuf*& frame : frames) {
+        if (!IsKept(frame)) continue;
+        rte_mbuf* const copy = CopyOf(frame);
+        if (copy == nullptr) {
+          frames = frames.first(static_cast<size_t>(&frame - frames.data()));
+          break;
+        }
+        rte_pktmbuf_free(std::exchange(frame, copy));
+      }
+    }
     return out_->Write(frames);
   }
   int wait_fd() const override { return in_->event_fd(); }
 
  private:
+  const bool copies_kept_;
   const std::shared_ptr<Pipe> in_;
   const std::shared_ptr<Pipe> out_;
 };
@@ -135,8 +184,8 @@ OpenRingPair(const RingSpec& spec) {
   info.mtu = spec.mtu;
   info.segments = spec.segments;
   return std::pair<std::unique_ptr<Port>, std::unique_ptr<Port>>(
-      std::make_unique<RingPort>(info, *there, *back),
-      std::make_unique<RingPort>(info, *back, *there));
+      std::make_unique<RingPort>(info, spec.copies_kept, *there, *back),
+      std::make_unique<RingPort>(info, spec.copies_kept, *back, *there));
 }
 
 }  // namespace lwt

@@ -1,5 +1,6 @@
 // Ports over rings of DPDK, for gateways joined inside one process: tests and
-// benches. Both ends are complete ports; nothing is copied.
+// benches. Both ends are complete ports. Nothing is copied but what the sender
+// keeps a reference of, since the receiver opens it in place.
 #pragma once
 
 #include <absl/status/statusor.h>
@@ -21,6 +22,9 @@ struct RingSpec {
   // Take super-frames. They arrive at the other end as they were sent, and who
   // reads that end does what a device would.
   bool segments = false;
+  // Hand over as it is what the sender keeps, too. For whoever reads the other
+  // end and writes to nothing.
+  bool copies_kept = true;
   // Make wait descriptors, at the price of a system call per burst received
   // and transmitted. Without them the ports have to be polled.
   bool wait_fds = true;

@@ -8,7 +8,8 @@ namespace {
 constexpr double kWorst = 1.15;
 constexpr int kSearch = 20'000;
 constexpr int kTries = 3;
-constexpr size_t kMostRepetitions = 2'000;
+// No repetition of ours takes so many times the median by itself.
+constexpr double kInterrupted = 4;
 
 // Four chains of additions: they fill the core's issue slots, of which a
 // sibling would take half.
@@ -33,6 +34,27 @@ uint64_t BestProbe(int tries) {
   return best;
 }
 
+using Column = std::vector<double>;
+
+// Without what an interrupt fell into, which the probes around do not see.
+double Mean(const Column& values) {
+  const double bound = kInterrupted * Median(values);
+  double sum = 0;
+  double count = 0;
+  for (const double value : values) {
+    if (value > bound) continue;
+    sum += value;
+    ++count;
+  }
+  return sum / count;
+}
+
+bool HasAll(const std::vector<std::vector<Column>>& phases, size_t wanted) {
+  return std::ranges::all_of(phases, [&](const std::vector<Column>& columns) {
+    return !columns.empty() && columns.front().size() >= wanted;
+  });
+}
+
 }  // namespace
 
 double Median(std::vector<double> values) {
@@ -50,23 +72,34 @@ bool QuietGate::Quiet() {
 }
 
 Block RunBlock(QuietGate& gate,
-               const std::function<std::vector<double>()>& body) {
+               const std::function<std::vector<double>()>& body,
+               const BlockPlan& plan) {
   Block block;
-  std::vector<std::vector<double>> kept;
-  while (kept.size() < kKeptPerBlock && block.total < kMostRepetitions) {
+  // By phase and figure.
+  std::vector<std::vector<Column>> kept(plan.phases);
+  const size_t wanted = (plan.kept + plan.phases - 1) / plan.phases;
+  size_t phase = 0;
+  while (!HasAll(kept, wanted) && block.total < plan.most) {
     ++block.total;
     const bool quiet = gate.Quiet();
-    std::vector<double> figures = body();
-    if (quiet && gate.Quiet()) kept.push_back(std::move(figures));
-  }
-  block.kept = kept.size();
-  if (kept.empty()) return block;
-  for (size_t i = 0; i < kept.front().size(); ++i) {
-    std::vector<double> column;
-    for (const std::vector<double>& figures : kept) {
-      column.push_back(figures[i]);
+    const std::vector<double> figures = body();
+    std::vector<Column>& columns = kept[phase];
+    phase = (phase + 1) % plan.phases;
+    if (!quiet || !gate.Quiet()) continue;
+    ++block.kept;
+    columns.resize(figures.size());
+    for (size_t i = 0; i < figures.size(); ++i) {
+      columns[i].push_back(figures[i]);
     }
-    block.medians.push_back(Median(std::move(column)));
+  }
+  block.complete = HasAll(kept, wanted);
+  if (!HasAll(kept, 1)) return block;
+  block.figures.resize(kept.front().size());
+  for (const std::vector<Column>& columns : kept) {
+    for (size_t i = 0; i < columns.size(); ++i) {
+      const double middle = plan.mean ? Mean(columns[i]) : Median(columns[i]);
+      block.figures[i] += middle / static_cast<double>(plan.phases);
+    }
   }
   return block;
 }

@@ -6,6 +6,7 @@
 
 #include <rte_cycles.h>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -35,11 +36,13 @@ class QuietGate {
   uint64_t best_ = UINT64_MAX;
 };
 
-// One block of repetitions. `medians` are of those kept; empty when none was.
+// One block of repetitions. `figures` are of those kept; empty when there is
+// nothing to make them of.
 struct Block {
+  bool complete = false;  // as many were kept as it takes
   size_t kept = 0;
   size_t total = 0;
-  std::vector<double> medians;
+  std::vector<double> figures;
 };
 
 // Of at least one value.
@@ -47,9 +50,37 @@ double Median(std::vector<double> values);
 
 inline constexpr size_t kKeptPerBlock = 25;
 
-// Repeats `body`, which returns the same figures each time, until 25
+// Of what repetitions a block is made, and what it says of them.
+struct BlockPlan {
+  size_t kept = kKeptPerBlock;
+  size_t most = 2000;  // after which it gives up
+  // Repetitions differ in turn, with this period (groups of FEC that end in
+  // some of them): the block's figures are the means of the phases' medians.
+  size_t phases = 1;
+  // Repetitions differ at random (losses): means instead of medians, without
+  // those of more than 4 times the median.
+  bool mean = false;
+};
+
+// Repeats `body`, which returns the same figures each time, until enough
 // repetitions are kept or too many were noisy.
 Block RunBlock(QuietGate& gate,
-               const std::function<std::vector<double>()>& body);
+               const std::function<std::vector<double>()>& body,
+               const BlockPlan& plan = {});
+
+// Bounds what a program takes; 0 seconds: no bound.
+class TimeLimit {
+ public:
+  explicit TimeLimit(double seconds) : seconds_(seconds) {}
+  bool Left() const {
+    return seconds_.count() <= 0 || Clock::now() - begun_ < seconds_;
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  const std::chrono::duration<double> seconds_;
+  const Clock::time_point begun_ = Clock::now();
+};
 
 }  // namespace lwt::bench

@@ -3,7 +3,7 @@
 // with a million routes. All rigs live in one process and take turns. Prints
 // one JSON object for each block of repetitions.
 //
-// usage: bench-scale [BLOCKS]
+// usage: bench-scale [BLOCKS [SECONDS]]
 #include <unistd.h>
 
 #include <algorithm>
@@ -20,6 +20,8 @@ namespace lwt::bench {
 namespace {
 
 constexpr uint32_t kActive = 8;
+// For a block wanted, on a noisy machine.
+constexpr int kMostTurns = 4;
 
 double ResidentMib() {
   std::ifstream statm("/proc/self/statm");
@@ -42,7 +44,8 @@ class Row {
     memory_mib_ = ResidentMib() - before;
   }
 
-  void PrintBlock(QuietGate& gate) {
+  // True when the block is complete.
+  bool PrintBlock(QuietGate& gate) {
     const Block block = RunBlock(gate, [this] {
       rig_->Feed();
       const uint64_t sender = CyclesOf([this] { rig_->RunClient(); });
@@ -54,13 +57,15 @@ class Row {
     });
     std::printf(
         "{\"peers\": %u, \"routes\": %u, \"memory_mib\": %.1f, "
-        "\"kept\": %zu, \"total\": %zu",
-        rig_->options().lanes, routes_, memory_mib_, block.kept, block.total);
-    if (block.kept > 0) {
-      std::printf(", \"sender\": %.1f, \"receiver\": %.1f", block.medians[0],
-                  block.medians[1]);
+        "\"complete\": %s, \"kept\": %zu, \"total\": %zu",
+        rig_->options().lanes, routes_, memory_mib_,
+        block.complete ? "true" : "false", block.kept, block.total);
+    if (!block.figures.empty()) {
+      std::printf(", \"sender\": %.1f, \"receiver\": %.1f", block.figures[0],
+                  block.figures[1]);
     }
     std::printf("}\n");
+    return block.complete;
   }
 
  private:
@@ -69,15 +74,19 @@ class Row {
   double memory_mib_ = 0;
 };
 
-void Run(int blocks) {
+void Run(int blocks, const TimeLimit& limit) {
   std::vector<std::unique_ptr<Row>> rows;
   for (const uint32_t peers : {1u, 10u, 100u, 1000u, 10'000u}) {
     rows.push_back(std::make_unique<Row>(peers, 0));
   }
   rows.push_back(std::make_unique<Row>(10'000, 1'000'000));
   QuietGate gate;
-  for (int block = 0; block < blocks; ++block) {
-    for (const auto& row : rows) row->PrintBlock(gate);
+  int done = 0;
+  for (int turn = 0; turn < kMostTurns * blocks && limit.Left(); ++turn) {
+    bool complete = true;
+    for (const auto& row : rows) complete = row->PrintBlock(gate) && complete;
+    done += complete ? 1 : 0;
+    if (done == blocks) return;
   }
 }
 
@@ -85,6 +94,7 @@ void Run(int blocks) {
 }  // namespace lwt::bench
 
 int main(int argc, char** argv) {
-  lwt::bench::Run(argc > 1 ? std::atoi(argv[1]) : 15);
+  lwt::bench::Run(argc > 1 ? std::atoi(argv[1]) : 15,
+                  lwt::bench::TimeLimit(argc > 2 ? std::atof(argv[2]) : 0));
   return 0;
 }

@@ -92,9 +92,9 @@ class Device {
     const Block block = RunBlock(gate, [this] { return Measure(); });
     std::printf("{\"port\": \"%s\", \"kept\": %zu, \"total\": %zu", label_,
                 block.kept, block.total);
-    if (block.kept > 0) {
-      std::printf(", \"out\": %.1f, \"in\": %.1f", block.medians[0],
-                  block.medians[1]);
+    if (!block.figures.empty()) {
+      std::printf(", \"out\": %.1f, \"in\": %.1f", block.figures[0],
+                  block.figures[1]);
     }
     std::printf("}\n");
   }

@@ -1,9 +1,9 @@
-// Two workers against one, over rings: packets per cycle of one pinned thread
-// with a client and a hub of its own, and of two such threads at once, which
-// share nothing but the pool and the machine. Prints one JSON object for each
-// block of repetitions.
+// Two workers of a hub against one, with the same two peers, over rings:
+// packets per cycle of the hub's workers, each on a pinned thread that also
+// runs the peers of it, in between. Prints one JSON object for each block of
+// repetitions.
 //
-// usage: bench-workers [BLOCKS]
+// usage: bench-workers [BLOCKS [SECONDS]]
 #include <pthread.h>
 #include <rte_lcore.h>
 #include <rte_pause.h>
@@ -17,14 +17,17 @@
 #include <thread>
 #include <vector>
 
-#include "tests/bench/gateway_rig.h"
 #include "tests/bench/quiet_gate.h"
+#include "tests/bench/two_peer_hub.h"
 
 namespace lwt::bench {
 namespace {
 
 constexpr int kSteps = 60;  // of a repetition: some milliseconds
-constexpr size_t kThreads = 2;
+constexpr size_t kThreads = TwoPeerHub::kPeers;
+constexpr size_t kMostRepetitions = 400;
+// For a block wanted, on a noisy machine.
+constexpr int kMostTurns = 4;
 
 // The first CPUs that this process may use.
 std::array<int, kThreads> FirstCpus() {
@@ -49,23 +52,27 @@ void PinTo(int cpu) {
   pthread_setaffinity_np(pthread_self(), sizeof(one), &one);
 }
 
-// A thread that runs its rig when told to, and says how long it took.
+// A thread that steps a worker of a hub when told to, and says how long the
+// worker took.
 class Runner {
  public:
-  Runner(int cpu, GatewayRig& rig)
-      : rig_(rig), thread_([this, cpu] { Main(cpu); }) {}
+  explicit Runner(int cpu) : thread_([this, cpu] { Main(cpu); }) {}
   ~Runner() {
     Tell(kStop);
     thread_.join();
   }
 
-  void Start() { Tell(kRun); }
+  void Start(TwoPeerHub& hub, uint32_t worker) {
+    hub_ = &hub;
+    worker_ = worker;
+    Tell(kRun);
+  }
   void Wait() {
     while (order_.load(std::memory_order_acquire) != kIdle) rte_pause();
   }
   bool quiet() const { return quiet_; }
   double cycles_per_packet() const {
-    return static_cast<double>(cycles_) / (kSteps * GatewayRig::kBurst);
+    return static_cast<double>(cycles_) / (kSteps * TwoPeerHub::kPacketsOfStep);
   }
 
  private:
@@ -87,36 +94,42 @@ class Runner {
         continue;
       }
       quiet_ = gate.Quiet();
-      cycles_ = CyclesOf([this] {
-        for (int i = 0; i < kSteps; ++i) rig_.Step();
-      });
+      cycles_ = 0;
+      for (int i = 0; i < kSteps; ++i) cycles_ += hub_->Step(worker_);
       quiet_ = gate.Quiet() && quiet_;
       Tell(kIdle);
     }
     rte_thread_unregister();
   }
 
-  GatewayRig& rig_;
+  TwoPeerHub* hub_ = nullptr;
+  uint32_t worker_ = 0;
   std::atomic<int> order_ = kIdle;
   bool quiet_ = false;
   uint64_t cycles_ = 0;
   std::thread thread_;
 };
 
-// One block: the same thread alone, then both. Speeds are packets per
-// thousand cycles.
-void PrintBlock(std::array<std::unique_ptr<Runner>, kThreads>& runners) {
+struct Hubs {
+  TwoPeerHub one{1};
+  TwoPeerHub two{kThreads};
+};
+using Runners = std::array<std::unique_ptr<Runner>, kThreads>;
+
+// One block: the hub of one worker on either thread, then that of two. Speeds
+// are packets per thousand cycles. True when it is complete.
+bool PrintBlock(Hubs& hubs, Runners& runners) {
   size_t kept = 0;
   size_t total = 0;
   std::vector<double> one;
   std::vector<double> two;
-  for (; kept < kKeptPerBlock && total < 400; ++total) {
+  for (; kept < kKeptPerBlock && total < kMostRepetitions; ++total) {
     Runner& first = *runners[total % kThreads];
-    first.Start();
+    first.Start(hubs.one, 0);
     first.Wait();
     const bool quiet = first.quiet();
     const double alone = 1000 / first.cycles_per_packet();
-    for (const auto& runner : runners) runner->Start();
+    for (uint32_t i = 0; i < kThreads; ++i) runners[i]->Start(hubs.two, i);
     for (const auto& runner : runners) runner->Wait();
     if (!quiet || !runners[0]->quiet() || !runners[1]->quiet()) continue;
     ++kept;
@@ -124,30 +137,35 @@ void PrintBlock(std::array<std::unique_ptr<Runner>, kThreads>& runners) {
     two.push_back(1000 / runners[0]->cycles_per_packet() +
                   1000 / runners[1]->cycles_per_packet());
   }
-  std::printf("{\"kept\": %zu, \"total\": %zu", kept, total);
+  std::printf("{\"complete\": %s, \"kept\": %zu, \"total\": %zu",
+              kept == kKeptPerBlock ? "true" : "false", kept, total);
   if (kept > 0) {
     std::printf(", \"one\": %.4f, \"two\": %.4f", Median(one), Median(two));
   }
   std::printf("}\n");
+  std::fflush(stdout);
+  return kept == kKeptPerBlock;
 }
 
-void Run(int blocks) {
+void Run(int blocks, const TimeLimit& limit) {
   const std::array<int, kThreads> cpus = FirstCpus();
-  std::array<std::unique_ptr<GatewayRig>, kThreads> rigs;
-  std::array<std::unique_ptr<Runner>, kThreads> runners;
+  Hubs hubs;
+  Runners runners;
   for (size_t i = 0; i < kThreads; ++i) {
-    rigs[i] = std::make_unique<GatewayRig>(RigOptions{});
+    runners[i] = std::make_unique<Runner>(cpus[i]);
   }
-  for (size_t i = 0; i < kThreads; ++i) {
-    runners[i] = std::make_unique<Runner>(cpus[i], *rigs[i]);
+  int done = 0;
+  for (int turn = 0; turn < kMostTurns * blocks && limit.Left(); ++turn) {
+    done += PrintBlock(hubs, runners) ? 1 : 0;
+    if (done == blocks) return;
   }
-  for (int block = 0; block < blocks; ++block) PrintBlock(runners);
 }
 
 }  // namespace
 }  // namespace lwt::bench
 
 int main(int argc, char** argv) {
-  lwt::bench::Run(argc > 1 ? std::atoi(argv[1]) : 15);
+  lwt::bench::Run(argc > 1 ? std::atoi(argv[1]) : 15,
+                  lwt::bench::TimeLimit(argc > 2 ? std::atof(argv[2]) : 0));
   return 0;
 }

@@ -113,6 +113,11 @@ class Lwt(Contender):
         return busy, packets
 
 
+def lwt(uplink, fec):
+    """With this code, as the option has it; named as tables have it."""
+    return Lwt(uplink, ("-fec", fec), f"-{fec.replace(':', '+')}")
+
+
 class BareRelay(Contender):
     """Two relays without cryptography or state: the floor for a round trip
     through user space (tests/bench/bare_relay.cc)."""

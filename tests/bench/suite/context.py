@@ -6,11 +6,12 @@ import re
 import shutil
 import sys
 import tempfile
+import time
 
 from suite import facts
 from suite.cpu import Machine, meter_class
 from suite.quiet import Watch
-from suite.rounds import Rounds
+from suite.rounds import LEAST_KEPT, Rounds
 
 
 class Context:
@@ -31,8 +32,20 @@ class Context:
         self.machine = Machine()
         self.meter_method = meter_class().method
         self.watch = Watch(self.machine, allowed)
+        # One run of all: scenarios that take long measure what has a target.
+        self.short = "all" in options.scenarios
+        self._bound = options.budget
+        self._ends = 0
         self._root = pathlib.Path(tempfile.mkdtemp(prefix="lwtb-",
                                                    dir="/tmp"))
+
+    def begin(self, bound):
+        """A scenario starts, which may take `bound` seconds of rounds."""
+        self._ends = time.monotonic() + (self._bound or bound)
+
+    def share(self, parts):
+        """Seconds for one of `parts` that are still to come."""
+        return max(self._ends - time.monotonic(), 0) / parts
 
     def folder(self, label):
         """A fresh one with a short path."""
@@ -48,12 +61,20 @@ class Context:
     def wants_leg(self, leg):
         return self._legs.fullmatch(leg) is not None
 
-    def run_rounds(self, tasks):
-        """Rounds of `tasks` as the options ask for."""
+    def run_rounds(self, tasks, parts=1):
+        """Rounds of `tasks` as the options ask for, as far as the time goes
+        of which this is one of `parts` parts to come."""
         rounds = Rounds(self.gated)
+        ends = time.monotonic() + self.share(parts)
         if tasks:
             rounds.run(tasks, self.watch, self.rounds, self.most_rounds,
-                       self.tell)
+                       self.tell,
+                       lambda: time.monotonic() < ends)
+        for name in tasks:
+            kept = len(rounds.kept(name))
+            if kept < min(self.rounds, LEAST_KEPT):
+                self.say(f"  {name}: {kept} rounds kept of "
+                         f"{len(rounds.of(name))}, too few")
         return rounds
 
     @staticmethod

@@ -6,6 +6,9 @@ import pathlib
 from harness.wait import wait_until
 
 _CPUACCT = pathlib.Path("/sys/fs/cgroup/cpuacct")
+# Version 2 alone, or beside version 1.
+_UNIFIED = (pathlib.Path("/sys/fs/cgroup"),
+            pathlib.Path("/sys/fs/cgroup/unified"))
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 # user nice system irq softirq steal, by their place in a line of /proc/stat.
 _BUSY_FIELDS = (1, 2, 3, 6, 7, 8)
@@ -29,6 +32,7 @@ class CgroupMeter:
     method = "cgroup v1 cpuacct"
 
     def __init__(self, label, root=_CPUACCT):
+        self.root = root
         self._path = root / f"lwtb-{os.getpid()}-{label}"
         self._path.mkdir()
 
@@ -42,6 +46,34 @@ class CgroupMeter:
         wait_until(lambda: not (self._path / "cgroup.procs").read_text(), 5,
                    f"{self._path} is empty")
         self._path.rmdir()
+
+
+class UnifiedMeter(CgroupMeter):
+    """Microsecond accounting by a cgroup of version 2: every one has it, with
+    no controller switched on."""
+
+    method = "cgroup v2 cpu.stat"
+
+    def __init__(self, label, root=None):
+        super().__init__(label, root or unified_root())
+
+    def seconds(self):
+        return usage_seconds((self._path / "cpu.stat").read_text())
+
+
+def usage_seconds(text):
+    """Of the text of a cpu.stat."""
+    fields = dict(line.split() for line in text.splitlines())
+    return int(fields["usage_usec"]) / 1e6
+
+
+def unified_root():
+    """Where cgroups of version 2 are, and writable, or None."""
+    for root in _UNIFIED:
+        if (root / "cgroup.controllers").exists() and os.access(
+                root / "cgroup.procs", os.W_OK):
+            return root
+    return None
 
 
 class ProcMeter:
@@ -69,7 +101,7 @@ def meter_class():
     """The finest that this host offers."""
     if os.access(_CPUACCT / "cgroup.procs", os.W_OK):
         return CgroupMeter
-    return ProcMeter
+    return UnifiedMeter if unified_root() else ProcMeter
 
 
 def softirq_seconds():
@@ -91,8 +123,8 @@ class Machine:
 
     def __init__(self):
         self._own = None
-        if meter_class() is CgroupMeter:
-            self._own = CgroupMeter("run")
+        if meter_class() is not ProcMeter:
+            self._own = meter_class()("run")
             self._own.add(os.getpid())
         self._meters = []
 
@@ -104,6 +136,10 @@ class Machine:
     def drop(self, meter):
         self._meters.remove(meter)
         meter.delete()
+
+    def run_seconds(self):
+        """Of all that belongs to this run, and of the kernel's threads."""
+        return self._own_seconds() + softirq_seconds()
 
     def _own_seconds(self):
         if self._own is None:
@@ -120,5 +156,5 @@ class Machine:
 
     def delete(self):
         if self._own is not None:
-            (_CPUACCT / "cgroup.procs").write_text(str(os.getpid()))
+            (self._own.root / "cgroup.procs").write_text(str(os.getpid()))
             self._own.delete()

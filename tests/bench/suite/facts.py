@@ -1,5 +1,6 @@
 """What the figures were taken on. No name of the host is among it."""
 
+import gzip
 import os
 import pathlib
 import platform
@@ -14,6 +15,25 @@ def _first(pattern, path, default="unknown"):
     return match.group(1).strip() if match else default
 
 
+def irq_time(text):
+    """Whom the kernel charges with interrupts, of its configuration."""
+    if text is None:
+        return "unknown"
+    if re.search(r"^CONFIG_IRQ_TIME_ACCOUNTING=y", text, re.MULTILINE):
+        return "accounted apart: in no program's CPU time"
+    return "charged to the program that is interrupted"
+
+
+def _kernel_configuration():
+    for path, opener in ((pathlib.Path("/proc/config.gz"), gzip.open),
+                         (pathlib.Path(f"/boot/config-{platform.release()}"),
+                          open)):
+        if path.exists():
+            with opener(path, "rt") as text:
+                return text.read()
+    return None
+
+
 def machine(cpus):
     flags = set(_first(r"^flags\s*:(.*)$", "/proc/cpuinfo", "").split())
     return {
@@ -25,6 +45,7 @@ def machine(cpus):
         "vaes": "vaes" in flags,
         "virtual": "hypervisor" in flags,
         "kernel": platform.release(),
+        "interrupts": irq_time(_kernel_configuration()),
         "memory_mib": int(_first(r"^MemTotal:\s*(\d+)",
                                  "/proc/meminfo", "0")) // 1024,
         "hugepages_free": int(_first(r"^HugePages_Free:\s*(\d+)",

@@ -18,6 +18,7 @@ from suite.running import All
 LOSSES = (1, 3, 5, 10)
 CONTROLS = ("cubic", "bbr")
 _RUNS = 5
+_LEAST_SECONDS = 3  # sixty round trips: a flow has found its pace
 _ONE_WAY_MS = 25
 _MTU = 1500
 _LINK_HEADER = 14
@@ -162,6 +163,10 @@ def summary(name, loss, runs):
     return row
 
 
+def _seconds(context):
+    return max(context.seconds, _LEAST_SECONDS)
+
+
 def _measure(contender, context, report, rows):
     runs = min(context.rounds, _RUNS)
     path = _Path(contender, context)
@@ -173,7 +178,7 @@ def _measure(contender, context, report, rows):
                 path.learn()
             done = []
             for seed in range(1, runs + 1):
-                done.append(_run(path, loss, seed, context.seconds))
+                done.append(_run(path, loss, seed, _seconds(context)))
                 context.note(loss, done[-1])
             rows.append(summary(contender.name, loss, done))
             report.raw += [{key: value for key, value in one.items()
@@ -251,7 +256,7 @@ def run(context):
         "and independent loss each way, seeded; segmentation off, so that "
         "each frame is lost by itself. Medians of "
         f"{min(context.rounds, _RUNS)} seeded runs: TCP by iperf3 "
-        f"({context.seconds} s, cubic, then bbr), then a stream of {_RATE} "
+        f"({_seconds(context)} s, cubic, then bbr), then a stream of {_RATE} "
         f"datagrams of {_SIZE} bytes a second: what is lost for good, delays "
         "one way over all runs, and bytes of all frames that the sender put "
         "on the wire over bytes of inner packets. bbr has no target.")

@@ -52,6 +52,10 @@ class Target:
         return "met" if self.value >= self.limit else "missed"
 
 
+def limit_text(limit, at_most):
+    return ("<= " if at_most else ">= ") + f"{limit:g}"
+
+
 class Report:
     """One scenario's results. `failures` are rows that could not run."""
 
@@ -67,11 +71,27 @@ class Report:
         self.targets = []
         self.failures = []
         self.raw = []
+        self.gated = gated
+        self.kept = self.total = 0
+
+    def count(self, kept, total):
+        """Rounds, or repetitions of a program that gates by itself."""
+        self.kept += kept
+        self.total += total
+
+    @property
+    def refused(self):
+        """Targets of which too few rounds were kept to say anything."""
+        return [target.what for target in self.targets
+                if target.value is None]
 
     def as_json(self):
         return {
             "scenario": self.scenario,
             "machine": self.facts,
+            "gated": self.gated,
+            "kept": self.kept,
+            "total": self.total,
             "method": self.method,
             "versions": self.versions,
             "commands": self.commands,
@@ -88,7 +108,8 @@ class Report:
         parts = [f"== {self.scenario}"]
         parts.append("\n".join(f"  {key}: {value}"
                                for key, value in self.facts.items()))
-        parts.append("\n".join(self.method))
+        parts.append("\n".join([*self.method,
+                                f"kept {self.kept} of {self.total}"]))
         if self.versions:
             parts.append("\n".join(f"  {name}: {version}" for name, version
                                    in self.versions.items()))
@@ -101,8 +122,7 @@ class Report:
     def _target_table(self):
         rows = [{
             "what": target.what,
-            "limit": ("<= " if target.at_most else ">= ") +
-                     f"{target.limit:g}",
+            "limit": limit_text(target.limit, target.at_most),
             "value": target.value,
             "verdict": target.verdict,
             "note": target.note,

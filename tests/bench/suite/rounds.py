@@ -26,9 +26,11 @@ class Rounds:
         self.all = []
         self._gated = gated
 
-    def run(self, tasks, watch, wanted, most, tell=lambda done: None):
+    def run(self, tasks, watch, wanted, most, tell=lambda done: None,
+            left=lambda: True):
         """`tasks` maps names to functions that return figures. Ends when
-        `wanted` rounds of each count, or after `most`."""
+        `wanted` rounds of each count, after `most`, or after one when there
+        is no time `left`."""
         for number in range(most):
             for name, task in tasks.items():
                 watch.begin()
@@ -38,6 +40,8 @@ class Rounds:
                 tell(self.all[-1])
             self.judge()
             if min(len(self.kept(name)) for name in tasks) >= wanted:
+                return
+            if not left():
                 return
 
     def judge(self):
@@ -58,13 +62,23 @@ class Rounds:
                   if one.figures.get(figure) is not None]
         return statistics.median(values) if values else None
 
+    def settled(self, contender, figure):
+        """The median as something to hold against a target: refused like a
+        ratio where too few rounds count."""
+        values = [one.figures[figure] for one in self.kept(contender)
+                  if one.figures.get(figure) is not None]
+        if len(values) < LEAST_KEPT:
+            return Ratio(None, len(values))
+        return Ratio(statistics.median(values), len(values))
+
     def ratio(self, figure, above, below):
         """Median over the rounds in which both count of above / below."""
         pairs = {one.number: one for one in self.kept(below)}
         ratios = [
             one.figures[figure] / pairs[one.number].figures[figure]
             for one in self.kept(above) if one.number in pairs
-            and pairs[one.number].figures[figure]
+            and one.figures.get(figure) is not None
+            and pairs[one.number].figures.get(figure)
         ]
         if len(ratios) < LEAST_KEPT:
             return Ratio(None, len(ratios))

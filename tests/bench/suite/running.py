@@ -23,13 +23,13 @@ class Running:
 
     def __init__(self, contender, leg, context):
         self.contender = contender
-        self._machine = context.machine
+        self.machine = context.machine
         self.topology = None
         self.meter = None
         folder = context.folder(f"{leg}-{contender.name}")
         try:
             self.topology = Topology(leg=_LEG[leg])
-            self.meter = self._machine.meter(f"{contender.name}-{leg}")
+            self.meter = self.machine.meter(f"{contender.name}-{leg}")
             contender.start(self.topology, folder)
             for process in contender.processes:
                 self.meter.add(process.pid)
@@ -44,7 +44,7 @@ class Running:
     def stop(self):
         self.contender.stop()
         if self.meter is not None:
-            self._machine.drop(self.meter)
+            self.machine.drop(self.meter)
         if self.topology is not None:
             self.topology.delete()
 

@@ -11,7 +11,8 @@ from harness.gateway import Gateway
 from harness.topology import Topology
 from harness.traffic import Iperf
 from suite import contenders
-from suite.report import Report, Table, Target
+from suite.goals import target
+from suite.report import Report, Table
 from suite.running import whole_leg
 
 _PROBE = gateway.BUILD / "tests/bench/latency-probe"
@@ -88,11 +89,10 @@ def run(context):
                                     ("kept", "kept", ""),
                                     ("total", "of", "")], [row]))
     report.targets += [
-        Target("start to first packet, s", 1.5, row["first_packet_s"],
-               at_most=True),
-        Target("resident set of a client, MiB", 96, row["client_mib"],
-               at_most=True)
+        target("start", rounds.settled(name, "first_packet_s")),
+        target("memory", rounds.settled(name, "client_mib"))
     ]
+    report.count(row["kept"], row["total"])
     report.commands["client"] = [" ".join(["lightweight-tunnel",
                                            *client.arguments])]
     report.raw = [dataclasses.asdict(one) for one in rounds.all]

@@ -9,6 +9,7 @@ import dataclasses
 
 from harness.traffic import Iperf
 from suite import contenders
+from suite.cpu import softirq_seconds
 from suite.running import All
 
 
@@ -28,8 +29,8 @@ LEGS = ("whole", "segmented")
 
 def all_contenders():
     return [
-        contenders.Lwt("af_packet"),
-        contenders.Lwt("af_xdp"),
+        *(contenders.lwt(uplink, fec) for uplink in ("af_packet", "af_xdp")
+          for fec in ("off", "10:3")),
         contenders.OpenVpn("udp"),
         contenders.OpenVpn("tcp"),
         contenders.WireguardGo(),
@@ -47,29 +48,38 @@ def received(report, udp):
     return total["bytes"] * (1 - lost), lost
 
 
-def figures(report, udp, cpu_s, cycles):
-    """What one round gives. `cycles` is (busy, packets) or None."""
+def figures(report, udp, cpu, cycles):
+    """What one round gives. `cpu` are seconds by what used them: gateways, the
+    kernel's threads, and all of the run; `cycles` is (busy, packets) or
+    None."""
     size, lost = received(report, udp)
     seconds = report["end"]["sum_sent" if not udp else "sum"]["seconds"]
     result = {
         "goodput_mbits": size * 8 / seconds / 1e6,
-        "cpu_s_per_gb": cpu_s / (size / 1e9) if size else None,
         "lost_share": lost,
+        **{key: seconds_used / (size / 1e9) if size else None
+           for key, seconds_used in cpu.items()},
     }
     if cycles is not None and cycles[1]:
         result["cycles_per_packet"] = cycles[0] / cycles[1]
     return result
 
 
+def _cpu(one):
+    return {"cpu_s_per_gb": one.meter.seconds(),
+            "kernel_s_per_gb": softirq_seconds(),
+            "all_s_per_gb": one.machine.run_seconds()}
+
+
 def traffic(one, load, seconds):
     """One round of a contender."""
     udp = "-u" in load.flags
     cycles = one.contender.cycles()
-    cpu = one.meter.seconds()
+    before = _cpu(one)
     report = Iperf(one.topology.hub.namespace, one.topology.client.namespace,
                    one.contender.hub_address, *load.flags,
                    seconds=seconds).result()
-    cpu = one.meter.seconds() - cpu
+    cpu = {key: value - before[key] for key, value in _cpu(one).items()}
     if cycles is not None:
         after = one.contender.cycles()
         cycles = (after[0] - cycles[0], after[1] - cycles[1])
@@ -78,12 +88,14 @@ def traffic(one, load, seconds):
 
 def measure(context, legs=LEGS, loads=LOADS):
     """Yields (leg, load name, Rounds, All that ran)."""
-    for leg in filter(context.wants_leg, legs):
+    legs = list(filter(context.wants_leg, legs))
+    loads = [load for load in loads if context.wants(load.name)]
+    parts = len(legs) * len(loads)
+    for leg in legs:
         with All(all_contenders(), leg, context) as candidates:
             for load in loads:
-                if not context.wants(load.name):
-                    continue
                 rounds = context.run_rounds(candidates.tasks(
                     lambda one, load=load: traffic(one, load,
-                                                   context.seconds)))
+                                                   context.seconds)), parts)
+                parts -= 1
                 yield leg, load.name, rounds, candidates

@@ -92,6 +92,33 @@ class FakeTunnel final : public Port {
     mbuf->tso_segsz = static_cast<uint16_t>(segment_size);
   }
 
+  // The same as a chain: a segment in each mbuf, the headers before the first.
+  void GiveChain(rte_mempool* pool, const Bytes& bytes, size_t l3_size,
+                 size_t headers, bool udp, size_t segment_size) {
+    rte_mbuf* head = nullptr;
+    rte_mbuf* tail = nullptr;
+    for (size_t at = 0; at < bytes.size();) {
+      rte_mbuf* mbuf = rte_pktmbuf_alloc(pool);
+      const size_t size = segment_size + (head == nullptr ? headers : 0);
+      const size_t part = std::min(size, bytes.size() - at);
+      if (head != nullptr) {
+        mbuf->data_off = static_cast<uint16_t>(mbuf->data_off + headers);
+      }
+      std::memcpy(rte_pktmbuf_append(mbuf, static_cast<uint16_t>(part)),
+                  &bytes[at], part);
+      at += part;
+      (head == nullptr ? head : tail->next) = mbuf;
+      tail = mbuf;
+      if (mbuf != head) ++head->nb_segs;
+    }
+    head->pkt_len = static_cast<uint32_t>(bytes.size());
+    head->ol_flags |= RTE_MBUF_F_RX_LRO | RTE_MBUF_F_RX_L4_CKSUM_NONE;
+    head->packet_type = udp ? RTE_PTYPE_L4_UDP : RTE_PTYPE_L4_TCP;
+    head->l3_len = static_cast<uint16_t>(l3_size);
+    head->tso_segsz = static_cast<uint16_t>(segment_size);
+    waiting_.push_back(head);
+  }
+
   bool empty() const { return waiting_.empty(); }
 
   std::vector<Sent> sent;

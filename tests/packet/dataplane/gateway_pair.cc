@@ -130,11 +130,12 @@ NodePorts RingPorts(bool segments) {
   return ports;
 }
 
-Node::Node(const std::string& name, const WorkerOptions& base, NodePorts ports)
+Node::Node(const std::string& name, const WorkerOptions& base, NodePorts ports,
+           Aead::Code aead)
     : ports_(std::move(ports)) {
   worker_ = std::make_unique<Worker>(
       Completed(base, ports_.uplink.get(), ports_.tunnel.get()),
-      *Aead::Create(), Mailbox::Create(UniqueName(name)));
+      *Aead::Create(aead), Mailbox::Create(UniqueName(name)));
   mailbox().AttachWorker(nullptr);
 }
 
@@ -193,9 +194,10 @@ GatewayPair::GatewayPair(const WorkerOptions& base, NodePorts client_ports,
 
 GatewayPair::GatewayPair(const WorkerOptions& client_options,
                          const WorkerOptions& hub_options,
-                         NodePorts client_ports, NodePorts hub_ports)
-    : client("c", client_options, std::move(client_ports)),
-      hub("h", hub_options, std::move(hub_ports)) {
+                         NodePorts client_ports, NodePorts hub_ports,
+                         Aead::Code aead)
+    : client("c", client_options, std::move(client_ports), aead),
+      hub("h", hub_options, std::move(hub_ports), aead) {
   client.mailbox().Publish(OnePeer({"10.0.0.0/24", "fd00::/64"}));
   hub.mailbox().Publish(OnePeer({"10.0.0.2/32", "fd00::2/128"}));
 }

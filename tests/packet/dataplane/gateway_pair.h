@@ -44,7 +44,8 @@ NodePorts RingPorts(bool segments = false);
 // One worker with the far ends of its ports.
 class Node {
  public:
-  Node(const std::string& name, const WorkerOptions& base, NodePorts ports);
+  Node(const std::string& name, const WorkerOptions& base, NodePorts ports,
+       Aead::Code aead = Aead::Code::kBest);
 
   Worker& worker() { return *worker_; }
   Mailbox& mailbox() { return *worker_->mailbox; }
@@ -87,7 +88,7 @@ class GatewayPair {
               NodePorts hub_ports);
   GatewayPair(const WorkerOptions& client_options,
               const WorkerOptions& hub_options, NodePorts client_ports,
-              NodePorts hub_ports);
+              NodePorts hub_ports, Aead::Code aead = Aead::Code::kBest);
 
   // Lets the hub listen and joins lane 0.
   void Establish();

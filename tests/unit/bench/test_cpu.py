@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from suite import cpu, quiet
+from suite import cpu, facts, quiet
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -29,6 +29,43 @@ def test_cgroup_meter_reads_its_usage(tmp_path):
     assert meter.seconds() == 1.5
     meter.add(77)
     assert (folder / "cgroup.procs").read_text() == "77"
+
+
+def test_unified_meter_reads_its_usage(tmp_path):
+    meter = cpu.UnifiedMeter("trial", root=tmp_path)
+    folder, = tmp_path.iterdir()
+    (folder / "cpu.stat").write_text(
+        "usage_usec 2500000\nuser_usec 2000000\nsystem_usec 500000\n")
+    assert meter.seconds() == 2.5
+
+
+def test_whom_interrupts_are_charged_to():
+    assert "apart" in facts.irq_time("X=y\nCONFIG_IRQ_TIME_ACCOUNTING=y\n")
+    assert "program" in facts.irq_time(
+        "# CONFIG_IRQ_TIME_ACCOUNTING is not set\n")
+    assert facts.irq_time(None) == "unknown"
+
+
+def test_the_run_counts_its_parts():
+    machine = cpu.Machine()
+    try:
+        meter = machine.meter("trial")
+        child = subprocess.Popen([sys.executable, "-c",
+                                  "import sys\nsys.stdin.readline()\n"
+                                  "while True: pass"], stdin=subprocess.PIPE)
+        meter.add(child.pid)
+        before = machine.run_seconds(), meter.seconds()
+        child.stdin.write(b"go\n")
+        child.stdin.flush()
+        while meter.seconds() < before[1] + 0.05:
+            assert child.poll() is None
+        child.kill()
+        child.wait()
+        child.stdin.close()
+        assert machine.run_seconds() >= before[0] + 0.05
+        machine.drop(meter)
+    finally:
+        machine.delete()
 
 
 def test_a_busy_process_is_seen():

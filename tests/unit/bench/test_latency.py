@@ -21,29 +21,38 @@ def test_figures_set_lost_ones_aside():
     assert "p50_us" not in latency.figures(["lost"])
 
 
+_NAMES = {"bare_relay": "bare-relay", "lwt_af_packet": "lwt-af_packet",
+          "lwt_af_packet_off": "lwt-af_packet-off",
+          "lwt_af_packet_auto": "lwt-af_packet-auto"}
+
+
 def rounds_of(**medians):
     rounds = Rounds()
     for name, (p50, p99) in medians.items():
         for number in range(10):
             rounds.all.append(
-                Round(name.replace("_", "-", 1), number,
-                      {"p50_us": p50, "p99_us": p99, "lost": 1,
-                       "times": [p50, p99]}, 100, 0.0))
+                Round(_NAMES[name], number,
+                      {"p50_us": p50, "p99_us": p99, "p99_ms": p99 / 1000,
+                       "lost": 1, "times": [p50, p99]}, 100, 0.0))
     rounds.judge()
     return rounds
 
 
 def test_idle_targets_are_ratios_to_the_bare_relay():
-    rounds = rounds_of(bare_relay=(100, 200), lwt_af_packet=(120, 300))
-    p50, p99 = latency._targets("idle", rounds)
+    rounds = rounds_of(bare_relay=(100, 200), lwt_af_packet_off=(120, 300))
+    by_name = {one.what: one for one in latency._targets("idle", rounds)}
+    assert len(by_name) == 6
+    what = "round trip, idle, {}, over a bare two-relay forwarder's; FEC off"
+    p50, p99 = (by_name[what.format(key)] for key in ("p50", "p99"))
     assert p50.value == pytest.approx(1.2) and p50.verdict == "met"
     assert p99.value == pytest.approx(1.5) and p99.verdict == "missed"
 
 
 def test_target_at_half_load_is_a_time():
-    rounds = rounds_of(bare_relay=(100, 200), lwt_af_packet=(120, 1900))
-    only, = latency._targets("half", rounds)
-    assert only.value == 1900 and only.verdict == "met"
+    rounds = rounds_of(bare_relay=(100, 200), lwt_af_packet_auto=(120, 1900))
+    off, _, auto = latency._targets("half", rounds)
+    assert auto.value == 1.9 and auto.verdict == "met"
+    assert off.verdict == "not stated" and "0 of 10" in off.note
 
 
 def test_table_pools_the_rounds_for_the_last_percentile():

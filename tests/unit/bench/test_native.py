@@ -10,7 +10,8 @@ from suite import native
 
 
 def line(name, kept=25, **figures):
-    return json.dumps({"name": name, "kept": kept, "total": 30, **figures})
+    return json.dumps({"name": name, "complete": kept >= 25, "kept": kept,
+                       "total": 30, **figures})
 
 
 def parsed(*lines):
@@ -41,39 +42,78 @@ def test_quotient_within_a_row():
     assert native.quotient(few, "a", "seal", "sender").value is None
 
 
-def pipeline_block(path, size):
-    return json.dumps({"path": path, "size": size, "code": "none",
-                       "kept": 25, "total": 26,
-                       "sender": 1000.0, "seal": 300.0, "receiver": 300.0,
-                       "open": 280.0})
+def pipeline_block(path, size, code="10+3", crypto="as the CPU is"):
+    return json.dumps({"path": path, "crypto": crypto, "size": size,
+                       "code": code, "complete": True, "kept": 25,
+                       "total": 26, "sender": 1000.0,
+                       "send_reference": 910.0, "receiver": 400.0,
+                       "open_reference": 280.0})
+
+
+def loss_block(path, size, crypto="as the CPU is"):
+    return json.dumps({"path": path, "crypto": crypto, "size": size,
+                       "code": "10+3", "retransmit": True, "complete": True,
+                       "kept": 100,
+                       "total": 120, "clean": 400.0, "lossy": 600.0})
 
 
 def scale_block(peers, routes, cost):
     return json.dumps({"peers": peers, "routes": routes, "memory_mib": 1.5,
-                       "kept": 25, "total": 26, "sender": cost,
+                       "complete": True, "kept": 25, "total": 26, "sender": cost,
                        "receiver": cost})
 
 
 @pytest.fixture
 def context(monkeypatch):
     """A context whose program prints what `printed` holds."""
-    made = types.SimpleNamespace(facts={}, rounds=10, printed="")
+    made = types.SimpleNamespace(facts={}, rounds=10, printed="",
+                                 share=lambda parts: 60.0)
     monkeypatch.setattr(native, "_run",
                         lambda context, program: ([program, "15"],
                                                   context.printed))
     return made
 
 
+_ROW = "ring, super-frames"
+_OLD = "as without VAES"
+
+
 def test_pipeline_report(context):
-    context.printed = "\n".join([pipeline_block("ring, super-frames", 1400),
-                                 pipeline_block("memif", 64)] * 15)
+    context.printed = "\n".join([
+        pipeline_block(_ROW, 1400), pipeline_block("memif", 64),
+        loss_block(_ROW, 1400), pipeline_block(_ROW, 1400, crypto=_OLD)] * 15)
     report = native.pipeline(context)
-    first, second = report.tables[0].rows
-    assert first["name"] == "ring, super-frames, 1400 B, none"
-    assert first["sending"] == "0.30"
+    here, losses, old, _ = report.tables
+    first, second = here.rows
+    assert first["name"] == "ring, super-frames, 1400 B, 10+3"
+    assert first["sending"] == "0.91" and first["receiving"] == "0.70"
     assert (second["kept"], second["total"]) == (375, 390)
-    assert report.targets[0].verdict == "met"
+    assert losses.rows[0]["ratio"] == "1.50"
+    assert losses.rows[0]["name"].endswith("10+3, with retransmission")
+    assert "without VAES" in old.title and len(old.rows) == 1
+    assert (report.kept, report.total) == (15 * 175, 15 * 198)
     assert "bench-pipeline 15" in report.commands["bench-pipeline"]
+
+
+def test_pipeline_targets_stand_twice(context):
+    context.printed = "\n".join([pipeline_block(_ROW, 1400),
+                                 loss_block(_ROW, 1400, crypto=_OLD)] * 15)
+    by_name = {one.what: one for one in native.pipeline(context).targets}
+    name = ("sender 10+3, 1400 B, ring: crypto+FEC reference / pipeline "
+            "cycles; ")
+    assert by_name[name + "as the CPU is"].verdict == "met"
+    other = by_name[name + "cryptography as on a CPU without VAES"]
+    assert other.verdict == "not stated" and "0 of 10" in other.note
+    losses = by_name["receiver 10+3, 1400 B, 3 % loss: cycles over those of "
+                     "no loss; with retransmission, cryptography as on a CPU without VAES"]
+    assert losses.value == 1.5 and losses.verdict == "missed"
+
+
+def test_a_quotient_of_few_complete_blocks_is_refused(context):
+    context.printed = "\n".join([pipeline_block(_ROW, 1400)] * 9)
+    report = native.pipeline(context)
+    assert report.tables[0].rows[0]["sending"] == "refused: 9 of 10 rounds"
+    assert len(report.refused) == len(report.targets)
 
 
 def test_scale_report(context):
@@ -89,7 +129,8 @@ def test_scale_report(context):
 
 def test_workers_report(context):
     context.printed = "\n".join(
-        json.dumps({"kept": 25, "total": 40, "one": 0.5, "two": 0.95})
+        json.dumps({"complete": True, "kept": 25, "total": 40, "one": 0.5,
+                    "two": 0.95})
         for _ in range(15))
     report = native.workers(context)
     assert report.tables[0].rows[0]["ratio"] == "1.90"

@@ -38,12 +38,24 @@ def test_verdicts():
     assert Target("x", 2, None).verdict == "not stated"
 
 
+def test_targets_without_a_figure_are_refused_ones():
+    made = report()
+    made.targets.append(Target("unsaid", 1, None))
+    assert made.refused == ["unsaid"]
+
+
 def test_files(tmp_path):
-    report().write(tmp_path / "results")
+    made = report()
+    made.count(3, 5)
+    made.count(1, 1)
+    made.write(tmp_path / "results")
     saved = json.loads((tmp_path / "results/trial.json").read_text())
     assert saved["targets"][0]["verdict"] == "met"
     assert saved["failures"] == [{"row": "absent",
                                   "why": "is not installed"}]
     assert saved["tables"][0]["rows"][0]["rate"] == 12.34
-    assert (tmp_path / "results/trial.txt").read_text() == report().text()
+    assert (saved["kept"], saved["total"], saved["gated"]) == (4, 6, True)
+    text = (tmp_path / "results/trial.txt").read_text()
+    assert text == made.text()
+    assert "kept 4 of 6" in text
     assert "<svg" in (tmp_path / "results/trial.svg").read_text()

@@ -95,6 +95,21 @@ def test_contenders_take_turns_until_enough_are_kept(wanted, most, ran):
     assert len(rounds.of("a")) == ran
 
 
+def test_a_median_of_too_few_rounds_is_refused_too():
+    rounds = filled([2] * LEAST_KEPT, [1] * (LEAST_KEPT - 1))
+    assert rounds.settled("a", "rate").value == 2
+    assert rounds.settled("b", "rate").value is None
+    assert rounds.settled("b", "rate").rounds == LEAST_KEPT - 1
+
+
+def test_ends_with_the_turn_in_which_time_runs_out():
+    rounds = Rounds()
+    times = iter([True, False])
+    rounds.run({"a": lambda: {"rate": 1}, "b": lambda: {"rate": 1}},
+               Watch([]), 10, 20, left=lambda: next(times))
+    assert len(rounds.of("a")) == len(rounds.of("b")) == 2
+
+
 def test_goes_on_while_rounds_are_noisy():
     rounds = Rounds()
     rounds.run({"a": lambda: {"rate": 1}},

@@ -69,22 +69,32 @@ const GcmVector kVectors[] = {
      "0fb291bd3dba94a1dfd8b286cfb97ac5"},
 };
 
-TEST(AeadTest, SealsAndOpensThePublishedVectors) {
+void SealAndOpenVectors(const Aead& aead) {
   for (const GcmVector& vector : kVectors) {
     SCOPED_TRACE(vector.name);
     AeadKey key;
-    TestAead().ExpandKey(KeyOf(FromHex(vector.key)), key);
+    aead.ExpandKey(KeyOf(FromHex(vector.key)), key);
     const Bytes iv = FromHex(vector.iv);
     const Bytes aad = FromHex(vector.aad);
     Bytes data = FromHex(vector.plaintext);
     Bytes tag(kAeadTagSize);
-    TestAead().Seal(key, iv.data(), aad, data.data(), data.size(), tag.data());
+    aead.Seal(key, iv.data(), aad, data.data(), data.size(), tag.data());
     EXPECT_EQ(data, FromHex(vector.ciphertext));
     EXPECT_EQ(tag, FromHex(vector.tag));
-    EXPECT_TRUE(TestAead().Open(key, iv.data(), aad, data.data(), data.size(),
-                                tag.data()));
+    EXPECT_TRUE(
+        aead.Open(key, iv.data(), aad, data.data(), data.size(), tag.data()));
     EXPECT_EQ(data, FromHex(vector.plaintext));
   }
+}
+
+TEST(AeadTest, SealsAndOpensThePublishedVectors) {
+  SealAndOpenVectors(TestAead());
+}
+
+TEST(AeadTest, DoesTheSameByTheCodeOfOtherCpus) {
+  const auto aead = Aead::Create(Aead::Code::kAesni);
+  ASSERT_TRUE(aead.has_value());
+  SealAndOpenVectors(*aead);
 }
 
 Bytes RandomBytes(std::mt19937_64& random, size_t size) {

@@ -230,7 +230,7 @@ class WorkerThreadTest : public ::testing::Test {
     Open("wu", 14, uplink_, uplink_far_);
     Open("wt", 0, tunnel_, tunnel_far_);
     WorkerOptions options;
-    options.cpu = FirstCpu();
+    options.cpus = {FirstCpu()};
     options.uplink = uplink_.get();
     options.tunnel = tunnel_.get();
     options.pool = testing::TestPool();

@@ -76,7 +76,15 @@ TEST_P(SuperFramesPropertyTest, SplitEqualsTheSlowWay) {
       Unfinish(super, l4, spec.udp);
       const auto segments = SlowSegments(super, l4, spec.udp, segment_size);
       expected.insert(expected.end(), segments.begin(), segments.end());
-      tunnel_->GiveSuper(TestJumboPool(), super, l4, spec.udp, segment_size);
+      const bool chain = segments.size() > 1 && OneIn(2) &&
+                         segments.size() <= kMaxChain &&
+                         HeaderSize(spec) <= kMaxChainHeaders;
+      if (chain) {
+        tunnel_->GiveChain(TestPool(), super, l4, HeaderSize(spec), spec.udp,
+                           segment_size);
+      } else {
+        tunnel_->GiveSuper(TestJumboPool(), super, l4, spec.udp, segment_size);
+      }
     }
     while (!tunnel_->empty() || !worker().collected.drained()) {
       Collect(worker(), worker().outbound);

@@ -39,7 +39,7 @@ Status Example() {
   silent.state = "down";
   silent.reason = "evil \x1b[31m \xff text";
   status.peers.push_back(silent);
-  status.workers.push_back({1, 250, 750, 5, 10, 11, 12, 13});
+  status.workers.push_back({"1", 250, 750, 5, 10, 11, 12, 13});
   status.drops = {{"bad_tag", 9}, {"replayed", 0}};
   status.counters = {{"punts", 4}, {"unused", 0}};
   status.memory_mode = "no-huge";
@@ -76,7 +76,7 @@ TEST(StatusJsonTest, HasEveryMember) {
                        R"("rx_bytes":3145728,)") +
                kPeerRest,
            std::string(R"("rtt_us":null,"last_handshake_s":null)"),
-           std::string(R"("workers":[{"cpu":1,"busy_cycles":250,)"
+           std::string(R"("workers":[{"cpus":"1","busy_cycles":250,)"
                        R"("idle_cycles":750,"sleeps":5,"rx_frames":10,)"
                        R"("tx_frames":11,"tun_rx_packets":12,)"
                        R"("tun_tx_packets":13}])"),
@@ -134,7 +134,7 @@ peer -: down
   records         0 opened, 0 lost, 0 sealed, 0 segments sent again
 
 workers
-  cpu  busy    sleeps  uplink in  uplink out  tunnel in  tunnel out
+  cpus  busy    sleeps  uplink in  uplink out  tunnel in  tunnel out
   1    25.0 %  5       10         11          12         13
 
 drops

@@ -352,7 +352,7 @@ TEST(ConfigTest, TheArenaFollowsTheSide) {
   config.mode = Mode::kServer;
   EXPECT_EQ(config.arena_bytes(), 64u << 20);
   config.mode = Mode::kClient;
-  EXPECT_EQ(config.arena_bytes(), 8u << 20);
+  EXPECT_EQ(config.arena_bytes(), 12u << 20);
 }
 
 }  // namespace

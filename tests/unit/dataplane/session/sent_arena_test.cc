@@ -1,6 +1,7 @@
 #include "dataplane/session/sent_arena.h"
 
 #include <gtest/gtest.h>
+#include <rte_mempool.h>
 
 #include <algorithm>
 #include <cstring>
@@ -8,130 +9,142 @@
 #include <set>
 #include <vector>
 
+#include "tests/unit/dataplane/session/tcp_rig.h"
+
 namespace lwt {
 namespace {
 
 using Position = SentArena::Position;
+using test::PacketPool;
 
-// Empties the oldest block, as the outer TCP does, and returns what was in it.
-std::vector<Position> EvictOldest(SentArena& arena) {
-  std::vector<Position> evicted;
-  Position at = arena.FirstOfOldest();
-  while (at != SentArena::kNone) {
-    const Position next = arena.NextKept(at);
-    arena.LetGo(at);
-    evicted.push_back(at);
-    at = next;
+constexpr size_t kBytes = SentArena::kSegmentBytes;
+
+rte_mbuf* Record(uint16_t size, uint8_t byte = 0) {
+  rte_mbuf* mbuf = rte_pktmbuf_alloc(PacketPool());
+  std::memset(rte_pktmbuf_append(mbuf, size), byte, size);
+  return mbuf;
+}
+
+// Keeps a record that its sender has no more use for.
+Position Keep(SentArena& arena, uint16_t size, uint8_t byte = 0) {
+  rte_mbuf* record = Record(size, byte);
+  const Position at = arena.Push(record);
+  rte_pktmbuf_free(record);
+  return at;
+}
+
+class SentArenaTest : public ::testing::Test {
+ protected:
+  SentArenaTest() : before_(rte_mempool_avail_count(PacketPool())) {}
+  ~SentArenaTest() override {
+    EXPECT_EQ(rte_mempool_avail_count(PacketPool()), before_);
   }
-  return evicted;
+
+ private:
+  const unsigned before_;
+};
+
+TEST_F(SentArenaTest, HasTwoSegmentsAtLeast) {
+  EXPECT_EQ(SentArena(1).capacity(), 2u);
+  EXPECT_EQ(SentArena(5 * kBytes + 1).capacity(), 5u);
 }
 
-TEST(SentArena, RoundsUpToTwoBlocks) {
-  EXPECT_EQ(SentArena(1).capacity(), 2 * SentArena::kBlockSize);
-  EXPECT_EQ(SentArena(2 * SentArena::kBlockSize + 1).capacity(),
-            3 * SentArena::kBlockSize);
-}
-
-TEST(SentArena, StartsEmpty) {
+TEST_F(SentArenaTest, StartsEmpty) {
   const SentArena arena(1);
-  EXPECT_TRUE(arena.Fits(65'535));
-  EXPECT_EQ(arena.FirstOfOldest(), SentArena::kNone);
+  EXPECT_FALSE(arena.full());
+  EXPECT_EQ(arena.oldest(), SentArena::kNone);
 }
 
-// What is acknowledged in time never leaves the first blocks, so that memory
-// stays warm, whatever the arena's size.
-TEST(SentArena, ReusesWhatWasLetGoLast) {
+TEST_F(SentArenaTest, KeepsAReferenceUntilItIsLetGo) {
+  SentArena arena(2 * kBytes);
+  rte_mbuf* record = Record(1000, 7);
+  const uint8_t* const bytes = rte_pktmbuf_mtod(record, uint8_t*);
+  const Position at = arena.Push(record);
+  EXPECT_EQ(rte_mbuf_refcnt_read(record), 2);
+  EXPECT_EQ(arena.At(at).size, 1000u);
+  EXPECT_EQ(arena.At(at).next, SentArena::kNone);
+  // Headers in front move the mbuf's data, not the payload.
+  rte_pktmbuf_prepend(record, 60);
+  EXPECT_EQ(arena.Payload(at), bytes);
+  rte_pktmbuf_free(record);
+  EXPECT_EQ(rte_mbuf_refcnt_read(record), 1);
+  arena.LetGo(at);
+}
+
+// A chain that was sent comes apart: each record is freed by itself.
+TEST_F(SentArenaTest, KeepsRecordsOfAChain) {
+  SentArena arena(4 * kBytes);
+  rte_mbuf* parts[] = {Record(100, 1), Record(100, 2), Record(50, 3)};
+  std::vector<Position> kept;
+  for (rte_mbuf* part : parts) kept.push_back(arena.Push(part));
+  parts[0]->next = parts[1];
+  parts[1]->next = parts[2];
+  parts[0]->nb_segs = 3;
+  parts[0]->pkt_len = 250;
+  rte_pktmbuf_free(parts[0]);
+  for (const size_t i : {1, 0, 2}) {
+    EXPECT_EQ(*arena.Payload(kept[i]), i + 1);
+    arena.LetGo(kept[i]);
+  }
+}
+
+// What is acknowledged in time never leaves the first segments, whatever the
+// arena's size.
+TEST_F(SentArenaTest, ReusesWhatWasLetGoLast) {
   SentArena arena(64u << 20);
   std::vector<Position> in_flight;
-  std::set<Position> blocks;
+  std::set<Position> used;
   for (int burst = 0; burst < 2000; ++burst) {
     for (int i = 0; i < 45; ++i) {
-      ASSERT_TRUE(arena.Fits(1448));
-      in_flight.push_back(arena.Push(1448));
-      blocks.insert(in_flight.back() / SentArena::kBlockSize);
+      in_flight.push_back(Keep(arena, 1448));
+      used.insert(in_flight.back());
     }
     // The burst before this one is acknowledged.
     if (in_flight.size() > 45) {
-      for (int i = 0; i < 45; ++i)
-        arena.LetGo(in_flight[static_cast<size_t>(i)]);
+      for (size_t i = 0; i < 45; ++i) arena.LetGo(in_flight[i]);
       in_flight.erase(in_flight.begin(), in_flight.begin() + 45);
     }
   }
-  EXPECT_LE(blocks.size(), 4u);
+  EXPECT_LE(used.size(), 3u * 45u);
 }
 
-TEST(SentArena, EvictsTheOldestInOrder) {
-  SentArena arena(4 * SentArena::kBlockSize);
-  std::vector<Position> all;
-  while (arena.Fits(1448)) all.push_back(arena.Push(1448));
-  EXPECT_GT(all.size(), 4u * 84u);
-  // Of the first block two are let go before it is evicted.
-  arena.LetGo(all[0]);
-  arena.LetGo(all[7]);
-  const std::vector<Position> first = EvictOldest(arena);
-  EXPECT_EQ(first.size(), SentArena::kBlockSize / 1536 - 2);
-  EXPECT_EQ(first[0], all[1]);
-  EXPECT_TRUE(std::is_sorted(first.begin(), first.end()));
-  EXPECT_TRUE(arena.Fits(1448));
-  EXPECT_EQ(arena.FirstOfOldest(), all[first.size() + 2]);
-}
-
-TEST(SentArena, FillsTheSameBlockAgainOnceItIsEmpty) {
-  SentArena arena(1);
-  const Position first = arena.Push(100);
-  const Position second = arena.Push(100);
-  EXPECT_GT(second, first);
-  arena.LetGo(first);
-  arena.LetGo(second);
-  EXPECT_EQ(arena.FirstOfOldest(), SentArena::kNone);
-  EXPECT_EQ(arena.Push(100), first);
-}
-
-// Random sizes, let go in random order or evicted: what is kept keeps its
-// bytes.
-TEST(SentArena, KeepsBytesUntilTheyAreLetGo) {
+// Random order, let go or evicted: what is kept keeps its bytes, and the oldest
+// is the one sent first.
+TEST_F(SentArenaTest, KeepsBytesUntilTheyAreLetGo) {
   for (uint32_t seed = 1; seed <= 4; ++seed) {
     SCOPED_TRACE(seed);
-    SentArena arena(3 * SentArena::kBlockSize);
+    SentArena arena(100 * kBytes);
     std::mt19937 random(seed);
     struct Kept {
       Position at;
       uint8_t byte;
-      uint32_t size;
+      uint16_t size;
     };
-    std::vector<Kept> kept;
+    std::vector<Kept> kept;  // in the order they were sent
     size_t evictions = 0;
     for (int step = 0; step < 20'000; ++step) {
-      const auto size = static_cast<uint32_t>(1 + random() % 1500);
-      if (!arena.Fits(size)) {
+      if (arena.full()) {
         ++evictions;
-        for (const Position at : EvictOldest(arena)) {
-          const auto found =
-              std::find_if(kept.begin(), kept.end(),
-                           [at](const Kept& one) { return one.at == at; });
-          ASSERT_NE(found, kept.end());
-          kept.erase(found);
-        }
-        ASSERT_TRUE(arena.Fits(size));
+        ASSERT_EQ(kept.size(), arena.capacity());
+        ASSERT_EQ(arena.oldest(), kept.front().at);
+        arena.LetGo(arena.oldest());
+        kept.erase(kept.begin());
       }
-      const Position at = arena.Push(size);
-      ASSERT_EQ(arena.At(at).size, size);
-      ASSERT_EQ(arena.At(at).next, SentArena::kNone);
+      const auto size = static_cast<uint16_t>(1 + random() % 1500);
       const auto byte = static_cast<uint8_t>(step);
-      std::memset(arena.Payload(at), byte, size);
-      kept.push_back({at, byte, size});
-      while (kept.size() > 100 + seed * 60 && random() % 4 != 0) {
-        const size_t index = random() % kept.size();
-        const Kept one = kept[index];
-        ASSERT_EQ(arena.At(one.at).size, one.size);
-        ASSERT_EQ(arena.Payload(one.at)[0], one.byte);
-        ASSERT_EQ(arena.Payload(one.at)[one.size - 1], one.byte);
-        arena.LetGo(one.at);
-        kept.erase(kept.begin() + static_cast<int>(index));
+      kept.push_back({Keep(arena, size, byte), byte, size});
+      if (random() % 3 != 0) {
+        const size_t one = random() % kept.size();
+        const uint8_t* bytes = arena.Payload(kept[one].at);
+        ASSERT_EQ(bytes[0], kept[one].byte);
+        ASSERT_EQ(bytes[kept[one].size - 1], kept[one].byte);
+        if (random() % 3 != 0) {
+          arena.LetGo(kept[one].at);
+          kept.erase(kept.begin() + static_cast<ptrdiff_t>(one));
+        }
       }
     }
-    // One that is let go late keeps its block, until that is the oldest.
-    EXPECT_GT(evictions, 0u);
+    EXPECT_GT(evictions, 100u);
   }
 }
 
