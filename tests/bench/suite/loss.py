@@ -18,6 +18,7 @@ from suite.running import All
 LOSSES = (1, 3, 5, 10)
 CONTROLS = ("cubic", "bbr")
 _RUNS = 5
+_LEAST_SECONDS = 3  # sixty round trips: a flow has found its pace
 _ONE_WAY_MS = 25
 _MTU = 1500
 _LINK_HEADER = 14
@@ -29,7 +30,6 @@ _PLAIN = "lwt-plain"
 _AUTO = "lwt-auto"
 _TARGET_LOSS, _TARGET_GAIN = 3, 20
 _PING_US = 20
-_LEAST_S = 3
 
 
 class Direct(contenders.Contender):
@@ -165,7 +165,7 @@ def summary(name, loss, runs):
 
 def _seconds(context):
     """TCP needs some round trips of 50 ms to begin with."""
-    return max(context.seconds, _LEAST_S)
+    return max(context.seconds, _LEAST_SECONDS)
 
 
 def _losses(context):
@@ -278,7 +278,8 @@ def run(context):
             _measure(contender, context, report, rows)
         except (contenders.Missing, AssertionError,
                 subprocess.SubprocessError) as error:
-            report.failures.append((contender.name, str(error)))
+            report.failures.append(
+                (contender.name, f"{type(error).__name__}: {error}"))
     report.tables += [_loss_table(loss, rows) for loss in LOSSES
                       if any(row["loss"] == loss for row in rows)]
     report.targets += targets(rows)
