@@ -48,10 +48,14 @@ UplinkDriver DriverOf(config::UplinkDriver driver) {
   return UplinkDriver::kAuto;
 }
 
-MemoryRequest MemoryOf(uint32_t workers, uint32_t xdp_queues) {
+MemoryRequest MemoryOf(const config::Config& config, uint32_t workers,
+                       uint32_t xdp_queues) {
   MemoryRequest request;
   request.small_frames = workers * kSmallFrames;
-  request.jumbo_frames = workers * kJumboFrames;
+  // A LAN port is a second packet socket, or holds a buffer or two.
+  request.jumbo_frames =
+      workers *
+      (kJumboFrames + (config.lan_port.configured() ? kAfPacketFrames : 0));
   request.other_bytes = workers * kOtherBytes + xdp_queues * kXdpBytesPerQueue;
   return request;
 }
@@ -66,7 +70,7 @@ std::vector<Finding> CheckHost(const config::Config& config) {
   input.memory = config.memory;
   absl::StatusOr<CpuList> cpus = AllowedCpus();
   input.memory_need = ComputeMemoryNeed(
-      MemoryOf(WorkersWanted(config, cpus.ok() ? cpus->size() : 1),
+      MemoryOf(config, WorkersWanted(config, cpus.ok() ? cpus->size() : 1),
                config.uplink_driver == config::UplinkDriver::kAfXdp ? 1 : 0));
   return RunPreflight(input);
 }
@@ -81,6 +85,7 @@ absl::StatusOr<std::unique_ptr<Platform>> Platform::BringUp(
   if (status.ok()) status = platform->StartMemory();
   if (status.ok()) status = platform->OpenUplinkPort();
   if (status.ok()) status = platform->OpenTunnel();
+  if (status.ok()) status = platform->OpenLan();
   if (status.ok()) status = platform->StartWorkers();
   if (!status.ok()) return status;
   return platform;
@@ -90,6 +95,7 @@ Platform::~Platform() {
   for (auto& worker : workers_) worker->Stop();
   workers_.clear();
   handoff_.reset();
+  lan_.reset();
   uplink_.reset();
   guard_.reset();
   tunnel_.clear();
@@ -150,7 +156,8 @@ absl::StatusOr<MemoryPlan> Platform::PlanForUplink(
   const auto workers = static_cast<uint32_t>(cpus_.workers.size());
   const auto plan = [&](uint32_t xdp_queues) {
     return PlanMemory(config_.memory,
-                      ComputeMemoryNeed(MemoryOf(workers, xdp_queues)), pools);
+                      ComputeMemoryNeed(MemoryOf(config_, workers, xdp_queues)),
+                      pools);
   };
   const bool is_auto = config_.uplink_driver == config::UplinkDriver::kAuto;
   if (config_.uplink_driver == config::UplinkDriver::kAfPacket) return plan(0);
@@ -189,7 +196,7 @@ absl::Status Platform::StartMemory() {
   eal_started_ = true;
 
   const MemoryRequest request =
-      MemoryOf(static_cast<uint32_t>(cpus_.workers.size()), 0);
+      MemoryOf(config_, static_cast<uint32_t>(cpus_.workers.size()), 0);
   absl::StatusOr<PacketPool> small = PacketPool::Create(
       "small", PacketPool::Kind::kSmall, request.small_frames);
   if (!small.ok()) return small.status();
@@ -268,7 +275,26 @@ absl::Status Platform::OpenTunnel() {
     if (status.ok()) status = netlink_->AddAddress(tunnel_index_, address);
   }
   if (status.ok()) status = netlink_->SetLinkUp(tunnel_index_, true);
+  for (const IpPrefix& network : config_.PeerNetworks()) {
+    if (status.ok()) status = netlink_->AddRoute(tunnel_index_, network);
+  }
   return status;
+}
+
+absl::Status Platform::OpenLan() {
+  if (!config_.lan_port.configured()) return absl::OkStatus();
+  absl::StatusOr<std::unique_ptr<LanSide>> lan =
+      LanSide::Open({.config = config_,
+                     .netlink = *netlink_,
+                     .uplink = choice_.link,
+                     .log = log_,
+                     .workers = uplink_->port_count(),
+                     .small_pool = small_pool_->get(),
+                     .jumbo_pool = jumbo_pool_->get()});
+  if (!lan.ok()) return lan.status();
+  lan_ = *std::move(lan);
+  log_.Info("LAN: ", lan_->link().name, ", ", lan_->reason());
+  return absl::OkStatus();
 }
 
 absl::Status Platform::SetTunnelMtu(uint16_t mtu) {

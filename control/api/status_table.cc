@@ -109,6 +109,12 @@ void AddHead(const Status& status, std::string& out) {
   if (!status.tunnel.reason.empty()) {
     rows.push_back({"", status.tunnel.reason});
   }
+  if (const LanStatus& lan = status.lan; !lan.device.empty()) {
+    rows.push_back({"LAN", lan.device + ", " + lan.driver + ", " +
+                               Join(lan.addresses) +
+                               (lan.up ? ", up" : ", DOWN")});
+    rows.push_back({"", lan.reason});
+  }
   rows.push_back({"memory", OrDash(status.memory_mode)});
   AddTable(rows, out);
 }
