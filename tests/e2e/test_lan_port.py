@@ -6,7 +6,7 @@ import re
 import pytest
 
 from harness.gateway import client_arguments, server_arguments
-from harness.lan import Lan
+from harness.lan import Lan, MemifLan
 from harness.snapshot import assert_unchanged, host_snapshot
 from harness.traffic import transfer
 from harness.variant import Variant
@@ -36,13 +36,11 @@ class _Site:
     """Both gateways with a LAN port each. The client's key is known by a first
     run of it, as an operator would have it."""
 
-    def __init__(self, topology, start, folder, lans, variant,
-                 lan_port="lan0"):
-        self.start_process = start
+    def __init__(self, topology, start, folder, lans, variant):
         self.hub_lan, self.client_lan = lans
         self.client = start(topology.client.namespace, [
             *client_arguments(topology.hub.v4, _CLIENT_TUNNEL, variant),
-            "-lan-port", lan_port, "-routes", self.hub_lan.networks
+            *self.client_lan.arguments(), "-routes", self.hub_lan.networks
         ], "client")
         self.client.wait_status(lambda status: True, 10, "it answers")
         settings = folder / "hub.toml"
@@ -53,7 +51,7 @@ allowed_ips = "{self.client_lan.networks}"
 """)
         self.hub = start(topology.hub.namespace, [
             "-c", settings, *server_arguments(_HUB_TUNNEL, variant),
-            "-lan-port", "lan0"
+            *self.hub_lan.arguments()
         ], "hub")
         self.wait_up()
 
@@ -100,6 +98,45 @@ def test_lans_reach_each_other_past_the_kernels(site, lans, variant):
             assert counters["lan_tx_super"] > 0
         # The tunnel device carried none of it.
         assert counters["tunnel_tx_packets"] < 100
+
+
+def test_a_memif_is_a_lan(topology, start, folder):
+    """One side's LAN is a memif: its kernel side is a twin device, which has
+    the ARP, the neighbours and the gateway's own addresses."""
+    lans = [Lan(topology.hub.namespace, 1),
+            MemifLan(topology.client.namespace, 2, folder)]
+    try:
+        sides = _Site(topology, start, folder, lans, Variant(workers=1))
+        lans[1].connect()
+        one, two = lans
+        for family in (4, 6):
+            _warm(lans, family)
+            assert one.host.ping(two.address(family)) == 3
+            assert two.host.ping(one.address(family)) == 3
+            transfer(one.host, two.host, two.address(family), 4 << 20)
+            transfer(two.host, one.host, one.address(family), 4 << 20)
+        assert two.host.ping(two.gateway_v4) == 3
+        assert two.host.ping(two.gateway_v6) == 3
+        assert two.seen_by_kernel() == 0
+        text = two.host.output("ping", "-n", "-c", 1, one.v4)
+        assert re.search(r"ttl=62 ", text), text
+        counters = sides.client.counters()
+        assert counters["lan_rx_packets"] > 0
+        assert counters["lan_twin_frames"] > 0
+        # The other program may come back, and so may a killed gateway.
+        two.disconnect()
+        two.connect()
+        _warm(lans, 4)
+        sides.client.kill()
+        assert "lwt0-lan" not in two.gateway.ip("link")
+        two.disconnect()
+        sides.client.start()
+        sides.wait_up()
+        two.connect()
+        _warm(lans, 4)
+    finally:
+        for lan in lans:
+            lan.delete()
 
 
 def test_hops_are_counted_and_answered(site, lans):
