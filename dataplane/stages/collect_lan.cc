@@ -7,10 +7,18 @@
 #include "dataplane/wire/ethernet.h"
 #include "dataplane/wire/forwarding.h"
 #include "dataplane/wire/inner_packet.h"
+#include "dataplane/wire/inner_transport.h"
 #include "dataplane/worker_state.h"
 
 namespace lwt {
 namespace {
+
+// One call of CollectLan.
+struct Turn {
+  static constexpr size_t kMostFragments = 64;
+  PacketBurst& packets;
+  size_t fragments_left = 0;  // for which there is room
+};
 
 void Refuse(Worker& worker, rte_mbuf* mbuf, DropReason reason) {
   worker.counters.Drop(reason);
@@ -64,9 +72,61 @@ size_t LargestOf(const rte_mbuf* mbuf) {
   return super ? size_t{super->header_size} + super->segment_size : 0;
 }
 
+// Puts the fragments of a packet into the outbound burst. False when there is
+// no room or no way.
+bool Fragment(Worker& worker, rte_mbuf* mbuf, uint16_t mtu, Turn& turn) {
+  auto* data = rte_pktmbuf_mtod(mbuf, uint8_t*);
+  const std::span<uint8_t> packet = {data, mbuf->data_len};
+  const bool unfinished = (mbuf->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) ==
+                          RTE_MBUF_F_RX_L4_CKSUM_NONE;
+  if (unfinished) {
+    const auto transport = wire::ParseInnerTransport(packet);
+    if (!transport) return false;
+    wire::FinishChecksum(packet, *transport);
+  }
+  const wire::Fragments fragments(packet, mtu);
+  std::array<rte_mbuf*, Turn::kMostFragments> mbufs;
+  const size_t count = fragments.count();
+  if (count == 0 || count > turn.fragments_left ||
+      rte_pktmbuf_alloc_bulk(worker.options.pool, mbufs.data(),
+                             static_cast<unsigned>(count)) != 0) {
+    return false;
+  }
+  wire::TakeHop(data);
+  for (size_t i = 0; i < count; ++i) {
+    Frame frame;
+    frame.mbuf = mbufs[i];
+    frame.data = rte_pktmbuf_mtod(mbufs[i], uint8_t*);
+    frame.length = static_cast<uint32_t>(fragments.Write(i, frame.data));
+    mbufs[i]->data_len = static_cast<uint16_t>(frame.length);
+    mbufs[i]->pkt_len = frame.length;
+    turn.packets.Push(frame);
+  }
+  turn.fragments_left -= count;
+  worker.counters.lan_rx_packets.Add(1);
+  return true;
+}
+
+// For a packet, or a super-frame of packets, larger than the MTU of the peer.
+// Frees the mbuf.
+void HandleTooBig(Worker& worker, const LanTable& lan, rte_mbuf* mbuf,
+                  uint16_t mtu, Turn& turn) {
+  const auto* data = rte_pktmbuf_mtod(mbuf, const uint8_t*);
+  const bool super = (mbuf->ol_flags & RTE_MBUF_F_RX_LRO) != 0;
+  if (wire::MustNotFragment(data)) {
+    AnswerLanHost(worker, lan, wire::Obstacle::kTooBig, mtu,
+                  {data, mbuf->data_len});
+  } else if (!super && Fragment(worker, mbuf, mtu, turn)) {
+    rte_pktmbuf_free(mbuf);
+    return;
+  }
+  Refuse(worker, mbuf, DropReason::kInnerTooBig);
+}
+
 // What a router looks at before it sends a packet on. False when that ends
 // here, with the mbuf freed.
-bool RoutePacket(Worker& worker, const LanTable& lan, rte_mbuf* mbuf) {
+bool RoutePacket(Worker& worker, const LanTable& lan, rte_mbuf* mbuf,
+                 Turn& turn) {
   const bool whole = StripLink(mbuf);
   auto* data = rte_pktmbuf_mtod(mbuf, uint8_t*);
   const std::span<const uint8_t> packet = {data, mbuf->data_len};
@@ -86,10 +146,7 @@ bool RoutePacket(Worker& worker, const LanTable& lan, rte_mbuf* mbuf) {
   const uint16_t mtu =
       peer < snapshot.peers.size() ? snapshot.peers[peer].inner_mtu : 0;
   if (mtu != 0 && LargestOf(mbuf) > mtu) {
-    if (wire::MustNotFragment(data)) {
-      AnswerLanHost(worker, lan, wire::Obstacle::kTooBig, mtu, packet);
-    }
-    Refuse(worker, mbuf, DropReason::kInnerTooBig);
+    HandleTooBig(worker, lan, mbuf, mtu, turn);
     return false;
   }
   // A short frame that found no small buffer free lies in one without room for
@@ -125,14 +182,14 @@ void PassFromTwin(Worker& worker) {
 // Keeps those of `frames` that go to a peer, at the front, and returns how
 // many.
 size_t RouteFrames(Worker& worker, const LanTable& lan,
-                   std::span<rte_mbuf*> frames) {
+                   std::span<rte_mbuf*> frames, Turn& turn) {
   std::array<rte_mbuf*, CollectedPackets::kCapacity> for_twin;
   size_t passed = 0;
   size_t kept = 0;
   for (rte_mbuf* mbuf : frames) {
     if (worker.options.twin != nullptr && !IsRouted(worker, lan, mbuf)) {
       for_twin[passed++] = mbuf;
-    } else if (RoutePacket(worker, lan, mbuf)) {
+    } else if (RoutePacket(worker, lan, mbuf, turn)) {
       frames[kept++] = mbuf;
     }
   }
@@ -156,7 +213,10 @@ void CollectLan(Worker& worker, PacketBurst& packets) {
   if (lan == nullptr) return;
   if (worker.options.twin != nullptr) PassFromTwin(worker);
   CollectedPackets& collected = worker.lan->collected;
-  const size_t most = std::min(kMostCollected, RoomIn(packets));
+  Turn turn{packets};
+  const size_t room = RoomIn(packets);
+  turn.fragments_left = std::min(room / 2, Turn::kMostFragments);
+  const size_t most = std::min(kMostCollected, room - turn.fragments_left);
   size_t taken = 0;
   bool more = true;
   while (taken < most) {
@@ -173,7 +233,7 @@ void CollectLan(Worker& worker, PacketBurst& packets) {
     worker.worked = worker.worked || count > 0;
     collected.next = 0;
     collected.count =
-        RouteFrames(worker, *lan, {collected.mbufs.data(), count});
+        RouteFrames(worker, *lan, {collected.mbufs.data(), count}, turn);
   }
   worker.counters.lan_rx_packets.Add(taken);
 }

@@ -16,7 +16,9 @@ constexpr uint8_t kProtocolIcmpv6 = 58;
 constexpr size_t kIcmpHeader = 8;
 constexpr size_t kLargestIcmp = 576;
 constexpr uint16_t kDontFragment = 0x4000;
+constexpr uint16_t kMoreFragments = 0x2000;
 constexpr uint16_t kFragmentOffset = 0x1fff;
+constexpr size_t kFragmentUnit = 8;
 // RFC 1812 section 4.3.2.5: precedence internetwork control.
 constexpr uint8_t kErrorTos = 0xc0;
 
@@ -107,6 +109,35 @@ void TakeHop(uint8_t* packet) {
 
 bool MustNotFragment(const uint8_t* packet) {
   return !IsIpv4(packet) || (LoadBe16(packet + 6) & kDontFragment) != 0;
+}
+
+Fragments::Fragments(std::span<const uint8_t> packet, uint16_t mtu)
+    : packet_(packet) {
+  if (!IsIpv4(packet.data()) || packet[0] != 0x45 ||
+      mtu < kIpv4HeaderSize + kFragmentUnit || packet.size() <= mtu) {
+    return;
+  }
+  step_ = (mtu - kIpv4HeaderSize) / kFragmentUnit * kFragmentUnit;
+  count_ = (packet.size() - kIpv4HeaderSize + step_ - 1) / step_;
+}
+
+size_t Fragments::Write(size_t index, uint8_t* out) const {
+  const size_t at = kIpv4HeaderSize + index * step_;
+  const size_t payload = std::min(step_, packet_.size() - at);
+  const bool last = index + 1 == count_;
+  std::memcpy(out, packet_.data(), kIpv4HeaderSize);
+  std::memcpy(out + kIpv4HeaderSize, &packet_[at], payload);
+  StoreBe16(out + 2, static_cast<uint16_t>(kIpv4HeaderSize + payload));
+  // The packet may be a fragment itself.
+  const uint16_t place = LoadBe16(out + 6);
+  const auto offset = static_cast<uint16_t>((place & kFragmentOffset) +
+                                            index * step_ / kFragmentUnit);
+  const auto flags = static_cast<uint16_t>((place & ~kFragmentOffset) |
+                                           (last ? 0 : kMoreFragments));
+  StoreBe16(out + 6, static_cast<uint16_t>(flags | (offset & kFragmentOffset)));
+  StoreRaw(out + 10, 0);
+  StoreRaw(out + 10, ChecksumFinish(ChecksumAdd(out, kIpv4HeaderSize)));
+  return kIpv4HeaderSize + payload;
 }
 
 std::optional<size_t> WriteObstacle(Obstacle obstacle, uint16_t mtu,

@@ -23,6 +23,25 @@ void TakeHop(uint8_t* packet);
 // IPv6, or IPv4 with DF: whoever sent it is told when it is too big.
 bool MustNotFragment(const uint8_t* packet);
 
+// An IPv4 packet cut for a smaller MTU (RFC 791 section 3.2). Points into the
+// packet, whose checksums are complete.
+class Fragments {
+ public:
+  Fragments(std::span<const uint8_t> packet, uint16_t mtu);
+
+  // 0 where it is not cut: the packet has options, which not every fragment
+  // may repeat, or the MTU leaves no room.
+  size_t count() const { return count_; }
+  // Writes fragment `index` (below count) to `out`, which has room for an MTU,
+  // and returns its size.
+  size_t Write(size_t index, uint8_t* out) const;
+
+ private:
+  const std::span<const uint8_t> packet_;
+  size_t step_ = 0;  // payload of each but the last, a multiple of 8
+  size_t count_ = 0;
+};
+
 enum class Obstacle : uint8_t {
   kTimeExceeded,  // RFC 792 type 11, RFC 4443 type 3
   kTooBig,        // RFC 1191 (type 3 code 4), RFC 4443 type 2

@@ -12,7 +12,9 @@
 #include "control/config/command_line.h"
 #include "control/config/load.h"
 #include "control/config/nearest_name.h"
+#include "control/config/networks.h"
 #include "control/config/reference.h"
+#include "control/config/values.h"
 
 namespace lwt::config {
 namespace {
@@ -76,6 +78,19 @@ const std::map<std::string, Sample>& Samples() {
        {kPublicKey, [](C c) { return c.server_public_key == kPublicKey; }}},
       {"multi_client", {"false", [](C c) { return !c.multi_client; }}},
       {"max_clients", {"7", [](C c) { return c.max_clients == 7; }}},
+      {"routes",
+       {"192.168.7.0/24",
+        [](C c) {
+          return c.routes == ReadNetworks("192.168.7.0/24").value();
+        }}},
+      {"lan_port",
+       {"memif:/run/lan.sock",
+        [](C c) { return c.lan_port.memif_socket == "/run/lan.sock"; }}},
+      {"lan_addr",
+       {"192.168.7.1/24",
+        [](C c) {
+          return c.lan_addr == ReadTunnelAddresses("192.168.7.1/24").value();
+        }}},
       {"fallback",
        {"127.0.0.1:8443",
         [](C c) {
