@@ -134,6 +134,8 @@ def test_a_memif_is_a_lan(topology, start, folder):
         sides.wait_up()
         two.connect()
         _warm(lans, 4)
+        assert sides.client.stop() == 0
+        assert not two.socket.exists()
     finally:
         for lan in lans:
             lan.delete()
@@ -175,6 +177,15 @@ def test_senders_learn_the_mtu(site, lans):
                             mtu - headers + 1, two.address(family),
                             check=False).stdout
         assert re.search(rf"mtu ?= ?{mtu}|mtu: {mtu}", text), text
+
+
+def test_what_may_be_cut_is_cut(site, lans):
+    """Datagrams that their host has cut for its own link, without DF."""
+    site()
+    one, two = lans
+    _warm(lans, 4)
+    assert one.host.ping(two.v4, size=4000) == 3
+    assert two.host.ping(one.v4, size=20000) == 3
 
 
 def test_hosts_reach_the_gateways_themselves(site, lans):

@@ -46,6 +46,24 @@ const std::map<std::string, Sample>& FecSamples() {
   return *samples;
 }
 
+const std::map<std::string, Sample>& NetworkSamples() {
+  using C = const Config&;
+  static const auto* samples = new std::map<std::string, Sample>{
+      {"routes",
+       {"192.168.7.0/24",
+        [](C c) {
+          return c.routes == ReadNetworks("192.168.7.0/24").value();
+        }}},
+      {"lan_port",
+       {"memif:/run/lan.sock",
+        [](C c) { return c.lan_port.memif_socket == "/run/lan.sock"; }}},
+      {"lan_addr", {"192.168.7.1/24", [](C c) {
+                      return c.lan_addr ==
+                             ReadTunnelAddresses("192.168.7.1/24").value();
+                    }}}};
+  return *samples;
+}
+
 const std::map<std::string, Sample>& Samples() {
   using C = const Config&;
   static auto* samples = new std::map<std::string, Sample>{
@@ -78,19 +96,6 @@ const std::map<std::string, Sample>& Samples() {
        {kPublicKey, [](C c) { return c.server_public_key == kPublicKey; }}},
       {"multi_client", {"false", [](C c) { return !c.multi_client; }}},
       {"max_clients", {"7", [](C c) { return c.max_clients == 7; }}},
-      {"routes",
-       {"192.168.7.0/24",
-        [](C c) {
-          return c.routes == ReadNetworks("192.168.7.0/24").value();
-        }}},
-      {"lan_port",
-       {"memif:/run/lan.sock",
-        [](C c) { return c.lan_port.memif_socket == "/run/lan.sock"; }}},
-      {"lan_addr",
-       {"192.168.7.1/24",
-        [](C c) {
-          return c.lan_addr == ReadTunnelAddresses("192.168.7.1/24").value();
-        }}},
       {"fallback",
        {"127.0.0.1:8443",
         [](C c) {
@@ -121,6 +126,7 @@ const std::map<std::string, Sample>& Samples() {
        {"16", [](C c) { return c.arena_bytes() == 16u << 20; }}},
   };
   samples->insert(FecSamples().begin(), FecSamples().end());
+  samples->insert(NetworkSamples().begin(), NetworkSamples().end());
   return *samples;
 }
 

@@ -290,5 +290,24 @@ TEST_F(MailboxTest, ParkedWorkerHoldsNoSnapshot) {
   EXPECT_EQ(live_snapshots - before, 1);
 }
 
+TEST_F(MailboxTest, TheLanIsPublishedByItself) {
+  box_->AttachWorker(wait_.get());
+  EXPECT_EQ(box_->lan(), nullptr);
+  box_->Publish(SnapshotOf(1));
+  auto first = std::make_shared<const LanTable>(LanTable::Spec{.mtu = 1});
+  const std::weak_ptr<const LanTable> watched = first;
+  box_->PublishLan(std::move(first));
+  EXPECT_EQ(box_->lan()->mtu(), 1);
+  box_->PublishLan(std::make_shared<const LanTable>(LanTable::Spec{.mtu = 2}));
+  EXPECT_EQ(box_->lan()->mtu(), 2);
+  EXPECT_EQ(box_->snapshot()->version, 1u);
+  box_->Collect();
+  EXPECT_FALSE(watched.expired());
+  box_->ReportQuiescent();
+  box_->Collect();
+  EXPECT_TRUE(watched.expired());
+  box_->AttachWorker(nullptr);
+}
+
 }  // namespace
 }  // namespace lwt
