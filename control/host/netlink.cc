@@ -251,10 +251,10 @@ absl::StatusOr<std::vector<Neighbour>> Netlink::NeighboursOf(int ifindex) {
   request.Put(NDA_IFINDEX, IndexAs<uint32_t>(ifindex));
   std::vector<Neighbour> neighbours;
   const absl::Status status = Exchange(request.header(), [&](Bytes message) {
-    auto neighbour = ParseNeighbour(message);
+    const auto neighbour = ParseNeighbour(message);
     // A kernel without strict checking gives those of all links.
     if (neighbour && neighbour->ifindex == ifindex) {
-      neighbours.push_back(*std::move(neighbour));
+      neighbours.push_back(*neighbour);
     }
   });
   if (!status.ok()) return Named(status, "listing the neighbours");
