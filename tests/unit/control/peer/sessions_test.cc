@@ -51,8 +51,7 @@ class SessionsTest : public testing::Test {
 
 uint32_t PeerAt(const FakeWorker& worker, const char* text) {
   const IpAddress address = *ParseIpAddress(text);
-  return worker.published->routes.Lookup(address.family,
-                                         address.bytes.data());
+  return worker.published->routes.Lookup(address.family, address.bytes.data());
 }
 
 TEST_F(SessionsTest, NetworksBehindPeersLeadToThem) {
