@@ -100,6 +100,8 @@ void Gateway::OnRecord(const PuntedRecord& record) {
 
 void Gateway::OnEvent(const Event& event) {
   if (event.kind == EventKind::kFlowDown) ++flows_down_;
+  LanSide* lan = platform_->lan();
+  if (lan != nullptr && lan->OnEvent(event)) return;
   if (fallback_ != nullptr && fallback_->OnEvent(event, NowUs())) return;
   if (client_ != nullptr) client_->OnEvent(event, NowUs());
   if (hub_ != nullptr) hub_->OnEvent(event, NowUs());
@@ -112,6 +114,7 @@ void Gateway::OnTimers() {
   if (fallback_ != nullptr) fallback_->OnTimer(now_us);
   if (now_us >= next_lookup_us_) LookUpFallback();
   outer_->OnTimer(now_us);
+  if (platform_->lan() != nullptr) platform_->lan()->OnTimer(now_us);
   api_->OnTimer(now_us);
   drop_report_.OnTimer(platform_->workers(), now_us);
 }
@@ -121,6 +124,9 @@ uint64_t Gateway::NextDeadline() const {
   if (client_ != nullptr) next = std::min(next, client_->NextDeadline());
   if (hub_ != nullptr) next = std::min(next, hub_->NextDeadline());
   if (fallback_ != nullptr) next = std::min(next, fallback_->NextDeadline());
+  if (const LanSide* lan = platform_->lan()) {
+    next = std::min(next, lan->NextDeadline());
+  }
   return std::min(next, next_lookup_us_);
 }
 
@@ -128,6 +134,7 @@ void Gateway::OnHostChanges() {
   host::HostChanges changes = platform_->monitor().Drain();
   if (changes.empty()) return;
   outer_->OnHostChanges(changes);
+  if (platform_->lan() != nullptr) platform_->lan()->OnHostChanges(changes);
   bool moved =
       changes.everything || changes.routes || !changes.addresses.empty();
   if (!moved || client_ == nullptr || !client_->remote()) return;

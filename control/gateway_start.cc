@@ -39,6 +39,17 @@ class KeyDerivation {
   std::thread thread_;
 };
 
+// The keys were read before.
+std::map<handshake::PublicKey, std::vector<IpPrefix>> NetworksOf(
+    const config::Config& config) {
+  std::map<handshake::PublicKey, std::vector<IpPrefix>> networks;
+  for (const config::PeerEntry& peer : config.peers) {
+    const auto key = handshake::PublicKeyFromText(peer.public_key);
+    if (key.ok()) networks[*key] = peer.allowed_ips;
+  }
+  return networks;
+}
+
 handshake::RekeyConfig RekeyOf(const config::Config& config) {
   handshake::RekeyConfig rekey;
   rekey.interval_us = uint64_t{config.rekey_seconds} * 1'000'000;
@@ -132,6 +143,8 @@ absl::Status Gateway::StartSessions() {
   outer_ = std::make_unique<OuterSide>(config_, *platform_, *link_, *resolver_,
                                        log_);
   started_us_ = NowUs();
+  if (platform_->lan() != nullptr)
+    platform_->lan()->Start(platform_->workers());
   absl::Status status =
       config_.mode == Mode::kServer ? StartHub() : StartClient();
   if (status.ok()) status = WatchSources();
@@ -174,6 +187,7 @@ absl::Status Gateway::StartHub() {
       .rekey = RekeyOf(config_),
       .max_clients = config_.max_clients,
       .multi_client = config_.multi_client,
+      .networks = NetworksOf(config_),
       .held = HeldAddresses(),
       .on_held =
           [this](const std::vector<peer::HeldAddress>& held) {
@@ -238,6 +252,7 @@ absl::Status Gateway::StartClient() {
       .rekey = RekeyOf(config_),
       .hub_name = config_.remote->host,
       .tunnel_addresses = config_.tunnel_addr,
+      .networks = config_.routes,
       .on_hub_key =
           [this, state_dir](const handshake::PublicKey& key) {
             return config_.server_public_key.empty()

@@ -56,7 +56,10 @@ MemoryRequest MemoryOf(const config::Config& config, uint32_t workers,
       static_cast<uint32_t>(config.arena_bytes() / SentArena::kSegmentBytes);
   MemoryRequest request;
   request.small_frames = workers * (kSmallFrames + kept);
-  request.jumbo_frames = workers * kJumboFrames;
+  // A LAN port is a second packet socket, or holds a buffer or two.
+  request.jumbo_frames =
+      workers *
+      (kJumboFrames + (config.lan_port.configured() ? kAfPacketFrames : 0));
   request.other_bytes = workers * kOtherBytes + xdp_queues * kXdpBytesPerQueue;
   return request;
 }
@@ -86,6 +89,7 @@ absl::StatusOr<std::unique_ptr<Platform>> Platform::BringUp(
   if (status.ok()) status = platform->StartMemory();
   if (status.ok()) status = platform->OpenUplinkPort();
   if (status.ok()) status = platform->OpenTunnel();
+  if (status.ok()) status = platform->OpenLan();
   if (status.ok()) status = platform->StartWorkers();
   if (!status.ok()) return status;
   return platform;
@@ -95,6 +99,7 @@ Platform::~Platform() {
   for (auto& worker : workers_) worker->Stop();
   workers_.clear();
   handoff_.reset();
+  lan_.reset();
   uplink_.reset();
   guard_.reset();
   tunnel_.clear();
@@ -274,7 +279,26 @@ absl::Status Platform::OpenTunnel() {
     if (status.ok()) status = netlink_->AddAddress(tunnel_index_, address);
   }
   if (status.ok()) status = netlink_->SetLinkUp(tunnel_index_, true);
+  for (const IpPrefix& network : config_.PeerNetworks()) {
+    if (status.ok()) status = netlink_->AddRoute(tunnel_index_, network);
+  }
   return status;
+}
+
+absl::Status Platform::OpenLan() {
+  if (!config_.lan_port.configured()) return absl::OkStatus();
+  absl::StatusOr<std::unique_ptr<LanSide>> lan =
+      LanSide::Open({.config = config_,
+                     .netlink = *netlink_,
+                     .uplink = choice_.link,
+                     .log = log_,
+                     .workers = uplink_->port_count(),
+                     .small_pool = small_pool_->get(),
+                     .jumbo_pool = jumbo_pool_->get()});
+  if (!lan.ok()) return lan.status();
+  lan_ = *std::move(lan);
+  log_.Info("LAN: ", lan_->link().name, ", ", lan_->reason());
+  return absl::OkStatus();
 }
 
 absl::Status Platform::SetTunnelMtu(uint16_t mtu) {

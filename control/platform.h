@@ -21,6 +21,7 @@
 #include "control/host/netlink_monitor.h"
 #include "control/host/persona.h"
 #include "control/host/uplink_choice.h"
+#include "control/lan_side.h"
 #include "control/loop/log.h"
 #include "dataplane/exchange/handoff.h"
 #include "dataplane/worker.h"
@@ -66,6 +67,8 @@ class Platform {
   const std::string& tunnel_reason() const { return tunnel_reason_; }
   Uplink& uplink() { return *uplink_; }
   const Uplink& uplink() const { return *uplink_; }
+  LanSide* lan() { return lan_.get(); }  // null without a LAN port
+  const LanSide* lan() const { return lan_.get(); }
   host::IngressGuard* guard() { return guard_.get(); }  // af_packet only
   // At least one.
   std::span<const std::unique_ptr<WorkerThread>> workers() const {
@@ -86,6 +89,7 @@ class Platform {
   absl::Status StartMemory();
   absl::Status OpenTunnel();
   absl::Status OpenTunnelPort(uint16_t mtu);
+  absl::Status OpenLan();
   absl::Status OpenUplinkPort();
   absl::Status JournalXdp(uint32_t program_id);
   absl::Status PlanWorkers();
@@ -117,6 +121,7 @@ class Platform {
   uint16_t tunnel_mtu_ = 0;
   std::unique_ptr<host::IngressGuard> guard_;
   std::unique_ptr<Uplink> uplink_;
+  std::unique_ptr<LanSide> lan_;
   std::unique_ptr<Handoff> handoff_;  // where there are several workers
   std::vector<std::unique_ptr<WorkerThread>> workers_;
 };

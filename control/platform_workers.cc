@@ -57,6 +57,10 @@ WorkerOptions Platform::OptionsOf(uint32_t worker) const {
   }
   options.uplink = &uplink_->port(static_cast<uint16_t>(worker));
   options.tunnel = tunnel_[worker].get();
+  if (lan_ != nullptr) {
+    options.lan = lan_->port(static_cast<uint16_t>(worker));
+    options.twin = lan_->twin();
+  }
   options.handoff = handoff_.get();
   options.pool = small_pool_->get();
   options.max_lanes = MaxLanes();

@@ -161,6 +161,26 @@ void FillPorts(const Platform& platform, api::Status& status) {
   }
   AddCounters("uplink", uplink, status);
   AddCounters("tunnel", tunnel, status);
+  if (const LanSide* side = platform.lan()) {
+    std::vector<const Port*> lan;
+    for (uint16_t i = 0; i < side->port_count(); ++i) {
+      lan.push_back(side->port(i));
+    }
+    AddCounters("lan_port", lan, status);
+  }
+}
+
+api::LanStatus LanOf(const LanSide& lan) {
+  api::LanStatus status;
+  status.device = lan.link().name;
+  status.driver = lan.info().driver;
+  status.reason = lan.reason();
+  status.up = lan.link().up;
+  for (const IpPrefix& own : lan.table()->spec().addresses) {
+    status.addresses.push_back(ToString(own));
+  }
+  status.neighbours = lan.table()->spec().neighbours.size();
+  return status;
 }
 
 api::PoolStatus PoolOf(const char* name, const PacketPool& pool) {
@@ -196,6 +216,7 @@ api::Status MakeStatus(const StatusSources& sources) {
     status.tunnel.addresses.push_back(ToString(prefix));
   }
 
+  if (platform.lan() != nullptr) status.lan = LanOf(*platform.lan());
   if (sources.client != nullptr) {
     status.peers.push_back(HubPeer(sources, now_us));
   }

@@ -62,7 +62,13 @@ namespace lwt {
   X(kHandoffFull, "handoff_full",                                              \
     "The ring to the worker that has the flow or a lane is full.")             \
   X(kUplinkFull, "uplink_full", "The uplink took no more frames.")             \
-  X(kTunnelFull, "tunnel_full", "The tunnel device took no more packets.")
+  X(kTunnelFull, "tunnel_full", "The tunnel device took no more packets.")     \
+  X(kTtlExpired, "ttl_expired",                                                \
+    "The TTL or hop limit ended at this gateway, on its way to or from a "     \
+    "LAN.")                                                                    \
+  X(kNoNeighbour, "no_neighbour",                                              \
+    "The LAN address has no known link-layer address yet; it is asked for.")   \
+  X(kLanFull, "lan_full", "The LAN port took no more frames.")
 
 enum class DropReason : uint8_t {
 #define LWT_DROP_ENUMERATOR(enumerator, name, sentence) enumerator,

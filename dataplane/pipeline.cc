@@ -13,14 +13,16 @@ void RunInbound(Worker& worker) {
   Open(worker, worker.opened);               // replay window, tag, kind
   FecDecode(worker, worker.opened);          // what was lost comes back
   while (AdmitInner(worker, worker.opened, worker.inner)) {
-    Forward(worker, worker.inner);  // peer to peer, into Outbound
-    Deliver(worker, worker.inner);  // to the tunnel device
+    Forward(worker, worker.inner);     // peer to peer, into Outbound
+    DeliverLan(worker, worker.inner);  // to hosts of the LAN port
+    Deliver(worker, worker.inner);     // to the tunnel device
   }
   Acknowledge(worker);  // outer ACKs and retransmissions
 }
 
 void RunOutbound(Worker& worker) {
   Collect(worker, worker.outbound);           // packets from the tunnel device
+  CollectLan(worker, worker.outbound);        // and from the LAN port
   SelectRoute(worker, worker.outbound);       // which peer, which lane
   HandOver(worker, Handoff::Road::kPackets);  // lanes of other workers
   Split(worker, worker.outbound, worker.split);     // super-frames into packets

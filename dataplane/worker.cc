@@ -6,11 +6,11 @@
 #include <rte_thread.h>
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <cstring>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "dataplane/idle_policy.h"
 #include "dataplane/loop.h"
@@ -175,7 +175,10 @@ std::unique_ptr<WorkerThread> WorkerThread::Create(const WorkerOptions& options,
     error = "the CPU offers no AES-GCM: AES and PCLMULQDQ are needed";
     return nullptr;
   }
-  const std::array<Port*, 2> ports = {options.uplink, options.tunnel};
+  std::vector<Port*> ports = {options.uplink, options.tunnel};
+  for (Port* port : {options.lan, options.twin}) {
+    if (port != nullptr) ports.push_back(port);
+  }
   auto wait = RxWait::Create(ports);
   if (!wait.ok()) {
     error = wait.status().ToString();

@@ -23,6 +23,8 @@ struct WorkerOptions {
   std::vector<int> cpus;   // where the thread may run: one when it is pinned
   Port* uplink = nullptr;  // queues of its own
   Port* tunnel = nullptr;
+  Port* lan = nullptr;   // null without a LAN port
+  Port* twin = nullptr;  // of a LAN port that the kernel does not see
   // What leads to the other workers; null when there is none. Outlives this.
   Handoff* handoff = nullptr;
   rte_mempool* pool = nullptr;      // small mbufs: 2 KiB of data room

@@ -54,6 +54,7 @@ Worker::Worker(const WorkerOptions& worker_options, Aead worker_aead,
       fec_encoder(EncoderConfig(worker_options)),
       fec_decoder(DecoderConfig(worker_options)),
       lane_counters(worker_options.max_lanes) {
+  if (options.lan != nullptr) lan = std::make_unique<LanState>();
   waiting_lanes.reserve(worker_options.max_lanes);
   connects.reserve(kMaxConnects);
 }

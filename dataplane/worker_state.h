@@ -17,6 +17,7 @@
 #include "dataplane/exchange/mailbox.h"
 #include "dataplane/fec/decoder.h"
 #include "dataplane/fec/encoder.h"
+#include "dataplane/lan_state.h"
 #include "dataplane/session/lane.h"
 #include "dataplane/session/outer_tcp.h"
 #include "dataplane/session/wait_queues.h"
@@ -58,18 +59,6 @@ struct OpenedRecords {
   size_t next = 0;
 };
 
-// Packets and super-frames from the tunnel device, and how far Collect has come
-// in them. Few at once: what is read is still in the cache when it is split.
-struct CollectedPackets {
-  static constexpr size_t kCapacity = 8;
-  std::array<rte_mbuf*, kCapacity> mbufs;
-  size_t count = 0;
-  size_t next = 0;
-  uint16_t next_segment = 0;  // of the super-frame at `next`
-
-  bool drained() const { return next == count; }
-};
-
 class Worker {
  public:
   // Outer flows that control may have under way at once.
@@ -103,7 +92,8 @@ class Worker {
   PacketBurst ready;     // shards that the peer's window takes now
   PacketBurst coded;     // these with their parities
   PacketBurst foreign;   // another worker's business: Handoff gives them away
-  uint64_t round = 0;    // counts outbound bursts
+  std::unique_ptr<LanState> lan;  // null without a LAN port
+  uint64_t round = 0;             // counts outbound bursts
   fec::Encoder fec_encoder;
   fec::Decoder fec_decoder;
   RepairedBurst repaired;

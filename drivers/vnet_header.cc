@@ -1,5 +1,9 @@
 #include "drivers/vnet_header.h"
 
+#include <rte_ip.h>
+
+#include <cstring>
+
 namespace lwt {
 namespace {
 
@@ -8,6 +12,42 @@ constexpr uint16_t kTcpChecksumOffset = 16;
 constexpr uint16_t kUdpChecksumOffset = 6;
 constexpr uint16_t kTcpFlagsOffset = 13;
 constexpr uint8_t kCwr = 0x80;
+
+constexpr uint8_t kTcp = 6;
+constexpr uint8_t kUdp = 17;
+// What the nine bits of rte_mbuf::l3_len hold.
+constexpr uint16_t kLargestL3 = 511;
+
+bool IsIpv6(const uint8_t* packet) { return packet[0] >> 4 == 6; }
+
+uint16_t IpHeaderSize(const uint8_t* packet) {
+  return IsIpv6(packet) ? 40 : static_cast<uint16_t>((packet[0] & 0x0f) * 4);
+}
+
+// Whether the checksum left open is that of TCP or UDP right behind the IP
+// header, and not, say, that of a packet inside an encapsulation.
+bool IsPlain(const VnetHeader& header, size_t link_size, const uint8_t* packet,
+             size_t size) {
+  if (size < 40 && (size < 20 || IsIpv6(packet))) return false;
+  if (header.checksum_start != link_size + IpHeaderSize(packet)) return false;
+  const bool fragment = !IsIpv6(packet) && (packet[6] & 0x3f) + packet[7] != 0;
+  const uint8_t protocol = IsIpv6(packet) ? packet[6] : packet[9];
+  return !fragment &&
+         ((protocol == kTcp && header.checksum_offset == kTcpChecksumOffset) ||
+          (protocol == kUdp && header.checksum_offset == kUdpChecksumOffset));
+}
+
+// Sums what the kernel has left to the device.
+void FinishChecksum(const VnetHeader& header, rte_mbuf* frame) {
+  const size_t size = frame->data_len;
+  const size_t start = header.checksum_start;
+  const size_t at = start + header.checksum_offset;
+  if (at + sizeof(uint16_t) > size) return;
+  auto* data = rte_pktmbuf_mtod(frame, uint8_t*);
+  auto sum = static_cast<uint16_t>(~rte_raw_cksum(data + start, size - start));
+  if (sum == 0 && header.checksum_offset == kUdpChecksumOffset) sum = 0xffff;
+  std::memcpy(data + at, &sum, sizeof(sum));
+}
 
 }  // namespace
 
@@ -35,6 +75,32 @@ VnetHeader VnetHeaderOf(const rte_mbuf& frame) {
       &frame, const uint8_t*, header.checksum_start + kTcpFlagsOffset);
   if ((tcp_flags & kCwr) != 0) header.gso_type |= kVnetGsoEcn;
   return header;
+}
+
+void DescribeInside(const VnetHeader& header, size_t link_size,
+                    rte_mbuf* frame) {
+  const auto* packet =
+      rte_pktmbuf_mtod_offset(frame, const uint8_t*, link_size);
+  const bool unfinished = (header.flags & kVnetNeedsChecksum) != 0;
+  if (header.gso_type != kVnetNoGso) {
+    frame->ol_flags |= RTE_MBUF_F_RX_LRO | RTE_MBUF_F_RX_L4_CKSUM_NONE;
+    frame->packet_type =
+        header.gso_type == kVnetGsoUdp ? RTE_PTYPE_L4_UDP : RTE_PTYPE_L4_TCP;
+    frame->tso_segsz = header.gso_size;
+    // 0 is refused by whoever reads the frame.
+    const size_t ip_size = header.checksum_start - link_size;
+    const bool usable = unfinished && header.checksum_start >= link_size &&
+                        ip_size <= kLargestL3;
+    frame->l3_len = usable ? static_cast<uint16_t>(ip_size) : 0;
+  } else if (unfinished && frame->data_len > link_size &&
+             IsPlain(header, link_size, packet, frame->data_len - link_size)) {
+    frame->ol_flags |= RTE_MBUF_F_RX_L4_CKSUM_NONE;
+  } else if (unfinished) {
+    FinishChecksum(header, frame);
+    frame->ol_flags |= RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+  } else if ((header.flags & kVnetDataValid) != 0) {
+    frame->ol_flags |= RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+  }
 }
 
 }  // namespace lwt

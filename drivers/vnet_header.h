@@ -41,4 +41,10 @@ inline bool IsSuperFrame(const rte_mbuf& frame) {
 // (port.h). Its headers lie in the first mbuf.
 VnetHeader VnetHeaderOf(const rte_mbuf& frame);
 
+// Tells by flags and lengths what the kernel says of a received frame of the
+// inside (port.h), whose IP header lies behind `link_size` bytes. Completes the
+// checksum of a packet that is not plain TCP or UDP.
+void DescribeInside(const VnetHeader& header, size_t link_size,
+                    rte_mbuf* frame);
+
 }  // namespace lwt

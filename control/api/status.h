@@ -28,6 +28,16 @@ struct TunnelStatus {
   std::vector<std::string> addresses;  // "10.0.0.1/24"
 };
 
+// Without a LAN port its device is empty.
+struct LanStatus {
+  std::string device;  // "eth1"
+  std::string driver;  // "af_packet", "net_memif"
+  std::string reason;
+  bool up = false;
+  std::vector<std::string> addresses;
+  uint64_t neighbours = 0;  // hosts whose link-layer address is known
+};
+
 // An outer flow of a session.
 struct LaneStatus {
   uint32_t slot = 0;    // its place among those that are sent on
@@ -98,6 +108,7 @@ struct Status {
   std::string public_key;  // our own
   UplinkStatus uplink;
   TunnelStatus tunnel;
+  LanStatus lan;
   std::vector<PeerStatus> peers;
   std::vector<WorkerStatus> workers;
   std::vector<NamedCount> drops;  // names of dataplane/drop_reason.h, all

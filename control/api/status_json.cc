@@ -95,6 +95,17 @@ void PutLane(JsonWriter& json, const LaneStatus& lane) {
   json.Put("retransmitted_segments", lane.retransmitted_segments);
 }
 
+void PutLan(JsonWriter& json, const LanStatus& lan) {
+  json.Open("lan");
+  json.Put("device", lan.device);
+  json.Put("driver", lan.driver);
+  json.Put("reason", lan.reason);
+  json.PutFlag("up", lan.up);
+  json.Put("addresses", lan.addresses);
+  json.Put("neighbours", lan.neighbours);
+  json.Close();
+}
+
 void PutPeer(JsonWriter& json, const PeerStatus& peer) {
   json.Put("tunnel_addresses", peer.tunnel_addresses);
   json.Put("public_key", peer.public_key);
@@ -155,6 +166,7 @@ void PutPorts(JsonWriter& json, const Status& status) {
   json.Put("mtu", uint64_t{status.tunnel.mtu});
   json.Put("addresses", status.tunnel.addresses);
   json.Close();
+  if (!status.lan.device.empty()) PutLan(json, status.lan);
 }
 
 }  // namespace

@@ -110,6 +110,12 @@ void AddHead(const Status& status, std::string& out) {
   if (!status.tunnel.reason.empty()) {
     rows.push_back({"", status.tunnel.reason});
   }
+  if (const LanStatus& lan = status.lan; !lan.device.empty()) {
+    rows.push_back({"LAN", lan.device + ", " + lan.driver + ", " +
+                               Join(lan.addresses) +
+                               (lan.up ? ", up" : ", DOWN")});
+    rows.push_back({"", lan.reason});
+  }
   rows.push_back({"memory", OrDash(status.memory_mode)});
   AddTable(rows, out);
 }
@@ -153,12 +159,11 @@ void AddWorkers(const std::vector<WorkerStatus>& workers, std::string& out) {
                  static_cast<double>(worker.idle_cycles);
     double busy =
         all == 0 ? 0 : 100 * static_cast<double>(worker.busy_cycles) / all;
-    rows.push_back({worker.cpus, Format("%.1f %%", busy),
-                    std::to_string(worker.sleeps),
-                    std::to_string(worker.rx_frames),
-                    std::to_string(worker.tx_frames),
-                    std::to_string(worker.tun_rx_packets),
-                    std::to_string(worker.tun_tx_packets)});
+    rows.push_back(
+        {worker.cpus, Format("%.1f %%", busy), std::to_string(worker.sleeps),
+         std::to_string(worker.rx_frames), std::to_string(worker.tx_frames),
+         std::to_string(worker.tun_rx_packets),
+         std::to_string(worker.tun_tx_packets)});
   }
   AddTable(rows, out);
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_join.h"
+#include "control/config/networks.h"
 #include "control/config/secret_file.h"
 #include "control/config/text.h"
 
@@ -105,6 +106,7 @@ absl::Status Finish(Config& config, std::vector<std::string>& warnings) {
   CheckSides(config, faults);
   CheckTunnel(config, faults);
   CheckKey(config, faults, warnings);
+  CheckNetworks(config, faults);
   if (faults.empty()) return absl::OkStatus();
   return absl::FailedPreconditionError(absl::StrJoin(faults, "\n"));
 }

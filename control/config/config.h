@@ -34,6 +34,21 @@ struct HostPort {
   friend bool operator==(const HostPort&, const HostPort&) = default;
 };
 
+// "eth1" or "memif:/run/lan.sock": at most one of the two is not empty.
+struct LanPort {
+  std::string interface;
+  std::string memif_socket;
+  bool configured() const {
+    return !interface.empty() || !memif_socket.empty();
+  }
+};
+
+// An entry [[peer]]: the networks behind a client.
+struct PeerEntry {
+  std::string public_key;  // base64, 44 characters
+  std::vector<IpPrefix> allowed_ips;
+};
+
 // "auto", "off" or "K:M".
 struct FecChoice {
   fec::Mode mode = fec::Mode::kAuto;
@@ -62,6 +77,11 @@ struct Config {
   std::string server_public_key;  // client: base64, 44 characters; may be empty
   std::string sni = "www.example.com";
   PersonaChoice persona = PersonaChoice::kAuto;
+
+  LanPort lan_port;
+  std::vector<IpPrefix> lan_addr;  // with a memif: the kernel's addresses in it
+  std::vector<IpPrefix> routes;    // client: networks behind the server
+  std::vector<PeerEntry> peers;    // server: networks behind clients
 
   UplinkDriver uplink_driver = UplinkDriver::kAuto;
   std::string uplink_interface;  // empty = automatic
@@ -96,6 +116,8 @@ struct Config {
     }
     return settings;
   }
+  // Networks behind peers, of `routes` or `peers`.
+  std::vector<IpPrefix> PeerNetworks() const;
   void EraseKey() {
     sodium_memzero(key.data(), key.size());
     key.clear();

@@ -9,9 +9,9 @@
 #include "absl/strings/str_split.h"
 #include "control/config/command_line.h"
 #include "control/config/nearest_name.h"
+#include "control/config/networks.h"
 #include "control/config/text.h"
 #include "control/config/values.h"
-#include "control/handshake/static_key.h"
 #include "dataplane/session/flow_id.h"
 
 namespace lwt::config {
@@ -102,17 +102,14 @@ absl::Status CheckSocketPath(std::string_view text) {
                  " is longer than the 107 bytes of a socket's path");
 }
 
-absl::StatusOr<std::string> ReadPublicKey(std::string_view text) {
-  auto key = handshake::PublicKeyFromText(text);
-  if (key.ok()) return handshake::PublicKeyToText(*key);
-  return Invalid(Quoted(text),
-                 " is not a public key: 44 characters of base64, ",
-                 "as `lwtctl status` prints them on the server");
+absl::StatusOr<std::string> ReadServerKey(std::string_view text) {
+  return ReadPublicKey(text, "server");
 }
 
 constexpr std::string_view kTunnelGroup = "Tunnel";
 constexpr std::string_view kKeyGroup = "Keys";
 constexpr std::string_view kServerGroup = "Server";
+constexpr std::string_view kLanGroup = "Networks";
 constexpr std::string_view kHostGroup = "Host";
 constexpr std::string_view kUplinkGroup = "Uplink";
 constexpr std::string_view kFecGroup = "Loss";
@@ -176,7 +173,7 @@ constexpr Option kOptions[] = {
      AppliesTo::kClient, "KEY", "", 0, 0,
      "Public key that the server must show; without it the one of the first "
      "connection is kept.",
-     SetRead<&Config::server_public_key, ReadPublicKey>},
+     SetRead<&Config::server_public_key, ReadServerKey>},
 
     {kServerGroup, "multi-client", "multi_client", ValueType::kBoolean,
      AppliesTo::kServer, "", "true", 0, 0,
@@ -192,6 +189,23 @@ constexpr Option kOptions[] = {
      "A real TLS service, such as a web server, that whoever connects without "
      "the key meets; without it he meets a TLS alert.",
      SetRead<&Config::fallback, ReadRemoteAddress>},
+
+    {kLanGroup, "routes", "routes", ValueType::kText, AppliesTo::kClient,
+     "NETWORK/BITS[,...]", "", 0, 0,
+     "Networks behind the server: packets to them enter the tunnel, and "
+     "packets "
+     "from them are let out of it.",
+     SetRead<&Config::routes, ReadNetworks>},
+    {kLanGroup, "lan-port", "lan_port", ValueType::kText, AppliesTo::kBoth,
+     "INTERFACE/memif:SOCKET", "", 0, 0,
+     "Where hosts of a LAN reach the tunnel without the kernel forwarding: an "
+     "interface, or the path of a memif socket that another program connects "
+     "to.",
+     SetRead<&Config::lan_port, ReadLanPort>},
+    {kLanGroup, "lan-addr", "lan_addr", ValueType::kText, AppliesTo::kBoth,
+     "ADDRESS/BITS[,...]", "", 0, 0,
+     "This side's address in the LAN of a memif; an interface has its own.",
+     SetRead<&Config::lan_addr, ReadTunnelAddresses>},
 
     {kHostGroup, "state-dir", "state_dir", ValueType::kText, AppliesTo::kBoth,
      "FOLDER", "/var/lib/lightweight-tunnel/MODE-ADDRESS", 0, 0,

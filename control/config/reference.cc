@@ -25,6 +25,19 @@ such as `uplink.driver` stands as `driver` below the line `[uplink]`.
 `lightweight-tunnel -c tunnel.toml -check-config` checks a file. An unknown key
 or a wrong value is refused with its file, line and column.
 
+A file of a server may name the networks behind its clients, each by an entry of
+its own at the end of the file:
+
+```toml
+[[peer]]
+public_key = "vD1t5yk9uMJvVJdTgNVbLRRfAMO3WlMKqkjXQUUuNWc="
+allowed_ips = "192.168.7.0/24,fd07::/64"
+```
+
+`public_key` is the one that `lwtctl status` prints on the client. Packets to
+`allowed_ips` go to that client and are taken from it alone. A network may lie
+within one of another peer; none may overlap the tunnel's own.
+
 A key given by `-k` is wiped from the process list at start, yet it was there
 for an instant, and stays in the shell's history: prefer `key_file`. A file
 with a key in it should be readable by its owner alone (`chmod 600`).

@@ -17,6 +17,7 @@
 
 #include "absl/strings/str_join.h"
 #include "control/config/load.h"
+#include "control/config/networks.h"
 #include "control/config/text.h"
 #include "control/config/values.h"
 
@@ -103,6 +104,10 @@ class Walker {
       VisitTable(key, node, name);
       return;
     }
+    if (name == "peer") {
+      VisitPeers(key, node);
+      return;
+    }
     const Option* option = FindByToml(name);
     // A quoted root key "uplink.driver" is not the key of the table.
     bool dotted = key.str().find('.') != std::string_view::npos;
@@ -133,6 +138,47 @@ class Walker {
     AddFault(key.source().begin,
              Concat(name, " is a table: write [", name, "] on a line of its ",
                     "own and its keys below"));
+  }
+
+  // [[peer]]: the only tables that may occur more than once.
+  void VisitPeers(const toml::key& key, const toml::node& node) {
+    const toml::array* entries = node.as_array();
+    if (entries == nullptr || !node.is_array_of_tables()) {
+      AddFault(key.source().begin,
+               "peer stands once for each client: write [[peer]] on a line of "
+               "its own, and public_key and allowed_ips below");
+      return;
+    }
+    for (const toml::node& entry : *entries) VisitPeer(*entry.as_table());
+  }
+
+  void VisitPeer(const toml::table& entry) {
+    std::string values[2];
+    constexpr std::string_view kNames[2] = {"public_key", "allowed_ips"};
+    bool whole = true;
+    for (const auto& [key, node] : entry) {
+      const bool first = key.str() == kNames[0];
+      if (!first && key.str() != kNames[1]) {
+        AddFault(key.source().begin,
+                 Concat("unknown key ", Quoted(key.str()),
+                        "; a [[peer]] has public_key and allowed_ips"));
+        whole = false;
+      } else if (const auto* text = node.as_string()) {
+        values[first ? 0 : 1] = text->get();
+      } else {
+        AddFault(node.source().begin,
+                 Concat("peer.", key.str(), " must be text in quotes"));
+        whole = false;
+      }
+    }
+    if (!whole) return;
+    absl::StatusOr<PeerEntry> peer = ReadPeerEntry(values[0], values[1]);
+    if (peer.ok()) {
+      config_.peers.push_back(*std::move(peer));
+    } else {
+      AddFault(entry.source().begin,
+               Concat("[[peer]]: ", peer.status().message()));
+    }
   }
 
   static std::string_view KindOf(const toml::node& node) {

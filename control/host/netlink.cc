@@ -246,6 +246,21 @@ absl::StatusOr<Neighbour> Netlink::NeighbourOf(int ifindex,
                                     " on interface number ", ifindex));
 }
 
+absl::StatusOr<std::vector<Neighbour>> Netlink::NeighboursOf(int ifindex) {
+  Message request(RTM_GETNEIGH, NLM_F_DUMP, ndmsg{});
+  request.Put(NDA_IFINDEX, IndexAs<uint32_t>(ifindex));
+  std::vector<Neighbour> neighbours;
+  const absl::Status status = Exchange(request.header(), [&](Bytes message) {
+    const auto neighbour = ParseNeighbour(message);
+    // A kernel without strict checking gives those of all links.
+    if (neighbour && neighbour->ifindex == ifindex) {
+      neighbours.push_back(*neighbour);
+    }
+  });
+  if (!status.ok()) return Named(status, "listing the neighbours");
+  return neighbours;
+}
+
 absl::Status Netlink::RefreshNeighbour(int ifindex, const IpAddress& address) {
   Message request(RTM_NEWNEIGH, NLM_F_CREATE,
                   ndmsg{.ndm_family = FamilyNumber(address.family),
@@ -299,6 +314,33 @@ absl::Status Netlink::AddAddress(int ifindex, const IpPrefix& prefix) {
                                       " (where IPv6 is off, `sysctl -w "
                                       "net.ipv6.conf.all.disable_ipv6=0` "
                                       "switches it on)"));
+  }
+  return Named(status, what);
+}
+
+absl::Status Netlink::AddRoute(int ifindex, const IpPrefix& network) {
+  const std::string what = absl::StrCat("routing ", ToString(network),
+                                        " to interface number ", ifindex);
+  if (auto status = CheckPrefix(network); !status.ok()) {
+    return Named(status, what);
+  }
+  const bool ipv4 = network.address.family == Family::kIpv4;
+  Message request(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL,
+                  rtmsg{.rtm_family = FamilyNumber(network.address.family),
+                        .rtm_dst_len = network.length,
+                        .rtm_table = RT_TABLE_MAIN,
+                        .rtm_protocol = RTPROT_STATIC,
+                        .rtm_scope = static_cast<uint8_t>(
+                            ipv4 ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE),
+                        .rtm_type = RTN_UNICAST});
+  request.Put(RTA_DST, network.Network());
+  request.Put(RTA_OIF, IndexAs<uint32_t>(ifindex));
+  const absl::Status status = Exchange(request.header(), [](Bytes) {});
+  if (status.code() == absl::ErrnoToStatusCode(EEXIST)) {
+    return absl::AlreadyExistsError(absl::StrCat(
+        "another route leads to ", ToString(network),
+        " already; `ip route show` names it: remove it, or the network from "
+        "the settings"));
   }
   return Named(status, what);
 }

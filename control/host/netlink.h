@@ -51,6 +51,9 @@ class Netlink {
   // kUnknown and no MAC when the kernel has no entry.
   absl::StatusOr<Neighbour> NeighbourOf(int ifindex, const IpAddress& address);
 
+  // All of a link, IPv4 and IPv6, whatever their state.
+  absl::StatusOr<std::vector<Neighbour>> NeighboursOf(int ifindex);
+
   // Makes the kernel use the entry as if it had sent a packet: it is created,
   // resolved or confirmed (NTF_USE). Raw frames alone never do that.
   absl::Status RefreshNeighbour(int ifindex, const IpAddress& address);
@@ -60,6 +63,9 @@ class Netlink {
   // Adds the address with its connected route; an IPv6 address is usable at
   // once (no duplicate detection). OK when the link has it already.
   absl::Status AddAddress(int ifindex, const IpPrefix& prefix);
+  // Leads a network to a link without a gateway. AlreadyExists when another
+  // route leads there.
+  absl::Status AddRoute(int ifindex, const IpPrefix& network);
 
  private:
   explicit Netlink(mnl_socket* socket);

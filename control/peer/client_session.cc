@@ -206,6 +206,7 @@ void ClientSession::OnEvent(const Event& event, uint64_t now_us) {
       break;
     case EventKind::kStreamRoom:
     case EventKind::kStreamEnded:
+    case EventKind::kNoNeighbour:
       break;  // a client relays nothing
   }
   CheckAttempt(now_us);

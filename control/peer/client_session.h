@@ -38,6 +38,7 @@ class ClientSession {
     handshake::RekeyConfig rekey;
     std::string hub_name;  // as configured, for the log
     std::vector<IpPrefix> tunnel_addresses;
+    std::vector<IpPrefix> networks;  // behind the hub
     // Called with the hub's key after each handshake: pins it at first contact.
     std::function<absl::Status(const handshake::PublicKey&)> on_hub_key;
     // The sentence for a hub whose key is not the expected one.

@@ -152,6 +152,9 @@ void ClientSession::Publish() {
     builder.Route(prefix, kHubPeer);
     builder.RefuseHost(prefix.address);
   }
+  for (const IpPrefix& network : config_.networks) {
+    builder.Route(network, kHubPeer);
+  }
   if (session_ != nullptr) builder.Peer(*session_);
   if (attempt_ != nullptr && attempt_->has_local()) {
     builder.Flow(attempt_->local(), attempt_->remote(), attempt_->slot());

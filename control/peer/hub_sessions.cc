@@ -237,6 +237,13 @@ void HubSessions::Publish() {
     for (const IpPrefix& prefix : client.addresses) {
       builder.RouteHost(prefix.address, peer);
     }
+    const auto behind =
+        config_.networks.find(client.session->secrets().peer_key);
+    if (behind != config_.networks.end()) {
+      for (const IpPrefix& network : behind->second) {
+        builder.Route(network, peer);
+      }
+    }
     uint16_t own = client.session->secrets().mtu;
     mtu = mtu == 0 ? own : std::min(mtu, own);
   }

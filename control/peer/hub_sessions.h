@@ -6,6 +6,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -39,6 +40,8 @@ class HubSessions {
     handshake::RekeyConfig rekey;
     uint32_t max_clients = 100;
     bool multi_client = true;
+    // Networks behind clients.
+    std::map<handshake::PublicKey, std::vector<IpPrefix>> networks;
     VisitorDoor* visitors = nullptr;  // for whom we turn away
     // Tunnel addresses that the run before held, and where they are kept when
     // they have changed: within kSweepUs, and at Close.

@@ -67,7 +67,18 @@ class Counter {
   X(tunnel_tx_packets, "tunnel_tx_packets",                                 \
     "Inner packets given to the tunnel device.")                            \
   X(tunnel_tx_super, "tunnel_tx_super",                                     \
-    "Super-frames among them: runs of one flow, merged.")
+    "Super-frames among them: runs of one flow, merged.")                   \
+  X(lan_rx_packets, "lan_rx_packets",                                       \
+    "Inner packets taken from the LAN port for a peer.")                    \
+  X(lan_rx_super, "lan_rx_super",                                           \
+    "Super-frames among them: many packets in one call.")                   \
+  X(lan_tx_packets, "lan_tx_packets", "Inner packets sent to the LAN.")     \
+  X(lan_tx_super, "lan_tx_super",                                           \
+    "Super-frames among them: runs of one flow, merged.")                   \
+  X(lan_twin_frames, "lan_twin_frames",                                     \
+    "Frames passed between a memif and its twin device, both ways.")        \
+  X(icmp_errors_sent, "icmp_errors_sent",                                   \
+    "Time exceeded and packet too big sent to LAN hosts and peers.")
 
 struct alignas(64) WorkerCounters {
 #define LWT_COUNTER_MEMBER(member, name, sentence) Counter member;

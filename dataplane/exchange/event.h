@@ -21,6 +21,7 @@ enum class EventKind : uint8_t {
   kUnknownKind,   // the peer sent a record of kind `detail`
   kStreamRoom,    // spliced: `value` = stream offset up to which may be sent
   kStreamEnded,   // spliced: the peer will send nothing more
+  kNoNeighbour,   // of `remote`, an address in the LAN: have it resolved
 };
 
 enum class FlowDownReason : uint8_t {
@@ -38,7 +39,7 @@ struct Event {
   uint32_t lane = 0;
   uint64_t value = 0;
   Endpoint local;   // kFlowUp
-  Endpoint remote;  // kFlowUp
+  Endpoint remote;  // kFlowUp, kNoNeighbour
 };
 
 // Stream bytes of a flow without a lane. Control owns the frame.

@@ -103,11 +103,21 @@ void Mailbox::WakeWorker() {
 
 void Mailbox::Publish(std::shared_ptr<const Snapshot> snapshot) {
   snapshot_.store(snapshot.get(), std::memory_order_release);
-  if (current_) {
-    retired_.push_back({std::move(current_), rte_rcu_qsbr_start(qsbr_)});
-  }
+  Retire(std::move(current_));
   current_ = std::move(snapshot);
   FreeRetired();
+}
+
+void Mailbox::PublishLan(std::shared_ptr<const LanTable> lan) {
+  lan_.store(lan.get(), std::memory_order_release);
+  Retire(std::move(current_lan_));
+  current_lan_ = std::move(lan);
+  FreeRetired();
+}
+
+void Mailbox::Retire(std::shared_ptr<const void> picture) {
+  if (picture == nullptr) return;
+  retired_.push_back({std::move(picture), rte_rcu_qsbr_start(qsbr_)});
 }
 
 void Mailbox::FreeRetired() {

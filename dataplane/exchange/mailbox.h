@@ -18,6 +18,7 @@
 #include "dataplane/exchange/event.h"
 #include "dataplane/exchange/snapshot.h"
 #include "dataplane/exchange/spsc_ring.h"
+#include "dataplane/route/lan_table.h"
 #include "drivers/rx_wait.h"
 
 namespace lwt {
@@ -45,6 +46,8 @@ class Mailbox {
   // Makes `snapshot`, which other workers may share, the one that the worker
   // loads at its next loop.
   void Publish(std::shared_ptr<const Snapshot> snapshot);
+  // The same for the LAN, which changes at other times.
+  void PublishLan(std::shared_ptr<const LanTable> lan);
   bool PollEvent(Event& event);
   bool PollStream(PuntedStream& stream);
   bool PollRecord(PuntedRecord& record);
@@ -69,6 +72,7 @@ class Mailbox {
   const Snapshot* snapshot() const {
     return snapshot_.load(std::memory_order_acquire);
   }
+  const LanTable* lan() const { return lan_.load(std::memory_order_acquire); }
   // False when the ring is full: the caller counts the drop.
   bool Report(const Event& event);
   bool Punt(const PuntedStream& stream);
@@ -87,10 +91,11 @@ class Mailbox {
   Mailbox() = default;
   void FreeDone();
   void SendWaiting();
+  void Retire(std::shared_ptr<const void> picture);
   void FreeRetired();
 
   struct Retired {
-    std::shared_ptr<const Snapshot> snapshot;
+    std::shared_ptr<const void> picture;
     uint64_t token = 0;
   };
 
@@ -107,9 +112,11 @@ class Mailbox {
   uint64_t sent_ = 0;
   uint64_t carried_out_ = 0;
   std::shared_ptr<const Snapshot> current_;
+  std::shared_ptr<const LanTable> current_lan_;
   std::vector<Retired> retired_;
 
   std::atomic<const Snapshot*> snapshot_{nullptr};
+  std::atomic<const LanTable*> lan_{nullptr};
   std::atomic<RxWait*> worker_wait_{nullptr};
   std::atomic<bool> worker_parked_{false};
   std::atomic<bool> control_parked_{false};

@@ -101,7 +101,7 @@ void Coalescer::Push(const Frame& packet) {
     return batch_.Push(packet);
   }
   Run* run = FindFlow(packet.data, *transport);
-  const PortInfo& port = worker_.options.tunnel->info();
+  const PortInfo& port = batch_.port();
   if ((transport->udp && !port.segments_udp) ||
       !IsMergeable(packet.data, packet.length, *transport) ||
       !HasGoodChecksum(packet, *transport)) {

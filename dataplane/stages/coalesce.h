@@ -7,7 +7,7 @@
 // right checksum, by word of the authenticated sender or by a look. Payload is
 // not copied. No packet overtakes an earlier one of its flow.
 //
-// A local of Deliver: no run outlives a burst.
+// A local of Deliver or DeliverLan: no run outlives a burst.
 #pragma once
 
 #include <rte_mbuf.h>

@@ -1,15 +1,12 @@
 #include <algorithm>
 
+#include "dataplane/stages/collect_one.h"
 #include "dataplane/stages/stages.h"
 #include "dataplane/stages/super_frames.h"
 #include "dataplane/worker_state.h"
 
 namespace lwt {
 namespace {
-
-// Packets of one turn, each segment of a super-frame counted: the uplink has
-// its turn after about 0.1 ms of them. A chain may go beyond that.
-constexpr size_t kMostPackets = 256;
 
 InnerChecksum ChecksumOf(const rte_mbuf* mbuf) {
   const uint64_t flags = mbuf->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK;
@@ -41,16 +38,16 @@ bool TakeSegments(CollectedPackets& collected, size_t room, Frame& frame) {
 
 // A super-frame as far as there is room, or a packet in more than one buffer.
 // Returns how many packets that makes.
-size_t TakeLong(Worker& worker, size_t room, Frame& frame,
+size_t TakeLong(Worker& worker, CollectedPackets& collected,
+                Counter& super_frames, size_t room, Frame& frame,
                 PacketBurst& packets) {
-  CollectedPackets& collected = worker.collected;
   const bool super = (frame.mbuf->ol_flags & RTE_MBUF_F_RX_LRO) != 0;
   const bool usable = super && TakeSegments(collected, room, frame);
   if (collected.next_segment != 0) {
     rte_mbuf_refcnt_update(frame.mbuf, 1);
   } else {
     ++collected.next;
-    worker.counters.tunnel_rx_super.Add(usable ? 1 : 0);
+    super_frames.Add(usable ? 1 : 0);
   }
   if (usable) {
     packets.Push(frame);
@@ -62,29 +59,12 @@ size_t TakeLong(Worker& worker, size_t room, Frame& frame,
   return frame.packets;
 }
 
-// Moves one packet, or what TakeLong takes, to the burst.
-size_t TakeOne(Worker& worker, size_t room, PacketBurst& packets) {
-  CollectedPackets& collected = worker.collected;
-  rte_mbuf* mbuf = collected.mbufs[collected.next];
-  Frame frame;
-  frame.mbuf = mbuf;
-  frame.data = rte_pktmbuf_mtod(mbuf, uint8_t*);
-  frame.length = mbuf->pkt_len;
-  frame.checksum = ChecksumOf(mbuf);
-  const bool single =
-      mbuf->nb_segs == 1 && (mbuf->ol_flags & RTE_MBUF_F_RX_LRO) == 0;
-  if (!single) return TakeLong(worker, room, frame, packets);
-  packets.Push(frame);
-  ++collected.next;
-  return 1;
-}
-
 // Takes what other workers handed over; returns how many packets that makes.
 // One of their frames may stand for as many as they read in a turn.
 size_t TakeFromOthers(Worker& worker, size_t room, PacketBurst& packets) {
   size_t taken = 0;
   Frame frame;
-  while (taken + kMostPackets <= room &&
+  while (taken + kMostCollected <= room &&
          worker.options.handoff->Take(Handoff::Road::kPackets,
                                       worker.options.index, {&frame, 1}) > 0) {
     worker.worked = true;
@@ -95,16 +75,42 @@ size_t TakeFromOthers(Worker& worker, size_t room, PacketBurst& packets) {
   return taken;
 }
 
+// In line: a call a packet costs more than what is done here.
+[[gnu::always_inline]] inline size_t Take(Worker& worker,
+                                          CollectedPackets& collected,
+                                          Counter& super_frames, size_t room,
+                                          PacketBurst& packets) {
+  rte_mbuf* mbuf = collected.mbufs[collected.next];
+  Frame frame;
+  frame.mbuf = mbuf;
+  frame.data = rte_pktmbuf_mtod(mbuf, uint8_t*);
+  frame.length = mbuf->pkt_len;
+  frame.checksum = ChecksumOf(mbuf);
+  const bool single =
+      mbuf->nb_segs == 1 && (mbuf->ol_flags & RTE_MBUF_F_RX_LRO) == 0;
+  if (!single) {
+    return TakeLong(worker, collected, super_frames, room, frame, packets);
+  }
+  packets.Push(frame);
+  ++collected.next;
+  return 1;
+}
+
 }  // namespace
+
+size_t TakeOne(Worker& worker, CollectedPackets& collected,
+               Counter& super_frames, size_t room, PacketBurst& packets) {
+  return Take(worker, collected, super_frames, room, packets);
+}
 
 void Collect(Worker& worker, PacketBurst& packets) {
   CollectedPackets& collected = worker.collected;
   size_t room = PacketBurst::kCapacity - packets.size();
   if (worker.options.handoff != nullptr) {
-    room -= TakeFromOthers(worker, std::min(room, 2 * kMostPackets), packets);
+    room -= TakeFromOthers(worker, std::min(room, 2 * kMostCollected), packets);
   }
   const size_t most =
-      std::min(kMostPackets, room - std::min<size_t>(room, kMaxChain));
+      std::min(kMostCollected, room - std::min<size_t>(room, kMaxChain));
   size_t taken = 0;
   bool more = true;
   while (taken < most) {
@@ -117,7 +123,8 @@ void Collect(Worker& worker, PacketBurst& packets) {
       more = collected.count == wanted;
       continue;
     }
-    taken += TakeOne(worker, most - taken, packets);
+    taken += Take(worker, collected, worker.counters.tunnel_rx_super,
+                  most - taken, packets);
   }
   if (taken == 0) return;
   worker.worked = true;

@@ -6,7 +6,7 @@
 namespace lwt {
 
 void Deliver(Worker& worker, PacketBurst& packets) {
-  InsideBatch batch(worker);
+  InsideBatch batch(worker, *worker.options.tunnel);
   if (worker.options.tunnel->info().segments) {
     Coalescer coalescer(worker, batch);
     for (const Frame& packet : packets.frames()) coalescer.Push(packet);

@@ -2,6 +2,11 @@
 
 #include <rte_memcpy.h>
 
+#include <span>
+
+#include "dataplane/wire/ethernet.h"
+#include "dataplane/wire/forwarding.h"
+
 namespace lwt {
 namespace {
 
@@ -52,11 +57,15 @@ void RequestChecksum(const wire::InnerTransport& transport, rte_mbuf* mbuf) {
       transport.udp ? RTE_MBUF_F_TX_UDP_CKSUM : RTE_MBUF_F_TX_TCP_CKSUM;
 }
 
+// Only a port that takes super-frames takes packets in parts. On their way to
+// the LAN headers change, and shared plaintext must not.
+uint32_t InsideBatch::CopiedSize(const Port& port, const LanTable* lan) {
+  return port.info().segments && lan == nullptr ? kCheapCopy : UINT32_MAX;
+}
+
 rte_mbuf* InsideBatch::Own(const Frame& packet) {
   rte_mempool* pool = worker_.options.pool;
-  const bool copy =
-      IsShared(packet) &&
-      (!worker_.options.tunnel->info().segments || packet.length <= kCheapCopy);
+  const bool copy = IsShared(packet) && packet.length <= copied_size_;
   rte_mbuf* mbuf = copy ? Copy(pool, packet) : AsPart(pool, packet, 0);
   if (mbuf == nullptr) worker_.Drop(packet, DropReason::kPoolEmpty);
   return mbuf;
@@ -71,7 +80,7 @@ void InsideBatch::PushUnfinished(const Frame& packet) {
   if (!transport) return worker_.Drop(packet, DropReason::kBadInner);
   rte_mbuf* mbuf = Own(packet);
   if (mbuf == nullptr) return;
-  if (worker_.options.tunnel->info().segments) {
+  if (port_.info().segments) {
     RequestChecksum(*transport, mbuf);
   } else {
     wire::FinishChecksum(
@@ -94,18 +103,40 @@ void InsideBatch::Count(size_t from, size_t to, bool taken) {
     packets += packets_[i];
     runs += packets_[i] > 1 ? 1 : 0;
   }
+  WorkerCounters& counters = worker_.counters;
+  const bool tunnel = lan_ == nullptr;
   if (taken) {
-    worker_.counters.tunnel_tx_packets.Add(packets);
-    worker_.counters.tunnel_tx_super.Add(runs);
+    (tunnel ? counters.tunnel_tx_packets : counters.lan_tx_packets)
+        .Add(packets);
+    (tunnel ? counters.tunnel_tx_super : counters.lan_tx_super).Add(runs);
   } else {
-    worker_.counters.Drop(DropReason::kTunnelFull, packets);
+    counters.Drop(tunnel ? DropReason::kTunnelFull : DropReason::kLanFull,
+                  packets);
+  }
+}
+
+// The first mbuf of each holds the headers and is ours alone.
+void InsideBatch::AddLinkHeaders() {
+  for (rte_mbuf* mbuf : std::span(mbufs_.data(), size_)) {
+    auto* packet = rte_pktmbuf_mtod(mbuf, uint8_t*);
+    const bool ipv4 = packet[0] >> 4 == 4;
+    wire::TakeHop(packet);
+    const LanTable::Found host = ipv4 ? lan_->Find(Family::kIpv4, packet + 16)
+                                      : lan_->Find(Family::kIpv6, packet + 24);
+    mbuf->l2_len = wire::kEthernetSize;
+    mbuf->ol_flags |= ipv4 ? RTE_MBUF_F_TX_IPV4 : RTE_MBUF_F_TX_IPV6;
+    // Whatever buffer it is, headers that are longer stood before the packet.
+    char* link = rte_pktmbuf_prepend(mbuf, wire::kEthernetSize);
+    wire::WriteEthernet(reinterpret_cast<uint8_t*>(link), *host.mac,
+                        lan_->mac(),
+                        ipv4 ? wire::kEtherTypeIpv4 : wire::kEtherTypeIpv6);
   }
 }
 
 void InsideBatch::Flush() {
   if (size_ == 0) return;
-  const uint16_t taken =
-      worker_.options.tunnel->Transmit({mbufs_.data(), size_});
+  if (lan_ != nullptr) AddLinkHeaders();
+  const uint16_t taken = port_.Transmit({mbufs_.data(), size_});
   Count(0, taken, /*taken=*/true);
   Count(taken, size_, /*taken=*/false);
   rte_pktmbuf_free_bulk(mbufs_.data() + taken,

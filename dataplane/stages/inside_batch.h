@@ -1,5 +1,5 @@
-// Packets on their way to the tunnel device, as mbufs, in order. A local of
-// Deliver: nothing stays in it.
+// Packets on their way to a port of the inside, as mbufs, in order. A local of
+// Deliver or DeliverLan: nothing stays in it.
 #pragma once
 
 #include <rte_mbuf.h>
@@ -16,10 +16,18 @@ namespace lwt {
 
 class InsideBatch {
  public:
-  explicit InsideBatch(Worker& worker) : worker_(worker) {}
+  // With `lan` the port is the LAN's: packets lose a hop and get the link
+  // header of their host, which the caller has found to be known.
+  InsideBatch(Worker& worker, Port& port, const LanTable* lan = nullptr)
+      : worker_(worker),
+        port_(port),
+        lan_(lan),
+        copied_size_(CopiedSize(port, lan)) {}
   InsideBatch(const InsideBatch&) = delete;
   InsideBatch& operator=(const InsideBatch&) = delete;
   ~InsideBatch() { Flush(); }
+
+  const PortInfo& port() const { return port_.info(); }
 
   // One packet. Takes the frame's reference.
   void Push(const Frame& packet);
@@ -29,6 +37,8 @@ class InsideBatch {
  private:
   static constexpr size_t kCapacity = 64;
 
+  // Packets up to this size are copied where their buffer is shared.
+  static uint32_t CopiedSize(const Port& port, const LanTable* lan);
   // A packet in an mbuf that is ours to send, or null with the drop counted.
   rte_mbuf* Own(const Frame& packet);
   void PushUnfinished(const Frame& packet);
@@ -37,10 +47,14 @@ class InsideBatch {
     mbufs_[size_] = mbuf;
     packets_[size_++] = packets;
   }
+  void AddLinkHeaders();
   void Flush();
   void Count(size_t from, size_t to, bool taken);
 
   Worker& worker_;
+  Port& port_;
+  const LanTable* const lan_;
+  const uint32_t copied_size_;
   std::array<rte_mbuf*, kCapacity> mbufs_;
   std::array<uint32_t, kCapacity> packets_;
   size_t size_ = 0;

@@ -43,6 +43,10 @@ bool AdmitInner(Worker& worker, OpenedRecords& records, PacketBurst& packets);
 // Moves packets for another peer to the outbound burst, in mbufs of their own.
 void Forward(Worker& worker, PacketBurst& packets);
 
+// Sends packets for hosts of the LAN to its port, as a router does; the others
+// stay. Nothing where there is no LAN port.
+void DeliverLan(Worker& worker, PacketBurst& packets);
+
 // Gives packets to the tunnel device, runs of one flow merged where the device
 // takes that; the burst is empty afterwards.
 void Deliver(Worker& worker, PacketBurst& packets);
@@ -56,6 +60,10 @@ void Acknowledge(Worker& worker);
 // Adds packets and super-frames from other workers and from the tunnel device
 // to what Forward left, no more than Split can hold.
 void Collect(Worker& worker, PacketBurst& packets);
+
+// Adds what the LAN port brings for peers, a hop taken; answers what cannot go
+// on. What is left to the kernel goes to the port's twin, where it has one.
+void CollectLan(Worker& worker, PacketBurst& packets);
 
 // Finds peer and lane of each packet. One whose peer has lanes of other workers
 // only goes to worker.foreign.

@@ -49,6 +49,16 @@ struct LinkHeader {
   friend bool operator==(const LinkHeader&, const LinkHeader&) = default;
 };
 
+using EthernetAddress = std::array<uint8_t, 6>;
+
+// Writes kEthernetSize bytes.
+inline void WriteEthernet(uint8_t* to, const EthernetAddress& destination,
+                          const EthernetAddress& source, uint16_t type) {
+  std::memcpy(to, destination.data(), destination.size());
+  std::memcpy(to + 6, source.data(), source.size());
+  StoreBe16(to + 12, type);
+}
+
 // The EtherType, which ends a link header of 14 or 18 bytes.
 inline uint16_t EtherTypeOf(std::span<const uint8_t> header) {
   return LoadBe16(header.data() + header.size() - 2);

@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
-#include <rte_ip.h>
 #include <rte_mbuf.h>
 #include <sys/ioctl.h>
 #include <sys/uio.h>
@@ -26,69 +25,17 @@
 namespace lwt {
 namespace {
 
+constexpr uint8_t kEthernetSize = 14;
 constexpr char kTunDevice[] = "/dev/net/tun";
 constexpr unsigned kTcpOffload =
     TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
 // TUN_F_USO4 and TUN_F_USO6, which headers older than Linux 6.2 do not name.
 constexpr unsigned kUdpOffload = 0x20 | 0x40;
 
-constexpr uint8_t kTcp = 6;
-constexpr uint8_t kUdp = 17;
 constexpr uint16_t kTcpChecksumAt = 16;
 constexpr uint16_t kUdpChecksumAt = 6;
-// What the nine bits of rte_mbuf::l3_len hold.
-constexpr uint16_t kLargestL3 = 511;
 
 bool IsIpv6(const uint8_t* packet) { return packet[0] >> 4 == 6; }
-
-uint16_t IpHeaderSize(const uint8_t* packet) {
-  return IsIpv6(packet) ? 40 : static_cast<uint16_t>((packet[0] & 0x0f) * 4);
-}
-
-// Whether the checksum left open is that of TCP or UDP right behind the IP
-// header, and not, say, that of a packet inside an encapsulation.
-bool IsPlain(const VnetHeader& header, const uint8_t* packet, size_t size) {
-  if (size < 40 && (IsIpv6(packet) || size < 20)) return false;
-  if (header.checksum_start != IpHeaderSize(packet)) return false;
-  const bool fragment = !IsIpv6(packet) && (packet[6] & 0x3f) + packet[7] != 0;
-  const uint8_t protocol = IsIpv6(packet) ? packet[6] : packet[9];
-  return !fragment &&
-         ((protocol == kTcp && header.checksum_offset == kTcpChecksumAt) ||
-          (protocol == kUdp && header.checksum_offset == kUdpChecksumAt));
-}
-
-// Sums what the kernel has left to the device.
-void FinishChecksum(const VnetHeader& header, rte_mbuf* frame) {
-  const size_t size = frame->data_len;
-  const size_t start = header.checksum_start;
-  const size_t at = start + header.checksum_offset;
-  if (at + sizeof(uint16_t) > size) return;
-  auto* data = rte_pktmbuf_mtod(frame, uint8_t*);
-  auto sum = static_cast<uint16_t>(~rte_raw_cksum(data + start, size - start));
-  if (sum == 0 && header.checksum_offset == kUdpChecksumAt) sum = 0xffff;
-  std::memcpy(data + at, &sum, sizeof(sum));
-}
-
-void DescribeReceived(const VnetHeader& header, rte_mbuf* frame) {
-  const auto* packet = rte_pktmbuf_mtod(frame, const uint8_t*);
-  const bool unfinished = (header.flags & kVnetNeedsChecksum) != 0;
-  if (header.gso_type != kVnetNoGso) {
-    frame->ol_flags |= RTE_MBUF_F_RX_LRO | RTE_MBUF_F_RX_L4_CKSUM_NONE;
-    frame->packet_type =
-        header.gso_type == kVnetGsoUdp ? RTE_PTYPE_L4_UDP : RTE_PTYPE_L4_TCP;
-    frame->tso_segsz = header.gso_size;
-    // 0 is refused by whoever reads the frame.
-    const bool usable = unfinished && header.checksum_start <= kLargestL3;
-    frame->l3_len = usable ? header.checksum_start : 0;
-  } else if (unfinished && IsPlain(header, packet, frame->data_len)) {
-    frame->ol_flags |= RTE_MBUF_F_RX_L4_CKSUM_NONE;
-  } else if (unfinished) {
-    FinishChecksum(header, frame);
-    frame->ol_flags |= RTE_MBUF_F_RX_L4_CKSUM_GOOD;
-  } else if ((header.flags & kVnetDataValid) != 0) {
-    frame->ol_flags |= RTE_MBUF_F_RX_L4_CKSUM_GOOD;
-  }
-}
 
 VnetHeader DescribeForKernel(const rte_mbuf* frame) {
   VnetHeader header;
@@ -140,9 +87,10 @@ class OffloadPort final : public Port {
 rte_mbuf* OffloadPort::TakeFrame(size_t size) {
   rte_mbuf* const frame = buffers_.Take(size);
   if (frame == nullptr) return nullptr;
-  frame->l2_len = 0;
+  frame->l2_len = info().link_header_size;
   frame->packet_type = 0;
-  DescribeReceived(buffers_.header(), frame);
+  // Without offload the kernel leaves nothing open.
+  if (info().segments) DescribeInside(buffers_.header(), 0, frame);
   return frame;
 }
 
@@ -223,7 +171,8 @@ absl::StatusOr<ScopedFd> OpenQueue(const OffloadSpec& spec) {
   }
   ifreq request{};
   std::memcpy(request.ifr_name, spec.name.data(), spec.name.size());
-  request.ifr_flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR;
+  request.ifr_flags = IFF_NO_PI | IFF_VNET_HDR;
+  request.ifr_flags |= spec.ethernet ? IFF_TAP : IFF_TUN;
   if (spec.queues > 1) request.ifr_flags |= IFF_MULTI_QUEUE;
   if (ioctl(fd.get(), TUNSETIFF, &request) != 0) {
     return absl::ErrnoToStatus(
@@ -241,16 +190,20 @@ absl::StatusOr<std::vector<std::unique_ptr<Port>>> OpenOffloadPorts(
   PortInfo info;
   info.driver = "tun";
   info.device = spec.name;
+  info.link_header_size = spec.ethernet ? kEthernetSize : 0;
   info.mtu = spec.mtu;
   info.queue_count = spec.queues;
-  info.segments = true;
+  info.segments = !spec.ethernet;
   std::vector<std::unique_ptr<Port>> ports;
   for (uint16_t queue = 0; queue < spec.queues; ++queue) {
     absl::StatusOr<ScopedFd> fd = OpenQueue(spec);
     if (!fd.ok()) return fd.status();
-    info.segments_udp =
-        ioctl(fd->get(), TUNSETOFFLOAD, kTcpOffload | kUdpOffload) == 0;
-    if (!info.segments_udp && ioctl(fd->get(), TUNSETOFFLOAD, kTcpOffload)) {
+    if (!spec.ethernet) {
+      info.segments_udp =
+          ioctl(fd->get(), TUNSETOFFLOAD, kTcpOffload | kUdpOffload) == 0;
+    }
+    if (info.segments && !info.segments_udp &&
+        ioctl(fd->get(), TUNSETOFFLOAD, kTcpOffload)) {
       return absl::UnimplementedError(absl::StrCat(
           "the kernel offers no TCP segmentation on tunnel device ",
           spec.name));

@@ -29,6 +29,9 @@ struct OffloadSpec {
   std::string name;  // of the device to make, 1 to 15 characters
   uint16_t mtu = 1400;
   uint16_t queues = 1;  // ports wanted, each for a worker of its own
+  // A device of Ethernet frames, without offload: the twin of a port that the
+  // kernel does not see.
+  bool ethernet = false;
   // For what fits into one of its mbufs behind RTE_PKTMBUF_HEADROOM.
   rte_mempool* pool = nullptr;
   // For the rest: buffers of PacketPool::kJumboRoom, used without headroom. One

@@ -55,12 +55,9 @@ void EnlargeBuffers(int fd) {
 }
 
 absl::Status AttachFilter(int fd, const Interface& interface,
-                          std::span<const Endpoint> endpoints) {
-  absl::StatusOr<std::vector<sock_filter>> program =
-      BuildPacketFilter(interface.link_header_size, endpoints);
-  if (!program.ok()) return program.status();
-  const sock_fprog filter = {static_cast<unsigned short>(program->size()),
-                             program->data()};
+                          std::span<const sock_filter> program) {
+  const sock_fprog filter = {static_cast<unsigned short>(program.size()),
+                             const_cast<sock_filter*>(program.data())};
   if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)) !=
       0) {
     return Failure(interface, "cannot set the filter of");
@@ -69,13 +66,14 @@ absl::Status AttachFilter(int fd, const Interface& interface,
 }
 
 // The socket hears nothing before the bind, and the filter is there by then.
-absl::Status Configure(int fd, const Interface& interface) {
+absl::Status Configure(int fd, const Interface& interface,
+                       std::span<const sock_filter> filter) {
   if (!SetOption(fd, SOL_PACKET, PACKET_VNET_HDR, 1) ||
       !SetOption(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)) {
     return Failure(interface, "cannot configure");
   }
   EnlargeBuffers(fd);
-  const absl::Status filtered = AttachFilter(fd, interface, {});
+  const absl::Status filtered = AttachFilter(fd, interface, filter);
   if (!filtered.ok()) return filtered;
   const sockaddr_ll address = LinkAddress(interface.index, ETH_P_ALL);
   if (bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) !=
@@ -109,22 +107,39 @@ void ApplyHeader(const VnetHeader& header, rte_mbuf* frame) {
 
 absl::StatusOr<std::unique_ptr<AfPacketUplink>> AfPacketUplink::Open(
     const Interface& interface, const UplinkSpec& spec) {
-  auto first = OpenOne(interface, spec);
+  absl::StatusOr<std::vector<sock_filter>> nothing =
+      BuildPacketFilter(interface.link_header_size, {});
+  if (!nothing.ok()) return nothing.status();
+  return OpenAll(interface, spec, Side::kOutside, *nothing);
+}
+
+absl::StatusOr<std::unique_ptr<AfPacketUplink>> AfPacketUplink::OpenInside(
+    const Interface& interface, const UplinkSpec& spec,
+    std::span<const sock_filter> filter) {
+  return OpenAll(interface, spec, Side::kInside, filter);
+}
+
+absl::StatusOr<std::unique_ptr<AfPacketUplink>> AfPacketUplink::OpenAll(
+    const Interface& interface, const UplinkSpec& spec, Side side,
+    std::span<const sock_filter> filter) {
+  auto first = OpenOne(interface, spec, side, filter);
   if (!first.ok() || spec.ports == 1) return first;
   std::vector<int> sockets = {(*first)->fd_};
   while (sockets.size() < spec.ports) {
-    auto other = OpenOne(interface, spec);
+    auto other = OpenOne(interface, spec, side, filter);
     if (!other.ok()) return other;
     sockets.push_back((*other)->fd_);
     (*first)->others_.push_back(*std::move(other));
   }
-  const absl::Status joined = JoinFanout(sockets);
+  const absl::Status joined = JoinFanout(
+      sockets, side == Side::kOutside ? Spread::kPortSum : Spread::kFlowHash);
   if (!joined.ok()) return joined;
   return first;
 }
 
 absl::StatusOr<std::unique_ptr<AfPacketUplink>> AfPacketUplink::OpenOne(
-    const Interface& interface, const UplinkSpec& spec) {
+    const Interface& interface, const UplinkSpec& spec, Side side,
+    std::span<const sock_filter> filter) {
   if (spec.jumbo_pool == nullptr || spec.small_pool == nullptr ||
       rte_pktmbuf_data_room_size(spec.jumbo_pool) < kJumboDataRoom) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -132,7 +147,7 @@ absl::StatusOr<std::unique_ptr<AfPacketUplink>> AfPacketUplink::OpenOne(
   }
   const int fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return Failure(interface, "cannot open");
-  const absl::Status configured = Configure(fd, interface);
+  const absl::Status configured = Configure(fd, interface, filter);
   if (!configured.ok()) {
     close(fd);
     return configured;
@@ -144,13 +159,14 @@ absl::StatusOr<std::unique_ptr<AfPacketUplink>> AfPacketUplink::OpenOne(
   info.mtu = static_cast<uint16_t>(std::min(interface.mtu, kMaxMtu));
   info.segments = spec.super_frames;
   return std::unique_ptr<AfPacketUplink>(
-      new AfPacketUplink(std::move(info), interface, fd, spec));
+      new AfPacketUplink(std::move(info), interface, fd, spec, side));
 }
 
 AfPacketUplink::AfPacketUplink(PortInfo info, const Interface& interface,
-                               int fd, const UplinkSpec& spec)
+                               int fd, const UplinkSpec& spec, Side side)
     : Uplink(std::move(info), interface.index),
       fd_(fd),
+      side_(side),
       jumbo_pool_(spec.jumbo_pool),
       small_pool_(spec.small_pool),
       copied_size_(rte_pktmbuf_data_room_size(spec.small_pool) -
@@ -173,7 +189,10 @@ absl::Status AfPacketUplink::SetEndpoints(std::span<const Endpoint> endpoints) {
   Interface interface;
   interface.name = info().device;
   interface.link_header_size = info().link_header_size;
-  absl::Status status = AttachFilter(fd_, interface, endpoints);
+  absl::StatusOr<std::vector<sock_filter>> program =
+      BuildPacketFilter(interface.link_header_size, endpoints);
+  if (!program.ok()) return program.status();
+  absl::Status status = AttachFilter(fd_, interface, *program);
   for (const auto& other : others_) {
     if (status.ok()) status = other->SetEndpoints(endpoints);
   }
@@ -217,6 +236,7 @@ uint16_t AfPacketUplink::FillBuffers() {
 // The frame received in a slot, null when it did not fit. A small one gets a
 // buffer of its size, so that nobody holds 64 KiB for it, and leaves the slot's
 // to the next.
+template <AfPacketUplink::Side kSide>
 rte_mbuf* AfPacketUplink::TakeFrame(uint16_t slot) {
   const mmsghdr& message = rx_messages_[slot];
   rte_mbuf* frame = buffers_[slot];
@@ -238,9 +258,29 @@ rte_mbuf* AfPacketUplink::TakeFrame(uint16_t slot) {
   }
   frame->pkt_len = size;
   frame->data_len = static_cast<uint16_t>(size);
-  ApplyHeader(rx_headers_[slot], frame);
+  if constexpr (kSide == Side::kInside) {
+    frame->packet_type = 0;
+    DescribeInside(rx_headers_[slot], info().link_header_size, frame);
+  } else {
+    ApplyHeader(rx_headers_[slot], frame);
+  }
   frame->l2_len = LinkHeaderSizeOf(frame, info().link_header_size);
   return frame;
+}
+
+template <AfPacketUplink::Side kSide>
+uint16_t AfPacketUplink::TakeFrames(uint16_t first, int received,
+                                    std::span<rte_mbuf*> frames) {
+  uint16_t count = 0;
+  for (int i = 0; i < received; ++i) {
+    rte_mbuf* const frame = TakeFrame<kSide>(static_cast<uint16_t>(first + i));
+    if (frame != nullptr) {
+      frames[count++] = frame;
+    } else {
+      Count(truncated_, 1);
+    }
+  }
+  return count;
 }
 
 uint16_t AfPacketUplink::Receive(std::span<rte_mbuf*> frames) {
@@ -254,16 +294,9 @@ uint16_t AfPacketUplink::Receive(std::span<rte_mbuf*> frames) {
   // An error such as ENETDOWN is reported once and says nothing of later.
   const int received =
       recvmmsg(fd_, &rx_messages_[first], wanted, MSG_DONTWAIT, nullptr);
-  uint16_t count = 0;
-  for (int i = 0; i < received; ++i) {
-    rte_mbuf* const frame = TakeFrame(static_cast<uint16_t>(first + i));
-    if (frame != nullptr) {
-      frames[count++] = frame;
-    } else {
-      Count(truncated_, 1);
-    }
-  }
-  return count;
+  return side_ == Side::kOutside
+             ? TakeFrames<Side::kOutside>(first, received, frames)
+             : TakeFrames<Side::kInside>(first, received, frames);
 }
 
 PortCounters AfPacketUplink::ReadCounters() const {

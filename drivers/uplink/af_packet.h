@@ -7,6 +7,7 @@
 // kernel's own stack gets the same segments: control keeps it from answering.
 #pragma once
 
+#include <linux/filter.h>
 #include <linux/if_packet.h>
 #include <sys/socket.h>
 
@@ -27,6 +28,11 @@ class AfPacketUplink final : public Uplink {
   // socket for each (fanout.h).
   static absl::StatusOr<std::unique_ptr<AfPacketUplink>> Open(
       const Interface& interface, const UplinkSpec& spec);
+  // A port of the inside on an interface that stays the kernel's: takes what
+  // BuildLanFilter says, flows spread over the ports by their hash.
+  static absl::StatusOr<std::unique_ptr<AfPacketUplink>> OpenInside(
+      const Interface& interface, const UplinkSpec& spec,
+      std::span<const sock_filter> filter);
   ~AfPacketUplink() override;
 
   absl::Status SetEndpoints(std::span<const Endpoint> endpoints) override;
@@ -40,19 +46,30 @@ class AfPacketUplink final : public Uplink {
   PortCounters ReadCounters() const override;
 
  private:
+  // Which way frames are described for who reads them (port.h).
+  enum class Side : uint8_t { kOutside, kInside };
+
   static absl::StatusOr<std::unique_ptr<AfPacketUplink>> OpenOne(
-      const Interface& interface, const UplinkSpec& spec);
+      const Interface& interface, const UplinkSpec& spec, Side side,
+      std::span<const sock_filter> filter);
+  static absl::StatusOr<std::unique_ptr<AfPacketUplink>> OpenAll(
+      const Interface& interface, const UplinkSpec& spec, Side side,
+      std::span<const sock_filter> filter);
 
   // A super-frame takes one vector a record, so this is 15 of the longest.
   static constexpr size_t kMaxTxVectors = 1024;
 
   AfPacketUplink(PortInfo info, const Interface& interface, int fd,
-                 const UplinkSpec& spec);
+                 const UplinkSpec& spec, Side side);
 
   // af_packet.cc
   void Place(uint16_t slot, rte_mbuf* buffer);
   uint16_t FillBuffers();
+  template <Side kSide>
   rte_mbuf* TakeFrame(uint16_t slot);
+  template <Side kSide>
+  uint16_t TakeFrames(uint16_t first, int received,
+                      std::span<rte_mbuf*> frames);
   static void Count(std::atomic<uint64_t>& counter, uint64_t n);
 
   // af_packet_transmit.cc
@@ -64,6 +81,7 @@ class AfPacketUplink final : public Uplink {
   bool SendCut(const rte_mbuf& frame);
 
   const int fd_;
+  const Side side_;
   std::vector<std::unique_ptr<AfPacketUplink>> others_;  // of the first only
   rte_mempool* const jumbo_pool_;
   rte_mempool* const small_pool_;

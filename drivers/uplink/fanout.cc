@@ -49,10 +49,11 @@ std::vector<sock_filter> BuildPortSum() {
 
 // The kernel counts the members of a group in the order they joined, and takes
 // the program's answer modulo their number.
-absl::Status JoinFanout(std::span<const int> sockets) {
+absl::Status JoinFanout(std::span<const int> sockets, Spread spread) {
   fanout_args group{};
   group.type_flags =
-      PACKET_FANOUT_CBPF | PACKET_FANOUT_FLAG_UNIQUEID | kIgnoreOutgoing;
+      (spread == Spread::kPortSum ? PACKET_FANOUT_CBPF : PACKET_FANOUT_HASH) |
+      PACKET_FANOUT_FLAG_UNIQUEID | kIgnoreOutgoing;
   group.max_num_members = static_cast<uint32_t>(sockets.size());
   for (const int fd : sockets) {
     if (setsockopt(fd, SOL_PACKET, PACKET_FANOUT, &group, sizeof(group)) != 0) {
@@ -67,6 +68,7 @@ absl::Status JoinFanout(std::span<const int> sockets) {
     group.id = static_cast<uint16_t>(joined);
     group.type_flags &= static_cast<uint16_t>(~PACKET_FANOUT_FLAG_UNIQUEID);
   }
+  if (spread == Spread::kFlowHash) return absl::OkStatus();
   std::vector<sock_filter> program = BuildPortSum();
   const sock_fprog filter = {static_cast<unsigned short>(program.size()),
                              program.data()};

@@ -2,8 +2,13 @@
 
 #include <absl/status/status.h>
 #include <absl/strings/str_cat.h>
+#include <errno.h>
 #include <rte_cycles.h>
 #include <rte_ethdev.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include <array>
 
@@ -50,10 +55,12 @@ class MemifPort final : public Port {
 absl::StatusOr<std::unique_ptr<MemifPort>> OpenEnd(const MemifSpec& spec,
                                                    const char* role) {
   const std::string what = absl::StrCat("memif ", role, " ", spec.name);
+  const bool path = spec.name.starts_with('/');
   absl::StatusOr<std::unique_ptr<Vdev>> device =
       Vdev::Plug("net_memif",
                  absl::StrCat("role=", role, ",socket=", spec.name,
-                              ",socket-abstract=yes,rsize=", kRingSizeLog2),
+                              ",socket-abstract=", path ? "no" : "yes",
+                              ",rsize=", kRingSizeLog2),
                  what);
   if (!device.ok()) return device.status();
   Vdev::Queues queues;
@@ -72,7 +79,51 @@ absl::StatusOr<std::unique_ptr<MemifPort>> OpenEnd(const MemifSpec& spec,
   return std::make_unique<MemifPort>(std::move(info), *std::move(device));
 }
 
+// Removes what a server that was killed has left, and nothing else.
+absl::Status ClearSocket(const std::string& path) {
+  struct stat status {};
+  if (lstat(path.c_str(), &status) != 0) {
+    if (errno == ENOENT) return absl::OkStatus();
+    return absl::ErrnoToStatus(errno, absl::StrCat("memif socket ", path));
+  }
+  if (!S_ISSOCK(status.st_mode)) {
+    return absl::AlreadyExistsError(
+        absl::StrCat(path, " exists and is no socket; name another path"));
+  }
+  const int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+  if (fd < 0) return absl::ErrnoToStatus(errno, "cannot open a socket");
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof(address.sun_path) - 1);
+  const bool answers = connect(fd, reinterpret_cast<const sockaddr*>(&address),
+                               sizeof(address)) == 0;
+  close(fd);
+  if (answers) {
+    return absl::AlreadyExistsError(
+        absl::StrCat("another program serves the memif socket ", path,
+                     "; stop it, or name another path"));
+  }
+  if (unlink(path.c_str()) != 0) {
+    return absl::ErrnoToStatus(errno, absl::StrCat("cannot remove ", path));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
+
+absl::StatusOr<std::unique_ptr<Port>> OpenMemifServer(const MemifSpec& spec) {
+  if (!spec.name.starts_with('/') ||
+      spec.name.size() >= sizeof(sockaddr_un::sun_path)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "memif socket \"", spec.name, "\" is not an absolute path of at most ",
+        sizeof(sockaddr_un::sun_path) - 1, " bytes"));
+  }
+  const absl::Status clear = ClearSocket(spec.name);
+  if (!clear.ok()) return clear;
+  absl::StatusOr<std::unique_ptr<MemifPort>> server = OpenEnd(spec, "server");
+  if (!server.ok()) return server.status();
+  return std::unique_ptr<Port>(*std::move(server));
+}
 
 absl::StatusOr<std::pair<std::unique_ptr<Port>, std::unique_ptr<Port>>>
 OpenMemifPair(const MemifSpec& spec) {

@@ -61,8 +61,8 @@ TEST(DropReason, NamesFollowTheEnumerators) {
   EXPECT_EQ(NameOf(DropReason::kReplayed), "replayed");
   EXPECT_EQ(SentenceOf(DropReason::kBadTag),
             "The record's tag does not verify.");
-  EXPECT_EQ(NameOf(DropReason::kTunnelFull), "tunnel_full");
-  EXPECT_EQ(static_cast<size_t>(DropReason::kTunnelFull) + 1, kDropReasonCount);
+  EXPECT_EQ(NameOf(DropReason::kLanFull), "lan_full");
+  EXPECT_EQ(static_cast<size_t>(DropReason::kLanFull) + 1, kDropReasonCount);
 }
 
 TEST(DropReason, IsDocumented) {

@@ -12,7 +12,9 @@
 #include "control/config/command_line.h"
 #include "control/config/load.h"
 #include "control/config/nearest_name.h"
+#include "control/config/networks.h"
 #include "control/config/reference.h"
+#include "control/config/values.h"
 
 namespace lwt::config {
 namespace {
@@ -41,6 +43,24 @@ const std::map<std::string, Sample>& FecSamples() {
       {"fec_flush_us", {"500", [](C c) { return c.fec_flush_us == 500; }}},
       {"fec_interleave_us",
        {"0", [](C c) { return c.FecSettings().interleave_us == 0; }}}};
+  return *samples;
+}
+
+const std::map<std::string, Sample>& NetworkSamples() {
+  using C = const Config&;
+  static const auto* samples = new std::map<std::string, Sample>{
+      {"routes",
+       {"192.168.7.0/24",
+        [](C c) {
+          return c.routes == ReadNetworks("192.168.7.0/24").value();
+        }}},
+      {"lan_port",
+       {"memif:/run/lan.sock",
+        [](C c) { return c.lan_port.memif_socket == "/run/lan.sock"; }}},
+      {"lan_addr", {"192.168.7.1/24", [](C c) {
+                      return c.lan_addr ==
+                             ReadTunnelAddresses("192.168.7.1/24").value();
+                    }}}};
   return *samples;
 }
 
@@ -108,6 +128,7 @@ const std::map<std::string, Sample>& Samples() {
        {"16", [](C c) { return c.arena_bytes() == 16u << 20; }}},
   };
   samples->insert(FecSamples().begin(), FecSamples().end());
+  samples->insert(NetworkSamples().begin(), NetworkSamples().end());
   return *samples;
 }
 

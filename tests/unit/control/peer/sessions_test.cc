@@ -49,6 +49,33 @@ class SessionsTest : public testing::Test {
   std::vector<std::unique_ptr<TestClient>> clients_;
 };
 
+uint32_t PeerAt(const FakeWorker& worker, const char* text) {
+  const IpAddress address = *ParseIpAddress(text);
+  return worker.published->routes.Lookup(address.family, address.bytes.data());
+}
+
+TEST_F(SessionsTest, NetworksBehindPeersLeadToThem) {
+  TestClient& office = AddClient("10.0.0.2/24");
+  TestClient& other = AddClient("10.0.0.3/24");
+  office.networks = {Prefix("192.168.1.0/24"), Prefix("fd01::/64")};
+  office.Make();
+  hub_.networks[office.identity.public_key] = {Prefix("192.168.2.0/24")};
+  hub_.networks[other.identity.public_key] = {Prefix("192.168.2.128/25")};
+  hub_.Make();
+  ASSERT_TRUE(Until(kSecond, [&] { return office.up() && other.up(); }));
+  const uint32_t to_office = PeerAt(hub_.worker, "10.0.0.2");
+  const uint32_t to_other = PeerAt(hub_.worker, "10.0.0.3");
+  EXPECT_NE(to_office, to_other);
+  EXPECT_EQ(PeerAt(hub_.worker, "192.168.2.1"), to_office);
+  EXPECT_EQ(PeerAt(hub_.worker, "192.168.2.200"), to_other);
+  EXPECT_EQ(PeerAt(hub_.worker, "192.168.3.1"), RouteTable::kNoPeer);
+  const uint32_t to_hub = PeerAt(office.worker, "10.0.0.1");
+  EXPECT_EQ(PeerAt(office.worker, "192.168.1.7"), to_hub);
+  EXPECT_EQ(PeerAt(office.worker, "fd01::7"), to_hub);
+  EXPECT_EQ(PeerAt(office.worker, "192.168.9.7"), RouteTable::kNoPeer);
+  EXPECT_EQ(PeerAt(other.worker, "192.168.1.7"), RouteTable::kNoPeer);
+}
+
 TEST_F(SessionsTest, ComesUpAndCarriesBothWays) {
   TestClient& client = AddClient("10.0.0.2/24");
   ASSERT_TRUE(Until(kSecond, [&] { return client.up(); }));

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -104,6 +105,7 @@ struct TestClient {
             .rekey = rekey,
             .hub_name = "hub.test",
             .tunnel_addresses = {address},
+            .networks = networks,
             .on_hub_key =
                 [this](const handshake::PublicKey& key) {
                   hub_key = key;
@@ -154,6 +156,7 @@ struct TestClient {
   LaneSlots slots;
   const loop::Log& log;
   IpPrefix address;
+  std::vector<IpPrefix> networks;  // behind the hub; Make takes them
   uint64_t max_records;
   handshake::PublicKey hub_key{};
   std::unique_ptr<ClientSession> session;
@@ -192,6 +195,7 @@ struct TestHub {
         .rekey = {},
         .max_clients = max_clients,
         .multi_client = multi_client,
+        .networks = networks,
         .held = held,
         .on_held = [this](const auto& now_held) { held = now_held; }};
     sessions = std::make_unique<HubSessions>(config, *slots, log, net.now_us);
@@ -253,6 +257,8 @@ struct TestHub {
   handshake::StaticKey identity;
   std::optional<LaneSlots> slots;
   const loop::Log& log;
+  // Behind clients; Make takes them.
+  std::map<handshake::PublicKey, std::vector<IpPrefix>> networks;
   bool multi_client;
   uint32_t max_clients;
   std::vector<HeldAddress> held;  // as the state directory keeps it

@@ -281,5 +281,38 @@ TEST_F(OffloadPortTest, RelaysTcpInSuperFrames) {
   EXPECT_EQ(far.ReadCounters().tx_refused, 0u);
 }
 
+// The twin of a memif: whole frames, and nothing left open in them.
+TEST_F(OffloadPortTest, AnEthernetDeviceCarriesFramesAsTheyAre) {
+  OffloadSpec spec = Spec("lwt9");
+  spec.ethernet = true;
+  auto ports = OpenOffloadPorts(spec);
+  ASSERT_TRUE(ports.ok()) << ports.status();
+  Port& twin = *ports->front();
+  EXPECT_FALSE(twin.info().segments);
+  EXPECT_EQ(twin.info().link_header_size, 14);
+  ASSERT_TRUE(
+      lab_.Here("sysctl -qw net.ipv6.conf.lwt9.disable_ipv6=1 && "
+                "ip address add 10.19.0.1/24 dev lwt9 && "
+                "ip link set lwt9 address 02:00:00:00:00:01 up && "
+                "ip neigh add 10.19.0.2 lladdr 02:00:00:00:00:02 "
+                "dev lwt9 && "
+                "{ ping -c1 -W1 10.19.0.2 >/dev/null || true; }"));
+  const std::vector<Bytes> got = ReceiveBytes(twin, 1);
+  ASSERT_EQ(got.size(), 1u);
+  const Bytes head = {2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0, 0x45};
+  ASSERT_GT(got[0].size(), head.size());
+  EXPECT_TRUE(std::equal(head.begin(), head.end(), got[0].begin()));
+  EXPECT_EQ(InternetChecksum(std::span(got[0]).subspan(34), 0), 0);
+  // An ARP request for its address is answered.
+  Bytes ask = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0,  2,  8, 6,
+               0,    1,    8,    0,    6,    4,    0, 1, 2, 0, 0,  0,  0, 2,
+               10,   19,   0,    2,    0,    0,    0, 0, 0, 0, 10, 19, 0, 1};
+  rte_mbuf* frame = MakeFrame(pool_, ask);
+  ASSERT_EQ(twin.Transmit({&frame, 1}), 1);
+  const std::vector<Bytes> answer = ReceiveBytes(twin, 1);
+  ASSERT_EQ(answer.size(), 1u);
+  EXPECT_EQ(answer[0][21], 2);  // a reply
+}
+
 }  // namespace
 }  // namespace lwt

@@ -1,3 +1,5 @@
+#include "drivers/uplink/af_packet.h"
+
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -12,6 +14,7 @@
 #include <cstring>
 
 #include "drivers/rx_wait.h"
+#include "drivers/uplink/lan_filter.h"
 #include "drivers/uplink/uplink.h"
 #include "tests/unit/drivers/net_lab.h"
 
@@ -313,6 +316,54 @@ TEST_F(AfPacketTest, WorksWithoutLinkHeader) {
     EXPECT_EQ(back, packet);
   }
   close(tun);
+}
+
+// A port of the inside tells of checksums and super-frames as those are told
+// there: by where the L4 header lies behind the IP header.
+TEST_F(AfPacketTest, InsideTellsOfSuperFramesAsThePortsThere) {
+  RoutedSet routed;
+  routed.networks = {*ParseIpPrefix("10.1.0.0/24")};
+  const auto filter = BuildLanFilter(routed);
+  ASSERT_TRUE(filter.ok());
+  const auto interface = ReadInterface("up0");
+  ASSERT_TRUE(interface.ok());
+  auto inside = AfPacketUplink::OpenInside(*interface, Spec(), *filter);
+  ASSERT_TRUE(inside.ok()) << inside.status();
+  const int raw = lab_.RawSocketThere(/*vnet_header=*/true);
+  lab_.EnableSegmentationThere();
+  // 10 segments of 1000 bytes behind 14 + 20 + 20 bytes of headers.
+  Bytes frame = lab_.Ethernet(ETH_P_IP, TcpIpv4(9000, 10'000));
+  VnetHeader header;
+  header.flags = kVnetNeedsChecksum;
+  header.gso_type = kVnetGsoTcp4;
+  header.header_size = 54;
+  header.gso_size = 1000;
+  header.checksum_start = 34;
+  header.checksum_offset = 16;
+  Bytes message(sizeof(header));
+  std::memcpy(message.data(), &header, sizeof(header));
+  message.insert(message.end(), frame.begin(), frame.end());
+  ASSERT_EQ(send(raw, message.data(), message.size(), 0),
+            static_cast<ssize_t>(message.size()));
+  const std::vector<rte_mbuf*> got = ReceiveFrames(**inside, 1);
+  ASSERT_EQ(got.size(), 1u);
+  EXPECT_NE(got[0]->ol_flags & RTE_MBUF_F_RX_LRO, 0u);
+  EXPECT_EQ(got[0]->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK,
+            RTE_MBUF_F_RX_L4_CKSUM_NONE);
+  EXPECT_EQ(got[0]->packet_type, static_cast<uint32_t>(RTE_PTYPE_L4_TCP));
+  EXPECT_EQ(got[0]->l2_len, 14);
+  EXPECT_EQ(got[0]->l3_len, 20);
+  EXPECT_EQ(got[0]->tso_segsz, 1000);
+  EXPECT_EQ(got[0]->pkt_len, frame.size());
+  rte_pktmbuf_free(got[0]);
+  // A single packet, whose checksum is right as it came off a wire.
+  Send(lab_.Ethernet(ETH_P_IP, TcpIpv4(22, 100)));
+  const std::vector<rte_mbuf*> single = ReceiveFrames(**inside, 1);
+  ASSERT_EQ(single.size(), 1u);
+  EXPECT_EQ(single[0]->ol_flags & RTE_MBUF_F_RX_LRO, 0u);
+  EXPECT_EQ(single[0]->pool, small_);
+  rte_pktmbuf_free(single[0]);
+  close(raw);
 }
 
 }  // namespace

@@ -1,6 +1,12 @@
 #include "drivers/uplink/memif.h"
 
 #include <gtest/gtest.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cstdio>
 
 #include "tests/unit/drivers/child_process.h"
 #include "tests/unit/drivers/net_lab.h"
@@ -63,6 +69,73 @@ TEST(MemifTest, RefusesANameThatIsTooLongAndNoPool) {
   spec.name = "good";
   EXPECT_EQ(OpenMemifPair(spec).status().code(),
             absl::StatusCode::kInvalidArgument);
+}
+
+class MemifServerTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    char pattern[] = "/tmp/lwt-memif-XXXXXX";
+    ASSERT_NE(mkdtemp(pattern), nullptr);
+    folder_ = pattern;
+    path_ = folder_ + "/lan.sock";
+  }
+  void TearDown() override {
+    unlink(path_.c_str());
+    rmdir(folder_.c_str());
+  }
+  // A socket at the path, as a server that was killed leaves it.
+  int ServeOrLeave(bool leave) {
+    const int fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path_.copy(address.sun_path, sizeof(address.sun_path) - 1);
+    EXPECT_EQ(
+        bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)),
+        0);
+    EXPECT_EQ(listen(fd, 1), 0);
+    if (!leave) return fd;
+    close(fd);
+    return -1;
+  }
+  absl::Status Open() {
+    MemifSpec spec;
+    spec.name = path_;
+    spec.pool = MakePool("memif-server", 8191, kRoom);
+    return OpenMemifServer(spec).status();
+  }
+
+  std::string folder_;
+  std::string path_;
+};
+
+TEST_F(MemifServerTest, OpensWhereADeadServerLeftItsSocket) {
+  ServeOrLeave(/*leave=*/true);
+  EXPECT_EQ(RunInChild([this] {
+              InitEal();
+              return std::string(Open().message());
+            }),
+            "");
+}
+
+TEST_F(MemifServerTest, LeavesTheSocketOfALivingServer) {
+  const int fd = ServeOrLeave(/*leave=*/false);
+  EXPECT_NE(RunInChild([this] {
+              InitEal();
+              return std::string(Open().message());
+            }).find("another program serves the memif socket"),
+            std::string::npos);
+  EXPECT_EQ(access(path_.c_str(), F_OK), 0);
+  close(fd);
+}
+
+TEST_F(MemifServerTest, LeavesAFileThatIsNoSocket) {
+  fclose(fopen(path_.c_str(), "w"));
+  EXPECT_NE(RunInChild([this] {
+              InitEal();
+              return std::string(Open().message());
+            }).find("is no socket"),
+            std::string::npos);
+  EXPECT_EQ(access(path_.c_str(), F_OK), 0);
 }
 
 }  // namespace

@@ -1,0 +1,181 @@
+#include "control/config/networks.h"
+
+#include <optional>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_split.h"
+#include "control/config/text.h"
+#include "control/config/values.h"
+#include "control/handshake/static_key.h"
+
+namespace lwt::config {
+namespace {
+
+constexpr std::string_view kMemif = "memif:";
+// sun_path has 108 bytes, the terminating zero included (unix(7)).
+constexpr size_t kLongestSocket = 107;
+
+// 0/8, 127/8, 224/4 and up, 169.254/16; ::/8, fe80::/10, ff00::/8.
+bool IsNeverRouted(const IpAddress& network) {
+  const auto& b = network.bytes;
+  if (network.family == Family::kIpv4) {
+    return b[0] == 0 || b[0] == 127 || b[0] >= 224 ||
+           (b[0] == 169 && b[1] == 254);
+  }
+  return b[0] == 0 || b[0] == 0xff || (b[0] == 0xfe && (b[1] & 0xc0) == 0x80);
+}
+
+absl::StatusOr<IpPrefix> ReadNetwork(std::string_view text) {
+  const std::optional<IpPrefix> prefix = ParseIpPrefix(text);
+  if (!prefix) {
+    return Invalid(Quoted(text), " is not a network, such as ",
+                   "192.168.7.0/24 or fd07::/64");
+  }
+  if (prefix->length == 0) {
+    return Invalid(Quoted(text), " is the default route, which the tunnel ",
+                   "itself needs; name the networks");
+  }
+  if (prefix->Network() != prefix->address) {
+    return Invalid(Quoted(text), " has bits set behind its length; the ",
+                   "network is ",
+                   ToString(IpPrefix{prefix->Network(), prefix->length}));
+  }
+  if (IsNeverRouted(prefix->address)) {
+    return Invalid(Quoted(text), " is never routed: multicast, loopback, ",
+                   "link-local or reserved");
+  }
+  return *prefix;
+}
+
+bool Overlap(const IpPrefix& a, const IpPrefix& b) {
+  return a.Contains(b.Network()) || b.Contains(a.Network());
+}
+
+void CheckOverlaps(const Config& config, std::vector<std::string>& faults) {
+  const std::vector<IpPrefix> networks = config.PeerNetworks();
+  for (size_t i = 0; i < networks.size(); ++i) {
+    for (const IpPrefix& own : config.tunnel_addr) {
+      if (!Overlap(own, networks[i])) continue;
+      faults.push_back(Concat(ToString(networks[i]),
+                              " overlaps the tunnel's own network ",
+                              ToString(IpPrefix{own.Network(), own.length}),
+                              ": a network behind a peer lies outside of it"));
+    }
+    for (size_t j = 0; j < i; ++j) {
+      // One inside the other is fine: the longer prefix counts.
+      if (networks[i] != networks[j]) continue;
+      faults.push_back(Concat(ToString(networks[i]),
+                              " is named twice as a network behind a peer: "
+                              "remove one of the two"));
+    }
+  }
+}
+
+void CheckPeers(const Config& config, std::vector<std::string>& faults) {
+  for (size_t i = 0; i < config.peers.size(); ++i) {
+    for (size_t j = 0; j < i; ++j) {
+      if (config.peers[i].public_key != config.peers[j].public_key) continue;
+      faults.push_back(Concat("peer ", config.peers[i].public_key,
+                              " has two entries [[peer]]: join them"));
+    }
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<IpPrefix>> ReadNetworks(std::string_view text) {
+  std::vector<IpPrefix> networks;
+  for (absl::string_view part : absl::StrSplit(ToAbsl(text), ',')) {
+    auto network = ReadNetwork(ToStd(absl::StripAsciiWhitespace(part)));
+    if (!network.ok()) return network.status();
+    networks.push_back(*network);
+  }
+  return networks;
+}
+
+absl::StatusOr<LanPort> ReadLanPort(std::string_view text) {
+  LanPort port;
+  if (!text.starts_with(kMemif)) {
+    const absl::Status named = CheckInterfaceName(text);
+    if (!named.ok()) return named;
+    port.interface = std::string(text);
+    return port;
+  }
+  const std::string_view path = text.substr(kMemif.size());
+  if (!path.starts_with('/') || path.size() > kLongestSocket ||
+      path.find_first_of(std::string_view(",\0", 2)) !=
+          std::string_view::npos) {
+    return Invalid(Quoted(text), " does not name a memif socket: behind ",
+                   "\"memif:\" stands an absolute path of at most ",
+                   kLongestSocket, " bytes without a comma");
+  }
+  port.memif_socket = std::string(path);
+  return port;
+}
+
+absl::StatusOr<std::string> ReadPublicKey(std::string_view text,
+                                          std::string_view side) {
+  auto key = handshake::PublicKeyFromText(text);
+  if (key.ok()) return handshake::PublicKeyToText(*key);
+  return Invalid(Quoted(text),
+                 " is not a public key: 44 characters of base64, ",
+                 "as `lwtctl status` prints them on the ", side);
+}
+
+absl::StatusOr<PeerEntry> ReadPeerEntry(std::string_view public_key,
+                                        std::string_view allowed_ips) {
+  auto key = ReadPublicKey(public_key, "client");
+  if (!key.ok()) return key.status();
+  auto networks = ReadNetworks(allowed_ips);
+  if (!networks.ok()) return networks.status();
+  return PeerEntry{*std::move(key), *std::move(networks)};
+}
+
+std::vector<IpPrefix> Config::PeerNetworks() const {
+  std::vector<IpPrefix> networks = routes;
+  for (const PeerEntry& peer : peers) {
+    networks.insert(networks.end(), peer.allowed_ips.begin(),
+                    peer.allowed_ips.end());
+  }
+  return networks;
+}
+
+void CheckNetworks(const Config& config, std::vector<std::string>& faults) {
+  if (config.mode == Mode::kServer && !config.routes.empty()) {
+    faults.push_back(
+        "routes is for clients: a server names the networks behind its clients "
+        "by entries [[peer]]");
+  }
+  if (config.mode == Mode::kClient && !config.peers.empty()) {
+    faults.push_back(
+        "[[peer]] is for servers: a client names the networks behind its "
+        "server by routes");
+  }
+  if (!config.lan_addr.empty() && config.lan_port.memif_socket.empty()) {
+    faults.push_back(
+        "lan_addr is for a memif: give the interface of lan_port its address "
+        "by `ip address add`");
+  }
+  if (config.lan_addr.empty() && !config.lan_port.memif_socket.empty()) {
+    faults.push_back(
+        "a memif needs lan_addr, this side's address in the LAN: "
+        "-lan-addr 192.168.7.1/24");
+  }
+  for (const IpPrefix& lan : config.lan_addr) {
+    for (const IpPrefix& network : config.PeerNetworks()) {
+      if (!Overlap(lan, network)) continue;
+      faults.push_back(Concat("lan_addr ", ToString(lan), " overlaps ",
+                              ToString(network), ", a network behind a peer"));
+    }
+    for (const IpPrefix& own : config.tunnel_addr) {
+      if (!Overlap(lan, own)) continue;
+      faults.push_back(Concat("lan_addr ", ToString(lan),
+                              " overlaps the tunnel's network ",
+                              ToString(own)));
+    }
+  }
+  CheckPeers(config, faults);
+  CheckOverlaps(config, faults);
+}
+
+}  // namespace lwt::config

@@ -1,0 +1,34 @@
+// Settings about networks behind this side and behind its peers: the LAN port,
+// `routes`, and [[peer]] entries.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "control/config/config.h"
+
+namespace lwt::config {
+
+// "192.168.7.0/24,fd07::/64": networks, no host bits set, none of them a
+// default route.
+absl::StatusOr<std::vector<IpPrefix>> ReadNetworks(std::string_view text);
+
+// The name of an interface, or "memif:" and an absolute path.
+absl::StatusOr<LanPort> ReadLanPort(std::string_view text);
+
+// A key as `lwtctl status` prints it on `side`, "server" or "client".
+absl::StatusOr<std::string> ReadPublicKey(std::string_view text,
+                                          std::string_view side);
+
+// One [[peer]] entry from its two values.
+absl::StatusOr<PeerEntry> ReadPeerEntry(std::string_view public_key,
+                                        std::string_view allowed_ips);
+
+// What contradicts what: networks twice, or in the tunnel's own; settings of
+// the other side.
+void CheckNetworks(const Config& config, std::vector<std::string>& faults);
+
+}  // namespace lwt::config

@@ -1,0 +1,82 @@
+// The gateway's side towards a LAN port: the port and what keeps the kernel off
+// the frames it takes, neighbours followed and published.
+//
+// Made by the platform before its workers, which use the ports; Start publishes
+// to them. Control thread.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "control/config/config.h"
+#include "control/host/lan_keeper.h"
+#include "control/host/netlink.h"
+#include "control/host/owner_table.h"
+#include "control/loop/log.h"
+#include "dataplane/worker.h"
+#include "drivers/uplink/af_packet.h"
+
+namespace lwt {
+
+class LanSide {
+ public:
+  struct Context {
+    const config::Config& config;
+    host::Netlink& netlink;
+    const host::Link& uplink;
+    const loop::Log& log;
+    uint16_t workers = 1;
+    rte_mempool* small_pool = nullptr;
+    rte_mempool* jumbo_pool = nullptr;
+  };
+
+  // The port that `lan_port` names. The error says what is wrong with it.
+  static absl::StatusOr<std::unique_ptr<LanSide>> Open(const Context& context);
+  LanSide(const LanSide&) = delete;
+  LanSide& operator=(const LanSide&) = delete;
+
+  // Of a worker; the twin is null where the kernel sees the port.
+  Port* port(uint16_t worker) const;
+  Port* twin() { return twin_.empty() ? nullptr : twin_.front().get(); }
+  uint16_t port_count() const;
+
+  // `workers` outlive this object.
+  void Start(std::span<const std::unique_ptr<WorkerThread>> workers);
+  void OnHostChanges(const host::HostChanges& changes);
+  // True when the event was for the LAN.
+  bool OnEvent(const Event& event);
+  void OnTimer(uint64_t now_us) { keeper_->OnTimer(now_us); }
+  uint64_t NextDeadline() const { return keeper_->next_deadline_us(); }
+
+  const host::Link& link() const { return keeper_->link(); }
+  const LanTable* table() const { return keeper_->table(); }
+  const PortInfo& info() const { return port(0)->info(); }
+  const std::string& reason() const { return reason_; }
+
+ private:
+  explicit LanSide(const Context& context) : log_(context.log) {}
+
+  absl::Status OpenInterface(const Context& context);
+  absl::Status OpenMemif(const Context& context);
+  absl::Status Follow(const Context& context, const host::Link& link);
+  void Publish(absl::StatusOr<std::shared_ptr<const LanTable>> table);
+
+  const loop::Log& log_;
+  std::unique_ptr<host::OwnerTable> guard_;        // of an interface
+  std::unique_ptr<AfPacketUplink> packet_socket_;  // the same
+  std::unique_ptr<Port> memif_;
+  std::vector<std::unique_ptr<Port>> twin_;  // of the memif
+  std::optional<host::LanKeeper> keeper_;
+  std::string reason_;
+  std::span<const std::unique_ptr<WorkerThread>> workers_;
+};
+
+// What leads to peers by the settings.
+RoutedSet RoutedBy(const config::Config& config);
+
+}  // namespace lwt

@@ -1,0 +1,83 @@
+// What a worker with a LAN port keeps beside the rest: frames under way, and
+// what bounds its answers and questions.
+#pragma once
+
+#include <rte_mbuf.h>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "drivers/ip_endpoint.h"
+
+namespace lwt {
+
+// Packets and super-frames from a port of the inside, and how far Collect has
+// come in them. Few at once: what is read is still in the cache when it is
+// split.
+struct CollectedPackets {
+  static constexpr size_t kCapacity = 8;
+  std::array<rte_mbuf*, kCapacity> mbufs;
+  size_t count = 0;
+  size_t next = 0;
+  uint16_t next_segment = 0;  // of the super-frame at `next`
+
+  bool drained() const { return next == count; }
+};
+
+// So many a second, and a tenth of that at once.
+class EventBudget {
+ public:
+  explicit EventBudget(uint64_t per_second)
+      : interval_us_(1'000'000 / per_second) {}
+
+  bool Take(uint64_t now_us) {
+    const uint64_t from = now_us > kBurstUs ? now_us - kBurstUs : 0;
+    const uint64_t next = std::max(next_us_, from);
+    if (next > now_us) return false;
+    next_us_ = next + interval_us_;
+    return true;
+  }
+
+ private:
+  static constexpr uint64_t kBurstUs = 100'000;
+  const uint64_t interval_us_;
+  uint64_t next_us_ = 0;
+};
+
+// Addresses that control was asked to resolve, so that a burst of packets makes
+// one question. One that is overwritten is asked again at once, which the
+// budget bounds.
+class AskedAddresses {
+ public:
+  static constexpr uint64_t kAgainUs = 1'000'000;
+
+  // Whether to ask now.
+  bool ShouldAsk(const IpAddress& address, uint64_t now_us) {
+    uint32_t hash = 0;
+    for (const uint8_t byte : address.bytes) hash = hash * 31 + byte;
+    Slot& slot = slots_[hash % kSlots];
+    if (slot.address == address && now_us < slot.again_us) return false;
+    if (!budget_.Take(now_us)) return false;
+    slot = {address, now_us + kAgainUs};
+    return true;
+  }
+
+ private:
+  static constexpr size_t kSlots = 64;
+  struct Slot {
+    IpAddress address;
+    uint64_t again_us = 0;
+  };
+  std::array<Slot, kSlots> slots_{};
+  EventBudget budget_{200};
+};
+
+struct LanState {
+  CollectedPackets collected;
+  AskedAddresses asked;
+  EventBudget icmp{1000};  // ICMP errors, as Linux bounds its own
+};
+
+}  // namespace lwt

@@ -1,0 +1,153 @@
+// The LAN port, routes and [[peer]] entries: values and contradictions.
+#include "control/config/networks.h"
+
+#include <gtest/gtest.h>
+
+#include "control/config/load.h"
+
+namespace lwt::config {
+namespace {
+
+constexpr char kKeyA[] = "vD1t5yk9uMJvVJdTgNVbLRRfAMO3WlMKqkjXQUUuNWc=";
+constexpr char kKeyB[] = "D8esr3WMnvILVR+gSR7dUAcB6Gq3xPozzrvPnbrHtDs=";
+
+IpPrefix Prefix(std::string_view text) { return ParseIpPrefix(text).value(); }
+
+Config Client() {
+  Config config;
+  config.mode = Mode::kClient;
+  config.tunnel_addr = {Prefix("10.0.0.2/24"), Prefix("fd11::2/64")};
+  return config;
+}
+
+Config Server() {
+  Config config = Client();
+  config.mode = Mode::kServer;
+  return config;
+}
+
+std::string Faults(const Config& config) {
+  std::vector<std::string> faults;
+  CheckNetworks(config, faults);
+  std::string all;
+  for (const std::string& fault : faults) all += fault + "\n";
+  return all;
+}
+
+TEST(ReadNetworksTest, TakesNetworksOfBothFamilies) {
+  const auto networks = ReadNetworks("192.168.7.0/24, fd07::/64,10.9.9.9");
+  ASSERT_TRUE(networks.ok()) << networks.status();
+  EXPECT_EQ(*networks,
+            (std::vector<IpPrefix>{Prefix("192.168.7.0/24"),
+                                   Prefix("fd07::/64"), Prefix("10.9.9.9")}));
+}
+
+TEST(ReadNetworksTest, RefusesWhatIsNoNetworkToRoute) {
+  for (const char* text :
+       {"", "x", "192.168.7.1/24", "0.0.0.0/0", "::/0", "224.0.0.0/4",
+        "127.0.0.0/8", "169.254.0.0/16", "fe80::/64", "ff00::/8", "::1/128",
+        "10.9.0.0/24,"}) {
+    EXPECT_FALSE(ReadNetworks(text).ok()) << text;
+  }
+  EXPECT_NE(std::string(ReadNetworks("192.168.7.1/24").status().message())
+                .find("192.168.7.0/24"),
+            std::string::npos);
+}
+
+TEST(ReadLanPortTest, TakesAnInterfaceOrAMemif) {
+  EXPECT_EQ(ReadLanPort("eth1")->interface, "eth1");
+  EXPECT_EQ(ReadLanPort("eth1")->memif_socket, "");
+  EXPECT_EQ(ReadLanPort("memif:/run/lan.sock")->memif_socket, "/run/lan.sock");
+  for (const char* text :
+       {"", "eth/1", "memif:", "memif:lan.sock", "memif:/run/a,role=client"}) {
+    EXPECT_FALSE(ReadLanPort(text).ok()) << text;
+  }
+  EXPECT_FALSE(ReadLanPort("memif:/" + std::string(107, 'x')).ok());
+}
+
+TEST(CheckNetworksTest, TakesWhatFits) {
+  Config client = Client();
+  client.routes = {Prefix("192.168.7.0/24"), Prefix("192.168.0.0/16")};
+  client.lan_port.interface = "eth1";
+  EXPECT_EQ(Faults(client), "");
+  Config server = Server();
+  server.peers = {{kKeyA, {Prefix("192.168.0.0/16")}},
+                  {kKeyB, {Prefix("192.168.7.0/24")}}};
+  server.lan_port.memif_socket = "/run/lan.sock";
+  server.lan_addr = {Prefix("10.1.0.1/24")};
+  EXPECT_EQ(Faults(server), "");
+}
+
+TEST(CheckNetworksTest, NamesContradictions) {
+  Config config = Client();
+  config.routes = {Prefix("10.0.0.0/8")};
+  EXPECT_NE(Faults(config).find("overlaps the tunnel's own network"),
+            std::string::npos);
+  config.routes = {Prefix("192.168.7.0/24"), Prefix("192.168.7.0/24")};
+  EXPECT_NE(Faults(config).find("named twice"), std::string::npos);
+  config.routes.clear();
+  config.peers = {{kKeyA, {Prefix("192.168.7.0/24")}}};
+  EXPECT_NE(Faults(config).find("[[peer]] is for servers"), std::string::npos);
+
+  config = Server();
+  config.routes = {Prefix("192.168.7.0/24")};
+  EXPECT_NE(Faults(config).find("routes is for clients"), std::string::npos);
+  config.routes.clear();
+  config.peers = {{kKeyA, {Prefix("192.168.7.0/24")}},
+                  {kKeyB, {Prefix("192.168.7.0/24")}}};
+  EXPECT_NE(Faults(config).find("named twice"), std::string::npos);
+  config.peers = {{kKeyA, {Prefix("192.168.7.0/24")}},
+                  {kKeyA, {Prefix("192.168.8.0/24")}}};
+  EXPECT_NE(Faults(config).find("two entries"), std::string::npos);
+
+  config = Client();
+  config.lan_port.memif_socket = "/run/lan.sock";
+  EXPECT_NE(Faults(config).find("needs lan_addr"), std::string::npos);
+  config.lan_addr = {Prefix("10.0.0.77/28")};
+  EXPECT_NE(Faults(config).find("overlaps the tunnel's network"),
+            std::string::npos);
+  config.lan_addr = {Prefix("192.168.7.1/24")};
+  config.routes = {Prefix("192.168.0.0/16")};
+  EXPECT_NE(Faults(config).find("a network behind a peer"), std::string::npos);
+  config = Client();
+  config.lan_port.interface = "eth1";
+  config.lan_addr = {Prefix("192.168.7.1/24")};
+  EXPECT_NE(Faults(config).find("lan_addr is for a memif"), std::string::npos);
+}
+
+TEST(PeerEntriesTest, AreReadFromTheFile) {
+  Config config;
+  const absl::Status status = ApplyToml(
+      std::string("tunnel_addr = \"10.0.0.1/24\"\n[[peer]]\npublic_key = \"") +
+          kKeyA + "\"\nallowed_ips = \"192.168.7.0/24,fd07::/64\"\n" +
+          "[[peer]]\npublic_key = \"" + kKeyB +
+          "\"\nallowed_ips = \"192.168.8.0/24\"\n",
+      "hub.toml", config);
+  ASSERT_TRUE(status.ok()) << status;
+  ASSERT_EQ(config.peers.size(), 2u);
+  EXPECT_EQ(config.peers[0].public_key, kKeyA);
+  EXPECT_EQ(config.peers[0].allowed_ips.size(), 2u);
+  EXPECT_EQ(config.PeerNetworks().size(), 3u);
+}
+
+TEST(PeerEntriesTest, FaultsHaveAPlace) {
+  const auto fault = [](const std::string& text) {
+    Config config;
+    return std::string(ApplyToml(text, "hub.toml", config).message());
+  };
+  EXPECT_NE(fault("[[peer]]\npublic_key = \"x\"\nallowed_ips = \"10.9.0.0/24\"")
+                .find("hub.toml:1:1: [[peer]]: \"x\" is not a public key"),
+            std::string::npos);
+  EXPECT_NE(fault(std::string("[[peer]]\npublic_key = \"") + kKeyA + "\"\n")
+                .find("is not a network"),
+            std::string::npos);
+  EXPECT_NE(fault("[[peer]]\nallowed = 1\n").find("hub.toml:2:1: unknown key"),
+            std::string::npos);
+  EXPECT_NE(fault("[[peer]]\nallowed_ips = 1\n").find("text in quotes"),
+            std::string::npos);
+  EXPECT_NE(fault("peer = 1\n").find("write [[peer]]"), std::string::npos);
+  EXPECT_NE(fault("[peer]\n").find("write [[peer]]"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace lwt::config
