@@ -137,7 +137,7 @@ INSTANTIATE_TEST_SUITE_P(
             Case{"small arena",
                  {.delay_us = 20000, .loss = 0.05},
                  true,
-                 128u << 10},
+                 256u << 10},
             Case{"runs", {.delay_us = 3000}, true, 4u << 20, true},
             Case{"runs, all",
                  {.delay_us = 8000,
@@ -150,7 +150,7 @@ INSTANTIATE_TEST_SUITE_P(
             Case{"runs, small arena",
                  {.delay_us = 20000, .loss = 0.05},
                  true,
-                 128u << 10,
+                 256u << 10,
                  true},
             Case{
                 "no retransmission", {.delay_us = 10000, .loss = 0.05}, false}),

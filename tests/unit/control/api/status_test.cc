@@ -136,7 +136,7 @@ peer -: down
 
 workers
   cpus  busy    sleeps  uplink in  uplink out  tunnel in  tunnel out
-  1    25.0 %  5       10         11          12         13
+  1     25.0 %  5       10         11          12         13
 
 drops
   bad_tag  9  The record's tag does not verify.

@@ -114,6 +114,8 @@ const std::map<std::string, Sample>& Samples() {
       {"persona",
        {"linux-6.1", [](C c) { return c.persona == PersonaChoice::kLinux61; }}},
       {"dataplane.workers", {"3", [](C c) { return c.workers == 3; }}},
+      {"dataplane.pinning",
+       {"off", [](C c) { return c.pinning == Pinning::kOff; }}},
       {"dataplane.memory",
        {"no-huge", [](C c) { return c.memory == MemoryMode::kNoHuge; }}},
       {"dataplane.tunnel_port",
