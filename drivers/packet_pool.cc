@@ -5,9 +5,11 @@
 #include <rte_errno.h>
 #include <rte_mempool.h>
 #include <rte_memzone.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <atomic>
+#include <memory>
 
 namespace lwt {
 namespace {
@@ -38,11 +40,52 @@ void FreeZone(rte_mempool_memhdr*, void* zone) {
   rte_memzone_free(static_cast<const rte_memzone*>(zone));
 }
 
+// Memory of our own, mapped until the pool goes.
+struct Mapping {
+  void* address;
+  size_t size;
+};
+
+void Unmap(rte_mempool_memhdr*, void* opaque) {
+  auto* mapping = static_cast<Mapping*>(opaque);
+  munmap(mapping->address, mapping->size);
+  delete mapping;
+}
+
+// Without hugepages DPDK's heap is shared memory in pages of 4 KiB, of which a
+// pool has more than the TLB knows. Private memory can have transparent
+// hugepages instead, where the host lets it ask for them. Returns the number of
+// elements, 0 when there is no memory.
+int PopulateMapped(rte_mempool* pool, uint64_t stride) {
+  constexpr size_t kHugepage = 2 << 20;
+  const size_t size =
+      RTE_ALIGN_CEIL((pool->size + 1) * stride, kHugepage) + kHugepage;
+  void* const address = mmap(nullptr, size, PROT_READ | PROT_WRITE,
+                             MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (address == MAP_FAILED) return 0;
+  auto* const aligned = static_cast<char*>(RTE_PTR_ALIGN(address, kHugepage));
+  madvise(aligned, size - kHugepage, MADV_HUGEPAGE);
+  auto mapping = std::make_unique<Mapping>(Mapping{address, size});
+  const int populated = rte_mempool_populate_iova(
+      pool, aligned, reinterpret_cast<uintptr_t>(aligned),
+      (pool->size + 1) * stride, &Unmap, mapping.get());
+  if (populated <= 0) {
+    munmap(address, size);
+    return 0;
+  }
+  mapping.release();
+  return populated;
+}
+
 // Lays the elements out back to back in one zone. Where device addresses are
 // virtual, a zone is contiguous for the device too. Returns the number of
 // elements or a negative errno.
 int PopulatePacked(rte_mempool* pool, const std::string& name,
                    uint64_t stride) {
+  if (!rte_eal_has_hugepages()) {
+    const int mapped = PopulateMapped(pool, stride);
+    if (mapped > 0) return mapped;
+  }
   const rte_memzone* zone =
       rte_memzone_reserve_aligned(name.c_str(), (pool->size + 1) * stride,
                                   SOCKET_ID_ANY, 0, RTE_CACHE_LINE_SIZE);
@@ -59,6 +102,9 @@ int Fill(rte_mempool* pool, PacketPool::Kind kind, const std::string& name,
          bool is_packed) {
   rte_pktmbuf_pool_private sizes{};
   sizes.mbuf_data_room_size = static_cast<uint16_t>(RoomOf(kind));
+  // The mbuf freed last is taken first, while the caches know it, and without
+  // a lock. A ring, which is what there is else, walks through all of them.
+  rte_mempool_set_ops_byname(pool, "lf_stack", nullptr);
   rte_pktmbuf_pool_init(pool, &sizes);
   const int populated = is_packed ? PopulatePacked(pool, name, StrideOf(kind))
                                   : rte_mempool_populate_default(pool);
@@ -107,7 +153,7 @@ uint64_t PacketPool::BytesFor(Kind kind, uint32_t count) {
       static_cast<const rte_mempool*>(nullptr), CacheSizeFor(count));
   uint64_t ring_slots = 1;
   while (ring_slots <= count) ring_slots *= 2;
-  return header + ring_slots * sizeof(void*) +
+  return header + ring_slots * 2 * sizeof(void*) +
          (uint64_t{count} + 1) * StrideOf(kind);
 }
 

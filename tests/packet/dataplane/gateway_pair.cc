@@ -103,7 +103,7 @@ void StartTestEal() {
 rte_mempool* TestPool() {
   StartTestEal();
   static auto pool =
-      PacketPool::Create("test", PacketPool::Kind::kSmall, 16383);
+      PacketPool::Create("test", PacketPool::Kind::kSmall, test_pool_size);
   EXPECT_TRUE(pool.ok());
   return pool->get();
 }

@@ -23,6 +23,8 @@ using Bytes = std::vector<uint8_t>;
 // Starts EAL without hugepages and files, once per process.
 void StartTestEal();
 // The pool all packet tests take their mbufs from.
+// Buffers of TestPool; set before its first use, if at all.
+inline uint32_t test_pool_size = 16383;
 rte_mempool* TestPool();
 rte_mempool* TestJumboPool();
 
