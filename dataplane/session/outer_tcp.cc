@@ -9,6 +9,9 @@ namespace {
 // can always be reported: about a hundred of them.
 constexpr uint64_t kReportReserve = 8192;
 
+// Flows of a worker that may have more holes at once than their own list holds.
+constexpr size_t kRangePlaces = 32;
+
 // How long the last bytes of a spliced flow may take.
 constexpr uint64_t kSplicedCloseUs = 60'000'000;
 
@@ -21,7 +24,8 @@ OuterTcp::OuterTcp(const Config& config)
       table_(config.max_proven_flows + config.syn_backlog, hash_),
       closed_(config.closed_flows, hash_),
       timers_(table_.slot_count()),
-      arena_(config.arena_bytes) {
+      arena_(config.arena_bytes),
+      range_places_(kRangePlaces) {
   touched_.reserve(table_.slot_count());
   eventful_.reserve(table_.slot_count());
 }
@@ -57,6 +61,7 @@ OuterFlow* OuterTcp::NewFlow(const FlowKey& key, const wire::LinkHeader& link) {
 void OuterTcp::Retire(OuterFlow& flow) {
   if (flow.state == FlowState::kDead) return;
   while (flow.head != SentArena::kNone) PopHead(flow);
+  if (flow.ranges.is_large()) range_places_.GiveBack(flow.ranges.Shrink());
   if (flow.state != FlowState::kOpen) --totals_.half_open;
   --(flow.proven() ? totals_.proven : totals_.unproven);
   timers_.Cancel(table_.SlotOf(flow));

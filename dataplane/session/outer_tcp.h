@@ -295,6 +295,7 @@ class OuterTcp {
   Received RefuseSegment(OuterFlow& flow, const Input& in, int64_t begin,
                          DropReason reason);
   static void NoteDuplicate(OuterFlow& flow, int64_t begin, int64_t end);
+  void Absorb(OuterFlow& flow, uint64_t base);
   void OweDuplicateAck(OuterFlow& flow, uint64_t now_us);
   void OnArrived(OuterFlow& flow, uint64_t begin, uint64_t end, uint64_t now_us,
                  TxBatch& out);
@@ -345,6 +346,7 @@ class OuterTcp {
   ClosedFlows closed_;
   FlowTimers timers_;
   SentArena arena_;
+  RangePlaces range_places_;
   std::array<Endpoint, kMaxListen> listen_;
   size_t listen_count_ = 0;
   // Slots with something for Flush, and slots with events, each at most once.

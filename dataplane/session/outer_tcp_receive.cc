@@ -200,6 +200,15 @@ void OuterTcp::Accept(const Received& received, uint64_t now_us, TxBatch& out) {
   }
 }
 
+// Everything below `base` counts as arrived.
+void OuterTcp::Absorb(OuterFlow& flow, uint64_t base) {
+  flow.rcv_nxt = flow.ranges.Absorb(base);
+  flow.rcv_high = std::max(flow.rcv_high, flow.rcv_nxt);
+  if (flow.ranges.is_large() && flow.ranges.empty()) {
+    range_places_.GiveBack(flow.ranges.Shrink());
+  }
+}
+
 void OuterTcp::OweDuplicateAck(OuterFlow& flow, uint64_t now_us) {
   if (flow.hole_at != flow.rcv_nxt) {
     flow.hole_at = flow.rcv_nxt;
@@ -227,8 +236,7 @@ void OuterTcp::OnArrived(OuterFlow& flow, uint64_t begin, uint64_t end,
     flow.ack_owed += static_cast<uint32_t>(end - flow.rcv_nxt);
     // What fills a hole is told at once (RFC 5681 §4.2).
     if (!flow.ranges.empty()) flow.ack_now = true;
-    flow.rcv_nxt = flow.ranges.Absorb(end);
-    flow.rcv_high = std::max(flow.rcv_high, flow.rcv_nxt);
+    Absorb(flow, end);
     return;
   }
   if (flow.ranges.Holds(begin, end)) {
@@ -238,6 +246,9 @@ void OuterTcp::OnArrived(OuterFlow& flow, uint64_t begin, uint64_t end,
   if (flow.ranges.WouldOverflow(begin, end, kRangesPerAck)) {
     SendAck(flow, now_us, out);
     flow.ack_now = true;
+  }
+  if (flow.ranges.full() && !flow.ranges.is_large()) {
+    if (auto* place = range_places_.Take()) flow.ranges.Grow(place);
   }
   // A full list is no harm: the segment will come again.
   if (flow.ranges.Add(flow.rcv_nxt, begin, end)) {
@@ -268,8 +279,7 @@ void OuterTcp::OnForwardPoint(FlowId id, uint64_t stream_offset) {
   // Not past what the window let the peer send.
   const uint64_t to = std::min(stream_offset, flow->rcv_right);
   if (to <= flow->rcv_nxt) return;
-  flow->rcv_nxt = flow->ranges.Absorb(to);
-  flow->rcv_high = std::max(flow->rcv_high, flow->rcv_nxt);
+  Absorb(*flow, to);
   flow->ack_now = true;
   Touch(*flow);
 }

@@ -4,20 +4,38 @@
 
 namespace lwt {
 
+void ReceiveRanges::Grow(LargePlace* place) {
+  std::copy_n(small_.begin(), size_, place->begin());
+  large_ = place;
+}
+
+ReceiveRanges::LargePlace* ReceiveRanges::Shrink() {
+  LargePlace* const place = large_;
+  size_ = std::min<uint16_t>(size_, kCapacity);
+  std::copy_n(place->begin(), size_, small_.begin());
+  large_ = nullptr;
+  return place;
+}
+
 void ReceiveRanges::Rebase(uint64_t base) {
   const auto shift = static_cast<uint32_t>(base - base_);
+  Span* const list = spans();
   for (size_t i = 0; i < size_; ++i) {
-    spans_[i].begin -= shift;
-    spans_[i].end -= shift;
+    list[i].begin -= shift;
+    list[i].end -= shift;
   }
   base_ = base;
 }
 
 size_t ReceiveRanges::IndexOf(uint64_t offset) const {
-  for (size_t i = 0; i < size_; ++i) {
-    if (offset >= Begin(i) && offset < End(i)) return i;
-  }
-  return size_;
+  if (size_ == 0 || offset < base_ || offset >= End(size_ - 1u)) return size_;
+  const auto distance = static_cast<uint32_t>(offset - base_);
+  const Span* const list = spans();
+  // The first that ends behind the offset.
+  const Span* const at = std::upper_bound(
+      list, list + size_, distance,
+      [](uint32_t value, const Span& span) { return value < span.end; });
+  return at->begin <= distance ? static_cast<size_t>(at - list) : size_;
 }
 
 bool ReceiveRanges::Add(uint64_t base, uint64_t begin, uint64_t end) {
@@ -28,26 +46,28 @@ bool ReceiveRanges::Add(uint64_t base, uint64_t begin, uint64_t end) {
   }
   auto from = static_cast<uint32_t>(begin - base_);
   auto to = static_cast<uint32_t>(end - base_);
+  Span* const list = spans();
   // The ranges [first, last) touch the new one and become one with it.
-  size_t first = size_;
-  while (first > 0 && spans_[first - 1].end >= from) --first;
+  const auto first = static_cast<size_t>(
+      std::lower_bound(
+          list, list + size_, from,
+          [](const Span& span, uint32_t value) { return span.end < value; }) -
+      list);
   size_t last = first;
-  while (last < size_ && spans_[last].begin <= to) {
-    from = std::min(from, spans_[last].begin);
-    to = std::max(to, spans_[last].end);
+  while (last < size_ && list[last].begin <= to) {
+    from = std::min(from, list[last].begin);
+    to = std::max(to, list[last].end);
     ++last;
   }
   if (last == first) {
-    if (size_ == kCapacity) return false;
-    std::copy_backward(spans_.begin() + first, spans_.begin() + size_,
-                       spans_.begin() + size_ + 1);
+    if (full()) return false;
+    std::copy_backward(list + first, list + size_, list + size_ + 1);
     ++size_;
   } else {
-    std::copy(spans_.begin() + last, spans_.begin() + size_,
-              spans_.begin() + first + 1);
-    size_ = static_cast<uint8_t>(size_ - (last - first - 1));
+    std::copy(list + last, list + size_, list + first + 1);
+    size_ = static_cast<uint16_t>(size_ - (last - first - 1));
   }
-  spans_[first] = {from, to};
+  list[first] = {from, to};
   Remember(begin);
   return true;
 }
@@ -59,8 +79,8 @@ uint64_t ReceiveRanges::Absorb(uint64_t base) {
     ++gone;
   }
   if (gone != 0) {
-    std::copy(spans_.begin() + gone, spans_.begin() + size_, spans_.begin());
-    size_ = static_cast<uint8_t>(size_ - gone);
+    std::copy(spans() + gone, spans() + size_, spans());
+    size_ = static_cast<uint16_t>(size_ - gone);
   }
   if (size_ != 0) {
     Rebase(base);
@@ -110,7 +130,7 @@ size_t ReceiveRanges::Tell(size_t limit, std::array<Range, kTold>& out) {
     if (range < size_ && !is_told(At(range))) out[told++] = At(range);
   }
   for (size_t i = 0; i < size_ && told < limit; ++i) {
-    turn_ = static_cast<uint8_t>((turn_ + 1u) % size_);
+    turn_ = static_cast<uint16_t>((turn_ + 1u) % size_);
     if (!is_told(At(turn_))) out[told++] = At(turn_);
   }
   untold_ = 0;

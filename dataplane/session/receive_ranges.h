@@ -2,18 +2,29 @@
 // ranges, and which of them the peer has not been told of (RFC 2018 §4).
 //
 // Ranges once told are never taken back; when the list is full, an arrival
-// that would need a new range is not counted (and comes again).
+// that would need a new range is not counted (and comes again). A path of many
+// packets in flight has as many holes as it loses in two round trips, so a list
+// may borrow a larger place of its worker. Its cost grows with the logarithm of
+// its length, but for a move of the spans behind the one that changes.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 namespace lwt {
 
 class ReceiveRanges {
  public:
+  // Offsets are kept as distances, which fit 32 bits: no window is near 4 GiB.
+  struct Span {
+    uint32_t begin;
+    uint32_t end;
+  };
   static constexpr size_t kCapacity = 56;
+  static constexpr size_t kLargeCapacity = 2048;
+  using LargePlace = std::array<Span, kLargeCapacity>;
   static constexpr size_t kTold = 4;
 
   struct Range {
@@ -35,6 +46,17 @@ class ReceiveRanges {
     return range < size_ && end <= End(range);
   }
 
+  size_t capacity() const {
+    return large_ == nullptr ? kCapacity : kLargeCapacity;
+  }
+  bool full() const { return size_ == capacity(); }
+  bool is_large() const { return large_ != nullptr; }
+  // Goes on in `place`, which is the list's until Shrink gives it back.
+  void Grow(LargePlace* place);
+  // Goes on in itself; what there is no room for is not counted any more, and
+  // only a list that ends may have that.
+  LargePlace* Shrink();
+
   bool empty() const { return size_ == 0; }
   size_t size() const { return size_; }
   Range At(size_t i) const { return {Begin(i), End(i)}; }
@@ -48,28 +70,49 @@ class ReceiveRanges {
   size_t Tell(size_t limit, std::array<Range, kTold>& out);
 
  private:
-  // Offsets are kept as distances from base_, which fit 32 bits: no window is
-  // near 4 GiB.
-  struct Span {
-    uint32_t begin;
-    uint32_t end;
-  };
-
-  uint64_t Begin(size_t i) const { return base_ + spans_[i].begin; }
-  uint64_t End(size_t i) const { return base_ + spans_[i].end; }
+  Span* spans() { return large_ == nullptr ? small_.data() : large_->data(); }
+  const Span* spans() const {
+    return large_ == nullptr ? small_.data() : large_->data();
+  }
+  uint64_t Begin(size_t i) const { return base_ + spans()[i].begin; }
+  uint64_t End(size_t i) const { return base_ + spans()[i].end; }
   void Rebase(uint64_t base);
   void Remember(uint64_t begin);
   // The index of the range that holds `offset`, or size_.
   size_t IndexOf(uint64_t offset) const;
 
-  uint64_t base_ = 0;
-  uint8_t size_ = 0;
+  uint64_t base_ = 0;  // spans are distances from it
+  LargePlace* large_ = nullptr;
+  uint16_t size_ = 0;
+  uint16_t turn_ = 0;
   uint8_t untold_ = 0;
-  uint8_t turn_ = 0;
   uint8_t recent_count_ = 0;
   // Where the latest changes were, newest first: an offset inside the range.
   std::array<uint64_t, kTold> recent_{};
-  std::array<Span, kCapacity> spans_;
+  std::array<Span, kCapacity> small_;
+};
+
+// Larger places for the lists of one worker; all memory is taken at
+// construction.
+class RangePlaces {
+ public:
+  explicit RangePlaces(size_t count) : places_(count) {
+    free_.reserve(count);
+    for (auto& place : places_) free_.push_back(&place);
+  }
+  // Null when all are in use.
+  ReceiveRanges::LargePlace* Take() {
+    if (free_.empty()) return nullptr;
+    ReceiveRanges::LargePlace* const place = free_.back();
+    free_.pop_back();
+    return place;
+  }
+  void GiveBack(ReceiveRanges::LargePlace* place) { free_.push_back(place); }
+  size_t available() const { return free_.size(); }
+
+ private:
+  std::vector<ReceiveRanges::LargePlace> places_;
+  std::vector<ReceiveRanges::LargePlace*> free_;
 };
 
 }  // namespace lwt

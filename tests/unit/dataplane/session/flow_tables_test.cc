@@ -134,8 +134,10 @@ TEST(FlowTimers, FirstDeadlinesOfAHostLongUpTakeAFewTurns) {
 
 TEST(ReceiveRanges, EqualsAModelOfBytes) {
   std::mt19937 random(3);
+  RangePlaces places(1);
   for (int round = 0; round < 300; ++round) {
     ReceiveRanges ranges;
+    const bool may_grow = round % 2 == 1;
     std::set<uint64_t> model;
     uint64_t base = 4'294'967'000;  // across 2^32
     for (int step = 0; step < 100; ++step) {
@@ -147,7 +149,9 @@ TEST(ReceiveRanges, EqualsAModelOfBytes) {
         ASSERT_FALSE(model.contains(base));
         continue;
       }
+      if (may_grow && ranges.full()) ranges.Grow(places.Take());
       if (!ranges.Add(base, begin, end)) {
+        ASSERT_FALSE(may_grow);
         ASSERT_EQ(ranges.size(), ReceiveRanges::kCapacity);
         continue;
       }
@@ -159,7 +163,30 @@ TEST(ReceiveRanges, EqualsAModelOfBytes) {
       }
       ASSERT_EQ(held, model);
     }
+    if (ranges.is_large()) places.GiveBack(ranges.Shrink());
+    ASSERT_EQ(places.available(), 1u);
   }
+}
+
+// As many holes as a long path of many losses has.
+TEST(ReceiveRanges, ALargeListHoldsTwoThousand) {
+  RangePlaces places(1);
+  ReceiveRanges ranges;
+  uint64_t at = 0;
+  while (ranges.Add(0, at + 10, at + 20)) {
+    at += 20;
+    if (ranges.size() == ReceiveRanges::kCapacity) ranges.Grow(places.Take());
+  }
+  EXPECT_EQ(ranges.size(), ReceiveRanges::kLargeCapacity);
+  EXPECT_EQ(places.Take(), nullptr);
+  // Filled from the front, hole by hole.
+  uint64_t base = 0;
+  while (!ranges.empty()) {
+    ASSERT_TRUE(ranges.Holds(base + 10, base + 20));
+    base = ranges.Absorb(base + 10);
+  }
+  EXPECT_EQ(base, at);
+  places.GiveBack(ranges.Shrink());
 }
 
 TEST(ReceiveRanges, TellsTheLatestChangeFirst) {
