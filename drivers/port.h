@@ -29,9 +29,10 @@ struct PortInfo {
 // * Received: RTE_MBUF_F_RX_LRO, and tso_segsz as the payload of each segment.
 //   A port of the inside also says where the L4 header begins (l3_len) and
 //   which it is (RTE_PTYPE_L4_TCP or _UDP in packet_type); the L4 checksum
-//   field holds no checksum. It is contiguous, or a chain: headers and the first
-//   payload in one mbuf, the payload of each other segment in one more, behind
-//   its headroom and room for the same headers, kMaxChainHeaders at most.
+//   field holds no checksum. It is contiguous, or a chain: headers and the
+//   first payload in one mbuf, the payload of each other segment in one more,
+//   behind its headroom and room for the same headers, kMaxChainHeaders at
+//   most.
 // * For Transmit, where info().segments: RTE_MBUF_F_TX_TCP_SEG or
 //   RTE_MBUF_F_TX_UDP_SEG with l2_len, l3_len, l4_len and tso_segsz; a chain of
 //   at most kMaxChain mbufs. Headers are those of one segment of the whole

@@ -69,8 +69,9 @@ void CollectLan(Worker& worker, PacketBurst& packets);
 // only goes to worker.foreign.
 void SelectRoute(Worker& worker, PacketBurst& packets);
 
-// Cuts super-frames into packets, by one copy into buffers with room for all
-// headers; `split` holds single packets only, in the order of `packets`.
+// Cuts super-frames into packets, in place or by one copy into buffers with
+// room for all headers; `split` holds single packets only, in the order of
+// `packets`.
 void Split(Worker& worker, PacketBurst& packets, PacketBurst& split);
 
 // Puts the word before each packet and lets small packets of one lane share a

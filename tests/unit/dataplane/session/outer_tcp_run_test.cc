@@ -25,9 +25,7 @@ OuterTcp::Config ConfigOf(bool port_segments) {
 
 // Looks when all else of a fixture is gone: a flow keeps what it sent.
 struct NoBufferIsLeft {
-  ~NoBufferIsLeft() {
-    EXPECT_EQ(rte_mempool_in_use_count(PacketPool()), 0u);
-  }
+  ~NoBufferIsLeft() { EXPECT_EQ(rte_mempool_in_use_count(PacketPool()), 0u); }
 };
 
 class OuterTcpRunTest : public testing::Test {
