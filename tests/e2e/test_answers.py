@@ -237,25 +237,27 @@ def test_a_tunnels_flow_gets_no_reset(topology, start, folder):
             for lane in client.status()["peers"][0]["lane_list"]}
     assert len(ends) == 2
 
-    def forge():
+    def forge(kinds):
         before = hub.counters()["segments_consumed"], sum(hub.drops().values())
         conntrack.inject(topology, [
             base / TCP(sport=port, dport=PORT, flags=flags, seq=4711,
                        ack=ack) / load
-            for port in ends for flags in ("S", "SA", "A", "R", "FA", "", "SF")
+            for port in ends for flags in kinds
             for ack in (0, 815) for load in (b"", b"forged")])
         hub.wait_status(lambda _: sum(hub.drops().values()) +
                         hub.counters()["segments_consumed"] >
-                        sum(before) + 40, 5, "the forged segments came")
+                        sum(before) + 30, 5, "the forged segments came")
 
-    forge()
+    kinds = ("SA", "A", "R", "FA", "")
+    forge(kinds + ("S", "SF"))
     assert topology.client.namespace.ping("10.0.0.1") == 3
     assert hub.counters()["strays_reset"] == 0
     # An orderly end: what comes after it is late, no more.
     assert client.stop() == 0
     hub.wait_status(lambda status: not any(
         peer["state"] == "up" for peer in status["peers"]), 5, "the end")
-    forge()
+    # But for a SYN, which may well begin a connection of its own.
+    forge(kinds)
     assert hub.counters()["strays_reset"] == 0
     # Of other endpoints the same is answered.
     conntrack.inject(topology, [base / TCP(sport=port ^ 1, dport=PORT,

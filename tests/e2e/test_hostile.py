@@ -81,7 +81,8 @@ def test_flipped_bit_with_the_checksum_made_good(middle, pair, offset):
         changed[offset] ^= 0x10
         return [with_payload(frame, bytes(changed))]
 
-    assert _change_one(middle, hub, flip, "bad_tag") == 0
+    # Its packet is lost, unless a tail-loss probe brings the bytes once more.
+    assert _change_one(middle, hub, flip, "bad_tag") in (0, 1)
 
 
 def test_flipped_bit_of_the_tag(middle, pair):
