@@ -73,7 +73,8 @@ int PopulateMapped(rte_mempool* pool, uint64_t stride) {
     munmap(address, size);
     return 0;
   }
-  mapping.release();
+  // The pool's from now on: see Unmap.
+  static_cast<void>(mapping.release());
   return populated;
 }
 
