@@ -7,19 +7,14 @@
 
 #include <algorithm>
 
+#include "drivers/uplink/filter_program.h"
+
 namespace lwt {
 namespace {
 
-constexpr uint32_t kAccept = 0xffffffff;  // bytes of the packet to keep: all
-constexpr uint32_t kEtherTypeOffset = 12;
-constexpr uint32_t kVlanIdMask = 0x0fff;
 // Of the destination address, in a frame.
 constexpr uint32_t kIpv4Offset = 14 + 16;
 constexpr uint32_t kIpv6Offset = 14 + 24;
-
-uint32_t Ancillary(int field) {
-  return static_cast<uint32_t>(SKF_AD_OFF + field);
-}
 
 uint32_t WordOf(const IpAddress& address, uint32_t word) {
   const uint8_t* b = address.bytes.data() + size_t{4} * word;
@@ -33,13 +28,13 @@ uint32_t MaskOf(uint32_t length, uint32_t word) {
   return bits >= 32 ? ~0u : ~0u << (32 - bits);
 }
 
-class LanFilterBuilder {
+class LanFilterBuilder : private FilterProgram {
  public:
   explicit LanFilterBuilder(const RoutedSet& set) : set_(set) {}
 
   std::vector<sock_filter> Build() {
     Load(BPF_W, Ancillary(SKF_AD_PKTTYPE));
-    ReturnUnlessEqual(PACKET_HOST);
+    DropUnlessEqual(PACKET_HOST);
     // 0 where there is no tag.
     Load(BPF_W, Ancillary(SKF_AD_VLAN_TAG));
     program_.push_back({BPF_JMP | BPF_JSET | BPF_K, 0, 1, kVlanIdMask});
@@ -48,32 +43,12 @@ class LanFilterBuilder {
     const size_t not_ipv4 = JumpUnlessEqual(ETH_P_IP);
     Addresses(Family::kIpv4, kIpv4Offset);
     SetTarget(not_ipv4);
-    ReturnUnlessEqual(ETH_P_IPV6);
+    DropUnlessEqual(ETH_P_IPV6);
     Addresses(Family::kIpv6, kIpv6Offset);
     return program_;
   }
 
  private:
-  void Add(uint16_t code, uint32_t k) { program_.push_back({code, 0, 0, k}); }
-  void Load(uint16_t size, uint32_t offset) {
-    Add(static_cast<uint16_t>(BPF_LD | size | BPF_ABS), offset);
-  }
-  void Return(uint32_t bytes) { Add(BPF_RET | BPF_K, bytes); }
-  void ReturnUnlessEqual(uint32_t value) {
-    program_.push_back({BPF_JMP | BPF_JEQ | BPF_K, 1, 0, value});
-    Return(0);
-  }
-  // A jump taken unless A equals `value`; a conditional one would reach 255
-  // instructions only.
-  size_t JumpUnlessEqual(uint32_t value) {
-    program_.push_back({BPF_JMP | BPF_JEQ | BPF_K, 1, 0, value});
-    Add(BPF_JMP | BPF_JA, 0);
-    return program_.size() - 1;
-  }
-  void SetTarget(size_t jump) {
-    program_[jump].k = static_cast<uint32_t>(program_.size() - jump - 1);
-  }
-
   // Returns `bytes` when the destination at `offset` is in the prefix.
   void ReturnIfIn(const IpPrefix& prefix, uint32_t offset, uint32_t bytes) {
     std::vector<size_t> misses;
@@ -101,7 +76,6 @@ class LanFilterBuilder {
   }
 
   const RoutedSet& set_;
-  std::vector<sock_filter> program_;
 };
 
 }  // namespace

@@ -8,24 +8,18 @@
 
 #include <algorithm>
 
+#include "drivers/uplink/filter_program.h"
+
 namespace lwt {
 namespace {
 
-constexpr uint32_t kAccept = 0xffffffff;  // bytes of the packet to keep: all
 constexpr uint32_t kEthernetHeaderSize = 14;
 constexpr uint32_t kVlanTagSize = 4;
-constexpr uint32_t kEtherTypeOffset = 12;
-constexpr uint32_t kVlanIdMask = 0x0fff;
 // RFC 791: MF and the fragment offset, in the half-word at 6.
 constexpr uint32_t kFragmentMask = 0x3fff;
 constexpr uint32_t kIpv6HeaderSize = 40;
 
-// Negative offsets reach what the kernel knows of the packet.
-constexpr uint32_t Ancillary(int field) {
-  return static_cast<uint32_t>(SKF_AD_OFF + field);
-}
-
-class FilterBuilder {
+class FilterBuilder : private FilterProgram {
  public:
   explicit FilterBuilder(std::span<const Endpoint> endpoints)
       : endpoints_(endpoints.begin(), endpoints.end()) {}
@@ -33,27 +27,6 @@ class FilterBuilder {
   std::vector<sock_filter> Build(uint8_t link_header_size);
 
  private:
-  void Add(uint16_t code, uint32_t k) { program_.push_back({code, 0, 0, k}); }
-  void LoadWord(uint32_t offset) { Add(BPF_LD | BPF_W | BPF_ABS, offset); }
-  void LoadHalf(uint32_t offset) { Add(BPF_LD | BPF_H | BPF_ABS, offset); }
-  void LoadByte(uint32_t offset) { Add(BPF_LD | BPF_B | BPF_ABS, offset); }
-  void Return(uint32_t bytes) { Add(BPF_RET | BPF_K, bytes); }
-  void DropUnlessEqual(uint32_t value) {
-    program_.push_back({BPF_JMP | BPF_JEQ | BPF_K, 1, 0, value});
-    Return(0);
-  }
-  // Emits a jump taken unless A equals `value`; returns it for SetTarget.
-  // Conditional jumps reach 255 instructions only, so it is one of two.
-  size_t JumpUnlessEqual(uint32_t value) {
-    program_.push_back({BPF_JMP | BPF_JEQ | BPF_K, 1, 0, value});
-    Add(BPF_JMP | BPF_JA, 0);
-    return program_.size() - 1;
-  }
-  // Lets the jump lead to the next instruction emitted.
-  void SetTarget(size_t jump) {
-    program_[jump].k = static_cast<uint32_t>(program_.size() - jump - 1);
-  }
-
   void CheckAddressee();
   void CheckVlanTag();
   void EtherTypes(uint32_t type_offset);
@@ -63,7 +36,6 @@ class FilterBuilder {
   std::vector<IpAddress> Addresses(Family family) const;
 
   const std::vector<Endpoint> endpoints_;
-  std::vector<sock_filter> program_;
 };
 
 std::vector<IpAddress> FilterBuilder::Addresses(Family family) const {
@@ -89,14 +61,14 @@ void FilterBuilder::Ports(const IpAddress& address) {
 }
 
 void FilterBuilder::Ipv4(uint32_t base) {
-  LoadByte(base + 9);
+  Load(BPF_B, base + 9);
   DropUnlessEqual(IPPROTO_TCP);
-  LoadHalf(base + 6);
+  Load(BPF_H, base + 6);
   program_.push_back({BPF_JMP | BPF_JSET | BPF_K, 0, 1, kFragmentMask});
   Return(0);
   Add(BPF_LDX | BPF_B | BPF_MSH, base);
   for (const IpAddress& address : Addresses(Family::kIpv4)) {
-    LoadWord(base + 16);
+    Load(BPF_W, base + 16);
     const auto& b = address.bytes;
     const size_t next =
         JumpUnlessEqual(uint32_t{b[0]} << 24 | b[1] << 16 | b[2] << 8 | b[3]);
@@ -108,17 +80,17 @@ void FilterBuilder::Ipv4(uint32_t base) {
 }
 
 void FilterBuilder::Ipv6(uint32_t base) {
-  LoadByte(base + 6);
+  Load(BPF_B, base + 6);
   DropUnlessEqual(IPPROTO_TCP);
   for (const IpAddress& address : Addresses(Family::kIpv6)) {
     size_t next[4];
     for (uint32_t word = 0; word < 4; ++word) {
-      LoadWord(base + 24 + 4 * word);
+      Load(BPF_W, base + 24 + 4 * word);
       const uint8_t* b = address.bytes.data() + 4 * word;
       next[word] =
           JumpUnlessEqual(uint32_t{b[0]} << 24 | b[1] << 16 | b[2] << 8 | b[3]);
     }
-    LoadHalf(base + kIpv6HeaderSize + 2);
+    Load(BPF_H, base + kIpv6HeaderSize + 2);
     Ports(address);
     for (const size_t jump : next) SetTarget(jump);
   }
@@ -127,22 +99,22 @@ void FilterBuilder::Ipv6(uint32_t base) {
 
 // In promiscuous mode a socket sees frames for other hosts too.
 void FilterBuilder::CheckAddressee() {
-  LoadWord(Ancillary(SKF_AD_PKTTYPE));
+  Load(BPF_W, Ancillary(SKF_AD_PKTTYPE));
   DropUnlessEqual(PACKET_HOST);
 }
 
 void FilterBuilder::CheckVlanTag() {
-  LoadWord(Ancillary(SKF_AD_VLAN_TAG_PRESENT));
+  Load(BPF_W, Ancillary(SKF_AD_VLAN_TAG_PRESENT));
   const size_t tagged = JumpUnlessEqual(0);
   Add(BPF_JMP | BPF_JA, 3);
   SetTarget(tagged);
-  LoadWord(Ancillary(SKF_AD_VLAN_TAG));
+  Load(BPF_W, Ancillary(SKF_AD_VLAN_TAG));
   program_.push_back({BPF_JMP | BPF_JSET | BPF_K, 0, 1, kVlanIdMask});
   Return(0);
 }
 
 void FilterBuilder::EtherTypes(uint32_t type_offset) {
-  LoadHalf(type_offset);
+  Load(BPF_H, type_offset);
   const size_t not_ipv4 = JumpUnlessEqual(ETH_P_IP);
   Ipv4(type_offset + 2);
   SetTarget(not_ipv4);
@@ -157,7 +129,7 @@ std::vector<sock_filter> FilterBuilder::Build(uint8_t link_header_size) {
   }
   CheckAddressee();
   if (link_header_size == 0) {
-    LoadByte(0);
+    Load(BPF_B, 0);
     Add(BPF_ALU | BPF_RSH | BPF_K, 4);
     const size_t not_ipv4 = JumpUnlessEqual(4);
     Ipv4(0);
@@ -167,7 +139,7 @@ std::vector<sock_filter> FilterBuilder::Build(uint8_t link_header_size) {
     return program_;
   }
   CheckVlanTag();
-  LoadHalf(kEtherTypeOffset);
+  Load(BPF_H, kEtherTypeOffset);
   const size_t not_tagged = JumpUnlessEqual(ETH_P_8021Q);
   EtherTypes(kEtherTypeOffset + kVlanTagSize);
   SetTarget(not_tagged);
