@@ -83,4 +83,10 @@ inline constexpr size_t kDropReasonCount = 0 LWT_DROP_REASONS(LWT_DROP_COUNT);
 std::string_view NameOf(DropReason reason);
 std::string_view SentenceOf(DropReason reason);
 
+// How a parser gives up: states why and is false.
+inline bool Fail(DropReason reason, DropReason& why) {
+  why = reason;
+  return false;
+}
+
 }  // namespace lwt

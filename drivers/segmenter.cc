@@ -3,18 +3,11 @@
 #include <algorithm>
 #include <cstring>
 
+#include "drivers/headers.h"
 #include "drivers/vnet_header.h"
 
 namespace lwt {
 namespace {
-
-constexpr size_t kIpv4Header = 20;
-constexpr size_t kIpv6Header = 40;
-constexpr size_t kTcpHeader = 20;
-constexpr size_t kUdpHeader = 8;
-constexpr uint8_t kFin = 0x01;
-constexpr uint8_t kPsh = 0x08;
-constexpr uint8_t kCwr = 0x80;
 
 uint16_t Load16(const uint8_t* at) {
   return static_cast<uint16_t>(at[0] << 8 | at[1]);
@@ -60,11 +53,12 @@ Segmenter::Segmenter(const rte_mbuf& frame)
       IsSuperFrame(frame) || (frame.ol_flags & RTE_MBUF_F_TX_L4_MASK) != 0;
   if (!asks || segment_size_ == 0 || size > kMaxHeaders ||
       size > frame.data_len || size >= frame.pkt_len ||
-      frame.l4_len < (udp_ ? kUdpHeader : kTcpHeader)) {
+      frame.l4_len < (udp_ ? wire::kUdpHeaderSize : wire::kTcpHeaderSize)) {
     return;
   }
   ipv6_ = (frame.ol_flags & RTE_MBUF_F_TX_IPV6) != 0;
-  if (frame.l3_len < (ipv6_ ? kIpv6Header : kIpv4Header)) return;
+  if (frame.l3_len < (ipv6_ ? wire::kIpv6HeaderSize : wire::kIpv4HeaderSize))
+    return;
   header_size_ = static_cast<uint16_t>(size);
   part_at_ = header_size_;
   left_ = frame.pkt_len - header_size_;
@@ -94,7 +88,7 @@ uint32_t Segmenter::TakePayload(Segment& segment) {
 
 void Segmenter::WriteIp(uint8_t* ip, uint16_t l4_length) const {
   if (ipv6_) {
-    Store16(ip + 4, frame_.l3_len - kIpv6Header + l4_length);
+    Store16(ip + 4, frame_.l3_len - wire::kIpv6HeaderSize + l4_length);
     return;
   }
   Store16(ip + 2, frame_.l3_len + uint32_t{l4_length});
@@ -110,18 +104,19 @@ void Segmenter::WriteTcp(uint8_t* tcp, bool last) const {
       (uint32_t{Load16(tcp + 4)} << 16 | Load16(tcp + 6)) + offset_;
   Store16(tcp + 4, seq >> 16);
   Store16(tcp + 6, seq);
-  if (!last) tcp[13] &= static_cast<uint8_t>(~(kFin | kPsh));
-  if (index_ > 0) tcp[13] &= static_cast<uint8_t>(~kCwr);
+  if (!last)
+    tcp[wire::kTcpFlagsAt] &= static_cast<uint8_t>(~(wire::kFin | wire::kPsh));
+  if (index_ > 0) tcp[wire::kTcpFlagsAt] &= static_cast<uint8_t>(~wire::kCwr);
 }
 
 void Segmenter::WriteChecksum(Segment& segment, uint16_t l4_length) const {
   const uint8_t* ip = segment.headers.data() + frame_.l2_len;
   uint8_t* l4 = segment.headers.data() + frame_.l2_len + frame_.l3_len;
-  uint8_t* field = l4 + (udp_ ? 6 : 16);
+  uint8_t* field = l4 + (udp_ ? wire::kUdpChecksumAt : wire::kTcpChecksumAt);
   Store16(field, 0);
   Checksum sum;
   sum.Add(ip + (ipv6_ ? 8 : 12), ipv6_ ? 32 : 8);  // both addresses
-  sum.AddNumber(l4_length + (udp_ ? uint64_t{17} : uint64_t{6}));
+  sum.AddNumber(l4_length + (udp_ ? wire::kProtocolUdp : wire::kProtocolTcp));
   sum.Add(l4, frame_.l4_len);
   for (size_t i = 0; i < segment.payload_parts; ++i) {
     sum.Add(segment.payload[i].iov_base, segment.payload[i].iov_len);

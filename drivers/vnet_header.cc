@@ -4,37 +4,38 @@
 
 #include <cstring>
 
+#include "drivers/headers.h"
+
 namespace lwt {
 namespace {
 
-// Where the checksum lies in a header, and TCP's flags (RFC 9293 §3.1).
-constexpr uint16_t kTcpChecksumOffset = 16;
-constexpr uint16_t kUdpChecksumOffset = 6;
-constexpr uint16_t kTcpFlagsOffset = 13;
-constexpr uint8_t kCwr = 0x80;
-
-constexpr uint8_t kTcp = 6;
-constexpr uint8_t kUdp = 17;
 // What the nine bits of rte_mbuf::l3_len hold.
 constexpr uint16_t kLargestL3 = 511;
 
-bool IsIpv6(const uint8_t* packet) { return packet[0] >> 4 == 6; }
+using wire::IsIpv6;
+using wire::kTcpChecksumAt;
+using wire::kUdpChecksumAt;
 
 uint16_t IpHeaderSize(const uint8_t* packet) {
-  return IsIpv6(packet) ? 40 : static_cast<uint16_t>((packet[0] & 0x0f) * 4);
+  return IsIpv6(packet) ? wire::kIpv6HeaderSize
+                        : static_cast<uint16_t>((packet[0] & 0x0f) * 4);
 }
 
 // Whether the checksum left open is that of TCP or UDP right behind the IP
 // header, and not, say, that of a packet inside an encapsulation.
 bool IsPlain(const VnetHeader& header, size_t link_size, const uint8_t* packet,
              size_t size) {
-  if (size < 40 && (size < 20 || IsIpv6(packet))) return false;
+  if (size < wire::kIpv4HeaderSize ||
+      (size < wire::kIpv6HeaderSize && IsIpv6(packet))) {
+    return false;
+  }
   if (header.checksum_start != link_size + IpHeaderSize(packet)) return false;
   const bool fragment = !IsIpv6(packet) && (packet[6] & 0x3f) + packet[7] != 0;
   const uint8_t protocol = IsIpv6(packet) ? packet[6] : packet[9];
-  return !fragment &&
-         ((protocol == kTcp && header.checksum_offset == kTcpChecksumOffset) ||
-          (protocol == kUdp && header.checksum_offset == kUdpChecksumOffset));
+  return !fragment && ((protocol == wire::kProtocolTcp &&
+                        header.checksum_offset == kTcpChecksumAt) ||
+                       (protocol == wire::kProtocolUdp &&
+                        header.checksum_offset == kUdpChecksumAt));
 }
 
 // Sums what the kernel has left to the device.
@@ -45,7 +46,7 @@ void FinishChecksum(const VnetHeader& header, rte_mbuf* frame) {
   if (at + sizeof(uint16_t) > size) return;
   auto* data = rte_pktmbuf_mtod(frame, uint8_t*);
   auto sum = static_cast<uint16_t>(~rte_raw_cksum(data + start, size - start));
-  if (sum == 0 && header.checksum_offset == kUdpChecksumOffset) sum = 0xffff;
+  if (sum == 0 && header.checksum_offset == kUdpChecksumAt) sum = 0xffff;
   std::memcpy(data + at, &sum, sizeof(sum));
 }
 
@@ -60,7 +61,7 @@ VnetHeader VnetHeaderOf(const rte_mbuf& frame) {
                    checksum == RTE_MBUF_F_TX_UDP_CKSUM;
   header.flags = kVnetNeedsChecksum;
   header.checksum_start = static_cast<uint16_t>(frame.l2_len + frame.l3_len);
-  header.checksum_offset = udp ? kUdpChecksumOffset : kTcpChecksumOffset;
+  header.checksum_offset = udp ? kUdpChecksumAt : kTcpChecksumAt;
   if (!IsSuperFrame(frame)) return header;
   header.header_size =
       static_cast<uint16_t>(header.checksum_start + frame.l4_len);
@@ -72,8 +73,8 @@ VnetHeader VnetHeaderOf(const rte_mbuf& frame) {
   header.gso_type =
       (flags & RTE_MBUF_F_TX_IPV6) != 0 ? kVnetGsoTcp6 : kVnetGsoTcp4;
   const uint8_t tcp_flags = *rte_pktmbuf_mtod_offset(
-      &frame, const uint8_t*, header.checksum_start + kTcpFlagsOffset);
-  if ((tcp_flags & kCwr) != 0) header.gso_type |= kVnetGsoEcn;
+      &frame, const uint8_t*, header.checksum_start + wire::kTcpFlagsAt);
+  if ((tcp_flags & wire::kCwr) != 0) header.gso_type |= kVnetGsoEcn;
   return header;
 }
 

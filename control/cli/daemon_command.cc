@@ -11,6 +11,7 @@
 #include <span>
 
 #include "absl/strings/str_split.h"
+#include "control/cli/print.h"
 #include "control/cli/version.h"
 #include "control/config/reference.h"
 #include "control/config/text.h"
@@ -38,10 +39,6 @@ Commands:
   genkey
       Print a fresh key of 256 bits.
 )";
-
-void Print(FILE* stream, std::string_view text) {
-  fwrite(text.data(), 1, text.size(), stream);
-}
 
 // Each line of `text` after the program's name.
 void Complain(std::string_view text) {

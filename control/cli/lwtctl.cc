@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_join.h"
 #include "control/api/client.h"
+#include "control/cli/print.h"
 #include "control/cli/version.h"
 
 namespace lwt::cli {
@@ -27,10 +28,6 @@ constexpr char kHelp[] = R"(lwtctl asks a running lightweight-tunnel.
 
 Exit status: 0 done, 1 the gateway is not reached or refuses, 2 wrong usage.
 )";
-
-void Print(FILE* stream, std::string_view text) {
-  fwrite(text.data(), 1, text.size(), stream);
-}
 
 absl::Status Wrong(const std::string& sentence) {
   return absl::InvalidArgumentError(sentence);

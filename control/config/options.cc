@@ -60,7 +60,7 @@ absl::Status SetChecked(const Value& value, Config& config) {
   return status;
 }
 
-absl::Status CheckKey(std::string_view text) {
+absl::Status CheckKeyText(std::string_view text) {
   if (!text.empty() && text.size() <= 1024 &&
       text.find('\0') == std::string_view::npos) {
     return absl::OkStatus();
@@ -155,7 +155,7 @@ constexpr Option kOptions[] = {
     {kKeyGroup, "k", "key", ValueType::kText, AppliesTo::kBoth, "KEY", "", 0, 0,
      "The shared key, the same on both sides; `lightweight-tunnel genkey` "
      "prints a strong one.",
-     SetChecked<&Config::key, CheckKey>},
+     SetChecked<&Config::key, CheckKeyText>},
     {kKeyGroup, "key-file", "key_file", ValueType::kText, AppliesTo::kBoth,
      "FILE", "", 0, 0,
      "File whose first line is the shared key; takes the place of key.",

@@ -10,7 +10,7 @@ namespace {
 
 // What a client says first: its Finished message and a request.
 constexpr size_t kMinThird = 128;
-constexpr size_t kSpread = 512;
+constexpr size_t kThirdSpread = 512;
 
 std::string UtcTime(uint64_t unix_ms) {
   const auto seconds = static_cast<time_t>(unix_ms / 1000);
@@ -171,7 +171,7 @@ void ClientHandshake::OnMessage2(ByteSpan body, ByteVector* output) {
   ClientPayload mine{.offer = config_.offer};
   config_.random(mine.nonce);
   ByteVector third;
-  const size_t size = kMinThird + RandomUpTo(config_.random, kSpread);
+  const size_t size = kMinThird + RandomUpTo(config_.random, kThirdSpread);
   if (!noise_.WriteMessage(BuildClientPayload(mine, size), &third)) {
     return Fail(NotOurProtocol("its ephemeral key is of small order"));
   }

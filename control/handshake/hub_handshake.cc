@@ -9,7 +9,7 @@ namespace {
 constexpr size_t kMinFlight = 2048;
 // A server's session tickets and settings.
 constexpr size_t kMinVerdict = 128;
-constexpr size_t kSpread = 512;
+constexpr size_t kVerdictSpread = 512;
 
 NoiseConfig MakeNoise(const HubConfig& config) {
   NoiseConfig noise{.prologue = AsBytes(kPrologue),
@@ -149,8 +149,8 @@ HubProgress HubHandshake::Finish(const Verdict& verdict, ByteVector* output) {
   }
   SessionSecrets session{.session_id = mine_.session_id};
   noise_.Split(&session.roots.client_to_hub, &session.roots.hub_to_client);
-  const ByteVector plain =
-      BuildVerdict(body, kMinVerdict + RandomUpTo(config_->random, kSpread));
+  const ByteVector plain = BuildVerdict(
+      body, kMinVerdict + RandomUpTo(config_->random, kVerdictSpread));
   ByteVector sealed(plain.size() + kTagSize);
   AesGcmSeal(DeriveVerdictKey(session.roots.hub_to_client).bytes(), Nonce{}, {},
              plain, sealed);

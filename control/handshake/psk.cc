@@ -13,7 +13,7 @@ constexpr size_t kMinKeyLength = 8;
 constexpr size_t kChecksumSize = 2;
 constexpr unsigned long long kArgonPasses = 3;
 constexpr size_t kArgonMemory = 64 << 20;
-constexpr int kBase64 = sodium_base64_VARIANT_URLSAFE_NO_PADDING;
+constexpr int kUrlBase64 = sodium_base64_VARIANT_URLSAFE_NO_PADDING;
 
 using EncodedKey = WipedBytes<kKeySize + kChecksumSize>;
 
@@ -27,7 +27,8 @@ absl::StatusOr<SecretKey> DecodeKey(std::string_view text) {
   EncodedKey decoded;
   size_t size = 0;
   if (sodium_base642bin(decoded.data(), decoded.size(), text.data(),
-                        text.size(), nullptr, &size, nullptr, kBase64) != 0 ||
+                        text.size(), nullptr, &size, nullptr,
+                        kUrlBase64) != 0 ||
       size != decoded.size()) {
     return absl::InvalidArgumentError(
         "key: what follows \"lwt1:\" is not a generated key of 46 characters; "
@@ -51,8 +52,10 @@ std::string GenerateKey() {
   RandomBytes(key.bytes().first<kKeySize>());
   const auto checksum = Checksum(key.bytes().first<kKeySize>());
   std::memcpy(key.data() + kKeySize, checksum.data(), kChecksumSize);
-  std::array<char, sodium_base64_ENCODED_LEN(EncodedKey::size(), kBase64)> text;
-  sodium_bin2base64(text.data(), text.size(), key.data(), key.size(), kBase64);
+  std::array<char, sodium_base64_ENCODED_LEN(EncodedKey::size(), kUrlBase64)>
+      text;
+  sodium_bin2base64(text.data(), text.size(), key.data(), key.size(),
+                    kUrlBase64);
   std::string result(kGeneratedKeyPrefix);
   result += text.data();
   sodium_memzero(text.data(), text.size());

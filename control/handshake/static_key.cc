@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "drivers/scoped_fd.h"
 
 namespace lwt::handshake {
 namespace {
@@ -18,20 +19,6 @@ constexpr size_t kTextSize = 44;
 constexpr size_t kMaxFile = 64;
 
 using KeyText = WipedBytes<kMaxFile>;
-
-class FileDescriptor {
- public:
-  explicit FileDescriptor(int fd) : fd_(fd) {}
-  FileDescriptor(const FileDescriptor&) = delete;
-  FileDescriptor& operator=(const FileDescriptor&) = delete;
-  ~FileDescriptor() {
-    if (fd_ >= 0) close(fd_);
-  }
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 std::string SecretPath(const std::string& dir) { return dir + "/static.key"; }
 std::string PinPath(const std::string& dir) { return dir + "/server.pub"; }
@@ -79,7 +66,7 @@ absl::Status MakeDirectory(const std::string& dir) {
 // kNotFound when there is none.
 absl::Status ReadKeyFile(const std::string& path, bool secret,
                          std::span<uint8_t, 32> key) {
-  const FileDescriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const ScopedFd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (file.get() < 0) return FileError("cannot read", path);
   struct stat info;
   if (fstat(file.get(), &info) != 0) return FileError("cannot read", path);
@@ -106,7 +93,7 @@ absl::Status ReadKeyFile(const std::string& path, bool secret,
 absl::Status CreateKeyFile(const std::string& path, KeySpan key) {
   const std::string scratch = absl::StrCat(path, ".", getpid(), ".new");
   unlink(scratch.c_str());
-  const FileDescriptor file(
+  const ScopedFd file(
       open(scratch.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (file.get() < 0) return FileError("cannot create", scratch);
   size_t size = 0;

@@ -1,13 +1,20 @@
-// Small files of the control thread: read whole, replaced whole.
+// Small files of the control thread: read whole, replaced whole; and
+// directories.
 #pragma once
 
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
+#include <dirent.h>
 
+#include <memory>
 #include <string>
 #include <string_view>
 
 namespace lwt::host {
+
+// An open directory, closed at the end of its scope.
+using Directory =
+    std::unique_ptr<DIR, decltype([](DIR* dir) { closedir(dir); })>;
 
 // NotFound when there is none.
 absl::StatusOr<std::string> ReadFile(const std::string& path);

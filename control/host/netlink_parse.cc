@@ -1,10 +1,10 @@
 #include "control/host/netlink_parse.h"
 
-#include <linux/if.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
+#include <net/if.h>
 
 #include <algorithm>
 
@@ -12,6 +12,9 @@
 
 namespace lwt::host {
 namespace {
+
+// IFF_LOWER_UP, which only linux/if.h names, and that excludes net/if.h.
+constexpr unsigned kLowerUp = 1 << 16;
 
 std::optional<MacAddress> ReadMac(Bytes value) {
   MacAddress mac;
@@ -161,7 +164,7 @@ std::optional<Link> ParseLink(Bytes message) {
   link.index = body->ifi_index;
   link.type = body->ifi_type;
   link.up = (body->ifi_flags & IFF_UP) != 0;
-  link.has_carrier = (body->ifi_flags & IFF_LOWER_UP) != 0;
+  link.has_carrier = (body->ifi_flags & kLowerUp) != 0;
   link.loopback = (body->ifi_flags & IFF_LOOPBACK) != 0;
   Bytes attributes = AttributesBehind<ifinfomsg>(message);
   while (const auto attribute = TakeAttribute(attributes)) {

@@ -15,6 +15,7 @@
 #include <iterator>
 #include <memory>
 
+#include "control/host/files.h"
 #include "control/host/netlink_attributes.h"
 
 namespace lwt::host {
@@ -79,9 +80,6 @@ void AppendDiagInodes(uint16_t port, std::vector<uint64_t>& inodes) {
   }
   mnl_socket_close(socket);
 }
-
-using Directory =
-    std::unique_ptr<DIR, decltype([](DIR* dir) { closedir(dir); })>;
 
 // Whether the descriptor directory has one of the sockets.
 bool HasSocket(const std::string& fd_dir,

@@ -17,12 +17,6 @@
 namespace lwt::host {
 namespace {
 
-struct Query {
-  uint64_t id = 0;
-  std::string host;
-  uint16_t port = 0;
-};
-
 std::optional<IpAddress> AddressOf(const sockaddr* address) {
   if (address->sa_family == AF_INET) {
     const auto* ipv4 = reinterpret_cast<const sockaddr_in*>(address);
@@ -56,6 +50,12 @@ absl::StatusOr<std::vector<Endpoint>> WithPort(
 struct Resolver::State {
   State(Lookup function, int fd) : lookup(std::move(function)), event_fd(fd) {}
   ~State() { close(event_fd); }
+
+  struct Query {
+    uint64_t id = 0;
+    std::string host;
+    uint16_t port = 0;
+  };
 
   void Finish(Result result);  // the mutex is held
   void RunThread();
@@ -142,7 +142,8 @@ absl::StatusOr<uint64_t> Resolver::Start(std::string_view host, uint16_t port) {
 
 void Resolver::Cancel(uint64_t id) {
   const std::lock_guard lock(state_->mutex);
-  std::erase_if(state_->queries, [id](const Query& q) { return q.id == id; });
+  std::erase_if(state_->queries,
+                [id](const State::Query& q) { return q.id == id; });
   std::erase_if(state_->results, [id](const Result& r) { return r.id == id; });
   if (state_->running == id) state_->running_cancelled = true;
 }

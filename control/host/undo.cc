@@ -12,14 +12,12 @@
 #include <string_view>
 #include <utility>
 
+#include "control/host/files.h"
 #include "control/host/offload.h"
 #include "drivers/uplink/uplink.h"
 
 namespace lwt::host {
 namespace {
-
-using Directory =
-    std::unique_ptr<DIR, decltype([](DIR* dir) { closedir(dir); })>;
 
 bool HasInode(const std::string& path, uint64_t inode) {
   struct stat status;

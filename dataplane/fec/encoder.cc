@@ -25,7 +25,7 @@ uint8_t* BytesOf(rte_mbuf* parity) {
   return rte_pktmbuf_mtod(parity, uint8_t*) + kParityOffset;
 }
 
-size_t RoomOf(rte_mempool* pool) {
+size_t ParityRoomOf(rte_mempool* pool) {
   return rte_pktmbuf_data_room_size(pool) - RTE_PKTMBUF_HEADROOM -
          kParityOffset - wire::kRecordTag;
 }
@@ -151,7 +151,7 @@ uint32_t Encoder::Open(uint32_t lane, uint64_t packet_number, uint64_t now_us) {
 // not fit into one.
 bool Encoder::AddToGroup(Block& block, uint32_t group, uint32_t index,
                          std::span<const uint8_t> shard) {
-  if (shard.size() > RoomOf(config_.pool)) return false;
+  if (shard.size() > ParityRoomOf(config_.pool)) return false;
   const auto parities = block.ParitiesOf(group);
   if (parities[0] == nullptr &&
       rte_pktmbuf_alloc_bulk(config_.pool, parities.data(),

@@ -2,13 +2,9 @@
 
 #include <algorithm>
 
+#include "dataplane/golden_ratio.h"
+
 namespace lwt::fec {
-namespace {
-
-// A prime near 2^64 over the golden ratio.
-constexpr uint64_t kSpread = 0x9e3779b97f4a7c15;
-
-}  // namespace
 
 GroupStore::GroupStore(const Config& config)
     : config_(config),
@@ -28,7 +24,7 @@ GroupStore::~GroupStore() {
 }
 
 uint32_t& GroupStore::BucketOf(uint32_t lane, uint64_t base) {
-  const uint64_t hash = (base + lane * kSpread) * kSpread;
+  const uint64_t hash = (base + lane * kGoldenRatio) * kGoldenRatio;
   return buckets_[(hash >> 32) & (config_.max_groups - 1)];
 }
 

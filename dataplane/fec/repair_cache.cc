@@ -1,10 +1,9 @@
 #include "dataplane/fec/repair_cache.h"
 
+#include "dataplane/golden_ratio.h"
+
 namespace lwt::fec {
 namespace {
-
-// A prime near 2^64 over the golden ratio spreads neighbouring bit sets.
-constexpr uint64_t kSpread = 0x9e3779b97f4a7c15;
 
 uint64_t BitsOf(std::span<const uint8_t> numbers) {
   uint64_t bits = 0;
@@ -28,7 +27,7 @@ ReedSolomon::RowTables RepairCache::Find(std::span<const uint8_t> missing,
   }
   const uint64_t lost = BitsOf(missing);
   const auto used = static_cast<uint32_t>(BitsOf(rows));
-  const uint64_t hash = (lost * kSpread) ^ (used * kSpread >> 7);
+  const uint64_t hash = (lost * kGoldenRatio) ^ (used * kGoldenRatio >> 7);
   Entry& entry = entries_[(hash >> 32) % kEntries];
   if (entry.missing != lost || entry.rows != used) {
     ++misses_;

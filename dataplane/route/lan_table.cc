@@ -4,6 +4,8 @@
 #include <cstring>
 #include <utility>
 
+#include "dataplane/golden_ratio.h"
+
 namespace lwt {
 namespace {
 
@@ -39,13 +41,12 @@ LanTable::LanTable(Spec spec) : spec_(std::move(spec)) {
 }
 
 size_t LanTable::HashOf(const IpAddress& address) const {
-  constexpr uint64_t kGolden = 0x9e3779b97f4a7c15;
   uint64_t high;
   uint64_t low;
   std::memcpy(&high, address.bytes.data(), sizeof(high));
   std::memcpy(&low, address.bytes.data() + 8, sizeof(low));
-  const uint64_t mixed = (high * kGolden) ^ (low + kGolden);
-  return static_cast<size_t>((mixed * kGolden) >> 32) & slot_mask_;
+  const uint64_t mixed = (high * kGoldenRatio) ^ (low + kGoldenRatio);
+  return static_cast<size_t>((mixed * kGoldenRatio) >> 32) & slot_mask_;
 }
 
 const LanTable::Slot* LanTable::FindSlot(const IpAddress& address) const {

@@ -4,6 +4,8 @@
 #include <bit>
 #include <set>
 
+#include "dataplane/golden_ratio.h"
+
 namespace lwt {
 namespace {
 
@@ -32,11 +34,8 @@ RouteTable::Key RouteTable::KeyOf(Family family, const uint8_t* address) {
 }
 
 size_t RouteTable::HashOf(const Key& key) {
-  // Multiplicative hashing with the golden ratio; the high bits are the good
-  // ones.
-  constexpr uint64_t kGolden = 0x9e3779b97f4a7c15;
-  const uint64_t mixed = (key.high * kGolden) ^ (key.low + kGolden);
-  return static_cast<size_t>((mixed * kGolden) >> 32);
+  const uint64_t mixed = (key.high * kGoldenRatio) ^ (key.low + kGoldenRatio);
+  return static_cast<size_t>((mixed * kGoldenRatio) >> 32);
 }
 
 RouteTable::Level RouteTable::MakeLevel(uint8_t length,

@@ -7,7 +7,7 @@ namespace lwt {
 namespace {
 
 // What one frame can make the outer TCP answer, with room to spare.
-constexpr size_t kAnswerRoom = 8;
+constexpr size_t kRoomForAnswer = 8;
 
 void TakePayload(Worker& worker, rte_mbuf* mbuf,
                  const OuterTcp::Received& received, RecordBurst& records) {
@@ -57,7 +57,7 @@ void DropOrHandOver(Worker& worker, Frame& frame, const wire::FrameView& view,
 }
 
 void ClassifyFrame(Worker& worker, rte_mbuf* mbuf, RecordBurst& records) {
-  if (worker.tx.room() < kAnswerRoom) Transmit(worker);
+  if (worker.tx.room() < kRoomForAnswer) Transmit(worker);
   Frame frame;
   frame.mbuf = mbuf;
   wire::FrameView view;

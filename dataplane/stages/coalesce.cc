@@ -13,14 +13,13 @@ namespace lwt {
 namespace {
 
 using wire::InnerTransport;
+using wire::kAck;
+using wire::kPsh;
+using wire::kTcpFlagsAt;
 using wire::LoadBe16;
 using wire::LoadBe32;
 
 constexpr uint32_t kMaxIpPacket = 65535;
-constexpr size_t kTcpFlags = 13;
-constexpr uint8_t kPsh = 0x08;
-constexpr uint8_t kAck = 0x10;
-constexpr uint16_t kDontFragment = 0x4000;
 
 bool IsIpv4(const InnerTransport& transport) {
   return transport.family == Family::kIpv4;
@@ -39,7 +38,7 @@ bool IsMergeable(const uint8_t* packet, uint32_t length,
   }
   // A UDP sender may leave the checksum out (RFC 768); a segment has one.
   if (transport.udp) return LoadBe16(packet + transport.checksum_at()) != 0;
-  const uint8_t flags = packet[transport.ip_size + kTcpFlags];
+  const uint8_t flags = packet[transport.ip_size + kTcpFlagsAt];
   return (flags & ~kPsh) == kAck && (packet[transport.ip_size + 12] & 0xf) == 0;
 }
 
@@ -69,7 +68,7 @@ bool IpGoesOn(const uint8_t* first, const uint8_t* next, uint32_t index,
     return false;
   }
   const auto counted = static_cast<uint16_t>(LoadBe16(first + 4) + index);
-  const bool fixed = (LoadBe16(first + 6) & kDontFragment) != 0 &&
+  const bool fixed = (LoadBe16(first + 6) & wire::kDontFragment) != 0 &&
                      LoadBe16(first + 4) == LoadBe16(next + 4);
   return LoadBe16(next + 4) == counted || fixed;
 }
@@ -84,11 +83,8 @@ bool TcpGoesOn(const uint8_t* first, const uint8_t* next, uint32_t payload,
 }
 
 bool HasPush(const uint8_t* packet, const InnerTransport& transport) {
-  return !transport.udp && (packet[transport.ip_size + kTcpFlags] & kPsh) != 0;
-}
-
-void StoreRaw(uint8_t* to, uint16_t value) {
-  std::memcpy(to, &value, sizeof(value));
+  return !transport.udp &&
+         (packet[transport.ip_size + kTcpFlagsAt] & kPsh) != 0;
 }
 
 }  // namespace
@@ -176,7 +172,7 @@ bool Coalescer::Append(Run& run, const Frame& packet) {
   run.payload += payload;
   ++run.packets;
   if (push) {
-    rte_pktmbuf_mtod(run.chain, uint8_t*)[transport.ip_size + kTcpFlags] |=
+    rte_pktmbuf_mtod(run.chain, uint8_t*)[transport.ip_size + kTcpFlagsAt] |=
         kPsh;
   }
   if (push || payload < run.segment_size) Flush(run);
@@ -211,14 +207,14 @@ void Coalescer::FinishChain(Run& run) {
   const auto l4_size = static_cast<uint16_t>(size - transport.ip_size);
   if (IsIpv4(transport)) {
     wire::StoreBe16(packet + 2, size);
-    StoreRaw(packet + 10, 0);
-    StoreRaw(packet + 10, wire::ChecksumFinish(
-                              wire::ChecksumAdd(packet, transport.ip_size)));
+    wire::StoreChecksum(packet + 10, 0);
+    wire::StoreChecksum(packet + 10, wire::ChecksumFinish(wire::ChecksumAdd(
+                                         packet, transport.ip_size)));
   } else {
     wire::StoreBe16(packet + 4, l4_size);
   }
   if (transport.udp) wire::StoreBe16(packet + transport.ip_size + 4, l4_size);
-  StoreRaw(
+  wire::StoreChecksum(
       packet + transport.checksum_at(),
       wire::ChecksumFold(wire::InnerPseudoSum(packet, transport, l4_size)));
   RequestChecksum(transport, run.chain);

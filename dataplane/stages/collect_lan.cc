@@ -56,7 +56,7 @@ bool StripLink(rte_mbuf* mbuf) {
     return false;
   }
   const auto* packet = rte_pktmbuf_mtod(mbuf, const uint8_t*);
-  const bool ipv4 = packet[0] >> 4 == 4;
+  const bool ipv4 = wire::IsIpv4(packet);
   const size_t size = ipv4 ? wire::LoadBe16(packet + 2)
                            : size_t{40} + wire::LoadBe16(packet + 4);
   if (size > mbuf->data_len) return false;

@@ -119,7 +119,7 @@ void InsideBatch::Count(size_t from, size_t to, bool taken) {
 void InsideBatch::AddLinkHeaders() {
   for (rte_mbuf* mbuf : std::span(mbufs_.data(), size_)) {
     auto* packet = rte_pktmbuf_mtod(mbuf, uint8_t*);
-    const bool ipv4 = packet[0] >> 4 == 4;
+    const bool ipv4 = wire::IsIpv4(packet);
     wire::TakeHop(packet);
     const LanTable::Found host = ipv4 ? lan_->Find(Family::kIpv4, packet + 16)
                                       : lan_->Find(Family::kIpv6, packet + 24);

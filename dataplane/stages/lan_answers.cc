@@ -10,7 +10,7 @@ namespace lwt {
 namespace {
 
 Family FamilyOf(const uint8_t* packet) {
-  return packet[0] >> 4 == 4 ? Family::kIpv4 : Family::kIpv6;
+  return wire::IsIpv4(packet) ? Family::kIpv4 : Family::kIpv6;
 }
 
 // The error as an mbuf of its own that begins at its IP header; null when there

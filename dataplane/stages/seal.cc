@@ -1,3 +1,4 @@
+#include "dataplane/golden_ratio.h"
 #include "dataplane/session/sealing.h"
 #include "dataplane/stages/stages.h"
 #include "dataplane/wire/be.h"
@@ -14,7 +15,7 @@ constexpr size_t kReportPadding = 128;
 size_t PaddingOf(const Worker& worker, const session::Lane& lane) {
   const uint64_t salt = wire::LoadBe64(&lane.send.iv[4]);
   const uint64_t seed = (salt ^ lane.send.next_packet) + worker.now_us;
-  return seed * 0x9e3779b97f4a7c15 >> 32 & (kReportPadding - 1);
+  return seed * kGoldenRatio >> 32 & (kReportPadding - 1);
 }
 
 void ReportEpoch(Worker& worker, uint32_t index, EventKind kind) {

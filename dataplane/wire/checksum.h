@@ -45,4 +45,14 @@ constexpr uint16_t ChecksumFinish(uint64_t sum) {
   return static_cast<uint16_t>(~ChecksumFold(sum));
 }
 
+// A checksum field, at any alignment and in memory order.
+inline uint16_t LoadChecksum(const uint8_t* from) {
+  uint16_t value;
+  std::memcpy(&value, from, sizeof(value));
+  return value;
+}
+inline void StoreChecksum(uint8_t* to, uint16_t value) {
+  std::memcpy(to, &value, sizeof(value));
+}
+
 }  // namespace lwt::wire

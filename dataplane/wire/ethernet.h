@@ -8,16 +8,11 @@
 #include <span>
 
 #include "dataplane/wire/be.h"
+#include "drivers/headers.h"
 
 namespace lwt::wire {
 
-inline constexpr size_t kEthernetSize = 14;
-inline constexpr size_t kVlanEthernetSize = 18;
-inline constexpr size_t kMaxLinkSize = 18;
-
-inline constexpr uint16_t kEtherTypeIpv4 = 0x0800;
-inline constexpr uint16_t kEtherTypeIpv6 = 0x86dd;
-inline constexpr uint16_t kEtherTypeVlan = 0x8100;
+inline constexpr size_t kMaxLinkSize = kVlanEthernetSize;
 
 // A link header kept by value: destination, source, tag if any, EtherType.
 struct LinkHeader {

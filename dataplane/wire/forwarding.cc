@@ -15,14 +15,9 @@ constexpr uint8_t kProtocolIcmp = 1;
 constexpr uint8_t kProtocolIcmpv6 = 58;
 constexpr size_t kIcmpHeader = 8;
 constexpr size_t kLargestIcmp = 576;
-constexpr uint16_t kDontFragment = 0x4000;
-constexpr uint16_t kMoreFragments = 0x2000;
-constexpr uint16_t kFragmentOffset = 0x1fff;
 constexpr size_t kFragmentUnit = 8;
 // RFC 1812 section 4.3.2.5: precedence internetwork control.
 constexpr uint8_t kErrorTos = 0xc0;
-
-bool IsIpv4(const uint8_t* packet) { return packet[0] >> 4 == 4; }
 
 // Types of ICMP that tell of an error: unreachable, quench, redirect, time
 // exceeded, parameter problem.
@@ -41,10 +36,6 @@ bool MayAnswerIpv6(std::span<const uint8_t> packet) {
   if (packet[6] != kProtocolIcmpv6) return true;
   // RFC 4443 section 2.1: errors are below 128.
   return packet.size() > kIpv6HeaderSize && packet[kIpv6HeaderSize] >= 128;
-}
-
-void StoreRaw(uint8_t* to, uint16_t value) {
-  std::memcpy(to, &value, sizeof(value));
 }
 
 void WriteIcmp(Obstacle obstacle, uint16_t mtu, bool ipv4, uint8_t* icmp) {
@@ -69,9 +60,10 @@ void WriteIpv4Error(const IpAddress& source, const uint8_t* to, size_t size,
   out[9] = kProtocolIcmp;
   std::memcpy(out + 12, source.bytes.data(), 4);
   std::memcpy(out + 16, to, 4);
-  StoreRaw(out + 10, ChecksumFinish(ChecksumAdd(out, kIpv4HeaderSize)));
+  StoreChecksum(out + 10, ChecksumFinish(ChecksumAdd(out, kIpv4HeaderSize)));
   uint8_t* icmp = out + kIpv4HeaderSize;
-  StoreRaw(icmp + 2, ChecksumFinish(ChecksumAdd(icmp, size - kIpv4HeaderSize)));
+  StoreChecksum(icmp + 2,
+                ChecksumFinish(ChecksumAdd(icmp, size - kIpv4HeaderSize)));
 }
 
 void WriteIpv6Error(const IpAddress& source, const uint8_t* to, size_t size,
@@ -89,7 +81,7 @@ void WriteIpv6Error(const IpAddress& source, const uint8_t* to, size_t size,
   const uint64_t sum = ChecksumAdd(out + 8, 32) + be16(icmp_size).raw() +
                        be16(kProtocolIcmpv6).raw() +
                        ChecksumAdd(icmp, icmp_size);
-  StoreRaw(icmp + 2, ChecksumFinish(sum));
+  StoreChecksum(icmp + 2, ChecksumFinish(sum));
 }
 
 }  // namespace
@@ -135,8 +127,8 @@ size_t Fragments::Write(size_t index, uint8_t* out) const {
   const auto flags = static_cast<uint16_t>((place & ~kFragmentOffset) |
                                            (last ? 0 : kMoreFragments));
   StoreBe16(out + 6, static_cast<uint16_t>(flags | (offset & kFragmentOffset)));
-  StoreRaw(out + 10, 0);
-  StoreRaw(out + 10, ChecksumFinish(ChecksumAdd(out, kIpv4HeaderSize)));
+  StoreChecksum(out + 10, 0);
+  StoreChecksum(out + 10, ChecksumFinish(ChecksumAdd(out, kIpv4HeaderSize)));
   return kIpv4HeaderSize + payload;
 }
 

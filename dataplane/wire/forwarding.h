@@ -7,13 +7,14 @@
 #include <optional>
 #include <span>
 
+#include "drivers/headers.h"
 #include "drivers/ip_endpoint.h"
 
 namespace lwt::wire {
 
 // TTL or hop limit.
 inline uint8_t HopsLeft(const uint8_t* packet) {
-  return packet[0] >> 4 == 4 ? packet[8] : packet[7];
+  return IsIpv4(packet) ? packet[8] : packet[7];
 }
 
 // Takes one from a TTL or hop limit above 0; the IPv4 header checksum follows

@@ -7,11 +7,6 @@
 namespace lwt::wire {
 namespace {
 
-bool Fail(DropReason reason, DropReason& why) {
-  why = reason;
-  return false;
-}
-
 // The EtherType has to agree with the version in the IP header.
 bool LinkCarries(std::span<const uint8_t> link, Family family) {
   if (link.size() < kEthernetSize) return true;

@@ -76,7 +76,7 @@ uint32_t FlowHash(const InnerPacket& inner, std::span<const uint8_t> packet) {
   const uint8_t protocol = ipv4 ? packet[9] : packet[6];
   hash = Mix(hash, protocol);
   // A fragment has no ports but in its first piece: leave them out of all.
-  const bool fragment = ipv4 && (LoadBe16(&packet[6]) & 0x3fff) != 0;
+  const bool fragment = ipv4 && (LoadBe16(&packet[6]) & kFragmentBits) != 0;
   const size_t header = ipv4 ? size_t{packet[0] & 0x0fu} * 4 : kIpv6Header;
   const bool has_ports = protocol == kTcp || protocol == kUdp;
   if (has_ports && !fragment && packet.size() >= header + 4) {

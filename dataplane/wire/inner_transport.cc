@@ -10,10 +10,6 @@
 namespace lwt::wire {
 namespace {
 
-constexpr size_t kUdpHeader = 8;
-constexpr size_t kTcpHeader = 20;
-constexpr uint16_t kFragmentBits = 0x3fff;
-
 bool FindTransport(const uint8_t* ip, InnerTransport& transport) {
   uint8_t protocol = 0;
   if (transport.family == Family::kIpv4) {
@@ -38,15 +34,15 @@ std::optional<InnerTransport> ParseInnerTransport(
   transport.family = inner->family;
   if (!FindTransport(packet.data(), transport)) return std::nullopt;
   const std::span<const uint8_t> l4 = packet.subspan(transport.ip_size);
-  size_t header = kUdpHeader;
+  size_t header = kUdpHeaderSize;
   if (transport.udp) {
     if (l4.size() < header || LoadBe16(&l4[4]) != l4.size()) {
       return std::nullopt;
     }
   } else {
-    if (l4.size() < kTcpHeader) return std::nullopt;
+    if (l4.size() < kTcpHeaderSize) return std::nullopt;
     header = (l4[12] >> 4) * 4u;
-    if (header < kTcpHeader || header > l4.size()) return std::nullopt;
+    if (header < kTcpHeaderSize || header > l4.size()) return std::nullopt;
   }
   transport.header_size = static_cast<uint16_t>(transport.ip_size + header);
   return transport;

@@ -8,21 +8,12 @@
 namespace lwt::wire {
 namespace {
 
-constexpr uint16_t kMoreFragments = 0x2000;
-constexpr uint16_t kFragmentOffset = 0x1fff;
-constexpr uint16_t kDontFragment = 0x4000;
-
 constexpr uint8_t kHopByHop = 0;
 constexpr uint8_t kRouting = 43;
 constexpr uint8_t kFragment = 44;
 constexpr uint8_t kDestinationOptions = 60;
 // A packet with more extension headers than this has no business here.
 constexpr int kMaxExtensionHeaders = 4;
-
-bool Fail(DropReason reason, DropReason& why) {
-  why = reason;
-  return false;
-}
 
 bool ParseIpv4(std::span<const uint8_t> packet, IpView& out, DropReason& why) {
   if (packet.size() < kIpv4HeaderSize) return Fail(DropReason::kTruncated, why);
@@ -36,7 +27,7 @@ bool ParseIpv4(std::span<const uint8_t> packet, IpView& out, DropReason& why) {
   if (ChecksumFold(ChecksumAdd(header, header_size)) != 0xffff) {
     return Fail(DropReason::kBadChecksum, why);
   }
-  if ((LoadBe16(header + 6) & (kMoreFragments | kFragmentOffset)) != 0) {
+  if ((LoadBe16(header + 6) & kFragmentBits) != 0) {
     return Fail(DropReason::kFragment, why);
   }
   if (header[9] != kProtocolTcp) return Fail(DropReason::kNotTcp, why);

@@ -6,14 +6,11 @@
 #include <span>
 
 #include "dataplane/drop_reason.h"
+#include "drivers/headers.h"
 #include "drivers/ip_endpoint.h"
 
 namespace lwt::wire {
 
-inline constexpr size_t kIpv4HeaderSize = 20;
-inline constexpr size_t kIpv6HeaderSize = 40;
-inline constexpr uint8_t kProtocolTcp = 6;
-inline constexpr uint8_t kProtocolUdp = 17;
 inline constexpr uint8_t kDefaultTtl = 64;  // Linux's, RFC 1700
 
 constexpr size_t IpHeaderSize(Family family) {

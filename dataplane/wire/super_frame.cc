@@ -11,16 +11,6 @@
 namespace lwt::wire {
 namespace {
 
-constexpr size_t kUdpHeader = 8;
-constexpr size_t kUdpChecksum = 6;
-constexpr size_t kTcpHeader = 20;
-constexpr size_t kTcpChecksum = 16;
-constexpr size_t kTcpFlags = 13;
-constexpr uint8_t kFin = 0x01;
-constexpr uint8_t kPsh = 0x08;
-constexpr uint8_t kCwr = 0x80;
-constexpr uint16_t kFragmentBits = 0x3fff;
-
 // Whether the packet has its TCP or UDP header where the port says.
 bool IpHeadersMatch(const SuperFrame& super) {
   const uint8_t* ip = super.packet.data();
@@ -35,20 +25,10 @@ bool IpHeadersMatch(const SuperFrame& super) {
 
 // Size of the TCP or UDP header, or 0.
 size_t L4HeaderSize(std::span<const uint8_t> l4, bool udp) {
-  if (udp) return l4.size() > kUdpHeader ? kUdpHeader : 0;
-  if (l4.size() < kTcpHeader) return 0;
+  if (udp) return l4.size() > kUdpHeaderSize ? kUdpHeaderSize : 0;
+  if (l4.size() < kTcpHeaderSize) return 0;
   const size_t size = (l4[12] >> 4) * 4u;
-  return size >= kTcpHeader && size < l4.size() ? size : 0;
-}
-
-uint16_t LoadRaw(const uint8_t* from) {
-  uint16_t value;
-  std::memcpy(&value, from, sizeof(value));
-  return value;
-}
-
-void StoreRaw(uint8_t* to, uint16_t value) {
-  std::memcpy(to, &value, sizeof(value));
+  return size >= kTcpHeaderSize && size < l4.size() ? size : 0;
 }
 
 }  // namespace
@@ -87,9 +67,9 @@ SegmentWriter::SegmentWriter(const SuperFrame& super) : super_(super) {
   const auto l4_size =
       static_cast<uint16_t>(super.packet.size() - super.ip_size);
   // The field holds the sum with the length of the whole.
-  pseudo_sum_ =
-      uint64_t{LoadRaw(l4 + (super.udp ? kUdpChecksum : kTcpChecksum))} +
-      static_cast<uint16_t>(~be16(l4_size).raw());
+  pseudo_sum_ = uint64_t{LoadChecksum(
+                    l4 + (super.udp ? kUdpChecksumAt : kTcpChecksumAt))} +
+                static_cast<uint16_t>(~be16(l4_size).raw());
 }
 
 void SegmentWriter::WriteIp(size_t index, uint16_t l4_size,
@@ -102,15 +82,15 @@ void SegmentWriter::WriteIp(size_t index, uint16_t l4_size,
   const be16 id(static_cast<uint16_t>(LoadBe16(out + 4) + index));
   length.Store(out + 2);
   id.Store(out + 4);
-  StoreRaw(out + 10, ChecksumFinish(ip_sum_ + length.raw() + id.raw()));
+  StoreChecksum(out + 10, ChecksumFinish(ip_sum_ + length.raw() + id.raw()));
 }
 
 void SegmentWriter::WriteTcp(size_t index, uint8_t* l4) const {
   StoreBe32(l4 + 4, LoadBe32(l4 + 4) +
                         static_cast<uint32_t>(index * super_.segment_size));
-  if (index > 0) l4[kTcpFlags] &= static_cast<uint8_t>(~kCwr);
+  if (index > 0) l4[kTcpFlagsAt] &= static_cast<uint8_t>(~kCwr);
   if (index + 1 < super_.segments) {
-    l4[kTcpFlags] &= static_cast<uint8_t>(~(kFin | kPsh));
+    l4[kTcpFlagsAt] &= static_cast<uint8_t>(~(kFin | kPsh));
   }
 }
 
@@ -135,10 +115,10 @@ size_t SegmentWriter::WriteHeaders(size_t index, uint8_t* out) const {
   const uint16_t unfinished = ChecksumFold(pseudo_sum_ + length.raw());
   if (super_.udp) {
     length.Store(l4 + 4);
-    StoreRaw(l4 + kUdpChecksum, unfinished);
+    StoreChecksum(l4 + kUdpChecksumAt, unfinished);
   } else {
     WriteTcp(index, l4);
-    StoreRaw(l4 + kTcpChecksum, unfinished);
+    StoreChecksum(l4 + kTcpChecksumAt, unfinished);
   }
   return super_.header_size + size;
 }

@@ -19,11 +19,6 @@ enum Option : uint8_t {
 
 constexpr uint8_t kMaxWindowScale = 14;  // RFC 7323 §2.3
 
-bool Fail(DropReason reason, DropReason& why) {
-  why = reason;
-  return false;
-}
-
 // One option of `size` bytes, kind and length included. An option of a wrong
 // size is passed over, as a kernel does.
 void ReadOption(const uint8_t* option, size_t size, TcpOptions& out) {

@@ -10,25 +10,14 @@
 
 #include "dataplane/drop_reason.h"
 #include "dataplane/wire/tcp_seq.h"
+#include "drivers/headers.h"
 
 namespace lwt::wire {
 
-inline constexpr size_t kTcpHeaderSize = 20;
 inline constexpr size_t kMaxTcpHeaderSize = 60;
 // NOP, NOP, timestamps: what every segment but a SYN carries.
 inline constexpr size_t kTimestampOptionSize = 12;
 inline constexpr size_t kMaxSackBlocks = 4;
-
-enum TcpFlag : uint8_t {
-  kFin = 0x01,
-  kSyn = 0x02,
-  kRst = 0x04,
-  kPsh = 0x08,
-  kAck = 0x10,
-  kUrg = 0x20,
-  kEce = 0x40,
-  kCwr = 0x80,
-};
 
 // The bytes [left, right) have arrived.
 struct SackBlock {

@@ -1,4 +1,5 @@
-// What may name a tunnel device, whatever driver makes it.
+// Where tunnel devices come from and what may name one, whatever driver makes
+// it.
 #pragma once
 
 #include <absl/status/status.h>
@@ -6,6 +7,8 @@
 #include <string>
 
 namespace lwt {
+
+inline constexpr char kTunDevice[] = "/dev/net/tun";
 
 // InvalidArgument for anything but 1 to 15 letters, digits, '-', '_' and '.'
 // (a name is put into a list of key=value,... and is a file name in sysfs);

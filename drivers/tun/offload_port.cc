@@ -16,6 +16,7 @@
 #include <cstring>
 #include <utility>
 
+#include "drivers/headers.h"
 #include "drivers/packet_pool.h"
 #include "drivers/scoped_fd.h"
 #include "drivers/tun/device_name.h"
@@ -25,17 +26,10 @@
 namespace lwt {
 namespace {
 
-constexpr uint8_t kEthernetSize = 14;
-constexpr char kTunDevice[] = "/dev/net/tun";
 constexpr unsigned kTcpOffload =
     TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
 // TUN_F_USO4 and TUN_F_USO6, which headers older than Linux 6.2 do not name.
 constexpr unsigned kUdpOffload = 0x20 | 0x40;
-
-constexpr uint16_t kTcpChecksumAt = 16;
-constexpr uint16_t kUdpChecksumAt = 6;
-
-bool IsIpv6(const uint8_t* packet) { return packet[0] >> 4 == 6; }
 
 VnetHeader DescribeForKernel(const rte_mbuf* frame) {
   VnetHeader header;
@@ -46,10 +40,10 @@ VnetHeader DescribeForKernel(const rte_mbuf* frame) {
   header.flags = kVnetNeedsChecksum;
   header.checksum_start = frame->l3_len;
   header.checksum_offset = udp || checksum == RTE_MBUF_F_TX_UDP_CKSUM
-                               ? kUdpChecksumAt
-                               : kTcpChecksumAt;
+                               ? wire::kUdpChecksumAt
+                               : wire::kTcpChecksumAt;
   if (!tcp && !udp) return header;
-  const bool ipv6 = IsIpv6(rte_pktmbuf_mtod(frame, const uint8_t*));
+  const bool ipv6 = wire::IsIpv6(rte_pktmbuf_mtod(frame, const uint8_t*));
   header.gso_type = udp ? kVnetGsoUdp : ipv6 ? kVnetGsoTcp6 : kVnetGsoTcp4;
   header.gso_size = frame->tso_segsz;
   header.header_size = static_cast<uint16_t>(frame->l3_len + frame->l4_len);
@@ -190,7 +184,7 @@ absl::StatusOr<std::vector<std::unique_ptr<Port>>> OpenOffloadPorts(
   PortInfo info;
   info.driver = "tun";
   info.device = spec.name;
-  info.link_header_size = spec.ethernet ? kEthernetSize : 0;
+  info.link_header_size = spec.ethernet ? wire::kEthernetSize : 0;
   info.mtu = spec.mtu;
   info.queue_count = spec.queues;
   info.segments = !spec.ethernet;

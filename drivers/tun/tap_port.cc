@@ -29,11 +29,10 @@ namespace {
 
 // As much as the driver can be told. It refuses packets longer than this plus
 // a link header; the MTU of the device itself is for the kernel to know.
-constexpr uint16_t kLargestMtu = 1504;
+constexpr uint16_t kLargestDriverMtu = 1504;
 // The driver reads one packet at a time, so one buffer waits in its queue.
 constexpr uint16_t kRxDescriptors = 1;
 constexpr uint16_t kTxDescriptors = 64;
-constexpr std::string_view kTunDevice = "/dev/net/tun";
 
 // The descriptors of this process that are a queue of the tunnel device `name`.
 std::vector<int> QueueDescriptors(const std::string& name) {
@@ -41,10 +40,10 @@ std::vector<int> QueueDescriptors(const std::string& name) {
   DIR* directory = opendir("/proc/self/fd");
   if (directory == nullptr) return found;
   while (const dirent* entry = readdir(directory)) {
-    char target[sizeof("/dev/net/tun")];
+    char target[sizeof(kTunDevice)];
     const ssize_t size =
         readlinkat(dirfd(directory), entry->d_name, target, sizeof(target));
-    if (size != static_cast<ssize_t>(kTunDevice.size()) ||
+    if (size < 0 ||
         std::string_view(target, static_cast<size_t>(size)) != kTunDevice) {
       continue;
     }
@@ -125,11 +124,11 @@ PortCounters TapPort::ReadCounters() const {
 absl::Status CheckSpec(const TapSpec& spec) {
   const absl::Status named = CheckTunnelName(spec.name);
   if (!named.ok()) return named;
-  if (spec.pool == nullptr || spec.mtu > kLargestMtu ||
+  if (spec.pool == nullptr || spec.mtu > kLargestDriverMtu ||
       rte_pktmbuf_data_room_size(spec.pool) < spec.mtu + RTE_PKTMBUF_HEADROOM) {
     return absl::InvalidArgumentError(absl::StrCat(
         "tunnel device ", spec.name, ": an MTU of ", spec.mtu,
-        " does not fit into its buffers (", kLargestMtu, " at most)"));
+        " does not fit into its buffers (", kLargestDriverMtu, " at most)"));
   }
   return absl::OkStatus();
 }
@@ -182,7 +181,7 @@ absl::StatusOr<std::vector<std::unique_ptr<Port>>> OpenTapPorts(
   queues.count = spec.queues;
   queues.rx_descriptors = kRxDescriptors;
   queues.tx_descriptors = kTxDescriptors;
-  queues.mtu = kLargestMtu;
+  queues.mtu = kLargestDriverMtu;
   queues.pool = spec.pool;
   queues.on_receive_queue = [&] {
     descriptors.push_back(TakeNewDescriptor(spec.name, known));

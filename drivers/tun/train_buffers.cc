@@ -5,15 +5,13 @@
 #include <algorithm>
 #include <utility>
 
+#include "drivers/headers.h"
 #include "drivers/packet_pool.h"
 
 namespace lwt {
 namespace {
 
 constexpr size_t kMostPacket = 65535;
-constexpr uint16_t kUdpHeader = 8;
-constexpr uint16_t kTcpHeader = 20;
-constexpr size_t kTcpOffsetAt = 12;
 // Payload slots that a read names when the last packet was a single one. With
 // header, first buffer and jumbo they are what the kernel takes without memory
 // for the vectors (UIO_FASTIOV is 8).
@@ -76,11 +74,11 @@ std::span<const iovec> TrainBuffers::Arm() {
 // it so.
 TrainBuffers::Cut TrainBuffers::CutOf(size_t size) {
   const size_t ip_size = header_.checksum_start;
-  if (ip_size + kTcpHeader > std::min(size, first_room_)) return {};
+  if (ip_size + wire::kTcpHeaderSize > std::min(size, first_room_)) return {};
   const auto* l4 = rte_pktmbuf_mtod_offset(Slot(0), const uint8_t*, ip_size);
   const size_t l4_size = header_.gso_type == kVnetGsoUdp
-                             ? kUdpHeader
-                             : (l4[kTcpOffsetAt] >> 4) * size_t{4};
+                             ? wire::kUdpHeaderSize
+                             : (l4[wire::kTcpDataOffsetAt] >> 4) * size_t{4};
   const size_t headers = ip_size + l4_size;
   const size_t payload = header_.gso_size;
   const bool fits = headers <= kMaxChainHeaders && payload > 0 &&

@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "drivers/headers.h"
 #include "drivers/uplink/fanout.h"
 #include "drivers/uplink/packet_filter.h"
 
@@ -22,9 +23,7 @@ namespace {
 
 // What a burst of merged frames takes while the worker is off its core.
 constexpr int kSocketBufferBytes = 32 << 20;
-constexpr uint32_t kEtherTypeOffset = 12;
-constexpr uint16_t kVlanLinkHeaderSize = 18;
-constexpr uint32_t kMaxMtu = 65535;
+constexpr uint32_t kLargestMtu = 65535;
 
 sockaddr_ll LinkAddress(int ifindex, uint16_t protocol) {
   sockaddr_ll address{};
@@ -83,14 +82,15 @@ absl::Status Configure(int fd, const Interface& interface,
   return absl::OkStatus();
 }
 
-uint16_t LinkHeaderSizeOf(const rte_mbuf* frame, uint8_t link_header_size) {
-  if (link_header_size == 0 || frame->data_len < kVlanLinkHeaderSize) {
+uint16_t TaggedHeaderSize(const rte_mbuf* frame, uint8_t link_header_size) {
+  if (link_header_size == 0 || frame->data_len < wire::kVlanEthernetSize) {
     return link_header_size;
   }
   uint16_t type = 0;
-  std::memcpy(&type, rte_pktmbuf_mtod_offset(frame, char*, kEtherTypeOffset),
+  std::memcpy(&type, rte_pktmbuf_mtod_offset(frame, char*, wire::kEtherTypeAt),
               sizeof(type));
-  return type == htons(ETH_P_8021Q) ? kVlanLinkHeaderSize : link_header_size;
+  return type == htons(ETH_P_8021Q) ? wire::kVlanEthernetSize
+                                    : link_header_size;
 }
 
 void ApplyHeader(const VnetHeader& header, rte_mbuf* frame) {
@@ -156,7 +156,7 @@ absl::StatusOr<std::unique_ptr<AfPacketUplink>> AfPacketUplink::OpenOne(
   info.driver = "af_packet";
   info.device = interface.name;
   info.link_header_size = interface.link_header_size;
-  info.mtu = static_cast<uint16_t>(std::min(interface.mtu, kMaxMtu));
+  info.mtu = static_cast<uint16_t>(std::min(interface.mtu, kLargestMtu));
   info.segments = spec.super_frames;
   return std::unique_ptr<AfPacketUplink>(
       new AfPacketUplink(std::move(info), interface, fd, spec, side));
@@ -264,7 +264,7 @@ rte_mbuf* AfPacketUplink::TakeFrame(uint16_t slot) {
   } else {
     ApplyHeader(rx_headers_[slot], frame);
   }
-  frame->l2_len = LinkHeaderSizeOf(frame, info().link_header_size);
+  frame->l2_len = TaggedHeaderSize(frame, info().link_header_size);
   return frame;
 }
 

@@ -22,10 +22,11 @@
 #include <thread>
 #include <utility>
 
+#include "drivers/headers.h"
+
 namespace lwt {
 namespace {
 
-constexpr uint16_t kEthernetHeaderSize = 14;
 // The driver lets one page hold the mbuf, its headroom and the kernel's.
 constexpr uint32_t kXdpHeadroom = 256;
 constexpr uint32_t kMaxMtu = 3456;
@@ -77,7 +78,7 @@ std::vector<int> Without(std::vector<int> all, const std::vector<int>& known) {
 }
 
 absl::Status CheckInterface(const Interface& interface) {
-  if (interface.link_header_size != kEthernetHeaderSize) {
+  if (interface.link_header_size != wire::kEthernetSize) {
     return absl::FailedPreconditionError(absl::StrCat(
         "AF_XDP needs Ethernet, which ", interface.name, " is not"));
   }
@@ -135,7 +136,7 @@ PortInfo InfoOf(const Interface& interface) {
   PortInfo info;
   info.driver = "af_xdp";
   info.device = interface.name;
-  info.link_header_size = kEthernetHeaderSize;
+  info.link_header_size = wire::kEthernetSize;
   info.mtu = static_cast<uint16_t>(interface.mtu);
   info.queue_count = interface.rx_queues;
   return info;

@@ -12,20 +12,22 @@
 #include <cstring>
 #include <utility>
 
+#include "drivers/headers.h"
+
 namespace lwt {
 namespace {
 
-constexpr uint16_t kEthernetHeaderSize = 14;
-constexpr uint16_t kVlanLinkHeaderSize = AfXdpPort::kMaxLinkHeader;
-constexpr uint16_t kEtherTypeVlan = 0x8100;
+static_assert(AfXdpPort::kMaxLinkHeader == wire::kVlanEthernetSize);
 
 uint16_t LinkHeaderSizeOf(const rte_mbuf* frame) {
   uint16_t type = 0;
-  if (frame->data_len >= kVlanLinkHeaderSize) {
-    std::memcpy(&type, rte_pktmbuf_mtod_offset(frame, char*, 12), sizeof(type));
+  if (frame->data_len >= wire::kVlanEthernetSize) {
+    std::memcpy(&type,
+                rte_pktmbuf_mtod_offset(frame, char*, wire::kEtherTypeAt),
+                sizeof(type));
   }
-  return type == htons(kEtherTypeVlan) ? kVlanLinkHeaderSize
-                                       : kEthernetHeaderSize;
+  return type == htons(wire::kEtherTypeVlan) ? wire::kVlanEthernetSize
+                                             : wire::kEthernetSize;
 }
 
 }  // namespace
@@ -75,7 +77,7 @@ uint16_t AfXdpPort::Receive(std::span<rte_mbuf*> frames) {
 // its own pool for one whose bytes are in its own buffer.
 AfXdpPort::Readiness AfXdpPort::MakeReady(rte_mbuf*& frame) {
   if (frame->pkt_len == 0 ||
-      frame->pkt_len > uint32_t{info().mtu} + kVlanLinkHeaderSize) {
+      frame->pkt_len > uint32_t{info().mtu} + wire::kVlanEthernetSize) {
     return Readiness::kRefused;
   }
   if (frame->nb_segs == 1 && (frame->pool != pool_ || RTE_MBUF_DIRECT(frame))) {

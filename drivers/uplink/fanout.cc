@@ -6,6 +6,8 @@
 
 #include <cstdint>
 
+#include "drivers/headers.h"
+
 namespace lwt {
 namespace {
 
@@ -15,7 +17,6 @@ constexpr uint32_t FromNetwork(uint32_t offset) {
   return static_cast<uint32_t>(SKF_NET_OFF) + offset;
 }
 
-constexpr uint32_t kIpv6HeaderSize = 40;
 constexpr uint32_t kDestinationPort = 2;
 // PACKET_FANOUT_FLAG_IGNORE_OUTGOING, younger than the headers of Debian 12; a
 // kernel that does not know it takes no notice, and the sockets' filter drops
@@ -37,7 +38,7 @@ std::vector<sock_filter> BuildPortSum() {
       {BPF_ALU | BPF_LSH | BPF_K, 0, 0, 2},
       {BPF_MISC | BPF_TAX, 0, 0, 0},
       {BPF_JMP | BPF_JA, 0, 0, 1},
-      {BPF_LDX | BPF_W | BPF_IMM, 0, 0, kIpv6HeaderSize},
+      {BPF_LDX | BPF_W | BPF_IMM, 0, 0, wire::kIpv6HeaderSize},
       {BPF_LD | BPF_H | BPF_IND, 0, 0, FromNetwork(0)},
       {BPF_ST, 0, 0, 0},
       {BPF_LD | BPF_H | BPF_IND, 0, 0, FromNetwork(kDestinationPort)},

@@ -11,7 +11,6 @@
 namespace lwt {
 
 inline constexpr uint32_t kAccept = 0xffffffff;  // bytes to keep: all
-inline constexpr uint32_t kEtherTypeOffset = 12;
 inline constexpr uint32_t kVlanIdMask = 0x0fff;
 
 class FilterProgram {

@@ -14,10 +14,11 @@
 #include <algorithm>
 #include <cstring>
 
+#include "drivers/headers.h"
+
 namespace lwt {
 namespace {
 
-constexpr uint8_t kEthernetHeaderSize = 14;
 // From newer kernel headers: an interface that carries plain IP.
 constexpr unsigned short kArphrdRawIp = 519;
 
@@ -33,7 +34,7 @@ absl::StatusOr<uint8_t> LinkHeaderSize(const std::string& name,
   switch (type) {
     case ARPHRD_ETHER:
     case ARPHRD_LOOPBACK:
-      return kEthernetHeaderSize;
+      return wire::kEthernetSize;
     case ARPHRD_NONE:
     case ARPHRD_PPP:
     case kArphrdRawIp:

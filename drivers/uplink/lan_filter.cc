@@ -7,14 +7,15 @@
 
 #include <algorithm>
 
+#include "drivers/headers.h"
 #include "drivers/uplink/filter_program.h"
 
 namespace lwt {
 namespace {
 
 // Of the destination address, in a frame.
-constexpr uint32_t kIpv4Offset = 14 + 16;
-constexpr uint32_t kIpv6Offset = 14 + 24;
+constexpr uint32_t kIpv4Offset = wire::kEthernetSize + 16;
+constexpr uint32_t kIpv6Offset = wire::kEthernetSize + 24;
 
 uint32_t WordOf(const IpAddress& address, uint32_t word) {
   const uint8_t* b = address.bytes.data() + size_t{4} * word;
@@ -39,7 +40,7 @@ class LanFilterBuilder : private FilterProgram {
     Load(BPF_W, Ancillary(SKF_AD_VLAN_TAG));
     program_.push_back({BPF_JMP | BPF_JSET | BPF_K, 0, 1, kVlanIdMask});
     Return(0);
-    Load(BPF_H, kEtherTypeOffset);
+    Load(BPF_H, wire::kEtherTypeAt);
     const size_t not_ipv4 = JumpUnlessEqual(ETH_P_IP);
     Addresses(Family::kIpv4, kIpv4Offset);
     SetTarget(not_ipv4);

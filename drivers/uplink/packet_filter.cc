@@ -8,16 +8,11 @@
 
 #include <algorithm>
 
+#include "drivers/headers.h"
 #include "drivers/uplink/filter_program.h"
 
 namespace lwt {
 namespace {
-
-constexpr uint32_t kEthernetHeaderSize = 14;
-constexpr uint32_t kVlanTagSize = 4;
-// RFC 791: MF and the fragment offset, in the half-word at 6.
-constexpr uint32_t kFragmentMask = 0x3fff;
-constexpr uint32_t kIpv6HeaderSize = 40;
 
 class FilterBuilder : private FilterProgram {
  public:
@@ -64,7 +59,7 @@ void FilterBuilder::Ipv4(uint32_t base) {
   Load(BPF_B, base + 9);
   DropUnlessEqual(IPPROTO_TCP);
   Load(BPF_H, base + 6);
-  program_.push_back({BPF_JMP | BPF_JSET | BPF_K, 0, 1, kFragmentMask});
+  program_.push_back({BPF_JMP | BPF_JSET | BPF_K, 0, 1, wire::kFragmentBits});
   Return(0);
   Add(BPF_LDX | BPF_B | BPF_MSH, base);
   for (const IpAddress& address : Addresses(Family::kIpv4)) {
@@ -90,7 +85,7 @@ void FilterBuilder::Ipv6(uint32_t base) {
       next[word] =
           JumpUnlessEqual(uint32_t{b[0]} << 24 | b[1] << 16 | b[2] << 8 | b[3]);
     }
-    Load(BPF_H, base + kIpv6HeaderSize + 2);
+    Load(BPF_H, base + wire::kIpv6HeaderSize + 2);
     Ports(address);
     for (const size_t jump : next) SetTarget(jump);
   }
@@ -139,15 +134,13 @@ std::vector<sock_filter> FilterBuilder::Build(uint8_t link_header_size) {
     return program_;
   }
   CheckVlanTag();
-  Load(BPF_H, kEtherTypeOffset);
+  Load(BPF_H, wire::kEtherTypeAt);
   const size_t not_tagged = JumpUnlessEqual(ETH_P_8021Q);
-  EtherTypes(kEtherTypeOffset + kVlanTagSize);
+  EtherTypes(wire::kEtherTypeAt + wire::kVlanTagSize);
   SetTarget(not_tagged);
-  EtherTypes(kEtherTypeOffset);
+  EtherTypes(wire::kEtherTypeAt);
   return program_;
 }
-
-static_assert(kEtherTypeOffset + 2 == kEthernetHeaderSize);
 
 }  // namespace
 

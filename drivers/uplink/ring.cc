@@ -14,7 +14,7 @@
 namespace lwt {
 namespace {
 
-constexpr size_t kMaxNameSize = 20;
+constexpr size_t kLongestRingName = 20;
 
 // One direction: a ring and the event that tells its reader of frames. Shared
 // by the two ports; freed, with the frames in it, by the last.
@@ -168,10 +168,10 @@ absl::StatusOr<std::shared_ptr<Pipe>> MakePipe(const RingSpec& spec,
 
 absl::StatusOr<std::pair<std::unique_ptr<Port>, std::unique_ptr<Port>>>
 OpenRingPair(const RingSpec& spec) {
-  if (spec.name.empty() || spec.name.size() > kMaxNameSize) {
+  if (spec.name.empty() || spec.name.size() > kLongestRingName) {
     return absl::InvalidArgumentError(
-        absl::StrCat("ring name \"", spec.name, "\" is not 1 to ", kMaxNameSize,
-                     " characters long"));
+        absl::StrCat("ring name \"", spec.name, "\" is not 1 to ",
+                     kLongestRingName, " characters long"));
   }
   absl::StatusOr<std::shared_ptr<Pipe>> there = MakePipe(spec, ":there");
   if (!there.ok()) return there.status();
