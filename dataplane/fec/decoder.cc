@@ -176,11 +176,18 @@ void Decoder::GiveUp(Group& group, DecoderHost& host) {
 void Decoder::OpenNow(const Frame& record, uint64_t now_us, DecoderHost& host) {
   Frame opened = record;
   wire::RecordHeader header;
-  if (!host.OpenParity(opened, header)) return;
+  if (host.OpenParity(opened, header)) {
+    OnOpenedParity(opened, header, now_us, host);
+  }
+}
+
+void Decoder::OnOpenedParity(const Frame& record,
+                             const wire::RecordHeader& header, uint64_t now_us,
+                             DecoderHost& host) {
   Group* group = GroupOfParity(record.lane, header, now_us, host);
-  if (group == nullptr) return host.Drop(opened, DropReason::kBadGroup);
-  if (group->finished) return rte_pktmbuf_free(opened.mbuf);
-  TakeOpened(*group, opened, header.group, host);
+  if (group == nullptr) return host.Drop(record, DropReason::kBadGroup);
+  if (group->finished) return rte_pktmbuf_free(record.mbuf);
+  TakeOpened(*group, record, header.group, host);
 }
 
 // The group that an opened parity belongs to, begun where it is the first that

@@ -69,6 +69,9 @@ class Decoder {
   // record.
   void OnParity(const Frame& record, const wire::RecordHeader& header,
                 uint64_t now_us, DecoderHost& host);
+  // A parity that was opened already. Takes the record.
+  void OnOpenedParity(const Frame& record, const wire::RecordHeader& header,
+                      uint64_t now_us, DecoderHost& host);
   // Gives up groups whose time is over.
   void Expire(uint64_t now_us, DecoderHost& host);
   // Forgets what the lane holds.
