@@ -102,6 +102,8 @@ class Decoder {
   bool OpenParked(Group& group, DecoderHost& host);
   void TryRepair(Group& group, DecoderHost& host);
   bool Prepare(const Group& group, size_t count, Solve& solve);
+  bool SolveWhole(const Group& group, const Solve& solve);
+  void SolveInSteps(const Group& group, Solve& solve);
   void AddPresent(const Group& group, Solve& solve);
   void DeliverRepaired(const Group& group, const Solve& solve,
                        DecoderHost& host);
