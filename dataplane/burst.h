@@ -40,7 +40,8 @@ struct Frame {
   // this frame stands for, since a long one is taken in parts.
   uint16_t segment_size = 0;
   uint16_t first_segment = 0;
-  uint8_t kind = 0;  // of a record, opened or to be sealed
+  uint8_t kind = 0;     // of a record, opened or to be sealed
+  bool opened = false;  // a parity that does not stay sealed
   InnerChecksum checksum = InnerChecksum::kUnknown;  // of an inner packet
   wire::GroupPlace group;                            // of a record to be sealed
 };

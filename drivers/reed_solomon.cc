@@ -4,7 +4,6 @@
 #include <x86intrin.h>
 
 #include <algorithm>
-#include <cstring>
 
 // In the library, but not in its header.
 extern "C" {
@@ -31,6 +30,42 @@ constexpr int kRounds = 4;
 uint8_t Difference(size_t row, size_t index) {
   return static_cast<uint8_t>((kColumns + row) ^ index);
 }
+
+// Cauchy: with x_a of row a and y_b of shard b, the inverse's entry (b, a) is
+//   A_a · B_b / (x_a + y_b), with
+//   A_a = prod_k (x_a + y_k) / prod_{k≠a} (x_a + x_k),
+//   B_b = prod_k (x_k + y_b) / prod_{k≠b} (y_b + y_k),
+// where + and − are xor.
+class Inverse {
+ public:
+  Inverse(std::span<const uint8_t> missing, std::span<const uint8_t> rows)
+      : missing_(missing), rows_(rows) {
+    for (size_t i = 0; i < missing.size(); ++i) {
+      uint8_t row[2] = {1, 1};  // above and below the line
+      uint8_t shard[2] = {1, 1};
+      for (size_t k = 0; k < missing.size(); ++k) {
+        row[0] = gf_mul(row[0], Difference(rows[i], missing[k]));
+        shard[0] = gf_mul(shard[0], Difference(rows[k], missing[i]));
+        if (k == i) continue;
+        row[1] = gf_mul(row[1], rows[i] ^ rows[k]);
+        shard[1] = gf_mul(shard[1], missing[i] ^ missing[k]);
+      }
+      of_row_[i] = gf_mul(row[0], gf_inv(row[1]));
+      of_shard_[i] = gf_mul(shard[0], gf_inv(shard[1]));
+    }
+  }
+
+  uint8_t At(size_t b, size_t a) const {
+    return gf_mul(gf_mul(of_row_[a], of_shard_[b]),
+                  gf_inv(Difference(rows_[a], missing_[b])));
+  }
+
+ private:
+  const std::span<const uint8_t> missing_;
+  const std::span<const uint8_t> rows_;
+  std::array<uint8_t, ReedSolomon::kMaxParity> of_row_;
+  std::array<uint8_t, ReedSolomon::kMaxParity> of_shard_;
+};
 
 struct Sample {
   AeadKey key;
@@ -80,10 +115,10 @@ uint8_t* ReedSolomon::TablesOf(size_t index, size_t first_row) const {
 
 void ReedSolomon::Begin(size_t index, std::span<const uint8_t> shard,
                         std::span<uint8_t* const> parities) const {
-  for (uint8_t* const parity : parities) {
-    std::memset(parity, 0, shard.size());
-  }
-  Add(index, shard, 0, parities);
+  // A code of one shard: written at once, rather than zeroed and added to.
+  auto* data = const_cast<uint8_t*>(shard.data());
+  encode_(static_cast<int>(shard.size()), 1, static_cast<int>(parities.size()),
+          TablesOf(index, 0), &data, const_cast<uint8_t**>(parities.data()));
 }
 
 bool ReedSolomon::Supports(Code code) {
@@ -120,45 +155,53 @@ void ReedSolomon::Add(size_t index, std::span<const uint8_t> shard,
           const_cast<uint8_t**>(parities.data()));
 }
 
-// Cauchy: with x_a of row a and y_b of shard b, the inverse's entry (b, a) is
-//   A_a · B_b / (x_a + y_b), with
-//   A_a = prod_k (x_a + y_k) / prod_{k≠a} (x_a + x_k),
-//   B_b = prod_k (x_k + y_b) / prod_{k≠b} (y_b + y_k),
-// where + and − are xor.
 void ReedSolomon::InvertTables(std::span<const uint8_t> missing,
                                std::span<const uint8_t> rows,
                                std::span<uint8_t> out) {
   const size_t size = missing.size();
-  std::array<uint8_t, kMaxParity> of_row;
-  std::array<uint8_t, kMaxParity> of_shard;
-  for (size_t i = 0; i < size; ++i) {
-    uint8_t row[2] = {1, 1};  // above and below the line
-    uint8_t shard[2] = {1, 1};
-    for (size_t k = 0; k < size; ++k) {
-      row[0] = gf_mul(row[0], Difference(rows[i], missing[k]));
-      shard[0] = gf_mul(shard[0], Difference(rows[k], missing[i]));
-      if (k == i) continue;
-      row[1] = gf_mul(row[1], rows[i] ^ rows[k]);
-      shard[1] = gf_mul(shard[1], missing[i] ^ missing[k]);
-    }
-    of_row[i] = gf_mul(row[0], gf_inv(row[1]));
-    of_shard[i] = gf_mul(shard[0], gf_inv(shard[1]));
-  }
+  const Inverse inverse(missing, rows);
   for (size_t b = 0; b < size; ++b) {
     for (size_t a = 0; a < size; ++a) {
-      const uint8_t entry = gf_mul(gf_mul(of_row[a], of_shard[b]),
-                                   gf_inv(Difference(rows[a], missing[b])));
-      gf_vect_mul_init(entry, &out[(b * size + a) * kTableBytes]);
+      gf_vect_mul_init(inverse.At(b, a), &out[(b * size + a) * kTableBytes]);
     }
   }
 }
 
-void ReedSolomon::Multiply(RowTables inverse, std::span<uint8_t* const> sums,
+// A parity less the shards that are there, times the inverse: the coefficient
+// of such a shard is the sum of the inverse's row times its own ones.
+void ReedSolomon::SolveTables(std::span<const uint8_t> missing,
+                              std::span<const uint8_t> rows, size_t data,
+                              std::span<uint8_t> out) {
+  const size_t size = missing.size();
+  const Inverse inverse(missing, rows);
+  uint8_t* at = out.data();
+  for (size_t b = 0; b < size; ++b) {
+    std::array<uint8_t, kMaxParity> row;
+    for (size_t a = 0; a < size; ++a) row[a] = inverse.At(b, a);
+    size_t skipped = 0;
+    for (size_t i = 0; i < data; ++i) {
+      if (skipped < size && missing[skipped] == i) {
+        ++skipped;
+        continue;
+      }
+      uint8_t sum = 0;
+      for (size_t a = 0; a < size; ++a) {
+        sum ^= gf_mul(row[a], Coefficient(rows[a], i));
+      }
+      gf_vect_mul_init(sum, at);
+      at += kTableBytes;
+    }
+    for (size_t a = 0; a < size; ++a, at += kTableBytes) {
+      gf_vect_mul_init(row[a], at);
+    }
+  }
+}
+
+void ReedSolomon::Multiply(RowTables tables, std::span<uint8_t* const> in,
                            size_t length, std::span<uint8_t* const> out) const {
-  encode_(static_cast<int>(length), static_cast<int>(sums.size()),
-          static_cast<int>(out.size()), const_cast<uint8_t*>(inverse.data()),
-          const_cast<uint8_t**>(sums.data()),
-          const_cast<uint8_t**>(out.data()));
+  encode_(static_cast<int>(length), static_cast<int>(in.size()),
+          static_cast<int>(out.size()), const_cast<uint8_t*>(tables.data()),
+          const_cast<uint8_t**>(in.data()), const_cast<uint8_t**>(out.data()));
 }
 
 uint8_t ReedSolomon::Coefficient(size_t row, size_t index) {

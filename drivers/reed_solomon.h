@@ -56,10 +56,17 @@ class ReedSolomon {
                            std::span<const uint8_t> rows,
                            std::span<uint8_t> out);
 
-  // out[j] = sum of coefficient (j, i) times sums[i], all of `length` bytes;
-  // `inverse` is what InvertTables made.
-  void Multiply(RowTables inverse, std::span<uint8_t* const> sums,
-                size_t length, std::span<uint8_t* const> out) const;
+  // Tables that give the missing shards of a group of `data` at once from what
+  // is there: the other data shards, ascending, then parity rows `rows`, so
+  // missing.size() times `data` coefficients at `out`.
+  static void SolveTables(std::span<const uint8_t> missing,
+                          std::span<const uint8_t> rows, size_t data,
+                          std::span<uint8_t> out);
+
+  // out[j] = sum of coefficient (j, i) times in[i], all of `length` bytes;
+  // `tables` is what InvertTables or SolveTables made.
+  void Multiply(RowTables tables, std::span<uint8_t* const> in, size_t length,
+                std::span<uint8_t* const> out) const;
 
   // Coefficient of parity row `row` and data shard `index`.
   static uint8_t Coefficient(size_t row, size_t index);

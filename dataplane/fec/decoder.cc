@@ -106,13 +106,13 @@ bool Decoder::OnData(uint32_t lane, const wire::RecordHeader& header,
     return true;
   }
   if (record != nullptr && record->length > 0) {
-    if (!MakeRoom(*group, host)) return true;
+    if (!store_.HasRoom() && !MakeRoom(*group, host)) return true;
     rte_mbuf_refcnt_update(record->mbuf, 1);
     store_.Hold(*group, ShardOf(*record, HeldShard::Kind::kData, place.index));
     group->longest =
         std::max(group->longest, static_cast<uint16_t>(record->length));
   }
-  TryRepair(*group, host);
+  if ((group->parked | group->opened) != 0) TryRepair(*group, host);
   return true;
 }
 
@@ -131,7 +131,9 @@ void Decoder::OnParity(const Frame& record, const wire::RecordHeader& header,
       place.data != group->data() || !Agrees(*group, place)) {
     return OpenNow(record, now_us, host);
   }
-  if (!MakeRoom(*group, host)) return rte_pktmbuf_free(record.mbuf);
+  if (!store_.HasRoom() && !MakeRoom(*group, host)) {
+    return rte_pktmbuf_free(record.mbuf);
+  }
   store_.Hold(*group, ShardOf(record, HeldShard::Kind::kParked, place.index));
   group->parked |= row;
   TryRepair(*group, host);
@@ -176,11 +178,18 @@ void Decoder::GiveUp(Group& group, DecoderHost& host) {
 void Decoder::OpenNow(const Frame& record, uint64_t now_us, DecoderHost& host) {
   Frame opened = record;
   wire::RecordHeader header;
-  if (!host.OpenParity(opened, header)) return;
+  if (host.OpenParity(opened, header)) {
+    OnOpenedParity(opened, header, now_us, host);
+  }
+}
+
+void Decoder::OnOpenedParity(const Frame& record,
+                             const wire::RecordHeader& header, uint64_t now_us,
+                             DecoderHost& host) {
   Group* group = GroupOfParity(record.lane, header, now_us, host);
-  if (group == nullptr) return host.Drop(opened, DropReason::kBadGroup);
-  if (group->finished) return rte_pktmbuf_free(opened.mbuf);
-  TakeOpened(*group, opened, header.group, host);
+  if (group == nullptr) return host.Drop(record, DropReason::kBadGroup);
+  if (group->finished) return rte_pktmbuf_free(record.mbuf);
+  TakeOpened(*group, record, header.group, host);
 }
 
 // The group that an opened parity belongs to, begun where it is the first that
@@ -244,7 +253,7 @@ bool Decoder::OpenParked(Group& group, DecoderHost& host) {
 }
 
 void Decoder::TryRepair(Group& group, DecoderHost& host) {
-  if (group.finished || (group.parked | group.opened) == 0) return;
+  if (group.finished) return;
   const int missing = group.data() - std::popcount(group.present);
   if (std::popcount(group.opened) < missing) {
     // Each one that opens comes back here by TakeOpened.
@@ -260,11 +269,7 @@ void Decoder::TryRepair(Group& group, DecoderHost& host) {
       !Prepare(group, count, solve)) {
     return GiveUp(group, host);
   }
-  AddPresent(group, solve);
-  code_.Multiply(cache_.Find(std::span(solve.missing).first(count),
-                             std::span(solve.rows).first(count)),
-                 std::span(solve.sums).first(count), group.length,
-                 std::span(solve.out).first(count));
+  if (!SolveWhole(group, solve)) SolveInSteps(group, solve);
   DeliverRepaired(group, solve, host);
   group.present |= LowBits(group.data());
   store_.Finish(group);
@@ -273,20 +278,20 @@ void Decoder::TryRepair(Group& group, DecoderHost& host) {
 // Names the missing shards and the parities for them, and takes buffers for
 // the first. False when there are none.
 bool Decoder::Prepare(const Group& group, size_t count, Solve& solve) {
-  for (uint8_t i = 0; i < group.data(); ++i) {
-    if ((group.present & Bit(i)) == 0) solve.missing[solve.count++] = i;
+  for (uint64_t lost = ~group.present & LowBits(group.data()); lost != 0;
+       lost &= lost - 1) {
+    solve.missing[solve.count++] = static_cast<uint8_t>(std::countr_zero(lost));
   }
-  std::array<uint8_t*, kMaxParity> by_row{};
+  std::array<uint8_t*, kMaxParity> by_row;
   store_.ForEach(group, [&](const HeldShard& shard) {
     if (shard.kind == HeldShard::Kind::kOpened) {
       by_row[shard.index] = shard.bytes;
     }
   });
-  size_t used = 0;
-  for (uint8_t row = 0; row < kMaxParity && used < count; ++row) {
-    if (by_row[row] == nullptr) continue;
-    solve.rows[used] = row;
-    solve.sums[used++] = by_row[row];
+  uint32_t opened = group.opened;
+  for (size_t used = 0; used < count; ++used, opened &= opened - 1) {
+    solve.rows[used] = static_cast<uint8_t>(std::countr_zero(opened));
+    solve.sums[used] = by_row[solve.rows[used]];
   }
   if (rte_pktmbuf_alloc_bulk(config_.pool, solve.mbufs.data(),
                              static_cast<unsigned>(count)) != 0) {
@@ -296,6 +301,42 @@ bool Decoder::Prepare(const Group& group, size_t count, Solve& solve) {
     solve.out[i] = rte_pktmbuf_mtod(solve.mbufs[i], uint8_t*);
   }
   return true;
+}
+
+// In one pass over all that arrived, which writes the missing shards once.
+// False where the data shards held are not all as long as the parities, as they
+// are but at the end of a run, or the pattern is too large to be kept.
+bool Decoder::SolveWhole(const Group& group, const Solve& solve) {
+  const size_t data = group.data();
+  if (!RepairCache::IsCached(solve.count, data)) return false;
+  std::array<uint8_t*, kMaxData> by_index;
+  size_t held = 0;
+  store_.ForEach(group, [&](const HeldShard& shard) {
+    if (shard.kind != HeldShard::Kind::kData) return;
+    if (shard.length == group.length) ++held;
+    by_index[shard.index] = shard.bytes;
+  });
+  if (held + solve.count != data) return false;
+  std::array<uint8_t*, kMaxData> in;
+  size_t count = 0;
+  for (uint64_t left = group.present; left != 0; left &= left - 1) {
+    in[count++] = by_index[static_cast<size_t>(std::countr_zero(left))];
+  }
+  for (size_t i = 0; i < solve.count; ++i) in[count++] = solve.sums[i];
+  code_.Multiply(
+      cache_.FindWhole(std::span(solve.missing).first(solve.count),
+                       std::span(solve.rows).first(solve.count), data),
+      std::span(in).first(data), group.length,
+      std::span(solve.out).first(solve.count));
+  return true;
+}
+
+void Decoder::SolveInSteps(const Group& group, Solve& solve) {
+  AddPresent(group, solve);
+  code_.Multiply(cache_.Find(std::span(solve.missing).first(solve.count),
+                             std::span(solve.rows).first(solve.count)),
+                 std::span(solve.sums).first(solve.count), group.length,
+                 std::span(solve.out).first(solve.count));
 }
 
 // Takes the shards that arrived out of the parities, in place: what is left

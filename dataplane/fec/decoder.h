@@ -69,6 +69,9 @@ class Decoder {
   // record.
   void OnParity(const Frame& record, const wire::RecordHeader& header,
                 uint64_t now_us, DecoderHost& host);
+  // A parity that was opened already. Takes the record.
+  void OnOpenedParity(const Frame& record, const wire::RecordHeader& header,
+                      uint64_t now_us, DecoderHost& host);
   // Gives up groups whose time is over.
   void Expire(uint64_t now_us, DecoderHost& host);
   // Forgets what the lane holds.
@@ -99,6 +102,8 @@ class Decoder {
   bool OpenParked(Group& group, DecoderHost& host);
   void TryRepair(Group& group, DecoderHost& host);
   bool Prepare(const Group& group, size_t count, Solve& solve);
+  bool SolveWhole(const Group& group, const Solve& solve);
+  void SolveInSteps(const Group& group, Solve& solve);
   void AddPresent(const Group& group, Solve& solve);
   void DeliverRepaired(const Group& group, const Solve& solve,
                        DecoderHost& host);

@@ -21,8 +21,25 @@ Parameters Bounded(Parameters wanted) {
 constexpr size_t kParityOffset = RTE_CACHE_LINE_SIZE;
 static_assert(kParityOffset >= wire::kRecordPrefix);
 
+// Where in its block the next shard goes. The usual stride needs no division.
+struct Turn {
+  uint32_t group = 0;
+  uint32_t index = 0;
+};
+
+Turn TurnOf(uint32_t count, uint32_t stride) {
+  if (stride == 1) return {0, count};
+  return {count % stride, count / stride};
+}
+
 uint8_t* BytesOf(rte_mbuf* parity) {
   return rte_pktmbuf_mtod(parity, uint8_t*) + kParityOffset;
+}
+
+// ParitiesFor, without the root where the group is full.
+uint8_t SentFor(const Parameters& parameters, uint32_t shards) {
+  if (shards != parameters.data) return ParitiesFor(parameters, shards);
+  return std::min(parameters.parity, parameters.data);
 }
 
 size_t ParityRoomOf(rte_mempool* pool) {
@@ -67,9 +84,8 @@ wire::GroupPlace Encoder::Add(uint32_t lane, uint64_t packet_number,
     return {};
   }
   Block& block = blocks_[state.block];
-  const uint32_t group = block.count % block.parameters.stride;
-  const uint32_t index = block.count / block.parameters.stride;
-  if (AddToGroup(block, group, index, shard)) return TakePlace(block);
+  const Turn turn = TurnOf(block.count, block.parameters.stride);
+  if (AddToGroup(block, turn.group, turn.index, shard)) return TakePlace(block);
   ++unprotected_;
   block.ended = true;
   return {};
@@ -116,8 +132,10 @@ void Encoder::Release(uint32_t lane) {
 }
 
 void Encoder::Discard(LaneState& state) {
-  for (rte_mbuf* parity : blocks_[state.block].parities) {
-    rte_pktmbuf_free(parity);
+  Block& block = blocks_[state.block];
+  for (uint32_t group = 0; group < block.parameters.stride; ++group) {
+    if (block.ParitiesOf(group)[0] == nullptr) continue;
+    for (rte_mbuf* parity : block.ParitiesOf(group)) rte_pktmbuf_free(parity);
   }
   Free(state.block);
   state.block = kNone;
@@ -134,8 +152,11 @@ uint32_t Encoder::Open(uint32_t lane, uint64_t packet_number, uint64_t now_us) {
   block.count = 0;
   block.ended = false;
   block.parameters = lanes_[lane].parameters;
-  block.length.fill(0);
-  block.parities.fill(nullptr);
+  for (uint32_t group = 0; group < block.parameters.stride; ++group) {
+    block.length[group] = 0;
+    // The first tells whether the group has any; the others follow it.
+    block.ParitiesOf(group)[0] = nullptr;
+  }
   block.deadline_us =
       now_us +
       (block.parameters.stride > 1 ? config_.interleave_us : config_.flush_us);
@@ -151,7 +172,10 @@ uint32_t Encoder::Open(uint32_t lane, uint64_t packet_number, uint64_t now_us) {
 // not fit into one.
 bool Encoder::AddToGroup(Block& block, uint32_t group, uint32_t index,
                          std::span<const uint8_t> shard) {
-  if (shard.size() > ParityRoomOf(config_.pool)) return false;
+  uint16_t& length = block.length[group];
+  // Only what is longer than all before can be too long.
+  const bool grows = shard.size() > length;
+  if (grows && shard.size() > ParityRoomOf(config_.pool)) return false;
   const auto parities = block.ParitiesOf(group);
   if (parities[0] == nullptr &&
       rte_pktmbuf_alloc_bulk(config_.pool, parities.data(),
@@ -160,28 +184,27 @@ bool Encoder::AddToGroup(Block& block, uint32_t group, uint32_t index,
     return false;
   }
   std::array<uint8_t*, kMaxParity> rows;
-  uint16_t& length = block.length[group];
   for (size_t row = 0; row < parities.size(); ++row) {
     rows[row] = BytesOf(parities[row]);
-    // Zeros are written as far as shards reach, no further.
-    if (length > 0 && shard.size() > length) {
-      std::memset(rows[row] + length, 0, shard.size() - length);
-    }
   }
   if (length == 0) {
     code_.Begin(index, shard, std::span(rows).first(parities.size()));
   } else {
+    // Zeros are written as far as shards reach, no further.
+    for (size_t row = 0; grows && row < parities.size(); ++row) {
+      std::memset(rows[row] + length, 0, shard.size() - length);
+    }
     code_.Add(index, shard, 0, std::span(rows).first(parities.size()));
   }
-  length = std::max(length, static_cast<uint16_t>(shard.size()));
+  if (grows) length = static_cast<uint16_t>(shard.size());
   return true;
 }
 
 wire::GroupPlace Encoder::TakePlace(Block& block) {
-  const uint32_t stride = block.parameters.stride;
+  const Turn turn = TurnOf(block.count, block.parameters.stride);
   wire::GroupPlace place;
-  place.base = static_cast<uint32_t>(block.base + block.count % stride);
-  place.index = static_cast<uint8_t>(block.count / stride);
+  place.base = static_cast<uint32_t>(block.base + turn.group);
+  place.index = static_cast<uint8_t>(turn.index);
   place.data = block.parameters.data;
   place.parity = block.parameters.parity;
   place.stride = block.parameters.stride;
@@ -202,8 +225,9 @@ void Encoder::CloseGroup(Block& block, uint32_t group, PacketBurst& out) {
   const auto parities = block.ParitiesOf(group);
   if (parities[0] == nullptr) return;
   const uint32_t stride = block.parameters.stride;
-  const uint32_t shards = (block.count + stride - 1 - group) / stride;
-  const uint8_t sent = ParitiesFor(block.parameters, shards);
+  const uint32_t shards =
+      TurnOf(block.count + stride - 1 - group, stride).index;
+  const uint8_t sent = SentFor(block.parameters, shards);
   Frame frame;
   frame.lane = block.lane;
   frame.length = block.length[group];

@@ -38,12 +38,13 @@ Group* GroupStore::Find(uint32_t lane, uint64_t base) {
 }
 
 Group* GroupStore::Replaced() {
-  Group& group = groups_[created_ % config_.max_groups];
+  Group& group = groups_[created_ & (config_.max_groups - 1)];
   return group.live ? &group : nullptr;
 }
 
 Group& GroupStore::Create(uint32_t lane, uint64_t base, uint64_t now_us) {
-  const auto index = static_cast<uint32_t>(created_++ % config_.max_groups);
+  const auto index =
+      static_cast<uint32_t>(created_++ & (config_.max_groups - 1));
   Group& group = groups_[index];
   if (group.live) Unchain(index);
   group = Group{};
@@ -115,7 +116,7 @@ Group* GroupStore::Oldest() {
   const uint64_t size = config_.max_groups;
   if (created_ > size) oldest_ = std::max(oldest_, created_ - size);
   while (oldest_ < created_) {
-    Group& group = groups_[oldest_ % size];
+    Group& group = groups_[oldest_ & (size - 1)];
     if (group.live && !group.finished) return &group;
     ++oldest_;
   }

@@ -3,7 +3,8 @@
 //
 // Owned by one worker; fixed in size, nothing is allocated after construction.
 // A hit costs one comparison; a miss inverts (about 300 TSC cycles for two
-// shards).
+// shards, and as much again for each five shards of the group where these are
+// to be taken in one pass).
 #pragma once
 
 #include <array>
@@ -17,8 +18,9 @@ namespace lwt::fec {
 
 class RepairCache {
  public:
-  // Patterns of more missing shards than this are solved each time.
-  static constexpr size_t kMaxCached = 6;
+  // Patterns of more coefficients than this are solved each time: those of the
+  // codes that a policy chooses have fewer.
+  static constexpr size_t kMaxCached = 64;
   static constexpr size_t kEntries = 256;
 
   RepairCache();
@@ -26,7 +28,18 @@ class RepairCache {
   // The tables for ReedSolomon::Multiply, valid until the next call. The two
   // lists are ascending, of one length from 1 to ReedSolomon::kMaxParity.
   ReedSolomon::RowTables Find(std::span<const uint8_t> missing,
-                              std::span<const uint8_t> rows);
+                              std::span<const uint8_t> rows) {
+    return Find(missing, rows, 0);
+  }
+  // The same, to take all shards of a group of `data` in one pass
+  // (ReedSolomon::SolveTables). IsCached(missing.size(), data).
+  ReedSolomon::RowTables FindWhole(std::span<const uint8_t> missing,
+                                   std::span<const uint8_t> rows, size_t data) {
+    return Find(missing, rows, data);
+  }
+  static bool IsCached(size_t missing, size_t data) {
+    return missing * data <= kMaxCached;
+  }
 
   uint64_t misses() const { return misses_; }
 
@@ -34,9 +47,12 @@ class RepairCache {
   struct Entry {
     uint64_t missing = 0;  // bit sets; none is missing in an empty entry
     uint32_t rows = 0;
-    std::array<uint8_t, kMaxCached * kMaxCached * ReedSolomon::kTableBytes>
-        tables;
+    uint32_t data = 0;  // 0: of the missing shards alone
+    std::array<uint8_t, kMaxCached * ReedSolomon::kTableBytes> tables;
   };
+
+  ReedSolomon::RowTables Find(std::span<const uint8_t> missing,
+                              std::span<const uint8_t> rows, size_t data);
 
   std::vector<Entry> entries_;
   std::vector<uint8_t> scratch_;

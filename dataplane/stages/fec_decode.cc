@@ -53,15 +53,16 @@ wire::RecordHeader HeaderBefore(const uint8_t* plaintext) {
   return wire::ReadRecordHeader(plaintext - wire::kRecordHeader);
 }
 
-// A parity, sealed but for its header.
+// A parity, sealed but for its header, or opened.
 void TakeParity(Worker& worker, const Frame& record, Host& host) {
-  const auto header = HeaderBefore(record.data + wire::kRecordPrefix);
-  session::Lane& lane = worker.lanes[record.lane];
-  if (lane.receive.meter.IsNear(header.packet_number)) {
-    CountArrival(worker, record.lane, header.packet_number, /*opened=*/false);
-  }
   worker.lane_counters[record.lane].parities_received.Add(1);
-  worker.fec_decoder.OnParity(record, header, worker.now_us, host);
+  if (record.opened) {
+    return worker.fec_decoder.OnOpenedParity(record, HeaderBefore(record.data),
+                                             worker.now_us, host);
+  }
+  worker.fec_decoder.OnParity(record,
+                              HeaderBefore(record.data + wire::kRecordPrefix),
+                              worker.now_us, host);
 }
 
 // True when the shard goes on.

@@ -145,7 +145,7 @@ bool TakeByKind(Worker& worker, const Frame& frame, session::Lane& lane) {
       rte_pktmbuf_free(frame.mbuf);
       return false;
     case wire::RecordKind::kParity:
-      break;  // stays sealed, see OpenFrame
+      break;  // see OpenFrame
   }
   DropUnknownKind(worker, frame, lane);
   return false;
@@ -169,8 +169,44 @@ bool OpenInPlace(Worker& worker, Frame& frame, wire::RecordHeader& header,
   return true;
 }
 
-// True when the frame goes on: opened data, or a parity, which stays sealed
-// until it is needed.
+// Counts an opened record by its number, for what the peer is told of its
+// losses.
+void CountArrival(Worker& worker, uint32_t index,
+                  const wire::RecordHeader& header) {
+  fec::LossMeter& meter = worker.lanes[index].receive.meter;
+  if (meter.SeenInTurn(header.packet_number)) return;
+  LaneCounters& counters = worker.lane_counters[index];
+  // What is sent again takes a round trip at least.
+  const uint64_t half_trip = counters.srtt_us.Get() / 2;
+  fec::LossMeter::Arrival arrival;
+  arrival.number = header.packet_number;
+  arrival.is_shard =
+      header.kind != static_cast<uint8_t>(wire::RecordKind::kParity);
+  arrival.data_since = header.packet_number;
+  const uint64_t ahead = uint64_t{header.group.index} * header.group.stride;
+  if (arrival.is_shard && ahead <= header.packet_number) {
+    arrival.data_since -= ahead;
+  }
+  meter.Seen(arrival, worker.now_us,
+             half_trip != 0 ? half_trip : kFirstReorderUs);
+  counters.records_lost.Set(meter.lost());
+  counters.loss_bursts.Set(meter.bursts());
+  counters.records_resent.Set(meter.resent());
+}
+
+// True when the parity goes on. It stays sealed until it is needed, unless its
+// number has to be proven.
+bool TakeParity(Worker& worker, Frame& frame, wire::RecordHeader& header,
+                OpenedRun& run) {
+  session::Lane& lane = worker.lanes[frame.lane];
+  if (lane.receive.meter.SeenSealed(header.packet_number)) return true;
+  if (!OpenInPlace(worker, frame, header, run)) return false;
+  frame.opened = true;
+  CountArrival(worker, frame.lane, header);
+  return true;
+}
+
+// True when the frame goes on: opened data, or a parity.
 bool OpenFrame(Worker& worker, Frame& frame, OpenedRun& run) {
   session::Lane* lane = worker.FindLane(frame.lane);
   if (lane == nullptr || !lane->installed) {
@@ -186,13 +222,15 @@ bool OpenFrame(Worker& worker, Frame& frame, OpenedRun& run) {
   }
   frame.kind = header.kind;
   if (header.kind == static_cast<uint8_t>(wire::RecordKind::kParity)) {
-    return true;
+    return TakeParity(worker, frame, header, run);
   }
   if (!OpenInPlace(worker, frame, header, run)) return false;
   frame.peer = lane->peer;
-  CountArrival(worker, frame.lane, header.packet_number, /*opened=*/true);
+  CountArrival(worker, frame.lane, header);
   if (header.group.data != 0) {
     lane->receive.grouped = true;
+    lane->receive.meter.ExpectParities(uint32_t{header.group.parity} *
+                                       header.group.stride);
     if (header.kind != static_cast<uint8_t>(wire::RecordKind::kData)) {
       NoteEmptyShard(worker, frame.lane, header);
     }
@@ -209,20 +247,6 @@ bool OpenUnmaskedFrame(Worker& worker, Frame& frame,
   const bool opened = OpenInPlace(worker, frame, header, run);
   CountOpened(worker, run);
   return opened;
-}
-
-void CountArrival(Worker& worker, uint32_t index, uint64_t packet_number,
-                  bool opened) {
-  fec::LossMeter& meter = worker.lanes[index].receive.meter;
-  if (meter.SeenInTurn(packet_number)) return;
-  LaneCounters& counters = worker.lane_counters[index];
-  // What is sent again takes a round trip at least.
-  const uint64_t half_trip = counters.srtt_us.Get() / 2;
-  meter.Seen(packet_number, worker.now_us,
-             half_trip != 0 ? half_trip : kFirstReorderUs, opened);
-  counters.records_lost.Set(meter.lost());
-  counters.loss_bursts.Set(meter.bursts());
-  counters.records_resent.Set(meter.resent());
 }
 
 void ApplyPolicy(Worker& worker, uint32_t index) {

@@ -120,9 +120,6 @@ bool SendInParts(Worker& worker, const Frame& record, bool push);
 // When it does not open it is dropped.
 bool OpenUnmaskedFrame(Worker& worker, Frame& frame,
                        wire::RecordHeader& header);
-// Counts a record by its number, for what the peer is told of its losses.
-void CountArrival(Worker& worker, uint32_t lane, uint64_t packet_number,
-                  bool opened);
 // A record of another kind holds the place of a shard.
 void NoteEmptyShard(Worker& worker, uint32_t lane,
                     const wire::RecordHeader& header);

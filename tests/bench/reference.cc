@@ -1,7 +1,6 @@
 #include "tests/bench/reference.h"
 
 #include <cstdlib>
-#include <cstring>
 
 #include "dataplane/wire/record.h"
 #include "tests/packet/dataplane/gateway_pair.h"
@@ -72,10 +71,15 @@ void Reference::AddToGroup(rte_mbuf* record) {
   std::array<uint8_t*, fec::kMaxParity> rows;
   for (size_t i = 0; i < parities_.size(); ++i) {
     rows[i] = PlaintextOf(parities_[i]);
-    if (in_group_ == 0) std::memset(rows[i], 0, work_.size);
   }
-  code_.Add(in_group_++, {PlaintextOf(record), work_.size}, 0,
-            std::span(rows).first(parities_.size()));
+  const std::span<uint8_t> shard(PlaintextOf(record), work_.size);
+  const auto used = std::span(rows).first(parities_.size());
+  if (in_group_ == 0) {
+    code_.Begin(0, shard, used);
+  } else {
+    code_.Add(in_group_, shard, 0, used);
+  }
+  ++in_group_;
 }
 
 }  // namespace lwt::bench

@@ -26,6 +26,21 @@ WorkerOptions Auto() {
   return options;
 }
 
+// Of a byte of the TCP payload, and has the checksum follow (RFC 1624).
+void FlipBits(Bytes& frame, size_t at, uint8_t bits) {
+  constexpr size_t kChecksum = 14 + 20 + 16;
+  const auto word = [&](size_t of) {
+    return static_cast<uint32_t>(frame[of] << 8 | frame[of + 1]);
+  };
+  const size_t even = at & ~size_t{1};
+  uint32_t sum = (~word(kChecksum) & 0xffff) + (~word(even) & 0xffff);
+  frame[at] ^= bits;
+  sum += word(even);
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
+  frame[kChecksum] = static_cast<uint8_t>(~sum >> 8);
+  frame[kChecksum + 1] = static_cast<uint8_t>(~sum);
+}
+
 class FecTest : public ::testing::Test {
  protected:
   void Use(const WorkerOptions& options) {
@@ -140,6 +155,28 @@ TEST_F(FecTest, ReportsAndControlMessagesKeepTheGroupTogether) {
   Send(1);
   EXPECT_EQ(Arrived(), Sent());
   EXPECT_EQ(pair_->hub.records.size(), 1u);
+}
+
+// The header's mask comes of the tag, so whoever flips bits of a record on its
+// way chooses kind and number. Here a data record says that it is a parity far
+// ahead.
+TEST_F(FecTest, AForgedParityDoesNotMoveTheReportedLoss) {
+  Use(Fixed(10, 3));
+  Send(10);
+  packets_.push_back(InnerUdp4(kClient, kHub, kSize, 200));
+  ASSERT_TRUE(pair_->client.GiveToTunnel(packets_.back()));
+  pair_->Settle([&](int direction, Bytes& frame) {
+    if (direction == 1 || frame.size() <= kSize) return true;
+    const size_t header = kOuterHeaders + wire::kRecordFraming;
+    FlipBits(frame, header, 0x01);      // data to parity
+    FlipBits(frame, header + 6, 0x04);  // 1024 more
+    return true;
+  });
+  EXPECT_EQ(pair_->hub.drops(DropReason::kBadTag), 1u);
+  Send(9);
+  Wait(1'000'000);
+  EXPECT_EQ(hub().records_lost.Get(), 1u) << "the one that was forged";
+  EXPECT_LE(client().peer_lost.Get(), 1u);
 }
 
 TEST_F(FecTest, TooManyLossesStayLostAndAreCounted) {

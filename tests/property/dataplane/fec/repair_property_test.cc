@@ -64,9 +64,32 @@ class RepairPropertyTest : public ::testing::Test {
     return out;
   }
 
+  // The same in one pass over all shards, padded.
+  std::vector<Bytes> RepairWhole(const Group& group, const Bytes& missing,
+                                 const Bytes& rows) {
+    const size_t k = group.data.size();
+    std::vector<Bytes> in;
+    for (size_t i = 0; i < k; ++i) {
+      if (std::binary_search(missing.begin(), missing.end(), i)) continue;
+      in.push_back(group.data[i]);
+      in.back().resize(group.length, 0);
+    }
+    for (const uint8_t row : rows) in.push_back(group.parity[row]);
+    std::vector<Bytes> out(missing.size(), Bytes(group.length));
+    std::vector<uint8_t*> in_pointers;
+    std::vector<uint8_t*> out_pointers;
+    for (Bytes& shard : in) in_pointers.push_back(shard.data());
+    for (Bytes& shard : out) out_pointers.push_back(shard.data());
+    Bytes tables(missing.size() * k * ReedSolomon::kTableBytes);
+    ReedSolomon::SolveTables(missing, rows, k, tables);
+    code_.Multiply(tables, in_pointers, group.length, out_pointers);
+    return out;
+  }
+
   void ExpectRepaired(const Group& group, const Bytes& missing,
                       const Bytes& rows) {
     const auto out = Repair(group, missing, rows);
+    ASSERT_EQ(RepairWhole(group, missing, rows), out);
     for (size_t i = 0; i < missing.size(); ++i) {
       Bytes expected = group.data[missing[i]];
       expected.resize(group.length, 0);
@@ -155,6 +178,21 @@ TEST_F(RepairPropertyTest, APatternSeenBeforeIsNotSolvedAgain) {
   EXPECT_EQ(cache_.misses(), 1u);
   ExpectRepaired(group, {2, 5}, {0, 2});
   EXPECT_EQ(cache_.misses(), 2u);
+}
+
+TEST_F(RepairPropertyTest, APatternIsOneOfItsGroupsSize) {
+  const Bytes missing = {2, 5};
+  const Bytes rows = {0, 1};
+  for (const size_t data : {10, 20, 10, 20}) {
+    const auto kept = cache_.FindWhole(missing, rows, data);
+    Bytes tables(missing.size() * data * ReedSolomon::kTableBytes);
+    ReedSolomon::SolveTables(missing, rows, data, tables);
+    EXPECT_TRUE(std::equal(tables.begin(), tables.end(), kept.begin()));
+  }
+  EXPECT_EQ(cache_.misses(), 2u);
+  EXPECT_TRUE(RepairCache::IsCached(6, 8));
+  EXPECT_TRUE(RepairCache::IsCached(2, 20));
+  EXPECT_FALSE(RepairCache::IsCached(6, 20));
 }
 
 }  // namespace
