@@ -37,12 +37,13 @@ std::string UniqueName(const std::string& name) {
 }
 
 std::pair<std::unique_ptr<Port>, std::unique_ptr<Port>> Rings(
-    const std::string& name, uint8_t link_header_size, bool segments) {
+    const std::string& name, uint8_t link_header_size, bool segments,
+    uint16_t mtu) {
   RingSpec spec;
   spec.name = UniqueName(name);
   spec.size = 256;
   spec.link_header_size = link_header_size;
-  spec.mtu = 1500;
+  spec.mtu = mtu;
   spec.wait_fds = false;
   spec.segments = segments;
   auto pair = OpenRingPair(spec);
@@ -122,11 +123,12 @@ WorkerOptions SmallWorker() {
   return options;
 }
 
-NodePorts RingPorts(bool segments) {
+NodePorts RingPorts(bool segments, uint16_t uplink_mtu) {
   StartTestEal();
   NodePorts ports;
-  std::tie(ports.uplink, ports.uplink_far) = Rings("u", kEthernet, segments);
-  std::tie(ports.tunnel, ports.tunnel_far) = Rings("t", 0, false);
+  std::tie(ports.uplink, ports.uplink_far) =
+      Rings("u", kEthernet, segments, uplink_mtu);
+  std::tie(ports.tunnel, ports.tunnel_far) = Rings("t", 0, false, 1500);
   return ports;
 }
 

@@ -41,7 +41,7 @@ struct NodePorts {
 };
 
 // All four ends on rings; `segments`: the uplink takes super-frames.
-NodePorts RingPorts(bool segments = false);
+NodePorts RingPorts(bool segments = false, uint16_t uplink_mtu = 1500);
 
 // One worker with the far ends of its ports.
 class Node {
