@@ -24,13 +24,6 @@ Endpoint ClientEndpoint(uint32_t lane) {
 }
 Endpoint HubEndpoint() { return *ParseEndpoint("192.0.2.2:9000"); }
 
-wire::LinkHeader Link() {
-  wire::LinkHeader link;
-  link.size = kEthernet;
-  link.bytes = {2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0};
-  return link;
-}
-
 std::string UniqueName(const std::string& name) {
   static int count = 0;
   return name + std::to_string(count++);
@@ -232,7 +225,7 @@ void GatewayPair::Join(uint32_t lane) {
   hub.streams.clear();
   hub.punted.clear();
   client.mailbox().Send(
-      ConnectCommand{kToken, ClientEndpoint(lane), HubEndpoint(), Link()});
+      ConnectCommand{kToken, ClientEndpoint(lane), HubEndpoint(), TestLink()});
   Settle();
   ASSERT_EQ(client.events.size(), 1u);
   ASSERT_EQ(client.events[0].kind, EventKind::kFlowUp);
@@ -300,6 +293,13 @@ std::unique_ptr<Snapshot> OnePeer(const std::vector<std::string>& prefixes,
   peer.inner_mtu = mtu;
   snapshot->peers.push_back(peer);
   return snapshot;
+}
+
+wire::LinkHeader TestLink() {
+  wire::LinkHeader link;
+  link.size = kEthernet;
+  link.bytes = {2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0};
+  return link;
 }
 
 EpochKeys TestKeys(uint8_t direction, uint32_t epoch) {

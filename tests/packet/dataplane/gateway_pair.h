@@ -121,6 +121,9 @@ Bytes InnerUdp6(const std::string& source, const std::string& destination,
 std::unique_ptr<Snapshot> OnePeer(const std::vector<std::string>& prefixes,
                                   uint16_t mtu = GatewayPair::kInnerMtu);
 
+// Of the client's frames to the hub.
+wire::LinkHeader TestLink();
+
 // Keys that differ by direction and epoch, the same at both ends.
 EpochKeys TestKeys(uint8_t direction, uint32_t epoch);
 MaskSecret TestMask(uint8_t direction);
