@@ -98,8 +98,10 @@ struct Runner {
   void operator()(const SendStreamCommand& command) {
     if (!worker.tcp.SendStream(command.flow, command.bytes, worker.now_us,
                                worker.tx)) {
-      // A flow on which the handshake cannot go on is of no use.
-      worker.tcp.Release(command.flow);
+      // A stream with a gap is of no use to anybody; the peer, who may be a
+      // visitor of the service, is told by a FIN, as by any server.
+      worker.tcp.Close(command.flow, worker.now_us);
+      worker.counters.streams_broken.Add(1);
       FlowFailed(worker, command.flow, kNoUser, 0);
     }
   }

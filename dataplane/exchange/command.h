@@ -47,7 +47,8 @@ struct ConnectCommand {
   uint32_t worker = 0;  // that is to have the flow
 };
 
-// Send handshake bytes on a flow that carries no lane yet.
+// Send handshake bytes, or a relay's, on a flow that carries no lane. Where
+// window or buffers are short the flow is closed, with kFlowDown.
 struct SendStreamCommand {
   FlowId flow;
   std::vector<uint8_t> bytes;

@@ -42,6 +42,8 @@ class Counter {
     "Segments of no flow that were answered with a RST.")                   \
   X(streams_punted, "streams_punted",                                       \
     "Payloads of unproven flows handed to control.")                        \
+  X(streams_broken, "streams_broken",                                       \
+    "Flows closed since bytes of control's found no window or buffers.")    \
   X(records_opened, "records_opened", "Records whose tag verified.")        \
   X(records_joined, "records_joined",                                       \
     "Records put together that were cut on the way.")                       \

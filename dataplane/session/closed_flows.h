@@ -28,6 +28,7 @@ struct ClosedFlow {
   uint32_t rcv_window = 0;  // bytes
   uint32_t ts_recent = 0;
   uint32_t ts_offset = 0;
+  uint32_t flow_label = 0;
   uint16_t window = 0;  // as the field of an ACK tells it
   ClosedKind kind = ClosedKind::kSilent;
   bool timestamps = false;

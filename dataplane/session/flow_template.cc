@@ -37,6 +37,13 @@ void FlowTemplate::Set(const FlowKey& key, const wire::LinkHeader& link,
 
 void FlowTemplate::SetLink(const wire::LinkHeader& link) { link_ = link; }
 
+// No checksum covers it.
+void FlowTemplate::SetFlowLabel(uint32_t flow_label) {
+  if (ip_size_ != wire::kIpv6HeaderSize) return;
+  rest_[1] = static_cast<uint8_t>((rest_[1] & 0xf0) | flow_label >> 16);
+  wire::StoreBe16(&rest_[2], static_cast<uint16_t>(flow_label));
+}
+
 void FlowTemplate::Write(uint8_t* to, const Segment& segment) const {
   std::memcpy(to, link_.bytes.data(), link_.size);
   uint8_t* ip = to + link_.size;

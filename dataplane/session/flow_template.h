@@ -31,6 +31,8 @@ class FlowTemplate {
   void Set(const FlowKey& key, const wire::LinkHeader& link,
            uint32_t flow_label, bool timestamps);
   void SetLink(const wire::LinkHeader& link);
+  // Nothing before Set, nor with IPv4, which has none.
+  void SetFlowLabel(uint32_t flow_label);
 
   // Bytes before the payload, link header included; at most kMaxSize.
   uint16_t size() const { return link_.size + rest_size_; }

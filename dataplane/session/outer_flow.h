@@ -84,6 +84,7 @@ struct alignas(64) OuterFlow {
   uint8_t prompt_acks = 0;      // duplicate acks sent at once for this hole
   uint8_t compressed_acks = 0;  // arrivals above it since the last ACK
   uint16_t ip_id = 0;
+  uint32_t flow_label = 0;  // IPv6; another after each timeout
 
   // Unacknowledged segments in order of offset, less those that were SACKed.
   SentArena::Position head = SentArena::kNone;

@@ -6,7 +6,7 @@ namespace lwt {
 namespace {
 
 // Kept of the peer's window for reports, so that a hole that fills the window
-// can always be reported: about a hundred of them.
+// can always be reported: about fifty of them.
 constexpr uint64_t kReportReserve = 8192;
 
 // Flows of a worker that may have more holes at once than their own list holds.
@@ -45,7 +45,8 @@ FlowId OuterTcp::IdOf(const OuterFlow& flow) const {
   return FlowId::Of(table_.SlotOf(flow), flow.generation, config_.worker);
 }
 
-OuterFlow* OuterTcp::NewFlow(const FlowKey& key, const wire::LinkHeader& link) {
+OuterFlow* OuterTcp::NewFlow(const FlowKey& key, const wire::LinkHeader& link,
+                             uint64_t now_us) {
   if (totals_.unproven >= config_.syn_backlog) return nullptr;
   OuterFlow* flow = table_.Add(key);
   if (flow == nullptr) return nullptr;
@@ -54,6 +55,7 @@ OuterFlow* OuterTcp::NewFlow(const FlowKey& key, const wire::LinkHeader& link) {
   flow->ts_offset =
       static_cast<uint32_t>(hash_.Of(HashUse::kTimestampOffset, key));
   flow->ip_id = static_cast<uint16_t>(hash_.Of(HashUse::kIpId, key));
+  RenewFlowLabel(*flow, now_us);
   return flow;
 }
 

@@ -245,7 +245,8 @@ class OuterTcp {
   // outer_tcp.cc: the life of a flow.
   OuterFlow* FindOpen(FlowId id);
   FlowId IdOf(const OuterFlow& flow) const;
-  OuterFlow* NewFlow(const FlowKey& key, const wire::LinkHeader& link);
+  OuterFlow* NewFlow(const FlowKey& key, const wire::LinkHeader& link,
+                     uint64_t now_us);
   void Retire(OuterFlow& flow);
   void Die(OuterFlow& flow, EventType last);
   void Raise(OuterFlow& flow, EventType type);
@@ -273,7 +274,8 @@ class OuterTcp {
   void SendCookie(const Input& in, const FlowKey& key);
   void OnSynTimer(OuterFlow& flow, uint64_t now_us, TxBatch& out);
   uint16_t LocalMss(Family family) const;
-  uint32_t FlowLabel(const FlowKey& key) const;
+  uint32_t FlowLabel(const FlowKey& key, uint64_t extra = 0) const;
+  void RenewFlowLabel(OuterFlow& flow, uint64_t now_us) const;
 
   // outer_tcp_stray.cc: segments of no flow.
   static ClosedFlow StateOf(const OuterFlow& flow);

@@ -38,15 +38,24 @@ uint16_t OuterTcp::LocalMss(Family family) const {
                                wire::kTcpHeaderSize);
 }
 
-uint32_t OuterTcp::FlowLabel(const FlowKey& key) const {
-  return static_cast<uint32_t>(hash_.Of(HashUse::kFlowLabel, key)) & 0xfffff;
+// Not zero: that is no label (RFC 6437 §2).
+uint32_t OuterTcp::FlowLabel(const FlowKey& key, uint64_t extra) const {
+  const uint64_t hash = hash_.Of(HashUse::kFlowLabel, key, extra);
+  return std::max<uint32_t>(1, hash & 0xfffff);
+}
+
+// A kernel draws another with each timeout, in the hope of another path
+// (net.core.txrehash), and with no other segment sent again.
+void OuterTcp::RenewFlowLabel(OuterFlow& flow, uint64_t now_us) const {
+  flow.flow_label = FlowLabel(flow.key, now_us);
+  flow.header.SetFlowLabel(flow.flow_label);
 }
 
 FlowId OuterTcp::Connect(const ConnectArgs& args, uint64_t now_us,
                          TxBatch& out) {
   const FlowKey key = FlowKey::Of(args.local, args.remote);
   if (table_.Find(key) != nullptr) return kNullFlow;
-  OuterFlow* flow = NewFlow(key, wire::LinkHeader::From(args.link));
+  OuterFlow* flow = NewFlow(key, wire::LinkHeader::From(args.link), now_us);
   if (flow == nullptr) return kNullFlow;
   connected_ = true;
   ++totals_.half_open;
@@ -64,8 +73,9 @@ FlowId OuterTcp::Connect(const ConnectArgs& args, uint64_t now_us,
 void OuterTcp::SendSyn(OuterFlow& flow, uint64_t now_us, TxBatch& out) {
   const bool answer = flow.state == FlowState::kSynReceived;
   const uint16_t mss = LocalMss(flow.key.family());
+  if (flow.syn_tries != 0) RenewFlowLabel(flow, now_us);
   ControlSegment segment{.link = flow.header.link(),
-                         .flow_label = FlowLabel(flow.key)};
+                         .flow_label = flow.flow_label};
   wire::TcpOptions& options = segment.tcp.options;
   segment.tcp.seq = flow.iss;
   segment.tcp.flags = wire::kSyn;
@@ -151,7 +161,7 @@ void OuterTcp::TakeSyn(OuterFlow& flow, const wire::TcpView& tcp) {
       LocalMss(family), std::max(kMinMss, options.mss.value_or(fallback)));
   const size_t room = flow.timestamps ? wire::kTimestampOptionSize : 0;
   flow.max_payload = static_cast<uint16_t>(mss - room);
-  flow.header.Set(flow.key, flow.header.link(), FlowLabel(flow.key),
+  flow.header.Set(flow.key, flow.header.link(), flow.flow_label,
                   flow.timestamps);
   SetUpStreams(flow);
 }
@@ -174,7 +184,7 @@ OuterTcp::Received OuterTcp::ReceiveListenSyn(const Input& in,
   const wire::LinkHeader link =
       wire::LinkHeader::From(in.frame.link).Reflected();
   const bool full = totals_.half_open >= config_.syn_backlog / 4 * 3;
-  OuterFlow* flow = full ? nullptr : NewFlow(key, link);
+  OuterFlow* flow = full ? nullptr : NewFlow(key, link, in.now_us);
   if (flow == nullptr) {
     SendCookie(in, key);
     return Received{};
@@ -228,8 +238,8 @@ OuterTcp::Received OuterTcp::ReceiveCookieAck(const Input& in,
   const TcpSeq cookie = syn.ack + 0xffffffff;
   const auto mss = cookie_.Check(key, client_isn, cookie, in.now_us);
   if (!mss.has_value()) return Drop(DropReason::kBadCookie);
-  OuterFlow* flow =
-      NewFlow(key, wire::LinkHeader::From(in.frame.link).Reflected());
+  OuterFlow* flow = NewFlow(
+      key, wire::LinkHeader::From(in.frame.link).Reflected(), in.now_us);
   if (flow == nullptr) return Drop(DropReason::kFlowTableFull);
   ++totals_.half_open;
   ++totals_.cookies_accepted;

@@ -83,7 +83,7 @@ bool OuterTcp::SendAck(OuterFlow& flow, uint64_t now_us, TxBatch& out) {
   if (flow.sack && (flow.dsack || !flow.ranges.empty())) {
     ControlSegment segment{.link = flow.header.link(),
                            .ip_id = next.ip_id,
-                           .flow_label = FlowLabel(flow.key)};
+                           .flow_label = flow.flow_label};
     segment.tcp.seq = next.seq;
     segment.tcp.ack = next.ack;
     segment.tcp.flags = next.flags;

@@ -87,6 +87,7 @@ ClosedFlow OuterTcp::StateOf(const OuterFlow& flow) {
       std::min<uint32_t>(65535, state.rcv_window >> flow.own_scale));
   state.ts_recent = flow.ts_recent;
   state.ts_offset = flow.ts_offset;
+  state.flow_label = flow.flow_label;
   state.timestamps = flow.timestamps;
   state.tunnel = flow.proven();
   return state;
@@ -123,7 +124,7 @@ void OuterTcp::AckOfClosed(ClosedFlow& closed, const Input& in) {
 void OuterTcp::SendLoneAck(const ClosedFlow& told, const Input& in) {
   ControlSegment segment{
       .link = wire::LinkHeader::From(in.frame.link).Reflected(),
-      .flow_label = FlowLabel(told.key)};
+      .flow_label = told.flow_label};
   segment.tcp.seq = told.snd_nxt;
   segment.tcp.ack = told.rcv_nxt;
   segment.tcp.flags = wire::kAck;

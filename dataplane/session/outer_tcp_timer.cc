@@ -97,6 +97,7 @@ void OuterTcp::OnRetransmitTimer(OuterFlow& flow, uint64_t now_us,
       now_us + std::min(uint64_t{flow.rto_us} << flow.backoff,
                         std::max<uint64_t>(kMaxBackoffUs, flow.rto_us));
   flow.rto_high = flow.snd_nxt;
+  if (config_.retransmit || fin_waits) RenewFlowLabel(flow, now_us);
   if (!config_.retransmit) {
     if (flow.tail != SentArena::kNone) {
       MoveForward(flow, arena_.At(flow.tail).end(), now_us);

@@ -423,12 +423,7 @@ TEST_F(DropsTest, PuntFullIsNotAcknowledged) {
   // A second flow without a lane, whose control never reads.
   pair_.client.mailbox().Send(
       ConnectCommand{8, *ParseEndpoint("192.0.2.1:40001"),
-                     *ParseEndpoint("192.0.2.2:9000"), [] {
-                       wire::LinkHeader link;
-                       link.size = kEthernet;
-                       link.bytes = {2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0};
-                       return link;
-                     }()});
+                     *ParseEndpoint("192.0.2.2:9000"), TestLink()});
   pair_.Settle();
   ASSERT_FALSE(pair_.client.events.empty());
   const FlowId flow = pair_.client.events.back().flow;

@@ -24,25 +24,19 @@ Endpoint ClientEndpoint(uint32_t lane) {
 }
 Endpoint HubEndpoint() { return *ParseEndpoint("192.0.2.2:9000"); }
 
-wire::LinkHeader Link() {
-  wire::LinkHeader link;
-  link.size = kEthernet;
-  link.bytes = {2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0};
-  return link;
-}
-
 std::string UniqueName(const std::string& name) {
   static int count = 0;
   return name + std::to_string(count++);
 }
 
 std::pair<std::unique_ptr<Port>, std::unique_ptr<Port>> Rings(
-    const std::string& name, uint8_t link_header_size, bool segments) {
+    const std::string& name, uint8_t link_header_size, bool segments,
+    uint16_t mtu) {
   RingSpec spec;
   spec.name = UniqueName(name);
   spec.size = 256;
   spec.link_header_size = link_header_size;
-  spec.mtu = 1500;
+  spec.mtu = mtu;
   spec.wait_fds = false;
   spec.segments = segments;
   auto pair = OpenRingPair(spec);
@@ -122,11 +116,12 @@ WorkerOptions SmallWorker() {
   return options;
 }
 
-NodePorts RingPorts(bool segments) {
+NodePorts RingPorts(bool segments, uint16_t uplink_mtu) {
   StartTestEal();
   NodePorts ports;
-  std::tie(ports.uplink, ports.uplink_far) = Rings("u", kEthernet, segments);
-  std::tie(ports.tunnel, ports.tunnel_far) = Rings("t", 0, false);
+  std::tie(ports.uplink, ports.uplink_far) =
+      Rings("u", kEthernet, segments, uplink_mtu);
+  std::tie(ports.tunnel, ports.tunnel_far) = Rings("t", 0, false, 1500);
   return ports;
 }
 
@@ -230,7 +225,7 @@ void GatewayPair::Join(uint32_t lane) {
   hub.streams.clear();
   hub.punted.clear();
   client.mailbox().Send(
-      ConnectCommand{kToken, ClientEndpoint(lane), HubEndpoint(), Link()});
+      ConnectCommand{kToken, ClientEndpoint(lane), HubEndpoint(), TestLink()});
   Settle();
   ASSERT_EQ(client.events.size(), 1u);
   ASSERT_EQ(client.events[0].kind, EventKind::kFlowUp);
@@ -298,6 +293,13 @@ std::unique_ptr<Snapshot> OnePeer(const std::vector<std::string>& prefixes,
   peer.inner_mtu = mtu;
   snapshot->peers.push_back(peer);
   return snapshot;
+}
+
+wire::LinkHeader TestLink() {
+  wire::LinkHeader link;
+  link.size = kEthernet;
+  link.bytes = {2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0};
+  return link;
 }
 
 EpochKeys TestKeys(uint8_t direction, uint32_t epoch) {

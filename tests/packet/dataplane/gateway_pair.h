@@ -41,7 +41,7 @@ struct NodePorts {
 };
 
 // All four ends on rings; `segments`: the uplink takes super-frames.
-NodePorts RingPorts(bool segments = false);
+NodePorts RingPorts(bool segments = false, uint16_t uplink_mtu = 1500);
 
 // One worker with the far ends of its ports.
 class Node {
@@ -120,6 +120,9 @@ Bytes InnerUdp6(const std::string& source, const std::string& destination,
 // Snapshot with one peer on lane 0 that owns `prefixes`.
 std::unique_ptr<Snapshot> OnePeer(const std::vector<std::string>& prefixes,
                                   uint16_t mtu = GatewayPair::kInnerMtu);
+
+// Of the client's frames to the hub.
+wire::LinkHeader TestLink();
 
 // Keys that differ by direction and epoch, the same at both ends.
 EpochKeys TestKeys(uint8_t direction, uint32_t epoch);

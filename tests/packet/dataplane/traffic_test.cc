@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "dataplane/wire/record.h"
+#include "dataplane/wire/tcp.h"
 #include "tests/packet/dataplane/gateway_pair.h"
 
 namespace lwt::testing {
@@ -199,6 +200,40 @@ TEST_F(TrafficTest, ReinjectedStreamBytesAreTakenAsRecords) {
   pair_.hub.mailbox().Send(command);
   pair_.hub.RunAt(pair_.now_us);
   EXPECT_EQ(pair_.hub.TakeFromTunnel(), std::vector<Bytes>{packet});
+}
+
+// A visitor who waited for the rest of an answer would wait for ever.
+TEST_F(TrafficTest, AStreamThatCannotGoOnEndsWithAFin) {
+  pair_.client.mailbox().Send(
+      ConnectCommand{8, *ParseEndpoint("192.0.2.1:40001"),
+                     *ParseEndpoint("192.0.2.2:9000"), TestLink()});
+  pair_.Settle();
+  ASSERT_FALSE(pair_.client.events.empty());
+  const FlowId client_flow = pair_.client.events.back().flow;
+  pair_.client.mailbox().Send(SendStreamCommand{client_flow, {1}});
+  pair_.Settle();
+  ASSERT_FALSE(pair_.hub.punted.empty());
+  const FlowId flow = pair_.hub.punted.back().flow;
+  pair_.hub.mailbox().Send(SpliceCommand{flow});
+  pair_.hub.mailbox().Send(SendStreamCommand{flow, Bytes(100, 2)});
+  pair_.Settle();
+  pair_.hub.events.clear();
+  pair_.client.events.clear();
+  // More than any window of the first round trip.
+  pair_.hub.mailbox().Send(SendStreamCommand{flow, Bytes(1 << 20, 3)});
+  int fins = 0;
+  pair_.Settle([&fins](int direction, Bytes& frame) {
+    fins += direction == 1 && (frame[14 + 20 + 13] & wire::kFin) != 0 ? 1 : 0;
+    return true;
+  });
+  EXPECT_EQ(fins, 1);
+  ASSERT_FALSE(pair_.hub.events.empty());
+  EXPECT_EQ(pair_.hub.events[0].kind, EventKind::kFlowDown);
+  EXPECT_EQ(pair_.hub.events[0].flow, flow);
+  EXPECT_EQ(pair_.hub.counters().streams_broken.Get(), 1u);
+  ASSERT_FALSE(pair_.client.events.empty());
+  EXPECT_EQ(pair_.client.events[0].kind, EventKind::kFlowDown);
+  EXPECT_EQ(pair_.client.events[0].flow, client_flow);
 }
 
 TEST_F(TrafficTest, EveryBufferComesBack) {
