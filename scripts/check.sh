@@ -22,9 +22,9 @@ clang-format --dry-run -Werror "${sources[@]}" 2>&1 |
   sed -n 's/^\([^: ]*\):.*Wclang-format.*/run: clang-format -i \1/p' |
   sort -u || fail "format"
 
-say "sizes and include direction"
+say "sizes, include direction and unused names"
 /usr/bin/python3 scripts/check_source.py "${sources[@]}" "${scripts[@]}" ||
-  fail "sizes or includes"
+  fail "sizes, includes or names"
 
 say "shell scripts"
 shellcheck scripts/*.sh .ci/run || fail "shellcheck"
@@ -38,19 +38,12 @@ if [ ! -f "$build/build.ninja" ]; then
     fail "meson setup $build"
 fi
 ninja -C "$build" build.ninja >/dev/null || fail "meson setup $build"
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
-ninja -C "$build" -t targets all |
-  sed -n 's/: CUSTOM_COMMAND.*//p' | grep -v '^meson-' >"$log" || :
-if [ -s "$log" ]; then
-  xargs -d '\n' ninja -C "$build" <"$log" >/dev/null || fail "generated files"
+mapfile -t generated < <(ninja -C "$build" -t targets all |
+  sed -n '/^meson-/!s/: CUSTOM_COMMAND.*//p')
+if [ "${#generated[@]}" -gt 0 ]; then
+  ninja -C "$build" "${generated[@]}" >/dev/null || fail "generated files"
 fi
-printf '%s\0' "${units[@]}" |
-  xargs -0 -n 1 -P "$(nproc)" clang-tidy -quiet -p "$build" \
-    >"$log" 2>/dev/null || {
-  sort -u "$log" | grep -E ': (error|warning):' || cat "$log"
-  fail "clang-tidy"
-}
+/usr/bin/python3 scripts/tidy.py "$build" "${units[@]}" || fail "clang-tidy"
 
 say "done in $((SECONDS - started)) s"
 exit "$status"

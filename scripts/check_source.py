@@ -1,5 +1,6 @@
-"""Checks what no formatter does: sizes of files and functions, and that
-includes go one way, control -> dataplane -> drivers.
+"""Checks what no formatter does: sizes of files and functions, that includes
+go one way, control -> dataplane -> drivers, and that a file uses the names it
+takes over by using.
 
 usage: check_source.py FILE...    prints findings, exits 1 when there are any
 """
@@ -22,6 +23,7 @@ TOKEN = re.compile(
     r"|^[ \t]*\#(?:\\\n|[^\n])*",  # preprocessor line
     re.DOTALL | re.MULTILINE)
 ALIGNAS = re.compile(r"\balignas\([^)]*\)")
+USING = re.compile(r"\busing\s+(?:\w+|::)+::(\w+)\s*;")
 SCOPE = re.compile(r"\b(namespace|class|struct|union|enum)\b|extern\s*\"")
 
 
@@ -76,6 +78,15 @@ def check_includes(path, text):
                   f"{match.group(1)}/"
 
 
+def check_usings(path, text):
+    """clang-tidy sees these in the file alone that it was started on."""
+    code = TOKEN.sub(blank, text)
+    for match in USING.finditer(code):
+        if len(re.findall(rf"\b{match.group(1)}\b", code)) == 1:
+            line = code.count("\n", 0, match.start()) + 1
+            yield f"{path}:{line}: {match.group(1)} is not used"
+
+
 def main():
     findings = []
     for name in sys.argv[1:]:
@@ -88,6 +99,8 @@ def main():
         if path.suffix in (".h", ".cc"):
             findings += check_functions(path, text)
             findings += check_includes(path, text)
+        if path.suffix == ".cc":
+            findings += check_usings(path, text)
     print("\n".join(findings), end="\n" if findings else "")
     sys.exit(1 if findings else 0)
 

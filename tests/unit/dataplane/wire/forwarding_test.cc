@@ -15,7 +15,6 @@ namespace lwt::wire {
 namespace {
 
 using lwt::testing::Bytes;
-using lwt::testing::InnerSpec;
 using lwt::testing::MakeInner;
 
 const IpAddress kOwn4 = *ParseIpAddress("10.7.0.1");
