@@ -62,8 +62,7 @@ build() {
   shift
   say "building $dir${only:+, only $only}"
   if [ ! -f "$dir/build.ninja" ]; then
-    meson setup "$dir" -Dtests=true -Dprecompiled=true "$@" \
-      >"$results/$dir.setup.log" 2>&1 || {
+    meson setup "$dir" -Dtests=true "$@" >"$results/$dir.setup.log" 2>&1 || {
       cat "$results/$dir.setup.log"
       fail "meson setup $dir"
       return 1
@@ -99,8 +98,6 @@ run_meson() {
   fi
 }
 
-# What ccache wants to be told before it keeps what precompiled headers made.
-export CCACHE_SLOPPINESS=pch_defines,time_macros
 export ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1:abort_on_error=1
 export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
