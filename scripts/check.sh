@@ -15,7 +15,6 @@ fail() {
 mapfile -t sources < <(find drivers dataplane control tests \
   -name '*.cc' -o -name '*.h' | sort)
 mapfile -t scripts < <(find scripts tests -name '*.py' | sort)
-mapfile -t units < <(find drivers dataplane control -name '*.cc' | sort)
 
 say "format of ${#sources[@]} files"
 clang-format --dry-run -Werror "${sources[@]}" 2>&1 |
@@ -30,8 +29,10 @@ say "shell scripts"
 shellcheck scripts/*.sh .ci/run || fail "shellcheck"
 
 # A build directory of clang's own: its compile commands hold no flag that
-# clang-tidy does not know. Nothing is compiled but generated headers.
-say "clang-tidy over ${#units[@]} files"
+# clang-tidy does not know. Nothing is compiled but generated headers. What
+# takes the time are the headers of libraries, so the units checked are the
+# large ones that the libraries are compiled as, and the few files beside.
+say "clang-tidy"
 build="build-check"
 if [ ! -f "$build/build.ninja" ]; then
   CXX=clang++ meson setup "$build" --buildtype=debugoptimized >/dev/null ||
@@ -43,7 +44,14 @@ mapfile -t generated < <(ninja -C "$build" -t targets all |
 if [ "${#generated[@]}" -gt 0 ]; then
   ninja -C "$build" "${generated[@]}" >/dev/null || fail "generated files"
 fi
-/usr/bin/python3 scripts/tidy.py "$build" "${units[@]}" || fail "clang-tidy"
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+jq -r '.[].file' "$build/compile_commands.json" | sort -u | (
+  cd "$build" && xargs -d '\n' -n 1 -P "$(nproc)" clang-tidy -quiet -p .
+) >"$log" 2>/dev/null || {
+  sort -u "$log" | grep -E ': (error|warning):' || cat "$log"
+  fail "clang-tidy"
+}
 
 say "done in $((SECONDS - started)) s"
 exit "$status"
