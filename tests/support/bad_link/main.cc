@@ -9,33 +9,20 @@
 // Prints "ready" once it forwards, and one JSON object of counts on SIGUSR1
 // and at the end, by SIGTERM or SIGINT.
 
-#include <poll.h>
-#include <signal.h>
-#include <sys/signalfd.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cinttypes>
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
-#include <string>
 #include <string_view>
 #include <vector>
 
+#include "tests/support/bad_link/joining.h"
 #include "tests/support/bad_link/link_model.h"
-#include "tests/support/bad_link/packet_leg.h"
 
 namespace lwt::bad_link {
 namespace {
-
-struct Arguments {
-  std::array<std::string, 2> interfaces;
-  LinkOptions link;
-};
 
 uint64_t NowUs() {
   timespec now;
@@ -70,23 +57,6 @@ bool SetNumber(std::string_view name, double value, LinkOptions& link) {
   return true;
 }
 
-bool ReadArguments(int argc, char** argv, Arguments& arguments) {
-  for (int i = 1; i + 1 < argc; i += 2) {
-    const std::string_view name = argv[i];
-    if (name == "-a" || name == "-b") {
-      arguments.interfaces[name == "-b"] = argv[i + 1];
-      continue;
-    }
-    char* end = nullptr;
-    const double value = std::strtod(argv[i + 1], &end);
-    if (*end != '\0' || value < 0 || !SetNumber(name, value, arguments.link)) {
-      return false;
-    }
-  }
-  return argc % 2 == 1 && !arguments.interfaces[0].empty() &&
-         !arguments.interfaces[1].empty();
-}
-
 LinkOptions SeededFor(LinkOptions options, uint64_t direction) {
   options.seed = options.seed * 2 + direction;
   return options;
@@ -94,37 +64,10 @@ LinkOptions SeededFor(LinkOptions options, uint64_t direction) {
 
 class Link {
  public:
-  explicit Link(const LinkOptions& options)
-      : models_{LinkModel(SeededFor(options, 0)),
+  Link(const LinkOptions& options, Legs& legs)
+      : legs_(legs),
+        models_{LinkModel(SeededFor(options, 0)),
                 LinkModel(SeededFor(options, 1))} {}
-
-  bool Open(const std::array<std::string, 2>& interfaces) {
-    for (size_t i = 0; i < legs_.size(); ++i) {
-      if (legs_[i].Open(interfaces[i])) continue;
-      std::fprintf(stderr, "bad_link: %s: %s\n", interfaces[i].c_str(),
-                   std::strerror(errno));
-      return false;
-    }
-    return true;
-  }
-
-  // Forwards until `signals` can be read.
-  void RunUntil(int signals) {
-    std::array<pollfd, 3> polled = {{{signals, POLLIN, 0},
-                                     {legs_[0].fd(), POLLIN, 0},
-                                     {legs_[1].fd(), POLLIN, 0}}};
-    while (true) {
-      const timespec wait = TimeToNextArrival();
-      if (ppoll(polled.data(), polled.size(), &wait, nullptr) > 0 &&
-          (polled[0].revents & POLLIN) != 0) {
-        return;
-      }
-      for (size_t i = 0; i < 2; ++i) {
-        if ((polled[i + 1].revents & POLLIN) != 0) TakeIn(i);
-      }
-      for (size_t i = 0; i < 2; ++i) SendDue(i);
-    }
-  }
 
   void PrintCounts() const {
     std::printf("{");
@@ -141,11 +84,9 @@ class Link {
                   counts.overflowed, legs_[1 - i].refused(), counts.largest);
     }
     std::printf("}\n");
-    std::fflush(stdout);
   }
 
- private:
-  timespec TimeToNextArrival() const {
+  timespec LongestWait() const {
     uint64_t next_us = UINT64_MAX;
     for (const LinkModel& model : models_) {
       next_us = std::min(next_us, model.NextArrival().value_or(UINT64_MAX));
@@ -164,6 +105,11 @@ class Link {
     }
   }
 
+  void SendDue() {
+    for (size_t i = 0; i < 2; ++i) SendDue(i);
+  }
+
+ private:
   void SendDue(size_t from) {
     const uint64_t now_us = NowUs();
     due_.clear();
@@ -173,24 +119,18 @@ class Link {
     legs_[1 - from].Send(due_);
   }
 
-  std::array<PacketLeg, 2> legs_;
+  Legs& legs_;
   std::array<LinkModel, 2> models_;  // [i]: what came in at leg i
   std::vector<Frame> due_;
 };
 
-int SignalDescriptor() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  for (const int signal : {SIGTERM, SIGINT, SIGUSR1}) {
-    sigaddset(&signals, signal);
-  }
-  sigprocmask(SIG_BLOCK, &signals, nullptr);
-  return signalfd(-1, &signals, SFD_CLOEXEC);
-}
-
 int Main(int argc, char** argv) {
-  Arguments arguments;
-  if (!ReadArguments(argc, argv, arguments)) {
+  Interfaces interfaces;
+  LinkOptions options;
+  const auto set = [&options](std::string_view name, double value) {
+    return SetNumber(name, value, options);
+  };
+  if (!ReadPairs(argc, argv, interfaces, set)) {
     std::fprintf(stderr,
                  "usage: bad_link -a IF -b IF [-delay-ms N] [-jitter-ms N] "
                  "[-loss PERCENT] [-burst N] [-corrupt PERCENT] "
@@ -198,18 +138,10 @@ int Main(int argc, char** argv) {
                  "[-queue-frames N] [-seed N]\n");
     return 2;
   }
-  Link link(arguments.link);
-  const int signals = SignalDescriptor();
-  if (signals < 0 || !link.Open(arguments.interfaces)) return 1;
-  std::puts("ready");
-  std::fflush(stdout);
-  signalfd_siginfo caught{};
-  do {
-    link.RunUntil(signals);
-    if (read(signals, &caught, sizeof caught) != sizeof caught) return 1;
-    link.PrintCounts();
-  } while (caught.ssi_signo == SIGUSR1);
-  return 0;
+  Legs legs;
+  if (!OpenLegs("bad_link", interfaces, legs)) return 1;
+  Link link(options, legs);
+  return RunJoint(legs, link);
 }
 
 }  // namespace
