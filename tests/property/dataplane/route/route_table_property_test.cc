@@ -11,11 +11,7 @@ namespace lwt {
 namespace {
 
 constexpr size_t kRoutes = 10'000;
-#ifdef __SANITIZE_ADDRESS__  // A scan takes seven times as long.
-constexpr size_t kLookups = 500;
-#else
 constexpr size_t kLookups = 2'000;
-#endif
 
 using Random = std::mt19937_64;
 
