@@ -1,5 +1,7 @@
 """Traffic over links that lose, with and without repair."""
 
+import statistics
+
 import pytest
 
 from harness import conntrack, segments
@@ -34,30 +36,34 @@ def _learn(link, *sides):
     raise AssertionError("no parities in ten seconds")
 
 
-def _goodput(link):
-    return mbits(
+def _goodput(make_bad_link, start, variant, flags, seed):
+    """Of one TCP flow at 3 % loss each way and 50 ms, in Mbit/s."""
+    link = make_bad_link(delay_ms=25, loss=3, seed=seed)
+    hub, client = start.pair(link, variant, flags=flags)
+    if not flags:
+        _learn(link, hub, client)
+    rate = mbits(
         Iperf(link.hub.namespace, link.client.namespace, "10.0.0.1", "-C",
-              _CONTROL, seconds=8).result())
+              _CONTROL, seconds=5).result())
+    if not flags:
+        assert _fec(hub)["shards_repaired"] > 100
+    for side in (client, hub):
+        side.stop()
+    return rate
 
 
 @pytest.mark.alone
 @pytest.mark.parametrize("variant", VARIANTS[:1], ids=str)
-def test_auto_carries_many_times_the_tcp_at_3_percent(
+def test_auto_carries_twenty_times_the_tcp_at_3_percent(
         make_bad_link, start, variant):
-    rates = {}
-    for flags in (_PLAIN, ()):
-        link = make_bad_link(delay_ms=25, loss=3, seed=4)
-        hub, client = start.pair(link, variant, flags=flags)
-        if not flags:
-            _learn(link, hub, client)
-        rates[flags] = _goodput(link)
-        if not flags:
-            assert _fec(hub)["shards_repaired"] > 100
-        for side in (client, hub):
-            side.stop()
-    # Single runs differ by 40 %; the target of 20 is for the median of
-    # several, in `scripts/bench.sh loss`.
-    assert rates[()] >= 12 * rates[_PLAIN], rates
+    # Single runs differ by 40 %.
+    rates = {
+        flags: statistics.median(
+            _goodput(make_bad_link, start, variant, flags, seed)
+            for seed in (4, 5, 6))
+        for flags in (_PLAIN, ())
+    }
+    assert rates[()] >= 20 * rates[_PLAIN], rates
 
 
 def test_fixed_code_repairs(make_bad_link, start, variant):

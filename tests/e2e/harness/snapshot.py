@@ -6,6 +6,7 @@ import pathlib
 import re
 
 from harness.netns import run
+from harness.wait import wait_until
 
 # Fields that count or age by themselves.
 _MOVING = {"stats", "stats64", "valid_life_time", "preferred_life_time",
@@ -44,7 +45,16 @@ def _rules(namespace):
     return [f"{namespace.label} nft {line}" for line in text.splitlines()]
 
 
+def _settle(namespace):
+    """The kernel takes an IPv6 address into use some time after its link has
+    come up, and makes its route only then."""
+    wait_until(
+        lambda: not namespace.ip("-6", "address", "show", "tentative").strip(),
+        5, f"no address of {namespace.label} is tentative")
+
+
 def _namespace_lines(namespace):
+    _settle(namespace)
     lines = []
     for title, *words in (("link", "link"), ("address", "address"),
                           ("rule4", "-4", "rule"), ("rule6", "-6", "rule"),

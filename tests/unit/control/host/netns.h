@@ -72,11 +72,12 @@ inline std::string OutputOf(const std::string& command) {
 }
 
 // A link's queue drops all until the kernel has noticed its carrier, which it
-// does up to a second later.
+// does up to a second later; and its IPv6 addresses are in use only then.
 inline void WaitUntilLinkIsUp(const std::string& name) {
   for (int look = 0; look < 5000; ++look) {
     if (OutputOf("ip link show " + name).find("state UP") !=
-        std::string::npos) {
+            std::string::npos &&
+        OutputOf("ip -6 address show tentative dev " + name).empty()) {
       return;
     }
   }
