@@ -291,7 +291,8 @@ constexpr Option kOptions[] = {
      SetChoice<&Config::idle>},
     {kDataplaneGroup, "retransmit", "dataplane.retransmit", ValueType::kBoolean,
      AppliesTo::kBoth, "", "true", 0, 0,
-     "Whether lost segments are sent again; false is for tests.",
+     "Whether lost records are sent again; handshakes always are. false is for "
+     "tests.",
      SetBoolean<&Config::retransmit>},
     {kDataplaneGroup, "rekey-records", "dataplane.rekey_records",
      ValueType::kInteger, AppliesTo::kBoth, "COUNT", "268435456", 1024,

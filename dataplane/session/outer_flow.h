@@ -61,7 +61,8 @@ struct alignas(64) OuterFlow {
   uint64_t snd_una = 0;
   uint64_t snd_right = 0;
   uint64_t snd_max_window = 0;
-  uint64_t forward = 0;  // no hole below is refilled
+  uint64_t forward = 0;     // no hole below is refilled
+  uint64_t stream_end = 0;  // all below was handed over by SendStream
 
   bool ack_now = false;
   bool touched = false;

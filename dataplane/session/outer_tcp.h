@@ -47,7 +47,8 @@ class OuterTcp {
     size_t arena_bytes = size_t{8} << 20;
     // Flows that ended and are remembered for a minute.
     uint32_t closed_flows = 1024;
-    // False, for tests: nothing is sent again, the forward point moves at once.
+    // False, for tests: no record is sent again, the forward point moves at
+    // once. What SendStream sent is repaired in any case.
     bool retransmit = true;
     Persona persona = Persona::kLinux618;
     std::array<uint8_t, 32> secret{};
@@ -315,6 +316,9 @@ class OuterTcp {
   void MoveForward(OuterFlow& flow, uint64_t to, uint64_t now_us);
   void GiveUpOld(OuterFlow& flow, uint64_t now_us);
   void RetransmitLost(OuterFlow& flow, uint64_t now_us, TxBatch& out);
+  bool SendsAgain(const OuterFlow& flow, SentArena::Position at) const {
+    return config_.retransmit || arena_.At(at).end() <= flow.stream_end;
+  }
 
   // outer_tcp_send.cc: acks, FIN, and payload again.
   bool SendAck(OuterFlow& flow, uint64_t now_us, TxBatch& out);

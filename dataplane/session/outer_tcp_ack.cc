@@ -19,8 +19,8 @@ constexpr uint64_t kTickUs = 1000;
 constexpr uint64_t kDuplicateThreshold = 3;
 // Reports by event are at least this far apart.
 constexpr uint64_t kMinForwardUs = 2000;
-// How long a spliced flow goes on with bytes that nobody acknowledges.
-constexpr uint64_t kSplicedAgeUs = 60'000'000;
+// How long a stream goes on with bytes that nobody acknowledges.
+constexpr uint64_t kStreamAgeUs = 60'000'000;
 
 bool SentBefore(const SentSegment& segment, const OuterFlow& flow) {
   return segment.last_us < flow.rack_us ||
@@ -158,12 +158,13 @@ void OuterTcp::MoveForward(OuterFlow& flow, uint64_t to, uint64_t now_us) {
 // The newest segment is never given up by age, so that there is always one to
 // learn by whether the path is back.
 void OuterTcp::GiveUpOld(OuterFlow& flow, uint64_t now_us) {
-  const uint64_t age = flow.spliced
-                           ? kSplicedAgeUs
-                           : config_.forward_age_us + 4 * uint64_t{flow.rto_us};
-  while (flow.head != flow.tail &&
-         now_us - arena_.At(flow.head).first_us > age) {
-    MoveForward(flow, arena_.At(flow.head).end(), now_us);
+  const uint64_t record_age =
+      config_.forward_age_us + 4 * uint64_t{flow.rto_us};
+  while (flow.head != flow.tail) {
+    const SentSegment& head = arena_.At(flow.head);
+    const bool stream = head.end() <= flow.stream_end;
+    if (now_us - head.first_us <= (stream ? kStreamAgeUs : record_age)) return;
+    MoveForward(flow, head.end(), now_us);
   }
 }
 
@@ -190,8 +191,8 @@ void OuterTcp::RetransmitLost(OuterFlow& flow, uint64_t now_us, TxBatch& out) {
           certain ? now_us : segment.last_us + flow.srtt_us + slack;
       if (due > now_us) {
         flow.reorder_at_us = std::min(flow.reorder_at_us, due);
-      } else if (!config_.retransmit) {
-        MoveForward(flow, segment.end(), now_us);
+      } else if (!SendsAgain(flow, at)) {
+        if (at == flow.head) MoveForward(flow, segment.end(), now_us);
       } else if (Retransmit(flow, at, now_us, out)) {
         ++sent;
       }

@@ -170,6 +170,7 @@ bool OuterTcp::SendStream(FlowId id, std::span<const uint8_t> bytes,
     SendRun(*flow, {&frames[i], 1}, bytes.empty(), now_us);
     out.Push(frames[i]);
   }
+  flow->stream_end = flow->snd_nxt;
   return true;
 }
 

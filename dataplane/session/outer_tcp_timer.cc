@@ -73,9 +73,8 @@ void OuterTcp::ArmProbe(OuterFlow& flow, uint64_t now_us) {
 // that no later segment reveals.
 void OuterTcp::OnProbeTimer(OuterFlow& flow, uint64_t now_us, TxBatch& out) {
   flow.probe_at_us = OuterFlow::kNever;
-  if (flow.tail == SentArena::kNone || flow.probed || !config_.retransmit) {
-    return;
-  }
+  if (flow.tail == SentArena::kNone || flow.probed) return;
+  if (!SendsAgain(flow, flow.tail)) return;
   flow.probed = true;
   if (Retransmit(flow, flow.tail, now_us, out)) {
     flow.rto_at_us = now_us + flow.rto_us;
@@ -97,17 +96,16 @@ void OuterTcp::OnRetransmitTimer(OuterFlow& flow, uint64_t now_us,
       now_us + std::min(uint64_t{flow.rto_us} << flow.backoff,
                         std::max<uint64_t>(kMaxBackoffUs, flow.rto_us));
   flow.rto_high = flow.snd_nxt;
-  if (config_.retransmit || fin_waits) RenewFlowLabel(flow, now_us);
-  if (!config_.retransmit) {
-    if (flow.tail != SentArena::kNone) {
-      MoveForward(flow, arena_.At(flow.tail).end(), now_us);
-    }
-  } else {
-    SentArena::Position at = flow.head;
-    for (int i = 0; i < kSegmentsPerTimeout && at != SentArena::kNone; ++i) {
-      Retransmit(flow, at, now_us, out);
-      at = arena_.At(at).next;
-    }
+  SentArena::Position at = flow.head;
+  const bool again = at != SentArena::kNone && SendsAgain(flow, at);
+  if (again || fin_waits) RenewFlowLabel(flow, now_us);
+  if (at != SentArena::kNone && !again) {
+    MoveForward(flow, arena_.At(flow.tail).end(), now_us);
+    at = SentArena::kNone;
+  }
+  for (int i = 0; i < kSegmentsPerTimeout && at != SentArena::kNone; ++i) {
+    if (SendsAgain(flow, at)) Retransmit(flow, at, now_us, out);
+    at = arena_.At(at).next;
   }
   if (fin_waits) SendFin(flow, now_us, out);
 }

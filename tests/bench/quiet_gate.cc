@@ -93,7 +93,7 @@ Block RunBlock(QuietGate& gate,
     }
   }
   block.complete = HasAll(kept, wanted);
-  if (!HasAll(kept, 1)) return block;
+  if (!block.complete) return block;
   block.figures.resize(kept.front().size());
   for (const std::vector<Column>& columns : kept) {
     for (size_t i = 0; i < columns.size(); ++i) {

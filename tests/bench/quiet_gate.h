@@ -36,8 +36,8 @@ class QuietGate {
   uint64_t best_ = UINT64_MAX;
 };
 
-// One block of repetitions. `figures` are of those kept; empty when there is
-// nothing to make them of.
+// One block of repetitions. `figures` are of those kept; empty when it is not
+// complete.
 struct Block {
   bool complete = false;  // as many were kept as it takes
   size_t kept = 0;
