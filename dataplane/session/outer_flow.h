@@ -84,6 +84,13 @@ struct alignas(64) OuterFlow {
   uint8_t quick_acks = 0;
   uint8_t prompt_acks = 0;      // duplicate acks sent at once for this hole
   uint8_t compressed_acks = 0;  // arrivals above it since the last ACK
+  // The window for reordering (RFC 8985 §6.2 step 4), in quarters of the
+  // shortest round trip: one more for a recovery with repair in vain, one
+  // again after so many recoveries without.
+  uint8_t reorder_quarters = 1;
+  uint8_t reorder_recoveries = 0;
+  bool recovering = false;    // until all below recovery_end is acknowledged
+  bool reorder_grew = false;  // in the latest recovery
   uint16_t ip_id = 0;
   uint32_t flow_label = 0;  // IPv6; another after each timeout
 
@@ -92,9 +99,11 @@ struct alignas(64) OuterFlow {
   SentArena::Position tail = SentArena::kNone;
   // The last one below `fack`, the highest SACKed offset.
   SentArena::Position below_fack = SentArena::kNone;
+  // RACK (RFC 8985 §5.2): of the segments delivered, the one sent last; the
+  // round trip that it took, when it was sent, where it ends.
+  uint32_t rack_rtt_us = 0;
   uint64_t fack = 0;
   uint64_t rto_high = 0;  // snd_nxt when the retransmission timer last ran out
-  // RACK (RFC 8985 §5.2): of the segments delivered, the one sent last.
   uint64_t rack_us = 0;
   uint64_t rack_end = 0;
 
@@ -124,6 +133,7 @@ struct alignas(64) OuterFlow {
   uint64_t bytes_received = 0;
 
   FlowTemplate header;
+  wire::TcpSeq recovery_end;
   ReceiveRanges ranges;
 
   wire::TcpSeq SendSeq(uint64_t offset) const {

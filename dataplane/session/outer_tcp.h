@@ -312,6 +312,9 @@ class OuterTcp {
                 uint64_t now_us);
   void OnDelivered(OuterFlow& flow, const SentSegment& segment,
                    uint64_t now_us);
+  void OnRepairInVain(OuterFlow& flow);
+  void BeginRecovery(OuterFlow& flow);
+  uint64_t ReorderWindow(const OuterFlow& flow) const;
   void PopHead(OuterFlow& flow);
   void MoveForward(OuterFlow& flow, uint64_t to, uint64_t now_us);
   void GiveUpOld(OuterFlow& flow, uint64_t now_us);

@@ -17,6 +17,8 @@ constexpr int kMaxSackWalk = 4096;
 constexpr uint64_t kTickUs = 1000;
 // Duplicate acks that mean loss (RFC 5681 §3.2).
 constexpr uint64_t kDuplicateThreshold = 3;
+// Recoveries for which a window for reordering that grew stays (RFC 8985 §6.2).
+constexpr uint8_t kReorderRecoveries = 16;
 // Reports by event are at least this far apart.
 constexpr uint64_t kMinForwardUs = 2000;
 // How long a stream goes on with bytes that nobody acknowledges.
@@ -51,7 +53,7 @@ bool OuterTcp::TakeAck(OuterFlow& flow, const wire::TcpView& tcp,
       const int64_t right = flow.SendOffset(block.right);
       // A D-SACK (RFC 2883): what was sent again had only been overtaken. Not
       // so a tail-loss probe, whose end is the end of all.
-      if (right < ack) flow.reordering = true;
+      if (right < ack) OnRepairInVain(flow);
       if (left <= static_cast<int64_t>(flow.snd_una) || right <= left ||
           right > static_cast<int64_t>(flow.snd_nxt)) {
         continue;
@@ -75,7 +77,30 @@ void OuterTcp::OnDelivered(OuterFlow& flow, const SentSegment& segment,
   if (!SentBefore(segment, flow)) {
     flow.rack_us = segment.last_us;
     flow.rack_end = segment.end();
+    flow.rack_rtt_us = static_cast<uint32_t>(now_us - segment.last_us);
   }
+}
+
+void OuterTcp::OnRepairInVain(OuterFlow& flow) {
+  flow.reordering = true;
+  if (flow.reorder_grew) return;
+  flow.reorder_grew = true;
+  flow.reorder_recoveries = kReorderRecoveries;
+  if (flow.reorder_quarters < UINT8_MAX) ++flow.reorder_quarters;
+}
+
+void OuterTcp::BeginRecovery(OuterFlow& flow) {
+  if (flow.recovering) return;
+  flow.recovering = true;
+  flow.reorder_grew = false;
+  flow.recovery_end = flow.SendSeq(flow.snd_nxt);
+}
+
+// How much later than its successors a segment may come.
+uint64_t OuterTcp::ReorderWindow(const OuterFlow& flow) const {
+  const uint64_t quarter = std::max<uint64_t>(flow.min_rtt_us / 4, kTickUs);
+  return std::min(flow.reorder_quarters * quarter,
+                  std::max<uint64_t>(flow.srtt_us, kTickUs));
 }
 
 void OuterTcp::PopHead(OuterFlow& flow) {
@@ -97,6 +122,12 @@ void OuterTcp::AdvanceUna(OuterFlow& flow, uint64_t ack, uint64_t now_us) {
   if (flow.spliced) Raise(flow, EventType::kStreamRoom);
   flow.backoff = 0;
   flow.probed = false;
+  if (flow.recovering && flow.SendSeq(ack) - flow.recovery_end >= 0) {
+    flow.recovering = false;
+    if (flow.reorder_recoveries != 0 && --flow.reorder_recoveries == 0) {
+      flow.reorder_quarters = 1;
+    }
+  }
   if (flow.fin_sent && ack == flow.snd_nxt) {
     flow.fin_acked = true;
     CheckFin(flow, now_us);
@@ -172,7 +203,7 @@ void OuterTcp::RetransmitLost(OuterFlow& flow, uint64_t now_us, TxBatch& out) {
   flow.reorder_at_us = OuterFlow::kNever;
   const uint64_t limit = std::max(flow.fack, flow.rto_high);
   GiveUpOld(flow, now_us);
-  const uint64_t slack = std::max<uint64_t>(flow.min_rtt_us / 4, kTickUs);
+  const uint64_t patience = flow.rack_rtt_us + ReorderWindow(flow);
   int sent = 0;
   int steps = 0;
   for (SentArena::Position at = flow.head; at != SentArena::kNone;) {
@@ -187,13 +218,13 @@ void OuterTcp::RetransmitLost(OuterFlow& flow, uint64_t now_us, TxBatch& out) {
       const bool certain =
           !flow.reordering && !segment.retransmitted &&
           flow.fack >= segment.end() + kDuplicateThreshold * flow.max_payload;
-      const uint64_t due =
-          certain ? now_us : segment.last_us + flow.srtt_us + slack;
+      const uint64_t due = certain ? now_us : segment.last_us + patience;
       if (due > now_us) {
         flow.reorder_at_us = std::min(flow.reorder_at_us, due);
       } else if (!SendsAgain(flow, at)) {
         if (at == flow.head) MoveForward(flow, segment.end(), now_us);
       } else if (Retransmit(flow, at, now_us, out)) {
+        BeginRecovery(flow);
         ++sent;
       }
     }

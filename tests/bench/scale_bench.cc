@@ -49,6 +49,7 @@ class Row {
     const Block block = RunBlock(gate, [this] {
       rig_->Feed();
       const uint64_t sender = CyclesOf([this] { rig_->RunClient(); });
+      rig_->Carry();
       const uint64_t receiver = CyclesOf([this] { rig_->RunHub(); });
       rig_->Drain();
       return std::vector<double>{
