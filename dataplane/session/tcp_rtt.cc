@@ -18,8 +18,9 @@ void MeasureRtt(OuterFlow& flow, uint64_t rtt_us) {
     flow.srtt_us = std::max(1u, flow.srtt_us - flow.srtt_us / 8 + rtt / 8);
     flow.min_rtt_us = std::min(flow.min_rtt_us, rtt);
   }
-  flow.rto_us =
-      std::clamp(flow.srtt_us + 4 * flow.rttvar_us, kMinRtoUs, kMaxRtoUs);
+  // The floor is under the variance alone, as Linux has it.
+  flow.rto_us = std::min(
+      flow.srtt_us + std::max(4 * flow.rttvar_us, kMinRtoUs), kMaxRtoUs);
 }
 
 }  // namespace lwt

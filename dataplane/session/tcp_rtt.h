@@ -7,6 +7,7 @@
 
 namespace lwt {
 
+// The least that the variance adds to the timeout.
 inline constexpr uint32_t kMinRtoUs = 200'000;
 inline constexpr uint32_t kMaxRtoUs = 10'000'000;
 
