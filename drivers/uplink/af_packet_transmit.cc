@@ -3,17 +3,11 @@
 
 #include <algorithm>
 
+#include "drivers/headers.h"
 #include "drivers/segmenter.h"
 #include "drivers/uplink/af_packet.h"
 
 namespace lwt {
-namespace {
-
-bool IsIpv6(const rte_mbuf* packet) {
-  return packet->data_len > 0 && *rte_pktmbuf_mtod(packet, uint8_t*) >> 4 == 6;
-}
-
-}  // namespace
 
 void AfPacketUplink::Describe(msghdr& message, const rte_mbuf* packet,
                               iovec* vectors, size_t count) const {
@@ -21,7 +15,9 @@ void AfPacketUplink::Describe(msghdr& message, const rte_mbuf* packet,
   message.msg_iov = vectors;
   message.msg_iovlen = count;
   if (info().link_header_size == 0) {
-    const sockaddr_ll& link = IsIpv6(packet) ? ipv6_link_ : ipv4_link_;
+    const bool ipv6 = packet->data_len > 0 &&
+                      wire::IsIpv6(rte_pktmbuf_mtod(packet, const uint8_t*));
+    const sockaddr_ll& link = ipv6 ? ipv6_link_ : ipv4_link_;
     message.msg_name = const_cast<sockaddr_ll*>(&link);
     message.msg_namelen = sizeof(link);
   }

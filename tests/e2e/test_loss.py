@@ -159,7 +159,10 @@ def test_a_lone_ping_costs_one_copy_at_most(make_topology, start, variant,
         assert acks <= 20 + 1
 
 
-@pytest.mark.parametrize("variant", VARIANTS[:2], ids=str)
+# Lanes learn each by itself, and which of several a ping takes is the kernel's
+# choice: here there is one.
+@pytest.mark.parametrize(
+    "variant", [one for one in VARIANTS if one.workers == 1], ids=str)
 def test_a_lone_ping_costs_one_copy_at_most_under_loss(make_topology, start,
                                                        variant, folder):
     link = make_topology()
