@@ -26,11 +26,14 @@ def _fec(side):
 
 
 def _learn(link, *sides):
-    """Sends both ways until both sides send parities."""
+    """Sends both ways until both sides send parities. Lanes learn each by
+    itself, and which of them a flow takes is the kernel's choice: so many flows
+    miss none."""
     for _ in range(5):
         for flags in ((), ("-R",)):
             Iperf(link.hub.namespace, link.client.namespace, "10.0.0.1", "-u",
-                  "-b", "8M", "-l", "1200", *flags, seconds=1).result()
+                  "-P", "10", "-b", "1M", "-l", "1200", *flags,
+                  seconds=1).result()
         if all(_fec(side)["fec_tx_data"] for side in sides):
             return
     raise AssertionError("no parities in ten seconds")
@@ -159,10 +162,7 @@ def test_a_lone_ping_costs_one_copy_at_most(make_topology, start, variant,
         assert acks <= 20 + 1
 
 
-# Lanes learn each by itself, and which of several a ping takes is the kernel's
-# choice: here there is one.
-@pytest.mark.parametrize(
-    "variant", [one for one in VARIANTS if one.workers == 1], ids=str)
+@pytest.mark.parametrize("variant", VARIANTS[:2], ids=str)
 def test_a_lone_ping_costs_one_copy_at_most_under_loss(make_topology, start,
                                                        variant, folder):
     link = make_topology()

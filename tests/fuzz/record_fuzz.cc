@@ -80,6 +80,13 @@ void ReadOneReport(const Bytes& bytes) {
 
 // What nobody sealed never opens and changes nothing.
 void OpenStream(Halves& halves, const Bytes& bytes) {
+  const std::span<const uint8_t> stream = bytes;
+  const bool begins = wire::RecordSize(stream).has_value();
+  for (size_t cut = 0; cut <= std::min<size_t>(stream.size(), 8); ++cut) {
+    Check(!begins || wire::MayBeginRecord(stream.first(cut)));
+  }
+  Bytes whole = bytes;
+  Check(!ProveRecord(halves.aead, *halves.receive, whole));
   std::span<const uint8_t> rest = bytes;
   while (const auto size = wire::RecordSize(rest)) {
     Check(*size >= wire::kRecordOverhead);
@@ -90,6 +97,8 @@ void OpenStream(Halves& halves, const Bytes& bytes) {
     const uint64_t next = halves.receive->window.next();
     Check(!OpenRecord(halves.aead, *halves.receive, record, header, why));
     Check(halves.receive->window.next() == next);
+    record.resize(wire::kRecordOverhead - 1);
+    Check(!OpenRecord(halves.aead, *halves.receive, record, header, why));
     rest = rest.subspan(*size);
   }
 }
@@ -101,11 +110,16 @@ void SealAndOpen(Halves& halves, const Bytes& bytes) {
   Check(SealRecord(halves.aead, halves.send, wire::RecordKind::kData,
                    record.data(), size));
   Check(wire::RecordSize(record) == record.size());
+  Bytes again = record;
+  Bytes proven = record;
+  Check(ProveRecord(halves.aead, *halves.receive, proven));
   wire::RecordHeader header;
   lwt::DropReason why{};
   Check(OpenRecord(halves.aead, *halves.receive, record, header, why));
   Check(std::equal(bytes.begin(), bytes.begin() + static_cast<ptrdiff_t>(size),
                    record.begin() + wire::kRecordPrefix));
+  Check(!OpenRecord(halves.aead, *halves.receive, again, header, why));
+  Check(why == lwt::DropReason::kReplayed);
 }
 
 }  // namespace
