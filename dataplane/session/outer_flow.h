@@ -124,7 +124,8 @@ struct alignas(64) OuterFlow {
 
   // Bytes of the measured round trip (dynamic right-sizing of the window).
   uint64_t measure_from_us = 0;
-  uint64_t measured_bytes = 0;
+  uint32_t measured_bytes = 0;
+  uint32_t earlier_bytes = 0;  // of the one before
 
   uint64_t segments_sent = 0;
   uint64_t segments_retransmitted = 0;

@@ -257,16 +257,24 @@ void OuterTcp::OnArrived(OuterFlow& flow, uint64_t begin, uint64_t end,
 }
 
 // Dynamic right-sizing: the window is twice what a round trip brought, on top
-// of what it began with, and grows while the bytes come, so that it doubles
-// each round trip. An unproven flow stays at the first window.
+// of what it began with, and grows while the bytes come. Where that is more
+// than the round trip before brought, so much more room is made again, twice,
+// as Linux does: a sender in slow start is a round trip ahead, and a hole,
+// which stays open for one, holds the left edge.
 void OuterTcp::GrowWindow(OuterFlow& flow, uint64_t bytes, uint64_t now_us) {
   if (!flow.proven()) return;
-  flow.measured_bytes += bytes;
-  const uint64_t window =
-      std::min<uint64_t>(kMaxWindow, kFirstWindow + 2 * flow.measured_bytes);
+  flow.measured_bytes = static_cast<uint32_t>(
+      std::min<uint64_t>(flow.measured_bytes + bytes, UINT32_MAX));
+  uint64_t window = 2 * uint64_t{flow.measured_bytes};
+  if (flow.measured_bytes > flow.earlier_bytes && flow.earlier_bytes != 0) {
+    const uint64_t more = flow.measured_bytes - flow.earlier_bytes;
+    window += 2 * std::min(window, window * more / flow.earlier_bytes);
+  }
+  window = std::min<uint64_t>(kMaxWindow, kFirstWindow + window);
   flow.rcv_window = std::max(flow.rcv_window, static_cast<uint32_t>(window));
   const uint64_t span = std::max<uint64_t>(flow.srtt_us, kMinMeasureUs);
   if (now_us - flow.measure_from_us < span) return;
+  flow.earlier_bytes = flow.measured_bytes;
   flow.measured_bytes = 0;
   flow.measure_from_us = now_us;
 }
