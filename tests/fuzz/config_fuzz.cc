@@ -8,6 +8,7 @@
 
 #include "control/config/command_line.h"
 #include "control/config/load.h"
+#include "control/config/networks.h"
 
 namespace {
 
@@ -31,6 +32,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::string text(reinterpret_cast<const char*>(data), size);
   lwt::config::Config config;
   (void)lwt::config::ApplyToml(text, "input", config);
+  std::vector<std::string> faults;
+  lwt::config::CheckNetworks(config, faults);
 
   std::vector<const char*> arguments;
   for (size_t start = 0; start < text.size();) {
