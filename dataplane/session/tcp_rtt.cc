@@ -19,8 +19,8 @@ void MeasureRtt(OuterFlow& flow, uint64_t rtt_us) {
     flow.min_rtt_us = std::min(flow.min_rtt_us, rtt);
   }
   // The floor is under the variance alone, as Linux has it.
-  flow.rto_us = std::min(
-      flow.srtt_us + std::max(4 * flow.rttvar_us, kMinRtoUs), kMaxRtoUs);
+  flow.rto_us = std::min(flow.srtt_us + std::max(4 * flow.rttvar_us, kMinRtoUs),
+                         kMaxRtoUs);
 }
 
 }  // namespace lwt

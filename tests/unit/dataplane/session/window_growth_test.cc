@@ -38,8 +38,7 @@ TEST_P(WindowGrowth, KeepsAheadOfSlowStart) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Losses, WindowGrowth,
-                         testing::Values(0, 0.01, 0.03));
+INSTANTIATE_TEST_SUITE_P(Losses, WindowGrowth, testing::Values(0, 0.01, 0.03));
 
 }  // namespace
 }  // namespace lwt::test
