@@ -264,9 +264,11 @@ void OuterTcp::OnArrived(OuterFlow& flow, uint64_t begin, uint64_t end,
 void OuterTcp::GrowWindow(OuterFlow& flow, uint64_t bytes, uint64_t now_us) {
   if (!flow.proven()) return;
   flow.measured_bytes = static_cast<uint32_t>(
-      std::min<uint64_t>(flow.measured_bytes + bytes, UINT32_MAX));
+      std::min<uint64_t>(flow.measured_bytes + bytes, kMaxWindow));
   uint64_t window = 2 * uint64_t{flow.measured_bytes};
-  if (flow.measured_bytes > flow.earlier_bytes && flow.earlier_bytes != 0) {
+  // Divided only where it may count.
+  if (flow.measured_bytes > flow.earlier_bytes && flow.earlier_bytes != 0 &&
+      kFirstWindow + 3 * window > flow.rcv_window) {
     const uint64_t more = flow.measured_bytes - flow.earlier_bytes;
     window += 2 * std::min(window, window * more / flow.earlier_bytes);
   }
