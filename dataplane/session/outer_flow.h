@@ -134,7 +134,7 @@ struct alignas(64) OuterFlow {
   uint64_t bytes_received = 0;
 
   FlowTemplate header;
-  wire::TcpSeq recovery_end;
+  wire::TcpSeq recovery_end;  // snd_nxt when repair began; see `recovering`
   ReceiveRanges ranges;
 
   wire::TcpSeq SendSeq(uint64_t offset) const {

@@ -260,7 +260,8 @@ void OuterTcp::OnArrived(OuterFlow& flow, uint64_t begin, uint64_t end,
 // of what it began with, and grows while the bytes come. Where that is more
 // than the round trip before brought, so much more room is made again, twice,
 // as Linux does: a sender in slow start is a round trip ahead, and a hole,
-// which stays open for one, holds the left edge.
+// which stays open for one, holds the left edge. An unproven flow stays at the
+// first window.
 void OuterTcp::GrowWindow(OuterFlow& flow, uint64_t bytes, uint64_t now_us) {
   if (!flow.proven()) return;
   flow.measured_bytes = static_cast<uint32_t>(

@@ -11,13 +11,6 @@ namespace {
 
 using EventType = OuterTcp::EventType;
 
-OuterTcp::Config ConfigOf(uint8_t seed) {
-  OuterTcp::Config config;
-  config.secret.fill(seed);
-  config.pool = PacketPool();
-  return config;
-}
-
 class SpliceTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -46,7 +39,7 @@ class SpliceTest : public testing::Test {
     return sent;
   }
 
-  TcpRig rig_{ConfigOf(1), ConfigOf(2), LinkConfig{}, 11};
+  TcpRig rig_{RigConfig(1), RigConfig(2), LinkConfig{}, 11};
 };
 
 TEST_F(SpliceTest, TheWindowFollowsWhatTheRelayTook) {

@@ -13,9 +13,7 @@ namespace {
 constexpr uint64_t kStreamSize = 3000;  // three segments
 
 OuterTcp::Config ConfigOf(uint8_t seed, bool retransmit) {
-  OuterTcp::Config config;
-  config.secret.fill(seed);
-  config.pool = PacketPool();
+  OuterTcp::Config config = RigConfig(seed);
   config.retransmit = retransmit;
   return config;
 }

@@ -7,13 +7,6 @@
 namespace lwt::test {
 namespace {
 
-OuterTcp::Config ConfigOf(uint8_t seed) {
-  OuterTcp::Config config;
-  config.secret.fill(seed);
-  config.pool = PacketPool();
-  return config;
-}
-
 class ReorderingTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -37,7 +30,7 @@ class ReorderingTest : public testing::Test {
     return rig_.client.tcp->Stats(rig_.client.flow)->segments_retransmitted;
   }
 
-  TcpRig rig_{ConfigOf(1), ConfigOf(2), LinkConfig{}, 5};
+  TcpRig rig_{RigConfig(1), RigConfig(2), LinkConfig{}, 5};
 };
 
 TEST_F(ReorderingTest, WithinAQuarterOfTheRoundTripNothingIsSentAgain) {

@@ -30,6 +30,13 @@ rte_mempool* PacketPool() {
   return pool;
 }
 
+OuterTcp::Config RigConfig(uint8_t seed) {
+  OuterTcp::Config config;
+  config.secret.fill(seed);
+  config.pool = PacketPool();
+  return config;
+}
+
 Endpoint At(const char* text) { return ParseEndpoint(text).value(); }
 
 uint8_t StreamByte(uint64_t offset) {

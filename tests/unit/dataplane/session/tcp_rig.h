@@ -25,6 +25,9 @@ namespace lwt::test {
 // A pool of ordinary mbufs; starts EAL at the first call.
 rte_mempool* PacketPool();
 
+// Defaults, a secret of bytes `seed`, and that pool.
+OuterTcp::Config RigConfig(uint8_t seed);
+
 Endpoint At(const char* text);
 
 // The byte of the stream at `offset`.

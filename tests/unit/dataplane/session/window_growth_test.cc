@@ -9,9 +9,7 @@ namespace lwt::test {
 namespace {
 
 OuterTcp::Config ConfigOf(uint8_t seed) {
-  OuterTcp::Config config;
-  config.secret.fill(seed);
-  config.pool = PacketPool();
+  OuterTcp::Config config = RigConfig(seed);
   config.arena_bytes = size_t{32} << 20;
   return config;
 }
