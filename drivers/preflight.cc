@@ -278,6 +278,14 @@ void SortOutLinks(std::span<const LinkState> links,
   }
 }
 
+// It may come: of a veth or a NIC it does, a moment after the link is up.
+Finding WithoutCarrier(const std::string& name) {
+  return {.level = FindingLevel::kWarn,
+          .subject = "uplink",
+          .text = name + " is up but has no carrier: cable or other end",
+          .fix = "ip -s link show dev " + name};
+}
+
 Finding CheckAutoUplink(std::span<const LinkState> links) {
   std::vector<std::string> usable;
   std::vector<std::string> down;
@@ -286,6 +294,9 @@ Finding CheckAutoUplink(std::span<const LinkState> links) {
   if (!usable.empty()) {
     finding.text = absl::StrCat("auto, one of: ", absl::StrJoin(usable, ", "));
     return finding;
+  }
+  for (const LinkState& link : links) {
+    if (link.is_up && !link.is_loopback) return WithoutCarrier(link.name);
   }
   finding.level = FindingLevel::kFail;
   finding.text = "no interface is up";
@@ -322,9 +333,7 @@ Finding CheckUplink(std::string_view interface,
     finding.text = name + " is down";
     finding.fix = absl::StrCat("sudo ip link set dev ", name, " up");
   } else if (!link->has_carrier) {
-    finding.level = FindingLevel::kWarn;
-    finding.text = name + " is up but has no carrier: cable or other end";
-    finding.fix = "ip -s link show dev " + name;
+    return WithoutCarrier(name);
   }
   return finding;
 }

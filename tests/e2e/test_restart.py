@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from harness.gateway import DAEMON
+from harness.gateway import DAEMON, client_arguments, server_arguments
 from harness.snapshot import assert_unchanged, difference, host_snapshot
 from harness.traffic import transfer
 from harness.wait import wait_until
@@ -151,6 +151,21 @@ def test_client_moves_to_another_address(topology, start, variant):
     assert client.running()
     assert len(hub.wait_up()["peers"]) == 1
     assert hub.status()["peers"][0]["last_handshake_s"] >= handshake
+
+
+def test_a_client_waits_for_its_carrier(topology, start, variant):
+    """As at boot, or right after the link was set up."""
+    topology.router.ip("link", "set", "c1", "down")
+    start(topology.hub.namespace, server_arguments("10.0.0.1/24", variant),
+          "hub")
+    client = start(topology.client.namespace,
+                   client_arguments(topology.hub.v4, "10.0.0.2/24", variant),
+                   "client")
+    wait_until(lambda: client.status() is not None, 15, "the client runs")
+    assert client.status()["peers"][0]["state"] != "up"
+    topology.router.ip("link", "set", "c1", "up")
+    client.wait_up(45)
+    assert topology.client.namespace.ping("10.0.0.1")
 
 
 def test_router_with_a_new_link_address_is_followed(topology, start, variant):

@@ -165,6 +165,13 @@ TEST(UplinkTest, AutoBringsUpWhatIsDown) {
   EXPECT_EQ(finding.fix, "sudo ip link set dev eth2 up");
 }
 
+TEST(UplinkTest, AutoWaitsForACarrier) {
+  const LinkState links[] = {kLoopback, kDown, kUnplugged};
+  const Finding finding = CheckUplink("auto", links);
+  EXPECT_EQ(finding.level, FindingLevel::kWarn);
+  EXPECT_EQ(finding.text, "eth1 is up but has no carrier: cable or other end");
+}
+
 TEST(UplinkTest, AHostWithTheLoopbackAloneHasNoUplink) {
   const Finding finding = CheckUplink("auto", std::span(&kLoopback, 1));
   EXPECT_EQ(finding.level, FindingLevel::kFail);
