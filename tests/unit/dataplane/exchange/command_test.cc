@@ -3,6 +3,7 @@
 #include "dataplane/exchange/command.h"
 
 #include <gtest/gtest.h>
+#include <string.h>
 
 #include <new>
 
@@ -14,6 +15,10 @@ template <typename T>
 class Remains {
  public:
   explicit Remains(const T& value) {
+    // Not by an initializer: it ends where the life of the T begins, so that a
+    // compiler may leave it out, and what lay on the stack shows through where
+    // an alternative is shorter than the longest.
+    explicit_bzero(memory_, sizeof(memory_));
     T* object = new (memory_) T(value);
     held_ = Count(0xab);
     object->~T();
@@ -29,7 +34,7 @@ class Remains {
     return count;
   }
 
-  alignas(T) uint8_t memory_[sizeof(T)] = {};
+  alignas(T) uint8_t memory_[sizeof(T)];
   size_t held_ = 0;
 };
 
