@@ -1,4 +1,5 @@
-// Reed-Solomon over GF(2^8) by ISA-L: bytes in, bytes out, no framing.
+// Reed-Solomon over GF(2^8) by ISA-L, or by GFNI where the CPU has it: bytes
+// in, bytes out, no framing.
 //
 // The code is systematic with one Cauchy matrix for every group size: parity
 // row r of data shard i has the coefficient 1 / ((64 + r) xor i). So a group
@@ -7,7 +8,7 @@
 // shorter ones count as padded with zeros, which nobody writes or reads.
 //
 // Immutable once made: one serves all threads. No allocation after that. Adding
-// 1400 bytes to three parities costs about 400 TSC cycles.
+// 1400 bytes to three parities costs about 300 TSC cycles with AVX2, 100 with GFNI.
 #pragma once
 
 #include <array>
@@ -25,7 +26,9 @@ class ReedSolomon {
   static constexpr size_t kMaxData = 64;
   static constexpr size_t kMaxParity = 32;
 
-  enum class Code : uint8_t { kAvx2, kAvx512 };
+  enum class Code : uint8_t { kAvx2, kAvx512, kGfni };
+  static constexpr std::array kCodes = {Code::kAvx2, Code::kAvx512,
+                                        Code::kGfni};
 
   explicit ReedSolomon(Code code = Code::kAvx2);
 
@@ -77,10 +80,15 @@ class ReedSolomon {
   using UpdateFunction = void (*)(int, int, int, int, uint8_t*, uint8_t*,
                                   uint8_t**);
 
+  struct Functions {
+    EncodeFunction encode;
+    UpdateFunction update;
+  };
+
+  static Functions FunctionsOf(Code code);
   uint8_t* TablesOf(size_t index, size_t first_row) const;
 
-  const EncodeFunction encode_;
-  const UpdateFunction update_;
+  const Functions functions_;
   std::vector<uint8_t> tables_;  // kMaxParity coefficients of each data shard
 };
 

@@ -1,6 +1,7 @@
 #include "drivers/reed_solomon.h"
 
 #include <gtest/gtest.h>
+#include <isa-l/erasure_code.h>
 
 #include <numeric>
 #include <random>
@@ -42,8 +43,7 @@ std::vector<Bytes> EncodeAll(const ReedSolomon& code,
 
 std::vector<ReedSolomon::Code> Codes() {
   std::vector<ReedSolomon::Code> codes;
-  for (const auto code :
-       {ReedSolomon::Code::kAvx2, ReedSolomon::Code::kAvx512}) {
+  for (const auto code : ReedSolomon::kCodes) {
     if (ReedSolomon::Supports(code)) codes.push_back(code);
   }
   return codes;
@@ -143,6 +143,42 @@ TEST(ReedSolomonTest, AddingTwiceTakesAway) {
   EXPECT_NE(parity, Bytes(1400, 0));
   code.Add(9, shard, 0, one);
   EXPECT_EQ(parity, Bytes(1400, 0));
+}
+
+// Tables of any coefficients, made by the library as a solve's are.
+TEST(ReedSolomonTest, ProductsAndSumsMatchTheSlowOnes) {
+  std::mt19937 random(5);
+  for (size_t length = 1; length <= 200; ++length) {
+    const size_t sources = 1 + random() % ReedSolomon::kMaxData;
+    const size_t rows = 1 + random() % 7;
+    std::vector<Bytes> in;
+    std::vector<uint8_t*> from;
+    for (size_t i = 0; i < sources; ++i) {
+      in.push_back(RandomBytes(random, length));
+    }
+    for (Bytes& each : in) from.push_back(each.data());
+    Bytes matrix = RandomBytes(random, rows * sources);
+    Bytes tables(matrix.size() * ReedSolomon::kTableBytes);
+    ec_init_tables(static_cast<int>(sources), static_cast<int>(rows),
+                   matrix.data(), tables.data());
+    std::vector<Bytes> expected(rows, Bytes(length + 64, 0xee));
+    for (size_t row = 0; row < rows; ++row) {
+      for (size_t at = 0; at < length; ++at) {
+        uint8_t sum = 0;
+        for (size_t i = 0; i < sources; ++i) {
+          sum ^= testing::SlowMultiply(matrix[row * sources + i], in[i][at]);
+        }
+        expected[row][at] = sum;
+      }
+    }
+    for (const auto code : Codes()) {
+      std::vector<Bytes> out(rows, Bytes(length + 64, 0xee));
+      std::vector<uint8_t*> to;
+      for (Bytes& each : out) to.push_back(each.data());
+      ReedSolomon(code).Multiply(tables, from, length, to);
+      ASSERT_EQ(out, expected) << length << " by " << static_cast<int>(code);
+    }
+  }
 }
 
 // inverse × matrix = unit matrix, computed by the slow arithmetic.
