@@ -70,16 +70,6 @@ Frame FrameOf(const HeldShard& shard, uint32_t lane) {
   return frame;
 }
 
-HeldShard ShardOf(const Frame& frame, HeldShard::Kind kind, uint8_t index) {
-  HeldShard shard;
-  shard.mbuf = frame.mbuf;
-  shard.bytes = frame.data;
-  shard.length = frame.length;
-  shard.kind = kind;
-  shard.index = index;
-  return shard;
-}
-
 }  // namespace
 
 Decoder::Decoder(const Config& config)
@@ -107,8 +97,7 @@ bool Decoder::OnData(uint32_t lane, const wire::RecordHeader& header,
   }
   if (record != nullptr && record->length > 0) {
     if (!store_.HasRoom() && !MakeRoom(*group, host)) return true;
-    rte_mbuf_refcnt_update(record->mbuf, 1);
-    store_.Hold(*group, ShardOf(*record, HeldShard::Kind::kData, place.index));
+    store_.HoldData(*group, *record, place.index);
     group->longest =
         std::max(group->longest, static_cast<uint16_t>(record->length));
   }
@@ -134,7 +123,7 @@ void Decoder::OnParity(const Frame& record, const wire::RecordHeader& header,
   if (!store_.HasRoom() && !MakeRoom(*group, host)) {
     return rte_pktmbuf_free(record.mbuf);
   }
-  store_.Hold(*group, ShardOf(record, HeldShard::Kind::kParked, place.index));
+  store_.HoldParity(*group, record, HeldShard::Kind::kParked, place.index);
   group->parked |= row;
   TryRepair(*group, host);
 }
@@ -228,12 +217,11 @@ void Decoder::TakeOpened(Group& group, const Frame& record,
     return;
   }
   if ((group.parked & row) != 0) {
-    rte_pktmbuf_free(
-        store_.Take(group, HeldShard::Kind::kParked, place.index).mbuf);
+    rte_pktmbuf_free(store_.TakeParked(group, place.index).mbuf);
     group.parked &= ~row;
   }
   if (!MakeRoom(group, host)) return rte_pktmbuf_free(record.mbuf);
-  store_.Hold(group, ShardOf(record, HeldShard::Kind::kOpened, place.index));
+  store_.HoldParity(group, record, HeldShard::Kind::kOpened, place.index);
   group.opened |= row;
   TryRepair(group, host);
 }
@@ -243,8 +231,7 @@ bool Decoder::OpenParked(Group& group, DecoderHost& host) {
   if (group.parked == 0) return false;
   const auto row = static_cast<uint8_t>(std::countr_zero(group.parked));
   group.parked &= group.parked - 1;
-  Frame record =
-      FrameOf(store_.Take(group, HeldShard::Kind::kParked, row), group.lane);
+  Frame record = FrameOf(store_.TakeParked(group, row), group.lane);
   wire::RecordHeader header;
   if (host.OpenParity(record, header)) {
     TakeOpened(group, record, header.group, host);
@@ -275,8 +262,8 @@ void Decoder::TryRepair(Group& group, DecoderHost& host) {
   store_.Finish(group);
 }
 
-// Names the missing shards and the parities for them, and takes buffers for
-// the first. False when there are none.
+// Finds the shards, names the missing ones and the parities for them, and takes
+// buffers for the first. False when there are none.
 bool Decoder::Prepare(const Group& group, size_t count, Solve& solve) {
   for (uint64_t lost = ~group.present & LowBits(group.data()); lost != 0;
        lost &= lost - 1) {
@@ -284,7 +271,10 @@ bool Decoder::Prepare(const Group& group, size_t count, Solve& solve) {
   }
   std::array<uint8_t*, kMaxParity> by_row;
   store_.ForEach(group, [&](const HeldShard& shard) {
-    if (shard.kind == HeldShard::Kind::kOpened) {
+    if (shard.kind == HeldShard::Kind::kData) {
+      solve.present[shard.index] = shard.bytes;
+      if (shard.length == group.length) ++solve.full;
+    } else if (shard.kind == HeldShard::Kind::kOpened) {
       by_row[shard.index] = shard.bytes;
     }
   });
@@ -309,18 +299,11 @@ bool Decoder::Prepare(const Group& group, size_t count, Solve& solve) {
 bool Decoder::SolveWhole(const Group& group, const Solve& solve) {
   const size_t data = group.data();
   if (!RepairCache::IsCached(solve.count, data)) return false;
-  std::array<uint8_t*, kMaxData> by_index;
-  size_t held = 0;
-  store_.ForEach(group, [&](const HeldShard& shard) {
-    if (shard.kind != HeldShard::Kind::kData) return;
-    if (shard.length == group.length) ++held;
-    by_index[shard.index] = shard.bytes;
-  });
-  if (held + solve.count != data) return false;
+  if (solve.full + solve.count != data) return false;
   std::array<uint8_t*, kMaxData> in;
   size_t count = 0;
   for (uint64_t left = group.present; left != 0; left &= left - 1) {
-    in[count++] = by_index[static_cast<size_t>(std::countr_zero(left))];
+    in[count++] = solve.present[static_cast<size_t>(std::countr_zero(left))];
   }
   for (size_t i = 0; i < solve.count; ++i) in[count++] = solve.sums[i];
   code_.Multiply(

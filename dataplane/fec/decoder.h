@@ -87,7 +87,9 @@ class Decoder {
     std::array<uint8_t*, kMaxParity> sums;
     std::array<rte_mbuf*, kMaxParity> mbufs;
     std::array<uint8_t*, kMaxParity> out;
-    size_t count = 0;
+    std::array<uint8_t*, kMaxData> present;  // by index
+    size_t count = 0;                        // of missing shards
+    size_t full = 0;  // of those present, as long as the parities
   };
 
   Group& Begin(uint32_t lane, uint64_t base, uint64_t now_us,

@@ -29,9 +29,12 @@ uint32_t& GroupStore::BucketOf(uint32_t lane, uint64_t base) {
 }
 
 Group* GroupStore::Find(uint32_t lane, uint64_t base) {
+  if (found_ != nullptr && found_->base == base && found_->lane == lane) {
+    return found_;
+  }
   for (uint32_t at = BucketOf(lane, base); at != kNone; at = groups_[at].next) {
     if (groups_[at].base == base && groups_[at].lane == lane) {
-      return &groups_[at];
+      return found_ = &groups_[at];
     }
   }
   return nullptr;
@@ -53,6 +56,7 @@ Group& GroupStore::Create(uint32_t lane, uint64_t base, uint64_t now_us) {
   group.since_us = now_us;
   group.shards = kNone;
   group.live = true;
+  found_ = &group;
   uint32_t& bucket = BucketOf(lane, base);
   group.next = bucket;
   bucket = index;
@@ -66,25 +70,51 @@ void GroupStore::Unchain(uint32_t index) {
   *link = group.next;
 }
 
-void GroupStore::Hold(Group& group, const HeldShard& shard) {
+// Field by field: a whole shard would be read back wider than it was written,
+// and wait for that.
+void GroupStore::Hold(Group& group, const Frame& record, rte_mbuf* mbuf,
+                      HeldShard::Kind kind, uint8_t index) {
   const uint32_t at = free_;
-  free_ = shards_[at].next;
+  HeldShard& shard = shards_[at];
+  free_ = shard.next;
   ++held_;
-  shards_[at] = shard;
-  shards_[at].next = group.shards;
+  shard.mbuf = mbuf;
+  shard.bytes = record.data;
+  shard.length = record.length;
+  shard.next = group.shards;
+  shard.kind = kind;
+  shard.index = index;
   group.shards = at;
-  // A merged frame holds neighbours of one group side by side.
-  const bool big = shard.mbuf->buf_len > config_.big_room;
-  if (big && group.last_big != shard.mbuf) {
-    group.last_big = shard.mbuf;
-    ++group.big_count;
-    ++big_count_;
-  }
 }
 
-HeldShard GroupStore::Take(Group& group, HeldShard::Kind kind, uint8_t index) {
+void GroupStore::CountBig(Group& group, const rte_mbuf* mbuf) {
+  if (mbuf->buf_len <= config_.big_room || group.last_big == mbuf) return;
+  group.last_big = mbuf;
+  ++group.big_count;
+  ++big_count_;
+}
+
+void GroupStore::HoldParity(Group& group, const Frame& record,
+                            HeldShard::Kind kind, uint8_t index) {
+  CountBig(group, record.mbuf);
+  Hold(group, record, record.mbuf, kind, index);
+}
+
+void GroupStore::HoldData(Group& group, const Frame& record, uint8_t index) {
+  rte_mbuf* mbuf = nullptr;
+  if (group.pinned != record.mbuf) {
+    mbuf = record.mbuf;
+    rte_mbuf_refcnt_update(mbuf, 1);
+    group.pinned = mbuf;
+    CountBig(group, mbuf);
+  }
+  Hold(group, record, mbuf, HeldShard::Kind::kData, index);
+}
+
+HeldShard GroupStore::TakeParked(Group& group, uint8_t index) {
   uint32_t* link = &group.shards;
-  while (shards_[*link].kind != kind || shards_[*link].index != index) {
+  while (shards_[*link].kind != HeldShard::Kind::kParked ||
+         shards_[*link].index != index) {
     link = &shards_[*link].next;
   }
   const uint32_t at = *link;
@@ -98,7 +128,7 @@ HeldShard GroupStore::Take(Group& group, HeldShard::Kind kind, uint8_t index) {
 void GroupStore::Finish(Group& group) {
   while (group.shards != kNone) {
     HeldShard& shard = shards_[group.shards];
-    rte_pktmbuf_free(shard.mbuf);
+    if (shard.mbuf != nullptr) rte_pktmbuf_free(shard.mbuf);
     const uint32_t at = group.shards;
     group.shards = shard.next;
     shard.next = free_;
@@ -107,6 +137,7 @@ void GroupStore::Finish(Group& group) {
   }
   big_count_ -= group.big_count;
   group.big_count = 0;
+  group.pinned = nullptr;
   group.parked = 0;
   group.opened = 0;
   group.finished = true;
@@ -124,6 +155,7 @@ Group* GroupStore::Oldest() {
 }
 
 void GroupStore::Release(uint32_t lane) {
+  found_ = nullptr;
   for (uint32_t i = 0; i < groups_.size(); ++i) {
     if (!groups_[i].live || groups_[i].lane != lane) continue;
     Finish(groups_[i]);

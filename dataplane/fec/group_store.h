@@ -3,8 +3,9 @@
 // Groups stand in a ring in the order in which they began; the newest takes the
 // place of the oldest. A group that is finished holds no shard but stays known
 // until its place is taken, so that its late parities are known to be unneeded.
-// Shards held are references of mbufs, limited in number. Nothing is allocated
-// after construction; a look-up, a hold and a release cost O(1).
+// Shards held are references of mbufs, limited in number; data records side by
+// side in a merged frame share one. Nothing is allocated after construction; a
+// look-up, a hold and a release cost O(1).
 #pragma once
 
 #include <rte_mbuf.h>
@@ -12,6 +13,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "dataplane/burst.h"
 #include "dataplane/fec/parameters.h"
 
 namespace lwt::fec {
@@ -28,12 +30,13 @@ struct Group {
   uint16_t length = 0;     // of its parities, once one is opened
   uint16_t longest = 0;    // data shard held
   uint16_t big_count = 0;  // big buffers pinned
-  const rte_mbuf* last_big = nullptr;
-  uint8_t meant = 0;   // k of its data records, 0 while none has come
-  uint8_t actual = 0;  // k of an opened parity, 0 while none has
+  uint8_t meant = 0;       // k of its data records, 0 while none has come
+  uint8_t actual = 0;      // k of an opened parity, 0 while none has
   uint8_t stride = 0;
   bool live = false;
   bool finished = false;
+  const rte_mbuf* pinned = nullptr;    // the last one that data shards are in
+  const rte_mbuf* last_big = nullptr;  // counted
 
   // k as far as it is known.
   uint8_t data() const { return actual != 0 ? actual : meant; }
@@ -42,7 +45,7 @@ struct Group {
 struct HeldShard {
   enum class Kind : uint8_t { kData, kParked, kOpened };
 
-  rte_mbuf* mbuf = nullptr;
+  rte_mbuf* mbuf = nullptr;  // null where an earlier data shard pins it
   uint8_t* bytes = nullptr;  // plaintext; of a parked one the whole record
   uint32_t length = 0;
   uint32_t next = 0;
@@ -79,10 +82,13 @@ class GroupStore {
   bool HasRoom() const {
     return free_ != kNone && big_count_ < config_.max_big;
   }
-  // Takes the caller's reference. There is room.
-  void Hold(Group& group, const HeldShard& shard);
-  // Takes the shard of this kind and index out; the reference is the caller's.
-  HeldShard Take(Group& group, HeldShard::Kind kind, uint8_t index);
+  // Both where there is room. A parity's reference is taken; of a data shard
+  // the caller keeps its own.
+  void HoldParity(Group& group, const Frame& record, HeldShard::Kind kind,
+                  uint8_t index);
+  void HoldData(Group& group, const Frame& record, uint8_t index);
+  // Takes a parked parity out; the reference is the caller's.
+  HeldShard TakeParked(Group& group, uint8_t index);
   // Frees what the group holds and marks it as finished.
   void Finish(Group& group);
 
@@ -103,6 +109,9 @@ class GroupStore {
   uint32_t big_pinned() const { return big_count_; }
 
  private:
+  void Hold(Group& group, const Frame& record, rte_mbuf* mbuf,
+            HeldShard::Kind kind, uint8_t index);
+  void CountBig(Group& group, const rte_mbuf* mbuf);
   uint32_t& BucketOf(uint32_t lane, uint64_t base);
   void Unchain(uint32_t index);
 
@@ -110,6 +119,8 @@ class GroupStore {
   std::vector<Group> groups_;
   std::vector<uint32_t> buckets_;
   std::vector<HeldShard> shards_;
+  Group* found_ =
+      nullptr;             // by the last Find: records of a group come together
   uint64_t created_ = 0;   // the next group's number; its place is modulo size
   uint64_t oldest_ = 0;    // below it all groups are finished
   uint32_t free_ = kNone;  // of shards_

@@ -214,6 +214,36 @@ TEST_F(DecoderTest, BuffersOfMergedFramesArePinnedWithinBounds) {
   EXPECT_GT(rig_->unrepaired_count, 0u);
 }
 
+TEST_F(DecoderTest, RecordsOfAMergedFrameShareAReference) {
+  auto sent = SendMany(8);  // two groups: data 0 … 3, 6 … 9
+  const auto frames = FecRig::Merge(
+      {sent[0], sent[2], sent[3], sent[6], sent[7], sent[8], sent[9]});
+  rte_mbuf* mbuf = frames[0].mbuf;
+  rte_mbuf_refcnt_update(mbuf, 1);
+  for (size_t i = 0; i < 6; ++i) rig_->Receive(frames[i]);
+  EXPECT_EQ(held(), 6u);
+  EXPECT_EQ(rte_mbuf_refcnt_read(mbuf), 4u) << "ours, the last's, two groups'";
+  rig_->Receive(sent[4]);
+  EXPECT_EQ(rig_->repaired, std::vector<Bytes>{ShardOf(1, 100)});
+  EXPECT_EQ(rte_mbuf_refcnt_read(mbuf), 3u);
+  rig_->Receive(frames[6]);
+  EXPECT_EQ(held(), 0u);
+  EXPECT_EQ(rte_mbuf_refcnt_read(mbuf), 1u);
+  rte_pktmbuf_free(mbuf);
+}
+
+TEST_F(DecoderTest, FramesThatTakeTurnsAreHeldUntilTheGroupEnds) {
+  const auto sent = SendMany(4);
+  const auto merged = FecRig::Merge({sent[1], sent[3]});
+  rig_->Receive(merged[0]);
+  rig_->Receive(sent[2]);
+  rig_->Receive(merged[1]);
+  EXPECT_EQ(rte_mbuf_refcnt_read(merged[0].mbuf), 2u);
+  rig_->Receive(sent[4]);
+  EXPECT_EQ(rig_->repaired, std::vector<Bytes>{ShardOf(0, 100)});
+  EXPECT_EQ(held(), 0u);
+}
+
 TEST_F(DecoderTest, WithoutRoomForWhatComesBackTheGroupIsGivenUp) {
   rig_->room_left = 1;
   ReceiveBut(SendMany(4), {0, 1});

@@ -78,8 +78,24 @@ class FecRig final : public DecoderHost {
   }
 
   // The record arrives. Data that opens is delivered first.
-  void Receive(const Sent& sent) {
-    Frame frame = Copy(sent.record);
+  void Receive(const Sent& sent) { Receive(Copy(sent.record)); }
+  // The records side by side in one frame, a reference each.
+  static std::vector<Frame> Merge(const std::vector<Sent>& sent) {
+    Bytes bytes;
+    for (const Sent& each : sent) {
+      bytes.insert(bytes.end(), each.record.begin(), each.record.end());
+    }
+    Frame frame = Copy(bytes);
+    rte_mbuf_refcnt_set(frame.mbuf, static_cast<uint16_t>(sent.size()));
+    std::vector<Frame> frames;
+    for (const Sent& each : sent) {
+      frame.length = static_cast<uint32_t>(each.record.size());
+      frames.push_back(frame);
+      frame.data += each.record.size();
+    }
+    return frames;
+  }
+  void Receive(Frame frame) {
     wire::RecordHeader header;
     DropReason why{};
     if (!session::UnmaskRecord(*receive_, {frame.data, frame.length}, header,
