@@ -48,9 +48,13 @@ constexpr std::array<uint64_t, 256> kMatrices = [] {
 // A table begins with the products of 0, 1, 2, …
 uint64_t MatrixOfTable(const uint8_t* table) { return kMatrices[table[1]]; }
 
-// A vector's bytes, all or the first few. Whole vectors go without a mask: what
-// a masked store wrote has to reach the cache before it can be loaded again.
+// Vectors that are taken at once, or the first bytes of one. Whole ones go
+// without a mask: what a masked store wrote has to reach the cache before it
+// can be loaded again.
+template <size_t kCount>
 struct Whole {
+  static constexpr size_t kVectors = kCount;
+
   LWT_GFNI __m512i Load(const uint8_t* from) const {
     return _mm512_loadu_si512(from);
   }
@@ -60,6 +64,8 @@ struct Whole {
 };
 
 struct Part {
+  static constexpr size_t kVectors = 1;
+
   LWT_GFNI explicit Part(size_t count)
       : mask(_bzhi_u64(~uint64_t{0}, static_cast<unsigned>(count))) {}
   LWT_GFNI __m512i Load(const uint8_t* from) const {
@@ -74,7 +80,7 @@ struct Part {
 
 // Takes what is at `at`, in steps that end with a cache line of the first
 // result, or each store would touch two: what is written together lies alike.
-template <typename Step>
+template <size_t kAtOnce, typename Step>
 LWT_GFNI void InSteps(size_t length, const uint8_t* out, const Step& step) {
   const size_t to_line = kVector - reinterpret_cast<uintptr_t>(out) % kVector;
   size_t at = 0;
@@ -82,7 +88,10 @@ LWT_GFNI void InSteps(size_t length, const uint8_t* out, const Step& step) {
     at = std::min(length, to_line);
     step(Part(at), 0);
   }
-  for (; length - at >= kVector; at += kVector) step(Whole(), at);
+  for (; length - at >= kAtOnce * kVector; at += kAtOnce * kVector) {
+    step(Whole<kAtOnce>(), at);
+  }
+  for (; length - at >= kVector; at += kVector) step(Whole<1>(), at);
   if (at < length) step(Part(length - at), at);
 }
 
@@ -100,19 +109,27 @@ class Encode {
     }
   }
 
-  template <typename Vector>
-  LWT_GFNI void operator()(const Vector& vector, size_t at) const {
-    __m512i sums[kRows] = {};
+  template <typename Vectors>
+  LWT_GFNI void operator()(const Vectors& vectors, size_t at) const {
+    __m512i sums[kRows][Vectors::kVectors] = {};
     for (size_t i = 0; i < sources_; ++i) {
-      const __m512i bytes = vector.Load(in_[i] + at);
+      const uint8_t* from = in_[i] + at;
+      __m512i bytes[Vectors::kVectors];
+      for (size_t v = 0; v < Vectors::kVectors; ++v) {
+        bytes[v] = vectors.Load(from + v * kVector);
+      }
       for (size_t row = 0; row < kRows; ++row) {
         const auto matrix =
             _mm512_set1_epi64(static_cast<int64_t>(matrices_[i][row]));
-        sums[row] ^= _mm512_gf2p8affine_epi64_epi8(bytes, matrix, 0);
+        for (size_t v = 0; v < Vectors::kVectors; ++v) {
+          sums[row][v] ^= _mm512_gf2p8affine_epi64_epi8(bytes[v], matrix, 0);
+        }
       }
     }
     for (size_t row = 0; row < kRows; ++row) {
-      vector.Store(out_[row] + at, sums[row]);
+      for (size_t v = 0; v < Vectors::kVectors; ++v) {
+        vectors.Store(out_[row] + at + v * kVector, sums[row][v]);
+      }
     }
   }
 
@@ -155,13 +172,15 @@ class Update {
 template <size_t kRows>
 LWT_GFNI void EncodeRows(size_t length, size_t sources, const uint8_t* tables,
                          uint8_t* const* in, uint8_t* const* out) {
-  InSteps(length, out[0], Encode<kRows>(sources, tables, in, out));
+  // Few rows make little of a source that was found: they take more of it.
+  constexpr size_t kAtOnce = std::max(size_t{1}, 4 / kRows);
+  InSteps<kAtOnce>(length, out[0], Encode<kRows>(sources, tables, in, out));
 }
 
 template <size_t kRows>
 LWT_GFNI void UpdateRows(size_t length, size_t stride, const uint8_t* tables,
                          const uint8_t* in, uint8_t* const* out) {
-  InSteps(length, out[0], Update<kRows>(stride, tables, in, out));
+  InSteps<1>(length, out[0], Update<kRows>(stride, tables, in, out));
 }
 
 // Calls one(rows, first) for as many rows at once as there is a form of.

@@ -159,16 +159,17 @@ bool ReedSolomon::Supports(Code code) {
   return __builtin_cpu_supports("avx2") != 0;
 }
 
-ReedSolomon::Code ReedSolomon::Calibrate(const Aead& aead) {
+ReedSolomon::Code ReedSolomon::Calibrate(const Aead& aead,
+                                         std::span<const Code> among) {
   Sample sample;
   const std::array<uint8_t, kAeadKeySize> key{};
   aead.ExpandKey(key, sample.key);
   std::array<uint64_t, kCodes.size()> best;
   best.fill(UINT64_MAX);
   for (int round = 0; round < kRounds; ++round) {
-    for (size_t i = 0; i < kCodes.size(); ++i) {
-      if (!Supports(kCodes[i])) continue;
-      const ReedSolomon code(kCodes[i]);
+    for (size_t i = 0; i < among.size(); ++i) {
+      if (!Supports(among[i])) continue;
+      const ReedSolomon code(among[i]);
       TimeRuns(aead, code, sample, kSettlingRuns);
       for (int slice = 0; slice < kSlices; ++slice) {
         best[i] =
@@ -177,7 +178,7 @@ ReedSolomon::Code ReedSolomon::Calibrate(const Aead& aead) {
     }
   }
   const auto* fastest = std::min_element(best.begin(), best.end());
-  return kCodes[static_cast<size_t>(fastest - best.begin())];
+  return among[static_cast<size_t>(fastest - best.begin())];
 }
 
 void ReedSolomon::Add(size_t index, std::span<const uint8_t> shard,

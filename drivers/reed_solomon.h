@@ -8,7 +8,8 @@
 // shorter ones count as padded with zeros, which nobody writes or reads.
 //
 // Immutable once made: one serves all threads. No allocation after that. Adding
-// 1400 bytes to three parities costs about 300 TSC cycles with AVX2, 100 with GFNI.
+// 1400 bytes to three parities costs about 300 TSC cycles with AVX2, 100 with
+// GFNI.
 #pragma once
 
 #include <array>
@@ -36,8 +37,8 @@ class ReedSolomon {
   static bool Supports(Code code);
   // The code that is faster next to AES-GCM on this CPU: wide integer vectors
   // may lower the clock of all else that the core does. Measures for about
-  // 20 ms; for start-up.
-  static Code Calibrate(const Aead& aead);
+  // 20 ms; for start-up. Of those `among` that the CPU has, AVX2 first.
+  static Code Calibrate(const Aead& aead, std::span<const Code> among = kCodes);
 
   // Makes parities.size() parities, from row 0 on, of data shard `index` alone;
   // what they held before does not matter, nor what lies behind shard.size().
