@@ -53,7 +53,7 @@ namespace lwt {
   X(kInnerTooBig, "inner_too_big",                                             \
     "The inner packet is larger than the session's MTU.")                      \
   X(kWindowFull, "window_full",                                                \
-    "The peer's window stayed full for longer than a packet may wait.")        \
+    "The peer's window stayed full, or was nearly so behind a hole.")          \
   X(kParityUnsent, "parity_unsent",                                            \
     "A parity found no room in the peer's window.")                            \
   X(kEpochSpent, "epoch_spent",                                                \

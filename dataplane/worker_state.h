@@ -119,6 +119,7 @@ class Worker {
     if (lane.round != round) {
       lane.round = round;
       lane.budget = tcp.Sendable(lane.flow);
+      lane.crowding = tcp.Crowding(lane.flow);
       lane.open_shard = 0;
       lane.numbered = 0;
     }

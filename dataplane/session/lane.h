@@ -68,9 +68,11 @@ struct Lane {
   uint32_t wait_head = kNone;
   uint32_t wait_tail = kNone;
   uint32_t wait_count = 0;
+  uint32_t shed_debt = 0;  // crowding summed up over shards, see AwaitWindow
   // Scratch of one outbound burst, valid while `round` is the worker's.
   uint64_t round = 0;
   uint32_t budget = 0;      // bytes the peer's window still takes
+  uint32_t crowding = 0;    // OuterTcp::Crowding
   uint32_t open_shard = 0;  // index + 1 of the shard that takes company, or 0
   uint32_t numbered = 0;    // packet numbers promised to shards of FEC groups
   // The probe whose answer is awaited.

@@ -27,6 +27,8 @@ enum class FlowState : uint8_t {
 
 struct alignas(64) OuterFlow {
   static constexpr uint64_t kNever = FlowTimers::kNever;
+  // No window is larger, and none goes further beyond the first hole.
+  static constexpr uint32_t kMaxWindow = 16u << 20;
 
   FlowKey key;
   uint32_t generation = 0;

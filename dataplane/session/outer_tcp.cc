@@ -176,6 +176,20 @@ uint32_t OuterTcp::Sendable(FlowId id) {
   return static_cast<uint32_t>(flow->snd_right - used);
 }
 
+uint32_t OuterTcp::Crowding(FlowId id) {
+  const OuterFlow* flow = FindOpen(id);
+  if (flow == nullptr) return 0;
+  const uint64_t used = flow->snd_nxt - flow->snd_una;
+  const uint64_t largest = std::min<uint64_t>(
+      OuterFlow::kMaxWindow, uint64_t{UINT16_MAX} << flow->peer_scale);
+  const uint64_t roomy = largest / 4;
+  // Of what fills a round trip nothing was acknowledged.
+  const bool has_hole = flow->fack > flow->snd_una + used / 4;
+  if (used <= roomy || !has_hole) return 0;
+  return static_cast<uint32_t>(
+      std::min<uint64_t>(255, (used - roomy) * 256 / (largest - roomy)));
+}
+
 uint32_t OuterTcp::MaxPayload(FlowId id) {
   const OuterFlow* flow = table_.Find(id);
   return flow == nullptr ? 0 : flow->max_payload;

@@ -7,7 +7,6 @@
 namespace lwt {
 namespace {
 
-constexpr uint32_t kMaxWindow = 16u << 20;
 constexpr uint64_t kFirstWindow = 64 * 1024;
 // Bytes per round trip are measured over at least this, so that a path of
 // microseconds does not keep the window at what one burst brings.
@@ -130,7 +129,7 @@ OuterTcp::Received OuterTcp::ReceiveOpen(OuterFlow& flow, const Input& in) {
   }
   if (begin > static_cast<int64_t>(flow.rcv_right) ||
       (size > 0 && begin == static_cast<int64_t>(flow.rcv_right)) ||
-      begin + kMaxWindow < next) {
+      begin + OuterFlow::kMaxWindow < next) {
     return RefuseSegment(flow, in, begin, DropReason::kOutOfWindow);
   }
   if (!TakeAck(flow, tcp, in.now_us)) {
@@ -265,7 +264,7 @@ void OuterTcp::OnArrived(OuterFlow& flow, uint64_t begin, uint64_t end,
 void OuterTcp::GrowWindow(OuterFlow& flow, uint64_t bytes, uint64_t now_us) {
   if (!flow.proven()) return;
   flow.measured_bytes = static_cast<uint32_t>(
-      std::min<uint64_t>(flow.measured_bytes + bytes, kMaxWindow));
+      std::min<uint64_t>(flow.measured_bytes + bytes, OuterFlow::kMaxWindow));
   uint64_t window = 2 * uint64_t{flow.measured_bytes};
   // Divided only where it may count.
   if (flow.measured_bytes > flow.earlier_bytes && flow.earlier_bytes != 0 &&
@@ -273,7 +272,7 @@ void OuterTcp::GrowWindow(OuterFlow& flow, uint64_t bytes, uint64_t now_us) {
     const uint64_t more = flow.measured_bytes - flow.earlier_bytes;
     window += 2 * std::min(window, window * more / flow.earlier_bytes);
   }
-  window = std::min<uint64_t>(kMaxWindow, kFirstWindow + window);
+  window = std::min<uint64_t>(OuterFlow::kMaxWindow, kFirstWindow + window);
   flow.rcv_window = std::max(flow.rcv_window, static_cast<uint32_t>(window));
   const uint64_t span = std::max<uint64_t>(flow.srtt_us, kMinMeasureUs);
   if (now_us - flow.measure_from_us < span) return;

@@ -9,8 +9,6 @@
 namespace lwt {
 namespace {
 
-// No window goes further beyond the first hole.
-constexpr uint64_t kMaxReach = 16u << 20;
 // RFC 9293 §3.8.6.3 allows 500 ms; Linux waits 40.
 constexpr uint64_t kDelayedAckUs = 40'000;
 
@@ -22,7 +20,7 @@ uint16_t AdvanceWindow(OuterFlow& flow) {
   const uint64_t high = std::max(flow.rcv_nxt, flow.rcv_high);
   const bool runs_out = high + flow.rcv_window / 2 > flow.rcv_right;
   uint64_t reach = std::min((runs_out ? high : flow.rcv_nxt) + flow.rcv_window,
-                            flow.rcv_nxt + kMaxReach);
+                            flow.rcv_nxt + OuterFlow::kMaxWindow);
   if (flow.spliced) reach = std::min(reach, flow.consumed + flow.rcv_window);
   const uint64_t window = std::max(reach, flow.rcv_right) - flow.rcv_nxt;
   // Rounded up, as Linux does, so that the edge does not shrink; a relay's

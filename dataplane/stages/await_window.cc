@@ -5,6 +5,18 @@
 namespace lwt {
 namespace {
 
+// Of 512 shards one is shed just before the flow would stand still, and less
+// the further that is. Whoever sends inside learns by a few losses, spread over
+// a round trip, that it is too fast, and not by the loss of all.
+constexpr uint32_t kShedAt = 512 * 256;
+
+bool Sheds(session::Lane& lane) {
+  lane.shed_debt += lane.crowding;
+  if (lane.shed_debt < kShedAt) return false;
+  lane.shed_debt -= kShedAt;
+  return true;
+}
+
 uint32_t RecordBytes(uint32_t shard_length) {
   return shard_length + static_cast<uint32_t>(wire::kRecordOverhead);
 }
@@ -65,6 +77,10 @@ void AwaitWindow(Worker& worker, PacketBurst& shards, PacketBurst& ready) {
   if (!worker.waiting_lanes.empty()) ReleaseWaiting(worker, ready);
   for (const Frame& shard : shards.frames()) {
     session::Lane& lane = worker.LaneInRound(shard.lane);
+    if (Sheds(lane)) {
+      worker.Drop(shard, DropReason::kWindowFull);
+      continue;
+    }
     const uint32_t bytes = RecordBytes(shard.length);
     if (session::WaitQueues::Empty(lane) && lane.budget >= bytes &&
         !ready.full()) {
