@@ -34,8 +34,11 @@ constexpr double kCarriedShare = 0.5;
 constexpr double kBursty = 1.5;
 
 // Shards that a well chosen code may leave unrepaired by chance: more than one
-// group's.
+// group's. Those of some time ago count half: what closes with a packet or two
+// is left alone by every code (docs/protocol.md#fec) and must not add up to one
+// that sends twice the bytes.
 constexpr double kByChance = 8;
+constexpr double kChanceHalfLifeUs = 5e6;
 
 // What a code leaves of independent loss: a shard is lost, and so are at least
 // m of the other k + m - 1 of its group.
@@ -74,7 +77,7 @@ void Policy::OnReport(const Feedback& feedback, uint64_t now_us) {
   last_ = feedback;
   last_us_ = now_us;
   if (delta.numbers > 0) Estimate(delta, elapsed_us);
-  MoveKnot(delta, now_us);
+  MoveKnot(delta, elapsed_us, now_us);
   ChooseStride();
 }
 
@@ -147,17 +150,24 @@ bool Policy::IsTooWeak(int knot) const {
 
 // Sums up what stays unrepaired beyond the share that may. A code that should
 // do for the loss fails by chance too: it takes more than one group for that to
-// count.
-bool Policy::IsFailing(const Feedback& delta) {
+// count. What comes to light just after a step was left by the code before.
+bool Policy::IsFailing(const Feedback& delta, uint64_t elapsed_us,
+                       uint64_t now_us) {
+  if (now_us - stepped_us_ < kStepUs) {
+    excess_ = 0;
+    return delta.unrepaired > 0;
+  }
+  excess_ *= std::exp2(-static_cast<double>(elapsed_us) / kChanceHalfLifeUs);
   excess_ += static_cast<double>(delta.unrepaired) -
              kMaxUnrepaired * static_cast<double>(delta.numbers);
   excess_ = std::max(excess_, 0.0);
   return delta.unrepaired > 0 && excess_ > (IsTooWeak(knot_) ? 0.0 : kByChance);
 }
 
-void Policy::MoveKnot(const Feedback& delta, uint64_t now_us) {
+void Policy::MoveKnot(const Feedback& delta, uint64_t elapsed_us,
+                      uint64_t now_us) {
   const int wanted = KnotFor(loss_);
-  const bool failing = IsFailing(delta);
+  const bool failing = IsFailing(delta, elapsed_us, now_us);
   const bool may_step = now_us - stepped_us_ >= kStepUs;
   if (congested(now_us)) {
     better_since_us_ = now_us;

@@ -68,8 +68,8 @@ class Policy {
   bool SeesFullLink() const;
   bool IsCareful(uint64_t now_us) const;
   bool IsTooWeak(int knot) const;
-  bool IsFailing(const Feedback& delta);
-  void MoveKnot(const Feedback& delta, uint64_t now_us);
+  bool IsFailing(const Feedback& delta, uint64_t elapsed_us, uint64_t now_us);
+  void MoveKnot(const Feedback& delta, uint64_t elapsed_us, uint64_t now_us);
   void ChooseStride();
 
   Settings settings_;

@@ -94,9 +94,24 @@ TEST_F(PolicyTest, OneGroupThatAGoodCodeFailsOnIsChance) {
   ReportFor(10, 0.02);
   Report(0.02, 2500, 1, 6);
   ReportFor(10, 0.02);
+  Report(0.02, 2500, 1, 6);
   EXPECT_EQ(Now(), (Parameters{10, 5, 1}));
   Report(0.02, 2500, 1, 6);
   EXPECT_EQ(Now(), (Parameters{8, 6, 1}));
+}
+
+// A packet alone in its group has one copy, whatever the code: of 20 a second
+// at 3 % one in a minute loses both. And what came to light behind the step was
+// left by no code.
+TEST_F(PolicyTest, WhatNoCodeRepairsDoesNotAddUp) {
+  Report(0.03, 2500, 1, 60);
+  Report(0.03, 2500, 1, 20);
+  ASSERT_EQ(Now(), (Parameters{10, 5, 1}));
+  for (int i = 0; i < 20; ++i) {
+    ReportFor(5, 0.03);
+    Report(0.03, 2500, 1, 1);
+  }
+  EXPECT_EQ(Now(), (Parameters{10, 5, 1}));
 }
 
 // 20 + 2 would leave 2e-4 of 1 %, as was found when it was the code.
