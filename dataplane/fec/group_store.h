@@ -119,8 +119,8 @@ class GroupStore {
   std::vector<Group> groups_;
   std::vector<uint32_t> buckets_;
   std::vector<HeldShard> shards_;
-  Group* found_ =
-      nullptr;             // by the last Find: records of a group come together
+  // By the last Find: records of a group come together.
+  Group* found_ = nullptr;
   uint64_t created_ = 0;   // the next group's number; its place is modulo size
   uint64_t oldest_ = 0;    // below it all groups are finished
   uint32_t free_ = kNone;  // of shards_
