@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
@@ -111,22 +112,28 @@ class Row {
   bool PrintBlock(QuietGate& gate) {
     const Block block = RunBlock(
         gate, [this] { return Repeat(); }, plan_);
+    std::vector<double> figures;
+    if (block.complete) figures = FiguresOf(block.figures);
+    // A receiver that was given nothing has no cost of a packet.
+    const bool complete =
+        block.complete && std::ranges::all_of(figures, [](double figure) {
+          return std::isfinite(figure);
+        });
     std::printf(
         "{\"path\": \"%s\", \"crypto\": \"%s\", \"size\": %zu, "
         "\"code\": \"%s\", \"retransmit\": %s, \"complete\": %s, "
         "\"kept\": %zu, \"total\": %zu",
         path_, crypto_, size_, NameOf(code_).c_str(),
-        retransmit_ ? "true" : "false", block.complete ? "true" : "false",
-        block.kept, block.total);
-    if (!block.figures.empty()) {
-      const std::vector<double> figures = FiguresOf(block.figures);
+        retransmit_ ? "true" : "false", complete ? "true" : "false", block.kept,
+        block.total);
+    if (complete) {
       for (size_t i = 0; i < figures.size(); ++i) {
         std::printf(", \"%s\": %.1f", names_[i], figures[i]);
       }
     }
     std::printf("}\n");
     std::fflush(stdout);
-    return block.complete;
+    return complete;
   }
 
  protected:

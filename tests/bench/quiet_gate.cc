@@ -36,13 +36,14 @@ uint64_t BestProbe(int tries) {
 
 using Column = std::vector<double>;
 
-// Without what an interrupt fell into, which the probes around do not see.
+// Without what an interrupt fell into, which the probes around do not see. What
+// is mostly zero is a count of something rare.
 double Mean(const Column& values) {
   const double bound = kInterrupted * Median(values);
   double sum = 0;
   double count = 0;
   for (const double value : values) {
-    if (value > bound) continue;
+    if (bound > 0 && value > bound) continue;
     sum += value;
     ++count;
   }
