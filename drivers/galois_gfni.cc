@@ -1,10 +1,11 @@
-#include "drivers/galois_gfni.h"
-
 #include <immintrin.h>
 
 #include <algorithm>
 #include <array>
 #include <cstddef>
+
+#include "drivers/galois.h"
+#include "drivers/galois_passes.h"
 
 // Of each function here, for one translation unit alone would hand wide code to
 // all that share an inline function with it.
@@ -13,11 +14,10 @@
 namespace lwt {
 namespace {
 
-constexpr size_t kVector = 64;       // bytes
-constexpr size_t kMostSources = 64;  // ReedSolomon::kMaxData
-constexpr size_t kTableBytes = 32;   // ReedSolomon::kTableBytes
-// Rows done in one pass over the sources: their sums stay in registers.
-constexpr size_t kMostRows = 6;
+using galois::kMostSources;
+using galois::kTableBytes;
+
+constexpr size_t kVector = 64;  // bytes
 
 constexpr uint8_t TimesTwo(uint8_t value) {
   return static_cast<uint8_t>((value << 1) ^ ((value & 0x80) != 0 ? 0x1d : 0));
@@ -183,14 +183,6 @@ LWT_GFNI void UpdateRows(size_t length, size_t stride, const uint8_t* tables,
   InSteps<1>(length, out[0], Update<kRows>(stride, tables, in, out));
 }
 
-// Calls one(rows, first) for as many rows at once as there is a form of.
-template <typename One>
-void InPasses(size_t rows, const One& one) {
-  for (size_t row = 0; row < rows; row += kMostRows) {
-    one(std::min(rows - row, kMostRows), row);
-  }
-}
-
 }  // namespace
 
 bool GfniIsThere() {
@@ -206,7 +198,7 @@ void EncodeByGfni(int length, int sources, int rows, uint8_t* tables,
                                         &EncodeRows<3>, &EncodeRows<4>,
                                         &EncodeRows<5>, &EncodeRows<6>};
   const auto count = static_cast<size_t>(sources);
-  InPasses(static_cast<size_t>(rows), [&](size_t at_once, size_t row) {
+  galois::InPasses(static_cast<size_t>(rows), [&](size_t at_once, size_t row) {
     kForms[at_once - 1](static_cast<size_t>(length), count,
                         tables + row * count * kTableBytes, in, out + row);
   });
@@ -219,7 +211,7 @@ void UpdateByGfni(int length, int sources, int rows, int source,
                                         &UpdateRows<5>, &UpdateRows<6>};
   const size_t stride = static_cast<size_t>(sources) * kTableBytes;
   const uint8_t* first = tables + static_cast<size_t>(source) * kTableBytes;
-  InPasses(static_cast<size_t>(rows), [&](size_t at_once, size_t row) {
+  galois::InPasses(static_cast<size_t>(rows), [&](size_t at_once, size_t row) {
     kForms[at_once - 1](static_cast<size_t>(length), stride,
                         first + row * stride, in, out + row);
   });

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "drivers/galois_gfni.h"
+#include "drivers/galois.h"
 
 // In the library, but not in its header.
 extern "C" {
@@ -113,7 +113,7 @@ ReedSolomon::Functions ReedSolomon::FunctionsOf(Code code) {
     case Code::kGfni:
       return {&EncodeByGfni, &UpdateByGfni};
   }
-  return {&ec_encode_data_avx2, &ec_encode_data_update_avx2};
+  return {&EncodeByAvx2, &ec_encode_data_update_avx2};
 }
 
 ReedSolomon::ReedSolomon(Code code)
@@ -161,24 +161,29 @@ bool ReedSolomon::Supports(Code code) {
 
 ReedSolomon::Code ReedSolomon::Calibrate(const Aead& aead,
                                          std::span<const Code> among) {
+  struct Candidate {
+    Code code;
+    uint64_t best = UINT64_MAX;
+  };
+  std::vector<Candidate> candidates;
+  for (const Code code : among) {
+    if (Supports(code)) candidates.push_back({code});
+  }
+  if (candidates.size() == 1) return candidates.front().code;
   Sample sample;
   const std::array<uint8_t, kAeadKeySize> key{};
   aead.ExpandKey(key, sample.key);
-  std::array<uint64_t, kCodes.size()> best;
-  best.fill(UINT64_MAX);
+  ReedSolomon coder;
   for (int round = 0; round < kRounds; ++round) {
-    for (size_t i = 0; i < among.size(); ++i) {
-      if (!Supports(among[i])) continue;
-      const ReedSolomon code(among[i]);
-      TimeRuns(aead, code, sample, kSettlingRuns);
+    for (auto& [code, best] : candidates) {
+      coder.functions_ = FunctionsOf(code);
+      TimeRuns(aead, coder, sample, kSettlingRuns);
       for (int slice = 0; slice < kSlices; ++slice) {
-        best[i] =
-            std::min(best[i], TimeRuns(aead, code, sample, kRunsPerSlice));
+        best = std::min(best, TimeRuns(aead, coder, sample, kRunsPerSlice));
       }
     }
   }
-  const auto* fastest = std::min_element(best.begin(), best.end());
-  return among[static_cast<size_t>(fastest - best.begin())];
+  return std::ranges::min(candidates, {}, &Candidate::best).code;
 }
 
 void ReedSolomon::Add(size_t index, std::span<const uint8_t> shard,

@@ -1,5 +1,5 @@
-// Reed-Solomon over GF(2^8) by ISA-L, or by GFNI where the CPU has it: bytes
-// in, bytes out, no framing.
+// Reed-Solomon over GF(2^8) by ISA-L, and by drivers/galois.h where that is
+// faster: bytes in, bytes out, no framing.
 //
 // The code is systematic with one Cauchy matrix for every group size: parity
 // row r of data shard i has the coefficient 1 / ((64 + r) xor i). So a group
@@ -36,8 +36,9 @@ class ReedSolomon {
   // True where the CPU has what the code needs.
   static bool Supports(Code code);
   // The code that is faster next to AES-GCM on this CPU: wide integer vectors
-  // may lower the clock of all else that the core does. Measures for about
-  // 20 ms; for start-up. Of those `among` that the CPU has, AVX2 first.
+  // may lower the clock of all else that the core does. Of those `among` that
+  // the CPU has, at least one. Measures for about 20 ms where there are
+  // several; for start-up.
   static Code Calibrate(const Aead& aead, std::span<const Code> among = kCodes);
 
   // Makes parities.size() parities, from row 0 on, of data shard `index` alone;
@@ -89,7 +90,7 @@ class ReedSolomon {
   static Functions FunctionsOf(Code code);
   uint8_t* TablesOf(size_t index, size_t first_row) const;
 
-  const Functions functions_;
+  Functions functions_;
   std::vector<uint8_t> tables_;  // kMaxParity coefficients of each data shard
 };
 
