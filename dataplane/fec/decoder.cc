@@ -18,6 +18,11 @@ constexpr uint64_t LowBits(size_t count) {
   return ~uint64_t{0} >> (64 - count);
 }
 
+uint32_t FormOf(const wire::GroupPlace& place) {
+  return uint32_t{place.data} | uint32_t{place.parity} << 8 |
+         uint32_t{place.stride} << 16;
+}
+
 // Of a data record the number tells the base exactly.
 bool DataBase(const wire::RecordHeader& header, uint64_t& base) {
   const wire::GroupPlace& place = header.group;
@@ -52,9 +57,17 @@ bool Agrees(const Group& group, const wire::GroupPlace& place) {
   return (group.present & ~LowBits(place.data)) == 0;
 }
 
+int Missing(const Group& group) {
+  return group.data() - std::popcount(group.present);
+}
+
 bool IsComplete(const Group& group) {
-  return group.data() != 0 &&
-         std::popcount(group.present) == static_cast<int>(group.data());
+  return group.data() != 0 && Missing(group) == 0;
+}
+
+// Held, sealed or not.
+int Parities(const Group& group) {
+  return std::popcount(group.parked | group.opened);
 }
 
 size_t RoomOf(rte_mempool* pool) {
@@ -77,20 +90,19 @@ Decoder::Decoder(const Config& config)
 
 bool Decoder::OnData(uint32_t lane, const wire::RecordHeader& header,
                      const Frame* record, uint64_t now_us, DecoderHost& host) {
-  uint64_t base = 0;
-  if (!DataBase(header, base)) return false;
   const wire::GroupPlace& place = header.group;
+  const uint64_t base =
+      header.packet_number - uint64_t{place.index} * place.stride;
   Group* group = store_.Find(lane, base);
-  if (group == nullptr) group = &Begin(lane, base, now_us, host);
-  if ((group->meant != 0 && group->meant != place.data) ||
-      (group->actual != 0 && place.index >= group->actual) ||
-      (group->stride != 0 && group->stride != place.stride)) {
-    return false;
+  // Most records say of their group what the one before did.
+  if (group == nullptr || group->form != FormOf(place) ||
+      static_cast<uint32_t>(base) != place.base || place.index >= place.data) {
+    group = GroupOfData(lane, header, now_us, host);
+    if (group == nullptr) return false;
   }
-  group->meant = place.data;
-  group->stride = place.stride;
-  group->present |= Bit(place.index);
-  if (group->finished) return true;
+  const uint64_t bit = Bit(place.index);
+  if (group->finished || (group->present & bit) != 0) return true;
+  group->present |= bit;
   if (IsComplete(*group)) {
     store_.Finish(*group);
     return true;
@@ -98,11 +110,29 @@ bool Decoder::OnData(uint32_t lane, const wire::RecordHeader& header,
   if (record != nullptr && record->length > 0) {
     if (!store_.HasRoom() && !MakeRoom(*group, host)) return true;
     store_.HoldData(*group, *record, place.index);
-    group->longest =
-        std::max(group->longest, static_cast<uint16_t>(record->length));
   }
   if ((group->parked | group->opened) != 0) TryRepair(*group, host);
   return true;
+}
+
+// The group that a data record belongs to, begun where it is the first that
+// arrives. Null when its place is impossible.
+Group* Decoder::GroupOfData(uint32_t lane, const wire::RecordHeader& header,
+                            uint64_t now_us, DecoderHost& host) {
+  uint64_t base = 0;
+  if (!DataBase(header, base)) return nullptr;
+  const wire::GroupPlace& place = header.group;
+  Group* group = store_.Find(lane, base);
+  if (group == nullptr) group = &Begin(lane, base, now_us, host);
+  if ((group->meant != 0 && group->meant != place.data) ||
+      (group->actual != 0 && place.index >= group->actual) ||
+      (group->stride != 0 && group->stride != place.stride)) {
+    return nullptr;
+  }
+  group->meant = place.data;
+  group->stride = place.stride;
+  if (group->actual == 0) group->form = FormOf(place);
+  return group;
 }
 
 void Decoder::OnParity(const Frame& record, const wire::RecordHeader& header,
@@ -115,17 +145,17 @@ void Decoder::OnParity(const Frame& record, const wire::RecordHeader& header,
   if (group->finished) return rte_pktmbuf_free(record.mbuf);
   const uint32_t row = uint32_t{1} << place.index;
   // What is said of a group that closed early is believed once opened; so is a
-  // second parity for a row.
+  // second parity for a row. And one that is needed at once need not be parked.
   if (((group->parked | group->opened) & row) != 0 ||
-      place.data != group->data() || !Agrees(*group, place)) {
+      place.data != group->data() || !Agrees(*group, place) ||
+      Missing(*group) <= Parities(*group) + 1) {
     return OpenNow(record, now_us, host);
   }
   if (!store_.HasRoom() && !MakeRoom(*group, host)) {
     return rte_pktmbuf_free(record.mbuf);
   }
-  store_.HoldParity(*group, record, HeldShard::Kind::kParked, place.index);
+  store_.HoldParity(*group, record, place.index);
   group->parked |= row;
-  TryRepair(*group, host);
 }
 
 void Decoder::Expire(uint64_t now_us, DecoderHost& host) {
@@ -209,6 +239,7 @@ void Decoder::TakeOpened(Group& group, const Frame& record,
   }
   group.stride = place.stride;
   group.actual = place.data;
+  group.form = 0;
   group.length = static_cast<uint16_t>(record.length);
   const uint32_t row = uint32_t{1} << place.index;
   if (IsComplete(group) || (group.opened & row) != 0) {
@@ -218,42 +249,38 @@ void Decoder::TakeOpened(Group& group, const Frame& record,
   }
   if ((group.parked & row) != 0) {
     rte_pktmbuf_free(store_.TakeParked(group, place.index).mbuf);
-    group.parked &= ~row;
   }
   if (!MakeRoom(group, host)) return rte_pktmbuf_free(record.mbuf);
-  store_.HoldParity(group, record, HeldShard::Kind::kOpened, place.index);
+  store_.HoldParity(group, record, place.index);
   group.opened |= row;
   TryRepair(group, host);
 }
 
-// Opens one of the group's parked parities. False when there is none.
-bool Decoder::OpenParked(Group& group, DecoderHost& host) {
-  if (group.parked == 0) return false;
-  const auto row = static_cast<uint8_t>(std::countr_zero(group.parked));
-  group.parked &= group.parked - 1;
+// Opens one of the group's parked parities.
+void Decoder::OpenParked(Group& group, DecoderHost& host) {
+  const auto row = static_cast<size_t>(std::countr_zero(group.parked));
   Frame record = FrameOf(store_.TakeParked(group, row), group.lane);
   wire::RecordHeader header;
   if (host.OpenParity(record, header)) {
     TakeOpened(group, record, header.group, host);
   }
-  return true;
 }
 
 void Decoder::TryRepair(Group& group, DecoderHost& host) {
   if (group.finished) return;
-  const int missing = group.data() - std::popcount(group.present);
+  const int missing = Missing(group);
   if (std::popcount(group.opened) < missing) {
     // Each one that opens comes back here by TakeOpened.
-    if (std::popcount(group.parked) + std::popcount(group.opened) >= missing) {
+    if (Parities(group) >= missing) {
       OpenParked(group, host);
       TryRepair(group, host);
     }
     return;
   }
-  const auto count = static_cast<size_t>(missing);
   Solve solve;
-  if (group.longest > group.length || host.room() < count ||
-      !Prepare(group, count, solve)) {
+  solve.count = static_cast<size_t>(missing);
+  if (group.longest > group.length || host.room() < solve.count ||
+      !Prepare(group, solve)) {
     return GiveUp(group, host);
   }
   if (!SolveWhole(group, solve)) SolveInSteps(group, solve);
@@ -262,32 +289,21 @@ void Decoder::TryRepair(Group& group, DecoderHost& host) {
   store_.Finish(group);
 }
 
-// Finds the shards, names the missing ones and the parities for them, and takes
-// buffers for the first. False when there are none.
-bool Decoder::Prepare(const Group& group, size_t count, Solve& solve) {
-  for (uint64_t lost = ~group.present & LowBits(group.data()); lost != 0;
-       lost &= lost - 1) {
-    solve.missing[solve.count++] = static_cast<uint8_t>(std::countr_zero(lost));
-  }
-  std::array<uint8_t*, kMaxParity> by_row;
-  store_.ForEach(group, [&](const HeldShard& shard) {
-    if (shard.kind == HeldShard::Kind::kData) {
-      solve.present[shard.index] = shard.bytes;
-      if (shard.length == group.length) ++solve.full;
-    } else if (shard.kind == HeldShard::Kind::kOpened) {
-      by_row[shard.index] = shard.bytes;
-    }
-  });
+// Names the missing shards and the parities for them, and takes buffers for
+// the first. False when there are none.
+bool Decoder::Prepare(const Group& group, Solve& solve) {
+  solve.missing = ~group.present & LowBits(group.data());
   uint32_t opened = group.opened;
-  for (size_t used = 0; used < count; ++used, opened &= opened - 1) {
-    solve.rows[used] = static_cast<uint8_t>(std::countr_zero(opened));
-    solve.sums[used] = by_row[solve.rows[used]];
+  for (size_t i = 0; i < solve.count; ++i, opened &= opened - 1) {
+    const auto row = static_cast<size_t>(std::countr_zero(opened));
+    solve.sums[i] = store_.ParityAt(group, row).bytes;
   }
+  solve.rows = group.opened ^ opened;
   if (rte_pktmbuf_alloc_bulk(config_.pool, solve.mbufs.data(),
-                             static_cast<unsigned>(count)) != 0) {
+                             static_cast<unsigned>(solve.count)) != 0) {
     return false;
   }
-  for (size_t i = 0; i < count; ++i) {
+  for (size_t i = 0; i < solve.count; ++i) {
     solve.out[i] = rte_pktmbuf_mtod(solve.mbufs[i], uint8_t*);
   }
   return true;
@@ -299,67 +315,60 @@ bool Decoder::Prepare(const Group& group, size_t count, Solve& solve) {
 bool Decoder::SolveWhole(const Group& group, const Solve& solve) {
   const size_t data = group.data();
   if (!RepairCache::IsCached(solve.count, data)) return false;
-  if (solve.full + solve.count != data) return false;
+  if (group.held != group.present ||
+      (group.held != 0 && group.shortest != group.length)) {
+    return false;
+  }
   std::array<uint8_t*, kMaxData> in;
   size_t count = 0;
-  for (uint64_t left = group.present; left != 0; left &= left - 1) {
-    in[count++] = solve.present[static_cast<size_t>(std::countr_zero(left))];
-  }
+  ForEachBit(group.held,
+             [&](size_t i) { in[count++] = store_.DataAt(group, i).bytes; });
   for (size_t i = 0; i < solve.count; ++i) in[count++] = solve.sums[i];
-  code_.Multiply(
-      cache_.FindWhole(std::span(solve.missing).first(solve.count),
-                       std::span(solve.rows).first(solve.count), data),
-      std::span(in).first(data), group.length,
-      std::span(solve.out).first(solve.count));
+  code_.Multiply(cache_.FindWhole(solve.missing, solve.rows, data),
+                 std::span(in).first(data), group.length,
+                 std::span(solve.out).first(solve.count));
   return true;
 }
 
 void Decoder::SolveInSteps(const Group& group, Solve& solve) {
-  AddPresent(group, solve);
-  code_.Multiply(cache_.Find(std::span(solve.missing).first(solve.count),
-                             std::span(solve.rows).first(solve.count)),
+  ForEachBit(group.held,
+             [&](size_t i) { TakeOut(store_.DataAt(group, i), i, solve); });
+  code_.Multiply(cache_.Find(solve.missing, solve.rows),
                  std::span(solve.sums).first(solve.count), group.length,
                  std::span(solve.out).first(solve.count));
 }
 
-// Takes the shards that arrived out of the parities, in place: what is left
-// speaks of the missing ones alone.
-void Decoder::AddPresent(const Group& group, Solve& solve) {
-  store_.ForEach(group, [&](const HeldShard& shard) {
-    if (shard.kind != HeldShard::Kind::kData) return;
-    size_t from = 0;
-    while (from < solve.count) {
-      // Rows that follow each other go in one call.
-      size_t to = from + 1;
-      while (to < solve.count &&
-             solve.rows[to] == solve.rows[from] + (to - from)) {
-        ++to;
-      }
-      code_.Add(shard.index, {shard.bytes, shard.length}, solve.rows[from],
-                std::span(solve.sums).subspan(from, to - from));
-      from = to;
-    }
-  });
+// Takes a shard that arrived out of the parities, in place: what is left speaks
+// of the missing ones alone.
+void Decoder::TakeOut(const HeldShard& shard, size_t index, Solve& solve) {
+  size_t at = 0;
+  for (uint32_t left = solve.rows; left != 0;) {
+    // Rows that follow each other go in one call.
+    const auto first = static_cast<size_t>(std::countr_zero(left));
+    const auto run = static_cast<size_t>(std::countr_one(left >> first));
+    code_.Add(index, {shard.bytes, shard.length}, first,
+              std::span(solve.sums).subspan(at, run));
+    at += run;
+    left &= ~static_cast<uint32_t>(LowBits(run) << first);
+  }
 }
 
 void Decoder::DeliverRepaired(const Group& group, const Solve& solve,
                               DecoderHost& host) {
   size_t repaired = 0;
-  for (size_t i = 0; i < solve.count; ++i) {
-    const uint64_t number =
-        group.base + uint64_t{solve.missing[i]} * group.stride;
-    if (!host.Commit(group.lane, number)) {
-      rte_pktmbuf_free(solve.mbufs[i]);
-      continue;
-    }
-    ++repaired;
+  size_t at = 0;
+  ForEachBit(solve.missing, [&](size_t index) {
     Frame frame;
-    frame.mbuf = solve.mbufs[i];
-    frame.data = solve.out[i];
+    frame.mbuf = solve.mbufs[at];
+    frame.data = solve.out[at++];
     frame.length = group.length;
     frame.lane = group.lane;
+    if (!host.Commit(group.lane, group.base + index * group.stride)) {
+      return rte_pktmbuf_free(frame.mbuf);
+    }
+    ++repaired;
     host.Deliver(frame);
-  }
+  });
   host.CountRepaired(group.lane, repaired);
 }
 

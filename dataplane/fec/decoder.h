@@ -80,20 +80,20 @@ class Decoder {
   const GroupStore& store() const { return store_; }
 
  private:
-  // What a solve works on.
+  // What a solve works on: `count` shards are missing.
   struct Solve {
-    std::array<uint8_t, kMaxParity> missing;
-    std::array<uint8_t, kMaxParity> rows;
+    uint64_t missing = 0;  // bit sets of them, and of the parities for them
+    uint32_t rows = 0;
+    size_t count = 0;
     std::array<uint8_t*, kMaxParity> sums;
     std::array<rte_mbuf*, kMaxParity> mbufs;
     std::array<uint8_t*, kMaxParity> out;
-    std::array<uint8_t*, kMaxData> present;  // by index
-    size_t count = 0;                        // of missing shards
-    size_t full = 0;  // of those present, as long as the parities
   };
 
   Group& Begin(uint32_t lane, uint64_t base, uint64_t now_us,
                DecoderHost& host);
+  Group* GroupOfData(uint32_t lane, const wire::RecordHeader& header,
+                     uint64_t now_us, DecoderHost& host);
   bool MakeRoom(const Group& group, DecoderHost& host);
   void GiveUp(Group& group, DecoderHost& host);
   void OpenNow(const Frame& record, uint64_t now_us, DecoderHost& host);
@@ -101,12 +101,12 @@ class Decoder {
                        uint64_t now_us, DecoderHost& host);
   void TakeOpened(Group& group, const Frame& record,
                   const wire::GroupPlace& place, DecoderHost& host);
-  bool OpenParked(Group& group, DecoderHost& host);
+  void OpenParked(Group& group, DecoderHost& host);
   void TryRepair(Group& group, DecoderHost& host);
-  bool Prepare(const Group& group, size_t count, Solve& solve);
+  bool Prepare(const Group& group, Solve& solve);
   bool SolveWhole(const Group& group, const Solve& solve);
   void SolveInSteps(const Group& group, Solve& solve);
-  void AddPresent(const Group& group, Solve& solve);
+  void TakeOut(const HeldShard& shard, size_t index, Solve& solve);
   void DeliverRepaired(const Group& group, const Solve& solve,
                        DecoderHost& host);
 

@@ -10,10 +10,11 @@ GroupStore::GroupStore(const Config& config)
     : config_(config),
       groups_(config.max_groups),
       buckets_(config.max_groups, kNone),
-      shards_(config.max_shards) {
+      blocks_(std::make_unique_for_overwrite<Block[]>(config.max_shards)) {
+  none_.lane = kNone;
+  // The last one given back is the next one taken: it is in the cache.
   for (uint32_t i = config.max_shards; i-- > 0;) {
-    shards_[i].next = free_;
-    free_ = i;
+    free_blocks_.push_back(static_cast<uint16_t>(i));
   }
 }
 
@@ -28,10 +29,7 @@ uint32_t& GroupStore::BucketOf(uint32_t lane, uint64_t base) {
   return buckets_[(hash >> 32) & (config_.max_groups - 1)];
 }
 
-Group* GroupStore::Find(uint32_t lane, uint64_t base) {
-  if (found_ != nullptr && found_->base == base && found_->lane == lane) {
-    return found_;
-  }
+Group* GroupStore::Search(uint32_t lane, uint64_t base) {
   for (uint32_t at = BucketOf(lane, base); at != kNone; at = groups_[at].next) {
     if (groups_[at].base == base && groups_[at].lane == lane) {
       return found_ = &groups_[at];
@@ -54,7 +52,6 @@ Group& GroupStore::Create(uint32_t lane, uint64_t base, uint64_t now_us) {
   group.lane = lane;
   group.base = base;
   group.since_us = now_us;
-  group.shards = kNone;
   group.live = true;
   found_ = &group;
   uint32_t& bucket = BucketOf(lane, base);
@@ -70,21 +67,14 @@ void GroupStore::Unchain(uint32_t index) {
   *link = group.next;
 }
 
-// Field by field: a whole shard would be read back wider than it was written,
-// and wait for that.
-void GroupStore::Hold(Group& group, const Frame& record, rte_mbuf* mbuf,
-                      HeldShard::Kind kind, uint8_t index) {
-  const uint32_t at = free_;
-  HeldShard& shard = shards_[at];
-  free_ = shard.next;
+HeldShard& GroupStore::Take(Group& group, size_t place) {
+  uint16_t& block = group.blocks[place / kBlockShards];
+  if (block == kNoBlock) {
+    block = free_blocks_.back();
+    free_blocks_.pop_back();
+  }
   ++held_;
-  shard.mbuf = mbuf;
-  shard.bytes = record.data;
-  shard.length = record.length;
-  shard.next = group.shards;
-  shard.kind = kind;
-  shard.index = index;
-  group.shards = at;
+  return blocks_[block][place % kBlockShards];
 }
 
 void GroupStore::CountBig(Group& group, const rte_mbuf* mbuf) {
@@ -94,49 +84,54 @@ void GroupStore::CountBig(Group& group, const rte_mbuf* mbuf) {
   ++big_count_;
 }
 
-void GroupStore::HoldParity(Group& group, const Frame& record,
-                            HeldShard::Kind kind, uint8_t index) {
+void GroupStore::HoldParity(Group& group, const Frame& record, size_t row) {
   CountBig(group, record.mbuf);
-  Hold(group, record, record.mbuf, kind, index);
+  HeldShard& shard = Take(group, kMaxData + row);
+  shard.mbuf = record.mbuf;
+  shard.bytes = record.data;
+  shard.length = record.length;
 }
 
-void GroupStore::HoldData(Group& group, const Frame& record, uint8_t index) {
-  rte_mbuf* mbuf = nullptr;
-  if (group.pinned != record.mbuf) {
-    mbuf = record.mbuf;
-    rte_mbuf_refcnt_update(mbuf, 1);
-    group.pinned = mbuf;
-    CountBig(group, mbuf);
-  }
-  Hold(group, record, mbuf, HeldShard::Kind::kData, index);
+void GroupStore::HoldData(Group& group, const Frame& record, size_t index) {
+  HeldShard& shard = Take(group, index);
+  shard.bytes = record.data;
+  shard.length = record.length;
+  const uint64_t bit = uint64_t{1} << index;
+  group.held |= bit;
+  const auto length = static_cast<uint16_t>(record.length);
+  group.longest = std::max(group.longest, length);
+  group.shortest = std::min(group.shortest, length);
+  if (group.pinned == record.mbuf) return;
+  rte_mbuf_refcnt_update(record.mbuf, 1);
+  shard.mbuf = record.mbuf;
+  group.pinned = record.mbuf;
+  group.pins |= bit;
+  CountBig(group, record.mbuf);
 }
 
-HeldShard GroupStore::TakeParked(Group& group, uint8_t index) {
-  uint32_t* link = &group.shards;
-  while (shards_[*link].kind != HeldShard::Kind::kParked ||
-         shards_[*link].index != index) {
-    link = &shards_[*link].next;
-  }
-  const uint32_t at = *link;
-  *link = shards_[at].next;
-  shards_[at].next = free_;
-  free_ = at;
+HeldShard GroupStore::TakeParked(Group& group, size_t row) {
+  group.parked &= ~(uint32_t{1} << row);
   --held_;
-  return shards_[at];
+  return ParityAt(group, row);
 }
 
 void GroupStore::Finish(Group& group) {
-  while (group.shards != kNone) {
-    HeldShard& shard = shards_[group.shards];
-    if (shard.mbuf != nullptr) rte_pktmbuf_free(shard.mbuf);
-    const uint32_t at = group.shards;
-    group.shards = shard.next;
-    shard.next = free_;
-    free_ = at;
-    --held_;
+  const uint32_t rows = group.parked | group.opened;
+  held_ -=
+      static_cast<uint32_t>(std::popcount(group.held) + std::popcount(rows));
+  ForEachBit(group.pins,
+             [&](size_t i) { rte_pktmbuf_free(DataAt(group, i).mbuf); });
+  ForEachBit(rows,
+             [&](size_t i) { rte_pktmbuf_free(ParityAt(group, i).mbuf); });
+  for (uint16_t& block : group.blocks) {
+    if (block == kNoBlock) continue;
+    free_blocks_.push_back(block);
+    block = kNoBlock;
   }
   big_count_ -= group.big_count;
   group.big_count = 0;
+  group.held = 0;
+  group.pins = 0;
   group.pinned = nullptr;
   group.parked = 0;
   group.opened = 0;
@@ -155,7 +150,7 @@ Group* GroupStore::Oldest() {
 }
 
 void GroupStore::Release(uint32_t lane) {
-  found_ = nullptr;
+  found_ = &none_;
   for (uint32_t i = 0; i < groups_.size(); ++i) {
     if (!groups_[i].live || groups_[i].lane != lane) continue;
     Finish(groups_[i]);

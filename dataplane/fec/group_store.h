@@ -4,13 +4,17 @@
 // place of the oldest. A group that is finished holds no shard but stays known
 // until its place is taken, so that its late parities are known to be unneeded.
 // Shards held are references of mbufs, limited in number; data records side by
-// side in a merged frame share one. Nothing is allocated after construction; a
-// look-up, a hold and a release cost O(1).
+// side in a merged frame share one. Each stands at its index, in blocks that a
+// group takes as its shards come. Nothing is allocated after construction; a
+// look-up and a hold cost O(1), the end of a group a step for each reference.
 #pragma once
 
 #include <rte_mbuf.h>
 
+#include <array>
+#include <bit>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "dataplane/burst.h"
@@ -18,48 +22,64 @@
 
 namespace lwt::fec {
 
+// Shards of a block.
+inline constexpr size_t kBlockShards = 16;
+// Of a group: those of its data first, then those of its parities.
+inline constexpr size_t kDataBlocks = kMaxData / kBlockShards;
+inline constexpr size_t kGroupBlocks = kDataBlocks + kMaxParity / kBlockShards;
+inline constexpr uint16_t kNoBlock = 0xffff;
+
+// Calls visit(index) for each bit of the set, ascending.
+template <class Visit>
+void ForEachBit(uint64_t set, const Visit& visit) {
+  for (; set != 0; set &= set - 1) {
+    visit(static_cast<size_t>(std::countr_zero(set)));
+  }
+}
+
 struct Group {
+  uint64_t base = 0;  // first packet number
   uint32_t lane = 0;
-  uint32_t shards = 0;  // head of the list of those held
-  uint64_t base = 0;    // first packet number
-  uint64_t since_us = 0;
-  uint64_t present = 0;  // bit set of data shards that arrived
+  uint32_t next = 0;     // of its hash chain
+  uint64_t present = 0;  // bit sets of data shards: that arrived,
+  uint64_t held = 0;     // that are held, as all but empty ones are,
+  uint64_t pins = 0;     // and that hold a reference
   uint32_t parked = 0;   // bit sets of parity rows held: still sealed, opened
   uint32_t opened = 0;
-  uint32_t next = 0;       // of its hash chain
-  uint16_t length = 0;     // of its parities, once one is opened
-  uint16_t longest = 0;    // data shard held
+  uint64_t since_us = 0;
+  rte_mbuf* pinned = nullptr;          // the last one that data shards are in
+  const rte_mbuf* last_big = nullptr;  // counted
+  uint16_t length = 0;                 // of its parities, once one is opened
+  uint16_t longest = 0;                // data shards held
+  uint16_t shortest = 0xffff;
   uint16_t big_count = 0;  // big buffers pinned
-  uint8_t meant = 0;       // k of its data records, 0 while none has come
-  uint8_t actual = 0;      // k of an opened parity, 0 while none has
+  // Of its data records, k, m and stride in one: further ones that say the same
+  // belong to it. 0 where each is to be looked at, as once k is known better.
+  uint32_t form = 0;
+  uint8_t meant = 0;   // k of its data records, 0 while none has come
+  uint8_t actual = 0;  // k of an opened parity, 0 while none has
   uint8_t stride = 0;
   bool live = false;
   bool finished = false;
-  const rte_mbuf* pinned = nullptr;    // the last one that data shards are in
-  const rte_mbuf* last_big = nullptr;  // counted
+  std::array<uint16_t, kGroupBlocks> blocks = {kNoBlock, kNoBlock, kNoBlock,
+                                               kNoBlock, kNoBlock, kNoBlock};
 
   // k as far as it is known.
   uint8_t data() const { return actual != 0 ? actual : meant; }
 };
 
+// Where a record lies: of a parked parity the whole of it, else its plaintext.
 struct HeldShard {
-  enum class Kind : uint8_t { kData, kParked, kOpened };
-
-  rte_mbuf* mbuf = nullptr;  // null where an earlier data shard pins it
-  uint8_t* bytes = nullptr;  // plaintext; of a parked one the whole record
-  uint32_t length = 0;
-  uint32_t next = 0;
-  Kind kind{};
-  uint8_t index = 0;
+  rte_mbuf* mbuf;  // of parities, and of data shards among Group::pins
+  uint8_t* bytes;
+  uint32_t length;
 };
 
 class GroupStore {
  public:
-  static constexpr uint32_t kNone = 0xffffffff;
-
   struct Config {
     uint32_t max_groups = 4096;  // a power of two
-    uint32_t max_shards = 2048;
+    uint32_t max_shards = 2048;  // below kNoBlock
     // Buffers of merged frames that groups may pin, counted once a group.
     uint32_t max_big = 96;
     // Data room above which a buffer is one of merged frames.
@@ -72,58 +92,71 @@ class GroupStore {
   GroupStore& operator=(const GroupStore&) = delete;
 
   // Null when the group is not known.
-  Group* Find(uint32_t lane, uint64_t base);
+  Group* Find(uint32_t lane, uint64_t base) {
+    if (found_->base == base && found_->lane == lane) return found_;
+    return Search(lane, base);
+  }
   // The group whose place the next one takes; null while there is room.
   Group* Replaced();
   // A new group; Replaced() has been finished.
   Group& Create(uint32_t lane, uint64_t base, uint64_t now_us);
 
-  // There is a shard left and the buffers of merged frames are within bounds.
+  // One more shard may be held and the buffers of merged frames are within
+  // bounds.
   bool HasRoom() const {
-    return free_ != kNone && big_count_ < config_.max_big;
+    return held_ < config_.max_shards && big_count_ < config_.max_big;
   }
-  // Both where there is room. A parity's reference is taken; of a data shard
-  // the caller keeps its own.
-  void HoldParity(Group& group, const Frame& record, HeldShard::Kind kind,
-                  uint8_t index);
-  void HoldData(Group& group, const Frame& record, uint8_t index);
+  // Both where there is room, at a place that is free. A parity's reference is
+  // taken and its bit is the caller's to set; of a data shard the caller keeps
+  // its own.
+  void HoldParity(Group& group, const Frame& record, size_t row);
+  void HoldData(Group& group, const Frame& record, size_t index);
   // Takes a parked parity out; the reference is the caller's.
-  HeldShard TakeParked(Group& group, uint8_t index);
+  HeldShard TakeParked(Group& group, size_t row);
   // Frees what the group holds and marks it as finished.
   void Finish(Group& group);
+
+  const HeldShard& DataAt(const Group& group, size_t index) const {
+    return At(group, index);
+  }
+  const HeldShard& ParityAt(const Group& group, size_t row) const {
+    return At(group, kMaxData + row);
+  }
 
   // The oldest group that is not finished, or null.
   Group* Oldest();
   // Forgets all groups of a lane.
   void Release(uint32_t lane);
 
-  // Calls visit(const HeldShard&) for each shard held.
-  template <class Visit>
-  void ForEach(const Group& group, const Visit& visit) const {
-    for (uint32_t at = group.shards; at != kNone; at = shards_[at].next) {
-      visit(shards_[at]);
-    }
-  }
-
   uint32_t shards_held() const { return held_; }
   uint32_t big_pinned() const { return big_count_; }
 
  private:
-  void Hold(Group& group, const Frame& record, rte_mbuf* mbuf,
-            HeldShard::Kind kind, uint8_t index);
+  static constexpr uint32_t kNone = 0xffffffff;
+
+  using Block = std::array<HeldShard, kBlockShards>;
+
+  const HeldShard& At(const Group& group, size_t place) const {
+    return blocks_[group.blocks[place / kBlockShards]][place % kBlockShards];
+  }
+  HeldShard& Take(Group& group, size_t place);
   void CountBig(Group& group, const rte_mbuf* mbuf);
+  Group* Search(uint32_t lane, uint64_t base);
   uint32_t& BucketOf(uint32_t lane, uint64_t base);
   void Unchain(uint32_t index);
 
   const Config config_;
   std::vector<Group> groups_;
   std::vector<uint32_t> buckets_;
-  std::vector<HeldShard> shards_;
-  // By the last Find: records of a group come together.
-  Group* found_ = nullptr;
-  uint64_t created_ = 0;   // the next group's number; its place is modulo size
-  uint64_t oldest_ = 0;    // below it all groups are finished
-  uint32_t free_ = kNone;  // of shards_
+  // As many as shards, since none is without one; the system has pages only
+  // behind those that were needed.
+  std::unique_ptr<Block[]> blocks_;
+  std::vector<uint16_t> free_blocks_;
+  // By the last look-up, records of a group come together; never null.
+  Group none_;
+  Group* found_ = &none_;
+  uint64_t created_ = 0;  // the next group's number; its place is modulo size
+  uint64_t oldest_ = 0;   // below it all groups are finished
   uint32_t held_ = 0;
   uint32_t big_count_ = 0;
 };

@@ -1,14 +1,39 @@
 #include "dataplane/fec/repair_cache.h"
 
+#include <bit>
+
 #include "dataplane/golden_ratio.h"
 
 namespace lwt::fec {
 namespace {
 
-uint64_t BitsOf(std::span<const uint8_t> numbers) {
-  uint64_t bits = 0;
-  for (const uint8_t number : numbers) bits |= uint64_t{1} << number;
-  return bits;
+// The numbers in a bit set, ascending.
+template <size_t kMost>
+class Numbers {
+ public:
+  explicit Numbers(uint64_t set) {
+    for (; set != 0; set &= set - 1) {
+      numbers_[count_++] = static_cast<uint8_t>(std::countr_zero(set));
+    }
+  }
+  std::span<const uint8_t> all() const {
+    return std::span(numbers_).first(count_);
+  }
+
+ private:
+  std::array<uint8_t, kMost> numbers_;
+  size_t count_ = 0;
+};
+
+void Tabulate(uint64_t missing, uint32_t rows, size_t data,
+              std::span<uint8_t> out) {
+  const Numbers<ReedSolomon::kMaxData> shards(missing);
+  const Numbers<ReedSolomon::kMaxParity> parities(rows);
+  if (data == 0) {
+    ReedSolomon::InvertTables(shards.all(), parities.all(), out);
+  } else {
+    ReedSolomon::SolveTables(shards.all(), parities.all(), data, out);
+  }
 }
 
 }  // namespace
@@ -18,29 +43,23 @@ RepairCache::RepairCache()
       scratch_(ReedSolomon::kMaxParity * ReedSolomon::kMaxParity *
                ReedSolomon::kTableBytes) {}
 
-ReedSolomon::RowTables RepairCache::Find(std::span<const uint8_t> missing,
-                                         std::span<const uint8_t> rows,
+ReedSolomon::RowTables RepairCache::Find(uint64_t missing, uint32_t rows,
                                          size_t data) {
-  if (data == 0 && !IsCached(missing.size(), missing.size())) {
+  const auto count = static_cast<size_t>(std::popcount(missing));
+  if (data == 0 && !IsCached(count, count)) {
     ++misses_;
-    ReedSolomon::InvertTables(missing, rows, scratch_);
+    Tabulate(missing, rows, data, scratch_);
     return scratch_;
   }
-  const uint64_t lost = BitsOf(missing);
-  const auto used = static_cast<uint32_t>(BitsOf(rows));
   const uint64_t hash =
-      (lost * kGoldenRatio) ^ (used * kGoldenRatio >> 7) ^ (data << 32);
+      (missing * kGoldenRatio) ^ (rows * kGoldenRatio >> 7) ^ (data << 32);
   Entry& entry = entries_[(hash >> 32) % kEntries];
-  if (entry.missing != lost || entry.rows != used || entry.data != data) {
+  if (entry.missing != missing || entry.rows != rows || entry.data != data) {
     ++misses_;
-    entry.missing = lost;
-    entry.rows = used;
+    entry.missing = missing;
+    entry.rows = rows;
     entry.data = static_cast<uint32_t>(data);
-    if (data == 0) {
-      ReedSolomon::InvertTables(missing, rows, entry.tables);
-    } else {
-      ReedSolomon::SolveTables(missing, rows, data, entry.tables);
-    }
+    Tabulate(missing, rows, data, entry.tables);
   }
   return entry.tables;
 }

@@ -9,7 +9,6 @@
 
 #include <array>
 #include <cstdint>
-#include <span>
 #include <vector>
 
 #include "drivers/reed_solomon.h"
@@ -25,16 +24,16 @@ class RepairCache {
 
   RepairCache();
 
-  // The tables for ReedSolomon::Multiply, valid until the next call. The two
-  // lists are ascending, of one length from 1 to ReedSolomon::kMaxParity.
-  ReedSolomon::RowTables Find(std::span<const uint8_t> missing,
-                              std::span<const uint8_t> rows) {
+  // The tables for ReedSolomon::Multiply, valid until the next call. Bit sets
+  // of missing shards and of the parities for them, as many of one as of the
+  // other.
+  ReedSolomon::RowTables Find(uint64_t missing, uint32_t rows) {
     return Find(missing, rows, 0);
   }
   // The same, to take all shards of a group of `data` in one pass
-  // (ReedSolomon::SolveTables). IsCached(missing.size(), data).
-  ReedSolomon::RowTables FindWhole(std::span<const uint8_t> missing,
-                                   std::span<const uint8_t> rows, size_t data) {
+  // (ReedSolomon::SolveTables). IsCached(number of missing ones, data).
+  ReedSolomon::RowTables FindWhole(uint64_t missing, uint32_t rows,
+                                   size_t data) {
     return Find(missing, rows, data);
   }
   static bool IsCached(size_t missing, size_t data) {
@@ -51,8 +50,7 @@ class RepairCache {
     std::array<uint8_t, kMaxCached * ReedSolomon::kTableBytes> tables;
   };
 
-  ReedSolomon::RowTables Find(std::span<const uint8_t> missing,
-                              std::span<const uint8_t> rows, size_t data);
+  ReedSolomon::RowTables Find(uint64_t missing, uint32_t rows, size_t data);
 
   std::vector<Entry> entries_;
   std::vector<uint8_t> scratch_;

@@ -59,8 +59,9 @@ class RepairPropertyTest : public ::testing::Test {
         code_.Add(i, group.data[i], rows[j], one);
       }
     }
-    code_.Multiply(cache_.Find(missing, rows), sum_pointers, group.length,
-                   out_pointers);
+    code_.Multiply(
+        cache_.Find(BitsOf(missing), static_cast<uint32_t>(BitsOf(rows))),
+        sum_pointers, group.length, out_pointers);
     return out;
   }
 
@@ -96,6 +97,12 @@ class RepairPropertyTest : public ::testing::Test {
       ASSERT_EQ(out[i], expected)
           << "shard " << int{missing[i]} << " of " << group.data.size();
     }
+  }
+
+  static uint64_t BitsOf(const Bytes& numbers) {
+    uint64_t bits = 0;
+    for (const uint8_t number : numbers) bits |= uint64_t{1} << number;
+    return bits;
   }
 
   static Bytes NumbersOf(uint64_t bits) {
@@ -184,7 +191,8 @@ TEST_F(RepairPropertyTest, APatternIsOneOfItsGroupsSize) {
   const Bytes missing = {2, 5};
   const Bytes rows = {0, 1};
   for (const size_t data : {10, 20, 10, 20}) {
-    const auto kept = cache_.FindWhole(missing, rows, data);
+    const auto kept = cache_.FindWhole(
+        BitsOf(missing), static_cast<uint32_t>(BitsOf(rows)), data);
     Bytes tables(missing.size() * data * ReedSolomon::kTableBytes);
     ReedSolomon::SolveTables(missing, rows, data, tables);
     EXPECT_TRUE(std::equal(tables.begin(), tables.end(), kept.begin()));

@@ -128,6 +128,29 @@ TEST_F(DecoderTest, AGroupThatClosedEarlyIsRepaired) {
   EXPECT_EQ(rig_->repaired[2], ShardOf(4, 100));
 }
 
+TEST_F(DecoderTest, TheLargestGroupIsRepaired) {
+  Use({}, {kMaxData, kMaxParity, 1});
+  const auto sent = SendMany(kMaxData);
+  ASSERT_EQ(sent.size(), size_t{kMaxData} + kMaxParity);
+  std::set<size_t> lost;
+  for (size_t i = 0; i < kMaxData; i += 2) lost.insert(i);
+  ReceiveBut(sent, lost);
+  ASSERT_EQ(rig_->repaired.size(), lost.size());
+  EXPECT_EQ(rig_->repaired.back(), ShardOf(*lost.rbegin(), 100));
+  EXPECT_EQ(held(), 0u);
+}
+
+TEST_F(DecoderTest, AParityThatIsNeededAtOnceIsNotParked) {
+  const auto sent = SendMany(4);
+  ReceiveBut({sent.begin(), sent.begin() + 4}, {0, 1});
+  rig_->Receive(sent[4]);
+  EXPECT_EQ(rig_->opened, 2u) << "two are missing: one parity is of no use yet";
+  EXPECT_EQ(held(), 3u);
+  rig_->Receive(sent[5]);
+  EXPECT_EQ(rig_->opened, 4u);
+  EXPECT_EQ(rig_->repaired.size(), 2u);
+}
+
 TEST_F(DecoderTest, ParitiesMayComeFirst) {
   const auto sent = SendMany(4);
   for (const size_t i : {4, 5, 3, 0}) rig_->Receive(sent[i]);
