@@ -16,14 +16,18 @@ inline int OpenCurrentNetns() {
   return open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
 }
 
-// A namespace with its loopback up. The calling thread stays where it is.
+// A namespace with its loopback up, whose links take IPv6 addresses without
+// first asking for a second or more whether they are taken. The calling thread
+// stays where it is.
 class Netns {
  public:
   Netns() {
     const int home = OpenCurrentNetns();
     EXPECT_EQ(unshare(CLONE_NEWNET), 0) << "needs root";
     fd_ = OpenCurrentNetns();
-    EXPECT_EQ(system("ip link set lo up"), 0);
+    EXPECT_EQ(system("ip link set lo up && "
+                     "sysctl -qw net.ipv6.conf.default.accept_dad=0"),
+              0);
     EXPECT_EQ(setns(home, CLONE_NEWNET), 0);
     close(home);
   }
