@@ -30,6 +30,8 @@ api::LaneStatus LaneOf(const Session& session, const peer::SessionLane& lane) {
   status.rx_packets = reading.rx_packets;
   status.tx_packets = reading.tx_packets;
   status.retransmitted_segments = reading.retransmitted_segments;
+  status.fec_tx_data = reading.fec_tx_data;
+  status.fec_tx_parity = reading.fec_tx_parity;
   return status;
 }
 

@@ -197,6 +197,13 @@ struct Runner {
                /*is_answer=*/false);
   }
 
+  void operator()(const TellLossCommand& command) {
+    session::Lane* lane = worker.FindLane(command.lane);
+    if (lane == nullptr || !lane->installed) return;
+    lane->policy.OnPeerLoss(command.loss, worker.now_us);
+    ApplyPolicy(worker, command.lane);
+  }
+
   void operator()(const ReinjectCommand& command) {
     Frame frame;
     frame.mbuf = command.frame;

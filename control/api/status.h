@@ -49,6 +49,8 @@ struct LaneStatus {
   uint64_t rx_packets = 0;  // inner packets
   uint64_t tx_packets = 0;
   uint64_t retransmitted_segments = 0;
+  uint64_t fec_tx_data = 0;  // k and m that we send with, 0 without FEC
+  uint64_t fec_tx_parity = 0;
 };
 
 struct NamedCount {

@@ -93,6 +93,8 @@ void PutLane(JsonWriter& json, const LaneStatus& lane) {
   json.Put("rx_packets", lane.rx_packets);
   json.Put("tx_packets", lane.tx_packets);
   json.Put("retransmitted_segments", lane.retransmitted_segments);
+  json.Put("fec_tx_data", lane.fec_tx_data);
+  json.Put("fec_tx_parity", lane.fec_tx_parity);
 }
 
 void PutLan(JsonWriter& json, const LanStatus& lan) {

@@ -95,6 +95,7 @@ void ClientSession::OnLaneLost(std::string why, uint64_t now_us) {
 void ClientSession::TickLiveness(uint64_t now_us) {
   if (session_ == nullptr) return;
   session_->Measure(now_us);
+  session_->ShareLoss(now_us);
   for (const ClientLanes::Change& change :
        lanes_.Tick(*session_, config_.attempt.link, now_us)) {
     OnLaneState(change, now_us);

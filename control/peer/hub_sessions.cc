@@ -183,6 +183,7 @@ void HubSessions::Sweep(uint64_t now_us) {
       Drop(client, "nothing was heard of it", now_us);
     } else {
       client.session->Measure(now_us);
+      client.session->ShareLoss(now_us);
     }
   }
   KeepAddresses(now_us);

@@ -120,6 +120,7 @@ void Session::RemoveLane(uint32_t index, bool close_flow) {
   context_.host.ForgetNextHop(lane->flow);
   context_.link.Send(RemoveLaneCommand{index, close_flow});
   context_.slots.Give(index);
+  loss_pool_.Forget(index);
   lanes_.erase(lane);
 }
 
@@ -268,6 +269,20 @@ void Session::Measure(uint64_t now_us) {
   if (used + kMeasureUs < now_us) return;
   next_measure_us_ = now_us + kMeasureUs;
   Probe(lane->index);
+}
+
+void Session::ShareLoss(uint64_t now_us) {
+  if (lanes_.size() < 2 || now_us < next_share_us_) return;
+  next_share_us_ = now_us + kShareUs;
+  loss_pool_.Age(now_us);
+  for (const SessionLane& lane : lanes_) {
+    loss_pool_.Add(lane.index, context_.link.ReadLane(lane.index));
+  }
+  const std::optional<double> loss = loss_pool_.loss();
+  if (!loss) return;
+  for (const SessionLane& lane : lanes_) {
+    context_.link.Send(TellLossCommand{lane.index, *loss});
+  }
 }
 
 void Session::Probe(uint32_t lane) {

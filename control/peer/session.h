@@ -16,6 +16,7 @@
 #include "control/handshake/session_secrets.h"
 #include "control/loop/log.h"
 #include "control/peer/lane_slots.h"
+#include "control/peer/loss_pool.h"
 #include "control/peer/peer_host.h"
 #include "control/peer/worker_link.h"
 #include "dataplane/exchange/event.h"
@@ -77,6 +78,9 @@ class Session {
   // kMeasureUs; kReportAnswer brings it.
   static constexpr uint64_t kMeasureUs = 5'000'000;
   void Measure(uint64_t now_us);
+  // Tells each lane what all of them lose, at most every kShareUs.
+  static constexpr uint64_t kShareUs = 1'000'000;
+  void ShareLoss(uint64_t now_us);
   // Asks the peer for a sign of life on a lane.
   void Probe(uint32_t lane);
   // Whether the lane is one to send on only when there is no other. The caller
@@ -139,6 +143,8 @@ class Session {
   const uint64_t created_us_;
   uint16_t highest_lane_id_ = 0;
   uint64_t next_measure_us_ = 0;
+  LossPool loss_pool_;
+  uint64_t next_share_us_ = 0;
   // Nothing that the peer may answer by sealing with a new epoch leaves before
   // all workers can open it.
   std::optional<CommandMark> unopened_;

@@ -138,6 +138,12 @@ struct ProbeLaneCommand {
   uint32_t token = 0;
 };
 
+// What all lanes of the lane's peer lose together; see fec::Policy::OnPeerLoss.
+struct TellLossCommand {
+  uint32_t lane = 0;
+  double loss = 0;
+};
+
 // Stream bytes that were punted before the flow's lane stood: treat them as
 // received now. Takes ownership of the frame.
 struct ReinjectCommand {
@@ -148,12 +154,11 @@ struct ReinjectCommand {
   uint64_t stream_offset = 0;
 };
 
-using Command =
-    std::variant<ListenCommand, ConnectCommand, SendStreamCommand,
-                 SpliceCommand, ConsumeCommand, CloseFlowCommand,
-                 ReleaseFlowCommand, SetLinkCommand, InstallLaneCommand,
-                 RemoveLaneCommand, InstallReceiveEpochCommand,
-                 SwitchSendEpochCommand, RetireReceiveEpochCommand,
-                 SendRecordCommand, ProbeLaneCommand, ReinjectCommand>;
+using Command = std::variant<
+    ListenCommand, ConnectCommand, SendStreamCommand, SpliceCommand,
+    ConsumeCommand, CloseFlowCommand, ReleaseFlowCommand, SetLinkCommand,
+    InstallLaneCommand, RemoveLaneCommand, InstallReceiveEpochCommand,
+    SwitchSendEpochCommand, RetireReceiveEpochCommand, SendRecordCommand,
+    ProbeLaneCommand, TellLossCommand, ReinjectCommand>;
 
 }  // namespace lwt

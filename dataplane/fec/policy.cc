@@ -8,6 +8,9 @@ namespace {
 
 // Older losses count half.
 constexpr double kHalfLifeUs = 2e6;
+// A lane that has fewer records to judge by believes the other lanes: of 1 %
+// it would see five.
+constexpr double kEnoughToKnow = 500;
 // Between two steps for loss that stays unrepaired: a round trip and the life
 // of the groups under way.
 constexpr uint64_t kStepUs = 1'000'000;
@@ -61,6 +64,18 @@ int KnotFor(double loss) {
   return loss < 0.10 ? 2 : 3;
 }
 
+// True when a line of the table leaves more than it should at this loss. That
+// of no FEC is only left to what `kWorthwhile` says.
+bool IsTooWeak(int knot, double loss) {
+  return knot > Policy::kOffKnot &&
+         LeftBy(Policy::kTable[static_cast<size_t>(knot)], loss) >
+             Policy::kMaxUnrepaired;
+}
+
+double Kept(uint64_t elapsed_us) {
+  return std::exp2(-static_cast<double>(elapsed_us) / kHalfLifeUs);
+}
+
 Feedback Difference(const Feedback& now, const Feedback& before) {
   return {now.numbers - before.numbers,
           now.lost - std::min(now.lost, before.lost),
@@ -81,8 +96,22 @@ void Policy::OnReport(const Feedback& feedback, uint64_t now_us) {
   ChooseStride();
 }
 
+void Policy::OnPeerLoss(double loss, uint64_t now_us) {
+  peer_loss_ = loss;
+  peer_loss_until_us_ = now_us + kBelievedUs;
+  MoveKnot({}, 0, now_us);
+  ChooseStride();
+}
+
+// The loss that the code is chosen for.
+double Policy::LossToMeet(uint64_t now_us) const {
+  if (now_us >= peer_loss_until_us_) return loss_;
+  const double seen = seen_weight_ * Kept(now_us - last_us_);
+  return seen < kEnoughToKnow ? std::max(loss_, peer_loss_) : loss_;
+}
+
 void Policy::Estimate(const Feedback& delta, uint64_t elapsed_us) {
-  const double keep = std::exp2(-static_cast<double>(elapsed_us) / kHalfLifeUs);
+  const double keep = Kept(elapsed_us);
   const auto numbers = static_cast<double>(delta.numbers);
   const auto lost = static_cast<double>(delta.lost);
   seen_weight_ = seen_weight_ * keep + numbers;
@@ -141,13 +170,6 @@ bool Policy::SeesFullLink() const {
          (rise > kLoadRise && carried - 1 < kCarriedShare * (rise - 1));
 }
 
-// True when a line of the table leaves more than it should at this loss. That
-// of no FEC is only left to what `kWorthwhile` says.
-bool Policy::IsTooWeak(int knot) const {
-  return knot > kOffKnot &&
-         LeftBy(kTable[static_cast<size_t>(knot)], loss_) > kMaxUnrepaired;
-}
-
 // Sums up what stays unrepaired beyond the share that may. A code that should
 // do for the loss fails by chance too: it takes more than one group for that to
 // count. What comes to light just after a step was left by the code before.
@@ -161,12 +183,14 @@ bool Policy::IsFailing(const Feedback& delta, uint64_t elapsed_us,
   excess_ += static_cast<double>(delta.unrepaired) -
              kMaxUnrepaired * static_cast<double>(delta.numbers);
   excess_ = std::max(excess_, 0.0);
-  return delta.unrepaired > 0 && excess_ > (IsTooWeak(knot_) ? 0.0 : kByChance);
+  return delta.unrepaired > 0 &&
+         excess_ > (IsTooWeak(knot_, LossToMeet(now_us)) ? 0.0 : kByChance);
 }
 
 void Policy::MoveKnot(const Feedback& delta, uint64_t elapsed_us,
                       uint64_t now_us) {
-  const int wanted = KnotFor(loss_);
+  const double loss = LossToMeet(now_us);
+  const int wanted = KnotFor(loss);
   const bool failing = IsFailing(delta, elapsed_us, now_us);
   const bool may_step = now_us - stepped_us_ >= kStepUs;
   if (congested(now_us)) {
@@ -187,7 +211,7 @@ void Policy::MoveKnot(const Feedback& delta, uint64_t elapsed_us,
     stepped_us_ = now_us;
     excess_ = 0;
   }
-  if (failing || wanted >= knot_ || IsTooWeak(knot_ - 1)) {
+  if (failing || wanted >= knot_ || IsTooWeak(knot_ - 1, loss)) {
     better_since_us_ = now_us;
   } else if (now_us - better_since_us_ >= kPatienceUs) {
     --knot_;

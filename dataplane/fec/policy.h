@@ -48,6 +48,10 @@ class Policy {
 
   // A report of the peer.
   void OnReport(const Feedback& feedback, uint64_t now_us);
+  // What all lanes to the peer lose together, 0 … 1, of use to one that has
+  // sent too little of late to know itself. Forgotten after kBelievedUs.
+  void OnPeerLoss(double loss, uint64_t now_us);
+  static constexpr uint64_t kBelievedUs = 3'000'000;
 
   Parameters parameters() const;
   // Loss as last estimated, 0 … 1.
@@ -67,7 +71,7 @@ class Policy {
   void CheckCongestion(const Interval& interval, uint64_t now_us);
   bool SeesFullLink() const;
   bool IsCareful(uint64_t now_us) const;
-  bool IsTooWeak(int knot) const;
+  double LossToMeet(uint64_t now_us) const;
   bool IsFailing(const Feedback& delta, uint64_t elapsed_us, uint64_t now_us);
   void MoveKnot(const Feedback& delta, uint64_t elapsed_us, uint64_t now_us);
   void ChooseStride();
@@ -82,6 +86,8 @@ class Policy {
   double seen_weight_ = 0;
   double bursts_weight_ = 0;
   double loss_ = 0;
+  double peer_loss_ = 0;
+  uint64_t peer_loss_until_us_ = 0;
   double burst_length_ = 1;
   double rate_ = 0;
   double excess_ = 0;  // shards unrepaired beyond their share

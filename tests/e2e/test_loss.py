@@ -8,7 +8,7 @@ from harness import conntrack, segments
 from harness.capture import Capture
 from harness.gateway import PORT
 from harness.traffic import Iperf, mbits, transfer
-from harness.variant import VARIANTS
+from harness.variant import VARIANTS, Variant
 from harness.wait import wait_until
 
 _PLAIN = ("-fec", "off", "-retransmit=false")
@@ -25,16 +25,21 @@ def _fec(side):
     return side.status()["peers"][0]["fec"]
 
 
+def _codes(side):
+    """k of each lane that is sent on."""
+    peer, = side.status()["peers"]
+    return [lane["fec_tx_data"] for lane in peer["lane_list"]
+            if lane["sending"]]
+
+
 def _learn(link, *sides):
-    """Sends both ways until both sides send parities. Lanes learn each by
-    itself, and which of them a flow takes is the kernel's choice: so many flows
-    miss none."""
+    """Sends both ways until each lane of both sides sends parities. Which lane
+    a flow takes is the kernel's choice; the others are told."""
     for _ in range(5):
         for flags in ((), ("-R",)):
             Iperf(link.hub.namespace, link.client.namespace, "10.0.0.1", "-u",
-                  "-P", "10", "-b", "1M", "-l", "1200", *flags,
-                  seconds=1).result()
-        if all(_fec(side)["fec_tx_data"] for side in sides):
+                  "-b", "10M", "-l", "1200", *flags, seconds=1).result()
+        if all(all(_codes(side)) for side in sides):
             return
     raise AssertionError("no parities in ten seconds")
 
@@ -125,6 +130,23 @@ def test_corrupted_frames_are_losses(make_bad_link, start, variant):
     drops = hub.drops()
     assert drops["bad_checksum"] > 0
     assert drops["bad_inner"] == drops["bad_shard"] == 0
+
+
+def test_a_lane_is_told_what_another_loses(make_topology, start):
+    """One inner flow takes one lane; the other, which carries next to nothing,
+    sends parities too."""
+    link = make_topology()
+    link.add_loss(30)
+    hub, client = start.pair(link, Variant("af_packet", workers=2))
+    wait_until(lambda: len(_codes(client)) == 2, 10, "two lanes")
+    Iperf(link.hub.namespace, link.client.namespace, "10.0.0.1", "-u", "-b",
+          "5M", "-l", "1200", seconds=3).result()
+    wait_until(lambda: all(_codes(client)), 3, "both lanes send parities")
+    # Nearly all went by one of them.
+    peer, = client.status()["peers"]
+    sent = sorted(lane["tx_packets"] for lane in peer["lane_list"]
+                  if lane["sending"])
+    assert sent[0] < sent[1] / 10, sent
 
 
 def _pings(link, folder, count):

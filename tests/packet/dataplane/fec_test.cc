@@ -105,6 +105,21 @@ TEST_F(FecTest, LostPacketsComeBackWithoutATripThereAndBack) {
   EXPECT_EQ(pair_->hub.total_drops(), 0u);
 }
 
+TEST_F(FecTest, ALaneThatIsToldOfLossSendsParities) {
+  Use(Auto());
+  Send(5);
+  EXPECT_EQ(client().fec_tx_data.Get(), 0u);
+  pair_->client.mailbox().Send(TellLossCommand{0, 0.02});
+  // Of a lane that there is none of, it is nothing.
+  pair_->client.mailbox().Send(TellLossCommand{3, 0.02});
+  pair_->client.mailbox().Send(TellLossCommand{UINT32_MAX, 0.02});
+  Settle();
+  EXPECT_EQ(client().fec_tx_data.Get(), 10u);
+  Send(10, {3});
+  EXPECT_EQ(hub().shards_repaired.Get(), 1u);
+  EXPECT_EQ(Arrived(), Sent());
+}
+
 TEST_F(FecTest, WithoutLossNoParityIsOpened) {
   Use(Fixed(10, 3));
   const uint64_t before = pair_->hub.counters().records_opened.Get();

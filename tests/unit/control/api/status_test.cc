@@ -32,7 +32,7 @@ Status Example() {
   peer.rx_bytes = 3 << 20;
   peer.lanes = 1;
   peer.lane_list = {
-      {2, 3, "192.0.2.7:9000", "192.0.2.1:40000", true, 90, 5, 6, 7}};
+      {2, 3, "192.0.2.7:9000", "192.0.2.1:40000", true, 90, 5, 6, 7, 10, 3}};
   peer.fec = {{"shards_repaired", 5}};
   status.peers.push_back(peer);
   PeerStatus silent;
@@ -51,7 +51,8 @@ constexpr char kPeerRest[] =
     R"("tx_packets":0,"tx_bytes":0,"mtu":0,"lanes":1,"lane_list":[)"
     R"({"slot":2,"worker":3,"local":"192.0.2.7:9000",)"
     R"("remote":"192.0.2.1:40000","sending":true,"srtt_us":90,)"
-    R"("rx_packets":5,"tx_packets":6,"retransmitted_segments":7}],"epoch":0,)"
+    R"("rx_packets":5,"tx_packets":6,"retransmitted_segments":7,)"
+    R"("fec_tx_data":10,"fec_tx_parity":3}],"epoch":0,)"
     R"("rx_epochs":0,"tx_epochs":0,"records_sealed":0,"records_opened":0,)"
     R"("records_lost":0,"retransmitted_segments":0,)"
     R"("fec":{"shards_repaired":5}})";

@@ -35,6 +35,7 @@ class FakeWorker : public WorkerLink {
     MaskSecret send_mask{};
     MaskSecret receive_mask{};
     LaneReading reading;
+    double told_loss = 0;
   };
 
   explicit FakeWorker(FakeNet& net) : net_(net) {}
@@ -93,6 +94,9 @@ class FakeWorker : public WorkerLink {
   void Run(const RetireReceiveEpochCommand& command);
   void Run(const SendRecordCommand& command);
   void Run(const ProbeLaneCommand& command);
+  void Run(const TellLossCommand& command) {
+    lanes.at(command.lane).told_loss = command.loss;
+  }
   void Run(const ReinjectCommand& command);
   void End(FlowId flow, bool fin);
   void SealAndSend(uint32_t lane, uint8_t kind, std::vector<uint8_t> bytes);

@@ -322,5 +322,44 @@ TEST(LaneSlotsTest, EachWorkerHasItsOwn) {
   EXPECT_EQ(slots.Take(2), lane);
 }
 
+// Of each lane, what was told it of the loss of all.
+TEST_F(LanesTest, WhatOneLaneLosesIsToldToAll) {
+  Start(2, 2);
+  ASSERT_TRUE(Until(kSecond, [&] { return lanes() == 2; }));
+  Run(2 * kSecond);
+  for (FakeWorker* side : {&client_->worker, &hub_->worker}) {
+    ASSERT_EQ(side->lanes.size(), 2u);
+    auto& [index, busy] = *side->lanes.begin();
+    auto& [other, idle] = *std::next(side->lanes.begin());
+    EXPECT_EQ(idle.told_loss, 0);
+    busy.reading.records_sealed += 1000;
+    busy.reading.peer_lost += 30;
+    Run(2 * Session::kShareUs);
+    EXPECT_NEAR(idle.told_loss, 0.03, 0.003);
+    EXPECT_EQ(busy.told_loss, idle.told_loss);
+  }
+}
+
+TEST_F(LanesTest, ALoneLaneIsToldNothing) {
+  Start(1, 1);
+  ASSERT_TRUE(Until(kSecond, [&] { return lanes() == 1; }));
+  auto& lane = client_->worker.lanes.begin()->second;
+  lane.reading.records_sealed += 1000;
+  lane.reading.peer_lost += 30;
+  Run(2 * Session::kShareUs);
+  EXPECT_EQ(lane.told_loss, 0);
+}
+
+TEST_F(LanesTest, OneLostRecordIsNoLossToTell) {
+  Start(2, 2);
+  ASSERT_TRUE(Until(kSecond, [&] { return lanes() == 2; }));
+  Run(2 * kSecond);
+  auto& lane = client_->worker.lanes.begin()->second;
+  lane.reading.records_sealed += 20;
+  lane.reading.peer_lost += 1;
+  Run(2 * Session::kShareUs);
+  EXPECT_EQ(lane.told_loss, 0);
+}
+
 }  // namespace
 }  // namespace lwt::peer

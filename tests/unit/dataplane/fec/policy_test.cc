@@ -227,5 +227,54 @@ TEST_F(PolicyTest, AReportThatIsOlderThanTheLastChangesNothing) {
   EXPECT_EQ(Now(), (Parameters{10, 5, 1}));
 }
 
+TEST_F(PolicyTest, ALaneThatHasSentLittleBelievesTheOthers) {
+  for (int i = 0; i < 20; ++i) Report(0, 10);
+  EXPECT_FALSE(Now().on());
+  policy_.OnPeerLoss(0.05, now_us_);
+  EXPECT_EQ(Now(), (Parameters{10, 5, 1}));
+}
+
+TEST_F(PolicyTest, ALaneThatHasSentNothingBelievesTheOthers) {
+  policy_.OnPeerLoss(0.02, now_us_);
+  EXPECT_EQ(Now(), (Parameters{10, 3, 1}));
+}
+
+TEST_F(PolicyTest, ALaneThatHasSentMuchKnowsBetter) {
+  ReportFor(4, 0);
+  policy_.OnPeerLoss(0.05, now_us_);
+  EXPECT_FALSE(Now().on());
+  // Long ago is not of late.
+  now_us_ += 20'000'000;
+  policy_.OnPeerLoss(0.05, now_us_);
+  EXPECT_TRUE(Now().on());
+}
+
+TEST_F(PolicyTest, WhatTheOthersLoseNeverMeansLess) {
+  for (int i = 0; i < 20; ++i) Report(0.2, 20);
+  const Parameters before = Now();
+  ASSERT_TRUE(before.on());
+  policy_.OnPeerLoss(0.001, now_us_);
+  EXPECT_EQ(Now(), before);
+}
+
+TEST_F(PolicyTest, WhatTheOthersLoseIsForgotten) {
+  policy_.OnPeerLoss(0.02, now_us_);
+  now_us_ += Policy::kBelievedUs;
+  // Then as slowly as ever.
+  for (int i = 0; i < 100; ++i) Report(0, 10);
+  EXPECT_TRUE(Now().on());
+  for (int i = 0; i < 600; ++i) Report(0, 10);
+  EXPECT_FALSE(Now().on());
+}
+
+TEST_F(PolicyTest, WhatTheOthersLoseChangesNoFixedCode) {
+  Use({Mode::kFixed, {10, 3, 1}});
+  policy_.OnPeerLoss(0.2, now_us_);
+  EXPECT_EQ(Now(), (Parameters{10, 3, 1}));
+  Use({Mode::kOff});
+  policy_.OnPeerLoss(0.2, now_us_);
+  EXPECT_FALSE(Now().on());
+}
+
 }  // namespace
 }  // namespace lwt::fec
