@@ -7,8 +7,6 @@
 namespace lwt::handshake {
 namespace {
 
-constexpr uint64_t kNow = Exchange::kNow;
-
 // A client that has sent its hello, and what a true hub answers to it.
 struct FirstFlightOf {
   explicit FirstFlightOf(Exchange& x) {

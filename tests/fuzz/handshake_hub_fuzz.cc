@@ -5,8 +5,6 @@
 namespace lwt::handshake {
 namespace {
 
-constexpr uint64_t kNow = Exchange::kNow;
-
 // A hub that has answered a true ClientHello, and the client's true answer.
 struct Started {
   Started() {

@@ -8,8 +8,6 @@
 namespace lwt::handshake {
 namespace {
 
-constexpr uint64_t kNow = Exchange::kNow;
-
 struct Fixed {
   Fixed() {
     InitCrypto();

@@ -8,8 +8,6 @@
 namespace lwt::testing {
 namespace {
 
-constexpr char kHub[] = "10.0.0.1";
-constexpr char kClient[] = "10.0.0.2";
 constexpr size_t kEthernet = 14;
 constexpr size_t kIp = 20;
 constexpr size_t kTcp = 32;  // with the timestamp option

@@ -6,9 +6,6 @@
 namespace lwt::testing {
 namespace {
 
-constexpr char kHub[] = "10.0.0.1";
-constexpr char kClient[] = "10.0.0.2";
-constexpr size_t kOuterHeaders = 14 + 20 + 32;
 // Too large for two to share a record.
 constexpr size_t kSize = 900;
 

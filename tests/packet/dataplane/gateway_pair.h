@@ -20,6 +20,12 @@ namespace lwt::testing {
 
 using Bytes = std::vector<uint8_t>;
 
+// The two inside the tunnel.
+inline constexpr char kHub[] = "10.0.0.1";
+inline constexpr char kClient[] = "10.0.0.2";
+// Ethernet, IPv4, and TCP with the timestamp option.
+inline constexpr size_t kOuterHeaders = 14 + 20 + 32;
+
 // Starts EAL without hugepages and files, once per process.
 void StartTestEal();
 // The pool all packet tests take their mbufs from.

@@ -10,9 +10,6 @@
 namespace lwt::testing {
 namespace {
 
-constexpr char kHub[] = "10.0.0.1";
-constexpr char kClient[] = "10.0.0.2";
-constexpr size_t kOuterHeaders = 14 + 20 + 32;
 // Of the hub's link, and what a segment to it carries.
 constexpr uint16_t kMtu = 600;
 constexpr size_t kMost = kMtu - 20 - 32;

@@ -11,7 +11,7 @@
 namespace lwt::testing {
 namespace {
 
-constexpr size_t kIp = 20;
+constexpr size_t kInnerIp = 20;
 constexpr size_t kSegment = 1348;  // inner packets of 1400 bytes
 
 // A node whose tunnel cuts and takes super-frames.
@@ -29,7 +29,7 @@ Bytes Super(size_t payload, uint8_t flags = 0x18) {
   spec.payload = payload;
   spec.flags = flags;
   Bytes super = MakeInner(spec);
-  Unfinish(super, kIp, false);
+  Unfinish(super, kInnerIp, false);
   return super;
 }
 
@@ -40,7 +40,7 @@ class SuperFramesTest : public ::testing::Test {
   void SetUp() override { pair_.Establish(); }
 
   void GiveSuper(const Bytes& super, size_t segment_size = kSegment) {
-    client_->GiveSuper(TestJumboPool(), super, kIp, false, segment_size);
+    client_->GiveSuper(TestJumboPool(), super, kInnerIp, false, segment_size);
   }
   // What a kernel behind the hub's tunnel makes of what came.
   std::vector<Bytes> Arrived() {
@@ -48,11 +48,12 @@ class SuperFramesTest : public ::testing::Test {
     for (const FakeTunnel::Sent& sent : hub_->sent) {
       if (sent.is_super()) {
         const auto cut =
-            SlowSegments(sent.bytes, kIp, false, sent.segment_size);
+            SlowSegments(sent.bytes, kInnerIp, false, sent.segment_size);
         all.insert(all.end(), cut.begin(), cut.end());
       } else {
         Bytes one = sent.bytes;
-        if ((sent.flags & RTE_MBUF_F_TX_L4_MASK) != 0) Finish(one, kIp, false);
+        if ((sent.flags & RTE_MBUF_F_TX_L4_MASK) != 0)
+          Finish(one, kInnerIp, false);
         all.push_back(one);
       }
     }
@@ -68,7 +69,7 @@ TEST_F(SuperFramesTest, CrossWholeAndInFewCalls) {
   const Bytes super = Super(40 * kSegment + 100);
   GiveSuper(super);
   pair_.Settle();
-  EXPECT_EQ(Arrived(), SlowSegments(super, kIp, false, kSegment));
+  EXPECT_EQ(Arrived(), SlowSegments(super, kInnerIp, false, kSegment));
   EXPECT_LE(hub_->sent.size(), 4u);
   EXPECT_EQ(pair_.client.counters().tunnel_rx_packets.Get(), 41u);
   EXPECT_EQ(pair_.client.counters().tunnel_rx_super.Get(), 1u);
@@ -84,7 +85,7 @@ TEST_F(SuperFramesTest, TinySegmentsAreTakenInParts) {
   pair_.Settle();
   EXPECT_EQ(pair_.client.counters().tunnel_rx_packets.Get(), 1500u);
   EXPECT_EQ(pair_.client.counters().tunnel_rx_super.Get(), 1u);
-  EXPECT_EQ(Arrived(), SlowSegments(super, kIp, false, 8));
+  EXPECT_EQ(Arrived(), SlowSegments(super, kInnerIp, false, 8));
   EXPECT_EQ(pair_.client.total_drops(), 0u);
 }
 
@@ -98,7 +99,7 @@ TEST_F(SuperFramesTest, PacketsBeforeAndBehindKeepTheirPlace) {
     expected.push_back(single);
     client_->Give(TestPool(), single, RTE_MBUF_F_RX_L4_CKSUM_GOOD);
     const Bytes super = Super(3 * kSegment);
-    const auto cut = SlowSegments(super, kIp, false, kSegment);
+    const auto cut = SlowSegments(super, kInnerIp, false, kSegment);
     expected.insert(expected.end(), cut.begin(), cut.end());
     GiveSuper(super);
   }
@@ -208,10 +209,10 @@ TEST(SuperFramesToPlainTunnelTest, ChecksumsAreCompleted) {
   GatewayPair pair(SmallWorker(), OffloadPorts(tunnel), RingPorts());
   pair.Establish();
   const Bytes super = Super(9 * kSegment + 1);
-  tunnel->GiveSuper(TestJumboPool(), super, kIp, false, kSegment);
+  tunnel->GiveSuper(TestJumboPool(), super, kInnerIp, false, kSegment);
   pair.Settle();
   EXPECT_EQ(pair.hub.TakeFromTunnel(),
-            SlowSegments(super, kIp, false, kSegment));
+            SlowSegments(super, kInnerIp, false, kSegment));
 }
 
 // From peer to peer the word of the sender goes along.

@@ -7,10 +7,6 @@
 namespace lwt::testing {
 namespace {
 
-constexpr char kHub[] = "10.0.0.1";
-constexpr char kClient[] = "10.0.0.2";
-constexpr size_t kOuterHeaders = 14 + 20 + 32;
-
 class TrafficTest : public ::testing::Test {
  protected:
   void SetUp() override { pair_.Establish(); }

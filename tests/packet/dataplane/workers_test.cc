@@ -9,8 +9,6 @@
 namespace lwt::testing {
 namespace {
 
-constexpr char kClient[] = "10.0.0.2";
-constexpr char kHub[] = "10.0.0.1";
 const Endpoint kHubEndpoint = *ParseEndpoint("192.0.2.2:9000");
 const Endpoint kClientEndpoint = *ParseEndpoint("192.0.2.1:40000");
 

@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "tests/unit/drivers/random_bytes.h"
+
 namespace lwt {
 namespace {
 
@@ -95,12 +97,6 @@ TEST(AeadTest, DoesTheSameByTheCodeOfOtherCpus) {
   const auto aead = Aead::Create(Aead::Code::kAesni);
   ASSERT_TRUE(aead.has_value());
   SealAndOpenVectors(*aead);
-}
-
-Bytes RandomBytes(std::mt19937_64& random, size_t size) {
-  Bytes bytes(size);
-  for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(random());
-  return bytes;
 }
 
 TEST(AeadTest, AgreesWithLibsodiumAtEveryLength) {

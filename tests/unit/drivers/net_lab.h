@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "drivers/ip_endpoint.h"
 #include "drivers/port.h"
 
 namespace lwt {
@@ -34,6 +35,11 @@ std::vector<Bytes> ReceiveBytes(Port& port, size_t count);
 std::vector<rte_mbuf*> ReceiveFrames(Port& port, size_t count);
 // Whether the descriptor becomes readable within two seconds.
 bool BecomesReadable(int fd);
+
+// Of NetLab's addresses here.
+inline const Endpoint kIpv4End = ParseEndpoint("10.1.0.1:9000").value();
+inline const Endpoint kIpv6End = ParseEndpoint("[fd01::1]:9000").value();
+inline const Endpoint kOtherEnd = ParseEndpoint("10.1.0.1:9001").value();
 
 class NetLab {
  public:

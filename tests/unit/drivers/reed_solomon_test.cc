@@ -7,18 +7,13 @@
 #include <random>
 
 #include "tests/support/slow_reed_solomon.h"
+#include "tests/unit/drivers/random_bytes.h"
 
 namespace lwt {
 namespace {
 
 using testing::SlowReedSolomon;
 using Bytes = std::vector<uint8_t>;
-
-Bytes RandomBytes(std::mt19937& random, size_t size) {
-  Bytes bytes(size);
-  for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(random());
-  return bytes;
-}
 
 // Parities of `data` with guard bytes behind each, which nobody may touch.
 std::vector<Bytes> EncodeAll(const ReedSolomon& code,

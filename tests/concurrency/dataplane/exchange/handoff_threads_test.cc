@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "dataplane/exchange/handoff.h"
+#include "tests/concurrency/dataplane/exchange/sleep_bounds.h"
 #include "tests/packet/dataplane/gateway_pair.h"
 
 namespace lwt {
@@ -15,9 +16,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr uint32_t kFrames = 200'000;
-// A sleep this long means that a wake-up was lost.
-constexpr std::chrono::seconds kLost{20};
-constexpr uint64_t kSleepUs = 30'000'000;
 
 // Gives its frames to the other end, in order, and checks those that come.
 class End {

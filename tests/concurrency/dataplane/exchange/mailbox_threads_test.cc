@@ -13,6 +13,7 @@
 #include "dataplane/exchange/mailbox.h"
 #include "dataplane/worker.h"
 #include "drivers/uplink/ring.h"
+#include "tests/concurrency/dataplane/exchange/sleep_bounds.h"
 #include "tests/packet/dataplane/gateway_pair.h"
 
 namespace lwt {
@@ -21,9 +22,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr uint32_t kCommands = 100'000;
-// A sleep this long means that a wake-up was lost.
-constexpr std::chrono::seconds kLost{20};
-constexpr uint64_t kSleepUs = 30'000'000;
 
 std::unique_ptr<const Snapshot> SnapshotOf(uint64_t version) {
   auto snapshot = std::make_unique<Snapshot>();

@@ -11,8 +11,6 @@
 namespace lwt::peer {
 namespace {
 
-constexpr uint64_t kSecond = 1'000'000;
-
 class Trouble {
  public:
   explicit Trouble(uint32_t seed)

@@ -20,9 +20,8 @@ using lwt::testing::SlowReedSolomon;
 using lwt::testing::TestPool;
 using testing::Bytes;
 using testing::FecRig;
+using testing::kLane;
 using testing::Sent;
-
-constexpr uint32_t kLane = FecRig::kLane;
 
 class GroupPropertyTest : public ::testing::Test {
  protected:

@@ -16,7 +16,7 @@
 namespace lwt::fec {
 namespace {
 
-using testing::SlowReedSolomon;
+using lwt::testing::SlowReedSolomon;
 using Bytes = std::vector<uint8_t>;
 
 struct Group {

@@ -22,20 +22,20 @@ std::string Content(const std::string& path) {
 }
 
 // Runs BeginDaemon and keeps what it printed.
-struct Outcome {
+struct DaemonRun {
   Begin begin;
   std::string out;
   std::string err;
 };
 
-Outcome RunDaemon(std::vector<std::string> arguments) {
+DaemonRun RunDaemon(std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), "lightweight-tunnel");
   std::vector<char*> argv;
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
   testing::internal::CaptureStdout();
   testing::internal::CaptureStderr();
-  Outcome outcome;
+  DaemonRun outcome;
   outcome.begin = BeginDaemon(static_cast<int>(arguments.size()), argv.data());
   fflush(stdout);
   outcome.out = testing::internal::GetCapturedStdout();
@@ -63,7 +63,7 @@ class DaemonCommandTest : public testing::Test {
 
 TEST_F(DaemonCommandTest, HelpIsTheGoldenText) {
   for (const char* flag : {"-h", "--help"}) {
-    Outcome outcome = RunDaemon({flag});
+    DaemonRun outcome = RunDaemon({flag});
     EXPECT_TRUE(outcome.begin.done);
     EXPECT_EQ(outcome.begin.exit_code, 0);
     EXPECT_EQ(outcome.out,
@@ -73,13 +73,13 @@ TEST_F(DaemonCommandTest, HelpIsTheGoldenText) {
 }
 
 TEST_F(DaemonCommandTest, VersionIsPrinted) {
-  Outcome outcome = RunDaemon({"-v"});
+  DaemonRun outcome = RunDaemon({"-v"});
   EXPECT_EQ(outcome.out, "lightweight-tunnel " + std::string(Version()) + "\n");
   EXPECT_EQ(outcome.begin.exit_code, 0);
 }
 
 TEST_F(DaemonCommandTest, AnUnknownFlagExitsWith2) {
-  Outcome outcome = RunDaemon({"-muti-client"});
+  DaemonRun outcome = RunDaemon({"-muti-client"});
   EXPECT_TRUE(outcome.begin.done);
   EXPECT_EQ(outcome.begin.exit_code, 2);
   EXPECT_EQ(outcome.err,
@@ -97,7 +97,7 @@ TEST_F(DaemonCommandTest, GenkeyPrintsAFreshKeyEachTime) {
 }
 
 TEST_F(DaemonCommandTest, WritesAPairThatPassesTheCheck) {
-  Outcome outcome = RunDaemon({"-g", path_});
+  DaemonRun outcome = RunDaemon({"-g", path_});
   EXPECT_EQ(outcome.begin.exit_code, 0) << outcome.err;
   std::string keys[2];
   int index = 0;
@@ -105,7 +105,7 @@ TEST_F(DaemonCommandTest, WritesAPairThatPassesTheCheck) {
     struct stat info;
     ASSERT_EQ(stat(path.c_str(), &info), 0);
     EXPECT_EQ(info.st_mode & 07777, 0600u);
-    Outcome check = RunDaemon({"-c", path, "-check-config"});
+    DaemonRun check = RunDaemon({"-c", path, "-check-config"});
     EXPECT_EQ(check.begin.exit_code, 0) << check.err;
     EXPECT_EQ(check.out, "The configuration is good.\n");
     EXPECT_EQ(check.err, "");
@@ -118,7 +118,7 @@ TEST_F(DaemonCommandTest, WritesAPairThatPassesTheCheck) {
 TEST_F(DaemonCommandTest, NeverOverwrites) {
   for (const std::string& taken : {path_, path_ + ".client"}) {
     std::ofstream(taken) << "mine";
-    Outcome outcome = RunDaemon({"-g", path_});
+    DaemonRun outcome = RunDaemon({"-g", path_});
     EXPECT_EQ(outcome.begin.exit_code, 1);
     EXPECT_NE(outcome.err.find(taken + " exists already"), std::string::npos);
     EXPECT_EQ(Content(taken), "mine");
@@ -127,12 +127,12 @@ TEST_F(DaemonCommandTest, NeverOverwrites) {
     EXPECT_NE(access(path_.c_str(), F_OK), 0);
     EXPECT_NE(access((path_ + ".client").c_str(), F_OK), 0);
   }
-  Outcome outcome = RunDaemon({"-g", folder_ + "/none/f"});
+  DaemonRun outcome = RunDaemon({"-g", folder_ + "/none/f"});
   EXPECT_EQ(outcome.begin.exit_code, 1);
 }
 
 TEST_F(DaemonCommandTest, ABadConfigurationExitsWith1) {
-  Outcome outcome = RunDaemon({"-check-config"});
+  DaemonRun outcome = RunDaemon({"-check-config"});
   EXPECT_EQ(outcome.begin.exit_code, 1);
   EXPECT_NE(outcome.err.find("lightweight-tunnel: mode is missing"),
             std::string::npos);
@@ -141,8 +141,8 @@ TEST_F(DaemonCommandTest, ABadConfigurationExitsWith1) {
 }
 
 TEST_F(DaemonCommandTest, ARunGoesOnWithTheConfiguration) {
-  Outcome outcome = RunDaemon({"-m", "client", "-r", "h:1", "-t", "10.0.0.2/24",
-                               "-encryption", "none"});
+  DaemonRun outcome = RunDaemon({"-m", "client", "-r", "h:1", "-t",
+                                 "10.0.0.2/24", "-encryption", "none"});
   EXPECT_FALSE(outcome.begin.done);
   EXPECT_EQ(outcome.begin.action, config::Action::kRun);
   EXPECT_EQ(outcome.begin.config.mode, config::Mode::kClient);
@@ -151,11 +151,11 @@ TEST_F(DaemonCommandTest, ARunGoesOnWithTheConfiguration) {
 }
 
 TEST_F(DaemonCommandTest, PreflightAndCleanupNeedNoConfiguration) {
-  Outcome preflight = RunDaemon({"-preflight", "-memory", "no-huge"});
+  DaemonRun preflight = RunDaemon({"-preflight", "-memory", "no-huge"});
   EXPECT_FALSE(preflight.begin.done);
   EXPECT_EQ(preflight.begin.action, config::Action::kPreflight);
   EXPECT_EQ(preflight.begin.config.memory, MemoryMode::kNoHuge);
-  Outcome cleanup = RunDaemon({"-cleanup"});
+  DaemonRun cleanup = RunDaemon({"-cleanup"});
   EXPECT_FALSE(cleanup.begin.done);
   EXPECT_EQ(cleanup.begin.action, config::Action::kCleanup);
 }

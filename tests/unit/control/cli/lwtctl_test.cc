@@ -56,7 +56,7 @@ class Daemon {
   std::string request_;
 };
 
-struct Outcome {
+struct LwtctlRun {
   int exit_code;
   std::string out;
   std::string err;
@@ -87,7 +87,7 @@ class LwtctlTest : public testing::Test {
     rmdir(run_.c_str());
   }
 
-  Outcome Run(std::vector<const char*> arguments) {
+  LwtctlRun Run(std::vector<const char*> arguments) {
     FILE* out = tmpfile();
     FILE* err = tmpfile();
     int exit_code = RunControl(arguments, run_, out, err);
@@ -102,7 +102,7 @@ class LwtctlTest : public testing::Test {
 TEST_F(LwtctlTest, PrintsTheBodyOfTheAnswer) {
   Daemon daemon(a_);
   daemon.Serve("ok 5\nbody\n");
-  Outcome outcome = Run({"-socket", a_.c_str(), "status", "-json"});
+  LwtctlRun outcome = Run({"-socket", a_.c_str(), "status", "-json"});
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
   EXPECT_EQ(outcome.out, "body\n");
   EXPECT_EQ(daemon.Request(), "status json\n");
@@ -118,7 +118,7 @@ TEST_F(LwtctlTest, FindsTheOnlySocket) {
 TEST_F(LwtctlTest, ListsSeveralSockets) {
   Daemon a(a_);
   Daemon b(b_);
-  Outcome outcome = Run({"status"});
+  LwtctlRun outcome = Run({"status"});
   EXPECT_EQ(outcome.exit_code, 1);
   EXPECT_EQ(outcome.err,
             "lwtctl: several gateways run here; choose one with -socket:\n  " +
@@ -128,7 +128,7 @@ TEST_F(LwtctlTest, ListsSeveralSockets) {
 TEST_F(LwtctlTest, SaysWhatTheDaemonRefuses) {
   Daemon daemon(a_);
   daemon.Serve("error no peer has that address\n");
-  Outcome outcome = Run({"peer", "forget", "10.0.0.9"});
+  LwtctlRun outcome = Run({"peer", "forget", "10.0.0.9"});
   EXPECT_EQ(outcome.exit_code, 1);
   EXPECT_EQ(outcome.err, "lwtctl: no peer has that address\n");
 }
@@ -136,7 +136,7 @@ TEST_F(LwtctlTest, SaysWhatTheDaemonRefuses) {
 TEST_F(LwtctlTest, ACutAnswerIsAnError) {
   Daemon daemon(a_);
   daemon.Serve("ok 50\nshort");
-  Outcome outcome = Run({"status"});
+  LwtctlRun outcome = Run({"status"});
   EXPECT_EQ(outcome.exit_code, 1);
   EXPECT_EQ(outcome.out, "");
   EXPECT_NE(outcome.err.find("the answer is cut"), std::string::npos);
@@ -145,7 +145,7 @@ TEST_F(LwtctlTest, ACutAnswerIsAnError) {
 TEST_F(LwtctlTest, SaysThatNobodyRuns) {
   EXPECT_NE(Run({"status"}).err.find("no gateway runs here"),
             std::string::npos);
-  Outcome outcome = Run({"-socket", a_.c_str(), "status"});
+  LwtctlRun outcome = Run({"-socket", a_.c_str(), "status"});
   EXPECT_EQ(outcome.exit_code, 1);
   EXPECT_NE(outcome.err.find("does not exist"), std::string::npos);
 }
@@ -158,7 +158,7 @@ TEST_F(LwtctlTest, ADeadSocketIsNamed) {
   ASSERT_EQ(bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)),
             0);
   close(fd);
-  Outcome outcome = Run({"status"});
+  LwtctlRun outcome = Run({"status"});
   EXPECT_EQ(outcome.exit_code, 1);
   EXPECT_NE(outcome.err.find("nobody answers"), std::string::npos);
   unlink(a_.c_str());
@@ -207,7 +207,7 @@ TEST_F(LwtctlTest, WrongUsageExitsWith2) {
                                                        {"-socket"},
                                                        {"-socket=", "status"}};
   for (const auto& arguments : wrong) {
-    Outcome outcome = Run(arguments);
+    LwtctlRun outcome = Run(arguments);
     EXPECT_EQ(outcome.exit_code, 2);
     EXPECT_NE(outcome.err.find("lwtctl: -h lists all commands"),
               std::string::npos);

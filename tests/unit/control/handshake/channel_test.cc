@@ -11,7 +11,7 @@ constexpr auto kType = ControlType::kNotice;
 
 ByteVector Numbered(uint32_t number) { return BuildRekeyDone(number); }
 
-std::vector<uint32_t> Numbers(const std::vector<ControlMessage>& messages) {
+std::vector<uint32_t> NumbersOf(const std::vector<ControlMessage>& messages) {
   std::vector<uint32_t> numbers;
   for (const ControlMessage& message : messages) {
     numbers.push_back(*ParseRekeyDone(message.body));
@@ -81,7 +81,7 @@ TEST(ControlChannel, DeliversAndFallsSilent) {
   ASSERT_TRUE(bytes);
   EXPECT_FALSE(a.Poll(5));
   EXPECT_TRUE(b.Receive(*bytes, &got));
-  EXPECT_EQ(Numbers(got), (std::vector<uint32_t>{1}));
+  EXPECT_EQ(NumbersOf(got), (std::vector<uint32_t>{1}));
   const auto ack = b.Poll(6);
   ASSERT_TRUE(ack);
   EXPECT_EQ(ack->size(), kControlHeaderSize);
@@ -133,7 +133,7 @@ TEST(ControlChannel, ReordersWithinTheWindow) {
     EXPECT_TRUE(got.empty());
   }
   EXPECT_TRUE(b.Receive(wire[0], &got));
-  EXPECT_EQ(Numbers(got), (std::vector<uint32_t>{1, 2, 3, 4, 5, 6, 7, 8}));
+  EXPECT_EQ(NumbersOf(got), (std::vector<uint32_t>{1, 2, 3, 4, 5, 6, 7, 8}));
 }
 
 TEST(ControlChannel, IsBounded) {

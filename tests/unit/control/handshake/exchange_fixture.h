@@ -41,10 +41,11 @@ inline SecretKey FixedSecret(uint8_t seed) {
 
 inline IpPrefix Prefix(std::string_view text) { return *ParseIpPrefix(text); }
 
+// What time it is to both, in milliseconds of Unix.
+inline constexpr uint64_t kNow = 1'700'000'000'000;
+
 // One client and one hub with the same shared key.
 struct Exchange {
-  static constexpr uint64_t kNow = 1'700'000'000'000;
-
   Exchange() {
     InitCrypto();
     CountedRandom::Reset();

@@ -7,8 +7,6 @@
 namespace lwt::handshake {
 namespace {
 
-constexpr uint64_t kNow = Exchange::kNow;
-
 bool EndsWithAlert(const ByteVector& bytes) {
   return bytes.size() >= kHandshakeFailureRecord.size() &&
          std::equal(kHandshakeFailureRecord.rbegin(),

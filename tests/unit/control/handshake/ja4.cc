@@ -13,7 +13,7 @@ bool IsGrease(uint16_t number) {
   return (number & 0x0f0f) == 0x0a0a && number >> 8 == (number & 0xff);
 }
 
-std::vector<uint16_t> Numbers(ByteSpan list) {
+std::vector<uint16_t> ReadNumbers(ByteSpan list) {
   std::vector<uint16_t> numbers;
   ByteReader reader(list);
   uint16_t number = 0;
@@ -83,7 +83,7 @@ void ReadExtension(uint16_t type, ByteSpan body, Hello* hello) {
       hello->server_name = true;
       break;
     case 13:
-      if (reader.Vector16(&list)) hello->signatures = Numbers(list);
+      if (reader.Vector16(&list)) hello->signatures = ReadNumbers(list);
       break;
     case 16: {
       ByteSpan first;
@@ -95,7 +95,7 @@ void ReadExtension(uint16_t type, ByteSpan body, Hello* hello) {
     }
     case 43: {
       if (!reader.Vector8(&list)) break;
-      const std::vector<uint16_t> versions = Numbers(list);
+      const std::vector<uint16_t> versions = ReadNumbers(list);
       if (!versions.empty()) {
         hello->version = *std::max_element(versions.begin(), versions.end());
       }
@@ -125,7 +125,7 @@ std::optional<std::string> Ja4Of(ByteSpan record) {
       !reader.Vector8(&compression) || !reader.Vector16(&extensions)) {
     return std::nullopt;
   }
-  hello.suites = Numbers(suites);
+  hello.suites = ReadNumbers(suites);
   ByteReader rest(extensions);
   uint16_t type = 0;
   ByteSpan body;

@@ -7,7 +7,6 @@
 namespace lwt::handshake {
 namespace {
 
-constexpr uint64_t kNow = Exchange::kNow;
 constexpr uint64_t kSession = 0x0123456789abcdef;
 
 class LaneJoin : public testing::Test {

@@ -13,8 +13,6 @@
 namespace lwt::host {
 namespace {
 
-Endpoint At(std::string_view text) { return ParseEndpoint(text).value(); }
-
 // A connection attempt whose outcome is asked later.
 class Attempt {
  public:

@@ -27,23 +27,23 @@ HostChange Xdp(uint32_t program_id) {
           .program_id = program_id};
 }
 
-constexpr std::string_view kText =
+constexpr std::string_view kJournalText =
     "lightweight-tunnel journal 1\n"
     "feature 4026531840 2 eth0 rx-lro on\n"
     "xdp 4026531840 2 eth0 17\n";
 
 TEST(JournalText, ReadsAndWritesTheSameForm) {
   const std::vector<HostChange> changes = {Feature(true), Xdp(17)};
-  EXPECT_EQ(FormatJournal(changes), kText);
-  EXPECT_EQ(ParseJournal(kText), changes);
+  EXPECT_EQ(FormatJournal(changes), kJournalText);
+  EXPECT_EQ(ParseJournal(kJournalText), changes);
 }
 
 TEST(JournalText, EveryTruncationIsRefusedOrAWholeNumberOfLines) {
-  for (size_t size = 0; size < kText.size(); ++size) {
-    const auto parsed = ParseJournal(kText.substr(0, size));
+  for (size_t size = 0; size < kJournalText.size(); ++size) {
+    const auto parsed = ParseJournal(kJournalText.substr(0, size));
     if (!parsed) continue;
     const std::string written = FormatJournal(*parsed);
-    EXPECT_EQ(written.substr(0, size), kText.substr(0, size));
+    EXPECT_EQ(written.substr(0, size), kJournalText.substr(0, size));
   }
 }
 
@@ -84,7 +84,7 @@ TEST_F(JournalTest, EntriesAreOnTheDiskAtOnceAndGoWithTheLast) {
   ASSERT_TRUE(journal.Record(Xdp(0)).ok());
   EXPECT_EQ(Open().entries(), journal.entries());
   ASSERT_TRUE(journal.Record(Xdp(17)).ok());
-  EXPECT_EQ(*ReadFile(path_), kText);
+  EXPECT_EQ(*ReadFile(path_), kJournalText);
   ASSERT_TRUE(journal.Forget(Xdp(17)).ok());
   EXPECT_EQ(Open().entries(), std::vector{Feature(true)});
   ASSERT_TRUE(journal.Forget(Feature(true)).ok());

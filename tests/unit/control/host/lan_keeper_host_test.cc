@@ -12,8 +12,6 @@
 namespace lwt::host {
 namespace {
 
-IpAddress Ip(std::string_view text) { return ParseIpAddress(text).value(); }
-
 class LanKeeperTest : public TwoHosts {
  protected:
   void SetUp() override {

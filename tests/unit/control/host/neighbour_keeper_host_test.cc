@@ -12,8 +12,6 @@
 namespace lwt::host {
 namespace {
 
-IpAddress Ip(std::string_view text) { return ParseIpAddress(text).value(); }
-
 constexpr MacAddress kLeftMac = {2, 0, 0, 0, 0, 1};
 constexpr MacAddress kRightMac = {2, 0, 0, 0, 0, 2};
 

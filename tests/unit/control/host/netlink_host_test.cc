@@ -10,8 +10,6 @@
 namespace lwt::host {
 namespace {
 
-IpAddress Ip(std::string_view text) { return ParseIpAddress(text).value(); }
-
 std::unique_ptr<Netlink> OpenNetlink() {
   auto netlink = Netlink::Open();
   EXPECT_TRUE(netlink.ok()) << netlink.status();

@@ -9,8 +9,18 @@
 #include <cstdio>
 #include <cstdlib>
 #include <string>
+#include <string_view>
+
+#include "drivers/ip_endpoint.h"
 
 namespace lwt::host {
+
+inline IpAddress Ip(std::string_view text) {
+  return ParseIpAddress(text).value();
+}
+inline Endpoint At(std::string_view text) {
+  return ParseEndpoint(text).value();
+}
 
 inline int OpenCurrentNetns() {
   return open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);

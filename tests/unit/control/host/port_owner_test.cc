@@ -5,7 +5,7 @@
 namespace lwt::host {
 namespace {
 
-constexpr std::string_view kText =
+constexpr std::string_view kProcNetTcp =
     "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when "
     "retrnsmt   uid  timeout inode\n"
     "   0: 0100007F:2328 0100007F:9C40 01 00000000:00000000 00:00000000 "
@@ -18,9 +18,10 @@ constexpr std::string_view kText =
     "00000000     0        0 333 1 0000000000000000 100 0 0 10 0\n";
 
 TEST(PortOwner, ListenersComeFirstAndTimeWaitNotAtAll) {
-  EXPECT_EQ(SocketInodesOfPort(kText, 9000), (std::vector<uint64_t>{222, 111}));
-  EXPECT_EQ(SocketInodesOfPort(kText, 22), std::vector<uint64_t>{333});
-  EXPECT_TRUE(SocketInodesOfPort(kText, 23).empty());
+  EXPECT_EQ(SocketInodesOfPort(kProcNetTcp, 9000),
+            (std::vector<uint64_t>{222, 111}));
+  EXPECT_EQ(SocketInodesOfPort(kProcNetTcp, 22), std::vector<uint64_t>{333});
+  EXPECT_TRUE(SocketInodesOfPort(kProcNetTcp, 23).empty());
 }
 
 TEST(PortOwner, IPv6LinesHaveTheSameForm) {
@@ -33,8 +34,8 @@ TEST(PortOwner, IPv6LinesHaveTheSameForm) {
 }
 
 TEST(PortOwner, HostileTextIsSkipped) {
-  for (size_t size = 0; size < kText.size(); ++size) {
-    EXPECT_LE(SocketInodesOfPort(kText.substr(0, size), 9000).size(), 2u);
+  for (size_t size = 0; size < kProcNetTcp.size(); ++size) {
+    EXPECT_LE(SocketInodesOfPort(kProcNetTcp.substr(0, size), 9000).size(), 2u);
   }
   for (const std::string_view text :
        {"\n\n\n", "0: :2328", "0: x:zzzz 1 0A", "0: 0:2328 0 0A 0 0 0 0 0 -1",

@@ -7,8 +7,6 @@
 namespace lwt::host {
 namespace {
 
-Endpoint At(std::string_view text) { return ParseEndpoint(text).value(); }
-
 class PortReservationTest : public testing::Test {
  private:
   const Netns netns_;

@@ -4,8 +4,6 @@
 namespace lwt::host {
 namespace {
 
-IpAddress Ip(std::string_view text) { return ParseIpAddress(text).value(); }
-
 class UplinkChoiceTest : public TwoHosts {
  protected:
   void SetUp() override {

@@ -9,8 +9,6 @@
 namespace lwt::peer {
 namespace {
 
-constexpr uint64_t kSecond = 1'000'000;
-
 class LanesTest : public testing::Test {
  protected:
   void Start(uint32_t client_workers, uint32_t hub_workers) {

@@ -8,8 +8,6 @@
 namespace lwt::peer {
 namespace {
 
-constexpr uint64_t kSecond = 1'000'000;
-
 TEST(BackoffTest, DoublesToThirtyTwoSecondsAndNeverExceedsIt) {
   Backoff backoff(handshake::RandomBytes);
   for (uint64_t full : {1, 2, 4, 8, 16, 32, 32, 32}) {

@@ -8,8 +8,6 @@
 namespace lwt::peer {
 namespace {
 
-constexpr uint64_t kSecond = 1'000'000;
-
 class SessionsTest : public testing::Test {
  protected:
   TestClient& AddClient(const char* address, uint8_t psk = 1,

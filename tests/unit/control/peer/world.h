@@ -16,6 +16,8 @@
 
 namespace lwt::peer {
 
+inline constexpr uint64_t kSecond = 1'000'000;
+
 inline Endpoint At(const char* text) { return *ParseEndpoint(text); }
 inline IpPrefix Prefix(const char* text) { return *ParseIpPrefix(text); }
 

@@ -10,12 +10,11 @@ namespace {
 using lwt::testing::TestPool;
 using testing::Bytes;
 using testing::FecRig;
+using testing::kLane;
 using testing::Padded;
 using testing::Sent;
 using testing::ShardOf;
 using wire::RecordKind;
-
-constexpr uint32_t kLane = FecRig::kLane;
 
 class DecoderTest : public ::testing::Test {
  protected:

@@ -12,10 +12,9 @@ using lwt::testing::SlowReedSolomon;
 using lwt::testing::TestPool;
 using testing::Bytes;
 using testing::FecRig;
+using testing::kLane;
 using testing::Sent;
 using testing::ShardOf;
-
-constexpr uint32_t kLane = FecRig::kLane;
 
 class EncoderTest : public ::testing::Test {
  protected:

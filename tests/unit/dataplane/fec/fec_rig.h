@@ -27,10 +27,11 @@ struct Sent {
   bool parity = false;
 };
 
+// The lane that it is about.
+inline constexpr uint32_t kLane = 1;
+
 class FecRig final : public DecoderHost {
  public:
-  static constexpr uint32_t kLane = 1;
-
   explicit FecRig(Encoder::Config encoder = {}, Decoder::Config decoder = {})
       : aead_(*Aead::Create()) {
     encoder.pool = lwt::testing::TestPool();

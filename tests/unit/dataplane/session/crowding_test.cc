@@ -11,7 +11,7 @@ constexpr uint16_t kSegment = 1440;
 constexpr uint64_t kRoundTrip = 50'000;
 constexpr uint64_t kStep = 500;
 
-OuterTcp::Config ConfigOf(uint8_t seed) {
+OuterTcp::Config CrowdingConfig(uint8_t seed) {
   OuterTcp::Config config = RigConfig(seed);
   config.arena_bytes = size_t{64} << 20;
   return config;
@@ -54,7 +54,8 @@ class Crowding : public testing::Test {
 
   static constexpr uint64_t kFast = 2560;  // 3.7 MB a round trip
 
-  TcpRig rig_{ConfigOf(1), ConfigOf(2), {.delay_us = kRoundTrip / 2}, 3};
+  TcpRig rig_{
+      CrowdingConfig(1), CrowdingConfig(2), {.delay_us = kRoundTrip / 2}, 3};
   uint32_t most_ = 0;
 };
 

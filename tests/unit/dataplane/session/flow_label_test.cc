@@ -12,19 +12,15 @@
 namespace lwt::test {
 namespace {
 
-OuterTcp::Config SmallConfig(uint8_t secret) {
-  OuterTcp::Config config;
-  config.max_proven_flows = 2;
-  config.syn_backlog = 16;
-  config.arena_bytes = 1u << 20;
-  config.pool = PacketPool();
+OuterTcp::Config LabelConfig(uint8_t secret) {
+  OuterTcp::Config config = SmallConfig();
   config.secret = {secret};
   return config;
 }
 
 class FlowLabelTest : public testing::Test {
  protected:
-  FlowLabelTest() : rig_(SmallConfig(1), SmallConfig(2), {}, 1) {
+  FlowLabelTest() : rig_(LabelConfig(1), LabelConfig(2), {}, 1) {
     rig_.observer = [this](const TcpRig::Side& from, const Frame& frame) {
       const uint32_t word = wire::LoadBe32(&frame.bytes[14]);
       labels_[&from].push_back(word & 0xfffff);

@@ -12,7 +12,7 @@ namespace {
 
 using Sizes = std::vector<uint16_t>;
 
-OuterTcp::Config ConfigOf(bool port_segments) {
+OuterTcp::Config RunConfig(bool port_segments) {
   OuterTcp::Config config;
   config.max_proven_flows = 4;
   config.syn_backlog = 64;
@@ -33,7 +33,7 @@ class OuterTcpRunTest : public testing::Test {
 
  protected:
   explicit OuterTcpRunTest(bool port_segments = true)
-      : rig_(ConfigOf(port_segments), ConfigOf(port_segments),
+      : rig_(RunConfig(port_segments), RunConfig(port_segments),
              {.delay_us = 1000}, 1) {}
   void SetUp() override { ASSERT_TRUE(rig_.Open()); }
   void TearDown() override {
@@ -192,7 +192,7 @@ TEST_F(OuterTcpRunTest, EverySegmentIsRepairedByItself) {
 class OuterTcpLook : public testing::TestWithParam<bool> {};
 
 std::vector<std::vector<uint8_t>> WireOf(bool port_segments, bool ipv6) {
-  TcpRig rig(ConfigOf(port_segments), ConfigOf(port_segments),
+  TcpRig rig(RunConfig(port_segments), RunConfig(port_segments),
              {.delay_us = 1000}, 5);
   std::vector<std::vector<uint8_t>> wire;
   rig.observer = [&wire](const TcpRig::Side&, const Frame& frame) {

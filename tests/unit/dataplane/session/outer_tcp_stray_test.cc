@@ -13,19 +13,13 @@ namespace {
 using test::At;
 using test::Drain;
 using test::Frame;
+using test::kLink;
 using wire::TcpSeq;
 using Verdict = OuterTcp::Verdict;
 using EventType = OuterTcp::EventType;
 
-constexpr uint8_t kLink[14] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0};
-
-OuterTcp::Config ConfigOf(Persona persona) {
-  OuterTcp::Config config;
-  config.max_proven_flows = 2;
-  config.syn_backlog = 16;
-  config.arena_bytes = 1u << 20;
-  config.pool = test::PacketPool();
-  config.secret = {7, 7, 7};
+OuterTcp::Config PersonaConfig(Persona persona) {
+  OuterTcp::Config config = test::SmallConfig();
   config.persona = persona;
   return config;
 }
@@ -33,7 +27,7 @@ OuterTcp::Config ConfigOf(Persona persona) {
 // A peer at 192.0.2.1:40000 of the server at 192.0.2.2:9000.
 class StrayTest : public testing::Test {
  protected:
-  StrayTest() : tcp_(ConfigOf(Persona::kLinux618)) {
+  StrayTest() : tcp_(PersonaConfig(Persona::kLinux618)) {
     const Endpoint listen[] = {At("192.0.2.2:9000")};
     tcp_.SetListen(listen);
   }
@@ -286,7 +280,7 @@ TEST(PersonaTest, ChoosesTheWindowScaleAndThePaceOfSyns) {
   } cases[] = {{Persona::kLinux61, 7, {1, 3, 7, 15}},
                {Persona::kLinux618, 10, {1, 2, 3, 4, 5, 7, 11, 19}}};
   for (const auto& expected : cases) {
-    OuterTcp tcp(ConfigOf(expected.persona));
+    OuterTcp tcp(PersonaConfig(expected.persona));
     TxBatch batch;
     const uint64_t start = 5'000'000;
     tcp.Connect({At("192.0.2.2:40000"), At("192.0.2.9:9000"), kLink}, start,
@@ -311,7 +305,7 @@ TEST(PersonaTest, TheSynsWindowIsWholeSegmentsOf64KiB) {
                                     {1064, 65535},
                                     {1280, 64480},
                                     {9000, 62720}}) {
-    OuterTcp::Config config = ConfigOf(Persona::kLinux618);
+    OuterTcp::Config config = PersonaConfig(Persona::kLinux618);
     config.link_mtu = mtu;
     OuterTcp tcp(config);
     TxBatch batch;

@@ -12,7 +12,7 @@ namespace {
 
 constexpr uint64_t kStreamSize = 3000;  // three segments
 
-OuterTcp::Config ConfigOf(uint8_t seed, bool retransmit) {
+OuterTcp::Config StreamConfig(uint8_t seed, bool retransmit) {
   OuterTcp::Config config = RigConfig(seed);
   config.retransmit = retransmit;
   return config;
@@ -51,8 +51,8 @@ class StreamTest : public testing::TestWithParam<bool> {
     rig_.filter = nullptr;
   }
 
-  TcpRig rig_{ConfigOf(1, GetParam()), ConfigOf(2, GetParam()), LinkConfig{},
-              7};
+  TcpRig rig_{StreamConfig(1, GetParam()), StreamConfig(2, GetParam()),
+              LinkConfig{}, 7};
 };
 
 TEST_P(StreamTest, LostWholeIsSentAgain) {

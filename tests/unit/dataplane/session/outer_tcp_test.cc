@@ -17,21 +17,11 @@ namespace {
 using test::At;
 using test::Drain;
 using test::Frame;
+using test::kLink;
+using test::SmallConfig;
 using wire::TcpSeq;
 using Verdict = OuterTcp::Verdict;
 using EventType = OuterTcp::EventType;
-
-constexpr uint8_t kLink[14] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0};
-
-OuterTcp::Config SmallConfig() {
-  OuterTcp::Config config;
-  config.max_proven_flows = 2;
-  config.syn_backlog = 16;
-  config.arena_bytes = 1u << 20;
-  config.pool = test::PacketPool();
-  config.secret = {7, 7, 7};
-  return config;
-}
 
 // The peer of a server at 192.0.2.2:9000, written by hand.
 class OuterTcpTest : public testing::Test {

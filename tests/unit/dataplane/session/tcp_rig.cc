@@ -37,6 +37,16 @@ OuterTcp::Config RigConfig(uint8_t seed) {
   return config;
 }
 
+OuterTcp::Config SmallConfig() {
+  OuterTcp::Config config;
+  config.max_proven_flows = 2;
+  config.syn_backlog = 16;
+  config.arena_bytes = 1u << 20;
+  config.pool = PacketPool();
+  config.secret = {7, 7, 7};
+  return config;
+}
+
 Endpoint At(const char* text) { return ParseEndpoint(text).value(); }
 
 uint8_t StreamByte(uint64_t offset) {

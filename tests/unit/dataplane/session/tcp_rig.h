@@ -27,6 +27,11 @@ rte_mempool* PacketPool();
 
 // Defaults, a secret of bytes `seed`, and that pool.
 OuterTcp::Config RigConfig(uint8_t seed);
+// Two proven flows, an arena of 1 MiB, a secret, and that pool.
+OuterTcp::Config SmallConfig();
+
+// In front of packets made by hand: Ethernet, from 02::2 to 02::1, IPv4.
+inline constexpr uint8_t kLink[14] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0};
 
 Endpoint At(const char* text);
 

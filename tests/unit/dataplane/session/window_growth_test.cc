@@ -8,7 +8,7 @@
 namespace lwt::test {
 namespace {
 
-OuterTcp::Config ConfigOf(uint8_t seed) {
+OuterTcp::Config GrowthConfig(uint8_t seed) {
   OuterTcp::Config config = RigConfig(seed);
   config.arena_bytes = size_t{32} << 20;
   return config;
@@ -17,20 +17,20 @@ OuterTcp::Config ConfigOf(uint8_t seed) {
 class WindowGrowth : public testing::TestWithParam<double> {};
 
 TEST_P(WindowGrowth, KeepsAheadOfSlowStart) {
-  TcpRig rig(ConfigOf(1), ConfigOf(2), {.delay_us = 25'000}, 3);
+  TcpRig rig(GrowthConfig(1), GrowthConfig(2), {.delay_us = 25'000}, 3);
   ASSERT_TRUE(rig.Open());
   rig.link.loss = GetParam();
-  constexpr uint64_t kRoundTrip = 50'000;
-  constexpr uint64_t kStep = 500;
+  constexpr uint64_t kRoundTripUs = 50'000;
+  constexpr uint64_t kStepUs = 500;
   for (uint64_t segments = 10; segments <= 1280; segments *= 2) {
     uint64_t refused = 0;
     uint64_t sent = 0;
-    for (uint64_t at = kStep; at <= kRoundTrip; at += kStep) {
-      for (; sent < segments * at / kRoundTrip; ++sent) {
+    for (uint64_t at = kStepUs; at <= kRoundTripUs; at += kStepUs) {
+      for (; sent < segments * at / kRoundTripUs; ++sent) {
         if (!rig.Send(rig.client, 1440)) ++refused;
       }
       rig.FlushBoth();
-      rig.RunTo(rig.now_us + kStep);
+      rig.RunTo(rig.now_us + kStepUs);
     }
     EXPECT_EQ(refused, 0u) << segments << " a round trip";
   }

@@ -14,8 +14,6 @@
 namespace lwt {
 namespace {
 
-constexpr size_t kHeadroom = RTE_PKTMBUF_HEADROOM;
-
 // What a port at the far end has to ask for, for a packet received like that.
 void Reflect(rte_mbuf* frame) {
   const bool udp = (frame->packet_type & RTE_PTYPE_L4_MASK) == RTE_PTYPE_L4_UDP;

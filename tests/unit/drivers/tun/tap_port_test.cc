@@ -9,8 +9,6 @@
 namespace lwt {
 namespace {
 
-constexpr size_t kHeadroom = RTE_PKTMBUF_HEADROOM;
-
 class TapPortTest : public TunTest {
  protected:
   static void SetUpTestSuite() {

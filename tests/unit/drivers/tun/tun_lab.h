@@ -3,6 +3,7 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <rte_mbuf.h>
 
 #include <atomic>
 #include <memory>
@@ -15,6 +16,9 @@
 #include "tests/unit/drivers/net_lab.h"
 
 namespace lwt {
+
+// What every received packet has in front of it at least.
+inline constexpr size_t kHeadroom = RTE_PKTMBUF_HEADROOM;
 
 // A packet from 10.9.0.2 or fd09::2, beyond the tunnel, to port 7000 of
 // 10.9.0.1 or fd09::1, here.

@@ -21,10 +21,6 @@
 namespace lwt {
 namespace {
 
-const Endpoint kIpv4End = *ParseEndpoint("10.1.0.1:9000");
-const Endpoint kIpv6End = *ParseEndpoint("[fd01::1]:9000");
-const Endpoint kOtherEnd = *ParseEndpoint("10.1.0.1:9001");
-
 class AfPacketTest : public testing::Test {
  protected:
   static void SetUpTestSuite() {

@@ -21,9 +21,6 @@ extern "C" const char* __lsan_default_suppressions() {
 namespace lwt {
 namespace {
 
-const Endpoint kIpv4End = *ParseEndpoint("10.1.0.1:9000");
-const Endpoint kIpv6End = *ParseEndpoint("[fd01::1]:9000");
-const Endpoint kOtherEnd = *ParseEndpoint("10.1.0.1:9001");
 constexpr char kPing[] = "ping -c1 -W2 10.1.0.1 >/dev/null";
 
 // Loads the steering program and attaches it, as a stranger or a killed

@@ -10,38 +10,15 @@
 #include <string_view>
 
 #include "tests/unit/drivers/net_lab.h"
+#include "tests/unit/drivers/uplink/attached_filter.h"
 
 namespace lwt {
 namespace {
 
-class Filter {
+class LanFilter : public AttachedFilter {
  public:
-  explicit Filter(const RoutedSet& set) {
-    auto program = BuildLanFilter(set);
-    EXPECT_TRUE(program.ok());
-    const sock_fprog filter = {static_cast<unsigned short>(program->size()),
-                               program->data()};
-    EXPECT_EQ(socketpair(AF_UNIX, SOCK_DGRAM, 0, ends_), 0);
-    EXPECT_EQ(setsockopt(ends_[1], SOL_SOCKET, SO_ATTACH_FILTER, &filter,
-                         sizeof(filter)),
-              0)
-        << std::strerror(errno);
-  }
-  ~Filter() {
-    close(ends_[0]);
-    close(ends_[1]);
-  }
-
-  bool Accepts(const Bytes& frame) {
-    EXPECT_EQ(send(ends_[0], frame.data(), frame.size(), 0),
-              static_cast<ssize_t>(frame.size()));
-    uint8_t buffer[4096];
-    return recv(ends_[1], buffer, sizeof(buffer), MSG_DONTWAIT) ==
-           static_cast<ssize_t>(frame.size());
-  }
-
- private:
-  int ends_[2];
+  explicit LanFilter(const RoutedSet& set)
+      : AttachedFilter(BuildLanFilter(set)) {}
 };
 
 // A frame to `destination` in an Ethernet header of that type.
@@ -71,7 +48,7 @@ RoutedSet Example() {
 }
 
 TEST(LanFilterTest, TakesWhatLeadsToPeers) {
-  Filter filter(Example());
+  LanFilter filter(Example());
   for (const char* text :
        {"10.0.0.2", "10.0.0.255", "192.168.128.1", "192.168.255.254",
         "172.16.5.4", "fd11::2", "fd11:0:0:0:ffff::1", "fd07:1:2:3:8000::1",
@@ -81,7 +58,7 @@ TEST(LanFilterTest, TakesWhatLeadsToPeers) {
 }
 
 TEST(LanFilterTest, LeavesTheRestToTheKernel) {
-  Filter filter(Example());
+  LanFilter filter(Example());
   for (const char* text :
        {"10.0.1.2", "10.0.0.1", "192.168.127.255", "192.168.0.1", "172.16.5.5",
         "224.0.0.1", "255.255.255.255", "fd11::1", "fd11:0:0:1::1",
@@ -102,7 +79,7 @@ TEST(LanFilterTest, TakesManyNetworksUpToTheKernelsLimit) {
     prefix.address.bytes[2] = static_cast<uint8_t>(i);
     set.networks.push_back(prefix);
   }
-  Filter filter(set);
+  LanFilter filter(set);
   EXPECT_TRUE(filter.Accepts(FrameTo("10.1.200.7")));
   EXPECT_FALSE(filter.Accepts(FrameTo("10.2.200.7")));
   const std::vector<IpPrefix> again = set.networks;

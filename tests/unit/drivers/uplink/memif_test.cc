@@ -14,7 +14,7 @@
 namespace lwt {
 namespace {
 
-constexpr uint16_t kRoom = 2048 + RTE_PKTMBUF_HEADROOM;
+constexpr uint16_t kFullFrameRoom = 2048 + RTE_PKTMBUF_HEADROOM;
 
 // Frames `count` to 200 bytes that differ, from one end to the other.
 std::string Carry(rte_mempool* pool, Port& from, Port& to, size_t count) {
@@ -37,7 +37,7 @@ std::string Carry(rte_mempool* pool, Port& from, Port& to, size_t count) {
 
 std::string CarryBothWays(uint8_t link_header_size) {
   InitEal();
-  rte_mempool* pool = MakePool("memif-test", 8191, kRoom);
+  rte_mempool* pool = MakePool("memif-test", 8191, kFullFrameRoom);
   MemifSpec spec;
   spec.name = "lwt-memif-test";
   spec.link_header_size = link_header_size;
@@ -100,7 +100,7 @@ class MemifServerTest : public testing::Test {
   absl::Status Open() {
     MemifSpec spec;
     spec.name = path_;
-    spec.pool = MakePool("memif-server", 8191, kRoom);
+    spec.pool = MakePool("memif-server", 8191, kFullFrameRoom);
     return OpenMemifServer(spec).status();
   }
 

@@ -9,42 +9,15 @@
 #include <cstring>
 
 #include "tests/unit/drivers/net_lab.h"
+#include "tests/unit/drivers/uplink/attached_filter.h"
 
 namespace lwt {
 namespace {
 
-const Endpoint kIpv4End = *ParseEndpoint("10.1.0.1:9000");
-const Endpoint kIpv6End = *ParseEndpoint("[fd01::1]:9000");
-
-class Filter {
+class PacketFilter : public AttachedFilter {
  public:
-  Filter(uint8_t link_header_size, std::vector<Endpoint> endpoints) {
-    const auto program = BuildPacketFilter(link_header_size, endpoints);
-    EXPECT_TRUE(program.ok());
-    std::vector<sock_filter> code = *program;
-    const sock_fprog filter = {static_cast<unsigned short>(code.size()),
-                               code.data()};
-    EXPECT_EQ(socketpair(AF_UNIX, SOCK_DGRAM, 0, ends_), 0);
-    EXPECT_EQ(setsockopt(ends_[1], SOL_SOCKET, SO_ATTACH_FILTER, &filter,
-                         sizeof(filter)),
-              0)
-        << std::strerror(errno);
-  }
-  ~Filter() {
-    close(ends_[0]);
-    close(ends_[1]);
-  }
-
-  bool Accepts(const Bytes& frame) {
-    EXPECT_EQ(send(ends_[0], frame.data(), frame.size(), 0),
-              static_cast<ssize_t>(frame.size()));
-    uint8_t buffer[4096];
-    const ssize_t size = recv(ends_[1], buffer, sizeof(buffer), MSG_DONTWAIT);
-    return size == static_cast<ssize_t>(frame.size());
-  }
-
- private:
-  int ends_[2];
+  PacketFilter(uint8_t link_header_size, const std::vector<Endpoint>& endpoints)
+      : AttachedFilter(BuildPacketFilter(link_header_size, endpoints)) {}
 };
 
 Bytes Framed(std::vector<uint16_t> types, const Bytes& packet) {
@@ -58,7 +31,7 @@ Bytes Framed(std::vector<uint16_t> types, const Bytes& packet) {
 }
 
 TEST(PacketFilterTest, TakesOurTcpSegmentsOfBothFamilies) {
-  Filter filter(14, {kIpv4End, kIpv6End});
+  PacketFilter filter(14, {kIpv4End, kIpv6End});
   EXPECT_TRUE(filter.Accepts(Framed({ETH_P_IP}, TcpIpv4(9000, 10))));
   EXPECT_TRUE(filter.Accepts(Framed({ETH_P_IPV6}, TcpIpv6(9000, 10))));
   EXPECT_FALSE(filter.Accepts(Framed({ETH_P_IP}, TcpIpv4(9001, 10))));
@@ -67,7 +40,7 @@ TEST(PacketFilterTest, TakesOurTcpSegmentsOfBothFamilies) {
 }
 
 TEST(PacketFilterTest, LooksThroughOneVlanTag) {
-  Filter filter(14, {kIpv4End, kIpv6End});
+  PacketFilter filter(14, {kIpv4End, kIpv6End});
   EXPECT_TRUE(
       filter.Accepts(Framed({ETH_P_8021Q, 5, ETH_P_IP}, TcpIpv4(9000, 10))));
   EXPECT_TRUE(
@@ -79,7 +52,7 @@ TEST(PacketFilterTest, LooksThroughOneVlanTag) {
 }
 
 TEST(PacketFilterTest, TakesPlainIpWithoutLinkHeader) {
-  Filter filter(0, {kIpv4End, kIpv6End});
+  PacketFilter filter(0, {kIpv4End, kIpv6End});
   EXPECT_TRUE(filter.Accepts(TcpIpv4(9000, 10)));
   EXPECT_TRUE(filter.Accepts(TcpIpv6(9000, 10)));
   EXPECT_FALSE(filter.Accepts(TcpIpv4(9001, 10)));
@@ -87,7 +60,7 @@ TEST(PacketFilterTest, TakesPlainIpWithoutLinkHeader) {
 }
 
 TEST(PacketFilterTest, DistinguishesAddresses) {
-  Filter filter(
+  PacketFilter filter(
       14, {*ParseEndpoint("10.1.0.7:9000"), *ParseEndpoint("10.1.0.1:9100"),
            *ParseEndpoint("[fd01::7]:9000"), *ParseEndpoint("[fd01::1]:9100")});
   EXPECT_FALSE(filter.Accepts(Framed({ETH_P_IP}, TcpIpv4(9000, 10))));
@@ -97,7 +70,7 @@ TEST(PacketFilterTest, DistinguishesAddresses) {
 }
 
 TEST(PacketFilterTest, LeavesFragmentsAndOtherProtocols) {
-  Filter filter(0, {kIpv4End, kIpv6End});
+  PacketFilter filter(0, {kIpv4End, kIpv6End});
   Bytes packet = TcpIpv4(9000, 10);
   packet[6] = 0x20;  // more fragments
   EXPECT_FALSE(filter.Accepts(packet));
@@ -113,7 +86,7 @@ TEST(PacketFilterTest, LeavesFragmentsAndOtherProtocols) {
 }
 
 TEST(PacketFilterTest, FindsThePortBehindIpv4Options) {
-  Filter filter(0, {kIpv4End});
+  PacketFilter filter(0, {kIpv4End});
   Bytes packet = TcpIpv4(9000, 10);
   packet[0] = 0x46;
   packet.insert(packet.begin() + 20, 4, 1);
@@ -121,7 +94,7 @@ TEST(PacketFilterTest, FindsThePortBehindIpv4Options) {
 }
 
 TEST(PacketFilterTest, RefusesEveryTruncation) {
-  Filter filter(14, {kIpv4End, kIpv6End});
+  PacketFilter filter(14, {kIpv4End, kIpv6End});
   const Bytes ipv4 = Framed({ETH_P_IP}, TcpIpv4(9000, 0));
   for (size_t size = 0; size < 14 + 20 + 4; ++size) {
     EXPECT_FALSE(filter.Accepts(Bytes(
@@ -136,7 +109,7 @@ TEST(PacketFilterTest, TakesManyEndpointsAndRefusesTooMany) {
     endpoints.push_back({kIpv4End.address, static_cast<uint16_t>(9000 + i)});
     endpoints.push_back({kIpv6End.address, static_cast<uint16_t>(9000 + i)});
   }
-  Filter filter(14, endpoints);
+  PacketFilter filter(14, endpoints);
   EXPECT_TRUE(filter.Accepts(Framed({ETH_P_IP}, TcpIpv4(9199, 1))));
   EXPECT_FALSE(filter.Accepts(Framed({ETH_P_IP}, TcpIpv4(9200, 1))));
   EXPECT_TRUE(filter.Accepts(Framed({ETH_P_IPV6}, TcpIpv6(9199, 1))));
@@ -146,7 +119,7 @@ TEST(PacketFilterTest, TakesManyEndpointsAndRefusesTooMany) {
 }
 
 TEST(PacketFilterTest, NoEndpointsTakeNothing) {
-  Filter filter(14, {});
+  PacketFilter filter(14, {});
   EXPECT_FALSE(filter.Accepts(Framed({ETH_P_IP}, TcpIpv4(9000, 10))));
 }
 

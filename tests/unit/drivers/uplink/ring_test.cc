@@ -11,7 +11,7 @@
 namespace lwt {
 namespace {
 
-constexpr uint16_t kRoom = 256 + RTE_PKTMBUF_HEADROOM;
+constexpr uint16_t kSmallFrameRoom = 256 + RTE_PKTMBUF_HEADROOM;
 constexpr uint64_t kLongUs = 5'000'000;
 
 bool ReadableNow(int fd) {
@@ -30,7 +30,7 @@ class RingTest : public testing::Test {
  protected:
   static void SetUpTestSuite() {
     InitEal();
-    if (pool_ == nullptr) pool_ = MakePool("ring-test", 4095, kRoom);
+    if (pool_ == nullptr) pool_ = MakePool("ring-test", 4095, kSmallFrameRoom);
   }
   void Open(bool wait_fds, uint32_t size) {
     RingSpec spec;
