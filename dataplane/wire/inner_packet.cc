@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "dataplane/wire/be.h"
+#include "drivers/headers.h"
 
 namespace lwt::wire {
 namespace {
