@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace lwt::peer {
 namespace {
@@ -22,11 +23,12 @@ void LossPool::Age(uint64_t now_us) {
 
 void LossPool::Add(uint32_t lane, const LaneReading& reading) {
   const Counted now = {reading.records_sealed, reading.peer_lost};
-  const auto [at, is_new] = lanes_.try_emplace(lane, now);
-  if (is_new) return;
-  sealed_ += static_cast<double>(now.sealed - at->second.sealed);
-  lost_ += static_cast<double>(now.lost - at->second.lost);
-  at->second = now;
+  const auto at = lanes_.try_emplace(lane, now).first;
+  const Counted before = std::exchange(at->second, now);
+  // Until its worker has the lane, the counters are those of one before.
+  if (now.sealed < before.sealed || now.lost < before.lost) return;
+  sealed_ += static_cast<double>(now.sealed - before.sealed);
+  lost_ += static_cast<double>(now.lost - before.lost);
 }
 
 std::optional<double> LossPool::loss() const {

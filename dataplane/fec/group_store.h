@@ -102,9 +102,10 @@ class GroupStore {
   Group& Create(uint32_t lane, uint64_t base, uint64_t now_us);
 
   // One more shard may be held and the buffers of merged frames are within
-  // bounds.
+  // bounds. Blocks run out first where parities were taken out in vain.
   bool HasRoom() const {
-    return held_ < config_.max_shards && big_count_ < config_.max_big;
+    return held_ < config_.max_shards && !free_blocks_.empty() &&
+           big_count_ < config_.max_big;
   }
   // Both where there is room, at a place that is free. A parity's reference is
   // taken and its bit is the caller's to set; of a data shard the caller keeps
@@ -148,7 +149,7 @@ class GroupStore {
   const Config config_;
   std::vector<Group> groups_;
   std::vector<uint32_t> buckets_;
-  // As many as shards, since none is without one; the system has pages only
+  // As many as shards, most of which share one; the system has pages only
   // behind those that were needed.
   std::unique_ptr<Block[]> blocks_;
   std::vector<uint16_t> free_blocks_;

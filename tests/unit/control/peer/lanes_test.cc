@@ -348,6 +348,27 @@ TEST_F(LanesTest, ALoneLaneIsToldNothing) {
   EXPECT_EQ(lane.told_loss, 0);
 }
 
+// A lane takes the place of another, whose counters stand there until its
+// worker has it.
+TEST(LossPoolTest, CountersThatBeginAnewAreNoLoss) {
+  LossPool pool;
+  LaneReading reading;
+  reading.records_sealed = 5000;
+  reading.peer_lost = 900;
+  pool.Add(7, reading);
+  EXPECT_EQ(pool.loss(), std::nullopt);
+  reading.records_sealed = 10;
+  reading.peer_lost = 0;
+  pool.Add(7, reading);
+  EXPECT_EQ(pool.loss(), std::nullopt);
+  reading.records_sealed = 110;
+  reading.peer_lost = 5;
+  pool.Add(7, reading);
+  EXPECT_EQ(pool.loss(), 0.05);
+  pool.Age(100 * kSecond);
+  EXPECT_EQ(pool.loss(), std::nullopt);
+}
+
 TEST_F(LanesTest, OneLostRecordIsNoLossToTell) {
   Start(2, 2);
   ASSERT_TRUE(Until(kSecond, [&] { return lanes() == 2; }));

@@ -227,6 +227,31 @@ TEST_F(DecoderTest, MoreShardsThanPlacesGiveUpTheOldest) {
   EXPECT_EQ(rig_->repaired.size(), 1u);
 }
 
+// One shard of each group is held, beside a place for parities that is empty
+// again: what was parked there did not open.
+TEST_F(DecoderTest, PlacesForParitiesThatDidNotOpenRunOutToo) {
+  Use({.store = {.max_shards = 4}}, {3, 2, 1});
+  std::vector<Sent> first;
+  std::vector<Sent> last;
+  for (int group = 0; group < 5; ++group) {
+    last = SendMany(1);
+    last.push_back(rig_->SendOther());
+    const auto rest = SendMany(1);
+    last.insert(last.end(), rest.begin(), rest.end());
+    ASSERT_EQ(last.size(), 5u);
+    rig_->Receive(last[0]);
+    rig_->Receive(FecRig::Damaged(last[3]));
+    rig_->Receive(last[1]);
+    EXPECT_EQ(rig_->drops.size(), group + 1u);
+    EXPECT_LE(held(), 2u);
+    if (group == 0) first = last;
+  }
+  rig_->Receive(first[4]);
+  EXPECT_TRUE(rig_->repaired.empty()) << "the oldest made room";
+  rig_->Receive(last[4]);
+  EXPECT_EQ(rig_->repaired.size(), 1u);
+}
+
 TEST_F(DecoderTest, BuffersOfMergedFramesArePinnedWithinBounds) {
   Use({.store = {.max_big = 2}}, {4, 2, 1});
   for (int group = 0; group < 5; ++group) {
