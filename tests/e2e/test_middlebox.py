@@ -76,10 +76,15 @@ def test_segments_of_the_boxs_own(make_box, start, variant, settings):
         peer = side.status()["peers"][0]
         if "loss" in settings:
             assert counters["records_found"] > 0, counters
-        else:
+        elif counters["uplink_rx_missed"] == 0:
             assert peer["records_lost"] == 0, peer
             assert side.drops()["no_record"] == 0
             assert side.drops()["record_cut"] == 0
+        else:
+            # The device's queue was full while the machine did something else.
+            # Such a frame is of one record, or ends one and begins the next.
+            assert peer["records_lost"] <= 2 * counters["uplink_rx_missed"], (
+                peer, counters)
     for counts in box.counts().values():
         assert counts["given"] > 1000, counts
         assert (counts["lost"] > 0) == ("loss" in settings), counts
