@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <bit>
 
+#include "dataplane/fec/bit_set.h"
+
 namespace lwt::fec {
 namespace {
 

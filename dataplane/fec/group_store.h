@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "dataplane/burst.h"
+#include "dataplane/fec/bit_set.h"
 #include "dataplane/fec/parameters.h"
 
 namespace lwt::fec {
@@ -28,14 +29,6 @@ inline constexpr size_t kBlockShards = 16;
 inline constexpr size_t kDataBlocks = kMaxData / kBlockShards;
 inline constexpr size_t kGroupBlocks = kDataBlocks + kMaxParity / kBlockShards;
 inline constexpr uint16_t kNoBlock = 0xffff;
-
-// Calls visit(index) for each bit of the set, ascending.
-template <class Visit>
-void ForEachBit(uint64_t set, const Visit& visit) {
-  for (; set != 0; set &= set - 1) {
-    visit(static_cast<size_t>(std::countr_zero(set)));
-  }
-}
 
 struct Group {
   uint64_t base = 0;  // first packet number

@@ -2,6 +2,7 @@
 
 #include <bit>
 
+#include "dataplane/fec/bit_set.h"
 #include "dataplane/golden_ratio.h"
 
 namespace lwt::fec {
@@ -12,9 +13,9 @@ template <size_t kMost>
 class Numbers {
  public:
   explicit Numbers(uint64_t set) {
-    for (; set != 0; set &= set - 1) {
-      numbers_[count_++] = static_cast<uint8_t>(std::countr_zero(set));
-    }
+    ForEachBit(set, [this](size_t number) {
+      numbers_[count_++] = static_cast<uint8_t>(number);
+    });
   }
   std::span<const uint8_t> all() const {
     return std::span(numbers_).first(count_);

@@ -16,6 +16,7 @@ from harness.wait import wait_until
 
 # Keys are renewed several times within one transfer.
 _REKEY = ("-rekey-records", "1024")
+_LOST = ("rx_missed", "records", "no_record", "record_cut")
 _VARIANTS = (Variant("af_packet", workers=2), Variant("af_xdp"))
 
 
@@ -50,6 +51,18 @@ def _exercise(topology, hub, client, size=4 << 20):
         assert drops["bad_tag"] == drops["unknown_epoch"] == 0, drops
 
 
+def _what_is_lost(*sides):
+    """By both sides together, since they began."""
+    lost = dict.fromkeys(_LOST, 0)
+    for side in sides:
+        drops = side.drops()
+        lost["rx_missed"] += side.counters()["uplink_rx_missed"]
+        lost["records"] += side.status()["peers"][0]["records_lost"]
+        lost["no_record"] += drops["no_record"]
+        lost["record_cut"] += drops["record_cut"]
+    return lost
+
+
 def _come_back(topology, hub, client):
     """The hub crashes and starts again."""
     before = client.log().count("tunnel up")
@@ -73,18 +86,20 @@ def test_segments_of_the_boxs_own(make_box, start, variant, settings):
     for side in (hub, client):
         counters = side.counters()
         assert counters["records_joined"] > 500, counters
-        peer = side.status()["peers"][0]
         if "loss" in settings:
             assert counters["records_found"] > 0, counters
-        elif counters["uplink_rx_missed"] == 0:
-            assert peer["records_lost"] == 0, peer
-            assert side.drops()["no_record"] == 0
-            assert side.drops()["record_cut"] == 0
-        else:
-            # The device's queue was full while the machine did something else.
-            # Such a frame is of one record, or ends one and begins the next.
-            assert peer["records_lost"] <= 2 * counters["uplink_rx_missed"], (
-                peer, counters)
+    if "loss" not in settings:
+        before = dict.fromkeys(_LOST, 0)
+        now = _what_is_lost(hub, client)
+        # Of a device's queue that was full while the machine did something
+        # else this test is not: then once more.
+        for _ in range(2):
+            if now["rx_missed"] == before["rx_missed"]:
+                break
+            before = now
+            _exercise(box, hub, client)
+            now = _what_is_lost(hub, client)
+        assert now == before
     for counts in box.counts().values():
         assert counts["given"] > 1000, counts
         assert (counts["lost"] > 0) == ("loss" in settings), counts
