@@ -22,9 +22,10 @@ class KeyDerivation {
  public:
   explicit KeyDerivation(const config::Config& config)
       : thread_([this, &config] {
-          result_ = config.encryption == config::Encryption::kNone
-                        ? handshake::NullPsk()
-                        : handshake::DerivePsk(config.key, config.network);
+          result_ =
+              config.key.encryption == config::Encryption::kNone
+                  ? handshake::NullPsk()
+                  : handshake::DerivePsk(config.key.text, config.key.network);
         }) {}
   ~KeyDerivation() {
     if (thread_.joinable()) thread_.join();
@@ -43,7 +44,7 @@ class KeyDerivation {
 std::map<handshake::PublicKey, std::vector<IpPrefix>> NetworksOf(
     const config::Config& config) {
   std::map<handshake::PublicKey, std::vector<IpPrefix>> networks;
-  for (const config::PeerEntry& peer : config.peers) {
+  for (const config::PeerEntry& peer : config.hub.peers) {
     const auto key = handshake::PublicKeyFromText(peer.public_key);
     if (key.ok()) networks[*key] = peer.allowed_ips;
   }
@@ -52,8 +53,8 @@ std::map<handshake::PublicKey, std::vector<IpPrefix>> NetworksOf(
 
 handshake::RekeyConfig RekeyOf(const config::Config& config) {
   handshake::RekeyConfig rekey;
-  rekey.interval_us = uint64_t{config.rekey_seconds} * 1'000'000;
-  rekey.max_records = config.rekey_records;
+  rekey.interval_us = uint64_t{config.rekey.seconds} * 1'000'000;
+  rekey.max_records = config.rekey.records;
   return rekey;
 }
 
@@ -67,9 +68,9 @@ absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Start(config::Config& config,
     return absl::FailedPreconditionError(
         "this CPU lacks AES-NI or PCLMULQDQ, which sealing needs");
   }
-  if (config.encryption == config::Encryption::kNone) {
+  if (config.key.encryption == config::Encryption::kNone) {
     log.Warn("encryption = \"none\": anybody may join this tunnel");
-  } else if (auto weak = handshake::WeakKeyWarning(config.key)) {
+  } else if (auto weak = handshake::WeakKeyWarning(config.key.text)) {
     log.Warn(*weak);
   }
   KeyDerivation key(config);
@@ -97,7 +98,7 @@ absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Start(config::Config& config,
   gateway->platform_ = *std::move(platform);
 
   absl::StatusOr<handshake::SecretKey> psk = key.Wait();
-  config.EraseKey();
+  config.key.Erase();
   if (!psk.ok()) return psk.status();
   absl::Status status = gateway->LoadSecrets(*std::move(psk));
   if (status.ok()) status = gateway->StartSessions();
@@ -107,14 +108,14 @@ absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Start(config::Config& config,
 
 // Where the hub is decides which interface is the uplink.
 std::optional<IpAddress> Gateway::FindHub() {
-  if (!config_.remote) return std::nullopt;
-  absl::StatusOr<uint64_t> id =
-      resolver_->Start(config_.remote->host, config_.remote->port);
+  if (!config_.client.remote) return std::nullopt;
+  absl::StatusOr<uint64_t> id = resolver_->Start(config_.client.remote->host,
+                                                 config_.client.remote->port);
   if (!id.ok()) return std::nullopt;
   pollfd sources[] = {{resolver_->event_fd(), POLLIN, 0},
                       {signals_.fd(), POLLIN, 0}};
   if (poll(sources, 2, 0) == 0) {
-    log_.Info("looking up ", config_.remote->host);
+    log_.Info("looking up ", config_.client.remote->host);
     poll(sources, 2, kFirstLookupMs);
   }
   for (const host::Resolver::Result& result : resolver_->Drain()) {
@@ -155,8 +156,9 @@ absl::Status Gateway::StartSessions() {
           [this](const api::Request& request) { return Answer(request); });
   if (!api.ok()) return api.status();
   api_ = *std::move(api);
-  log_.Info("ready: ", config::NameOf(config_.mode), ", ", config_.tun_name,
-            " ", ToString(config_.tunnel_addr.front()), ", inner MTU ",
+  log_.Info("ready: ", config::NameOf(config_.mode), ", ",
+            config_.tunnel.device, " ",
+            ToString(config_.tunnel.addresses.front()), ", inner MTU ",
             platform_->tunnel_mtu(), ", control socket ",
             platform_->paths().control_socket);
   return absl::OkStatus();
@@ -171,13 +173,13 @@ std::vector<peer::HeldAddress> Gateway::HeldAddresses() {
 
 absl::Status Gateway::StartHub() {
   const size_t workers = platform_->workers().size();
-  lane_slots_.emplace(peer::HubSessions::LanesFor(config_.max_clients),
+  lane_slots_.emplace(peer::HubSessions::LanesFor(config_.hub.max_clients),
                       static_cast<uint32_t>(workers));
   handshake::HubConfig door;
   door.psk = &psk_;
   door.identity = &*identity_;
   door.offer.mtu = platform_->MaxInnerMtu(Family::kIpv4);
-  door.offer.addresses = config_.tunnel_addr;
+  door.offer.addresses = config_.tunnel.addresses;
   door.offer.lanes = static_cast<uint8_t>(workers);
   peer::HubSessions::Config hub{
       .link = *link_,
@@ -185,8 +187,8 @@ absl::Status Gateway::StartHub() {
       .join_mask_key = join_mask_key_,
       .door = std::move(door),
       .rekey = RekeyOf(config_),
-      .max_clients = config_.max_clients,
-      .multi_client = config_.multi_client,
+      .max_clients = config_.hub.max_clients,
+      .multi_client = config_.hub.multi_client,
       .networks = NetworksOf(config_),
       .held = HeldAddresses(),
       .on_held =
@@ -196,15 +198,15 @@ absl::Status Gateway::StartHub() {
             if (!stored.ok()) log_.Warn(stored.message());
           },
   };
-  if (config_.fallback) {
+  if (config_.hub.fallback) {
     fallback_ = std::make_unique<Fallback>(*loop_, *link_, log_);
     hub.visitors = fallback_.get();
     LookUpFallback();
   }
   hub_ = std::make_unique<peer::HubSessions>(hub, *lane_slots_, log_, NowUs());
-  absl::Status status = outer_->Listen(*config_.local);
+  absl::Status status = outer_->Listen(*config_.hub.local);
   if (status.ok()) {
-    log_.Info("listening at ", ToString(*config_.local), ", public key ",
+    log_.Info("listening at ", ToString(*config_.hub.local), ", public key ",
               handshake::PublicKeyToText(identity_->public_key));
   }
   return status;
@@ -214,7 +216,7 @@ absl::Status Gateway::StartHub() {
 void Gateway::LookUpFallback() {
   next_lookup_us_ = NowUs() + kFallbackLookupUs;
   absl::StatusOr<uint64_t> id =
-      resolver_->Start(config_.fallback->host, config_.fallback->port);
+      resolver_->Start(config_.hub.fallback->host, config_.hub.fallback->port);
   if (id.ok()) fallback_lookup_ = *id;
 }
 
@@ -237,32 +239,32 @@ absl::Status Gateway::StartClient() {
   lane_slots_.emplace(Platform::kClientLanes, static_cast<uint32_t>(workers));
   const std::string state_dir = platform_->paths().state_dir;
   absl::StatusOr<std::optional<handshake::PublicKey>> expected =
-      handshake::ExpectedHubKey(state_dir, config_.server_public_key);
+      handshake::ExpectedHubKey(state_dir, config_.client.server_public_key);
   if (!expected.ok()) return expected.status();
   handshake::ClientConfig handshake;
   handshake.psk = &psk_;
   handshake.identity = &*identity_;
   handshake.expected_hub_key = *expected;
-  handshake.server_name = config_.sni;
+  handshake.server_name = config_.client.sni;
   handshake.offer.mtu = platform_->MaxInnerMtu(Family::kIpv4);
-  handshake.offer.addresses = config_.tunnel_addr;
+  handshake.offer.addresses = config_.tunnel.addresses;
   handshake.offer.lanes = static_cast<uint8_t>(workers);
   peer::ClientSession::Config client{
       .attempt = {*link_, *outer_, join_mask_key_, std::move(handshake)},
       .rekey = RekeyOf(config_),
-      .hub_name = config_.remote->host,
-      .tunnel_addresses = config_.tunnel_addr,
-      .networks = config_.routes,
+      .hub_name = config_.client.remote->host,
+      .tunnel_addresses = config_.tunnel.addresses,
+      .networks = config_.client.routes,
       .on_hub_key =
           [this, state_dir](const handshake::PublicKey& key) {
-            return config_.server_public_key.empty()
+            return config_.client.server_public_key.empty()
                        ? handshake::PinHubKey(state_dir, key)
                        : absl::OkStatus();
           },
       .on_key_changed =
           [this, state_dir](const handshake::PublicKey& key) {
             return handshake::HubKeyChangedError(
-                state_dir, config_.server_public_key, key);
+                state_dir, config_.client.server_public_key, key);
           },
   };
   client_ = std::make_unique<peer::ClientSession>(std::move(client),

@@ -26,7 +26,7 @@ absl::Status CheckLink(const LanSide::Context& context,
                     "is the uplink; name another interface, or leave lan_port "
                     "out to let the kernel forward");
   }
-  if (link.name == context.config.tun_name) {
+  if (link.name == context.config.tunnel.device) {
     return Unusable(link.name, "is the tunnel device itself");
   }
   if (link.loopback || link.link_header_size() != 14) {
@@ -88,7 +88,7 @@ std::string TwinName(const std::string& tunnel) {
 
 RoutedSet RoutedBy(const config::Config& config) {
   RoutedSet set;
-  for (const IpPrefix& own : config.tunnel_addr) {
+  for (const IpPrefix& own : config.tunnel.addresses) {
     set.networks.push_back({own.Network(), own.length});
     set.kept.push_back(own.address);
   }
@@ -100,7 +100,7 @@ RoutedSet RoutedBy(const config::Config& config) {
 
 absl::StatusOr<std::unique_ptr<LanSide>> LanSide::Open(const Context& context) {
   std::unique_ptr<LanSide> side(new LanSide(context));
-  const absl::Status opened = context.config.lan_port.memif_socket.empty()
+  const absl::Status opened = context.config.lan.port.memif_socket.empty()
                                   ? side->OpenInterface(context)
                                   : side->OpenMemif(context);
   if (!opened.ok()) return opened;
@@ -108,7 +108,7 @@ absl::StatusOr<std::unique_ptr<LanSide>> LanSide::Open(const Context& context) {
 }
 
 absl::Status LanSide::OpenInterface(const Context& context) {
-  const std::string& name = context.config.lan_port.interface;
+  const std::string& name = context.config.lan.port.interface;
   absl::StatusOr<host::Link> link = context.netlink.LinkByName(name);
   if (!link.ok()) {
     return absl::NotFoundError(
@@ -134,7 +134,7 @@ absl::Status LanSide::OpenInterface(const Context& context) {
   spec.ports = context.workers;
   spec.small_pool = context.small_pool;
   spec.jumbo_pool = context.jumbo_pool;
-  spec.super_frames = context.config.super_frames;
+  spec.super_frames = context.config.uplink.super_frames;
   auto socket = AfPacketUplink::OpenInside(*interface, spec, *filter);
   if (!socket.ok()) return socket.status();
   packet_socket_ = *std::move(socket);
@@ -150,7 +150,7 @@ absl::Status LanSide::OpenMemif(const Context& context) {
                            " workers; set workers = 1"));
   }
   OffloadSpec twin;
-  twin.name = TwinName(context.config.tun_name);
+  twin.name = TwinName(context.config.tunnel.device);
   twin.mtu = kMemifMtu;
   twin.ethernet = true;
   twin.pool = context.small_pool;
@@ -161,7 +161,7 @@ absl::Status LanSide::OpenMemif(const Context& context) {
   absl::StatusOr<host::Link> link = context.netlink.LinkByName(twin.name);
   if (!link.ok()) return link.status();
   absl::Status status;
-  for (const IpPrefix& address : context.config.lan_addr) {
+  for (const IpPrefix& address : context.config.lan.addresses) {
     if (status.ok()) {
       status = context.netlink.AddAddress(link->index, address);
     }
@@ -171,7 +171,7 @@ absl::Status LanSide::OpenMemif(const Context& context) {
   if (!status.ok()) return status;
 
   MemifSpec spec;
-  spec.name = context.config.lan_port.memif_socket;
+  spec.name = context.config.lan.port.memif_socket;
   spec.mtu = kMemifMtu;
   spec.pool = context.small_pool;
   auto memif = OpenMemifServer(spec);

@@ -40,7 +40,7 @@ int RunGateway(lwt::config::Config& config) {
                  std::string(signals.status().message()).c_str());
     return kExitFailure;
   }
-  lwt::loop::Log log(config.log_level);
+  lwt::loop::Log log(config.host.log_level);
   auto gateway = lwt::Gateway::Start(config, **signals, log);
   if (!gateway.ok()) {
     std::fprintf(stderr, "lightweight-tunnel: %s\n",

@@ -199,14 +199,14 @@ void OuterSide::SuspectPath(const IpAddress& remote) {
 
 void OuterSide::SetInnerMtu(uint16_t mtu) {
   if (mtu == 0) {
-    mtu = platform_.MaxInnerMtu(config_.local ? config_.local->address.family
-                                              : Family::kIpv4);
+    mtu = platform_.MaxInnerMtu(
+        config_.hub.local ? config_.hub.local->address.family : Family::kIpv4);
   }
   mtu = std::min(mtu, platform_.MaxInnerMtu(Family::kIpv4));
   if (mtu == platform_.tunnel_mtu()) return;
   absl::Status status = platform_.SetTunnelMtu(mtu);
   if (status.ok()) {
-    log_.Info("inner MTU of ", config_.tun_name, " is ", mtu);
+    log_.Info("inner MTU of ", config_.tunnel.device, " is ", mtu);
   } else {
     log_.Error(status.message());
   }
@@ -215,7 +215,7 @@ void OuterSide::SetInnerMtu(uint16_t mtu) {
 void OuterSide::Resolve() {
   if (resolve_id_ != 0) resolver_.Cancel(resolve_id_);
   absl::StatusOr<uint64_t> id =
-      resolver_.Start(config_.remote->host, config_.remote->port);
+      resolver_.Start(config_.client.remote->host, config_.client.remote->port);
   resolve_id_ = id.ok() ? *id : 0;
   if (!id.ok()) log_.Error(id.status().message());
 }

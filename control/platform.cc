@@ -59,7 +59,7 @@ MemoryRequest MemoryOf(const config::Config& config, uint32_t workers,
   // A LAN port is a second packet socket, or holds a buffer or two.
   request.jumbo_frames =
       workers *
-      (kJumboFrames + (config.lan_port.configured() ? kAfPacketFrames : 0));
+      (kJumboFrames + (config.lan.port.configured() ? kAfPacketFrames : 0));
   request.other_bytes = workers * kOtherBytes + xdp_queues * kXdpBytesPerQueue;
   return request;
 }
@@ -69,13 +69,13 @@ MemoryRequest MemoryOf(const config::Config& config, uint32_t workers,
 std::vector<Finding> CheckHost(const config::Config& config) {
   PreflightInput input;
   input.uplink_interface =
-      config.uplink_interface.empty() ? "auto" : config.uplink_interface;
-  input.uplink_driver = ToString(DriverOf(config.uplink_driver));
-  input.memory = config.memory;
+      config.uplink.interface.empty() ? "auto" : config.uplink.interface;
+  input.uplink_driver = ToString(DriverOf(config.uplink.driver));
+  input.memory = config.workers.memory;
   absl::StatusOr<CpuList> cpus = AllowedCpus();
   input.memory_need = ComputeMemoryNeed(
       MemoryOf(config, WorkersWanted(config, cpus.ok() ? cpus->size() : 1),
-               config.uplink_driver == config::UplinkDriver::kAfXdp ? 1 : 0));
+               config.uplink.driver == config::UplinkDriver::kAfXdp ? 1 : 0));
   return RunPreflight(input);
 }
 
@@ -113,9 +113,9 @@ Platform::~Platform() {
 absl::Status Platform::ClaimInstance() {
   host::InstanceSpec spec;
   spec.mode = config::NameOf(config_.mode);
-  spec.tunnel_address = config_.tunnel_addr.front().address;
-  spec.state_dir = config_.state_dir;
-  spec.control_socket = config_.control_socket;
+  spec.tunnel_address = config_.tunnel.addresses.front().address;
+  spec.state_dir = config_.host.state_dir;
+  spec.control_socket = config_.host.control_socket;
   absl::StatusOr<host::Instance> instance = host::Instance::Claim(spec);
   if (!instance.ok()) return instance.status();
   instance_.emplace(*std::move(instance));
@@ -138,10 +138,10 @@ absl::Status Platform::ChooseUplink(const std::optional<IpAddress>& remote) {
   monitor_ = *std::move(monitor);
 
   absl::StatusOr<host::UplinkChoice> choice;
-  if (!config_.uplink_interface.empty()) {
-    choice = host::UplinkByName(*netlink_, config_.uplink_interface);
+  if (!config_.uplink.interface.empty()) {
+    choice = host::UplinkByName(*netlink_, config_.uplink.interface);
   } else if (config_.mode == Mode::kServer) {
-    choice = host::UplinkForListener(*netlink_, config_.local->address);
+    choice = host::UplinkForListener(*netlink_, config_.hub.local->address);
   } else if (remote) {
     choice = host::UplinkForRemote(*netlink_, *remote);
   } else {
@@ -159,12 +159,12 @@ absl::StatusOr<MemoryPlan> Platform::PlanForUplink(
     std::span<const HugepagePool> pools) {
   const auto workers = static_cast<uint32_t>(cpus_.workers.size());
   const auto plan = [&](uint32_t xdp_queues) {
-    return PlanMemory(config_.memory,
+    return PlanMemory(config_.workers.memory,
                       ComputeMemoryNeed(MemoryOf(config_, workers, xdp_queues)),
                       pools);
   };
-  const bool is_auto = config_.uplink_driver == config::UplinkDriver::kAuto;
-  if (config_.uplink_driver == config::UplinkDriver::kAfPacket) return plan(0);
+  const bool is_auto = config_.uplink.driver == config::UplinkDriver::kAuto;
+  if (config_.uplink.driver == config::UplinkDriver::kAfPacket) return plan(0);
   if (is_auto && !choice_.link.kind.empty()) {
     no_xdp_ = Concat("no zero-copy AF_XDP on a virtual link (",
                      choice_.link.kind, ")");
@@ -214,7 +214,8 @@ absl::Status Platform::StartMemory() {
 
 uint16_t Platform::MaxInnerMtu(Family family) const {
   uint32_t mtu = InnerMtuOf(choice_.link.mtu, family);
-  if (config_.mtu != 0) mtu = std::min<uint32_t>(mtu, config_.mtu);
+  if (config_.tunnel.mtu != 0)
+    mtu = std::min<uint32_t>(mtu, config_.tunnel.mtu);
   // A frame and its headers fit an ordinary buffer.
   uint32_t room = PacketPool::kSmallRoom - RTE_PKTMBUF_HEADROOM -
                   (wire::kRecordOverhead + wire::kShardWord);
@@ -224,11 +225,11 @@ uint16_t Platform::MaxInnerMtu(Family family) const {
 // `auto` falls back to the TAP driver where the kernel lacks something, not
 // where the settings are wrong.
 absl::Status Platform::OpenTunnelPort(uint16_t mtu) {
-  if (config_.tunnel_port == config::TunnelPort::kTap) {
+  if (config_.tunnel.port == config::TunnelPort::kTap) {
     tunnel_reason_ = "net_tap, as tunnel_port says";
   } else {
     OffloadSpec spec;
-    spec.name = config_.tun_name;
+    spec.name = config_.tunnel.device;
     spec.mtu = mtu;
     spec.queues = uplink_->port_count();
     spec.pool = small_pool_->get();
@@ -242,14 +243,14 @@ absl::Status Platform::OpenTunnelPort(uint16_t mtu) {
                            : "tun with segmentation of TCP";
       return absl::OkStatus();
     }
-    if (config_.tunnel_port == config::TunnelPort::kOffload ||
+    if (config_.tunnel.port == config::TunnelPort::kOffload ||
         !absl::IsUnimplemented(ports.status())) {
       return ports.status();
     }
     tunnel_reason_ = Concat("net_tap: ", ports.status().message());
   }
   TapSpec spec;
-  spec.name = config_.tun_name;
+  spec.name = config_.tunnel.device;
   spec.mtu = mtu;
   spec.queues = uplink_->port_count();
   spec.pool = small_pool_->get();
@@ -261,21 +262,21 @@ absl::Status Platform::OpenTunnelPort(uint16_t mtu) {
 
 absl::Status Platform::OpenTunnel() {
   Family family = Family::kIpv4;
-  if (config_.local) family = config_.local->address.family;
+  if (config_.hub.local) family = config_.hub.local->address.family;
   uint16_t mtu = MaxInnerMtu(family);
-  if (config_.mtu != 0 && mtu < config_.mtu) {
-    log_.Warn("mtu = ", config_.mtu, " does not fit ", choice_.link.name,
+  if (config_.tunnel.mtu != 0 && mtu < config_.tunnel.mtu) {
+    log_.Warn("mtu = ", config_.tunnel.mtu, " does not fit ", choice_.link.name,
               " (MTU ", choice_.link.mtu, "); using ", mtu);
   }
   absl::Status opened = OpenTunnelPort(mtu);
   if (!opened.ok()) return opened;
   log_.Info("tunnel: ", tunnel_reason_);
 
-  absl::StatusOr<host::Link> link = netlink_->LinkByName(config_.tun_name);
+  absl::StatusOr<host::Link> link = netlink_->LinkByName(config_.tunnel.device);
   if (!link.ok()) return link.status();
   tunnel_index_ = link->index;
   absl::Status status = SetTunnelMtu(mtu);
-  for (const IpPrefix& address : config_.tunnel_addr) {
+  for (const IpPrefix& address : config_.tunnel.addresses) {
     if (status.ok()) status = netlink_->AddAddress(tunnel_index_, address);
   }
   if (status.ok()) status = netlink_->SetLinkUp(tunnel_index_, true);
@@ -286,7 +287,7 @@ absl::Status Platform::OpenTunnel() {
 }
 
 absl::Status Platform::OpenLan() {
-  if (!config_.lan_port.configured()) return absl::OkStatus();
+  if (!config_.lan.port.configured()) return absl::OkStatus();
   absl::StatusOr<std::unique_ptr<LanSide>> lan =
       LanSide::Open({.config = config_,
                      .netlink = *netlink_,
@@ -333,10 +334,10 @@ absl::Status Platform::OpenUplinkPort() {
   }
   UplinkSpec spec;
   spec.interface = choice_.link.name;
-  spec.driver = DriverOf(config_.uplink_driver);
+  spec.driver = DriverOf(config_.uplink.driver);
   spec.jumbo_pool = jumbo_pool_->get();
   spec.small_pool = small_pool_->get();
-  spec.super_frames = config_.super_frames;
+  spec.super_frames = config_.uplink.super_frames;
   spec.no_xdp = no_xdp_;
   spec.ports = static_cast<uint16_t>(cpus_.workers.size());
   absl::StatusOr<std::unique_ptr<Uplink>> uplink = OpenUplink(spec);

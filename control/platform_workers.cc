@@ -13,7 +13,7 @@ namespace lwt {
 // peer.
 uint32_t WorkersWanted(const config::Config& config, size_t cpus) {
   constexpr size_t kMostAutomatic = 8;
-  if (config.workers != 0) return config.workers;
+  if (config.workers.count != 0) return config.workers.count;
   if (config.mode == config::Mode::kClient || cpus <= 2) return 1;
   return static_cast<uint32_t>(std::min(cpus - 1, kMostAutomatic));
 }
@@ -23,10 +23,10 @@ uint32_t WorkersWanted(const config::Config& config, size_t cpus) {
 // One that never sleeps gets its own.
 bool PinsWorkers(const config::Config& config, size_t cpus) {
   constexpr size_t kEnough = 4;
-  if (config.pinning != config::Pinning::kAuto) {
-    return config.pinning == config::Pinning::kOn;
+  if (config.workers.pinning != config::Pinning::kAuto) {
+    return config.workers.pinning == config::Pinning::kOn;
   }
-  return config.idle == config::Idle::kBusy || cpus >= kEnough;
+  return config.workers.idle == config::Idle::kBusy || cpus >= kEnough;
 }
 
 absl::Status Platform::PlanWorkers() {
@@ -42,7 +42,7 @@ absl::Status Platform::PlanWorkers() {
 
 uint32_t Platform::MaxLanes() const {
   return config_.mode == config::Mode::kServer
-             ? peer::HubSessions::LanesFor(config_.max_clients)
+             ? peer::HubSessions::LanesFor(config_.hub.max_clients)
              : kClientLanes;
 }
 
@@ -65,12 +65,13 @@ WorkerOptions Platform::OptionsOf(uint32_t worker) const {
   options.pool = small_pool_->get();
   options.max_lanes = MaxLanes();
   options.arena_bytes = config_.arena_bytes();
-  options.retransmit = config_.retransmit;
-  options.fec = config_.FecSettings();
-  options.fec_flush_us = config_.fec_flush_us;
-  options.idle = config_.idle == config::Idle::kBusy ? IdleMode::kBusy
-                                                     : IdleMode::kAdaptive;
-  options.rekey_records = config_.rekey_records;
+  options.retransmit = config_.workers.retransmit;
+  options.fec = config_.fec.Settings();
+  options.fec_flush_us = config_.fec.flush_us;
+  options.idle = config_.workers.idle == config::Idle::kBusy
+                     ? IdleMode::kBusy
+                     : IdleMode::kAdaptive;
+  options.rekey_records = config_.rekey.records;
   options.persona = persona_;
   // Packet sockets share the flows by their ports; a NIC may be told anew.
   options.answers_strays =
@@ -92,9 +93,9 @@ absl::Status Platform::StartWorkers() {
       return absl::ResourceExhaustedError("no memory for the workers' rings");
     }
   }
-  persona_ = host::PersonaOf(config_.persona, host::KernelRelease());
+  persona_ = host::PersonaOf(config_.uplink.persona, host::KernelRelease());
   log_.Info("persona: ", host::NameOf(persona_),
-            config_.persona == config::PersonaChoice::kAuto
+            config_.uplink.persona == config::PersonaChoice::kAuto
                 ? ", as the running kernel"
                 : ", as asked");
   std::array<uint8_t, 32> flow_secret;

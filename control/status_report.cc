@@ -67,7 +67,7 @@ void FillSession(const Session& session, uint64_t now_us,
 api::PeerStatus HubPeer(const StatusSources& sources, uint64_t now_us) {
   const peer::ClientSession& client = *sources.client;
   api::PeerStatus peer;
-  for (const IpPrefix& prefix : sources.config.tunnel_addr) {
+  for (const IpPrefix& prefix : sources.config.tunnel.addresses) {
     peer.tunnel_addresses.push_back(
         ToString(IpPrefix{prefix.Network(), prefix.length}));
   }
@@ -200,7 +200,7 @@ api::Status MakeStatus(const StatusSources& sources) {
   status.mode = config::NameOf(config.mode);
   status.uptime_s = SecondsSince(sources.started_us, now_us);
   status.pid = static_cast<uint32_t>(getpid());
-  status.encryption = config::NameOf(config.encryption);
+  status.encryption = config::NameOf(config.key.encryption);
   status.public_key = handshake::PublicKeyToText(sources.public_key);
 
   status.uplink.driver = platform.uplink().info().driver;
@@ -214,7 +214,7 @@ api::Status MakeStatus(const StatusSources& sources) {
   status.tunnel.driver = platform.tunnel().info().driver;
   status.tunnel.reason = platform.tunnel_reason();
   status.tunnel.mtu = platform.tunnel_mtu();
-  for (const IpPrefix& prefix : config.tunnel_addr) {
+  for (const IpPrefix& prefix : config.tunnel.addresses) {
     status.tunnel.addresses.push_back(ToString(prefix));
   }
 

@@ -64,7 +64,7 @@ Begin BeginWithConfig(const config::CommandLine& command_line) {
   }
   begin.config = std::move(loaded->config);
   if (command_line.action != Action::kCheckConfig) return begin;
-  begin.config.EraseKey();
+  begin.config.key.Erase();
   Print(stdout, "The configuration is good.\n");
   return Done(kExitOk);
 }

@@ -19,52 +19,52 @@ void CheckSides(const Config& config, Faults& faults) {
     return;
   }
   bool server = config.mode == Mode::kServer;
-  if (server && !config.local) {
+  if (server && !config.hub.local) {
     faults.push_back(
         "a server needs local_addr, where it listens: -l 0.0.0.0:9000");
   }
-  if (server && config.remote) {
+  if (server && config.client.remote) {
     faults.push_back(
         "remote_addr is for clients: remove it, or run with -m client");
   }
-  if (!server && !config.remote) {
+  if (!server && !config.client.remote) {
     faults.push_back(
         "a client needs remote_addr, its server: -r vpn.example.com:9000");
   }
-  if (!server && config.local) {
+  if (!server && config.hub.local) {
     faults.push_back(
         "local_addr is for servers: remove it, or run with -m server");
   }
-  if (server && !config.server_public_key.empty()) {
+  if (server && !config.client.server_public_key.empty()) {
     faults.push_back(
         "server_public_key is for clients: remove it, a server has its own");
   }
 }
 
 void CheckTunnel(const Config& config, Faults& faults) {
-  if (config.tunnel_addr.empty()) {
+  if (config.tunnel.addresses.empty()) {
     faults.push_back(
         "tunnel_addr is missing, this side's address inside the tunnel: "
         "-t 10.0.0.1/24");
   }
   bool ipv6 = false;
-  for (const IpPrefix& prefix : config.tunnel_addr) {
+  for (const IpPrefix& prefix : config.tunnel.addresses) {
     ipv6 = ipv6 || prefix.address.family == Family::kIpv6;
   }
   // RFC 791: every IPv4 host takes 576 bytes; RFC 8200 section 5: every IPv6
   // link carries 1280.
   int least = ipv6 ? 1280 : 576;
-  if (config.mtu != 0 && config.mtu < least) {
-    faults.push_back(Concat(
-        "mtu ", int{config.mtu}, " is too small: ", ipv6 ? "IPv6" : "IPv4",
-        " inside needs at least ", least, "; 0 chooses it by itself"));
+  if (config.tunnel.mtu != 0 && config.tunnel.mtu < least) {
+    faults.push_back(Concat("mtu ", int{config.tunnel.mtu}, " is too small: ",
+                            ipv6 ? "IPv6" : "IPv4", " inside needs at least ",
+                            least, "; 0 chooses it by itself"));
   }
 }
 
 void CheckKey(Config& config, Faults& faults,
               std::vector<std::string>& warnings) {
-  bool any = !config.key.empty() || !config.key_file.empty();
-  if (config.encryption == Encryption::kNone) {
+  bool any = !config.key.text.empty() || !config.key.file.empty();
+  if (config.key.encryption == Encryption::kNone) {
     if (any) {
       faults.push_back(
           "encryption = \"none\" takes no key: remove key and key_file, or "
@@ -81,14 +81,14 @@ void CheckKey(Config& config, Faults& faults,
         "and give it to both sides with -k or -key-file");
     return;
   }
-  if (!config.key.empty() && !config.key_file.empty()) {
+  if (!config.key.text.empty() && !config.key.file.empty()) {
     faults.push_back("key and key_file are both given: remove one of them");
     return;
   }
-  if (config.key_file.empty()) return;
-  absl::StatusOr<std::string> key = ReadKeyFile(config.key_file, warnings);
+  if (config.key.file.empty()) return;
+  absl::StatusOr<std::string> key = ReadKeyFile(config.key.file, warnings);
   if (key.ok()) {
-    config.key = *std::move(key);
+    config.key.text = *std::move(key);
   } else {
     faults.emplace_back(ToStd(key.status().message()));
   }

@@ -55,73 +55,120 @@ struct FecChoice {
   fec::Parameters fixed;
 };
 
-struct Config {
-  Mode mode = Mode::kUnset;
-  std::optional<Endpoint> local;      // server: where it listens
-  std::optional<HostPort> remote;     // client: the server
-  std::vector<IpPrefix> tunnel_addr;  // at most one IPv4 and one IPv6
+// The parts of Config, each for the component that takes it.
+
+// The tunnel device and this side's place in the tunnel.
+struct TunnelConfig {
+  std::vector<IpPrefix> addresses;  // at most one IPv4 and one IPv6
+  uint16_t mtu = 0;                 // bytes inside the tunnel; 0 = automatic
+  std::string device = "lwt0";
+  TunnelPort port = TunnelPort::kAuto;
+};
+
+// What the psk is derived from.
+struct KeyConfig {
   // The shared key, from `key` or from the file that `key_file` names; empty
-  // only with Encryption::kNone. Erase it (EraseKey) once the psk is derived.
-  std::string key;
-  std::string key_file;
+  // only with Encryption::kNone. Erase it once the psk is derived.
+  std::string text;
+  std::string file;
   std::string network = "default";
   Encryption encryption = Encryption::kAes256Gcm;
-  uint16_t mtu = 0;  // bytes inside the tunnel; 0 = automatic
-  std::string tun_name = "lwt0";
+
+  void Erase() {
+    sodium_memzero(text.data(), text.size());
+    text.clear();
+  }
+};
+
+// Whom a server lets in, and where.
+struct HubConfig {
+  std::optional<Endpoint> local;  // where it listens
   bool multi_client = true;
   uint32_t max_clients = 100;
-  std::optional<HostPort> fallback;  // server: whom strangers meet
-  std::string state_dir;             // empty: host::PathsOf knows
-  std::string control_socket;        // empty: host::PathsOf knows
-  LogLevel log_level = LogLevel::kInfo;
-  std::string server_public_key;  // client: base64, 44 characters; may be empty
+  std::optional<HostPort> fallback;  // whom strangers meet
+  std::vector<PeerEntry> peers;      // networks behind clients
+};
+
+// How a client finds its server and what lies behind it.
+struct ClientConfig {
+  std::optional<HostPort> remote;
+  std::string server_public_key;  // base64, 44 characters; may be empty
   std::string sni = "www.example.com";
-  PersonaChoice persona = PersonaChoice::kAuto;
+  std::vector<IpPrefix> routes;  // networks behind the server
+};
 
-  LanPort lan_port;
-  std::vector<IpPrefix> lan_addr;  // with a memif: the kernel's addresses in it
-  std::vector<IpPrefix> routes;    // client: networks behind the server
-  std::vector<PeerEntry> peers;    // server: networks behind clients
+struct LanConfig {
+  LanPort port;
+  std::vector<IpPrefix> addresses;  // with a memif: the kernel's in it
+};
 
-  UplinkDriver uplink_driver = UplinkDriver::kAuto;
-  std::string uplink_interface;  // empty = automatic
+// The way to the network outside and the looks of its frames.
+struct UplinkConfig {
+  UplinkDriver driver = UplinkDriver::kAuto;
+  std::string interface;  // empty = automatic
   bool super_frames = true;
+  PersonaChoice persona = PersonaChoice::kAuto;
+};
 
-  TunnelPort tunnel_port = TunnelPort::kAuto;
-  uint32_t workers = 0;  // 0 = automatic
+struct FecConfig {
+  FecChoice choice;
+  uint8_t data = 0;  // 0: `choice` decides
+  uint8_t parity = 3;
+  uint32_t flush_us = 2000;
+  uint32_t interleave_us = 20'000;
+
+  // What `fec`, `fec_data` and `fec_parity` come to: "off" is off, else data
+  // shards that were given make the code a fixed one.
+  fec::Settings Settings() const {
+    fec::Settings settings{choice.mode, choice.fixed, interleave_us};
+    if (choice.mode == fec::Mode::kAuto && data > 0) {
+      settings.mode = fec::Mode::kFixed;
+      settings.fixed = {data, parity, 1};
+    }
+    return settings;
+  }
+};
+
+struct RekeyLimits {
+  uint64_t records = uint64_t{1} << 28;
+  uint32_t seconds = 120;
+};
+
+struct WorkerConfig {
+  uint32_t count = 0;  // 0 = automatic
   Pinning pinning = Pinning::kAuto;
   MemoryMode memory = MemoryMode::kAuto;
   Idle idle = Idle::kAdaptive;
   bool retransmit = true;
-  FecChoice fec;
-  uint8_t fec_data = 0;  // 0: `fec` decides
-  uint8_t fec_parity = 3;
-  uint32_t fec_flush_us = 2000;
-  uint32_t fec_interleave_us = 20'000;
-  uint64_t rekey_records = uint64_t{1} << 28;
-  uint32_t rekey_seconds = 120;
   uint32_t arena_mib = 0;  // sent bytes kept per worker; 0: see arena_bytes
+};
+
+// This gateway's places on the host, and its log.
+struct HostConfig {
+  std::string state_dir;       // empty: host::PathsOf knows
+  std::string control_socket;  // empty: host::PathsOf knows
+  LogLevel log_level = LogLevel::kInfo;
+};
+
+struct Config {
+  Mode mode = Mode::kUnset;
+  TunnelConfig tunnel;
+  KeyConfig key;
+  HubConfig hub;
+  ClientConfig client;
+  LanConfig lan;
+  UplinkConfig uplink;
+  FecConfig fec;
+  RekeyLimits rekey;
+  WorkerConfig workers;
+  HostConfig host;
 
   uint32_t arena_bytes() const {
     uint32_t automatic = mode == Mode::kServer ? 64 : 12;
-    return (arena_mib == 0 ? automatic : arena_mib) << 20;
+    return (workers.arena_mib == 0 ? automatic : workers.arena_mib) << 20;
   }
-  // What `fec`, `fec_data` and `fec_parity` come to: "off" is off, else data
-  // shards that were given make the code a fixed one.
-  fec::Settings FecSettings() const {
-    fec::Settings settings{fec.mode, fec.fixed, fec_interleave_us};
-    if (fec.mode == fec::Mode::kAuto && fec_data > 0) {
-      settings.mode = fec::Mode::kFixed;
-      settings.fixed = {fec_data, fec_parity, 1};
-    }
-    return settings;
-  }
-  // Networks behind peers, of `routes` or `peers`.
+  // Networks behind peers, of `routes` or `[[peer]]`.
   std::vector<IpPrefix> PeerNetworks() const;
-  void EraseKey() {
-    sodium_memzero(key.data(), key.size());
-    key.clear();
-  }
 };
 
 // The relations between settings: what server and client need and may not

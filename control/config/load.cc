@@ -16,7 +16,7 @@ absl::Status ApplyFile(const std::string& path, LoadedConfig& loaded) {
   if (!file.ok()) return file.status();
   absl::Status status = ApplyToml(file->text, path, loaded.config);
   sodium_memzero(file->text.data(), file->text.size());
-  if (file->others_may_read && !loaded.config.key.empty()) {
+  if (file->others_may_read && !loaded.config.key.text.empty()) {
     loaded.warnings.push_back(OpenFileWarning(path));
   }
   return status;
@@ -28,8 +28,8 @@ absl::Status ApplyFlags(const std::vector<GivenOption>& options,
   // One way to give the key takes the place of the other way in the file.
   for (const GivenOption& given : options) {
     if (given.option->toml == "key" || given.option->toml == "key_file") {
-      config.EraseKey();
-      config.key_file.clear();
+      config.key.Erase();
+      config.key.file.clear();
     }
   }
   for (const GivenOption& given : options) {

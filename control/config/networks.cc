@@ -54,7 +54,7 @@ bool Overlap(const IpPrefix& a, const IpPrefix& b) {
 void CheckOverlaps(const Config& config, std::vector<std::string>& faults) {
   const std::vector<IpPrefix> networks = config.PeerNetworks();
   for (size_t i = 0; i < networks.size(); ++i) {
-    for (const IpPrefix& own : config.tunnel_addr) {
+    for (const IpPrefix& own : config.tunnel.addresses) {
       if (!Overlap(own, networks[i])) continue;
       faults.push_back(Concat(ToString(networks[i]),
                               " overlaps the tunnel's own network ",
@@ -72,10 +72,11 @@ void CheckOverlaps(const Config& config, std::vector<std::string>& faults) {
 }
 
 void CheckPeers(const Config& config, std::vector<std::string>& faults) {
-  for (size_t i = 0; i < config.peers.size(); ++i) {
+  for (size_t i = 0; i < config.hub.peers.size(); ++i) {
     for (size_t j = 0; j < i; ++j) {
-      if (config.peers[i].public_key != config.peers[j].public_key) continue;
-      faults.push_back(Concat("peer ", config.peers[i].public_key,
+      if (config.hub.peers[i].public_key != config.hub.peers[j].public_key)
+        continue;
+      faults.push_back(Concat("peer ", config.hub.peers[i].public_key,
                               " has two entries [[peer]]: join them"));
     }
   }
@@ -132,8 +133,8 @@ absl::StatusOr<PeerEntry> ReadPeerEntry(std::string_view public_key,
 }
 
 std::vector<IpPrefix> Config::PeerNetworks() const {
-  std::vector<IpPrefix> networks = routes;
-  for (const PeerEntry& peer : peers) {
+  std::vector<IpPrefix> networks = client.routes;
+  for (const PeerEntry& peer : hub.peers) {
     networks.insert(networks.end(), peer.allowed_ips.begin(),
                     peer.allowed_ips.end());
   }
@@ -141,33 +142,33 @@ std::vector<IpPrefix> Config::PeerNetworks() const {
 }
 
 void CheckNetworks(const Config& config, std::vector<std::string>& faults) {
-  if (config.mode == Mode::kServer && !config.routes.empty()) {
+  if (config.mode == Mode::kServer && !config.client.routes.empty()) {
     faults.push_back(
         "routes is for clients: a server names the networks behind its clients "
         "by entries [[peer]]");
   }
-  if (config.mode == Mode::kClient && !config.peers.empty()) {
+  if (config.mode == Mode::kClient && !config.hub.peers.empty()) {
     faults.push_back(
         "[[peer]] is for servers: a client names the networks behind its "
         "server by routes");
   }
-  if (!config.lan_addr.empty() && config.lan_port.memif_socket.empty()) {
+  if (!config.lan.addresses.empty() && config.lan.port.memif_socket.empty()) {
     faults.push_back(
         "lan_addr is for a memif: give the interface of lan_port its address "
         "by `ip address add`");
   }
-  if (config.lan_addr.empty() && !config.lan_port.memif_socket.empty()) {
+  if (config.lan.addresses.empty() && !config.lan.port.memif_socket.empty()) {
     faults.push_back(
         "a memif needs lan_addr, this side's address in the LAN: "
         "-lan-addr 192.168.7.1/24");
   }
-  for (const IpPrefix& lan : config.lan_addr) {
+  for (const IpPrefix& lan : config.lan.addresses) {
     for (const IpPrefix& network : config.PeerNetworks()) {
       if (!Overlap(lan, network)) continue;
       faults.push_back(Concat("lan_addr ", ToString(lan), " overlaps ",
                               ToString(network), ", a network behind a peer"));
     }
-    for (const IpPrefix& own : config.tunnel_addr) {
+    for (const IpPrefix& own : config.tunnel.addresses) {
       if (!Overlap(lan, own)) continue;
       faults.push_back(Concat("lan_addr ", ToString(lan),
                               " overlaps the tunnel's network ",

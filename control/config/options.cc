@@ -17,46 +17,48 @@
 namespace lwt::config {
 namespace {
 
-template <auto kMember>
-absl::Status SetText(const Value& value, Config& config) {
-  config.*kMember = value.text;
-  return absl::OkStatus();
+// The member that a path of member pointers leads to: its part, then the field.
+template <auto... kPath>
+auto& At(Config& config) {
+  return (config.*....*kPath);
 }
 
-template <auto kMember>
+template <auto... kPath>
 absl::Status SetBoolean(const Value& value, Config& config) {
-  config.*kMember = value.boolean;
+  At<kPath...>(config) = value.boolean;
   return absl::OkStatus();
 }
 
 // The range in the table fits the member's type.
-template <auto kMember>
+template <auto... kPath>
 absl::Status SetInteger(const Value& value, Config& config) {
-  using Type = std::remove_reference_t<decltype(config.*kMember)>;
-  config.*kMember = static_cast<Type>(value.integer);
+  auto& member = At<kPath...>(config);
+  member =
+      static_cast<std::remove_reference_t<decltype(member)>>(value.integer);
   return absl::OkStatus();
 }
 
 // The choices stand in the order of the enumerators from `kFirst` on.
-template <auto kMember, int kFirst = 0>
+template <int kFirst, auto... kPath>
 absl::Status SetChoice(const Value& value, Config& config) {
-  using Type = std::remove_reference_t<decltype(config.*kMember)>;
-  config.*kMember = static_cast<Type>(value.integer + kFirst);
+  auto& member = At<kPath...>(config);
+  member = static_cast<std::remove_reference_t<decltype(member)>>(
+      value.integer + kFirst);
   return absl::OkStatus();
 }
 
-template <auto kMember, auto kRead>
+template <auto kRead, auto... kPath>
 absl::Status SetRead(const Value& value, Config& config) {
   auto read = kRead(value.text);
   if (!read.ok()) return read.status();
-  config.*kMember = *std::move(read);
+  At<kPath...>(config) = *std::move(read);
   return absl::OkStatus();
 }
 
-template <auto kMember, auto kCheck>
+template <auto kCheck, auto... kPath>
 absl::Status SetChecked(const Value& value, Config& config) {
   absl::Status status = kCheck(value.text);
-  if (status.ok()) config.*kMember = value.text;
+  if (status.ok()) At<kPath...>(config) = value.text;
   return status;
 }
 
@@ -120,193 +122,193 @@ constexpr Option kOptions[] = {
     {kTunnelGroup, "m", "mode", ValueType::kChoice, AppliesTo::kBoth,
      "server|client", "", 0, 0,
      "Which side this is: the server waits for clients, a client connects.",
-     SetChoice<&Config::mode, 1>},
+     SetChoice<1, &Config::mode>},
     {kTunnelGroup, "l", "local_addr", ValueType::kText, AppliesTo::kServer,
      "ADDRESS:PORT", "", 0, 0,
      "Where the server listens; 0.0.0.0 or [::] takes every address.",
-     SetRead<&Config::local, ReadListenAddress>},
+     SetRead<ReadListenAddress, &Config::hub, &HubConfig::local>},
     {kTunnelGroup, "r", "remote_addr", ValueType::kText, AppliesTo::kClient,
      "HOST:PORT", "", 0, 0,
      "The server to connect to: an address or a name, and its port.",
-     SetRead<&Config::remote, ReadRemoteAddress>},
+     SetRead<ReadRemoteAddress, &Config::client, &ClientConfig::remote>},
     {kTunnelGroup, "t", "tunnel_addr", ValueType::kText, AppliesTo::kBoth,
      "ADDRESS/BITS[,...]", "", 0, 0,
      "This side's address inside the tunnel with its prefix length; one IPv4 "
      "and one IPv6 address, parted by a comma, may be given.",
-     SetRead<&Config::tunnel_addr, ReadTunnelAddresses>},
+     SetRead<ReadTunnelAddresses, &Config::tunnel, &TunnelConfig::addresses>},
     {kTunnelGroup, "mtu", "mtu", ValueType::kInteger, AppliesTo::kBoth, "BYTES",
      "0", 0, 9000,
      "Size of the largest packet inside the tunnel; 0 takes the largest that "
      "the uplink carries.",
-     SetInteger<&Config::mtu>},
+     SetInteger<&Config::tunnel, &TunnelConfig::mtu>},
     {kTunnelGroup, "tun-name", "tun_name", ValueType::kText, AppliesTo::kBoth,
      "NAME", "lwt0", 0, 0, "Name of the tunnel's network device.",
-     SetChecked<&Config::tun_name, CheckInterfaceName>},
+     SetChecked<CheckInterfaceName, &Config::tunnel, &TunnelConfig::device>},
     {kTunnelGroup, "sni", "sni", ValueType::kText, AppliesTo::kClient, "NAME",
      "www.example.com", 0, 0,
      "Server name that the connection shows to whoever watches it.",
-     SetChecked<&Config::sni, CheckHostName>},
+     SetChecked<CheckHostName, &Config::client, &ClientConfig::sni>},
     {kTunnelGroup, "persona", "persona", ValueType::kChoice, AppliesTo::kBoth,
      "auto|linux-6.1|linux-6.18", "auto", 0, 0,
      "Whose TCP the connection shows: the window scale of a kernel before or "
      "since 6.16, and its pace of repeated SYNs; \"auto\" is the running one.",
-     SetChoice<&Config::persona>},
+     SetChoice<0, &Config::uplink, &UplinkConfig::persona>},
 
     {kKeyGroup, "k", "key", ValueType::kText, AppliesTo::kBoth, "KEY", "", 0, 0,
      "The shared key, the same on both sides; `lightweight-tunnel genkey` "
      "prints a strong one.",
-     SetChecked<&Config::key, CheckKeyText>},
+     SetChecked<CheckKeyText, &Config::key, &KeyConfig::text>},
     {kKeyGroup, "key-file", "key_file", ValueType::kText, AppliesTo::kBoth,
      "FILE", "", 0, 0,
      "File whose first line is the shared key; takes the place of key.",
-     SetChecked<&Config::key_file, CheckFile>},
+     SetChecked<CheckFile, &Config::key, &KeyConfig::file>},
     {kKeyGroup, "network", "network", ValueType::kText, AppliesTo::kBoth,
      "NAME", "default", 0, 0,
      "Name mixed into the key, the same on both sides; tunnels of different "
      "names never join, even with one key.",
-     SetChecked<&Config::network, CheckNetwork>},
+     SetChecked<CheckNetwork, &Config::key, &KeyConfig::network>},
     {kKeyGroup, "encryption", "encryption", ValueType::kChoice,
      AppliesTo::kBoth, "aes-256-gcm|none", "aes-256-gcm", 0, 0,
      "\"none\" runs without a shared key: anyone may join the tunnel.",
-     SetChoice<&Config::encryption>},
+     SetChoice<0, &Config::key, &KeyConfig::encryption>},
     {kKeyGroup, "server-public-key", "server_public_key", ValueType::kText,
      AppliesTo::kClient, "KEY", "", 0, 0,
      "Public key that the server must show; without it the one of the first "
      "connection is kept.",
-     SetRead<&Config::server_public_key, ReadServerKey>},
+     SetRead<ReadServerKey, &Config::client, &ClientConfig::server_public_key>},
 
     {kServerGroup, "multi-client", "multi_client", ValueType::kBoolean,
      AppliesTo::kServer, "", "true", 0, 0,
      "Whether more than one client may connect.",
-     SetBoolean<&Config::multi_client>},
+     SetBoolean<&Config::hub, &HubConfig::multi_client>},
     {kServerGroup, "max-clients", "max_clients", ValueType::kInteger,
      AppliesTo::kServer, "COUNT", "100", 1, 10000,
      "How many clients may be connected at once.",
-     SetInteger<&Config::max_clients>},
+     SetInteger<&Config::hub, &HubConfig::max_clients>},
 
     {kServerGroup, "fallback", "fallback", ValueType::kText, AppliesTo::kServer,
      "HOST:PORT", "", 0, 0,
      "A real TLS service, such as a web server, that whoever connects without "
      "the key meets; without it he meets a TLS alert.",
-     SetRead<&Config::fallback, ReadRemoteAddress>},
+     SetRead<ReadRemoteAddress, &Config::hub, &HubConfig::fallback>},
 
     {kLanGroup, "routes", "routes", ValueType::kText, AppliesTo::kClient,
      "NETWORK/BITS[,...]", "", 0, 0,
      "Networks behind the server: packets to them enter the tunnel, and "
      "packets "
      "from them are let out of it.",
-     SetRead<&Config::routes, ReadNetworks>},
+     SetRead<ReadNetworks, &Config::client, &ClientConfig::routes>},
     {kLanGroup, "lan-port", "lan_port", ValueType::kText, AppliesTo::kBoth,
      "INTERFACE/memif:SOCKET", "", 0, 0,
      "Where hosts of a LAN reach the tunnel without the kernel forwarding: an "
      "interface, or the path of a memif socket that another program connects "
      "to.",
-     SetRead<&Config::lan_port, ReadLanPort>},
+     SetRead<ReadLanPort, &Config::lan, &LanConfig::port>},
     {kLanGroup, "lan-addr", "lan_addr", ValueType::kText, AppliesTo::kBoth,
      "ADDRESS/BITS[,...]", "", 0, 0,
      "This side's address in the LAN of a memif; an interface has its own.",
-     SetRead<&Config::lan_addr, ReadTunnelAddresses>},
+     SetRead<ReadTunnelAddresses, &Config::lan, &LanConfig::addresses>},
 
     {kHostGroup, "state-dir", "state_dir", ValueType::kText, AppliesTo::kBoth,
      "FOLDER", "/var/lib/lightweight-tunnel/MODE-ADDRESS", 0, 0,
      "Where this side's own key pair and the keys it has met are kept.",
-     SetChecked<&Config::state_dir, CheckPath>},
+     SetChecked<CheckPath, &Config::host, &HostConfig::state_dir>},
     {kHostGroup, "control-socket", "control_socket", ValueType::kText,
      AppliesTo::kBoth, "PATH",
      "/run/lightweight-tunnel/MODE-ADDRESS/control.sock", 0, 0,
      "Socket that lwtctl talks to.",
-     SetChecked<&Config::control_socket, CheckSocketPath>},
+     SetChecked<CheckSocketPath, &Config::host, &HostConfig::control_socket>},
     {kHostGroup, "log-level", "log_level", ValueType::kChoice, AppliesTo::kBoth,
      "error|warn|info|debug", "info", 0, 0,
      "The least severe messages that are printed.",
-     SetChoice<&Config::log_level>},
+     SetChoice<0, &Config::host, &HostConfig::log_level>},
 
     {kUplinkGroup, "uplink", "uplink.driver", ValueType::kChoice,
      AppliesTo::kBoth, "auto|af_packet|af_xdp", "auto", 0, 0,
      "How frames reach the network: af_xdp where it is the faster one, "
      "af_packet everywhere else; \"auto\" chooses and says why.",
-     SetChoice<&Config::uplink_driver>},
+     SetChoice<0, &Config::uplink, &UplinkConfig::driver>},
     {kUplinkGroup, "uplink-interface", "uplink.interface", ValueType::kText,
      AppliesTo::kBoth, "NAME", "", 0, 0,
      "Network interface to use; without it the one that the route to the "
      "other side, or the listen address, leads to.",
-     SetChecked<&Config::uplink_interface, CheckInterfaceName>},
+     SetChecked<CheckInterfaceName, &Config::uplink, &UplinkConfig::interface>},
     {kUplinkGroup, "super-frames", "uplink.super_frames", ValueType::kBoolean,
      AppliesTo::kBoth, "", "true", 0, 0,
      "Whether af_packet hands runs of segments to the kernel as one; false "
      "sends each by itself.",
-     SetBoolean<&Config::super_frames>},
+     SetBoolean<&Config::uplink, &UplinkConfig::super_frames>},
 
     {kFecGroup, "fec", "fec", ValueType::kText, AppliesTo::kBoth,
      "auto/off/K:M", "auto", 0, 0,
      "Parity sent against loss: \"auto\" follows the loss that the other side "
      "reports and costs nothing without loss; K:M is M parities to K packets.",
-     SetRead<&Config::fec, ReadFec>},
+     SetRead<ReadFec, &Config::fec, &FecConfig::choice>},
     {kFecGroup, "fec-data", "fec_data", ValueType::kInteger, AppliesTo::kBoth,
      "COUNT", "0", 0, fec::kMaxData,
      "Packets of a group with a fixed code, unless fec is \"off\"; 0 leaves it "
      "to fec.",
-     SetInteger<&Config::fec_data>},
+     SetInteger<&Config::fec, &FecConfig::data>},
     {kFecGroup, "fec-parity", "fec_parity", ValueType::kInteger,
      AppliesTo::kBoth, "COUNT", "3", 0, fec::kMaxParity,
      "Parities of a group where fec_data is given.",
-     SetInteger<&Config::fec_parity>},
+     SetInteger<&Config::fec, &FecConfig::parity>},
     {kFecGroup, "fec-flush-us", "fec_flush_us", ValueType::kInteger,
      AppliesTo::kBoth, "MICROSECONDS", "2000", 50, 1'000'000,
      "How long a group waits for more packets before its parities leave; "
      "packets themselves never wait.",
-     SetInteger<&Config::fec_flush_us>},
+     SetInteger<&Config::fec, &FecConfig::flush_us>},
     {kFecGroup, "fec-interleave-us", "fec_interleave_us", ValueType::kInteger,
      AppliesTo::kBoth, "MICROSECONDS", "20000", 0, 1'000'000,
      "The same where groups take turns because losses come in bursts; 0 never "
      "lets them.",
-     SetInteger<&Config::fec_interleave_us>},
+     SetInteger<&Config::fec, &FecConfig::interleave_us>},
 
     {kDataplaneGroup, "tunnel-port", "dataplane.tunnel_port",
      ValueType::kChoice, AppliesTo::kBoth, "auto|offload|tap", "auto", 0, 0,
      "How packets reach the tunnel device: \"offload\" moves many in one call "
      "and leaves their checksums open, \"tap\" is the driver of DPDK; "
      "\"auto\" takes the first where the kernel has it.",
-     SetChoice<&Config::tunnel_port>},
+     SetChoice<0, &Config::tunnel, &TunnelConfig::port>},
     {kDataplaneGroup, "workers", "dataplane.workers", ValueType::kInteger,
      AppliesTo::kBoth, "COUNT", "0", 0, kMaxWorkers,
      "Threads that move packets, each on a CPU of its own; 0 takes one, but on "
      "a server with more than two CPUs one for each but the first, 8 at most.",
-     SetInteger<&Config::workers>},
+     SetInteger<&Config::workers, &WorkerConfig::count>},
     {kDataplaneGroup, "pinning", "dataplane.pinning", ValueType::kChoice,
      AppliesTo::kBoth, "auto|on|off", "auto", 0, 0,
      "Whether each worker stays on one CPU or is placed by the system among "
      "those allowed; \"auto\" pins with \"idle\" = \"busy\" or on four CPUs "
      "and more, since on fewer the rest of the host needs the same ones.",
-     SetChoice<&Config::pinning>},
+     SetChoice<0, &Config::workers, &WorkerConfig::pinning>},
     {kDataplaneGroup, "memory", "dataplane.memory", ValueType::kChoice,
      AppliesTo::kBoth, "auto|hugepages|no-huge", "auto", 0, 0,
      "Where packet memory comes from; \"auto\" takes hugepages when enough "
      "are free.",
-     SetChoice<&Config::memory>},
+     SetChoice<0, &Config::workers, &WorkerConfig::memory>},
     {kDataplaneGroup, "idle", "dataplane.idle", ValueType::kChoice,
      AppliesTo::kBoth, "adaptive|busy", "adaptive", 0, 0,
      "What a worker without work does: \"adaptive\" sleeps, \"busy\" polls on "
      "and needs a core of its own.",
-     SetChoice<&Config::idle>},
+     SetChoice<0, &Config::workers, &WorkerConfig::idle>},
     {kDataplaneGroup, "retransmit", "dataplane.retransmit", ValueType::kBoolean,
      AppliesTo::kBoth, "", "true", 0, 0,
      "Whether lost records are sent again; handshakes always are. false is for "
      "tests.",
-     SetBoolean<&Config::retransmit>},
+     SetBoolean<&Config::workers, &WorkerConfig::retransmit>},
     {kDataplaneGroup, "rekey-records", "dataplane.rekey_records",
      ValueType::kInteger, AppliesTo::kBoth, "COUNT", "268435456", 1024,
      int64_t{1} << 32, "Records after which the session's keys are renewed.",
-     SetInteger<&Config::rekey_records>},
+     SetInteger<&Config::rekey, &RekeyLimits::records>},
     {kDataplaneGroup, "rekey-seconds", "dataplane.rekey_seconds",
      ValueType::kInteger, AppliesTo::kBoth, "SECONDS", "120", 5, 86400,
      "Seconds after which the session's keys are renewed.",
-     SetInteger<&Config::rekey_seconds>},
+     SetInteger<&Config::rekey, &RekeyLimits::seconds>},
     {kDataplaneGroup, "arena-mib", "dataplane.arena_mib", ValueType::kInteger,
      AppliesTo::kBoth, "MIB", "0", 0, 1024,
      "Memory of each worker for records that may have to be sent again, 2 KiB "
      "each; 0 takes 12 on a client and 64 on a server.",
-     SetInteger<&Config::arena_mib>},
+     SetInteger<&Config::workers, &WorkerConfig::arena_mib>},
 };
 
 absl::Status ReadInteger(std::string_view text, Value& value) {

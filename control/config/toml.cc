@@ -174,7 +174,7 @@ class Walker {
     if (!whole) return;
     absl::StatusOr<PeerEntry> peer = ReadPeerEntry(values[0], values[1]);
     if (peer.ok()) {
-      config_.peers.push_back(*std::move(peer));
+      config_.hub.peers.push_back(*std::move(peer));
     } else {
       AddFault(entry.source().begin,
                Concat("[[peer]]: ", peer.status().message()));

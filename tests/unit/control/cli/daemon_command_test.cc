@@ -109,7 +109,7 @@ TEST_F(DaemonCommandTest, WritesAPairThatPassesTheCheck) {
     EXPECT_EQ(check.begin.exit_code, 0) << check.err;
     EXPECT_EQ(check.out, "The configuration is good.\n");
     EXPECT_EQ(check.err, "");
-    keys[index++] = RunDaemon({"-c", path}).begin.config.key;
+    keys[index++] = RunDaemon({"-c", path}).begin.config.key.text;
   }
   EXPECT_EQ(keys[0], keys[1]);
   EXPECT_EQ(keys[0].rfind("lwt1:", 0), 0u);
@@ -154,7 +154,7 @@ TEST_F(DaemonCommandTest, PreflightAndCleanupNeedNoConfiguration) {
   DaemonRun preflight = RunDaemon({"-preflight", "-memory", "no-huge"});
   EXPECT_FALSE(preflight.begin.done);
   EXPECT_EQ(preflight.begin.action, config::Action::kPreflight);
-  EXPECT_EQ(preflight.begin.config.memory, MemoryMode::kNoHuge);
+  EXPECT_EQ(preflight.begin.config.workers.memory, MemoryMode::kNoHuge);
   DaemonRun cleanup = RunDaemon({"-cleanup"});
   EXPECT_FALSE(cleanup.begin.done);
   EXPECT_EQ(cleanup.begin.action, config::Action::kCleanup);

@@ -76,15 +76,15 @@ TEST(CommandLineTest, TakesTheReadmeLines) {
   EXPECT_EQ(server->action, Action::kRun);
   auto loaded = LoadConfig(*server);
   ASSERT_TRUE(loaded.ok()) << loaded.status();
-  EXPECT_EQ(loaded->config.local, ParseEndpoint("0.0.0.0:9000"));
-  EXPECT_EQ(loaded->config.key, "my-secret-password-2024");
+  EXPECT_EQ(loaded->config.hub.local, ParseEndpoint("0.0.0.0:9000"));
+  EXPECT_EQ(loaded->config.key.text, "my-secret-password-2024");
   EXPECT_TRUE(loaded->warnings.empty());
   auto client = Parse({"-m", "client", "-r", "SERVER:9000", "-t", "10.0.0.2/24",
                        "-k", "my-secret-password-2024"});
   ASSERT_TRUE(client.ok()) << client.status();
   loaded = LoadConfig(*client);
   ASSERT_TRUE(loaded.ok()) << loaded.status();
-  EXPECT_EQ(loaded->config.remote, (HostPort{"SERVER", 9000}));
+  EXPECT_EQ(loaded->config.client.remote, (HostPort{"SERVER", 9000}));
 }
 
 TEST(CommandLineTest, TakesValuesWithAndWithoutEqualsSign) {
@@ -95,7 +95,8 @@ TEST(CommandLineTest, TakesValuesWithAndWithoutEqualsSign) {
   EXPECT_EQ(line->options[1].value, "1300");
   EXPECT_EQ(line->options[2].value, "-dash");
   EXPECT_EQ(line->options[3].value, "a=b");
-  EXPECT_EQ(LoadConfig(*line, false)->config.mtu, 1300);  // the last one wins
+  EXPECT_EQ(LoadConfig(*line, false)->config.tunnel.mtu,
+            1300);  // the last one wins
 }
 
 TEST(CommandLineTest, BooleansTakeAnEqualsSignOnly) {
@@ -163,8 +164,8 @@ TEST_F(LoadTest, AFlagBeatsTheFile) {
   auto loaded = Load(std::string(kServer) + "mtu = 1300\n",
                      {"-mtu", "1400", "-k", "flag secret"});
   ASSERT_TRUE(loaded.ok()) << loaded.status();
-  EXPECT_EQ(loaded->config.mtu, 1400);
-  EXPECT_EQ(loaded->config.key, "flag secret");
+  EXPECT_EQ(loaded->config.tunnel.mtu, 1400);
+  EXPECT_EQ(loaded->config.key.text, "flag secret");
   EXPECT_EQ(loaded->config.mode, Mode::kServer);
 }
 
@@ -172,7 +173,7 @@ TEST_F(LoadTest, AKeyFlagReplacesTheOtherFormInTheFile) {
   std::string key_file = Write("key", "from the file\nsecond line\n");
   auto loaded = Load(kServer, {"-key-file", key_file.c_str()});
   ASSERT_TRUE(loaded.ok()) << loaded.status();
-  EXPECT_EQ(loaded->config.key, "from the file");
+  EXPECT_EQ(loaded->config.key.text, "from the file");
   EXPECT_TRUE(loaded->warnings.empty());
 }
 
@@ -211,7 +212,7 @@ TEST_F(LoadTest, SyntaxFaultsHaveLineAndColumn) {
 TEST_F(LoadTest, TablesAndDottedKeysAreOneThing) {
   Config config;
   ASSERT_TRUE(ApplyToml("uplink.driver = \"af_xdp\"", "f", config).ok());
-  EXPECT_EQ(config.uplink_driver, UplinkDriver::kAfXdp);
+  EXPECT_EQ(config.uplink.driver, UplinkDriver::kAfXdp);
   EXPECT_FALSE(ApplyToml("\"uplink.driver\" = \"auto\"", "f", config).ok());
   EXPECT_FALSE(ApplyToml("uplink = \"auto\"", "f", config).ok());
   EXPECT_FALSE(ApplyToml("[[uplink]]\ndriver = \"auto\"", "f", config).ok());
@@ -264,7 +265,7 @@ TEST_F(LoadTest, AKeyFileIsCheckedToo) {
       "tunnel_addr = \"10.0.0.1/24\"\nkey_file = \"";
   auto loaded = Load(text + open_file + "\"\n");
   ASSERT_TRUE(loaded.ok()) << loaded.status();
-  EXPECT_EQ(loaded->config.key, "the secret");
+  EXPECT_EQ(loaded->config.key.text, "the secret");
   EXPECT_EQ(loaded->warnings.size(), 1u);
   EXPECT_NE(LoadError(text + empty + "\"\n").find("no key in its first line"),
             std::string::npos);
@@ -344,7 +345,7 @@ TEST(FinishTest, NoEncryptionIsWarnedOf) {
                                    "10.0.0.1/24", "-encryption", "none"}));
   ASSERT_TRUE(loaded.ok());
   ASSERT_EQ(loaded->warnings.size(), 1u);
-  EXPECT_TRUE(loaded->config.key.empty());
+  EXPECT_TRUE(loaded->config.key.text.empty());
 }
 
 TEST(ConfigTest, TheArenaFollowsTheSide) {

@@ -16,7 +16,7 @@ IpPrefix Prefix(std::string_view text) { return ParseIpPrefix(text).value(); }
 Config Client() {
   Config config;
   config.mode = Mode::kClient;
-  config.tunnel_addr = {Prefix("10.0.0.2/24"), Prefix("fd11::2/64")};
+  config.tunnel.addresses = {Prefix("10.0.0.2/24"), Prefix("fd11::2/64")};
   return config;
 }
 
@@ -67,51 +67,51 @@ TEST(ReadLanPortTest, TakesAnInterfaceOrAMemif) {
 
 TEST(CheckNetworksTest, TakesWhatFits) {
   Config client = Client();
-  client.routes = {Prefix("192.168.7.0/24"), Prefix("192.168.0.0/16")};
-  client.lan_port.interface = "eth1";
+  client.client.routes = {Prefix("192.168.7.0/24"), Prefix("192.168.0.0/16")};
+  client.lan.port.interface = "eth1";
   EXPECT_EQ(Faults(client), "");
   Config server = Server();
-  server.peers = {{kKeyA, {Prefix("192.168.0.0/16")}},
-                  {kKeyB, {Prefix("192.168.7.0/24")}}};
-  server.lan_port.memif_socket = "/run/lan.sock";
-  server.lan_addr = {Prefix("10.1.0.1/24")};
+  server.hub.peers = {{kKeyA, {Prefix("192.168.0.0/16")}},
+                      {kKeyB, {Prefix("192.168.7.0/24")}}};
+  server.lan.port.memif_socket = "/run/lan.sock";
+  server.lan.addresses = {Prefix("10.1.0.1/24")};
   EXPECT_EQ(Faults(server), "");
 }
 
 TEST(CheckNetworksTest, NamesContradictions) {
   Config config = Client();
-  config.routes = {Prefix("10.0.0.0/8")};
+  config.client.routes = {Prefix("10.0.0.0/8")};
   EXPECT_NE(Faults(config).find("overlaps the tunnel's own network"),
             std::string::npos);
-  config.routes = {Prefix("192.168.7.0/24"), Prefix("192.168.7.0/24")};
+  config.client.routes = {Prefix("192.168.7.0/24"), Prefix("192.168.7.0/24")};
   EXPECT_NE(Faults(config).find("named twice"), std::string::npos);
-  config.routes.clear();
-  config.peers = {{kKeyA, {Prefix("192.168.7.0/24")}}};
+  config.client.routes.clear();
+  config.hub.peers = {{kKeyA, {Prefix("192.168.7.0/24")}}};
   EXPECT_NE(Faults(config).find("[[peer]] is for servers"), std::string::npos);
 
   config = Server();
-  config.routes = {Prefix("192.168.7.0/24")};
+  config.client.routes = {Prefix("192.168.7.0/24")};
   EXPECT_NE(Faults(config).find("routes is for clients"), std::string::npos);
-  config.routes.clear();
-  config.peers = {{kKeyA, {Prefix("192.168.7.0/24")}},
-                  {kKeyB, {Prefix("192.168.7.0/24")}}};
+  config.client.routes.clear();
+  config.hub.peers = {{kKeyA, {Prefix("192.168.7.0/24")}},
+                      {kKeyB, {Prefix("192.168.7.0/24")}}};
   EXPECT_NE(Faults(config).find("named twice"), std::string::npos);
-  config.peers = {{kKeyA, {Prefix("192.168.7.0/24")}},
-                  {kKeyA, {Prefix("192.168.8.0/24")}}};
+  config.hub.peers = {{kKeyA, {Prefix("192.168.7.0/24")}},
+                      {kKeyA, {Prefix("192.168.8.0/24")}}};
   EXPECT_NE(Faults(config).find("two entries"), std::string::npos);
 
   config = Client();
-  config.lan_port.memif_socket = "/run/lan.sock";
+  config.lan.port.memif_socket = "/run/lan.sock";
   EXPECT_NE(Faults(config).find("needs lan_addr"), std::string::npos);
-  config.lan_addr = {Prefix("10.0.0.77/28")};
+  config.lan.addresses = {Prefix("10.0.0.77/28")};
   EXPECT_NE(Faults(config).find("overlaps the tunnel's network"),
             std::string::npos);
-  config.lan_addr = {Prefix("192.168.7.1/24")};
-  config.routes = {Prefix("192.168.0.0/16")};
+  config.lan.addresses = {Prefix("192.168.7.1/24")};
+  config.client.routes = {Prefix("192.168.0.0/16")};
   EXPECT_NE(Faults(config).find("a network behind a peer"), std::string::npos);
   config = Client();
-  config.lan_port.interface = "eth1";
-  config.lan_addr = {Prefix("192.168.7.1/24")};
+  config.lan.port.interface = "eth1";
+  config.lan.addresses = {Prefix("192.168.7.1/24")};
   EXPECT_NE(Faults(config).find("lan_addr is for a memif"), std::string::npos);
 }
 
@@ -124,9 +124,9 @@ TEST(PeerEntriesTest, AreReadFromTheFile) {
           "\"\nallowed_ips = \"192.168.8.0/24\"\n",
       "hub.toml", config);
   ASSERT_TRUE(status.ok()) << status;
-  ASSERT_EQ(config.peers.size(), 2u);
-  EXPECT_EQ(config.peers[0].public_key, kKeyA);
-  EXPECT_EQ(config.peers[0].allowed_ips.size(), 2u);
+  ASSERT_EQ(config.hub.peers.size(), 2u);
+  EXPECT_EQ(config.hub.peers[0].public_key, kKeyA);
+  EXPECT_EQ(config.hub.peers[0].allowed_ips.size(), 2u);
   EXPECT_EQ(config.PeerNetworks().size(), 3u);
 }
 

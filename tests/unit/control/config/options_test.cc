@@ -34,15 +34,15 @@ const std::map<std::string, Sample>& FecSamples() {
       {"fec",
        {"8:6",
         [](C c) {
-          return c.FecSettings().mode == fec::Mode::kFixed &&
-                 c.FecSettings().fixed == fec::Parameters{8, 6, 1};
+          return c.fec.Settings().mode == fec::Mode::kFixed &&
+                 c.fec.Settings().fixed == fec::Parameters{8, 6, 1};
         }}},
       {"fec_data",
-       {"64", [](C c) { return c.FecSettings().fixed.data == 64; }}},
-      {"fec_parity", {"32", [](C c) { return c.fec_parity == 32; }}},
-      {"fec_flush_us", {"500", [](C c) { return c.fec_flush_us == 500; }}},
+       {"64", [](C c) { return c.fec.Settings().fixed.data == 64; }}},
+      {"fec_parity", {"32", [](C c) { return c.fec.parity == 32; }}},
+      {"fec_flush_us", {"500", [](C c) { return c.fec.flush_us == 500; }}},
       {"fec_interleave_us",
-       {"0", [](C c) { return c.FecSettings().interleave_us == 0; }}}};
+       {"0", [](C c) { return c.fec.Settings().interleave_us == 0; }}}};
   return *samples;
 }
 
@@ -52,15 +52,40 @@ const std::map<std::string, Sample>& NetworkSamples() {
       {"routes",
        {"192.168.7.0/24",
         [](C c) {
-          return c.routes == ReadNetworks("192.168.7.0/24").value();
+          return c.client.routes == ReadNetworks("192.168.7.0/24").value();
         }}},
       {"lan_port",
        {"memif:/run/lan.sock",
-        [](C c) { return c.lan_port.memif_socket == "/run/lan.sock"; }}},
+        [](C c) { return c.lan.port.memif_socket == "/run/lan.sock"; }}},
       {"lan_addr", {"192.168.7.1/24", [](C c) {
-                      return c.lan_addr ==
+                      return c.lan.addresses ==
                              ReadTunnelAddresses("192.168.7.1/24").value();
                     }}}};
+  return *samples;
+}
+
+const std::map<std::string, Sample>& DataplaneSamples() {
+  using C = const Config&;
+  static const auto* samples = new std::map<std::string, Sample>{
+      {"dataplane.workers", {"3", [](C c) { return c.workers.count == 3; }}},
+      {"dataplane.pinning",
+       {"off", [](C c) { return c.workers.pinning == Pinning::kOff; }}},
+      {"dataplane.memory",
+       {"no-huge",
+        [](C c) { return c.workers.memory == MemoryMode::kNoHuge; }}},
+      {"dataplane.tunnel_port",
+       {"tap", [](C c) { return c.tunnel.port == TunnelPort::kTap; }}},
+      {"dataplane.idle",
+       {"busy", [](C c) { return c.workers.idle == Idle::kBusy; }}},
+      {"dataplane.retransmit",
+       {"false", [](C c) { return !c.workers.retransmit; }}},
+      {"dataplane.rekey_records",
+       {"16384", [](C c) { return c.rekey.records == 16384; }}},
+      {"dataplane.rekey_seconds",
+       {"30", [](C c) { return c.rekey.seconds == 30; }}},
+      {"dataplane.arena_mib",
+       {"16", [](C c) { return c.arena_bytes() == 16u << 20; }}},
+  };
   return *samples;
 }
 
@@ -70,65 +95,58 @@ const std::map<std::string, Sample>& Samples() {
       {"mode", {"client", [](C c) { return c.mode == Mode::kClient; }}},
       {"local_addr",
        {"[2001:db8::1]:9000",
-        [](C c) { return c.local == ParseEndpoint("[2001:db8::1]:9000"); }}},
+        [](C c) {
+          return c.hub.local == ParseEndpoint("[2001:db8::1]:9000");
+        }}},
       {"remote_addr",
        {"vpn.example.com:443",
         [](C c) {
-          return c.remote == HostPort{"vpn.example.com", 443};
+          return c.client.remote == HostPort{"vpn.example.com", 443};
         }}},
       {"tunnel_addr",
        {"10.9.0.1/24,fd00::1/64",
         [](C c) {
-          return c.tunnel_addr.size() == 2 &&
-                 c.tunnel_addr[0] == ParseIpPrefix("10.9.0.1/24") &&
-                 c.tunnel_addr[1] == ParseIpPrefix("fd00::1/64");
+          return c.tunnel.addresses.size() == 2 &&
+                 c.tunnel.addresses[0] == ParseIpPrefix("10.9.0.1/24") &&
+                 c.tunnel.addresses[1] == ParseIpPrefix("fd00::1/64");
         }}},
-      {"mtu", {"1380", [](C c) { return c.mtu == 1380; }}},
-      {"tun_name", {"vpn7", [](C c) { return c.tun_name == "vpn7"; }}},
+      {"mtu", {"1380", [](C c) { return c.tunnel.mtu == 1380; }}},
+      {"tun_name", {"vpn7", [](C c) { return c.tunnel.device == "vpn7"; }}},
       {"sni",
-       {"cdn.example.net", [](C c) { return c.sni == "cdn.example.net"; }}},
-      {"key", {"a long secret", [](C c) { return c.key == "a long secret"; }}},
-      {"key_file", {"/k", [](C c) { return c.key_file == "/k"; }}},
-      {"network", {"office", [](C c) { return c.network == "office"; }}},
+       {"cdn.example.net",
+        [](C c) { return c.client.sni == "cdn.example.net"; }}},
+      {"key",
+       {"a long secret", [](C c) { return c.key.text == "a long secret"; }}},
+      {"key_file", {"/k", [](C c) { return c.key.file == "/k"; }}},
+      {"network", {"office", [](C c) { return c.key.network == "office"; }}},
       {"encryption",
-       {"none", [](C c) { return c.encryption == Encryption::kNone; }}},
+       {"none", [](C c) { return c.key.encryption == Encryption::kNone; }}},
       {"server_public_key",
-       {kPublicKey, [](C c) { return c.server_public_key == kPublicKey; }}},
-      {"multi_client", {"false", [](C c) { return !c.multi_client; }}},
-      {"max_clients", {"7", [](C c) { return c.max_clients == 7; }}},
+       {kPublicKey,
+        [](C c) { return c.client.server_public_key == kPublicKey; }}},
+      {"multi_client", {"false", [](C c) { return !c.hub.multi_client; }}},
+      {"max_clients", {"7", [](C c) { return c.hub.max_clients == 7; }}},
       {"fallback",
        {"127.0.0.1:8443",
         [](C c) {
-          return c.fallback == HostPort{"127.0.0.1", 8443};
+          return c.hub.fallback == HostPort{"127.0.0.1", 8443};
         }}},
-      {"state_dir", {"/s", [](C c) { return c.state_dir == "/s"; }}},
+      {"state_dir", {"/s", [](C c) { return c.host.state_dir == "/s"; }}},
       {"control_socket",
-       {"/c.sock", [](C c) { return c.control_socket == "/c.sock"; }}},
+       {"/c.sock", [](C c) { return c.host.control_socket == "/c.sock"; }}},
       {"log_level",
-       {"debug", [](C c) { return c.log_level == LogLevel::kDebug; }}},
+       {"debug", [](C c) { return c.host.log_level == LogLevel::kDebug; }}},
       {"uplink.driver",
-       {"af_xdp", [](C c) { return c.uplink_driver == UplinkDriver::kAfXdp; }}},
+       {"af_xdp", [](C c) { return c.uplink.driver == UplinkDriver::kAfXdp; }}},
       {"uplink.interface",
-       {"eth7", [](C c) { return c.uplink_interface == "eth7"; }}},
-      {"uplink.super_frames", {"false", [](C c) { return !c.super_frames; }}},
+       {"eth7", [](C c) { return c.uplink.interface == "eth7"; }}},
+      {"uplink.super_frames",
+       {"false", [](C c) { return !c.uplink.super_frames; }}},
       {"persona",
-       {"linux-6.1", [](C c) { return c.persona == PersonaChoice::kLinux61; }}},
-      {"dataplane.workers", {"3", [](C c) { return c.workers == 3; }}},
-      {"dataplane.pinning",
-       {"off", [](C c) { return c.pinning == Pinning::kOff; }}},
-      {"dataplane.memory",
-       {"no-huge", [](C c) { return c.memory == MemoryMode::kNoHuge; }}},
-      {"dataplane.tunnel_port",
-       {"tap", [](C c) { return c.tunnel_port == TunnelPort::kTap; }}},
-      {"dataplane.idle", {"busy", [](C c) { return c.idle == Idle::kBusy; }}},
-      {"dataplane.retransmit", {"false", [](C c) { return !c.retransmit; }}},
-      {"dataplane.rekey_records",
-       {"16384", [](C c) { return c.rekey_records == 16384; }}},
-      {"dataplane.rekey_seconds",
-       {"30", [](C c) { return c.rekey_seconds == 30; }}},
-      {"dataplane.arena_mib",
-       {"16", [](C c) { return c.arena_bytes() == 16u << 20; }}},
+       {"linux-6.1",
+        [](C c) { return c.uplink.persona == PersonaChoice::kLinux61; }}},
   };
+  samples->insert(DataplaneSamples().begin(), DataplaneSamples().end());
   samples->insert(FecSamples().begin(), FecSamples().end());
   samples->insert(NetworkSamples().begin(), NetworkSamples().end());
   return *samples;
@@ -183,25 +201,25 @@ TEST(OptionsTest, DefaultsOfTheTableAreTheDefaultsOfTheStruct) {
     Config config;
     ASSERT_TRUE(ApplyText(option, option.default_text, config).ok());
     Config fresh;
-    EXPECT_EQ(config.mtu, fresh.mtu);
-    EXPECT_EQ(config.tun_name, fresh.tun_name);
-    EXPECT_EQ(config.sni, fresh.sni);
-    EXPECT_EQ(config.network, fresh.network);
-    EXPECT_EQ(config.encryption, fresh.encryption);
-    EXPECT_EQ(config.multi_client, fresh.multi_client);
-    EXPECT_EQ(config.max_clients, fresh.max_clients);
-    EXPECT_EQ(config.log_level, fresh.log_level);
-    EXPECT_EQ(config.uplink_driver, fresh.uplink_driver);
-    EXPECT_EQ(config.super_frames, fresh.super_frames);
-    EXPECT_EQ(config.persona, fresh.persona);
-    EXPECT_EQ(config.workers, fresh.workers);
-    EXPECT_EQ(config.memory, fresh.memory);
-    EXPECT_EQ(config.tunnel_port, fresh.tunnel_port);
-    EXPECT_EQ(config.idle, fresh.idle);
-    EXPECT_EQ(config.retransmit, fresh.retransmit);
-    EXPECT_EQ(config.rekey_records, fresh.rekey_records);
-    EXPECT_EQ(config.rekey_seconds, fresh.rekey_seconds);
-    EXPECT_EQ(config.arena_mib, fresh.arena_mib);
+    EXPECT_EQ(config.tunnel.mtu, fresh.tunnel.mtu);
+    EXPECT_EQ(config.tunnel.device, fresh.tunnel.device);
+    EXPECT_EQ(config.client.sni, fresh.client.sni);
+    EXPECT_EQ(config.key.network, fresh.key.network);
+    EXPECT_EQ(config.key.encryption, fresh.key.encryption);
+    EXPECT_EQ(config.hub.multi_client, fresh.hub.multi_client);
+    EXPECT_EQ(config.hub.max_clients, fresh.hub.max_clients);
+    EXPECT_EQ(config.host.log_level, fresh.host.log_level);
+    EXPECT_EQ(config.uplink.driver, fresh.uplink.driver);
+    EXPECT_EQ(config.uplink.super_frames, fresh.uplink.super_frames);
+    EXPECT_EQ(config.uplink.persona, fresh.uplink.persona);
+    EXPECT_EQ(config.workers.count, fresh.workers.count);
+    EXPECT_EQ(config.workers.memory, fresh.workers.memory);
+    EXPECT_EQ(config.tunnel.port, fresh.tunnel.port);
+    EXPECT_EQ(config.workers.idle, fresh.workers.idle);
+    EXPECT_EQ(config.workers.retransmit, fresh.workers.retransmit);
+    EXPECT_EQ(config.rekey.records, fresh.rekey.records);
+    EXPECT_EQ(config.rekey.seconds, fresh.rekey.seconds);
+    EXPECT_EQ(config.workers.arena_mib, fresh.workers.arena_mib);
   }
 }
 
@@ -301,14 +319,14 @@ TEST(OptionsTest, FecIsReadStrictly) {
 
 TEST(OptionsTest, FecIsAutomaticUnlessToldOtherwise) {
   Config config;
-  EXPECT_EQ(config.FecSettings().mode, fec::Mode::kAuto);
-  config.fec_data = 20;
-  EXPECT_EQ(config.FecSettings().mode, fec::Mode::kFixed);
-  EXPECT_EQ(config.FecSettings().fixed, (fec::Parameters{20, 3, 1}));
+  EXPECT_EQ(config.fec.Settings().mode, fec::Mode::kAuto);
+  config.fec.data = 20;
+  EXPECT_EQ(config.fec.Settings().mode, fec::Mode::kFixed);
+  EXPECT_EQ(config.fec.Settings().fixed, (fec::Parameters{20, 3, 1}));
   ASSERT_TRUE(ApplyText(*FindByFlag("fec"), "off", config).ok());
-  EXPECT_EQ(config.FecSettings().mode, fec::Mode::kOff);
+  EXPECT_EQ(config.fec.Settings().mode, fec::Mode::kOff);
   ASSERT_TRUE(ApplyText(*FindByFlag("fec"), "10:0", config).ok());
-  EXPECT_FALSE(config.FecSettings().fixed.on());
+  EXPECT_FALSE(config.fec.Settings().fixed.on());
 }
 
 TEST(OptionsTest, PointToPointAndSlash31AddressesAreHosts) {
@@ -378,7 +396,7 @@ TEST(ReferenceTest, SampleFilesSetWhatTheSideNeeds) {
     status = Finish(config, warnings);
     EXPECT_TRUE(status.ok()) << status;
     EXPECT_EQ(config.mode, mode);
-    EXPECT_EQ(config.key, "some key of ours");
+    EXPECT_EQ(config.key.text, "some key of ours");
   }
 }
 
