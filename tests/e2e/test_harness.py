@@ -3,6 +3,7 @@ worth something only when it is seen to count."""
 
 import json
 import re
+import statistics
 
 import pytest
 
@@ -126,27 +127,39 @@ def test_bad_link_carries_a_transfer(make_bad_link):
         assert counts[name] > 0, counts
 
 
+def _frames_per_cpu_second(lab, frames, **settings):
+    """What a wire from in1 to out1 carries in a second of its own CPU, and its
+    counts."""
+    wire = BadWire(lab, "in1", "out1", **settings)
+    try:
+        done = json.loads(
+            lab.output(BUILD / "tests/support/bad_link_flood", "in0", "out0",
+                       frames, 1400))
+        counts = wire.counts()["a_to_b"]
+        used = wire.cpu_seconds()
+    finally:
+        wire.end()
+    assert done["received"] >= frames, (done, counts)
+    return counts["offered"] / used, counts
+
+
 @pytest.mark.alone
-def test_bad_link_carries_300_000_frames_a_second(topology):
-    """For a second of its own CPU: what else the machine does is no matter.
-    Each is looked at for everything that may befall it."""
+def test_bad_link_carries_most_of_what_a_bare_one_does(topology):
+    """The full model beside a loop of the same system calls that does nothing
+    to frames. How fast the machine is, and what else it does, is no matter."""
     lab = topology.router
     for near, far in (("in0", "in1"), ("out0", "out1")):
         lab.ip("link", "add", near, "type", "veth", "peer", "name", far)
         for device in (near, far):
             lab.run("sysctl", "-qw", f"net.ipv6.conf.{device}.disable_ipv6=1")
             lab.ip("link", "set", device, "up")
-    wire = BadWire(lab, "in1", "out1", loss=1, burst=3, corrupt=0.1,
-                   duplicate=0.1, rate_mbit=10000, seed=1)
-    try:
-        done = json.loads(
-            lab.output(BUILD / "tests/support/bad_link_flood", "in0", "out0",
-                       1_000_000, 1400))
-        counts = wire.counts()["a_to_b"]
-        used = wire.cpu_seconds()
-    finally:
-        wire.end()
-    for name in ("lost", "corrupted", "duplicated"):
-        assert counts[name] > 100, counts
-    assert done["received"] >= 1_000_000, (done, counts)
-    assert counts["offered"] / used >= 300_000, (done, counts, used)
+    shares = []
+    for seed in range(3):
+        bare, _ = _frames_per_cpu_second(lab, 250_000, bare=1)
+        full, counts = _frames_per_cpu_second(
+            lab, 250_000, loss=1, burst=3, corrupt=0.1, duplicate=0.1,
+            rate_mbit=10000, seed=seed)
+        for name in ("lost", "corrupted", "duplicated"):
+            assert counts[name] > 25, counts
+        shares.append(full / bare)
+    assert statistics.median(shares) >= 0.6, shares

@@ -70,16 +70,22 @@ def test_mtu_follows_the_family_in_use(topology, start, variant, family, mtu):
 
 
 @pytest.mark.alone
-def test_tcp_reaches_200_mbits_each_way(topology, start, variant):
+def test_tcp_reaches_a_tenth_of_the_kernels_each_way(topology, start,
+                                                     variant):
+    """Of a connection beside the tunnel, on the same wires and by turns;
+    measured is a fifth to two thirds."""
     start.pair(topology, variant)
-    ends = topology.hub.namespace, topology.client.namespace
+
+    def rate(address, *flags):
+        return mbits(Iperf(topology.hub.namespace, topology.client.namespace,
+                           address, *flags, seconds=1).result())
+
     for flags in ((), ("-R",)):
         # A neighbour of this machine's cores halves a run now and then.
-        rates = [
-            mbits(Iperf(*ends, "10.0.0.1", "-O", "1", *flags,
-                        seconds=1).result()) for _ in range(3)
-        ]
-        assert statistics.median(rates) >= 200, f"{flags} {rates} Mbit/s"
+        pairs = [(rate("10.0.0.1", "-O", "1", *flags),
+                  rate(topology.hub.v4, *flags)) for _ in range(3)]
+        share = statistics.median(ours / kernel for ours, kernel in pairs)
+        assert share >= 0.1, f"{flags} {pairs} Mbit/s"
 
 
 @pytest.mark.alone
@@ -94,14 +100,26 @@ def test_udp_of_a_modest_rate_loses_nothing(topology, start, variant):
 
 @pytest.mark.alone
 def test_idle_gateway_uses_little_cpu(topology, start, variant):
+    """Beside what the same one uses to carry a transfer; measured is a
+    three-hundredth."""
     hub, client = start.pair(topology, variant)
-    begun = time.monotonic()
-    used = {side: side.cpu_seconds() for side in (hub, client)}
+
+    def shares(wait):
+        begun = time.monotonic()
+        used = [side.cpu_seconds() for side in (hub, client)]
+        wait(begun)
+        took = time.monotonic() - begun
+        return [(side.cpu_seconds() - before) / took
+                for side, before in zip((hub, client), used)]
+
     # Nobody asks them for anything meanwhile.
-    wait_until(lambda: time.monotonic() - begun >= 6, 10, "idling")
-    for side, before in used.items():
-        share = (side.cpu_seconds() - before) / (time.monotonic() - begun)
-        assert share < 0.02, f"{side.label}: {share:.1%} of a core"
+    idle = shares(lambda begun: wait_until(
+        lambda: time.monotonic() - begun >= 6, 10, "idling"))
+    busy = shares(lambda begun: transfer(
+        topology.client.namespace, topology.hub.namespace, "10.0.0.1",
+        128 << 20))
+    for side, at_rest, at_work in zip((hub, client), idle, busy):
+        assert at_rest < at_work / 20, f"{side.label}: {idle} {busy}"
 
 
 def test_counters_agree(topology, start, variant):

@@ -5,6 +5,10 @@
 //   bad_link -a IF -b IF [-delay-ms N] [-jitter-ms N] [-loss PERCENT]
 //            [-burst N] [-corrupt PERCENT] [-reorder PERCENT]
 //            [-duplicate PERCENT] [-rate-mbit N] [-queue-frames N] [-seed N]
+//            [-bare 1]
+//
+// -bare asks no model: a wire that only counts, which tells what the model
+// costs beside the same system calls on the same machine.
 //
 // Prints "ready" once it forwards, and one JSON object of counts on SIGUSR1
 // and at the end, by SIGTERM or SIGINT.
@@ -124,22 +128,59 @@ class Link {
   std::vector<Frame> due_;
 };
 
+// What comes in at one leg leaves by the other.
+class BareWire {
+ public:
+  explicit BareWire(Legs& legs) : legs_(legs) {}
+
+  void PrintCounts() const {
+    std::printf("{\"a_to_b\": {\"offered\": %" PRIu64
+                "}, \"b_to_a\": {\"offered\": %" PRIu64 "}}\n",
+                offered_[0], offered_[1]);
+  }
+
+  timespec LongestWait() const { return {1, 0}; }
+
+  void TakeIn(size_t leg) {
+    frames_.clear();
+    for (const std::span<const uint8_t> bytes : legs_[leg].Receive()) {
+      frames_.emplace_back(bytes.begin(), bytes.end());
+    }
+    offered_[leg] += frames_.size();
+    legs_[1 - leg].Send(frames_);
+  }
+
+  void SendDue() {}
+
+ private:
+  Legs& legs_;
+  std::array<uint64_t, 2> offered_{};  // [i]: what came in at leg i
+  std::vector<Frame> frames_;
+};
+
 int Main(int argc, char** argv) {
   Interfaces interfaces;
   LinkOptions options;
-  const auto set = [&options](std::string_view name, double value) {
-    return SetNumber(name, value, options);
+  bool bare = false;
+  const auto set = [&options, &bare](std::string_view name, double value) {
+    if (name != "-bare") return SetNumber(name, value, options);
+    bare = value != 0;
+    return true;
   };
   if (!ReadPairs(argc, argv, interfaces, set)) {
     std::fprintf(stderr,
                  "usage: bad_link -a IF -b IF [-delay-ms N] [-jitter-ms N] "
                  "[-loss PERCENT] [-burst N] [-corrupt PERCENT] "
                  "[-reorder PERCENT] [-duplicate PERCENT] [-rate-mbit N] "
-                 "[-queue-frames N] [-seed N]\n");
+                 "[-queue-frames N] [-seed N] [-bare 1]\n");
     return 2;
   }
   Legs legs;
   if (!OpenLegs("bad_link", interfaces, legs)) return 1;
+  if (bare) {
+    BareWire wire(legs);
+    return RunJoint(legs, wire);
+  }
   Link link(options, legs);
   return RunJoint(legs, link);
 }
