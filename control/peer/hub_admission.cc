@@ -26,31 +26,17 @@ std::string NameOf(const SessionSecrets& secrets) {
 
 }  // namespace
 
-HubFlow* HubSessions::FindFlow(FlowId flow) {
-  auto found = std::find(flow_ids_.begin(), flow_ids_.end(), flow);
-  if (flow == kNullFlow || found == flow_ids_.end()) return nullptr;
-  return &flows_[static_cast<size_t>(found - flow_ids_.begin())];
-}
-
 void HubSessions::OpenFlow(const Event& event, uint64_t now_us) {
-  auto free = std::find(flow_ids_.begin(), flow_ids_.end(), kNullFlow);
-  if (free == flow_ids_.end()) {
-    // The one that has waited longest without a proof makes room.
-    auto oldest = std::min_element(flows_.begin(), flows_.end(),
-                                   [](const HubFlow& a, const HubFlow& b) {
-                                     return a.deadline_us() < b.deadline_us();
-                                   });
-    config_.link.Send(CloseFlowCommand{oldest->flow()});
-    oldest->Free();
-    free = flow_ids_.begin() + (oldest - flows_.begin());
+  if (HubFlow* pushed_out = unproven_.PushedOut(event.remote.address)) {
+    config_.link.Send(CloseFlowCommand{pushed_out->flow()});
+    unproven_.Remove(*pushed_out);
   }
-  *free = event.flow;
-  flows_[static_cast<size_t>(free - flow_ids_.begin())].Open(
-      flow_context_, event.flow, event.local, event.remote, now_us);
+  unproven_.Add(event.flow, event.remote.address)
+      .Open(flow_context_, event.flow, event.local, event.remote, now_us);
 }
 
+// A flow that is over has been closed, and nothing of it is needed here.
 void HubSessions::Advance(HubFlow& flow, uint64_t now_us) {
-  FlowId id = flow.flow();
   switch (flow.state()) {
     case HubFlow::State::kAwaitVerdict:
       Decide(flow, now_us);
@@ -64,9 +50,10 @@ void HubSessions::Advance(HubFlow& flow, uint64_t now_us) {
     default:
       break;
   }
-  if (flow.state() == HubFlow::State::kTaken) flow.Free();
-  if (flow.state() == HubFlow::State::kFree) {
-    *std::find(flow_ids_.begin(), flow_ids_.end(), id) = kNullFlow;
+  const HubFlow::State state = flow.state();
+  if (state == HubFlow::State::kFree || state == HubFlow::State::kTaken ||
+      state == HubFlow::State::kOver) {
+    unproven_.Remove(flow);
   }
 }
 

@@ -26,8 +26,6 @@ HubSessions::HubSessions(const Config& config, LaneSlots& slots,
       flow_context_{config.link, config.host, door_,          rate_limit_,
                     log,         refusals_,   config.visitors},
       book_(config.door.offer.addresses),
-      flows_(kMaxFlows),
-      flow_ids_(kMaxFlows, kNullFlow),
       clients_(config.max_clients),
       next_sweep_us_(now_us + kSweepUs) {
   book_.Restore(config.held, now_us, config.host.UnixMs());
@@ -100,12 +98,9 @@ void HubSessions::OnEvent(const Event& event, uint64_t now_us) {
 }
 
 void HubSessions::OnFlowDown(const Event& event, uint64_t now_us) {
-  if (HubFlow* flow = FindFlow(event.flow)) {
-    if (flow->state() != HubFlow::State::kOver) {
-      config_.link.Send(CloseFlowCommand{event.flow});
-    }
-    flow->Free();
-    *std::find(flow_ids_.begin(), flow_ids_.end(), event.flow) = kNullFlow;
+  if (HubFlow* flow = unproven_.Find(event.flow)) {
+    config_.link.Send(CloseFlowCommand{event.flow});
+    unproven_.Remove(*flow);
     return;
   }
   Client* client = FindByFlow(event.flow);
@@ -119,7 +114,7 @@ void HubSessions::OnFlowDown(const Event& event, uint64_t now_us) {
 }
 
 void HubSessions::OnStream(const PuntedStream& stream, uint64_t now_us) {
-  if (HubFlow* flow = FindFlow(stream.flow)) {
+  if (HubFlow* flow = unproven_.Find(stream.flow)) {
     flow->OnStream(stream, now_us);
     Advance(*flow, now_us);
   } else if (FindByFlow(stream.flow) != nullptr) {
@@ -162,18 +157,14 @@ void HubSessions::OnTimer(uint64_t now_us) {
 
 void HubSessions::Sweep(uint64_t now_us) {
   next_sweep_us_ = now_us + kSweepUs;
-  for (size_t i = 0; i < flows_.size(); ++i) {
-    HubFlow& flow = flows_[i];
-    if (flow.state() == HubFlow::State::kFree) continue;
-    if (now_us < flow.deadline_us()) continue;
+  unproven_.ForEach([&](HubFlow& flow) {
+    if (now_us < flow.deadline_us()) return;
     const bool silent = flow.state() == HubFlow::State::kHello;
-    if (flow.state() != HubFlow::State::kOver &&
-        !(silent && flow.TakenAsVisitor(now_us))) {
+    if (!(silent && flow.TakenAsVisitor(now_us))) {
       config_.link.Send(CloseFlowCommand{flow.flow()});
     }
-    flow.Free();
-    flow_ids_[i] = kNullFlow;
-  }
+    unproven_.Remove(flow);
+  });
   for (Client& client : clients_) {
     if (!client.session) continue;
     uint64_t heard = std::max(client.session->Totals().last_rx_us,

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "control/peer/address_book.h"
-#include "control/peer/hub_flow.h"
+#include "control/peer/hub_unproven.h"
 #include "control/peer/session.h"
 
 namespace lwt::peer {
@@ -22,7 +22,6 @@ class HubSessions {
   // Nothing verified for three idle probe intervals of a client.
   static constexpr uint64_t kIdleUs = 3 * 26'000'000ull;
   static constexpr uint64_t kSweepUs = 500'000;
-  static constexpr size_t kMaxFlows = 1024;  // unproven
   // Of one session, beside those that it sends on.
   static constexpr size_t kMaxOldLanes = 2;
   static constexpr uint64_t kOldLaneUs = 20'000'000;
@@ -91,7 +90,6 @@ class HubSessions {
   Session::Context SessionContext();
 
   // hub_admission.cc: who may come in.
-  HubFlow* FindFlow(FlowId flow);
   void OpenFlow(const Event& event, uint64_t now_us);
   void Advance(HubFlow& flow, uint64_t now_us);
   void OnJoinAsked(HubFlow& flow, uint64_t now_us);
@@ -113,9 +111,8 @@ class HubSessions {
   loop::LogLimit refusals_;
   HubFlow::Context flow_context_;
   AddressBook book_;
-  std::vector<HubFlow> flows_;    // kMaxFlows slots
-  std::vector<FlowId> flow_ids_;  // of each slot, kNullFlow when free
-  std::vector<Client> clients_;   // max_clients slots; index = peer
+  HubUnproven unproven_;
+  std::vector<Client> clients_;  // max_clients slots; index = peer
   uint64_t next_sweep_us_;
   uint64_t snapshot_version_ = 0;
   uint64_t kept_version_ = 0;  // of the book
