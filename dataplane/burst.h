@@ -77,6 +77,6 @@ class BasicBurst {
 using RecordBurst = BasicBurst<64>;
 using PacketBurst = BasicBurst<1024>;
 // Shards given back by FEC, until they find room among opened records.
-using RepairedBurst = BasicBurst<256>;
+using RepairedBurst = BasicBurst<512>;
 
 }  // namespace lwt

@@ -12,11 +12,13 @@ void RunInbound(Worker& worker) {
   HandOver(worker, Handoff::Road::kFrames);  // flows of other workers
   Open(worker, worker.opened);               // replay window, tag, kind
   FecDecode(worker, worker.opened);          // what was lost comes back
-  while (AdmitInner(worker, worker.opened, worker.inner)) {
-    Forward(worker, worker.inner);     // peer to peer, into Outbound
-    DeliverLan(worker, worker.inner);  // to hosts of the LAN port
-    Deliver(worker, worker.inner);     // to the tunnel device
-  }
+  do {
+    while (AdmitInner(worker, worker.opened, worker.inner)) {
+      Forward(worker, worker.inner);     // peer to peer, into Outbound
+      DeliverLan(worker, worker.inner);  // to hosts of the LAN port
+      Deliver(worker, worker.inner);     // to the tunnel device
+    }
+  } while (TakeRepaired(worker, worker.opened));
   Acknowledge(worker);  // outer ACKs and retransmissions
 }
 

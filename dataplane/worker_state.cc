@@ -1,7 +1,11 @@
 #include "dataplane/worker_state.h"
 
 #include <algorithm>
+#include <array>
+#include <cstring>
 #include <utility>
+
+#include "dataplane/session/sip_hash.h"
 
 namespace lwt {
 namespace {
@@ -30,8 +34,19 @@ fec::Encoder::Config EncoderConfig(const WorkerOptions& options) {
   return config;
 }
 
+// Of two words, so no hash of a flow, which takes more, tells about it.
+uint64_t GroupKeyWord(const WorkerOptions& options, uint64_t which) {
+  SipKey secret;
+  std::memcpy(&secret.k0, options.flow_secret.data(), 8);
+  std::memcpy(&secret.k1, options.flow_secret.data() + 8, 8);
+  const std::array<uint64_t, 2> words = {options.index, which};
+  return SipHash::Of(secret, words);
+}
+
 fec::Decoder::Config DecoderConfig(const WorkerOptions& options) {
   fec::Decoder::Config config;
+  config.store.max_lanes = options.max_lanes;
+  config.store.key = {GroupKeyWord(options, 0), GroupKeyWord(options, 1)};
   config.pool = options.pool;
   config.code = options.fec_code;
   return config;

@@ -170,16 +170,18 @@ void Decoder::Expire(uint64_t now_us, DecoderHost& host) {
 
 Group& Decoder::Begin(uint32_t lane, uint64_t base, uint64_t now_us,
                       DecoderHost& host) {
-  Group* replaced = store_.Replaced();
-  if (replaced != nullptr && !replaced->finished) GiveUp(*replaced, host);
+  while (Group* other = store_.InTheWay()) {
+    if (!other->finished) GiveUp(*other, host);
+    store_.Forget(*other);
+  }
   return store_.Create(lane, base, now_us);
 }
 
-// Gives up old groups until one more shard can be held. False when `group`
-// itself was given up.
+// Gives up old groups of the lanes that hold the most until one more shard can
+// be held. False when `group` itself was given up.
 bool Decoder::MakeRoom(const Group& group, DecoderHost& host) {
   while (!store_.HasRoom() && !group.finished) {
-    GiveUp(*store_.Oldest(), host);
+    GiveUp(*store_.Crowding(), host);
   }
   return !group.finished;
 }
@@ -281,7 +283,7 @@ void Decoder::TryRepair(Group& group, DecoderHost& host) {
   }
   Solve solve;
   solve.count = static_cast<size_t>(missing);
-  if (group.longest > group.length || host.room() < solve.count ||
+  if (group.longest > group.length || host.room(group.lane) < solve.count ||
       !Prepare(group, solve)) {
     return GiveUp(group, host);
   }
@@ -326,7 +328,7 @@ bool Decoder::SolveWhole(const Group& group, const Solve& solve) {
   ForEachBit(group.held,
              [&](size_t i) { in[count++] = store_.DataAt(group, i).bytes; });
   for (size_t i = 0; i < solve.count; ++i) in[count++] = solve.sums[i];
-  code_.Multiply(cache_.FindWhole(solve.missing, solve.rows, data),
+  code_.Multiply(cache_.FindWhole(group.lane, solve.missing, solve.rows, data),
                  std::span(in).first(data), group.length,
                  std::span(solve.out).first(solve.count));
   return true;
@@ -335,7 +337,7 @@ bool Decoder::SolveWhole(const Group& group, const Solve& solve) {
 void Decoder::SolveInSteps(const Group& group, Solve& solve) {
   ForEachBit(group.held,
              [&](size_t i) { TakeOut(store_.DataAt(group, i), i, solve); });
-  code_.Multiply(cache_.Find(solve.missing, solve.rows),
+  code_.Multiply(cache_.Find(group.lane, solve.missing, solve.rows),
                  std::span(solve.sums).first(solve.count), group.length,
                  std::span(solve.out).first(solve.count));
 }

@@ -7,9 +7,9 @@
 // the original, arriving later, is a duplicate.
 //
 // Owned by one worker. Bounded in groups, shards and time, see GroupStore;
-// beyond them the oldest group is given up. Nothing is allocated after
-// construction. A record of a complete group costs about 20 TSC cycles,
-// and 20 more where it has a frame of its own.
+// beyond them the oldest group of the lane that holds the most is given up.
+// Nothing is allocated after construction. A record of a complete group costs
+// about 20 TSC cycles, and 20 more where it has a frame of its own.
 #pragma once
 
 #include <rte_mempool.h>
@@ -37,8 +37,8 @@ class DecoderHost {
   virtual bool IsNew(uint32_t lane, uint64_t packet_number) = 0;
   // Takes the number. False when it is taken.
   virtual bool Commit(uint32_t lane, uint64_t packet_number) = 0;
-  // How many repaired shards Deliver takes now.
-  virtual size_t room() = 0;
+  // How many repaired shards of the lane Deliver takes now.
+  virtual size_t room(uint32_t lane) = 0;
   virtual void Deliver(const Frame& shard) = 0;
   virtual void Drop(const Frame& record, DropReason reason) = 0;
   // `count` data shards were given back, or given up.

@@ -1,12 +1,18 @@
 // The groups that a worker's lanes receive, and the shards held for them.
 //
-// Groups stand in a ring in the order in which they began; the newest takes the
-// place of the oldest. A group that is finished holds no shard but stays known
-// until its place is taken, so that its late parities are known to be unneeded.
-// Shards held are references of mbufs, limited in number; data records side by
-// side in a merged frame share one. Each stands at its index, in blocks that a
-// group takes as its shards come. Nothing is allocated after construction; a
-// look-up and a hold cost O(1), the end of a group a step for each reference.
+// A group is open until it is finished: then it holds no shard but stays known,
+// so that its late parities are known to be unneeded. Of groups, of shards held
+// and of buffers of merged frames there is a fixed number for all lanes; who
+// wants one more when all are in use takes it from the lane that holds the most
+// (dataplane/fair_shares.h): its groups that are finished first, then its
+// oldest one. Shards held are references of mbufs; data records side by side in
+// a merged frame share one. Each stands at its index, in blocks that a group
+// takes as its shards come and gives back with the last one in them.
+//
+// Peers choose the numbers of their groups, so the table that finds them is
+// keyed, and a chain in it has kMaxChain groups at most. Nothing is allocated
+// after construction; a look-up takes kMaxChain steps at most and a hold O(1),
+// the end of a group a step for each reference.
 #pragma once
 
 #include <rte_mbuf.h>
@@ -18,8 +24,10 @@
 #include <vector>
 
 #include "dataplane/burst.h"
+#include "dataplane/fair_shares.h"
 #include "dataplane/fec/bit_set.h"
 #include "dataplane/fec/parameters.h"
+#include "dataplane/session/sip_hash.h"
 
 namespace lwt::fec {
 
@@ -30,10 +38,17 @@ inline constexpr size_t kDataBlocks = kMaxData / kBlockShards;
 inline constexpr size_t kGroupBlocks = kDataBlocks + kMaxParity / kBlockShards;
 inline constexpr uint16_t kNoBlock = 0xffff;
 
+// Neighbours in a list of groups.
+struct GroupLinks {
+  uint32_t next = 0xffffffff;
+  uint32_t previous = 0xffffffff;
+};
+
 struct Group {
   uint64_t base = 0;  // first packet number
   uint32_t lane = 0;
   uint32_t next = 0;     // of its hash chain
+  uint32_t bucket = 0;   // that its chain begins at
   uint64_t present = 0;  // bit sets of data shards: that arrived,
   uint64_t held = 0;     // that are held, as all but empty ones are,
   uint64_t pins = 0;     // and that hold a reference
@@ -52,10 +67,11 @@ struct Group {
   uint8_t meant = 0;   // k of its data records, 0 while none has come
   uint8_t actual = 0;  // k of an opened parity, 0 while none has
   uint8_t stride = 0;
-  bool live = false;
   bool finished = false;
   std::array<uint16_t, kGroupBlocks> blocks = {kNoBlock, kNoBlock, kNoBlock,
                                                kNoBlock, kNoBlock, kNoBlock};
+  GroupLinks of_lane;  // among its lane's that are open, or that are finished
+  GroupLinks of_all;   // among all that are open
 
   // k as far as it is known.
   uint8_t data() const { return actual != 0 ? actual : meant; }
@@ -70,13 +86,19 @@ struct HeldShard {
 
 class GroupStore {
  public:
+  // Groups that a look-up passes at most. Half as many groups as buckets make a
+  // longer chain about once in 10^8 groups, unless the key is known.
+  static constexpr uint32_t kMaxChain = 8;
+
   struct Config {
+    uint32_t max_lanes = 4;
     uint32_t max_groups = 4096;  // a power of two
     uint32_t max_shards = 2048;  // below kNoBlock
     // Buffers of merged frames that groups may pin, counted once a group.
     uint32_t max_big = 96;
     // Data room above which a buffer is one of merged frames.
     uint32_t big_room = 4096;
+    SipKey key;  // that peers do not know
   };
 
   explicit GroupStore(const Config& config);
@@ -86,19 +108,23 @@ class GroupStore {
 
   // Null when the group is not known.
   Group* Find(uint32_t lane, uint64_t base) {
-    if (found_->base == base && found_->lane == lane) return found_;
+    Group* recent = recent_[base % kRecent];
+    if (recent->base == base && recent->lane == lane) return recent;
     return Search(lane, base);
   }
-  // The group whose place the next one takes; null while there is room.
-  Group* Replaced();
-  // A new group; Replaced() has been finished.
+  // Of the group that the last Find did not know: what has to be forgotten
+  // first, perhaps another lane's, until this is null;
+  Group* InTheWay();
+  // and the new group, once nothing is in its way.
   Group& Create(uint32_t lane, uint64_t base, uint64_t now_us);
+  // The group is known no more; it has been finished.
+  void Forget(Group& group);
 
   // One more shard may be held and the buffers of merged frames are within
-  // bounds. Blocks run out first where parities were taken out in vain.
+  // bounds.
   bool HasRoom() const {
-    return held_ < config_.max_shards && !free_blocks_.empty() &&
-           big_count_ < config_.max_big;
+    return shards_.total() < config_.max_shards &&
+           big_.total() < config_.max_big;
   }
   // Both where there is room, at a place that is free. A parity's reference is
   // taken and its bit is the caller's to set; of a data shard the caller keeps
@@ -117,42 +143,75 @@ class GroupStore {
     return At(group, kMaxData + row);
   }
 
-  // The oldest group that is not finished, or null.
-  Group* Oldest();
+  // The oldest open group, or null.
+  Group* Oldest() { return GroupAt(open_.head); }
+  // The open group to be given up where there is no room.
+  Group* Crowding();
   // Forgets all groups of a lane.
   void Release(uint32_t lane);
 
-  uint32_t shards_held() const { return held_; }
-  uint32_t big_pinned() const { return big_count_; }
+  uint32_t shards_held() const { return shards_.total(); }
+  uint32_t big_pinned() const { return big_.total(); }
+  const FairShares& groups_known() const { return known_; }
+  // Steps of look-ups, in all.
+  uint64_t steps() const { return steps_; }
 
  private:
   static constexpr uint32_t kNone = 0xffffffff;
+  // Groups that take turns have neighbouring numbers.
+  static constexpr size_t kRecent = kMaxStride;
 
   using Block = std::array<HeldShard, kBlockShards>;
+
+  struct List {
+    uint32_t head = kNone;
+    uint32_t tail = kNone;
+  };
+  struct LaneGroups {
+    List open;  // in the order they began
+    List finished;
+  };
 
   const HeldShard& At(const Group& group, size_t place) const {
     return blocks_[group.blocks[place / kBlockShards]][place % kBlockShards];
   }
+  Group* GroupAt(uint32_t index) {
+    return index == kNone ? nullptr : &groups_[index];
+  }
+  uint32_t IndexOf(const Group& group) const {
+    return static_cast<uint32_t>(&group - groups_.data());
+  }
+  List& ListOf(const Group& group) {
+    LaneGroups& lane = lanes_[group.lane];
+    return group.finished ? lane.finished : lane.open;
+  }
+  void Append(List& list, GroupLinks Group::*links, Group& group);
+  void Remove(List& list, GroupLinks Group::*links, Group& group);
   HeldShard& Take(Group& group, size_t place);
+  void GiveBack(uint16_t& block);
   void CountBig(Group& group, const rte_mbuf* mbuf);
   Group* Search(uint32_t lane, uint64_t base);
-  uint32_t& BucketOf(uint32_t lane, uint64_t base);
-  void Unchain(uint32_t index);
+  Group* TooManyInChain();
+  Group* OldestOf(uint32_t lane);
 
   const Config config_;
   std::vector<Group> groups_;
   std::vector<uint32_t> buckets_;
+  std::vector<LaneGroups> lanes_;
   // As many as shards, most of which share one; the system has pages only
   // behind those that were needed.
   std::unique_ptr<Block[]> blocks_;
   std::vector<uint16_t> free_blocks_;
-  // By the last look-up, records of a group come together; never null.
+  // By the last look-ups, records of a group come together; never null.
   Group none_;
-  Group* found_ = &none_;
-  uint64_t created_ = 0;  // the next group's number; its place is modulo size
-  uint64_t oldest_ = 0;   // below it all groups are finished
-  uint32_t held_ = 0;
-  uint32_t big_count_ = 0;
+  std::array<Group*, kRecent> recent_;
+  List open_;            // of all lanes, in the order they began
+  uint32_t free_group_;  // the first of those not in use, linked by `next`
+  uint32_t bucket_ = 0;  // of the last Search
+  FairShares known_;
+  FairShares shards_;
+  FairShares big_;
+  uint64_t steps_ = 0;
 };
 
 }  // namespace lwt::fec

@@ -40,29 +40,43 @@ void Tabulate(uint64_t missing, uint32_t rows, size_t data,
 }  // namespace
 
 RepairCache::RepairCache()
-    : entries_(kEntries),
+    : tags_(kEntries),
+      tables_(kEntries),
       scratch_(ReedSolomon::kMaxParity * ReedSolomon::kMaxParity *
                ReedSolomon::kTableBytes) {}
 
-ReedSolomon::RowTables RepairCache::Find(uint64_t missing, uint32_t rows,
-                                         size_t data) {
+// An empty place, else one of the lane's own, else the next in turn.
+size_t RepairCache::PlaceFor(uint32_t lane, size_t first) {
+  const size_t turn = turn_++;
+  size_t found = first + turn % kWays;
+  for (size_t way = 0; way < kWays; ++way) {
+    const size_t at = first + (turn + way) % kWays;
+    if (tags_[at].pattern.missing == 0) return at;
+    if (tags_[at].lane == lane) found = at;
+  }
+  return found;
+}
+
+ReedSolomon::RowTables RepairCache::Find(uint32_t lane,
+                                         const Pattern& pattern) {
+  const auto [missing, rows, data] = pattern;
   const auto count = static_cast<size_t>(std::popcount(missing));
   if (data == 0 && !IsCached(count, count)) {
     ++misses_;
     Tabulate(missing, rows, data, scratch_);
     return scratch_;
   }
-  const uint64_t hash =
-      (missing * kGoldenRatio) ^ (rows * kGoldenRatio >> 7) ^ (data << 32);
-  Entry& entry = entries_[(hash >> 32) % kEntries];
-  if (entry.missing != missing || entry.rows != rows || entry.data != data) {
-    ++misses_;
-    entry.missing = missing;
-    entry.rows = rows;
-    entry.data = static_cast<uint32_t>(data);
-    Tabulate(missing, rows, data, entry.tables);
+  const uint64_t hash = (missing * kGoldenRatio) ^ (rows * kGoldenRatio >> 7) ^
+                        (uint64_t{data} << 32);
+  const size_t first = (hash >> 32) % (kEntries / kWays) * kWays;
+  for (size_t at = first; at < first + kWays; ++at) {
+    if (tags_[at].pattern == pattern) return tables_[at];
   }
-  return entry.tables;
+  ++misses_;
+  const size_t at = PlaceFor(lane, first);
+  tags_[at] = {pattern, lane};
+  Tabulate(missing, rows, data, tables_[at]);
+  return tables_[at];
 }
 
 }  // namespace lwt::fec

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "dataplane/fec/decoder.h"
 #include "dataplane/session/sealing.h"
 #include "dataplane/stages/stages.h"
@@ -6,6 +8,8 @@
 
 namespace lwt {
 namespace {
+
+constexpr size_t kMostRepaired = RepairedBurst::kCapacity / 2;  // of a lane
 
 // The worker as the decoder sees it.
 class Host final : public fec::DecoderHost {
@@ -23,8 +27,14 @@ class Host final : public fec::DecoderHost {
     return worker_.lanes[lane].receive.window.Commit(packet_number) ==
            session::ReplayWindow::Verdict::kNew;
   }
-  size_t room() override {
-    return RepairedBurst::kCapacity - worker_.repaired.size();
+  // A lane leaves half to the others.
+  size_t room(uint32_t lane) override {
+    const auto frames = worker_.repaired.frames();
+    const auto own = static_cast<size_t>(
+        std::count_if(frames.begin(), frames.end(),
+                      [lane](const Frame& each) { return each.lane == lane; }));
+    return std::min(RepairedBurst::kCapacity - frames.size(),
+                    kMostRepaired - std::min(kMostRepaired, own));
   }
   void Deliver(const Frame& shard) override {
     Frame frame = shard;
@@ -80,7 +90,6 @@ bool TakeData(Worker& worker, const Frame& record, Host& host) {
   return false;
 }
 
-// What finds no room goes with the next burst.
 void MoveRepaired(Worker& worker, OpenedRecords& records) {
   const auto repaired = worker.repaired.frames();
   if (repaired.empty()) return;
@@ -97,6 +106,14 @@ void MoveRepaired(Worker& worker, OpenedRecords& records) {
 }
 
 }  // namespace
+
+bool TakeRepaired(Worker& worker, OpenedRecords& records) {
+  if (worker.repaired.empty()) return false;
+  records.burst.Clear();
+  records.next = 0;
+  MoveRepaired(worker, records);
+  return true;
+}
 
 void NoteEmptyShard(Worker& worker, uint32_t lane,
                     const wire::RecordHeader& header) {

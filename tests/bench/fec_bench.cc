@@ -137,7 +137,7 @@ class BenchHost final : public fec::DecoderHost {
   }
   bool IsNew(uint32_t, uint64_t) override { return true; }
   bool Commit(uint32_t, uint64_t) override { return true; }
-  size_t room() override { return 64; }
+  size_t room(uint32_t) override { return 64; }
   void Deliver(const Frame& shard) override { rte_pktmbuf_free(shard.mbuf); }
   void Drop(const Frame& record, DropReason) override {
     rte_pktmbuf_free(record.mbuf);

@@ -44,7 +44,7 @@ class Host final : public fec::DecoderHost {
   bool Commit(uint32_t, uint64_t number) override {
     return taken_.insert(number).second;
   }
-  size_t room() override { return 16; }
+  size_t room(uint32_t) override { return 16; }
   void Deliver(const Frame& shard) override { rte_pktmbuf_free(shard.mbuf); }
   void Drop(const Frame& record, lwt::DropReason) override {
     rte_pktmbuf_free(record.mbuf);

@@ -19,6 +19,8 @@ namespace {
 using lwt::testing::SlowReedSolomon;
 using Bytes = std::vector<uint8_t>;
 
+constexpr uint32_t kOneLane = 1;
+
 struct Group {
   std::vector<Bytes> data;
   std::vector<Bytes> parity;
@@ -59,9 +61,9 @@ class RepairPropertyTest : public ::testing::Test {
         code_.Add(i, group.data[i], rows[j], one);
       }
     }
-    code_.Multiply(
-        cache_.Find(BitsOf(missing), static_cast<uint32_t>(BitsOf(rows))),
-        sum_pointers, group.length, out_pointers);
+    code_.Multiply(cache_.Find(kOneLane, BitsOf(missing),
+                               static_cast<uint32_t>(BitsOf(rows))),
+                   sum_pointers, group.length, out_pointers);
     return out;
   }
 
@@ -192,7 +194,7 @@ TEST_F(RepairPropertyTest, APatternIsOneOfItsGroupsSize) {
   const Bytes rows = {0, 1};
   for (const size_t data : {10, 20, 10, 20}) {
     const auto kept = cache_.FindWhole(
-        BitsOf(missing), static_cast<uint32_t>(BitsOf(rows)), data);
+        kOneLane, BitsOf(missing), static_cast<uint32_t>(BitsOf(rows)), data);
     Bytes tables(missing.size() * data * ReedSolomon::kTableBytes);
     ReedSolomon::SolveTables(missing, rows, data, tables);
     EXPECT_TRUE(std::equal(tables.begin(), tables.end(), kept.begin()));

@@ -227,29 +227,26 @@ TEST_F(DecoderTest, MoreShardsThanPlacesGiveUpTheOldest) {
   EXPECT_EQ(rig_->repaired.size(), 1u);
 }
 
-// One shard of each group is held, beside a place for parities that is empty
-// again: what was parked there did not open.
-TEST_F(DecoderTest, PlacesForParitiesThatDidNotOpenRunOutToo) {
-  Use({.store = {.max_shards = 4}}, {3, 2, 1});
-  std::vector<Sent> first;
-  std::vector<Sent> last;
+// One shard of each group is held; the place of a parity that was parked and
+// did not open is free again.
+TEST_F(DecoderTest, PlacesForParitiesThatDidNotOpenComeBack) {
+  Use({.store = {.max_shards = 6}}, {3, 2, 1});
+  std::vector<std::vector<Sent>> groups;
   for (int group = 0; group < 5; ++group) {
-    last = SendMany(1);
-    last.push_back(rig_->SendOther());
+    std::vector<Sent> sent = SendMany(1);
+    sent.push_back(rig_->SendOther());
     const auto rest = SendMany(1);
-    last.insert(last.end(), rest.begin(), rest.end());
-    ASSERT_EQ(last.size(), 5u);
-    rig_->Receive(last[0]);
-    rig_->Receive(FecRig::Damaged(last[3]));
-    rig_->Receive(last[1]);
+    sent.insert(sent.end(), rest.begin(), rest.end());
+    ASSERT_EQ(sent.size(), 5u);
+    rig_->Receive(sent[0]);
+    rig_->Receive(FecRig::Damaged(sent[3]));
+    rig_->Receive(sent[1]);
     EXPECT_EQ(rig_->drops.size(), group + 1u);
-    EXPECT_LE(held(), 2u);
-    if (group == 0) first = last;
+    EXPECT_EQ(held(), group + 1u);
+    groups.push_back(sent);
   }
-  rig_->Receive(first[4]);
-  EXPECT_TRUE(rig_->repaired.empty()) << "the oldest made room";
-  rig_->Receive(last[4]);
-  EXPECT_EQ(rig_->repaired.size(), 1u);
+  for (const auto& sent : groups) rig_->Receive(sent[4]);
+  EXPECT_EQ(rig_->repaired.size(), 5u) << "each group is still there";
 }
 
 TEST_F(DecoderTest, BuffersOfMergedFramesArePinnedWithinBounds) {

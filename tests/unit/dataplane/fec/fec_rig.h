@@ -155,7 +155,7 @@ class FecRig final : public DecoderHost {
     return receive_->window.Commit(number) ==
            session::ReplayWindow::Verdict::kNew;
   }
-  size_t room() override { return room_left; }
+  size_t room(uint32_t) override { return room_left; }
   void Deliver(const Frame& shard) override {
     repaired.emplace_back(shard.data, shard.data + shard.length);
     rte_pktmbuf_free(shard.mbuf);
