@@ -1,6 +1,7 @@
 #include "control/gateway.h"
 
 #include <algorithm>
+#include <ctime>
 #include <utility>
 
 #include "control/status_report.h"
@@ -10,6 +11,13 @@ namespace {
 
 // How long the last FINs may take.
 constexpr uint64_t kGoodbyeUs = 250'000;
+
+uint64_t BootTimeUs() {
+  timespec now{};
+  clock_gettime(CLOCK_BOOTTIME, &now);
+  return static_cast<uint64_t>(now.tv_sec) * 1'000'000 +
+         static_cast<uint64_t>(now.tv_nsec) / 1000;
+}
 
 class WorkerRings : public peer::WorkerInbox::Source {
  public:
@@ -44,6 +52,7 @@ Gateway::~Gateway() {
 }
 
 void Gateway::Run() {
+  suspend_watch_.emplace(NowUs(), BootTimeUs());
   while (!stopping_) Turn();
   SayGoodbye();
 }
@@ -107,8 +116,19 @@ void Gateway::OnEvent(const Event& event) {
   if (hub_ != nullptr) hub_->OnEvent(event, NowUs());
 }
 
+// A peer may have given up on us meanwhile; whether it has shows at once.
+void Gateway::CheckSuspend(uint64_t now_us) {
+  if (now_us < next_suspend_check_us_) return;
+  next_suspend_check_us_ = now_us + host::SuspendWatch::kEveryUs;
+  const uint64_t slept_us = suspend_watch_->Slept(NowUs(), BootTimeUs());
+  if (slept_us == 0) return;
+  log_.Info("the host was suspended for ", slept_us / 1'000'000, " s");
+  if (client_ != nullptr) client_->OnResumed(now_us);
+}
+
 void Gateway::OnTimers() {
   uint64_t now_us = NowUs();
+  CheckSuspend(now_us);
   if (client_ != nullptr) client_->OnTimer(now_us);
   if (hub_ != nullptr) hub_->OnTimer(now_us);
   if (fallback_ != nullptr) fallback_->OnTimer(now_us);
@@ -127,7 +147,7 @@ uint64_t Gateway::NextDeadline() const {
   if (const LanSide* lan = platform_->lan()) {
     next = std::min(next, lan->NextDeadline());
   }
-  return std::min(next, next_lookup_us_);
+  return std::min({next, next_lookup_us_, next_suspend_check_us_});
 }
 
 void Gateway::OnHostChanges() {

@@ -15,6 +15,7 @@
 #include "control/fallback.h"
 #include "control/handshake/static_key.h"
 #include "control/host/resolver.h"
+#include "control/host/suspend_watch.h"
 #include "control/loop/api_server.h"
 #include "control/loop/event_loop.h"
 #include "control/loop/log.h"
@@ -25,6 +26,7 @@
 #include "control/peer/mailbox_link.h"
 #include "control/peer/worker_inbox.h"
 #include "control/platform.h"
+#include "dataplane/clock.h"
 
 namespace lwt {
 
@@ -68,8 +70,9 @@ class Gateway : private peer::WorkerInbox::Sink {
   void OnHostChanges();
   void OnSignal();
   void SayGoodbye();
+  void CheckSuspend(uint64_t now_us);
   std::string Answer(const api::Request& request);
-  uint64_t NowUs() const { return platform_->NowUs(); }
+  static uint64_t NowUs() { return MonotonicUs(); }
 
   config::Config& config_;
   loop::Signals& signals_;
@@ -91,6 +94,8 @@ class Gateway : private peer::WorkerInbox::Sink {
   std::unique_ptr<peer::HubSessions> hub_;
   std::unique_ptr<loop::ApiServer> api_;
   DropReport drop_report_;
+  std::optional<host::SuspendWatch> suspend_watch_;
+  uint64_t next_suspend_check_us_ = 0;
   uint64_t started_us_ = 0;
   uint64_t flows_down_ = 0;  // events seen, for the goodbye
   bool stopping_ = false;

@@ -17,6 +17,7 @@
 #include "control/peer/peer_host.h"
 #include "control/peer/worker_link.h"
 #include "control/platform.h"
+#include "dataplane/clock.h"
 
 namespace lwt {
 
@@ -62,7 +63,7 @@ class OuterSide final : public peer::ClientHost {
     uint64_t close_at_us = UINT64_MAX;
   };
 
-  uint64_t NowUs() const { return platform_.NowUs(); }
+  static uint64_t NowUs() { return MonotonicUs(); }
   void OnNextHop(const IpAddress& remote, const host::NextHop& hop);
   absl::Status UpdateListenAddresses();
   absl::Status ApplyEndpoints();

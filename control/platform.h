@@ -74,8 +74,6 @@ class Platform {
   std::span<const std::unique_ptr<WorkerThread>> workers() const {
     return workers_;
   }
-  // The clock that all workers have, µs.
-  uint64_t NowUs() const { return workers_.front()->NowUs(); }
   const MemoryPlan& memory() const { return memory_; }
   const PacketPool& small_pool() const { return *small_pool_; }
   const PacketPool& jumbo_pool() const { return *jumbo_pool_; }

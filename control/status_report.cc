@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "control/cli/version.h"
+#include "dataplane/clock.h"
 
 namespace lwt {
 namespace {
@@ -194,7 +195,7 @@ api::PoolStatus PoolOf(const char* name, const PacketPool& pool) {
 api::Status MakeStatus(const StatusSources& sources) {
   const Platform& platform = sources.platform;
   const config::Config& config = sources.config;
-  uint64_t now_us = platform.NowUs();
+  uint64_t now_us = MonotonicUs();
   api::Status status;
   status.version = cli::Version();
   status.mode = config::NameOf(config.mode);

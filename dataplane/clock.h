@@ -1,29 +1,32 @@
-// The worker's clock: microseconds from the TSC, one read per loop.
+// The one clock of workers and of control: microseconds of the kernel's
+// CLOCK_MONOTONIC, read without a system call where the kernel maps its clock
+// into the process (vDSO), as it does with the TSC and the clocks of
+// hypervisors.
+//
+// The TSC itself would cost less, but it begins anew after some suspends, and
+// jumps where a virtual machine moves; the kernel notices either and goes on
+// (docs/decisions/0032-the-kernels-clock.md). It stands still while the host is
+// suspended, as the timestamps of the kernel's own TCP do.
 #pragma once
 
-#include <rte_cycles.h>
-
 #include <cstdint>
+#include <ctime>
 
 namespace lwt {
 
-__extension__ using Uint128 = unsigned __int128;
+// Any thread; never less than any thread was told before. About 60 cycles, so
+// once for a burst.
+inline uint64_t MonotonicUs() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<uint64_t>(now.tv_sec) * 1'000'000 +
+         static_cast<uint64_t>(now.tv_nsec) / 1000;
+}
 
-// Immutable; any thread. A reading costs about 25 cycles and a multiplication.
-class TscClock {
- public:
-  TscClock()
-      : us_per_cycle_q64_(static_cast<uint64_t>(
-            (static_cast<Uint128>(1'000'000) << 64) / rte_get_tsc_hz())) {}
-
-  uint64_t NowUs() const { return ToUs(rte_rdtsc()); }
-  uint64_t ToUs(uint64_t cycles) const {
-    return static_cast<uint64_t>(
-        (static_cast<Uint128>(cycles) * us_per_cycle_q64_) >> 64);
-  }
-
- private:
-  uint64_t us_per_cycle_q64_;
-};
+// Cycles between two readings of the TSC, for figures of load: nothing where
+// it began anew in between.
+inline uint64_t CyclesBetween(uint64_t from, uint64_t to) {
+  return to > from ? to - from : 0;
+}
 
 }  // namespace lwt

@@ -1,6 +1,7 @@
 #include "dataplane/worker.h"
 
 #include <pthread.h>
+#include <rte_cycles.h>
 #include <rte_lcore.h>
 #include <rte_pause.h>
 #include <rte_thread.h>
@@ -12,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "dataplane/clock.h"
 #include "dataplane/idle_policy.h"
 #include "dataplane/loop.h"
 #include "dataplane/worker_state.h"
@@ -42,7 +44,6 @@ class ThreadedWorker final : public WorkerThread {
   const LaneCounters& lane_counters(uint32_t lane) const override {
     return worker_->lane_counters[lane];
   }
-  uint64_t NowUs() const override { return worker_->clock.NowUs(); }
   const std::vector<int>& cpus() const override {
     return worker_->options.cpus;
   }
@@ -55,7 +56,7 @@ class ThreadedWorker final : public WorkerThread {
 
   void Run();
   void RunOnce();
-  void CountCycles(uint64_t now, bool idle);
+  void ReadClocks(bool idle);
   void Sleep();
   uint64_t SleepTime() const;
 
@@ -65,7 +66,8 @@ class ThreadedWorker final : public WorkerThread {
   std::atomic<bool> running_{false};
   bool started_ = false;
   pthread_t thread_{};
-  uint64_t cycles_ = 0;
+  uint64_t cycles_ = 0;  // TSC and clock when they were read last
+  uint64_t now_us_ = 0;
 };
 
 bool ThreadedWorker::Start(std::string& error) {
@@ -103,6 +105,7 @@ void ThreadedWorker::Run() {
   rte_thread_register();
   worker_->mailbox->AttachWorker(wait_.get());
   cycles_ = rte_rdtsc();
+  now_us_ = MonotonicUs();
   while (running_.load(std::memory_order_relaxed)) RunOnce();
   RunOnce();  // what control asked for last: close records and FINs
   worker_->mailbox->AttachWorker(nullptr);
@@ -111,11 +114,10 @@ void ThreadedWorker::Run() {
 
 void ThreadedWorker::RunOnce() {
   Worker& worker = *worker_;
-  worker.now_us = worker.clock.ToUs(cycles_);
+  worker.now_us = now_us_;
   RunLoopOnce(worker);
-  const uint64_t now = rte_rdtsc();
-  CountCycles(now, !worker.worked);
-  switch (idle_.Next(worker.worked, worker.clock.ToUs(now))) {
+  ReadClocks(!worker.worked);
+  switch (idle_.Next(worker.worked, now_us_)) {
     case IdlePolicy::Step::kPoll:
       break;
     case IdlePolicy::Step::kRelax:
@@ -127,18 +129,20 @@ void ThreadedWorker::RunOnce() {
   }
 }
 
-void ThreadedWorker::CountCycles(uint64_t now, bool idle) {
+// What passed since the last reading counts as idle or as busy.
+void ThreadedWorker::ReadClocks(bool idle) {
   Counter& counter =
       idle ? worker_->counters.idle_cycles : worker_->counters.busy_cycles;
-  counter.Add(now - cycles_);
-  cycles_ = now;
+  const uint64_t cycles = rte_rdtsc();
+  counter.Add(CyclesBetween(cycles_, cycles));
+  cycles_ = cycles;
+  now_us_ = MonotonicUs();
 }
 
 uint64_t ThreadedWorker::SleepTime() const {
-  const uint64_t now_us = worker_->clock.NowUs();
   const uint64_t deadline = std::min(worker_->tcp.NextDeadline(),
                                      worker_->fec_encoder.NextDeadline());
-  const uint64_t until = deadline > now_us ? deadline - now_us : 0;
+  const uint64_t until = deadline > now_us_ ? deadline - now_us_ : 0;
   const uint64_t longest =
       worker_->waiting_lanes.empty() ? kLongestSleepUs : kWaitingSleepUs;
   return std::min(until, longest);
@@ -158,7 +162,7 @@ void ThreadedWorker::Sleep() {
     wait_->Wait(time);
   }
   worker.mailbox->Unpark();
-  CountCycles(rte_rdtsc(), /*idle=*/true);
+  ReadClocks(/*idle=*/true);
 }
 
 }  // namespace

@@ -33,8 +33,6 @@ class WorkerThread {
   virtual Mailbox& mailbox() = 0;
   virtual const WorkerCounters& counters() const = 0;
   virtual const LaneCounters& lane_counters(uint32_t lane) const = 0;
-  // The worker's clock, µs: comparable with LaneCounters::last_rx_us.
-  virtual uint64_t NowUs() const = 0;
   // The CPUs it may run on: one when it is pinned.
   virtual const std::vector<int>& cpus() const = 0;
 };

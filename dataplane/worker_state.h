@@ -11,7 +11,6 @@
 #include <vector>
 
 #include "dataplane/burst.h"
-#include "dataplane/clock.h"
 #include "dataplane/exchange/counters.h"
 #include "dataplane/exchange/handoff.h"
 #include "dataplane/exchange/mailbox.h"
@@ -69,10 +68,9 @@ class Worker {
 
   const WorkerOptions options;
   const Aead aead;
-  const TscClock clock;
   const std::unique_ptr<Mailbox> mailbox;
 
-  // Read once per loop.
+  // MonotonicUs, read once per loop.
   uint64_t now_us = 0;
   const Snapshot* snapshot = nullptr;
 

@@ -43,6 +43,10 @@ void ClientLanes::Hint(uint8_t slot, uint64_t now_us) {
   next_tick_us_ = now_us;
 }
 
+void ClientLanes::HintAll(uint64_t now_us) {
+  for (uint8_t i = 0; i < slot_count(); ++i) Hint(i, now_us);
+}
+
 void ClientLanes::OnMoved() {
   for (Slot& slot : slots_) slot.moved = true;
 }

@@ -292,6 +292,11 @@ void ClientSession::OnSourceChanged(const IpAddress& source, uint64_t now_us) {
   Suspect(config::Concat("our address changed to ", ToString(source)), now_us);
 }
 
+void ClientSession::OnResumed(uint64_t now_us) {
+  lanes_.HintAll(now_us);
+  if (phase_ == Phase::kWaiting) phase_deadline_us_ = now_us;
+}
+
 void ClientSession::OnTimer(uint64_t now_us) {
   if (attempt_ != nullptr) {
     attempt_->OnTimer(now_us);

@@ -58,6 +58,9 @@ class ClientSession {
   uint64_t NextDeadline() const;
   // The way to the hub leads from another address now: roam.
   void OnSourceChanged(const IpAddress& source, uint64_t now_us);
+  // The host was suspended: the hub may have given us up, and what was to be
+  // tried later is tried now.
+  void OnResumed(uint64_t now_us);
 
   // Says goodbye to the hub. True when there was somebody to say it to.
   bool Close(std::string_view reason);

@@ -210,6 +210,26 @@ TEST_F(SessionsTest, ARestartedHubIsFoundAtOnceWithAHint) {
   EXPECT_TRUE(TrafficWithin(client, 2 * kSecond));
 }
 
+TEST_F(SessionsTest, AHostThatWasSuspendedFindsARestartedHubAtOnce) {
+  TestClient& client = AddClient("10.0.0.2/24");
+  ASSERT_TRUE(Until(kSecond, [&] { return client.up(); }));
+  Run(20 * kSecond);
+  hub_.Kill();
+  hub_.Make();
+  client.session->OnResumed(net_.now_us);
+  EXPECT_TRUE(TrafficWithin(client, 2 * kSecond));
+}
+
+TEST_F(SessionsTest, AHostThatWasSuspendedDoesNotWaitForItsNextTry) {
+  hub_.Kill();
+  TestClient& client = AddClient("10.0.0.2/24");
+  Run(100 * kSecond);
+  EXPECT_FALSE(client.up());
+  hub_.Make();
+  client.session->OnResumed(net_.now_us);
+  EXPECT_TRUE(Until(kSecond, [&] { return client.up(); }));
+}
+
 TEST_F(SessionsTest, ADeadPathIsReplacedByALaneJoin) {
   TestClient& client = AddClient("10.0.0.2/24");
   ASSERT_TRUE(Until(kSecond, [&] { return client.up(); }));
