@@ -36,8 +36,8 @@ void Open(Worker& worker, OpenedRecords& records);
 // Puts shards that were lost behind those that came, and takes parities out.
 void FecDecode(Worker& worker, OpenedRecords& records);
 
-// In place of records that are used up, the shards given back that found no room
-// among them. False when there are none.
+// In place of records that are used up, the shards given back that found no
+// room among them. False when there are none.
 bool TakeRepaired(Worker& worker, OpenedRecords& records);
 
 // Cuts opened shards into inner packets and checks that the peer may send
