@@ -25,7 +25,7 @@
 #include "control/peer/hub_sessions.h"
 #include "control/peer/mailbox_link.h"
 #include "control/peer/worker_inbox.h"
-#include "control/platform.h"
+#include "control/platform/platform.h"
 #include "dataplane/clock.h"
 
 namespace lwt {

@@ -109,19 +109,13 @@ absl::Status OuterSide::UpdateListenAddresses() {
   return ApplyEndpoints();
 }
 
-// The guard covers an endpoint before the uplink takes its frames, and until
-// after.
 absl::Status OuterSide::ApplyEndpoints() {
   std::vector<Endpoint> endpoints = listen_addresses_;
   for (const Local& local : locals_) {
     endpoints.push_back(local.reservation.endpoint());
   }
   if (endpoints == applied_) return absl::OkStatus();
-  if (platform_.guard() != nullptr) {
-    absl::Status status = platform_.guard()->SetEndpoints(endpoints);
-    if (!status.ok()) return status;
-  }
-  absl::Status status = platform_.uplink().SetEndpoints(endpoints);
+  absl::Status status = platform_.SetEndpoints(endpoints);
   if (status.ok()) applied_ = std::move(endpoints);
   return status;
 }

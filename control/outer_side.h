@@ -16,7 +16,7 @@
 #include "control/host/resolver.h"
 #include "control/peer/peer_host.h"
 #include "control/peer/worker_link.h"
-#include "control/platform.h"
+#include "control/platform/platform.h"
 #include "dataplane/clock.h"
 
 namespace lwt {

@@ -5,7 +5,7 @@
 #include "control/api/status.h"
 #include "control/peer/client_session.h"
 #include "control/peer/hub_sessions.h"
-#include "control/platform.h"
+#include "control/platform/platform.h"
 
 namespace lwt {
 

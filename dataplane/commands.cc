@@ -220,6 +220,12 @@ struct Runner {
     if (reinjected.full()) return worker.Drop(frame, DropReason::kPuntFull);
     reinjected.Push(frame);
   }
+
+  void operator()(const SwapUplinkCommand& command) {
+    Transmit(worker);  // what was made for the port before
+    worker.uplink = command.port;
+    worker.tcp.SetPort(command.port->info().mtu, command.port->info().segments);
+  }
 };
 
 }  // namespace

@@ -39,6 +39,12 @@ class ThreadedWorker final : public WorkerThread {
 
   bool Start(std::string& error) override;
   void Stop() override;
+  bool Watch(const Port& port, std::string& error) override {
+    const absl::Status added = wait_->Add(port);
+    if (!added.ok()) error = std::string(added.message());
+    return added.ok();
+  }
+  void Unwatch(const Port& port) override { wait_->Remove(port); }
   Mailbox& mailbox() override { return *worker_->mailbox; }
   const WorkerCounters& counters() const override { return worker_->counters; }
   const LaneCounters& lane_counters(uint32_t lane) const override {

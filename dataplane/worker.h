@@ -30,6 +30,13 @@ class WorkerThread {
   // Ends the loop after the burst under way; commands sent before are done.
   virtual void Stop() = 0;
 
+  // What wakes the worker, beside the ports it was made with: a port is watched
+  // before a SwapUplinkCommand for it is sent, and the one before until that is
+  // carried out. By the thread that made this object. False, with a sentence in
+  // `error`, when the kernel refuses.
+  virtual bool Watch(const Port& port, std::string& error) = 0;
+  virtual void Unwatch(const Port& port) = 0;
+
   virtual Mailbox& mailbox() = 0;
   virtual const WorkerCounters& counters() const = 0;
   virtual const LaneCounters& lane_counters(uint32_t lane) const = 0;

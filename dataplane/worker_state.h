@@ -70,6 +70,8 @@ class Worker {
   const Aead aead;
   const std::unique_ptr<Mailbox> mailbox;
 
+  Port* uplink;  // the one of `options`, until control swaps it
+
   // MonotonicUs, read once per loop.
   uint64_t now_us = 0;
   const Snapshot* snapshot = nullptr;

@@ -21,6 +21,13 @@ struct PortInfo {
   uint16_t queue_count = 1;
   bool segments = false;      // Transmit takes super-frames of TCP (below)
   bool segments_udp = false;  // and of UDP
+  // The kernel's stack gets the frames that the port takes too, so that it has
+  // to be kept from answering them.
+  bool kernel_sees_frames = false;
+  // Of several ports of one device, a flow comes in by the same one for ever.
+  bool pins_flows = false;
+  // Its frames lie in the gateway's pools, so that they outlive the port.
+  bool frames_outlive = false;
 };
 
 // A super-frame stands for a run of segments of one flow, equal in size but

@@ -42,23 +42,36 @@ absl::StatusOr<std::unique_ptr<RxWait>> RxWait::Create(
     return absl::ErrnoToStatus(errno, "cannot watch a worker's kick");
   }
   for (const Port* port : ports) {
-    if (port->wait_fd() < 0) {
-      wait->has_polled_port_ = true;
-      continue;
-    }
-    epoll_event readable{};
-    readable.events = EPOLLIN;
-    if (epoll_ctl(wait->epoll_fd_, EPOLL_CTL_ADD, port->wait_fd(), &readable) !=
-        0) {
-      return absl::ErrnoToStatus(
-          errno, absl::StrCat("cannot watch port ", port->info().device));
-    }
+    const absl::Status added = wait->Add(*port);
+    if (!added.ok()) return added;
   }
   return wait;
 }
 
+absl::Status RxWait::Add(const Port& port) {
+  if (port.wait_fd() < 0) {
+    polled_ports_.fetch_add(1, std::memory_order_relaxed);
+    return absl::OkStatus();
+  }
+  epoll_event readable{};
+  readable.events = EPOLLIN;
+  if (epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, port.wait_fd(), &readable) != 0) {
+    return absl::ErrnoToStatus(
+        errno, absl::StrCat("cannot watch port ", port.info().device));
+  }
+  return absl::OkStatus();
+}
+
+void RxWait::Remove(const Port& port) {
+  if (port.wait_fd() < 0) {
+    polled_ports_.fetch_sub(1, std::memory_order_relaxed);
+    return;
+  }
+  epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, port.wait_fd(), nullptr);
+}
+
 void RxWait::Wait(uint64_t timeout_us) {
-  if (has_polled_port_) {
+  if (polled_ports_.load(std::memory_order_relaxed) > 0) {
     timeout_us = std::min(timeout_us, kPolledPortTimeoutUs);
   }
   timespec timeout{};

@@ -5,8 +5,10 @@
 // thread. Wait costs one system call, two after a kick.
 #pragma once
 
+#include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -21,7 +23,8 @@ class RxWait {
   // has to be polled: it bounds the delay of a first packet on such a port.
   static constexpr uint64_t kPolledPortTimeoutUs = 200;
 
-  // Watches the ports' wait descriptors, which must outlive this object.
+  // Watches the ports' wait descriptors, which live until this object's end or
+  // Remove.
   static absl::StatusOr<std::unique_ptr<RxWait>> Create(
       std::span<Port* const> ports);
 
@@ -33,6 +36,11 @@ class RxWait {
   // `timeout_us` microseconds have passed. A signal also ends it.
   void Wait(uint64_t timeout_us);
 
+  // One port more, or less, while the worker runs. By the thread that made this
+  // object.
+  absl::Status Add(const Port& port);
+  void Remove(const Port& port);
+
   // Ends the Wait under way, or the next one if none is. Async-signal safe.
   void Kick();
 
@@ -41,7 +49,7 @@ class RxWait {
 
   const int epoll_fd_;
   const int event_fd_;
-  bool has_polled_port_ = false;
+  std::atomic<int> polled_ports_{0};
 };
 
 }  // namespace lwt

@@ -122,12 +122,14 @@ void CleanInstance(const std::string& run_dir, const std::string& name,
   RemoveControlSocket(run_dir);
 }
 
-}  // namespace
-
-std::vector<std::string> UndoStale(Journal& journal) {
+// The newest first: changes of one thing are undone in the order that they
+// stand on each other.
+template <typename Matches>
+std::vector<std::string> UndoMatching(Journal& journal, Matches matches) {
   std::vector<std::string> report;
   const std::vector<HostChange> entries = journal.entries();
   for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
+    if (!matches(*entry)) continue;
     bool forget = false;
     report.push_back(UndoEntry(*entry, forget));
     if (!forget) continue;
@@ -136,6 +138,19 @@ std::vector<std::string> UndoStale(Journal& journal) {
     }
   }
   return report;
+}
+
+}  // namespace
+
+std::vector<std::string> UndoStale(Journal& journal) {
+  return UndoMatching(journal, [](const HostChange&) { return true; });
+}
+
+std::vector<std::string> UndoAt(Journal& journal, int ifindex) {
+  return UndoMatching(journal,
+                      [ifindex, netns = CurrentNetns()](const HostChange& e) {
+                        return e.ifindex == ifindex && e.netns == netns;
+                      });
 }
 
 absl::StatusOr<std::vector<std::string>> CleanUp(const std::string& run_root) {

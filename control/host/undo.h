@@ -17,8 +17,12 @@ namespace lwt::host {
 // first own change, and at exit.
 std::vector<std::string> UndoStale(Journal& journal);
 
-// The same for every instance under `run_root` whose process is dead, whose
-// run directories are then removed. Returns a sentence for each thing done.
+// The same for the entries of one link of this network namespace.
+std::vector<std::string> UndoAt(Journal& journal, int ifindex);
+
+// The same as UndoStale for every instance under `run_root` whose process is
+// dead, whose run directories are then removed. Returns a sentence for each
+// thing done.
 absl::StatusOr<std::vector<std::string>> CleanUp(
     const std::string& run_root = std::string(kRunRoot));
 

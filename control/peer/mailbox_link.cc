@@ -10,11 +10,12 @@ namespace {
 // The worker that a command is for. A lane's name in it becomes the index that
 // the worker knows.
 struct Address {
-  uint32_t operator()(ConnectCommand& command) const { return command.worker; }
   uint32_t operator()(ListenCommand&) const { return 0; }
-  template <typename OfLaneOrFlow>
-  uint32_t operator()(OfLaneOrFlow& command) const {
-    if constexpr (requires { command.lane; }) {
+  template <typename OfOneWorker>
+  uint32_t operator()(OfOneWorker& command) const {
+    if constexpr (requires { command.worker; }) {
+      return command.worker;
+    } else if constexpr (requires { command.lane; }) {
       const uint32_t lane = command.lane;
       command.lane = LaneName::Index(lane);
       return LaneName::Worker(lane);

@@ -17,6 +17,8 @@
 
 namespace lwt {
 
+class Port;
+
 // Key material of one lane, direction and epoch (docs/protocol.md#keys). Each
 // copy is wiped when it goes.
 struct EpochKeys {
@@ -154,11 +156,18 @@ struct ReinjectCommand {
   uint64_t stream_offset = 0;
 };
 
+// Take frames from this port of the uplink, and send on it, from the next burst
+// on. The one before may go once the command is carried out.
+struct SwapUplinkCommand {
+  uint32_t worker = 0;
+  Port* port = nullptr;
+};
+
 using Command = std::variant<
     ListenCommand, ConnectCommand, SendStreamCommand, SpliceCommand,
     ConsumeCommand, CloseFlowCommand, ReleaseFlowCommand, SetLinkCommand,
     InstallLaneCommand, RemoveLaneCommand, InstallReceiveEpochCommand,
     SwitchSendEpochCommand, RetireReceiveEpochCommand, SendRecordCommand,
-    ProbeLaneCommand, TellLossCommand, ReinjectCommand>;
+    ProbeLaneCommand, TellLossCommand, ReinjectCommand, SwapUplinkCommand>;
 
 }  // namespace lwt

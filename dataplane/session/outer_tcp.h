@@ -93,6 +93,12 @@ class OuterTcp {
   // every address of its family. At most kMaxListen.
   static constexpr size_t kMaxListen = 16;
   void SetListen(std::span<const Endpoint> endpoints);
+  // The port that frames are made for is another one now: see Config. Flows
+  // that are open keep their segment size.
+  void SetPort(uint16_t link_mtu, bool segments) {
+    config_.link_mtu = link_mtu;
+    config_.port_segments = segments;
+  }
 
   // Sends a SYN and repeats it as the persona does, up to 19 s later. kNullFlow
   // when the table is full or the pair of endpoints is in use. Ends in
@@ -352,7 +358,7 @@ class OuterTcp {
   void ArmProbe(OuterFlow& flow, uint64_t now_us);
   void CheckForward(OuterFlow& flow, uint64_t now_us);
 
-  const Config config_;
+  Config config_;
   const FlowKeyedHash hash_;
   const SynCookie cookie_;
   FlowTable table_;

@@ -71,7 +71,7 @@ bool SendInParts(Worker& worker, const Frame& record, bool push) {
 void Encapsulate(Worker& worker, PacketBurst& records) {
   FindLast(worker, records);
   const std::span<const Frame> frames = records.frames();
-  const bool segments = worker.options.uplink->info().segments;
+  const bool segments = worker.uplink->info().segments;
   std::array<rte_mbuf*, kMaxChain> run;
   for (size_t at = 0; at < frames.size();) {
     const Frame& first = frames[at];

@@ -25,7 +25,7 @@ void Receive(Worker& worker) {
   const std::span<rte_mbuf*> mbufs = received.mbufs;
   const size_t handed =
       worker.options.handoff == nullptr ? 0 : TakeFromOthers(worker, mbufs);
-  const size_t fresh = worker.options.uplink->Receive(mbufs.subspan(handed));
+  const size_t fresh = worker.uplink->Receive(mbufs.subspan(handed));
   received.count = handed + fresh;
   if (received.count == 0) return;
   worker.worked = true;

@@ -9,7 +9,7 @@ void Transmit(Worker& worker) {
   const auto frames = worker.tx.frames();
   if (frames.empty()) return;
   worker.worked = true;
-  const uint16_t taken = worker.options.uplink->Transmit(frames);
+  const uint16_t taken = worker.uplink->Transmit(frames);
   worker.counters.uplink_tx_frames.Add(taken);
   const auto left = frames.subspan(taken);
   if (!left.empty()) {

@@ -154,6 +154,9 @@ absl::StatusOr<std::unique_ptr<AfPacketUplink>> AfPacketUplink::OpenOne(
   }
   PortInfo info;
   info.driver = "af_packet";
+  info.kernel_sees_frames = true;
+  info.pins_flows = true;
+  info.frames_outlive = true;
   info.device = interface.name;
   info.link_header_size = interface.link_header_size;
   info.mtu = static_cast<uint16_t>(std::min(interface.mtu, kLargestMtu));

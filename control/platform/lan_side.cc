@@ -1,4 +1,4 @@
-#include "control/lan_side.h"
+#include "control/platform/lan_side.h"
 
 #include <utility>
 

@@ -1,0 +1,69 @@
+#include "control/platform/packet_memory.h"
+
+#include <utility>
+
+#include "dataplane/session/sent_arena.h"
+#include "drivers/eal.h"
+#include "drivers/uplink/uplink.h"
+
+namespace lwt::platform {
+namespace {
+
+// Of each worker.
+// Frames on their way through the pipeline and its queues, those that wait for
+// a window, what the tunnel device's port holds, and what waits for control.
+// Records that may have to be sent again come on top.
+constexpr uint32_t kSmallFrames = 8192;
+// What the packet socket holds, a burst under way, punted ones, and
+// super-frames from the tunnel device.
+constexpr uint32_t kJumboFrames = kAfPacketFrames + 192;
+// Rings between control and the worker, and what ethdev keeps per port.
+constexpr uint64_t kOtherBytes = 8 << 20;
+
+}  // namespace
+
+MemoryRequest RequestFor(const MemoryUse& use) {
+  const auto kept =
+      static_cast<uint32_t>(use.arena_bytes / SentArena::kSegmentBytes);
+  // A LAN port is a second packet socket, or holds a buffer or two.
+  const uint32_t lan = use.lan_port ? kAfPacketFrames : 0;
+  MemoryRequest request;
+  request.small_frames = use.workers * (kSmallFrames + kept);
+  request.jumbo_frames = use.workers * (kJumboFrames + lan);
+  request.other_bytes =
+      use.workers * kOtherBytes + use.xdp_queues * kXdpBytesPerQueue;
+  return request;
+}
+
+absl::StatusOr<std::unique_ptr<PacketMemory>> PacketMemory::Start(
+    const MemoryPlan& plan, const MemoryUse& use, int control_cpu,
+    const loop::Log& log) {
+  EalOptions options;
+  options.memory = plan;
+  options.control_cpu = control_cpu;
+  options.log_sink = [&log](std::string_view line) {
+    log.Debug("DPDK: ", line);
+  };
+  const absl::Status started = StartEal(options);
+  if (!started.ok()) return started;
+  std::unique_ptr<PacketMemory> memory(new PacketMemory(plan));
+
+  const MemoryRequest request = RequestFor(use);
+  absl::StatusOr<PacketPool> small = PacketPool::Create(
+      "small", PacketPool::Kind::kSmall, request.small_frames);
+  if (!small.ok()) return small.status();
+  memory->small_.emplace(*std::move(small));
+  absl::StatusOr<PacketPool> jumbo = PacketPool::Create(
+      "jumbo", PacketPool::Kind::kJumbo, request.jumbo_frames);
+  if (!jumbo.ok()) return jumbo.status();
+  memory->jumbo_.emplace(*std::move(jumbo));
+  return memory;
+}
+
+PacketMemory::~PacketMemory() {
+  jumbo_.reset();
+  small_.reset();
+  StopEal();
+}
+
+}  // namespace lwt::platform

@@ -1,0 +1,292 @@
+#include "control/platform/platform.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "control/peer/hub_sessions.h"
+#include "control/platform/uplink_plan.h"
+#include "dataplane/wire/record.h"
+
+namespace lwt {
+namespace {
+
+using config::Mode;
+using platform::MemoryUse;
+using platform::UplinkAttachment;
+
+// A TCP header with the timestamp option.
+constexpr uint32_t kTcpHeader = 32;
+
+uint32_t InnerMtuOf(uint32_t link_mtu, Family family) {
+  uint32_t overhead = (family == Family::kIpv4 ? 20 : 40) + kTcpHeader +
+                      wire::kRecordOverhead + wire::kShardWord;
+  return link_mtu > overhead ? link_mtu - overhead : 0;
+}
+
+UplinkDriver DriverOf(config::UplinkDriver driver) {
+  switch (driver) {
+    case config::UplinkDriver::kAuto:
+      return UplinkDriver::kAuto;
+    case config::UplinkDriver::kAfPacket:
+      return UplinkDriver::kAfPacket;
+    case config::UplinkDriver::kAfXdp:
+      return UplinkDriver::kAfXdp;
+  }
+  return UplinkDriver::kAuto;
+}
+
+MemoryUse UseOf(const config::Config& config, uint32_t workers,
+                uint32_t xdp_queues) {
+  return {.workers = workers,
+          .xdp_queues = xdp_queues,
+          .arena_bytes = config.arena_bytes(),
+          .lan_port = config.lan.port.configured()};
+}
+
+}  // namespace
+
+std::vector<Finding> CheckHost(const config::Config& config) {
+  PreflightInput input;
+  input.uplink_interface =
+      config.uplink.interface.empty() ? "auto" : config.uplink.interface;
+  input.uplink_driver = ToString(DriverOf(config.uplink.driver));
+  input.memory = config.workers.memory;
+  absl::StatusOr<CpuList> cpus = AllowedCpus();
+  const uint32_t workers =
+      platform::WorkersWanted(config, cpus.ok() ? cpus->size() : 1);
+  input.memory_need = ComputeMemoryNeed(platform::RequestFor(
+      UseOf(config, workers,
+            config.uplink.driver == config::UplinkDriver::kAfXdp ? 1 : 0)));
+  return RunPreflight(input);
+}
+
+absl::StatusOr<std::unique_ptr<Platform>> Platform::BringUp(
+    const config::Config& config, const std::optional<IpAddress>& remote,
+    const loop::Log& log) {
+  std::unique_ptr<Platform> platform(new Platform(config, log));
+  absl::Status status = platform->ClaimPlace();
+  if (!status.ok()) return status;
+  absl::StatusOr<host::UplinkChoice> choice = platform->ChooseUplink(remote);
+  if (!choice.ok()) return choice.status();
+  absl::StatusOr<platform::WorkerPlan> plan = platform::PlanWorkers(config);
+  if (!plan.ok()) return plan.status();
+  platform->plan_ = *std::move(plan);
+  status = platform->StartMemory(choice->link);
+  if (status.ok()) status = platform->OpenUplink(*std::move(choice));
+  if (status.ok()) status = platform->OpenTunnel();
+  if (status.ok()) status = platform->OpenLan();
+  if (status.ok()) status = platform->StartWorkers();
+  if (!status.ok()) return status;
+  return platform;
+}
+
+absl::Status Platform::ClaimPlace() {
+  host::InstanceSpec spec;
+  spec.mode = config::NameOf(config_.mode);
+  spec.tunnel_address = config_.tunnel.addresses.front().address;
+  spec.state_dir = config_.host.state_dir;
+  spec.control_socket = config_.host.control_socket;
+  absl::StatusOr<std::unique_ptr<platform::HostPlace>> place =
+      platform::HostPlace::Claim(spec, log_);
+  if (!place.ok()) return place.status();
+  place_ = *std::move(place);
+  absl::StatusOr<std::unique_ptr<host::Netlink>> netlink =
+      host::Netlink::Open();
+  if (!netlink.ok()) return netlink.status();
+  netlink_ = *std::move(netlink);
+  absl::StatusOr<std::unique_ptr<host::NetlinkMonitor>> monitor =
+      host::NetlinkMonitor::Open();
+  if (!monitor.ok()) return monitor.status();
+  monitor_ = *std::move(monitor);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<host::UplinkChoice> Platform::ChooseUplink(
+    const std::optional<IpAddress>& remote) {
+  if (!config_.uplink.interface.empty()) {
+    return host::UplinkByName(*netlink_, config_.uplink.interface);
+  }
+  if (config_.mode == Mode::kServer) {
+    return host::UplinkForListener(*netlink_, config_.hub.local->address);
+  }
+  if (remote) return host::UplinkForRemote(*netlink_, *remote);
+  return host::UplinkForListener(*netlink_, IpAddress::Any(Family::kIpv4));
+}
+
+MemoryUse Platform::MemoryFor(uint32_t xdp_queues) const {
+  return UseOf(config_, plan_.count(), xdp_queues);
+}
+
+absl::Status Platform::StartMemory(const host::Link& link) {
+  const int node = NumaNodeOfCpu("/sys", plan_.cpus.workers.front());
+  const std::vector<HugepagePool> pools = ReadHugepagePools("/sys", node);
+  absl::StatusOr<platform::UplinkPlan> plan = platform::PlanUplink(
+      DriverOf(config_.uplink.driver), link, [&](uint32_t xdp_queues) {
+        return PlanMemory(
+            config_.workers.memory,
+            ComputeMemoryNeed(platform::RequestFor(MemoryFor(xdp_queues))),
+            pools);
+      });
+  if (!plan.ok()) return plan.status();
+  may_use_xdp_ = plan->may_use_xdp;
+  no_xdp_ = plan->no_xdp;
+  log_.Info("memory: ", plan->memory.reason);
+  absl::StatusOr<std::unique_ptr<platform::PacketMemory>> memory =
+      platform::PacketMemory::Start(plan->memory, MemoryFor(0),
+                                    plan_.cpus.control, log_);
+  if (!memory.ok()) return memory.status();
+  memory_ = *std::move(memory);
+  return absl::OkStatus();
+}
+
+UplinkSpec Platform::PortSpec(uint32_t ports) const {
+  UplinkSpec spec;
+  spec.jumbo_pool = memory_->jumbo().get();
+  spec.small_pool = memory_->small().get();
+  spec.super_frames = config_.uplink.super_frames;
+  spec.ports = static_cast<uint16_t>(ports);
+  return spec;
+}
+
+absl::Status Platform::OpenUplink(host::UplinkChoice choice) {
+  UplinkSpec spec = PortSpec(plan_.count());
+  spec.driver = DriverOf(config_.uplink.driver);
+  spec.no_xdp = no_xdp_;
+  absl::StatusOr<std::unique_ptr<UplinkAttachment>> uplink =
+      UplinkAttachment::Open(std::move(choice), std::move(spec), may_use_xdp_,
+                             *place_, log_);
+  if (!uplink.ok()) return uplink.status();
+  uplink_ = *std::move(uplink);
+  return absl::OkStatus();
+}
+
+uint16_t Platform::MaxInnerMtu(Family family) const {
+  uint32_t mtu = InnerMtuOf(link().mtu, family);
+  if (config_.tunnel.mtu != 0) {
+    mtu = std::min<uint32_t>(mtu, config_.tunnel.mtu);
+  }
+  // A frame and its headers fit an ordinary buffer.
+  uint32_t room = PacketPool::kSmallRoom - RTE_PKTMBUF_HEADROOM -
+                  (wire::kRecordOverhead + wire::kShardWord);
+  return static_cast<uint16_t>(std::min(mtu, room));
+}
+
+absl::Status Platform::OpenTunnel() {
+  Family family = Family::kIpv4;
+  if (config_.hub.local) family = config_.hub.local->address.family;
+  const uint16_t mtu = MaxInnerMtu(family);
+  if (config_.tunnel.mtu != 0 && mtu < config_.tunnel.mtu) {
+    log_.Warn("mtu = ", config_.tunnel.mtu, " does not fit ", link().name,
+              " (MTU ", link().mtu, "); using ", mtu);
+  }
+  platform::TunnelDevice::Spec spec;
+  spec.name = config_.tunnel.device;
+  spec.driver = config_.tunnel.port;
+  spec.mtu = mtu;
+  spec.queues = uplink().port_count();
+  spec.small_pool = memory_->small().get();
+  spec.jumbo_pool = memory_->jumbo().get();
+  spec.addresses = config_.tunnel.addresses;
+  spec.networks = config_.PeerNetworks();
+  absl::StatusOr<std::unique_ptr<platform::TunnelDevice>> tunnel =
+      platform::TunnelDevice::Open(spec, *netlink_);
+  if (!tunnel.ok()) return tunnel.status();
+  tunnel_ = *std::move(tunnel);
+  log_.Info("tunnel: ", tunnel_->reason());
+  return absl::OkStatus();
+}
+
+absl::Status Platform::OpenLan() {
+  if (!config_.lan.port.configured()) return absl::OkStatus();
+  absl::StatusOr<std::unique_ptr<LanSide>> lan =
+      LanSide::Open({.config = config_,
+                     .netlink = *netlink_,
+                     .uplink = link(),
+                     .log = log_,
+                     .workers = uplink().port_count(),
+                     .small_pool = memory_->small().get(),
+                     .jumbo_pool = memory_->jumbo().get()});
+  if (!lan.ok()) return lan.status();
+  lan_ = *std::move(lan);
+  log_.Info("LAN: ", lan_->link().name, ", ", lan_->reason());
+  return absl::OkStatus();
+}
+
+WorkerOptions Platform::CommonOptions() const {
+  WorkerOptions options;
+  options.pool = memory_->small().get();
+  options.max_lanes = config_.mode == Mode::kServer
+                          ? peer::HubSessions::LanesFor(config_.hub.max_clients)
+                          : kClientLanes;
+  options.arena_bytes = config_.arena_bytes();
+  options.retransmit = config_.workers.retransmit;
+  options.fec = config_.fec.Settings();
+  options.fec_flush_us = config_.fec.flush_us;
+  options.idle = config_.workers.idle == config::Idle::kBusy
+                     ? IdleMode::kBusy
+                     : IdleMode::kAdaptive;
+  options.rekey_records = config_.rekey.records;
+  options.persona = persona_;
+  return options;
+}
+
+absl::Status Platform::StartWorkers() {
+  persona_ = host::PersonaOf(config_.uplink.persona, host::KernelRelease());
+  log_.Info("persona: ", host::NameOf(persona_),
+            config_.uplink.persona == config::PersonaChoice::kAuto
+                ? ", as the running kernel"
+                : ", as asked");
+  std::vector<platform::WorkerSet::Inside> inside(uplink().port_count());
+  for (uint16_t i = 0; i < inside.size(); ++i) {
+    inside[i].tunnel = &tunnel_->port(i);
+    if (lan_ == nullptr) continue;
+    inside[i].lan = lan_->port(i);
+    inside[i].twin = lan_->twin();
+  }
+  absl::StatusOr<std::unique_ptr<platform::WorkerSet>> workers =
+      platform::WorkerSet::Start(plan_, CommonOptions(), uplink_->port(),
+                                 inside, log_);
+  if (!workers.ok()) return workers.status();
+  workers_ = *std::move(workers);
+  return absl::OkStatus();
+}
+
+absl::Status Platform::SetEndpoints(std::span<const Endpoint> endpoints) {
+  absl::Status status = uplink_->SetEndpoints(endpoints);
+  if (status.ok()) endpoints_.assign(endpoints.begin(), endpoints.end());
+  return status;
+}
+
+// Memory was planned for the first uplink, so AF_XDP, which takes its own, is
+// not tried again.
+absl::Status Platform::ReplaceUplink(host::UplinkChoice choice) {
+  if (!Settle()) {
+    return absl::UnavailableError("an uplink is being replaced already");
+  }
+  UplinkSpec spec = PortSpec(static_cast<uint32_t>(workers().size()));
+  spec.no_xdp = "another uplink was used before";
+  absl::StatusOr<std::unique_ptr<UplinkAttachment>> next =
+      UplinkAttachment::Open(std::move(choice), std::move(spec),
+                             /*may_use_xdp=*/false, *place_, log_);
+  if (!next.ok()) return next.status();
+  absl::Status status = (*next)->SetEndpoints(endpoints_);
+  if (status.ok()) status = workers_->BeginSwap((*next)->port());
+  if (!status.ok()) return status;
+  retired_.push_back(std::exchange(uplink_, *std::move(next)));
+  return absl::OkStatus();
+}
+
+bool Platform::Settle() {
+  if (retired_.empty()) return true;
+  if (!workers_->EndSwap()) return false;
+  // Frames of a port with memory of its own may be kept by workers for long.
+  std::erase_if(retired_, [](const std::unique_ptr<UplinkAttachment>& old) {
+    return old->port().info().frames_outlive;
+  });
+  for (const auto& old : retired_) {
+    old->SetEndpoints({}).IgnoreError();
+  }
+  return true;
+}
+
+}  // namespace lwt

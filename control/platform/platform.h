@@ -1,0 +1,125 @@
+// What a gateway stands on: its place on the host, packet memory, the uplink,
+// the tunnel device, the LAN port and the workers. Each is a step, an object of
+// its own; they are brought up in order and taken down in reverse, also where
+// one fails on the way.
+//
+// Owned by the gateway. Control thread.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "control/config/config.h"
+#include "control/host/netlink.h"
+#include "control/host/netlink_monitor.h"
+#include "control/host/persona.h"
+#include "control/host/uplink_choice.h"
+#include "control/loop/log.h"
+#include "control/platform/host_place.h"
+#include "control/platform/lan_side.h"
+#include "control/platform/packet_memory.h"
+#include "control/platform/tunnel_device.h"
+#include "control/platform/uplink_attachment.h"
+#include "control/platform/worker_plan.h"
+#include "control/platform/worker_set.h"
+#include "dataplane/worker.h"
+#include "drivers/preflight.h"
+
+namespace lwt {
+
+class Platform {
+ public:
+  // Of each worker of a client: one to send on, others about to go.
+  static constexpr uint32_t kClientLanes = 4;
+
+  // Takes some hundred milliseconds. `remote` is the hub's address where a
+  // client knows it already.
+  static absl::StatusOr<std::unique_ptr<Platform>> BringUp(
+      const config::Config& config, const std::optional<IpAddress>& remote,
+      const loop::Log& log);
+  Platform(const Platform&) = delete;
+  Platform& operator=(const Platform&) = delete;
+
+  // The largest inner MTU for an outer family, as the configuration limits it.
+  uint16_t MaxInnerMtu(Family family) const;
+  absl::Status SetTunnelMtu(uint16_t mtu) { return tunnel_->SetMtu(mtu); }
+  uint16_t tunnel_mtu() const { return tunnel_->mtu(); }
+  // Reads the uplink's link again after a change.
+  void RefreshLink() { uplink_->RefreshLink(*netlink_); }
+
+  // The local ends of our flows: guarded, and steered to us.
+  absl::Status SetEndpoints(std::span<const Endpoint> endpoints);
+  // Moves the workers to another interface, of which no flow has to be closed.
+  // The attachment before is let go once no worker uses it (Settle). On an
+  // error all stays as it was.
+  absl::Status ReplaceUplink(host::UplinkChoice choice);
+  // True when no replacement is under way any more.
+  bool Settle();
+
+  const host::InstancePaths& paths() const { return place_->paths(); }
+  host::Netlink& netlink() { return *netlink_; }
+  host::NetlinkMonitor& monitor() { return *monitor_; }
+  const host::Link& link() const { return uplink_->link(); }
+  // Whose TCP the outer flows show.
+  Persona persona() const { return persona_; }
+  int tunnel_index() const { return tunnel_->ifindex(); }
+  const Port& tunnel(size_t worker = 0) const { return tunnel_->port(worker); }
+  const std::string& tunnel_reason() const { return tunnel_->reason(); }
+  const Uplink& uplink() const { return uplink_->port(); }
+  LanSide* lan() { return lan_.get(); }  // null without a LAN port
+  const LanSide* lan() const { return lan_.get(); }
+  // At least one.
+  std::span<const std::unique_ptr<WorkerThread>> workers() const {
+    return workers_->workers();
+  }
+  const MemoryPlan& memory() const { return memory_->plan(); }
+  const PacketPool& small_pool() const { return memory_->small(); }
+  const PacketPool& jumbo_pool() const { return memory_->jumbo(); }
+
+ private:
+  Platform(const config::Config& config, const loop::Log& log)
+      : config_(config), log_(log) {}
+
+  absl::Status ClaimPlace();
+  absl::StatusOr<host::UplinkChoice> ChooseUplink(
+      const std::optional<IpAddress>& remote);
+  absl::Status StartMemory(const host::Link& link);
+  absl::Status OpenUplink(host::UplinkChoice choice);
+  absl::Status OpenTunnel();
+  absl::Status OpenLan();
+  absl::Status StartWorkers();
+  // What an attachment's port is asked for, but for interface and driver.
+  UplinkSpec PortSpec(uint32_t ports) const;
+  platform::MemoryUse MemoryFor(uint32_t xdp_queues) const;
+  WorkerOptions CommonOptions() const;
+
+  const config::Config& config_;
+  const loop::Log& log_;
+
+  // In the order they are brought up, so that they go in reverse.
+  std::unique_ptr<platform::HostPlace> place_;
+  std::unique_ptr<host::Netlink> netlink_;
+  std::unique_ptr<host::NetlinkMonitor> monitor_;
+  platform::WorkerPlan plan_;
+  bool may_use_xdp_ = false;
+  std::string no_xdp_;  // why `auto` does not try it
+  Persona persona_ = Persona::kLinux618;
+  std::unique_ptr<platform::PacketMemory> memory_;
+  // Replaced, and still in use by workers or by frames in its own memory.
+  std::vector<std::unique_ptr<platform::UplinkAttachment>> retired_;
+  std::unique_ptr<platform::UplinkAttachment> uplink_;
+  std::unique_ptr<platform::TunnelDevice> tunnel_;
+  std::unique_ptr<LanSide> lan_;
+  std::unique_ptr<platform::WorkerSet> workers_;
+  std::vector<Endpoint> endpoints_;
+};
+
+// The findings of preflight for these settings.
+std::vector<Finding> CheckHost(const config::Config& config);
+
+}  // namespace lwt

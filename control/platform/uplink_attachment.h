@@ -1,0 +1,61 @@
+// A gateway's hold on one interface towards the outside: the port, what keeps
+// the kernel off the frames that the port takes, and what is changed at the
+// interface for it, undone when this goes.
+//
+// Two may stand at a time, while a gateway moves from one interface to the
+// other. Owned by Platform. Control thread; workers use the port.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "control/host/ingress_guard.h"
+#include "control/host/netlink.h"
+#include "control/host/uplink_choice.h"
+#include "control/loop/log.h"
+#include "control/platform/host_place.h"
+#include "drivers/uplink/uplink.h"
+
+namespace lwt::platform {
+
+class UplinkAttachment {
+ public:
+  // The interface is that of `choice`, whatever `spec` says. What AF_XDP needs
+  // is done before where `may_use_xdp`, and undone where it is not taken.
+  static absl::StatusOr<std::unique_ptr<UplinkAttachment>> Open(
+      host::UplinkChoice choice, UplinkSpec spec, bool may_use_xdp,
+      HostPlace& place, const loop::Log& log);
+  UplinkAttachment(const UplinkAttachment&) = delete;
+  UplinkAttachment& operator=(const UplinkAttachment&) = delete;
+  ~UplinkAttachment();
+
+  // The local ends of our flows. An endpoint is guarded before the port takes
+  // its frames, and until after.
+  absl::Status SetEndpoints(std::span<const Endpoint> endpoints);
+  // Reads the link again after a change, and says when it went up or down.
+  void RefreshLink(host::Netlink& netlink);
+
+  Uplink& port() { return *port_; }
+  const Uplink& port() const { return *port_; }
+  const host::Link& link() const { return choice_.link; }
+
+ private:
+  UplinkAttachment(host::UplinkChoice choice, HostPlace& place,
+                   const loop::Log& log);
+
+  absl::Status PrepareXdp();
+  absl::Status JournalXdp(uint32_t program_id);
+  absl::Status Guard();
+
+  host::UplinkChoice choice_;
+  HostPlace& place_;
+  const loop::Log& log_;
+  std::unique_ptr<host::IngressGuard> guard_;  // where the kernel sees frames
+  std::unique_ptr<Uplink> port_;
+};
+
+}  // namespace lwt::platform

@@ -1,0 +1,41 @@
+#include "control/platform/uplink_plan.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "drivers/uplink/interface.h"
+
+namespace lwt::platform {
+namespace {
+
+absl::StatusOr<UplinkPlan> WithoutXdp(absl::StatusOr<MemoryPlan> memory,
+                                      std::string why) {
+  if (!memory.ok()) return memory.status();
+  return UplinkPlan{*std::move(memory), false, std::move(why)};
+}
+
+}  // namespace
+
+absl::StatusOr<UplinkPlan> PlanUplink(
+    UplinkDriver driver, const host::Link& link,
+    const std::function<absl::StatusOr<MemoryPlan>(uint32_t xdp_queues)>&
+        plan_memory) {
+  const bool is_auto = driver == UplinkDriver::kAuto;
+  if (driver == UplinkDriver::kAfPacket) return WithoutXdp(plan_memory(0), "");
+  if (is_auto && !link.kind.empty()) {
+    return WithoutXdp(plan_memory(0),
+                      absl::StrCat("no zero-copy AF_XDP on a virtual link (",
+                                   link.kind, ")"));
+  }
+  const absl::StatusOr<Interface> interface = ReadInterface(link.name);
+  if (!interface.ok()) return interface.status();
+  absl::StatusOr<MemoryPlan> memory = plan_memory(interface->rx_queues);
+  if (is_auto && (!memory.ok() || !memory->use_hugepages)) {
+    return WithoutXdp(plan_memory(0),
+                      "zero-copy AF_XDP needs hugepages, which are not in use");
+  }
+  if (!memory.ok()) return memory.status();
+  return UplinkPlan{*std::move(memory), true, ""};
+}
+
+}  // namespace lwt::platform

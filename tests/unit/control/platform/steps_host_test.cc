@@ -1,0 +1,201 @@
+// The steps of a platform, each by itself, on a kernel of its own namespace.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <optional>
+
+#include "control/host/offload.h"
+#include "control/platform/host_place.h"
+#include "control/platform/packet_memory.h"
+#include "control/platform/tunnel_device.h"
+#include "control/platform/uplink_attachment.h"
+#include "tests/unit/control/host/netns.h"
+#include "tests/unit/control/host/scratch_dir.h"
+
+namespace lwt::platform {
+namespace {
+
+using host::At;
+using host::OutputOf;
+using host::Shell;
+
+const loop::Log kLog{loop::LogLevel::kError};
+
+// Once in the process, as in a gateway.
+struct EalOfTests : testing::Environment {
+  void SetUp() override {
+    MemoryPlan plan;
+    plan.megabytes = 64;
+    auto started = PacketMemory::Start(
+        plan, {.workers = 1, .arena_bytes = 1u << 20}, 0, kLog);
+    ASSERT_TRUE(started.ok()) << started.status();
+    memory = *std::move(started);
+  }
+  void TearDown() override { memory.reset(); }
+
+  static inline std::unique_ptr<PacketMemory> memory;
+};
+
+[[maybe_unused]] const auto* const kEal =
+    testing::AddGlobalTestEnvironment(new EalOfTests);
+
+class StepsTest : public host::TwoHosts {
+ protected:
+  void SetUp() override {
+    TwoHosts::SetUp();
+    in_.emplace(left_);
+    netlink_ = *host::Netlink::Open();
+  }
+
+  host::InstanceSpec Spec() const {
+    host::InstanceSpec spec;
+    spec.mode = "server";
+    spec.tunnel_address = host::Ip("10.0.0.1");
+    spec.state_root = scratch_.path() + "/state";
+    spec.run_root = scratch_.path() + "/run";
+    return spec;
+  }
+  std::unique_ptr<HostPlace> Claim() {
+    auto place = HostPlace::Claim(Spec(), kLog);
+    EXPECT_TRUE(place.ok()) << place.status();
+    return *std::move(place);
+  }
+  TunnelDevice::Spec Tunnel(config::TunnelPort driver) const {
+    return {.name = "lwt7",
+            .driver = driver,
+            .mtu = 1371,
+            .small_pool = memory_->small().get(),
+            .jumbo_pool = memory_->jumbo().get(),
+            .addresses = {ParseIpPrefix("10.0.0.1/24").value()},
+            .networks = {ParseIpPrefix("192.0.2.0/24").value()}};
+  }
+  absl::StatusOr<std::unique_ptr<UplinkAttachment>> Attach(HostPlace& place) {
+    UplinkSpec spec;
+    spec.jumbo_pool = memory_->jumbo().get();
+    spec.small_pool = memory_->small().get();
+    spec.no_xdp = "not in this test";
+    return UplinkAttachment::Open(*host::UplinkByName(*netlink_, "wire"), spec,
+                                  /*may_use_xdp=*/false, place, kLog);
+  }
+
+  const std::unique_ptr<PacketMemory>& memory_ = EalOfTests::memory;
+  host::ScratchDir scratch_;
+  std::optional<host::InNetns> in_;
+  std::unique_ptr<host::Netlink> netlink_;
+};
+
+TEST_F(StepsTest, APlaceIsClaimedOnceAndLeavesNothingRunning) {
+  std::string run_dir;
+  {
+    const auto place = Claim();
+    run_dir = place->paths().run_dir;
+    EXPECT_TRUE(std::filesystem::exists(run_dir));
+    EXPECT_TRUE(absl::IsAlreadyExists(HostPlace::Claim(Spec(), kLog).status()));
+  }
+  EXPECT_FALSE(std::filesystem::exists(run_dir));
+}
+
+TEST_F(StepsTest, APlaceUndoesWhatItsJournalHolds) {
+  const auto is_on = [] {
+    const auto state = host::ReadFeature("wire", "tx-tcp-segmentation");
+    return state.ok() && state->has_value() && (*state)->active;
+  };
+  ASSERT_TRUE(is_on());
+  const int wire = netlink_->LinkByName("wire")->index;
+  const auto switch_off = [&](HostPlace& place) {
+    const std::vector<std::string_view> feature = {"tx-tcp-segmentation"};
+    ASSERT_TRUE(host::SwitchOff("wire", wire, feature, place.journal()).ok());
+    ASSERT_FALSE(is_on());
+  };
+  auto place = Claim();
+  switch_off(*place);
+  place->UndoAt(wire + 1);  // another link's
+  EXPECT_FALSE(is_on());
+  place->UndoAt(wire);
+  EXPECT_TRUE(is_on());
+  switch_off(*place);
+  place.reset();
+  EXPECT_TRUE(is_on());
+}
+
+class TunnelDriverTest
+    : public StepsTest,
+      public testing::WithParamInterface<config::TunnelPort> {};
+
+INSTANTIATE_TEST_SUITE_P(Drivers, TunnelDriverTest,
+                         testing::Values(config::TunnelPort::kOffload,
+                                         config::TunnelPort::kTap));
+
+TEST_P(TunnelDriverTest, ATunnelDeviceComesGoesAndComesAgain) {
+  for (int round = 0; round < 2; ++round) {
+    const auto device = TunnelDevice::Open(Tunnel(GetParam()), *netlink_);
+    ASSERT_TRUE(device.ok()) << device.status();
+    const std::string shown = OutputOf("ip address show dev lwt7");
+    EXPECT_NE(shown.find("mtu 1371"), std::string::npos) << shown;
+    EXPECT_NE(shown.find("10.0.0.1/24"), std::string::npos) << shown;
+    EXPECT_NE(shown.find("UP"), std::string::npos) << shown;
+    EXPECT_NE(OutputOf("ip route show dev lwt7").find("192.0.2.0/24"),
+              std::string::npos);
+    EXPECT_EQ((*device)->port(0).info().device, "lwt7");
+    ASSERT_TRUE((*device)->SetMtu(1400).ok());
+    EXPECT_EQ((*device)->mtu(), 1400);
+    EXPECT_NE(OutputOf("ip link show dev lwt7").find("mtu 1400"),
+              std::string::npos);
+  }
+  EXPECT_FALSE(netlink_->LinkByName("lwt7").ok());
+}
+
+TEST_F(StepsTest, ATunnelDeviceThatCannotBeConfiguredIsGoneAgain) {
+  TunnelDevice::Spec spec = Tunnel(config::TunnelPort::kOffload);
+  spec.networks.push_back(spec.networks.front());  // a route twice
+  spec.addresses.push_back(spec.addresses.front());
+  EXPECT_FALSE(TunnelDevice::Open(spec, *netlink_).ok());
+  EXPECT_FALSE(netlink_->LinkByName("lwt7").ok());
+}
+
+TEST_F(StepsTest, AnAttachmentGuardsWhatItTakes) {
+  const auto place = Claim();
+  const auto tables = [] { return OutputOf("nft list tables"); };
+  for (int round = 0; round < 2; ++round) {
+    auto attachment = Attach(*place);
+    ASSERT_TRUE(attachment.ok()) << attachment.status();
+    EXPECT_TRUE((*attachment)->port().info().kernel_sees_frames);
+    EXPECT_EQ((*attachment)->link().name, "wire");
+    const std::vector<Endpoint> endpoints = {At("10.77.0.1:9000")};
+    ASSERT_TRUE((*attachment)->SetEndpoints(endpoints).ok());
+    EXPECT_NE(OutputOf("nft list ruleset").find("10.77.0.1"),
+              std::string::npos);
+  }
+  EXPECT_EQ(tables().find("lwt_"), std::string::npos) << tables();
+}
+
+TEST_F(StepsTest, TwoAttachmentsStandSideBySide) {
+  const auto place = Claim();
+  auto first = Attach(*place);
+  auto second = Attach(*place);
+  ASSERT_TRUE(first.ok() && second.ok());
+  const std::vector<Endpoint> endpoints = {At("10.77.0.1:9000")};
+  ASSERT_TRUE((*first)->SetEndpoints(endpoints).ok());
+  ASSERT_TRUE((*second)->SetEndpoints(endpoints).ok());
+  first->reset();
+  EXPECT_NE(OutputOf("nft list ruleset").find("10.77.0.1"), std::string::npos);
+}
+
+TEST_F(StepsTest, AnAttachmentKnowsWhatBecameOfItsLink) {
+  const auto place = Claim();
+  auto attachment = Attach(*place);
+  ASSERT_TRUE(attachment.ok()) << attachment.status();
+  ASSERT_TRUE((*attachment)->link().up);
+  Shell("ip link set wire mtu 1400");
+  (*attachment)->RefreshLink(*netlink_);
+  EXPECT_EQ((*attachment)->link().mtu, 1400u);
+  Shell("ip link set wire down");
+  (*attachment)->RefreshLink(*netlink_);
+  EXPECT_FALSE((*attachment)->link().up);
+  Shell("ip link del wire");
+  (*attachment)->RefreshLink(*netlink_);
+  EXPECT_FALSE((*attachment)->link().up);
+}
+
+}  // namespace
+}  // namespace lwt::platform
