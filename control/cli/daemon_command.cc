@@ -15,7 +15,9 @@
 #include "control/cli/version.h"
 #include "control/config/reference.h"
 #include "control/config/text.h"
+#include "control/config/write_toml.h"
 #include "control/handshake/psk.h"
+#include "control/host/instance.h"
 
 namespace lwt::cli {
 namespace {
@@ -40,6 +42,8 @@ Commands:
       Print a fresh key of 256 bits.
 )";
 
+constexpr std::string_view kSeeHelp = "-h lists all flags";
+
 // Each line of `text` after the program's name.
 void Complain(std::string_view text) {
   for (absl::string_view line : absl::StrSplit(ToAbsl(text), '\n')) {
@@ -49,6 +53,18 @@ void Complain(std::string_view text) {
 
 Begin Done(int exit_code) { return {true, exit_code, Action::kRun, {}}; }
 
+// The places that the gateway would take.
+void FillPaths(config::Config& config) {
+  host::InstanceSpec spec;
+  spec.mode = config::NameOf(config.mode);
+  spec.tunnel_address = config.tunnel.addresses.front().address;
+  spec.state_dir = config.host.state_dir;
+  spec.control_socket = config.host.control_socket;
+  const host::InstancePaths paths = host::PathsOf(spec);
+  config.host.state_dir = paths.state_dir;
+  config.host.control_socket = paths.control_socket;
+}
+
 Begin BeginWithConfig(const config::CommandLine& command_line) {
   Begin begin;
   begin.action = command_line.action;
@@ -57,15 +73,28 @@ Begin BeginWithConfig(const config::CommandLine& command_line) {
       config::LoadConfig(command_line, complete);
   if (!loaded.ok()) {
     Complain(config::ToStd(loaded.status().message()));
-    return Done(kExitFailure);
+    if (command_line.options.empty() && command_line.config_file.empty()) {
+      Complain(kSeeHelp);
+    }
+    return Done(absl::IsInvalidArgument(loaded.status()) ? kExitUsage
+                                                         : kExitFailure);
   }
   for (const std::string& warning : loaded->warnings) {
     Complain(Concat("warning: ", warning));
   }
   begin.config = std::move(loaded->config);
-  if (command_line.action != Action::kCheckConfig) return begin;
+  switch (command_line.action) {
+    case Action::kCheckConfig:
+      Print(stdout, "The configuration is good.\n");
+      break;
+    case Action::kPrintConfig:
+      FillPaths(begin.config);
+      Print(stdout, config::SettingsInForce(begin.config, loaded->origins));
+      break;
+    default:
+      return begin;
+  }
   begin.config.key.Erase();
-  Print(stdout, "The configuration is good.\n");
   return Done(kExitOk);
 }
 
@@ -96,6 +125,7 @@ Begin Run(const config::CommandLine& command_line) {
       return {false, kExitOk, Action::kCleanup, {}};
     case Action::kRun:
     case Action::kCheckConfig:
+    case Action::kPrintConfig:
     case Action::kPreflight:
       return BeginWithConfig(command_line);
   }
@@ -196,7 +226,7 @@ Begin BeginDaemon(int argc, char** argv) {
   config::HideKey(argc, argv);
   if (!command_line.ok()) {
     Complain(config::ToStd(command_line.status().message()));
-    Complain("-h lists all flags");
+    Complain(kSeeHelp);
     return Done(kExitUsage);
   }
   return Run(*command_line);

@@ -2,10 +2,12 @@
 
 #include <vector>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_join.h"
 #include "control/api/client.h"
 #include "control/cli/print.h"
 #include "control/cli/version.h"
+#include "drivers/ip_endpoint.h"
 
 namespace lwt::cli {
 namespace {
@@ -23,8 +25,8 @@ constexpr char kHelp[] = R"(lwtctl asks a running lightweight-tunnel.
 
   -socket PATH  The gateway's control socket. Without it, the only one under
                 /run/lightweight-tunnel/ is taken.
-  -v            Print lwtctl's version and exit.
-  -h            Print this text and exit; --help is the same.
+  -v            Print lwtctl's version and exit; --version is the same.
+  -h            Print this text and exit; --help and help are the same.
 
 Exit status: 0 done, 1 the gateway is not reached or refuses, 2 wrong usage.
 )";
@@ -47,19 +49,37 @@ absl::Status TakeFlag(std::string_view name, bool has_value,
     if (!value.empty()) return absl::OkStatus();
     return Wrong("-socket needs a value: -socket PATH");
   }
-  bool known = name == "json" || name == "h" || name == "help" || name == "v";
+  const bool help = name == "h" || name == "help";
+  const bool version = name == "v" || name == "version";
+  const bool known = name == "json" || help || version;
   if (!known) return Wrong("unknown flag \"-" + std::string(name) + "\"");
   if (has_value) return Wrong("-" + std::string(name) + " takes no value");
   parts.json = parts.json || name == "json";
-  command.help = command.help || name == "h" || name == "help";
-  command.version = command.version || name == "v";
+  command.help = command.help || help;
+  command.version = command.version || version;
   return absl::OkStatus();
+}
+
+absl::Status CheckForget(const std::vector<std::string>& words) {
+  const std::string form = "lwtctl peer forget ADDRESS";
+  if (words.size() != 3) return Wrong("peer forget takes one address: " + form);
+  if (ParseIpAddress(words[2])) return absl::OkStatus();
+  return Wrong("\"" + absl::CHexEscape(words[2]) +
+               "\" is not a tunnel address, such as 10.0.0.2: " + form);
 }
 
 absl::Status MakeRequest(const Parts& parts, ControlCommand& command) {
   const std::vector<std::string>& words = parts.words;
   if (words.empty()) return Wrong("a command is missing: try lwtctl status");
-  bool forget = words.size() == 3 && words[0] == "peer" && words[1] == "forget";
+  if (words.size() == 1 && words[0] == "help") {
+    command.help = true;
+    return absl::OkStatus();
+  }
+  bool forget = words.size() >= 2 && words[0] == "peer" && words[1] == "forget";
+  if (forget) {
+    const absl::Status good = CheckForget(words);
+    if (!good.ok()) return good;
+  }
   bool status = words.size() == 1 && words[0] == "status";
   bool version = words.size() == 1 && words[0] == "version";
   if (!forget && !status && !version) {

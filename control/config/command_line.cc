@@ -16,10 +16,13 @@ constexpr CommandFlag kCommandFlags[] = {
      "Write FILE for a server and FILE.client for a client, with one fresh "
      "key in both."},
     {"check-config", "", "Check the settings, say what is wrong, and exit."},
+    {"print-config", "",
+     "Check the settings, print those in force and where each was given, and "
+     "exit."},
     {"preflight", "", "Say what this host offers and lacks, and exit."},
     {"cleanup", "",
      "Undo what a gateway that was killed left on this host, and exit."},
-    {"v", "", "Print the version and exit."},
+    {"v", "", "Print the version and exit; --version is the same."},
     {"h", "", "Print this text and exit; --help is the same."},
 };
 
@@ -39,6 +42,7 @@ std::optional<Flag> SplitFlag(std::string_view argument) {
 
 const CommandFlag* FindCommandFlag(std::string_view name) {
   if (name == "help") name = "h";
+  if (name == "version") name = "v";
   for (const CommandFlag& command : kCommandFlags) {
     if (command.flag == name) return &command;
   }
@@ -52,8 +56,11 @@ class Parser {
       : arguments_(arguments) {}
 
   absl::StatusOr<CommandLine> Parse() {
-    if (!arguments_.empty() && std::string_view(arguments_[0]) == "genkey") {
-      return ParseGenerateKey();
+    if (!arguments_.empty()) {
+      const std::string_view word = arguments_[0];
+      if (word == "genkey") return ParseWord(word, Action::kGenerateKey);
+      if (word == "help") return ParseWord(word, Action::kHelp);
+      if (word == "version") return ParseWord(word, Action::kVersion);
     }
     while (next_ < arguments_.size()) {
       std::string_view argument = arguments_[next_++];
@@ -69,12 +76,12 @@ class Parser {
   }
 
  private:
-  absl::StatusOr<CommandLine> ParseGenerateKey() {
+  absl::StatusOr<CommandLine> ParseWord(std::string_view word, Action action) {
     if (arguments_.size() > 1) {
-      return Invalid("genkey takes nothing after it, but got ",
+      return Invalid(word, " takes nothing after it, but got ",
                      Quoted(arguments_[1]));
     }
-    result_.action = Action::kGenerateKey;
+    result_.action = action;
     return std::move(result_);
   }
 
@@ -87,7 +94,7 @@ class Parser {
       return Invalid("unknown flag ", Quoted(Concat("-", flag.name)),
                      NearestFlagHint(flag.name));
     }
-    if (option->type == ValueType::kBoolean) {
+    if (option->field.type == ValueType::kBoolean) {
       std::string_view value = flag.value.value_or("true");
       result_.options.push_back({option, std::string(value)});
       return absl::OkStatus();
@@ -104,6 +111,7 @@ class Parser {
       return Choose(command.flag == "h"              ? Action::kHelp
                     : command.flag == "v"            ? Action::kVersion
                     : command.flag == "check-config" ? Action::kCheckConfig
+                    : command.flag == "print-config" ? Action::kPrintConfig
                     : command.flag == "preflight"    ? Action::kPreflight
                                                      : Action::kCleanup);
     }
@@ -125,8 +133,8 @@ class Parser {
         result_.action == action) {
       result_.action = action;
     } else if (result_.action != Action::kHelp) {
-      return Invalid("only one of -g, -v, -check-config, -preflight and ",
-                     "-cleanup can be given");
+      return Invalid("only one of -g, -v, -check-config, -print-config, ",
+                     "-preflight and -cleanup can be given");
     }
     return absl::OkStatus();
   }
@@ -145,7 +153,7 @@ class Parser {
     bool after_boolean =
         (argument == "true" || argument == "false") &&
         !result_.options.empty() &&
-        result_.options.back().option->type == ValueType::kBoolean;
+        result_.options.back().option->field.type == ValueType::kBoolean;
     if (after_boolean) {
       std::string_view flag = result_.options.back().option->flag;
       return Invalid("a boolean takes its value after an equals sign: -", flag,

@@ -15,11 +15,12 @@ namespace lwt::config {
 
 enum class Action : uint8_t {
   kRun,
-  kHelp,         // -h, --help
-  kVersion,      // -v
+  kHelp,         // -h, --help, help
+  kVersion,      // -v, --version
   kGenerateKey,  // genkey
   kWriteConfig,  // -g FILE
   kCheckConfig,  // -check-config
+  kPrintConfig,  // -print-config
   kPreflight,    // -preflight
   kCleanup,      // -cleanup
 };

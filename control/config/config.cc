@@ -6,6 +6,7 @@
 #include "control/config/networks.h"
 #include "control/config/secret_file.h"
 #include "control/config/text.h"
+#include "control/handshake/psk.h"
 
 namespace lwt::config {
 namespace {
@@ -49,6 +50,13 @@ void CheckTunnel(const Config& config, Faults& faults) {
   }
   bool ipv6 = false;
   for (const IpPrefix& prefix : config.tunnel.addresses) {
+    if (config.mode == Mode::kServer &&
+        prefix.length == prefix.address.size() * 8) {
+      faults.push_back(
+          Concat("tunnel_addr ", ToString(prefix),
+                 " leaves no address for a client: a server's prefix length ",
+                 "tells its network, such as 10.0.0.1/24 or fd00::1/64"));
+    }
     ipv6 = ipv6 || prefix.address.family == Family::kIpv6;
   }
   // RFC 791: every IPv4 host takes 576 bytes; RFC 8200 section 5: every IPv6
@@ -85,13 +93,16 @@ void CheckKey(Config& config, Faults& faults,
     faults.push_back("key and key_file are both given: remove one of them");
     return;
   }
-  if (config.key.file.empty()) return;
-  absl::StatusOr<std::string> key = ReadKeyFile(config.key.file, warnings);
-  if (key.ok()) {
+  if (!config.key.file.empty()) {
+    absl::StatusOr<std::string> key = ReadKeyFile(config.key.file, warnings);
+    if (!key.ok()) {
+      faults.emplace_back(ToStd(key.status().message()));
+      return;
+    }
     config.key.text = *std::move(key);
-  } else {
-    faults.emplace_back(ToStd(key.status().message()));
   }
+  const absl::Status usable = handshake::CheckKey(config.key.text);
+  if (!usable.ok()) faults.emplace_back(ToStd(usable.message()));
 }
 
 template <typename Enum, size_t kCount>

@@ -14,7 +14,8 @@ constexpr size_t kLargestFile = 1 << 20;
 absl::Status ApplyFile(const std::string& path, LoadedConfig& loaded) {
   absl::StatusOr<FileText> file = ReadFile(path, kLargestFile);
   if (!file.ok()) return file.status();
-  absl::Status status = ApplyToml(file->text, path, loaded.config);
+  absl::Status status =
+      ApplyToml(file->text, path, loaded.config, &loaded.origins);
   sodium_memzero(file->text.data(), file->text.size());
   if (file->others_may_read && !loaded.config.key.text.empty()) {
     loaded.warnings.push_back(OpenFileWarning(path));
@@ -23,17 +24,21 @@ absl::Status ApplyFile(const std::string& path, LoadedConfig& loaded) {
 }
 
 absl::Status ApplyFlags(const std::vector<GivenOption>& options,
-                        Config& config) {
+                        LoadedConfig& loaded) {
   std::vector<std::string> faults;
+  Config& config = loaded.config;
   // One way to give the key takes the place of the other way in the file.
   for (const GivenOption& given : options) {
     if (given.option->toml == "key" || given.option->toml == "key_file") {
       config.key.Erase();
       config.key.file.clear();
+      loaded.origins.Forget(*FindByToml("key"));
+      loaded.origins.Forget(*FindByToml("key_file"));
     }
   }
   for (const GivenOption& given : options) {
     absl::Status status = ApplyText(*given.option, given.value, config);
+    loaded.origins.Note(*given.option, 0, Concat("-", given.option->flag));
     if (!status.ok()) {
       faults.push_back(Concat("-", given.option->flag, ": ", status.message()));
     }
@@ -47,20 +52,27 @@ absl::Status ApplyFlags(const std::vector<GivenOption>& options,
 absl::StatusOr<LoadedConfig> LoadConfig(const CommandLine& command_line,
                                         bool complete) {
   LoadedConfig loaded;
-  std::vector<std::string> faults;
-  auto note = [&faults](const absl::Status& status) {
-    if (!status.ok()) faults.emplace_back(ToStd(status.message()));
-  };
+  absl::Status file;
   if (!command_line.config_file.empty()) {
-    note(ApplyFile(command_line.config_file, loaded));
+    file = ApplyFile(command_line.config_file, loaded);
   }
-  note(ApplyFlags(command_line.options, loaded.config));
+  absl::Status flags = ApplyFlags(command_line.options, loaded);
+  std::vector<std::string> faults;
+  for (const absl::Status& status : {file, flags}) {
+    if (!status.ok()) faults.emplace_back(ToStd(status.message()));
+  }
   // Relations between settings that were not understood would only mislead.
   if (faults.empty() && complete) {
-    note(Finish(loaded.config, loaded.warnings));
+    absl::Status agree = Finish(loaded.config, loaded.warnings);
+    if (!agree.ok()) faults.emplace_back(ToStd(agree.message()));
+    if (!loaded.config.key.file.empty()) {
+      loaded.origins.Note(*FindByToml("key"), 0, loaded.config.key.file);
+    }
   }
   if (faults.empty()) return loaded;
-  return absl::InvalidArgumentError(absl::StrJoin(faults, "\n"));
+  const std::string lines = absl::StrJoin(faults, "\n");
+  return flags.ok() ? absl::FailedPreconditionError(lines)
+                    : absl::InvalidArgumentError(lines);
 }
 
 }  // namespace lwt::config

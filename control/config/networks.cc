@@ -2,8 +2,6 @@
 
 #include <optional>
 
-#include "absl/strings/ascii.h"
-#include "absl/strings/str_split.h"
 #include "control/config/text.h"
 #include "control/config/values.h"
 #include "control/handshake/static_key.h"
@@ -23,28 +21,6 @@ bool IsNeverRouted(const IpAddress& network) {
            (b[0] == 169 && b[1] == 254);
   }
   return b[0] == 0 || b[0] == 0xff || (b[0] == 0xfe && (b[1] & 0xc0) == 0x80);
-}
-
-absl::StatusOr<IpPrefix> ReadNetwork(std::string_view text) {
-  const std::optional<IpPrefix> prefix = ParseIpPrefix(text);
-  if (!prefix) {
-    return Invalid(Quoted(text), " is not a network, such as ",
-                   "192.168.7.0/24 or fd07::/64");
-  }
-  if (prefix->length == 0) {
-    return Invalid(Quoted(text), " is the default route, which the tunnel ",
-                   "itself needs; name the networks");
-  }
-  if (prefix->Network() != prefix->address) {
-    return Invalid(Quoted(text), " has bits set behind its length; the ",
-                   "network is ",
-                   ToString(IpPrefix{prefix->Network(), prefix->length}));
-  }
-  if (IsNeverRouted(prefix->address)) {
-    return Invalid(Quoted(text), " is never routed: multicast, loopback, ",
-                   "link-local or reserved");
-  }
-  return *prefix;
 }
 
 bool Overlap(const IpPrefix& a, const IpPrefix& b) {
@@ -71,6 +47,46 @@ void CheckOverlaps(const Config& config, std::vector<std::string>& faults) {
   }
 }
 
+// A packet to the other side must never enter the tunnel that it carries. A
+// name is known when it is resolved only.
+void CheckWayOut(const Config& config, std::vector<std::string>& faults) {
+  std::optional<IpAddress> hub;
+  if (config.client.remote) hub = ParseIpAddress(config.client.remote->host);
+  if (config.hub.local) hub = config.hub.local->address;
+  if (!hub || hub->IsUnspecified()) return;
+  const std::string_view key = config.hub.local ? "local_addr" : "remote_addr";
+  for (const IpPrefix& own : config.tunnel.addresses) {
+    if (!own.Contains(*hub)) continue;
+    faults.push_back(Concat(key, " ", ToString(*hub),
+                            " lies within the tunnel's own network ",
+                            ToString(IpPrefix{own.Network(), own.length}),
+                            ": give tunnel_addr a network of its own"));
+  }
+  for (const IpPrefix& network : config.PeerNetworks()) {
+    if (!network.Contains(*hub)) continue;
+    faults.push_back(Concat(ToString(network), ", a network behind a peer, ",
+                            "contains ", key, " ", ToString(*hub),
+                            ": the tunnel's own frames would enter it"));
+  }
+}
+
+void CheckInterfaces(const Config& config, std::vector<std::string>& faults) {
+  struct Use {
+    std::string_view key;
+    const std::string& name;
+  };
+  const Use uses[] = {{"tun_name", config.tunnel.device},
+                      {"lan_port", config.lan.port.interface},
+                      {"uplink.interface", config.uplink.interface}};
+  for (const Use& use : uses) {
+    for (const Use* other = uses; other != &use; ++other) {
+      if (use.name.empty() || use.name != other->name) continue;
+      faults.push_back(Concat(other->key, " and ", use.key, " are both ",
+                              use.name, ": name two interfaces"));
+    }
+  }
+}
+
 void CheckPeers(const Config& config, std::vector<std::string>& faults) {
   for (size_t i = 0; i < config.hub.peers.size(); ++i) {
     for (size_t j = 0; j < i; ++j) {
@@ -84,14 +100,26 @@ void CheckPeers(const Config& config, std::vector<std::string>& faults) {
 
 }  // namespace
 
-absl::StatusOr<std::vector<IpPrefix>> ReadNetworks(std::string_view text) {
-  std::vector<IpPrefix> networks;
-  for (absl::string_view part : absl::StrSplit(ToAbsl(text), ',')) {
-    auto network = ReadNetwork(ToStd(absl::StripAsciiWhitespace(part)));
-    if (!network.ok()) return network.status();
-    networks.push_back(*network);
+absl::StatusOr<IpPrefix> ReadNetwork(std::string_view text) {
+  const std::optional<IpPrefix> prefix = ParseIpPrefix(text);
+  if (!prefix) {
+    return Invalid(Quoted(text), " is not a network, such as ",
+                   "192.168.7.0/24 or fd07::/64");
   }
-  return networks;
+  if (prefix->length == 0) {
+    return Invalid(Quoted(text), " is the default route, which the tunnel ",
+                   "itself needs; name the networks");
+  }
+  if (prefix->Network() != prefix->address) {
+    return Invalid(Quoted(text), " has bits set behind its length; the ",
+                   "network is ",
+                   ToString(IpPrefix{prefix->Network(), prefix->length}));
+  }
+  if (IsNeverRouted(prefix->address)) {
+    return Invalid(Quoted(text), " is never routed: multicast, loopback, ",
+                   "link-local or reserved");
+  }
+  return *prefix;
 }
 
 absl::StatusOr<LanPort> ReadLanPort(std::string_view text) {
@@ -114,6 +142,10 @@ absl::StatusOr<LanPort> ReadLanPort(std::string_view text) {
   return port;
 }
 
+std::string ToText(const LanPort& port) {
+  return port.memif_socket.empty() ? port.interface : Concat(kMemif, port.memif_socket);
+}
+
 absl::StatusOr<std::string> ReadPublicKey(std::string_view text,
                                           std::string_view side) {
   auto key = handshake::PublicKeyFromText(text);
@@ -121,15 +153,6 @@ absl::StatusOr<std::string> ReadPublicKey(std::string_view text,
   return Invalid(Quoted(text),
                  " is not a public key: 44 characters of base64, ",
                  "as `lwtctl status` prints them on the ", side);
-}
-
-absl::StatusOr<PeerEntry> ReadPeerEntry(std::string_view public_key,
-                                        std::string_view allowed_ips) {
-  auto key = ReadPublicKey(public_key, "client");
-  if (!key.ok()) return key.status();
-  auto networks = ReadNetworks(allowed_ips);
-  if (!networks.ok()) return networks.status();
-  return PeerEntry{*std::move(key), *std::move(networks)};
 }
 
 std::vector<IpPrefix> Config::PeerNetworks() const {
@@ -175,6 +198,8 @@ void CheckNetworks(const Config& config, std::vector<std::string>& faults) {
                               ToString(own)));
     }
   }
+  CheckInterfaces(config, faults);
+  CheckWayOut(config, faults);
   CheckPeers(config, faults);
   CheckOverlaps(config, faults);
 }

@@ -12,20 +12,17 @@
 
 namespace lwt::config {
 
-// "192.168.7.0/24,fd07::/64": networks, no host bits set, none of them a
-// default route.
-absl::StatusOr<std::vector<IpPrefix>> ReadNetworks(std::string_view text);
+// "192.168.7.0/24", "fd07::/64": a network, no host bits set, not the default
+// route.
+absl::StatusOr<IpPrefix> ReadNetwork(std::string_view text);
 
 // The name of an interface, or "memif:" and an absolute path.
 absl::StatusOr<LanPort> ReadLanPort(std::string_view text);
+std::string ToText(const LanPort& port);
 
 // A key as `lwtctl status` prints it on `side`, "server" or "client".
 absl::StatusOr<std::string> ReadPublicKey(std::string_view text,
                                           std::string_view side);
-
-// One [[peer]] entry from its two values.
-absl::StatusOr<PeerEntry> ReadPeerEntry(std::string_view public_key,
-                                        std::string_view allowed_ips);
 
 // What contradicts what: networks twice, or in the tunnel's own; settings of
 // the other side.

@@ -1,54 +1,107 @@
 // The one table of settings. Flags, TOML keys, --help, docs/configuration.md,
-// the files that -g writes and the nearest-name hints all come from it.
+// the files that -g writes, -print-config, the nearest-name hints and the
+// comparison of two sets of settings all come from it.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "control/config/config.h"
 
 namespace lwt::config {
 
-enum class ValueType : uint8_t { kText, kChoice, kInteger, kBoolean };
+enum class ValueType : uint8_t { kText, kChoice, kInteger, kBoolean, kList };
 enum class AppliesTo : uint8_t { kBoth, kServer, kClient };
 
-// A value whose type was checked against its option's: one field is in use.
+// What a gateway that runs has to do before a changed setting counts.
+enum class Takes : uint8_t { kLive, kNextConnection, kRestart };
+
+// A value of one type: one field is in use, the others are as they began.
 struct Value {
-  std::string text;      // kText and kChoice
-  int64_t integer = 0;   // kInteger; kChoice: which one, from 0
-  bool boolean = false;  // kBoolean
+  std::string text;               // kText; kChoice: its name, empty if unset
+  int64_t integer = 0;            // kInteger; kChoice: which one, from 0
+  bool boolean = false;           // kBoolean
+  std::vector<std::string> list;  // kList
+  friend bool operator==(const Value&, const Value&) = default;
+};
+
+// How a row reaches its member of Config. `entry` tells which of the entries
+// of a table such as [[peer]] is meant; elsewhere it is 0.
+struct Field {
+  ValueType type;
+  // Stores a value of the right type and range; the error says what is wrong
+  // without repeating the option's name, and never repeats a key.
+  absl::Status (*set)(const Value& value, Config& config, size_t entry);
+  Value (*get)(const Config& config, size_t entry);
+  // kList: whether one element is good by itself.
+  absl::Status (*check_item)(std::string_view item) = nullptr;
 };
 
 struct Option {
   std::string_view group;  // its heading in --help and in the page
-  std::string_view flag;   // without the leading dash
-  std::string_view toml;   // "key_file", "uplink.driver"
-  ValueType type;
-  AppliesTo applies_to;
-  std::string_view value_name;    // "ADDRESS:PORT"; choices: "server|client"
-  std::string_view default_text;  // empty: none
-  int64_t min;                    // kInteger
-  int64_t max;
+  std::string_view flag;   // without the leading dash; empty: none
+  std::string_view toml;   // "key_file", "uplink.driver", "peer.public_key"
+  AppliesTo applies_to = AppliesTo::kBoth;
+  Takes takes = Takes::kRestart;
+  std::string_view value_name;  // "ADDRESS:PORT"; choices: "server|client"
+  int64_t min = 0;              // kInteger
+  int64_t max = 0;
+  // What stands for the default where the member's own tells nothing.
+  std::string_view default_text = {};
+  // A value for the sample file where the default is none.
+  std::string_view example = {};
+  bool secret = false;  // never printed
   std::string_view sentence;
-  // Stores a value of the right type and range; the error says what is wrong
-  // without repeating the option's name, and never repeats a key.
-  absl::Status (*set)(const Value& value, Config& config);
+  Field field;
+};
+
+// A table that stands once for each of its things: [[peer]]. Its rows are the
+// options "peer.…", all of them needed in each entry; the first one tells the
+// entries apart.
+struct EntryTable {
+  std::string_view name;  // "peer"
+  AppliesTo applies_to;
+  std::string_view sentence;
+  size_t (*count)(const Config& config);
+  void (*add)(Config& config);  // an empty entry at the end
 };
 
 std::span<const Option> Options();
+std::span<const EntryTable> EntryTables();
 const Option* FindByFlag(std::string_view flag);
 const Option* FindByToml(std::string_view dotted_key);
-// "uplink" and "dataplane" are tables.
+const EntryTable* FindEntryTable(std::string_view name);
+// Of "uplink.driver": "uplink"; of a key at the root: nothing.
+std::string_view TableOf(const Option& option);
+// Of "uplink.driver": "driver".
+std::string_view KeyOf(const Option& option);
+// "uplink" and "dataplane" are tables; an EntryTable is none.
 bool IsTable(std::string_view name);
+bool IsFor(AppliesTo applies_to, Mode mode);
+std::string_view NameOf(Takes takes);  // "next connection"
 
 // Range and choice checks, then `set`.
-absl::Status Apply(const Option& option, const Value& value, Config& config);
-// The value of a flag, as text, by the option's type.
+absl::Status Apply(const Option& option, const Value& value, Config& config,
+                   size_t entry = 0);
+// The value of a flag, as text, by the option's type; a list has commas.
 absl::Status ApplyText(const Option& option, std::string_view text,
-                       Config& config);
+                       Config& config, size_t entry = 0);
+
+// What `config` holds. Apply of it to a fresh Config makes the member equal.
+Value ValueOf(const Option& option, const Config& config, size_t entry = 0);
+// Nothing was given and nothing is the default.
+bool IsUnset(const Option& option, const Value& value);
+// "1400", "true", "10.0.0.1/24,fd00::1/64": as a flag takes it.
+std::string FlagText(const Option& option, const Value& value);
+// The same as TOML: "\"lwt0\"", "[\"10.0.0.1/24\", \"fd00::1/64\"]".
+std::string TomlText(const Option& option, const Value& value);
+// As a flag takes it; empty: none.
+std::string DefaultText(const Option& option);
 
 // " (did you mean \"mtu\"?)", or nothing when no name is near.
 std::string NearestFlagHint(std::string_view flag);

@@ -23,20 +23,22 @@ such as `uplink.driver` stands as `driver` below the line `[uplink]`.
 `lightweight-tunnel -g tunnel.toml` writes `tunnel.toml` for a server and
 `tunnel.toml.client` for a client, with one fresh key in both, and
 `lightweight-tunnel -c tunnel.toml -check-config` checks a file. An unknown key
-or a wrong value is refused with its file, line and column.
+or a wrong value is refused with its file, line and column. `-print-config`
+prints the settings in force, each with the flag or the line that gave it.
 
-A file of a server may name the networks behind its clients, each by an entry of
-its own at the end of the file:
+A list is written as `["10.0.0.1/24", "fd00::1/64"]`, or as one text with commas
+as a flag takes it.
+
+`[[peer]]` is a table that stands once for each client, at the end of a server's
+file, and names the networks behind it; both keys are needed:
 
 ```toml
 [[peer]]
 public_key = "vD1t5yk9uMJvVJdTgNVbLRRfAMO3WlMKqkjXQUUuNWc="
-allowed_ips = "192.168.7.0/24,fd07::/64"
+allowed_ips = ["192.168.7.0/24", "fd07::/64"]
 ```
 
-`public_key` is the one that `lwtctl status` prints on the client. Packets to
-`allowed_ips` go to that client and are taken from it alone. A network may lie
-within one of another peer; none may overlap the tunnel's own.
+A network may lie within one of another peer; none may overlap the tunnel's own.
 
 A key given by `-k` is wiped from the process list at start, yet it was there
 for an instant, and stays in the shell's history: prefer `key_file`. A file
@@ -61,7 +63,7 @@ std::string_view Sides(AppliesTo applies_to) {
 }
 
 std::string ValueCell(const Option& option) {
-  switch (option.type) {
+  switch (option.field.type) {
     case ValueType::kText:
       return Concat("text, `", option.value_name, "`");
     case ValueType::kChoice:
@@ -72,6 +74,8 @@ std::string ValueCell(const Option& option) {
       return Concat("number, ", option.min, " to ", option.max);
     case ValueType::kBoolean:
       return "`true`, `false`";
+    case ValueType::kList:
+      return Concat("list, `", option.value_name, "`");
   }
   return "";
 }
@@ -85,13 +89,13 @@ void AddSettings(std::string& page) {
                      "| Key | Flag | Value | Default | For | Meaning |\n",
                      "|---|---|---|---|---|---|\n");
     }
-    std::string shown = option.default_text.empty()
-                            ? "none"
-                            : Concat("`", option.default_text, "`");
-    page +=
-        Concat("| `", option.toml, "` | `-", option.flag, "` | ",
-               ValueCell(option), " | ", shown, " | ", Sides(option.applies_to),
-               " | ", Cell(option.sentence), " |\n");
+    std::string shown = DefaultText(option);
+    shown = shown.empty() ? "none" : Concat("`", shown, "`");
+    std::string flag =
+        option.flag.empty() ? "none" : Concat("`-", option.flag, "`");
+    page += Concat("| `", option.toml, "` | ", flag, " | ", ValueCell(option),
+                   " | ", shown, " | ", Sides(option.applies_to), " | ",
+                   Cell(option.sentence), " |\n");
   }
 }
 
@@ -105,38 +109,6 @@ void AddCommands(std::string& page) {
     page += Concat("| `-", command.flag, space, command.value_name, "` | ",
                    Cell(command.sentence), " |\n");
   }
-}
-
-bool IsFor(const Option& option, Mode mode) {
-  switch (option.applies_to) {
-    case AppliesTo::kBoth:
-      return true;
-    case AppliesTo::kServer:
-      return mode == Mode::kServer;
-    case AppliesTo::kClient:
-      return mode == Mode::kClient;
-  }
-  return false;
-}
-
-// The value that the sample sets, or empty.
-std::string ExampleValue(const Option& option, Mode mode,
-                         std::string_view key) {
-  bool server = mode == Mode::kServer;
-  if (option.toml == "mode") return std::string(NameOf(mode));
-  if (option.toml == "local_addr") return "0.0.0.0:9000";
-  if (option.toml == "remote_addr") return "server.example.com:9000";
-  if (option.toml == "tunnel_addr") {
-    return server ? "10.0.0.1/24" : "10.0.0.2/24";
-  }
-  if (option.toml == "key") return std::string(key);
-  return "";
-}
-
-std::string TomlValue(const Option& option, std::string_view value) {
-  bool quoted =
-      option.type == ValueType::kText || option.type == ValueType::kChoice;
-  return quoted ? Concat("\"", value, "\"") : std::string(value);
 }
 
 }  // namespace
@@ -172,44 +144,23 @@ std::string FlagList() {
   for (const Option& option : Options()) {
     if (option.group != group) {
       group = option.group;
-      list += Concat("\n", group, ":\n");
+      list +=
+          Concat("\n", group, option.flag.empty() ? " of the file" : "", ":\n");
     }
-    std::string value = option.type == ValueType::kBoolean
+    std::string name = option.flag.empty() ? std::string(option.toml)
+                                           : Concat("-", option.flag);
+    std::string value = option.field.type == ValueType::kBoolean
                             ? "=false"
                             : Concat(" ", option.value_name);
-    std::string shown = option.default_text.empty()
-                            ? ""
-                            : Concat(" (default ", option.default_text, ")");
+    std::string shown = DefaultText(option);
+    if (!shown.empty()) shown = Concat(" (default ", shown, ")");
     std::string side = option.applies_to == AppliesTo::kBoth
                            ? ""
                            : Concat(" [", Sides(option.applies_to), "]");
-    list += Concat("  -", option.flag, value, side, "\n",
+    list += Concat("  ", name, value, side, "\n",
                    Wrap(Concat(option.sentence, shown), "      ", 80));
   }
   return list;
-}
-
-std::string SampleFile(Mode mode, std::string_view key) {
-  std::string file =
-      Concat("# Lightweight Tunnel, the ", NameOf(mode),
-             "'s settings. Use it with\n", "#   lightweight-tunnel -c FILE\n",
-             "# A line behind a hash shows a setting's default.\n");
-  std::string_view table;
-  for (const Option& option : Options()) {
-    if (!IsFor(option, mode)) continue;
-    size_t dot = option.toml.find('.');
-    if (dot != std::string_view::npos && option.toml.substr(0, dot) != table) {
-      table = option.toml.substr(0, dot);
-      file += Concat("\n[", table, "]\n");
-    }
-    std::string example = ExampleValue(option, mode, key);
-    std::string_view value =
-        example.empty() ? option.default_text : std::string_view(example);
-    file += Concat("\n", Wrap(option.sentence, "# ", 80),
-                   example.empty() ? "#" : "", option.toml.substr(dot + 1),
-                   " = ", TomlValue(option, value), "\n");
-  }
-  return file;
 }
 
 }  // namespace lwt::config

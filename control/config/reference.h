@@ -13,10 +13,6 @@ std::string ReferencePage();
 // The settings as --help lists them: by group, with default and sentence.
 std::string FlagList();
 
-// A commented TOML file for one side: every setting that the side has, those
-// of the example set, the others behind a hash with their default.
-std::string SampleFile(Mode mode, std::string_view key);
-
 // `text` broken at spaces into lines of `width` columns, each after `indent`.
 std::string Wrap(std::string_view text, std::string_view indent, size_t width);
 

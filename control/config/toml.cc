@@ -17,7 +17,6 @@
 
 #include "absl/strings/str_join.h"
 #include "control/config/load.h"
-#include "control/config/networks.h"
 #include "control/config/text.h"
 #include "control/config/values.h"
 
@@ -33,6 +32,8 @@ std::string_view Describe(ValueType type) {
       return "a whole number without quotes";
     case ValueType::kBoolean:
       return "true or false without quotes";
+    case ValueType::kList:
+      return "a list of texts in quotes: [\"…\", \"…\"]";
   }
   return "";
 }
@@ -59,6 +60,8 @@ bool ReadNode(const toml::node& node, ValueType type, Value& value) {
         return true;
       }
       return false;
+    case ValueType::kList:
+      return false;  // VisitList
   }
   return false;
 }
@@ -66,11 +69,20 @@ bool ReadNode(const toml::node& node, ValueType type, Value& value) {
 // Walks the two levels that the file has; collects every fault.
 class Walker {
  public:
-  Walker(std::string_view file, Config& config)
-      : file_(file), config_(config) {}
+  Walker(std::string_view file, Config& config, Origins* origins)
+      : file_(file), config_(config), origins_(origins) {}
 
-  void Walk(const toml::table& table, std::string_view prefix) {
-    for (const auto& [key, node] : table) Visit(key, node, prefix);
+  void Walk(const toml::table& table) {
+    for (const auto& [key, node] : table) {
+      std::string name(key.str());
+      if (const EntryTable* entries = FindEntryTable(name)) {
+        VisitEntries(*entries, key, node);
+      } else if (IsTable(name)) {
+        VisitTable(key, node, name);
+      } else {
+        VisitKey(key, node, "", 0);
+      }
+    }
   }
 
   // The faults in the order of the file, whatever order the tables keep.
@@ -97,87 +109,118 @@ class Walker {
     auto operator<=>(const Fault&) const = default;
   };
 
-  void Visit(const toml::key& key, const toml::node& node,
-             std::string_view prefix) {
-    std::string name = Concat(prefix, key.str());
-    if (prefix.empty() && IsTable(name)) {
-      VisitTable(key, node, name);
-      return;
-    }
-    if (name == "peer") {
-      VisitPeers(key, node);
-      return;
-    }
+  // A key of the table or entry that `prefix`, such as "uplink.", names.
+  void VisitKey(const toml::key& key, const toml::node& node,
+                std::string_view prefix, size_t entry) {
+    const std::string name = Concat(prefix, key.str());
     const Option* option = FindByToml(name);
     // A quoted root key "uplink.driver" is not the key of the table.
-    bool dotted = key.str().find('.') != std::string_view::npos;
+    const bool dotted = key.str().find('.') != std::string_view::npos;
     if (option == nullptr || dotted) {
       AddFault(key.source().begin, Concat("unknown ", KindOf(node), " ",
                                           Quoted(name), NearestTomlHint(name)));
       return;
     }
+    if (origins_ != nullptr) {
+      const uint32_t line = key.source().begin.line;
+      origins_->Note(*option, entry, Concat(file_, ":", line));
+    }
+    const absl::Status status = option->field.type == ValueType::kList
+                                    ? VisitList(*option, node, entry)
+                                    : VisitValue(*option, node, entry);
+    if (status.ok()) return;
+    AddFault(node.source().begin, Concat(name, ": ", status.message()));
+  }
+
+  absl::Status VisitValue(const Option& option, const toml::node& node,
+                          size_t entry) {
     Value value;
-    if (!ReadNode(node, option->type, value)) {
-      AddFault(node.source().begin,
-               Concat(name, " must be ", Describe(option->type)));
-      return;
+    if (ReadNode(node, option.field.type, value)) {
+      return Apply(option, value, config_, entry);
     }
-    absl::Status status = Apply(*option, value, config_);
-    if (!status.ok()) {
-      AddFault(node.source().begin, Concat(name, ": ", status.message()));
+    AddWrongType(option, node);
+    return absl::OkStatus();
+  }
+
+  // An array of texts, or one text with commas. A fault of one element stands
+  // at that element.
+  absl::Status VisitList(const Option& option, const toml::node& node,
+                         size_t entry) {
+    if (const auto* text = node.as_string()) {
+      return ApplyText(option, text->get(), config_, entry);
     }
+    if (!node.is_array()) {
+      AddWrongType(option, node);
+      return absl::OkStatus();
+    }
+    Value value;
+    bool good = true;
+    for (const toml::node& item : *node.as_array()) {
+      const auto* text = item.as_string();
+      if (text == nullptr) {
+        AddWrongType(option, item);
+        good = false;
+        continue;
+      }
+      const absl::Status status = option.field.check_item(text->get());
+      if (!status.ok()) {
+        AddFault(item.source().begin,
+                 Concat(option.toml, ": ", status.message()));
+        good = false;
+      }
+      value.list.push_back(text->get());
+    }
+    return good ? Apply(option, value, config_, entry) : absl::OkStatus();
+  }
+
+  void AddWrongType(const Option& option, const toml::node& node) {
+    AddFault(node.source().begin,
+             Concat(option.toml, " must be ", Describe(option.field.type)));
   }
 
   void VisitTable(const toml::key& key, const toml::node& node,
                   const std::string& name) {
     const toml::table* table = node.as_table();
-    if (table != nullptr) {
-      Walk(*table, Concat(name, "."));
+    if (table == nullptr) {
+      AddFault(key.source().begin,
+               Concat(name, " is a table: write [", name, "] on a line of its ",
+                      "own and its keys below"));
       return;
     }
-    AddFault(key.source().begin,
-             Concat(name, " is a table: write [", name, "] on a line of its ",
-                    "own and its keys below"));
+    for (const auto& [inner, value] : *table) {
+      VisitKey(inner, value, Concat(name, "."), 0);
+    }
   }
 
-  // [[peer]]: the only tables that may occur more than once.
-  void VisitPeers(const toml::key& key, const toml::node& node) {
+  // [[peer]]: the tables that may occur more than once.
+  void VisitEntries(const EntryTable& table, const toml::key& key,
+                    const toml::node& node) {
     const toml::array* entries = node.as_array();
     if (entries == nullptr || !node.is_array_of_tables()) {
       AddFault(key.source().begin,
-               "peer stands once for each client: write [[peer]] on a line of "
-               "its own, and public_key and allowed_ips below");
+               Concat(table.name, " stands once for each: write [[", table.name,
+                      "]] on a line of its own and its keys ", "below"));
       return;
     }
-    for (const toml::node& entry : *entries) VisitPeer(*entry.as_table());
+    const std::string prefix = Concat(table.name, ".");
+    for (const toml::node& entry : *entries) {
+      const size_t index = table.count(config_);
+      table.add(config_);
+      for (const auto& [inner, value] : *entry.as_table()) {
+        VisitKey(inner, value, prefix, index);
+      }
+      CheckWhole(*entry.as_table(), prefix);
+    }
   }
 
-  void VisitPeer(const toml::table& entry) {
-    std::string values[2];
-    constexpr std::string_view kNames[2] = {"public_key", "allowed_ips"};
-    bool whole = true;
-    for (const auto& [key, node] : entry) {
-      const bool first = key.str() == kNames[0];
-      if (!first && key.str() != kNames[1]) {
-        AddFault(key.source().begin,
-                 Concat("unknown key ", Quoted(key.str()),
-                        "; a [[peer]] has public_key and allowed_ips"));
-        whole = false;
-      } else if (const auto* text = node.as_string()) {
-        values[first ? 0 : 1] = text->get();
-      } else {
-        AddFault(node.source().begin,
-                 Concat("peer.", key.str(), " must be text in quotes"));
-        whole = false;
-      }
-    }
-    if (!whole) return;
-    absl::StatusOr<PeerEntry> peer = ReadPeerEntry(values[0], values[1]);
-    if (peer.ok()) {
-      config_.hub.peers.push_back(*std::move(peer));
-    } else {
+  // All keys of an entry are needed.
+  void CheckWhole(const toml::table& entry, std::string_view prefix) {
+    for (const Option& option : Options()) {
+      if (!option.toml.starts_with(prefix)) continue;
+      if (entry.contains(KeyOf(option))) continue;
       AddFault(entry.source().begin,
-               Concat("[[peer]]: ", peer.status().message()));
+               Concat("[[", TableOf(option), "]] without ", KeyOf(option), ": ",
+                      KeyOf(option), " = \"", option.value_name, "\""));
     }
   }
 
@@ -187,17 +230,18 @@ class Walker {
 
   std::string file_;
   Config& config_;
+  Origins* origins_;
   std::vector<Fault> faults_;
 };
 
 }  // namespace
 
 absl::Status ApplyToml(std::string_view text, std::string_view name,
-                       Config& config) {
+                       Config& config, Origins* origins) {
   toml::parse_result parsed = toml::parse(text, name);
-  Walker walker(name, config);
+  Walker walker(name, config, origins);
   if (parsed) {
-    walker.Walk(parsed.table(), "");
+    walker.Walk(parsed.table());
   } else {
     const toml::parse_error& error = parsed.error();
     walker.AddFault(error.source().begin, error.description());

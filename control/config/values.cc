@@ -5,9 +5,7 @@
 #include <optional>
 
 #include "absl/status/status.h"
-#include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
-#include "absl/strings/str_split.h"
 #include "control/config/text.h"
 
 namespace lwt::config {
@@ -69,6 +67,13 @@ bool IsLoopback(const IpAddress& address) {
   return address == loopback;
 }
 
+// fe80::/10 (RFC 4291 section 2.5.6).
+bool IsLinkLocal(const IpAddress& address) {
+  const auto& b = address.bytes;
+  return address.family == Family::kIpv6 && b[0] == 0xfe &&
+         (b[1] & 0xc0) == 0x80;
+}
+
 // The first or last address of an IPv4 subnet that has room for more than two.
 bool IsNetworkOrBroadcast(const IpPrefix& prefix) {
   if (prefix.address.family != Family::kIpv4 || prefix.length > 30) {
@@ -78,21 +83,6 @@ bool IsNetworkOrBroadcast(const IpPrefix& prefix) {
   for (int i = 0; i < 4; ++i) host = host << 8 | prefix.address.bytes[i];
   uint32_t mask = 0xffffffffu >> prefix.length;
   return (host & mask) == 0 || (host & mask) == mask;
-}
-
-absl::StatusOr<IpPrefix> ReadTunnelAddress(std::string_view text) {
-  std::optional<IpPrefix> prefix = ParseIpPrefix(text);
-  if (!prefix || text.find('/') == std::string_view::npos) {
-    return Invalid(Quoted(text), " is not an address with a prefix length, ",
-                   "such as 10.0.0.1/24 or fd00::1/64");
-  }
-  const IpAddress& address = prefix->address;
-  if (address.IsUnspecified() || IsMulticast(address) || IsLoopback(address) ||
-      prefix->length == 0 || IsNetworkOrBroadcast(*prefix)) {
-    return Invalid(Quoted(text), " is not the address of one host; take one ",
-                   "inside the subnet, such as 10.0.0.1/24");
-  }
-  return *prefix;
 }
 
 }  // namespace
@@ -106,6 +96,15 @@ std::string Quoted(std::string_view text) {
 
 absl::StatusOr<Endpoint> ReadListenAddress(std::string_view text) {
   std::optional<Endpoint> endpoint = ParseEndpoint(text);
+  // The short forms that other programs take.
+  constexpr std::string_view kLocalhost = "localhost:";
+  if (text.starts_with(kLocalhost)) {
+    endpoint =
+        ParseEndpoint(Concat("127.0.0.1:", text.substr(kLocalhost.size())));
+  } else if (!endpoint) {
+    const size_t skipped = text.starts_with(':') ? 1 : 0;
+    endpoint = ParseEndpoint(Concat("0.0.0.0:", text.substr(skipped)));
+  }
   if (!endpoint || endpoint->port == 0 || IsMulticast(endpoint->address)) {
     return Invalid(Quoted(text), " is not an address and port to listen on, ",
                    "such as 0.0.0.0:9000 or [::]:9000");
@@ -131,22 +130,35 @@ absl::StatusOr<HostPort> ReadRemoteAddress(std::string_view text) {
   return HostPort{std::string(text.substr(0, colon)), *port};
 }
 
-absl::StatusOr<std::vector<IpPrefix>> ReadTunnelAddresses(
-    std::string_view text) {
-  std::vector<IpPrefix> addresses;
-  for (absl::string_view part : absl::StrSplit(ToAbsl(text), ',')) {
-    part = absl::StripAsciiWhitespace(part);
-    absl::StatusOr<IpPrefix> prefix = ReadTunnelAddress(ToStd(part));
-    if (!prefix.ok()) return prefix.status();
-    for (const IpPrefix& other : addresses) {
-      if (other.address.family == prefix->address.family) {
-        return Invalid(Quoted(text), " has two addresses of one family; ",
-                       "give one IPv4 and one IPv6 address at most");
-      }
-    }
-    addresses.push_back(*prefix);
+absl::StatusOr<IpPrefix> ReadTunnelAddress(std::string_view text) {
+  std::optional<IpPrefix> prefix = ParseIpPrefix(text);
+  if (!prefix || text.find('/') == std::string_view::npos) {
+    return Invalid(Quoted(text), " is not an address with a prefix length, ",
+                   "such as 10.0.0.1/24 or fd00::1/64");
   }
-  return addresses;
+  const IpAddress& address = prefix->address;
+  if (IsLinkLocal(address)) {
+    return Invalid(Quoted(text), " is link-local: each link has that network, ",
+                   "so no route can lead to it; take one such as fd00::1/64");
+  }
+  if (address.IsUnspecified() || IsMulticast(address) || IsLoopback(address) ||
+      prefix->length == 0 || IsNetworkOrBroadcast(*prefix)) {
+    return Invalid(Quoted(text), " is not the address of one host; take one ",
+                   "inside the subnet, such as 10.0.0.1/24");
+  }
+  return *prefix;
+}
+
+absl::Status CheckFamilies(const std::vector<IpPrefix>& addresses) {
+  for (size_t i = 1; i < addresses.size(); ++i) {
+    for (size_t j = 0; j < i; ++j) {
+      if (addresses[i].address.family != addresses[j].address.family) continue;
+      return Invalid(ToString(addresses[j]), " and ", ToString(addresses[i]),
+                     " are of one family; give one IPv4 and one IPv6 address ",
+                     "at most");
+    }
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<FecChoice> ReadFec(std::string_view text) {
@@ -178,6 +190,33 @@ absl::Status CheckInterfaceName(std::string_view text) {
 absl::Status CheckHostName(std::string_view text) {
   if (IsHostName(text)) return absl::OkStatus();
   return Invalid(Quoted(text), " is not a host name, such as www.example.com");
+}
+
+std::string ToText(const std::string& text) { return text; }
+
+std::string ToText(const IpPrefix& prefix) { return ToString(prefix); }
+
+std::string ToText(const std::optional<Endpoint>& endpoint) {
+  return endpoint ? ToString(*endpoint) : "";
+}
+
+std::string ToText(const std::optional<HostPort>& remote) {
+  if (!remote) return "";
+  const bool ipv6 = remote->host.find(':') != std::string::npos;
+  return ipv6 ? Concat("[", remote->host, "]:", remote->port)
+              : Concat(remote->host, ":", remote->port);
+}
+
+std::string ToText(const FecChoice& choice) {
+  switch (choice.mode) {
+    case fec::Mode::kAuto:
+      return "auto";
+    case fec::Mode::kOff:
+      return "off";
+    case fec::Mode::kFixed:
+      break;
+  }
+  return Concat(int{choice.fixed.data}, ":", int{choice.fixed.parity});
 }
 
 }  // namespace lwt::config

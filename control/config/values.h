@@ -2,6 +2,7 @@
 // and says in its error what the form is.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,16 +12,17 @@
 
 namespace lwt::config {
 
-// "192.0.2.1:9000", "[2001:db8::1]:9000"; the port is not 0.
+// "192.0.2.1:9000", "[2001:db8::1]:9000"; a port alone, "9000" or ":9000", is
+// every IPv4 address; "localhost:9000" is 127.0.0.1. The port is not 0.
 absl::StatusOr<Endpoint> ReadListenAddress(std::string_view text);
 
 // An endpoint, or "name:port" with a host name (RFC 1123).
 absl::StatusOr<HostPort> ReadRemoteAddress(std::string_view text);
 
-// "10.0.0.1/24,fd00::1/64": host addresses with prefix lengths, at most one of
-// each family.
-absl::StatusOr<std::vector<IpPrefix>> ReadTunnelAddresses(
-    std::string_view text);
+// "10.0.0.1/24", "fd00::1/64": a host's address with a prefix length.
+absl::StatusOr<IpPrefix> ReadTunnelAddress(std::string_view text);
+// At most one of each family.
+absl::Status CheckFamilies(const std::vector<IpPrefix>& addresses);
 
 // "auto", "off", or "K:M": data shards 1 … 64, parities 0 … 32.
 absl::StatusOr<FecChoice> ReadFec(std::string_view text);
@@ -29,6 +31,13 @@ absl::StatusOr<FecChoice> ReadFec(std::string_view text);
 absl::Status CheckInterfaceName(std::string_view text);
 
 absl::Status CheckHostName(std::string_view text);
+
+// The text that the reader of each makes the same value of; empty for none.
+std::string ToText(const std::string& text);
+std::string ToText(const IpPrefix& prefix);
+std::string ToText(const std::optional<Endpoint>& endpoint);
+std::string ToText(const std::optional<HostPort>& remote);
+std::string ToText(const FecChoice& choice);
 
 // The text in quotes, with everything unprintable escaped, cut at 64 bytes.
 std::string Quoted(std::string_view text);

@@ -62,17 +62,23 @@ std::string GenerateKey() {
   return result;
 }
 
+absl::Status CheckKey(std::string_view key) {
+  if (key.starts_with(kGeneratedKeyPrefix)) {
+    return DecodeKey(key.substr(kGeneratedKeyPrefix.size())).status();
+  }
+  if (key.size() >= kMinKeyLength) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "key: ", key.size(), " characters are too few, at least ", kMinKeyLength,
+      " are needed; `lightweight-tunnel genkey` prints a strong one"));
+}
+
 absl::StatusOr<SecretKey> DerivePsk(std::string_view key,
                                     std::string_view network) {
   if (key.starts_with(kGeneratedKeyPrefix)) {
     return DecodeKey(key.substr(kGeneratedKeyPrefix.size()));
   }
-  if (key.size() < kMinKeyLength) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "key: ", key.size(), " characters are too few, at least ",
-        kMinKeyLength,
-        " are needed; `lightweight-tunnel genkey` prints a strong one"));
-  }
+  absl::Status usable = CheckKey(key);
+  if (!usable.ok()) return usable;
   constexpr uint8_t kSeparator = 0;
   const Digest salt =
       Sha256({AsBytes(kPrologue), ByteSpan(&kSeparator, 1), AsBytes(network)});

@@ -15,9 +15,13 @@ inline constexpr std::string_view kGeneratedKeyPrefix = "lwt1:";
 // of checksum.
 std::string GenerateKey();
 
+// Whether DerivePsk takes the key, without the work of stretching it: refuses
+// fewer than 8 characters, and what follows the prefix when it is no key.
+absl::Status CheckKey(std::string_view key);
+
 // A key with the prefix is decoded; any other is stretched by Argon2id (64 MiB,
 // 3 passes, about 0.3 s: keep it off the control thread while sessions live).
-// `network` salts the stretching. Refuses fewer than 8 characters.
+// `network` salts the stretching. Refuses what CheckKey refuses.
 absl::StatusOr<SecretKey> DerivePsk(std::string_view key,
                                     std::string_view network);
 

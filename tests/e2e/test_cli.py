@@ -6,6 +6,8 @@ import stat
 import subprocess
 import sys
 
+import pytest
+
 from harness.gateway import (DAEMON, KEY, LWTCTL, client_arguments,
                              default_socket, server_arguments)
 from harness.variant import Variant
@@ -90,10 +92,77 @@ def test_config_pair_makes_a_tunnel(topology, start, folder):
         Variant().assert_ran(side)
 
 
+def test_any_line_of_the_written_files_can_be_uncommented(folder):
+    """The program itself reads each variant."""
+    path = folder / "hub.toml"
+    run(DAEMON, "-g", path)
+    for file in (path, pathlib.Path(f"{path}.client")):
+        lines = file.read_text().splitlines()
+        hashes = [number for number, line in enumerate(lines)
+                  if re.match(r"#\w", line)]
+        assert len(hashes) > 25
+        for number in hashes:
+            variant = folder / "variant.toml"
+            variant.touch(0o600)
+            variant.write_text("\n".join(
+                line.removeprefix("#") if at == number else line
+                for at, line in enumerate(lines)))
+            done = run(DAEMON, "-c", variant, "-check-config", check=False)
+            assert done.returncode == 0, f"{lines[number]}\n{done.stdout}"
+
+
+def test_settings_in_force_name_where_each_was_given(topology, start, folder):
+    """What is printed is a file that makes the same gateway again."""
+    path = folder / "hub.toml"
+    run(DAEMON, "-g", path)
+    key = re.search(r'^key = "(.+)"', path.read_text(), re.MULTILINE).group(1)
+    printed = run(DAEMON, "-c", path, "-mtu", "1380", "-print-config").stdout
+    assert f'mode = "server"  # {path}:6\n' in printed
+    assert "mtu = 1380  # -mtu\n" in printed
+    assert "multi_client = true  # default\n" in printed
+    assert '#fallback = ""  # not given\n' in printed
+    assert key not in printed
+    again = folder / "again.toml"
+    again.touch(0o600)
+    again.write_text(f'key = "{key}"\n{printed}')
+    hub = start(topology.hub.namespace, ["-c", again], "hub")
+    client = start(topology.client.namespace, [
+        "-c", f"{path}.client", "-r", f"{topology.hub.v4}:9000"], "client")
+    hub.wait_up()
+    assert hub.status()["tunnel"]["mtu"] == 1380
+    Variant().assert_ran(client)
+
+
+@pytest.mark.parametrize("words, status, sentence", [
+    (["-k", "abc"], 1, "3 characters are too few"),
+    (["-k", "lwt1:abc"], 1, "is not a generated key"),
+    (["-t", "10.0.0.1/32"], 1, "leaves no address for a client"),
+    (["-t", "fe80::1/64"], 2, "is link-local"),
+    (["-t", "{hub}/16"], 1, "lies within the tunnel's own network"),
+    (["-lan-port", "lwt0"], 1, "name two interfaces"),
+    (["-mtu", "abc"], 2, "is not a whole number"),
+])
+def test_check_refuses_what_the_start_refuses(topology, words, status,
+                                              sentence):
+    base = ["-m", "server", "-l", f"{topology.hub.v4}:9000", "-t",
+            "10.0.0.1/24", "-k", KEY]
+    words = [word.format(hub=topology.hub.v4) for word in words]
+    good = topology.hub.namespace.run(DAEMON, *base, "-check-config")
+    assert "good" in good.stdout
+    for action in (["-check-config"], ["-print-config"], []):
+        done = topology.hub.namespace.run(DAEMON, *base, *words, *action,
+                                          check=False)
+        assert done.returncode == status, done.stdout
+        assert sentence in done.stdout
+
+
 def test_help_version_and_mistakes():
-    for flag in ("-h", "--help"):
+    for flag in ("-h", "--help", "help"):
         assert "-multi-client" in run(DAEMON, flag).stdout
         assert "status" in run(LWTCTL, flag).stdout
+    for program, word in ((DAEMON, "--version"), (DAEMON, "version"),
+                          (LWTCTL, "--version")):
+        assert re.match(r"\S+ \d+\.\d+", run(program, word).stdout)
     wrong = run(DAEMON, "-multi-clent", check=False)
     assert wrong.returncode == 2
     assert "multi-client" in wrong.stdout

@@ -1,4 +1,5 @@
-// Any bytes as a TOML file, then, cut at line feeds, as a command line.
+// Any bytes as a TOML file, then, cut at line feeds, as a command line. What
+// was read is written and read again, which must not change it.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -7,8 +8,10 @@
 #include <vector>
 
 #include "control/config/command_line.h"
+#include "control/config/diff.h"
 #include "control/config/load.h"
 #include "control/config/networks.h"
+#include "control/config/write_toml.h"
 
 namespace {
 
@@ -26,12 +29,30 @@ void HideKeyOf(const std::vector<const char*>& arguments) {
   }
 }
 
+// The settings of `config` as -print-config tells them make it again, but for
+// the key, which is hidden, and for what the side has no use for.
+void WriteAndReadAgain(const lwt::config::Config& config,
+                       const lwt::config::Origins& origins) {
+  using namespace lwt::config;
+  Config again;
+  if (!ApplyToml(SettingsInForce(config, origins), "again", again).ok()) {
+    abort();
+  }
+  for (const Change& change : Diff(config, again)) {
+    const bool told = IsFor(change.option->applies_to, config.mode);
+    if (told && !change.option->secret) abort();
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::string text(reinterpret_cast<const char*>(data), size);
   lwt::config::Config config;
-  (void)lwt::config::ApplyToml(text, "input", config);
+  lwt::config::Origins origins;
+  if (lwt::config::ApplyToml(text, "input", config, &origins).ok()) {
+    WriteAndReadAgain(config, origins);
+  }
   std::vector<std::string> faults;
   lwt::config::CheckNetworks(config, faults);
 

@@ -62,7 +62,7 @@ class DaemonCommandTest : public testing::Test {
 };
 
 TEST_F(DaemonCommandTest, HelpIsTheGoldenText) {
-  for (const char* flag : {"-h", "--help"}) {
+  for (const char* flag : {"-h", "--help", "help"}) {
     DaemonRun outcome = RunDaemon({flag});
     EXPECT_TRUE(outcome.begin.done);
     EXPECT_EQ(outcome.begin.exit_code, 0);
@@ -73,9 +73,12 @@ TEST_F(DaemonCommandTest, HelpIsTheGoldenText) {
 }
 
 TEST_F(DaemonCommandTest, VersionIsPrinted) {
-  DaemonRun outcome = RunDaemon({"-v"});
-  EXPECT_EQ(outcome.out, "lightweight-tunnel " + std::string(Version()) + "\n");
-  EXPECT_EQ(outcome.begin.exit_code, 0);
+  for (const char* word : {"-v", "-version", "--version", "version"}) {
+    DaemonRun outcome = RunDaemon({word});
+    EXPECT_EQ(outcome.out,
+              "lightweight-tunnel " + std::string(Version()) + "\n");
+    EXPECT_EQ(outcome.begin.exit_code, 0);
+  }
 }
 
 TEST_F(DaemonCommandTest, AnUnknownFlagExitsWith2) {
@@ -138,6 +141,47 @@ TEST_F(DaemonCommandTest, ABadConfigurationExitsWith1) {
             std::string::npos);
   EXPECT_NE(outcome.err.find("lightweight-tunnel: a shared key is missing"),
             std::string::npos);
+}
+
+TEST_F(DaemonCommandTest, ABareCallSaysWhereHelpIs) {
+  EXPECT_NE(RunDaemon({}).err.find("lightweight-tunnel: -h lists all flags\n"),
+            std::string::npos);
+  EXPECT_EQ(RunDaemon({"-m", "client"}).err.find("-h lists"),
+            std::string::npos);
+}
+
+// A wrong value of a flag is a wrong command line; in a file it is not.
+TEST_F(DaemonCommandTest, AWrongFlagValueExitsWith2) {
+  DaemonRun outcome = RunDaemon({"-mtu", "abc"});
+  EXPECT_EQ(outcome.begin.exit_code, 2);
+  EXPECT_EQ(outcome.err,
+            "lightweight-tunnel: -mtu: \"abc\" is not a whole number\n");
+  std::ofstream(path_) << "mtu = \"abc\"\n";
+  EXPECT_EQ(RunDaemon({"-c", path_}).begin.exit_code, 1);
+}
+
+TEST_F(DaemonCommandTest, TheCheckRefusesAKeyThatCannotStart) {
+  for (const char* key : {"abc", "lwt1:abc"}) {
+    DaemonRun outcome = RunDaemon({"-check-config", "-m", "client", "-r", "h:1",
+                                   "-t", "10.0.0.2/24", "-k", key});
+    EXPECT_EQ(outcome.begin.exit_code, 1) << key;
+    EXPECT_NE(outcome.err.find("lightweight-tunnel: key: "), std::string::npos);
+  }
+}
+
+TEST_F(DaemonCommandTest, PrintsTheSettingsInForce) {
+  DaemonRun outcome = RunDaemon({"-print-config", "-m", "client", "-r", "h:1",
+                                 "-t", "10.0.0.2/24", "-k", "the long secret"});
+  EXPECT_TRUE(outcome.begin.done);
+  EXPECT_EQ(outcome.begin.exit_code, 0) << outcome.err;
+  for (const char* line :
+       {"mode = \"client\"  # -m\n", "tunnel_addr = [\"10.0.0.2/24\"]  # -t\n",
+        "state_dir = \"/var/lib/lightweight-tunnel/client-10.0.0.2\"  # "
+        "default\n"}) {
+    EXPECT_NE(outcome.out.find(line), std::string::npos) << line << outcome.out;
+  }
+  EXPECT_EQ(outcome.out.find("secret"), std::string::npos);
+  EXPECT_EQ(RunDaemon({"-print-config"}).begin.exit_code, 1);
 }
 
 TEST_F(DaemonCommandTest, ARunGoesOnWithTheConfiguration) {

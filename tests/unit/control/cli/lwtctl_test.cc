@@ -201,6 +201,7 @@ TEST_F(LwtctlTest, WrongUsageExitsWith2) {
                                                        {"stat"},
                                                        {"status", "now"},
                                                        {"peer", "forget"},
+                                                       {"help", "me"},
                                                        {"-jso", "status"},
                                                        {"-json=true", "status"},
                                                        {"version", "-json"},
@@ -217,7 +218,20 @@ TEST_F(LwtctlTest, WrongUsageExitsWith2) {
 TEST_F(LwtctlTest, HelpAndVersionNeedNoDaemon) {
   EXPECT_EQ(Run({"-h"}).out, ControlHelpText());
   EXPECT_EQ(Run({"--help", "status"}).exit_code, 0);
-  EXPECT_EQ(Run({"-v"}).out.rfind("lwtctl ", 0), 0u);
+  EXPECT_EQ(Run({"help"}).out, ControlHelpText());
+  for (const char* flag : {"-v", "-version", "--version"}) {
+    EXPECT_EQ(Run({flag}).out.rfind("lwtctl ", 0), 0u) << flag;
+  }
+}
+
+// Said here, not by a daemon that does not understand the request.
+TEST_F(LwtctlTest, ForgetNeedsOneAddress) {
+  EXPECT_NE(Run({"peer", "forget"}).err.find("peer forget takes one address"),
+            std::string::npos);
+  EXPECT_NE(Run({"peer", "forget", "ten\x1b"})
+                .err.find("\"ten\\x1b\" is not a tunnel address"),
+            std::string::npos);
+  EXPECT_EQ(Run({"peer", "forget", "10.0.0.256"}).exit_code, 2);
 }
 
 }  // namespace

@@ -69,6 +69,8 @@ constexpr char kServer[] =
     "mode = \"server\"\nlocal_addr = \"0.0.0.0:9000\"\n"
     "tunnel_addr = \"10.0.0.1/24\"\nkey = \"file secret\"\n";
 
+constexpr char kClientKey[] = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+
 TEST(CommandLineTest, TakesTheReadmeLines) {
   auto server = Parse({"-m", "server", "-l", "0.0.0.0:9000", "-t",
                        "10.0.0.1/24", "-k", "my-secret-password-2024"});
@@ -116,9 +118,13 @@ TEST(CommandLineTest, ActionsAreKnown) {
   EXPECT_EQ(Parse({"-help"})->action, Action::kHelp);
   EXPECT_EQ(Parse({"-v", "-h"})->action, Action::kHelp);
   EXPECT_EQ(Parse({"-h", "-v"})->action, Action::kHelp);
-  EXPECT_EQ(Parse({"-v"})->action, Action::kVersion);
+  EXPECT_EQ(Parse({"help"})->action, Action::kHelp);
+  for (const char* word : {"-v", "-version", "--version", "version"}) {
+    EXPECT_EQ(Parse({word})->action, Action::kVersion) << word;
+  }
   EXPECT_EQ(Parse({"genkey"})->action, Action::kGenerateKey);
   EXPECT_EQ(Parse({"-check-config"})->action, Action::kCheckConfig);
+  EXPECT_EQ(Parse({"-print-config"})->action, Action::kPrintConfig);
   EXPECT_EQ(Parse({"-preflight"})->action, Action::kPreflight);
   EXPECT_EQ(Parse({"-cleanup"})->action, Action::kCleanup);
   EXPECT_EQ(Parse({"-g", "f"})->action, Action::kWriteConfig);
@@ -144,6 +150,7 @@ TEST(CommandLineTest, MistakesAreExplained) {
   EXPECT_FALSE(Parse({"---mtu=1"}).ok());
   EXPECT_FALSE(Parse({"-v", "-cleanup"}).ok());
   EXPECT_FALSE(Parse({"genkey", "x"}).ok());
+  EXPECT_FALSE(Parse({"version", "x"}).ok());
   EXPECT_FALSE(Parse({"-g", "f", "-mtu", "1400"}).ok());
 }
 
@@ -181,7 +188,7 @@ TEST_F(LoadTest, BothKeysAreRefused) {
   EXPECT_NE(LoadError(std::string(kServer) + "key_file = \"/k\"\n")
                 .find("key and key_file are both given"),
             std::string::npos);
-  EXPECT_NE(LoadError(kServer, {"-k", "abc", "-key-file", "/k"})
+  EXPECT_NE(LoadError(kServer, {"-k", "some secret", "-key-file", "/k"})
                 .find("key and key_file are both given"),
             std::string::npos);
 }
@@ -200,6 +207,67 @@ TEST_F(LoadTest, FaultsOfAFileComeTogetherInItsOrder) {
           path_ + ":5:10: uplink.driver must be text in quotes\n" + path_ +
           ":6:1: unknown key \"uplink.speed\"\n" + path_ +
           ":7:2: unknown table \"nat\"");
+}
+
+TEST_F(LoadTest, AListIsAnArrayOrATextWithCommas) {
+  const std::vector<IpPrefix> both = {ParseIpPrefix("10.0.0.1/24").value(),
+                                      ParseIpPrefix("fd00::1/64").value()};
+  for (const char* text :
+       {"tunnel_addr = \"10.0.0.1/24, fd00::1/64\"",
+        "tunnel_addr = [\"10.0.0.1/24\", \"fd00::1/64\"]",
+        "tunnel_addr = [\n  \"10.0.0.1/24\",\n  \"fd00::1/64\",\n]"}) {
+    Config config;
+    const absl::Status status = ApplyToml(text, "f", config);
+    EXPECT_TRUE(status.ok()) << status;
+    EXPECT_EQ(config.tunnel.addresses, both) << text;
+  }
+  Config config;
+  config.client.routes = both;
+  ASSERT_TRUE(ApplyToml("routes = []", "f", config).ok());
+  EXPECT_TRUE(config.client.routes.empty());
+}
+
+TEST_F(LoadTest, AFaultInAListStandsAtItsElement) {
+  EXPECT_EQ(LoadError("tunnel_addr = [\"10.0.0.1/24\", \"10.0.0.0/24\"]\n")
+                .find(path_ + ":1:31: tunnel_addr: \"10.0.0.0/24\""),
+            0u);
+  EXPECT_EQ(LoadError("routes = [1, true]\n"),
+            path_ +
+                ":1:11: routes must be a list of texts in quotes: [\"…\", "
+                "\"…\"]\n" +
+                path_ +
+                ":1:14: routes must be a list of texts in quotes: [\"…\", "
+                "\"…\"]");
+  EXPECT_EQ(LoadError("tunnel_addr = [\"10.0.0.1/24\", \"10.1.0.1/24\"]\n"),
+            path_ +
+                ":1:15: tunnel_addr: 10.0.0.1/24 and 10.1.0.1/24 are of one "
+                "family; give one IPv4 and one IPv6 address at most");
+}
+
+TEST_F(LoadTest, WhereASettingWasGivenIsKnown) {
+  std::string key_file = Write("key", "from the file\n");
+  auto loaded =
+      Load(std::string(kServer) + "mtu = 1300\n[uplink]\n" +
+               "driver = \"af_packet\"\n" + "[[peer]]\npublic_key = \"" +
+               kClientKey + "\"\nallowed_ips = [\"10.9.0.0/24\"]\n",
+           {"-mtu", "1400", "-key-file", key_file.c_str()});
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  const auto origin = [&](const char* key) {
+    return std::string(loaded->origins.Of(*FindByToml(key)));
+  };
+  EXPECT_EQ(origin("mode"), path_ + ":1");
+  EXPECT_EQ(origin("mtu"), "-mtu");
+  EXPECT_EQ(origin("uplink.driver"), path_ + ":7");
+  EXPECT_EQ(origin("peer.allowed_ips"), path_ + ":10");
+  EXPECT_EQ(origin("key_file"), "-key-file");
+  EXPECT_EQ(origin("key"), key_file);
+  EXPECT_EQ(origin("sni"), "");
+}
+
+TEST_F(LoadTest, AWrongFlagIsToldFromAWrongFile) {
+  EXPECT_TRUE(absl::IsInvalidArgument(Load(kServer, {"-mtu", "x"}).status()));
+  EXPECT_TRUE(absl::IsFailedPrecondition(Load("mtu = \"x\"\n").status()));
+  EXPECT_TRUE(absl::IsFailedPrecondition(Load("mtu = 1400\n").status()));
 }
 
 TEST_F(LoadTest, SyntaxFaultsHaveLineAndColumn) {
@@ -248,10 +316,10 @@ TEST_F(LoadTest, AnOpenFileWithAKeyIsWarnedOf) {
                 " holds a key and others may read it; close it with: "
                 "chmod 600 " +
                 path_);
-  loaded = Load(
-      "mtu = 1400\n",
-      {"-m", "server", "-l", "0.0.0.0:1", "-t", "10.0.0.1/24", "-k", "flag"},
-      0644);
+  loaded = Load("mtu = 1400\n",
+                {"-m", "server", "-l", "0.0.0.0:1", "-t", "10.0.0.1/24", "-k",
+                 "flag secret"},
+                0644);
   ASSERT_TRUE(loaded.ok()) << loaded.status();
   EXPECT_TRUE(loaded->warnings.empty());
 }
@@ -297,33 +365,36 @@ struct CrossCase {
 
 TEST(FinishTest, RelationsAreChecked) {
   const CrossCase cases[] = {
-      {{"-m", "server", "-t", "10.0.0.1/24", "-k", "k"}, "needs local_addr"},
-      {{"-m", "client", "-t", "10.0.0.1/24", "-k", "k"}, "needs remote_addr"},
+      {{"-m", "server", "-t", "10.0.0.1/24", "-k", "a long key"},
+       "needs local_addr"},
+      {{"-m", "client", "-t", "10.0.0.1/24", "-k", "a long key"},
+       "needs remote_addr"},
       {{"-m", "server", "-l", "0.0.0.0:1", "-r", "h:1", "-t", "10.0.0.1/24",
-        "-k", "k"},
+        "-k", "a long key"},
        "remote_addr is for clients"},
       {{"-m", "client", "-r", "h:1", "-l", "0.0.0.0:1", "-t", "10.0.0.1/24",
-        "-k", "k"},
+        "-k", "a long key"},
        "local_addr is for servers"},
-      {{"-m", "server", "-l", "0.0.0.0:1", "-t", "10.0.0.1/24", "-k", "k",
-        "-server-public-key", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="},
+      {{"-m", "server", "-l", "0.0.0.0:1", "-t", "10.0.0.1/24", "-k",
+        "a long key", "-server-public-key",
+        "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="},
        "server_public_key is for clients"},
-      {{"-m", "client", "-r", "h:1", "-t", "10.0.0.1/24", "-k", "k", "-mtu",
-        "575"},
+      {{"-m", "client", "-r", "h:1", "-t", "10.0.0.1/24", "-k", "a long key",
+        "-mtu", "575"},
        "mtu 575 is too small: IPv4"},
-      {{"-m", "client", "-r", "h:1", "-t", "10.0.0.1/24", "-k", "k", "-mtu",
-        "576"},
+      {{"-m", "client", "-r", "h:1", "-t", "10.0.0.1/24", "-k", "a long key",
+        "-mtu", "576"},
        nullptr},
-      {{"-m", "client", "-r", "h:1", "-t", "fd00::1/64", "-k", "k", "-mtu",
-        "1279"},
+      {{"-m", "client", "-r", "h:1", "-t", "fd00::1/64", "-k", "a long key",
+        "-mtu", "1279"},
        "mtu 1279 is too small: IPv6"},
-      {{"-m", "client", "-r", "h:1", "-t", "fd00::1/64", "-k", "k", "-mtu",
-        "1280"},
+      {{"-m", "client", "-r", "h:1", "-t", "fd00::1/64", "-k", "a long key",
+        "-mtu", "1280"},
        nullptr},
       {{"-m", "client", "-r", "h:1", "-t", "10.0.0.1/24"},
        "a shared key is missing"},
       {{"-m", "client", "-r", "h:1", "-t", "10.0.0.1/24", "-encryption", "none",
-        "-k", "k"},
+        "-k", "a long key"},
        "takes no key"},
       {{"-m", "client", "-r", "h:1", "-t", "10.0.0.1/24", "-encryption",
         "none"},
@@ -336,6 +407,35 @@ TEST(FinishTest, RelationsAreChecked) {
     } else {
       EXPECT_NE(Message(loaded.status()).find(test.error), std::string::npos)
           << test.error << " / " << loaded.status();
+    }
+  }
+}
+
+// What the start refuses after a while, the check refuses at once.
+TEST(FinishTest, WhatCannotStartIsRefused) {
+  const CrossCase cases[] = {
+      {{"-k", "abc"}, "3 characters are too few"},
+      {{"-k", "lwt1:abc"}, "is not a generated key"},
+      {{"-k", "lwt1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"},
+       "checksum of the generated key is wrong"},
+      {{"-k", "a long key"}, nullptr},
+      {{"-t", "10.0.0.1/32"}, "10.0.0.1/32 leaves no address for a client"},
+      {{"-t", "10.0.0.1/24,fd00::1/128"}, "fd00::1/128 leaves no address"},
+      {{"-t", "10.0.0.1/31"}, nullptr},
+      {{"-t", "fe80::1/64"}, "is link-local"},
+      {{"-l", "10.0.0.7:9000"}, "lies within the tunnel's own network"},
+      {{"-lan-port", "lwt0"}, "tun_name and lan_port are both lwt0"},
+  };
+  for (const CrossCase& test : cases) {
+    std::vector<const char*> flags = {"-m", "server",      "-l", "0.0.0.0:9000",
+                                      "-t", "10.0.0.1/24", "-k", "a long key"};
+    flags.insert(flags.end(), test.flags.begin(), test.flags.end());
+    const absl::Status status = LoadConfig(*Parse(flags)).status();
+    if (test.error == nullptr) {
+      EXPECT_TRUE(status.ok()) << status;
+    } else {
+      EXPECT_NE(Message(status).find(test.error), std::string::npos)
+          << test.error << " / " << status;
     }
   }
 }

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "control/config/load.h"
+#include "control/config/options.h"
 
 namespace lwt::config {
 namespace {
@@ -34,8 +35,16 @@ std::string Faults(const Config& config) {
   return all;
 }
 
+// As the setting takes them: a list, or one text with commas.
+absl::StatusOr<std::vector<IpPrefix>> ReadRoutes(std::string_view text) {
+  Config config;
+  const absl::Status status = ApplyText(*FindByFlag("routes"), text, config);
+  if (!status.ok()) return status;
+  return config.client.routes;
+}
+
 TEST(ReadNetworksTest, TakesNetworksOfBothFamilies) {
-  const auto networks = ReadNetworks("192.168.7.0/24, fd07::/64,10.9.9.9");
+  const auto networks = ReadRoutes("192.168.7.0/24, fd07::/64,10.9.9.9");
   ASSERT_TRUE(networks.ok()) << networks.status();
   EXPECT_EQ(*networks,
             (std::vector<IpPrefix>{Prefix("192.168.7.0/24"),
@@ -47,9 +56,9 @@ TEST(ReadNetworksTest, RefusesWhatIsNoNetworkToRoute) {
        {"", "x", "192.168.7.1/24", "0.0.0.0/0", "::/0", "224.0.0.0/4",
         "127.0.0.0/8", "169.254.0.0/16", "fe80::/64", "ff00::/8", "::1/128",
         "10.9.0.0/24,"}) {
-    EXPECT_FALSE(ReadNetworks(text).ok()) << text;
+    EXPECT_FALSE(ReadRoutes(text).ok()) << text;
   }
-  EXPECT_NE(std::string(ReadNetworks("192.168.7.1/24").status().message())
+  EXPECT_NE(std::string(ReadNetwork("192.168.7.1/24").status().message())
                 .find("192.168.7.0/24"),
             std::string::npos);
 }
@@ -115,6 +124,47 @@ TEST(CheckNetworksTest, NamesContradictions) {
   EXPECT_NE(Faults(config).find("lan_addr is for a memif"), std::string::npos);
 }
 
+// Frames to the other side may never be routed into the tunnel.
+TEST(CheckNetworksTest, TheOtherSideLiesInNoNetworkOfTheTunnel) {
+  Config config = Client();
+  config.client.remote = HostPort{"192.168.7.9", 9000};
+  EXPECT_EQ(Faults(config), "");
+  config.client.routes = {Prefix("192.168.0.0/16")};
+  EXPECT_EQ(Faults(config),
+            "192.168.0.0/16, a network behind a peer, contains remote_addr "
+            "192.168.7.9: the tunnel's own frames would enter it\n");
+  config.client.routes.clear();
+  config.client.remote = HostPort{"fd11::9", 9000};
+  EXPECT_EQ(Faults(config),
+            "remote_addr fd11::9 lies within the tunnel's own network "
+            "fd11::/64: give tunnel_addr a network of its own\n");
+  config.client.remote = HostPort{"vpn.example.com", 9000};
+  EXPECT_EQ(Faults(config), "");
+
+  config = Server();
+  config.hub.local = ParseEndpoint("192.168.7.1:9000");
+  EXPECT_EQ(Faults(config), "");
+  config.hub.peers = {{kKeyA, {Prefix("192.168.7.0/24")}}};
+  EXPECT_NE(Faults(config).find("contains local_addr 192.168.7.1"),
+            std::string::npos);
+  config.hub.local = ParseEndpoint("0.0.0.0:9000");
+  EXPECT_EQ(Faults(config), "");
+}
+
+TEST(CheckNetworksTest, EachInterfaceHasOneUse) {
+  Config config = Client();
+  config.tunnel.device = "lwt7";
+  config.lan.port.interface = "eth1";
+  config.uplink.interface = "eth0";
+  EXPECT_EQ(Faults(config), "");
+  config.lan.port.interface = "lwt7";
+  EXPECT_EQ(Faults(config),
+            "tun_name and lan_port are both lwt7: name two interfaces\n");
+  config.lan.port.interface = "eth0";
+  EXPECT_NE(Faults(config).find("lan_port and uplink.interface are both eth0"),
+            std::string::npos);
+}
+
 TEST(PeerEntriesTest, AreReadFromTheFile) {
   Config config;
   const absl::Status status = ApplyToml(
@@ -135,15 +185,29 @@ TEST(PeerEntriesTest, FaultsHaveAPlace) {
     Config config;
     return std::string(ApplyToml(text, "hub.toml", config).message());
   };
-  EXPECT_NE(fault("[[peer]]\npublic_key = \"x\"\nallowed_ips = \"10.9.0.0/24\"")
-                .find("hub.toml:1:1: [[peer]]: \"x\" is not a public key"),
-            std::string::npos);
+  EXPECT_NE(
+      fault("[[peer]]\npublic_key = \"x\"\nallowed_ips = \"10.9.0.0/24\"")
+          .find("hub.toml:2:14: peer.public_key: \"x\" is not a public key"),
+      std::string::npos);
   EXPECT_NE(fault(std::string("[[peer]]\npublic_key = \"") + kKeyA + "\"\n")
-                .find("is not a network"),
+                .find("hub.toml:1:1: [[peer]] without allowed_ips"),
             std::string::npos);
-  EXPECT_NE(fault("[[peer]]\nallowed = 1\n").find("hub.toml:2:1: unknown key"),
+  EXPECT_NE(
+      fault("[[peer]]\nallowed = 1\n")
+          .find("hub.toml:2:1: unknown key \"peer.allowed\" (did you mean "
+                "\"peer.allowed_ips\"?)"),
+      std::string::npos);
+  EXPECT_NE(
+      fault("[[peer]]\nallowed_ips = 1\n").find("a list of texts in quotes"),
+      std::string::npos);
+  EXPECT_NE(fault(std::string("[[peer]]\npublic_key = \"") + kKeyA +
+                  "\"\nallowed_ips = []\n")
+                .find("hub.toml:3:15: peer.allowed_ips: an empty list"),
             std::string::npos);
-  EXPECT_NE(fault("[[peer]]\nallowed_ips = 1\n").find("text in quotes"),
+  EXPECT_NE(fault(std::string("[[peer]]\npublic_key = \"") + kKeyA +
+                  "\"\nallowed_ips = [\"10.9.0.0/24\",\n  \"10.9.1.1/24\"]\n")
+                .find("hub.toml:4:3: peer.allowed_ips: \"10.9.1.1/24\" has "
+                      "bits set"),
             std::string::npos);
   EXPECT_NE(fault("peer = 1\n").find("write [[peer]]"), std::string::npos);
   EXPECT_NE(fault("[peer]\n").find("write [[peer]]"), std::string::npos);

@@ -80,6 +80,21 @@ TEST(Psk, ShortIsRefusedAndWeakIsSaid) {
   EXPECT_TRUE(NullPsk() == SecretKey());
 }
 
+// The check by itself says what deriving would say.
+TEST(Psk, TheCheckRefusesWhatDerivingRefuses) {
+  std::string changed = GenerateKey();
+  changed.back() = changed.back() == 'A' ? 'B' : 'A';
+  for (const std::string& key :
+       {std::string("1234567"), std::string("lwt1:"), std::string("lwt1:abc"),
+        GenerateKey() + "A", changed}) {
+    const absl::Status status = CheckKey(key);
+    EXPECT_TRUE(absl::IsInvalidArgument(status)) << key;
+    EXPECT_EQ(DerivePsk(key, "").status(), status) << key;
+  }
+  EXPECT_TRUE(CheckKey("12345678").ok());
+  EXPECT_TRUE(CheckKey(GenerateKey()).ok());
+}
+
 TEST(StaticKey, IsMadeOnceAndKept) {
   ASSERT_TRUE(InitCrypto());
   TemporaryDirectory dir;
