@@ -155,10 +155,11 @@ void ClientHandshake::OnMessage2(ByteSpan body, ByteVector* output) {
   if (!noise_.ReadMessage(message, plain)) {
     return Fail(NotOurProtocol("its second message does not verify"));
   }
-  hub_key_ = noise_.remote_static();
-  if (config_.expected_hub_key && *config_.expected_hub_key != hub_key_) {
+  const PublicKey hub_key = noise_.remote_static();
+  if (config_.expected_hub_key && *config_.expected_hub_key != hub_key) {
+    changed_key_ = hub_key;
     return Fail(absl::FailedPreconditionError(
-        absl::StrCat("the server's public key is ", PublicKeyToText(hub_key_),
+        absl::StrCat("the server's public key is ", PublicKeyToText(hub_key),
                      ", not the one known here")));
   }
   std::optional<HubPayload> payload = ParseHubPayload(plain);
@@ -179,7 +180,7 @@ void ClientHandshake::OnMessage2(ByteSpan body, ByteVector* output) {
   noise_.Split(&session.roots.client_to_hub, &session.roots.hub_to_client);
   session.join_keys = DeriveJoinKeys(session.roots);
   session.lane0 = {.client = mine.nonce, .hub = payload->nonce};
-  session.peer_key = hub_key_;
+  session.peer_key = hub_key;
   session.peer = std::move(payload->offer);
   session.lanes = std::min(config_.offer.lanes, session.peer.lanes);
   session_ = std::move(session);

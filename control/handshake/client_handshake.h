@@ -39,12 +39,11 @@ class ClientHandshake {
   // leftover, or ignored.
   ClientProgress Feed(ByteSpan bytes, uint64_t unix_ms, ByteVector* output);
 
-  // After kFailed, for the operator. kPermissionDenied: the hub refused with a
-  // reason; kUnauthenticated: wrong key or clock; kFailedPrecondition: the
-  // hub's key is not the expected one (`hub_key()` says which it was);
-  // kDataLoss: not our protocol.
+  // After kFailed: the sentence for the operator. Its code means nothing.
   const absl::Status& status() const { return status_; }
-  const PublicKey& hub_key() const { return hub_key_; }
+  // After kFailed because the hub proved another key than the expected one:
+  // which. This, and no status, is what tells of a key that changed.
+  const std::optional<PublicKey>& changed_key() const { return changed_key_; }
 
   // After kDone, once.
   SessionSecrets TakeSession() { return std::move(*session_); }
@@ -74,7 +73,7 @@ class ClientHandshake {
   State state_ = State::kServerHello;
   HelloFields hello_;
   PublicKey hub_ephemeral_{};
-  PublicKey hub_key_{};
+  std::optional<PublicKey> changed_key_;
   std::optional<SessionSecrets> session_;
   absl::Status status_;
 };

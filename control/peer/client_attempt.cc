@@ -11,6 +11,21 @@ namespace {
 using handshake::ClientProgress;
 using handshake::LaneJoinProgress;
 
+std::string_view WhyDown(FlowDownReason reason) {
+  switch (reason) {
+    case FlowDownReason::kTimedOut:
+      return "does not answer; is the server running, and does a firewall let "
+             "its TCP port through?";
+    case FlowDownReason::kRefused:
+      return "refuses the connection; is the server running there?";
+    case FlowDownReason::kClosedByPeer:
+      return "closed the connection before the handshake was done";
+    case FlowDownReason::kClosed:
+      break;
+  }
+  return "lost the connection before the handshake was done";
+}
+
 }  // namespace
 
 ClientAttempt::ClientAttempt(const Context& context, const Endpoint& remote,
@@ -82,6 +97,13 @@ void ClientAttempt::Fail(absl::Status status) {
   status_ = std::move(status);
 }
 
+// The hub itself turned the join down.
+void ClientAttempt::FailUnknown(std::string_view why) {
+  session_unknown_ = true;
+  Fail(absl::UnauthenticatedError(
+      config::Concat(ToString(remote_), " ", why)));
+}
+
 void ClientAttempt::Send(handshake::ByteVector bytes) {
   if (bytes.empty()) return;
   context_.link.Send(SendStreamCommand{flow_, std::move(bytes)});
@@ -107,13 +129,14 @@ void ClientAttempt::OnFlowUp(FlowId flow) {
   Send(exchange_->Start(context_.host.UnixMs()));
 }
 
-void ClientAttempt::OnFlowDown(std::string_view why) {
+void ClientAttempt::OnFlowDown(FlowDownReason reason) {
   flow_ = kNullFlow;
-  std::string text = config::Concat(ToString(remote_), " ", why);
-  if (state_ == State::kExchange && ticket_) {
-    Fail(absl::UnauthenticatedError(text));
+  const std::string_view why = WhyDown(reason);
+  if (state_ == State::kExchange && ticket_ &&
+      reason == FlowDownReason::kClosedByPeer) {
+    FailUnknown(why);
   } else {
-    Fail(absl::UnavailableError(text));
+    Fail(absl::UnavailableError(config::Concat(ToString(remote_), " ", why)));
   }
 }
 
@@ -147,8 +170,7 @@ void ClientAttempt::FeedJoin(std::span<const uint8_t> bytes) {
   LaneJoinProgress progress = handshake::ReadLaneJoinAnswer(
       ticket_->join_keys, request_, answer_, &joined_, &consumed);
   if (progress == LaneJoinProgress::kFailed) {
-    Fail(absl::UnauthenticatedError(config::Concat(
-        ToString(remote_), " does not know our session any more")));
+    FailUnknown("does not know our session any more");
   }
   if (progress != LaneJoinProgress::kDone) return;
   const auto& ccs = handshake::kChangeCipherSpecRecord;

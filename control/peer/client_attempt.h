@@ -56,7 +56,7 @@ class ClientAttempt {
   // Once the workers know whose the flow will be.
   void Begin(uint64_t now_us);
   void OnFlowUp(FlowId flow);
-  void OnFlowDown(std::string_view why);
+  void OnFlowDown(FlowDownReason reason);
   void OnStream(const PuntedStream& stream);
   void OnTimer(uint64_t now_us);
   uint64_t NextDeadline() const;
@@ -70,9 +70,13 @@ class ClientAttempt {
   FlowId flow() const { return flow_; }
   const Endpoint& local() const { return local_; }
   const Endpoint& remote() const { return remote_; }
-  // After kFailed. kUnauthenticated of a join: the hub has no such session.
+  // After kFailed: the sentence for the operator, whose code means nothing,
+  // and the two failures that are more than that.
   const absl::Status& status() const { return status_; }
-  const handshake::PublicKey& hub_key() const { return exchange_->hub_key(); }
+  bool session_unknown() const { return session_unknown_; }  // of a join
+  std::optional<handshake::PublicKey> changed_hub_key() const {
+    return exchange_ ? exchange_->changed_key() : std::nullopt;
+  }
 
   // After kDone, each once. The flow and the local endpoint are the caller's
   // from TakeFlow on; Reinject hands sealed records that came early to the
@@ -85,6 +89,7 @@ class ClientAttempt {
  private:
   void TryConnect(uint64_t now_us);
   void Fail(absl::Status status);
+  void FailUnknown(std::string_view why);
   void Send(handshake::ByteVector bytes);
   void FeedHandshake(std::span<const uint8_t> bytes);
   void FeedJoin(std::span<const uint8_t> bytes);
@@ -97,6 +102,7 @@ class ClientAttempt {
   uint64_t next_try_us_ = 0;
   State state_ = State::kNextHop;
   absl::Status status_;
+  bool session_unknown_ = false;
   Endpoint local_;
   bool has_local_ = false;
   bool taken_ = false;

@@ -4,25 +4,6 @@
 #include <utility>
 
 namespace lwt::peer {
-namespace {
-
-std::string_view WhyDown(uint8_t detail) {
-  switch (static_cast<FlowDownReason>(detail)) {
-    case FlowDownReason::kTimedOut:
-      return "does not answer; is the server running, and does a firewall let "
-             "its TCP port through?";
-    case FlowDownReason::kRefused:
-      return "refuses the connection; is the server running there?";
-    case FlowDownReason::kClosedByPeer:
-      return "closed the connection before the handshake was done";
-    case FlowDownReason::kClosed:
-      break;
-  }
-  return "lost the connection before the handshake was done";
-}
-
-}  // namespace
-
 ClientSession::ClientSession(Config config, LaneSlots& slots,
                              const loop::Log& log, uint64_t now_us)
     : config_(std::move(config)),
@@ -80,29 +61,30 @@ void ClientSession::CheckAttempt(uint64_t now_us) {
 
 void ClientSession::OnAttemptFailed(uint64_t now_us) {
   absl::Status status = attempt_->status();
-  bool was_join = attempt_->is_join();
+  const bool was_join = attempt_->is_join();
+  const bool session_unknown = attempt_->session_unknown();
   if (phase_ == Phase::kSettled) {
     log_.Info("a further lane failed: ", status.message());
     lanes_.OnFailed(attempt_->slot(), now_us);
     attempt_.reset();
     // The hub may have lost the session, and then the other lanes are dead as
     // well: have them prove that they are not.
-    if (status.code() == absl::StatusCode::kUnauthenticated) {
+    if (session_unknown) {
       for (const SessionLane& lane : session_->lanes()) {
         lanes_.Hint(lane.slot, now_us);
       }
     }
     return;
   }
-  if (status.code() == absl::StatusCode::kFailedPrecondition && !was_join &&
-      config_.on_key_changed) {
-    status = config_.on_key_changed(attempt_->hub_key());
+  const auto changed = attempt_->changed_hub_key();
+  if (changed && config_.on_key_changed) {
+    status = config_.on_key_changed(*changed);
   }
   attempt_.reset();
   if (was_join) {
     join_possible_ = false;
     log_.Info("lane join failed: ", status.message());
-    if (status.code() == absl::StatusCode::kUnauthenticated) {
+    if (session_unknown) {
       StartAttempt(now_us);
       return;
     }
@@ -217,7 +199,7 @@ void ClientSession::OnFlowDown(const Event& event, uint64_t now_us) {
   if (attempt_ != nullptr &&
       (attempt_->flow() == kNullFlow ? event.token == attempt_->token()
                                      : event.flow == attempt_->flow())) {
-    attempt_->OnFlowDown(WhyDown(event.detail));
+    attempt_->OnFlowDown(static_cast<FlowDownReason>(event.detail));
     return;
   }
   if (session_ == nullptr) return;

@@ -104,7 +104,9 @@ void ClientSession::TickLiveness(uint64_t now_us) {
 
 void ClientSession::OnLaneState(const ClientLanes::Change& change,
                                 uint64_t now_us) {
-  const SessionLane lane = *session_->LaneOfSlot(change.slot);
+  const SessionLane* const changed = session_->LaneOfSlot(change.slot);
+  if (changed == nullptr) return;
+  const SessionLane lane = *changed;
   session_->SetSuspect(lane.index, change.state != Liveness::State::kAlive);
   if (change.state == Liveness::State::kSuspect) {
     config_.attempt.host.SuspectPath(lane.remote.address);

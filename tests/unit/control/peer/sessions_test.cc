@@ -126,7 +126,7 @@ TEST_F(SessionsTest, WrongKeyIsSaidAndTriedAgain) {
   TestClient& client = AddClient("10.0.0.2/24", 2);
   EXPECT_FALSE(Until(5 * kSecond, [&] { return client.up(); }));
   EXPECT_NE(client.session->reason().find("wrong key"), std::string::npos)
-      << client.session->reason();
+      << client.session->state() << client.host.resolved << " " << net_.now_us << " " << client.worker.flows.size();
   EXPECT_EQ(hub_.count(), 0u);
   EXPECT_GE(client.host.resolved, 3);  // 0, 1, 3 s
   Run(60 * kSecond);
@@ -134,6 +134,32 @@ TEST_F(SessionsTest, WrongKeyIsSaidAndTriedAgain) {
   EXPECT_EQ(hub_.worker.frames_out, 0u);
   EXPECT_EQ(client.worker.flows.size(), 0u);
   EXPECT_LE(client.host.locals.size(), 1u);
+}
+
+TEST_F(SessionsTest, ARouteThatFailsIsNoChangedKey) {
+  TestClient& client = AddClient("10.0.0.2/24");
+  // Whatever the code is that the host fails with.
+  for (const absl::Status& route :
+       {absl::FailedPreconditionError("no route to 192.0.2.1"),
+        absl::UnauthenticatedError("no route to 192.0.2.1")}) {
+    client.host.route = route;
+    Run(5 * kSecond);
+    EXPECT_EQ(client.session->reason(), "no route to 192.0.2.1");
+    EXPECT_TRUE(client.changed_keys.empty());
+  }
+  client.host.route = absl::OkStatus();
+  EXPECT_TRUE(Until(40 * kSecond, [&] { return client.up(); }));
+  EXPECT_TRUE(client.changed_keys.empty());
+}
+
+TEST_F(SessionsTest, AChangedKeyIsToldAsTheOneThatWasSeen) {
+  TestClient& client = AddClient("10.0.0.2/24");
+  client.expected_hub_key = handshake::PublicKey{7};
+  client.Make();
+  EXPECT_FALSE(Until(kSecond, [&] { return client.up(); }));
+  ASSERT_EQ(client.changed_keys.size(), 1u);
+  EXPECT_EQ(client.changed_keys[0], hub_.identity.public_key);
+  EXPECT_EQ(client.session->reason(), "another key");
 }
 
 TEST_F(SessionsTest, AddressIsHeldAcrossARestartOfTheHub) {

@@ -38,6 +38,7 @@ class FakeHost : public ClientHost {
   }
   absl::StatusOr<Endpoint> OpenLocal(const Endpoint& remote,
                                      const PortWish& wish) override {
+    if (!route.ok()) return route;
     while (!wish.IsMet(uint32_t{next_port} + remote.port)) ++next_port;
     locals.push_back({address_, next_port++});
     return locals.back();
@@ -52,6 +53,7 @@ class FakeHost : public ClientHost {
   void MoveTo(IpAddress address) { address_ = address; }
 
   bool link_known = true;
+  absl::Status route;  // an error: OpenLocal fails with it
   bool resolve_pending = false;
   int resolved = 0;
   int suspected = 0;
@@ -99,6 +101,7 @@ struct TestClient {
     config.offer.mtu = 1400;
     config.offer.addresses = {address};
     config.offer.lanes = static_cast<uint8_t>(worker.workers);
+    config.expected_hub_key = expected_hub_key;
     handshake::RekeyConfig rekey;
     rekey.max_records = max_records;
     session = std::make_unique<ClientSession>(
@@ -113,7 +116,11 @@ struct TestClient {
                   hub_key = key;
                   return absl::OkStatus();
                 },
-            .on_key_changed = {},
+            .on_key_changed =
+                [this](const handshake::PublicKey& key) {
+                  changed_keys.push_back(key);
+                  return absl::UnavailableError("another key");
+                },
         },
         slots, log, net.now_us);
   }
@@ -161,6 +168,8 @@ struct TestClient {
   std::vector<IpPrefix> networks;  // behind the hub; Make takes them
   uint64_t max_records;
   handshake::PublicKey hub_key{};
+  std::optional<handshake::PublicKey> expected_hub_key;  // Make takes it
+  std::vector<handshake::PublicKey> changed_keys;
   std::unique_ptr<ClientSession> session;
 };
 
