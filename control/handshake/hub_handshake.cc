@@ -30,7 +30,8 @@ void AppendTo(ByteVector* output, ByteSpan bytes) {
 HubDoor::HubDoor(const HubConfig& config)
     : config_(config), replay_cache_(config.replay_capacity) {}
 
-FirstFlight HubDoor::Inspect(ByteSpan bytes, uint64_t unix_ms) {
+FirstFlight HubDoor::Inspect(ByteSpan bytes, uint64_t unix_ms,
+                             DoorKeeper& keeper) {
   FirstFlight flight;
   TlsRecord record;
   bytes = bytes.first(std::min(bytes.size(), kMaxClientHello));
@@ -49,6 +50,15 @@ FirstFlight HubDoor::Inspect(ByteSpan bytes, uint64_t unix_ms) {
   }
   flight.hello = ParseClientHello(record.body);
   if (!flight.hello) return flight;
+  if (keeper.MayTry()) {
+    Try(flight, unix_ms, keeper);
+  } else {
+    flight.kind = FirstFlightKind::kTooMany;
+  }
+  return flight;
+}
+
+void HubDoor::Try(FirstFlight& flight, uint64_t unix_ms, DoorKeeper& keeper) {
   constexpr size_t kSealedClock = 8 + kTagSize;
   const ByteSpan sealed = ByteSpan(flight.hello->random()).first(kSealedClock);
   std::array<uint8_t, kKeySize + kSealedClock> message;
@@ -56,20 +66,21 @@ FirstFlight HubDoor::Inspect(ByteSpan bytes, uint64_t unix_ms) {
   std::ranges::copy(sealed, message.begin() + kKeySize);
   NoiseHandshake noise(MakeNoise(config_));
   std::array<uint8_t, 8> clock;
-  if (!noise.ReadMessage(message, clock)) return flight;
+  if (!noise.ReadMessage(message, clock)) return;
   uint64_t sent_ms = 0;
   ByteReader(clock).U64(&sent_ms);
   flight.clock_off_ms = static_cast<int64_t>(sent_ms - unix_ms);
   if (flight.clock_off_ms > kMaxClockOffMs ||
       flight.clock_off_ms < -kMaxClockOffMs) {
     flight.kind = FirstFlightKind::kClockOff;
+  } else if (!keeper.MayEnter()) {
+    flight.kind = FirstFlightKind::kTooMany;
   } else if (!replay_cache_.Insert(sealed.last<kTagSize>(), unix_ms)) {
     flight.kind = FirstFlightKind::kReplay;
   } else {
     flight.kind = FirstFlightKind::kProven;
     flight.handshake = HubHandshake(config_, noise, *flight.hello);
   }
-  return flight;
 }
 
 HubHandshake::HubHandshake(const HubConfig& config, const NoiseHandshake& noise,

@@ -87,6 +87,7 @@ enum class FirstFlightKind : uint8_t {
   kUnproven,    // no proof of the key: alert and FIN, unless it is a lane join
   kReplay,      // key good, message seen before: alert and FIN
   kClockOff,    // key good, clock off by more than 10 min: log, alert and FIN
+  kTooMany,     // one more than the keeper lets through: alert and FIN
   kProven,      // `handshake` is there
 };
 
@@ -100,18 +101,30 @@ struct FirstFlight {
   std::optional<HubHandshake> handshake;
 };
 
+// Bounds what the door spends. Each is asked once a hello, before it costs.
+class DoorKeeper {
+ public:
+  virtual ~DoorKeeper() = default;
+  // Whether a whole hello may be tried by the key.
+  virtual bool MayTry() = 0;
+  // Whether one that proved the key may go on.
+  virtual bool MayEnter() = 0;
+};
+
 class HubDoor {
  public:
   explicit HubDoor(const HubConfig& config);
 
   // `bytes` is all that the flow has brought so far, from its first byte; at
   // most kMaxClientHello are looked at.
-  FirstFlight Inspect(ByteSpan bytes, uint64_t unix_ms);
+  FirstFlight Inspect(ByteSpan bytes, uint64_t unix_ms, DoorKeeper& keeper);
 
   const HubConfig& config() const { return config_; }
 
  private:
   static constexpr int64_t kMaxClockOffMs = 10 * 60 * 1000;
+
+  void Try(FirstFlight& flight, uint64_t unix_ms, DoorKeeper& keeper);
 
   HubConfig config_;
   ReplayCache replay_cache_;

@@ -41,9 +41,9 @@ uint64_t LaneJoinSessionId(const SecretKey& join_mask_key,
                            const HelloFields& hello);
 
 // The hub: opens the blob. nullopt unless it verifies, its clock is within
-// 10 minutes, its slot below `lanes` and its lane id above `highest_lane_id`
-// (blobs are not replayed: ids only grow). Nothing changes; the caller commits
-// the id.
+// 10 minutes, its slot below `lanes` and its lane id above `highest_lane_id`.
+// Whoever saw it on the way can repeat it until then: it proves nothing about
+// the flow that it came on. A record on that flow does, and uses the id up.
 struct LaneJoinBlob {
   uint16_t lane_id = 0;
   uint8_t slot = 0;

@@ -3,48 +3,38 @@
 #include <sodium.h>
 
 #include <algorithm>
-#include <cstring>
 
 namespace lwt::handshake {
-namespace {
 
-constexpr uint64_t kToken = 1'000'000;
-
-}  // namespace
-
-RateLimit::RateLimit(const Config& config)
-    : config_(config), buckets_(config.buckets) {
-  randombytes_buf(hash_key_.data(), hash_key_.size());
-  for (Bucket& bucket : buckets_) bucket.microtokens = config.burst * kToken;
-}
-
-size_t RateLimit::IndexOf(const IpAddress& source) const {
-  // The family and the first 24 or 56 bits.
-  std::array<uint8_t, 8> network{};
-  network[0] = static_cast<uint8_t>(source.family);
-  std::memcpy(&network[1], source.bytes.data(),
-              source.family == Family::kIpv4 ? 3 : 7);
-  static_assert(crypto_shorthash_KEYBYTES == 16);
-  uint64_t hash = 0;
-  crypto_shorthash(reinterpret_cast<uint8_t*>(&hash), network.data(),
-                   network.size(), hash_key_.data());
-  return hash % buckets_.size();
-}
-
-bool RateLimit::Allow(const IpAddress& source, uint64_t now_us) {
-  Bucket& bucket = buckets_[IndexOf(source)];
-  if (now_us > bucket.updated_us) {
-    const uint64_t full = config_.burst * kToken;
+bool TokenBucket::Has(const Rate& rate, uint64_t now_us) {
+  if (now_us > updated_us_) {
+    const uint64_t full = Full(rate);
     // A bucket is full after burst / per_second; longer waits would overflow.
     const uint64_t waited =
-        std::min(now_us - bucket.updated_us, full / config_.per_second + 1);
-    bucket.microtokens =
-        std::min(full, bucket.microtokens + waited * config_.per_second);
-    bucket.updated_us = now_us;
+        std::min(now_us - updated_us_, full / rate.per_second + 1);
+    microtokens_ = std::min(full, microtokens_ + waited * rate.per_second);
+    updated_us_ = now_us;
   }
-  if (bucket.microtokens < kToken) return false;
-  bucket.microtokens -= kToken;
-  return true;
+  return microtokens_ >= kToken;
+}
+
+RateLimit::RateLimit(const Config& config)
+    : config_(config), buckets_(config.buckets, TokenBucket(config.rate)) {
+  randombytes_buf(hash_key_.data(), hash_key_.size());
+}
+
+TokenBucket& RateLimit::BucketOf(const IpAddress& source) {
+  const bool ipv4 = source.family == Family::kIpv4;
+  const IpPrefix prefix{source, ipv4 ? config_.ipv4_bits : config_.ipv6_bits};
+  const IpAddress network = prefix.Network();
+  std::array<uint8_t, 9> name{};
+  name[0] = static_cast<uint8_t>(source.family);
+  std::copy_n(network.bytes.begin(), 8, &name[1]);
+  static_assert(crypto_shorthash_KEYBYTES == 16);
+  uint64_t hash = 0;
+  crypto_shorthash(reinterpret_cast<uint8_t*>(&hash), name.data(), name.size(),
+                   hash_key_.data());
+  return buckets_[hash % buckets_.size()];
 }
 
 }  // namespace lwt::handshake

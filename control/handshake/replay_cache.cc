@@ -1,5 +1,6 @@
 #include "control/handshake/replay_cache.h"
 
+#include <algorithm>
 #include <bit>
 
 namespace lwt::handshake {
@@ -16,18 +17,19 @@ bool ReplayCache::Insert(std::span<const uint8_t, kTagSize> tag,
                    hash_key_.data());
   const size_t buckets = entries_.size() / kWays;
   Entry* const bucket = &entries_[(hash & (buckets - 1)) * kWays];
-  Entry* free_entry = nullptr;
   for (size_t i = 0; i < kWays; ++i) {
-    Entry& entry = bucket[i];
-    if (entry.expires_ms <= now_ms) {
-      free_entry = &entry;
-    } else if (std::memcmp(entry.tag.data(), tag.data(), tag.size()) == 0) {
+    const Entry& entry = bucket[i];
+    if (entry.expires_ms > now_ms &&
+        std::memcmp(entry.tag.data(), tag.data(), tag.size()) == 0) {
       return false;
     }
   }
-  if (free_entry == nullptr) return false;
-  std::memcpy(free_entry->tag.data(), tag.data(), tag.size());
-  free_entry->expires_ms = now_ms + kLifetimeMs;
+  Entry* const oldest = std::min_element(bucket, bucket + kWays,
+                                         [](const Entry& a, const Entry& b) {
+                                           return a.expires_ms < b.expires_ms;
+                                         });
+  std::memcpy(oldest->tag.data(), tag.data(), tag.size());
+  oldest->expires_ms = now_ms + kLifetimeMs;
   return true;
 }
 

@@ -2,8 +2,9 @@
 // recorded one is worth nothing.
 //
 // A table of fixed size made at start: buckets of 16 chosen by a keyed hash.
-// Only holders of the shared key can fill it; a full bucket refuses, so that
-// nothing is forgotten early. Control thread.
+// Only holders of the shared key can fill it. In a full bucket the oldest makes
+// room: one who floods it may repeat messages early, which gets him no further
+// than a new one would, and keeps nobody out. Control thread.
 #pragma once
 
 #include <vector>
@@ -19,7 +20,7 @@ class ReplayCache {
   // Room for `capacity` tags, rounded up to a power of two of at least 16.
   explicit ReplayCache(size_t capacity);
 
-  // True, and remembered, when the tag is new and there is room for it.
+  // True, and remembered, when the tag is new.
   bool Insert(std::span<const uint8_t, kTagSize> tag, uint64_t now_ms);
 
  private:

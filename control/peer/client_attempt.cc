@@ -100,8 +100,7 @@ void ClientAttempt::Fail(absl::Status status) {
 // The hub itself turned the join down.
 void ClientAttempt::FailUnknown(std::string_view why) {
   session_unknown_ = true;
-  Fail(absl::UnauthenticatedError(
-      config::Concat(ToString(remote_), " ", why)));
+  Fail(absl::UnauthenticatedError(config::Concat(ToString(remote_), " ", why)));
 }
 
 void ClientAttempt::Send(handshake::ByteVector bytes) {

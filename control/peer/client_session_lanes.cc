@@ -72,6 +72,10 @@ void ClientSession::OnJoined(uint64_t now_us) {
     Retry("the new lane could not be installed", now_us);
     return;
   }
+  // The hub takes the flow for a lane once a record on it verifies.
+  if (const SessionLane* joined = session_->LaneOfSlot(lane.slot)) {
+    session_->Probe(joined->index);
+  }
   SettleLane(now_us);
   if (further) {
     log_.Info("lane ", lane.slot + 1, " of ", session_->secrets().lanes + 0,

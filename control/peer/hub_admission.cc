@@ -24,6 +24,12 @@ std::string NameOf(const SessionSecrets& secrets) {
   return name;
 }
 
+// One address of IPv4, or one /64, which a host may use up alone.
+bool IsOneHost(const IpAddress& a, const IpAddress& b) {
+  return IpPrefix{a, static_cast<uint8_t>(a.family == Family::kIpv4 ? 32 : 64)}
+      .Contains(b);
+}
+
 }  // namespace
 
 void HubSessions::OpenFlow(const Event& event, uint64_t now_us) {
@@ -44,8 +50,8 @@ void HubSessions::Advance(HubFlow& flow, uint64_t now_us) {
     case HubFlow::State::kJoinAsked:
       OnJoinAsked(flow, now_us);
       break;
-    case HubFlow::State::kJoinDone:
-      OnJoinDone(flow, now_us);
+    case HubFlow::State::kJoinSaid:
+      OnJoinSaid(flow, now_us);
       break;
     default:
       break;
@@ -69,21 +75,66 @@ void HubSessions::OnJoinAsked(HubFlow& flow, uint64_t now_us) {
         config_.host.UnixMs());
   }
   if (!blob) {
-    flow.Refuse(
+    flow.Fail(
         "it did not prove the key (wrong key, or a session we do not "
         "know)",
         now_us);
     return;
   }
-  client->session->UseLaneId(blob->lane_id);
   if (slots_.empty(flow.flow().worker())) {
     flow.Refuse("no lane is free for it", now_us);
+    return;
+  }
+  if (!client->joins.Take(blob->lane_id) ||
+      !MakeRoomForJoin(id, blob->lane_id, flow.remote().address, now_us)) {
+    flow.Fail("it is one of too many that repeat a hello", now_us);
     return;
   }
   flow.AnswerJoin(id,
                   handshake::AnswerLaneJoin(
                       client->session->secrets().join_keys, flow.hello(), *blob,
-                      client->session->send_epoch(), config_.rekey.random));
+                      client->session->send_epoch(), config_.rekey.random),
+                  now_us);
+}
+
+// Where all places are taken, the source that has most of them gives up its
+// oldest: who repeats a hello does not keep out the one that it is from.
+bool HubSessions::MakeRoomForJoin(uint64_t session_id, uint16_t lane_id,
+                                  const IpAddress& source, uint64_t now_us) {
+  std::vector<HubFlow*> joins;
+  unproven_.ForEach([&](HubFlow& flow) {
+    if (flow.Joins(session_id, lane_id)) joins.push_back(&flow);
+  });
+  if (joins.size() < kMaxJoins) return true;
+  const auto of_source = [&](const IpAddress& address) {
+    return std::count_if(joins.begin(), joins.end(), [&](const HubFlow* flow) {
+      return IsOneHost(flow->remote().address, address);
+    });
+  };
+  const auto ranks = [&](const HubFlow* flow) {
+    return std::pair(-of_source(flow->remote().address), flow->deadline_us());
+  };
+  HubFlow* const first = *std::min_element(
+      joins.begin(), joins.end(),
+      [&](const HubFlow* a, const HubFlow* b) { return ranks(a) < ranks(b); });
+  if (of_source(first->remote().address) <= of_source(source) + 1 &&
+      !IsOneHost(first->remote().address, source)) {
+    return false;
+  }
+  first->Refuse("others repeat its hello", now_us);
+  unproven_.Remove(*first);
+  return true;
+}
+
+void HubSessions::EndOtherJoins(const HubFlow& winner, uint64_t now_us) {
+  unproven_.ForEach([&](HubFlow& flow) {
+    if (&flow == &winner ||
+        !flow.Joins(winner.session_id(), winner.joined().lane_id)) {
+      return;
+    }
+    flow.Refuse("another flow proved to be the lane", now_us);
+    unproven_.Remove(flow);
+  });
 }
 
 // The oldest that was replaced goes before its time.
@@ -98,14 +149,15 @@ void HubSessions::MakeRoomForLane(Session& session) {
   }
 }
 
-void HubSessions::OnJoinDone(HubFlow& flow, uint64_t now_us) {
+// A record that verifies makes the flow a lane; until then the session has not
+// changed, and nothing was sent on the flow but the answer.
+void HubSessions::OnJoinSaid(HubFlow& flow, uint64_t now_us) {
   Client* client = FindBySessionId(flow.session_id());
   if (client == nullptr) {
     flow.Refuse("its session is gone", now_us);
     return;
   }
   Session& session = *client->session;
-  MakeRoomForLane(session);
   SessionLane lane;
   lane.id = flow.joined().lane_id;
   lane.slot = flow.joined().slot;
@@ -113,6 +165,13 @@ void HubSessions::OnJoinDone(HubFlow& flow, uint64_t now_us) {
   lane.local = flow.local();
   lane.remote = flow.remote();
   lane.nonces = flow.joined().nonces;
+  if (lane.id <= session.highest_lane_id() ||
+      !session.Opens(lane, flow.joined().epoch, flow.first_record())) {
+    flow.Fail("its first record does not verify", now_us);
+    return;
+  }
+  EndOtherJoins(flow, now_us);
+  MakeRoomForLane(session);
   if (!session.InstallLane(lane, flow.joined().epoch, now_us, kOldLaneUs)) {
     flow.Refuse("no lane is free for it", now_us);
     return;
@@ -193,6 +252,7 @@ void HubSessions::Admit(HubFlow& flow, SessionSecrets secrets,
   client->addresses = session->secrets().peer.addresses;
   client->remote = flow.remote();
   client->rtt_us = 0;
+  client->joins = JoinBudget();
   book_.Bind(session->secrets().peer_key, client->addresses);
   client->session = std::move(session);
   flow.SendVerdict(std::move(verdict), true);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "control/config/text.h"
+#include "dataplane/wire/record.h"
 
 namespace lwt::peer {
 
@@ -71,6 +72,11 @@ void HubFlow::Refuse(std::string_view why, uint64_t now_us) {
   CloseFlow();
 }
 
+void HubFlow::Fail(std::string_view why, uint64_t now_us) {
+  context_->limits.Failed(remote_.address, now_us);
+  Refuse(why, now_us);
+}
+
 void HubFlow::OnStream(const PuntedStream& stream, uint64_t now_us) {
   if (state_ == State::kHello) {
     OnHelloBytes(stream, now_us);
@@ -89,12 +95,9 @@ void HubFlow::OnHelloBytes(const PuntedStream& stream, uint64_t now_us) {
   std::array<uint8_t, handshake::kMaxClientHello> bytes;
   size_t size = JoinHeld(bytes);
   if (size == 0) return;
-  if (!context_->rate_limit.Allow(remote_.address, now_us)) {
-    Refuse("too many handshakes from its network", now_us);
-    return;
-  }
+  handshake::DoorLimits::Visit visit(context_->limits, remote_.address, now_us);
   Judge(context_->door.Inspect(std::span(bytes).first(size),
-                               context_->host.UnixMs()),
+                               context_->host.UnixMs(), visit),
         now_us);
 }
 
@@ -128,24 +131,30 @@ void HubFlow::Judge(FirstFlight flight, uint64_t now_us) {
   hello_size_ = flight.hello_size;
   switch (flight.kind) {
     case FirstFlightKind::kIncomplete:
-      if (held_count_ == kHelloFrames) Refuse("its hello never ends", now_us);
+      if (held_count_ == kHelloFrames) Fail("its hello never ends", now_us);
       return;
     case FirstFlightKind::kUnproven:
       if (flight.hello) {
         hello_ = flight.hello;
         state_ = State::kJoinAsked;
       } else {
-        Refuse("what it sent is no hello", now_us);
+        Fail("what it sent is no hello", now_us);
       }
       return;
+    case FirstFlightKind::kTooMany:
+      Refuse("there are too many hellos, and from its network", now_us);
+      return;
     case FirstFlightKind::kReplay:
-      Refuse("it repeated an old hello", now_us);
+      Fail("it repeated an old hello", now_us);
       return;
     case FirstFlightKind::kClockOff:
-      context_->log.Warn(ToString(remote_), ": key good, clock off by ",
-                         flight.clock_off_ms / 1000,
-                         " s; set the clock of that host");
-      Refuse("its clock is off", now_us);
+      // Whoever repeats an old hello gets here too.
+      if (context_->clocks.Allow(now_us)) {
+        context_->log.Warn(ToString(remote_), ": key good, clock off by ",
+                           flight.clock_off_ms / 1000,
+                           " s; set the clock of that host");
+      }
+      Fail("its clock is off", now_us);
       return;
     case FirstFlightKind::kProven:
       break;
@@ -169,7 +178,8 @@ void HubFlow::BeginProven(size_t hello_size) {
 
 void HubFlow::OnProvenBytes(const PuntedStream& stream) {
   proven_->assembler.Add(stream);
-  while (state_ == State::kHandshake || state_ == State::kJoinAnswered) {
+  while (state_ == State::kHandshake ||
+         (state_ == State::kJoinAnswered && proven_->records_at == 0)) {
     std::span<const uint8_t> bytes = proven_->assembler.Next();
     if (bytes.empty()) return;
     if (state_ == State::kHandshake) {
@@ -178,6 +188,7 @@ void HubFlow::OnProvenBytes(const PuntedStream& stream) {
       FeedJoin(bytes);
     }
   }
+  if (state_ == State::kJoinAnswered) ReadFirstRecord();
 }
 
 void HubFlow::FeedHandshake(std::span<const uint8_t> bytes) {
@@ -198,8 +209,9 @@ void HubFlow::SendVerdict(ByteVector bytes, bool accepted) {
   if (!accepted) CloseFlow();
 }
 
-void HubFlow::AnswerJoin(uint64_t session_id,
-                         handshake::LaneJoinAnswer answer) {
+void HubFlow::AnswerJoin(uint64_t session_id, handshake::LaneJoinAnswer answer,
+                         uint64_t now_us) {
+  deadline_us_ = now_us + kJoinUs;
   BeginProven(hello_size_);
   proven_->session_id = session_id;
   proven_->joined = answer.lane;
@@ -219,7 +231,25 @@ void HubFlow::FeedJoin(std::span<const uint8_t> bytes) {
   }
   if (ccs.size() < expected.size()) return;
   proven_->records_at = hello_size_ + expected.size();
-  state_ = State::kJoinDone;
+}
+
+void HubFlow::ReadFirstRecord() {
+  ByteVector& first = proven_->first;
+  first = proven_->assembler.Ahead(proven_->records_at, kMaxFirstRecord);
+  if (first.size() < wire::kRecordFraming) return;
+  const std::optional<size_t> size = wire::RecordSize(first);
+  if (!size || *size > kMaxFirstRecord) {
+    CloseFlow();
+  } else if (first.size() >= *size) {
+    first.resize(*size);
+    state_ = State::kJoinSaid;
+  }
+}
+
+bool HubFlow::Joins(uint64_t session_id, uint16_t lane_id) const {
+  return (state_ == State::kJoinAnswered || state_ == State::kJoinSaid) &&
+         proven_->session_id == session_id &&
+         proven_->joined.lane_id == lane_id;
 }
 
 void HubFlow::HandOver() {

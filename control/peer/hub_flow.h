@@ -9,10 +9,11 @@
 #include <array>
 #include <memory>
 #include <optional>
+#include <span>
 
+#include "control/handshake/door_limits.h"
 #include "control/handshake/hub_handshake.h"
 #include "control/handshake/lane_join.h"
-#include "control/handshake/rate_limit.h"
 #include "control/loop/log.h"
 #include "control/peer/peer_host.h"
 #include "control/peer/relay.h"
@@ -24,16 +25,21 @@ class HubFlow {
  public:
   static constexpr uint64_t kTimeoutUs = 10'000'000;
   static constexpr size_t kHelloFrames = 4;
+  // From the answer to a join until its first record is whole.
+  static constexpr uint64_t kJoinUs = 5'000'000;
+  // Of the first record of a join: any that fits one segment.
+  static constexpr size_t kMaxFirstRecord = 2048;
 
   // Shared by all flows of a hub; outlives them.
   struct Context {
     WorkerLink& link;
     PeerHost& host;
     handshake::HubDoor& door;
-    handshake::RateLimit& rate_limit;
+    handshake::DoorLimits& limits;
     const loop::Log& log;
     loop::LogLimit& refusals;
-    VisitorDoor* visitors;  // null: whom we turn away meets an alert
+    loop::LogLimit& clocks;  // that are off
+    VisitorDoor* visitors;   // null: whom we turn away meets an alert
   };
 
   enum class State : uint8_t {
@@ -42,8 +48,8 @@ class HubFlow {
     kHandshake,     // the key is proven, waiting for message 3
     kAwaitVerdict,  // handshake() says who it is: call Finish
     kJoinAsked,     // hello() may be a lane join: call AnswerJoin or Refuse
-    kJoinAnswered,  // waiting for the client's ChangeCipherSpec
-    kJoinDone,      // install joined(), then Reinject
+    kJoinAnswered,  // waiting for ChangeCipherSpec and the first record
+    kJoinSaid,      // first_record() is there: HandOver, or Refuse
     kOver,          // refused: FIN is on its way
     kTaken,         // the visitors' door has the flow: call Free
   };
@@ -59,6 +65,8 @@ class HubFlow {
   // Leaves the flow to the visitors' door, or else: alert, FIN. `why` is for
   // the log.
   void Refuse(std::string_view why, uint64_t now_us);
+  // The same of one that proved nothing, which is charged to its source.
+  void Fail(std::string_view why, uint64_t now_us);
   // Whether the visitors' door took the flow, of which nothing is proven.
   bool TakenAsVisitor(uint64_t now_us);
   // Forgets all without a word to the peer.
@@ -77,11 +85,17 @@ class HubFlow {
 
   // In kJoinAsked.
   const handshake::HelloFields& hello() const { return *hello_; }
-  void AnswerJoin(uint64_t session_id, handshake::LaneJoinAnswer answer);
+  void AnswerJoin(uint64_t session_id, handshake::LaneJoinAnswer answer,
+                  uint64_t now_us);
 
-  // In kJoinDone.
+  // Whether it waits to become this lane. Whoever repeats a hello comes that
+  // far too, so nothing is the flow's before its first record verifies.
+  bool Joins(uint64_t session_id, uint16_t lane_id) const;
+  // Then.
   uint64_t session_id() const { return proven_->session_id; }
   const handshake::JoinedLane& joined() const { return proven_->joined; }
+  // In kJoinSaid.
+  std::span<const uint8_t> first_record() const { return proven_->first; }
 
   // The flow's lane is installed: sealed records that came early go to the
   // worker, the flow itself is not ours any more.
@@ -95,8 +109,9 @@ class HubFlow {
     std::optional<handshake::HubHandshake> handshake;
     uint64_t session_id = 0;
     handshake::JoinedLane joined;
-    handshake::ByteVector ccs;  // of a join, so far
-    uint64_t records_at = 0;    // stream offset where sealed records begin
+    handshake::ByteVector ccs;    // of a join, so far
+    handshake::ByteVector first;  // record of a join
+    uint64_t records_at = 0;      // stream offset where sealed records begin
   };
 
   void OnHelloBytes(const PuntedStream& stream, uint64_t now_us);
@@ -107,6 +122,7 @@ class HubFlow {
   void OnProvenBytes(const PuntedStream& stream);
   void FeedHandshake(std::span<const uint8_t> bytes);
   void FeedJoin(std::span<const uint8_t> bytes);
+  void ReadFirstRecord();
   void Send(handshake::ByteVector bytes);
   void CloseFlow();
   void FreeHeld();

@@ -13,6 +13,7 @@
 
 #include "control/peer/address_book.h"
 #include "control/peer/hub_unproven.h"
+#include "control/peer/join_budget.h"
 #include "control/peer/session.h"
 
 namespace lwt::peer {
@@ -25,6 +26,9 @@ class HubSessions {
   // Of one session, beside those that it sends on.
   static constexpr size_t kMaxOldLanes = 2;
   static constexpr uint64_t kOldLaneUs = 20'000'000;
+  // Flows side by side that may become one lane of a session, until a record
+  // tells which does.
+  static constexpr size_t kMaxJoins = 4;
   // Lanes that each worker needs for `clients`.
   static constexpr uint32_t LanesFor(uint32_t clients) {
     return 2 * clients + 16;
@@ -53,6 +57,7 @@ class HubSessions {
     uint64_t rtt_us = 0;
     std::vector<IpPrefix> addresses;
     Endpoint remote;
+    JoinBudget joins;
   };
 
   HubSessions(const Config& config, LaneSlots& slots, const loop::Log& log,
@@ -93,8 +98,11 @@ class HubSessions {
   void OpenFlow(const Event& event, uint64_t now_us);
   void Advance(HubFlow& flow, uint64_t now_us);
   void OnJoinAsked(HubFlow& flow, uint64_t now_us);
+  bool MakeRoomForJoin(uint64_t session_id, uint16_t lane_id,
+                       const IpAddress& source, uint64_t now_us);
   static void MakeRoomForLane(Session& session);
-  void OnJoinDone(HubFlow& flow, uint64_t now_us);
+  void OnJoinSaid(HubFlow& flow, uint64_t now_us);
+  void EndOtherJoins(const HubFlow& winner, uint64_t now_us);
   void Decide(HubFlow& flow, uint64_t now_us);
   // `worker` is the flow's.
   handshake::Verdict Judge(const handshake::PublicKey& key,
@@ -107,8 +115,9 @@ class HubSessions {
   LaneSlots& slots_;
   const loop::Log& log_;
   handshake::HubDoor door_;
-  handshake::RateLimit rate_limit_;
+  handshake::DoorLimits limits_;
   loop::LogLimit refusals_;
+  loop::LogLimit clocks_;
   HubFlow::Context flow_context_;
   AddressBook book_;
   HubUnproven unproven_;

@@ -22,7 +22,7 @@ bool HasProvenKey(const HubFlow& flow) {
     case HubFlow::State::kHandshake:
     case HubFlow::State::kAwaitVerdict:
     case HubFlow::State::kJoinAnswered:
-    case HubFlow::State::kJoinDone:
+    case HubFlow::State::kJoinSaid:
       return true;
     default:
       return false;

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "control/peer/lane_slots.h"
+#include "dataplane/session/sealing.h"
 
 namespace lwt::peer {
 namespace {
@@ -75,6 +76,22 @@ LaneReading MailboxLink::ReadLane(uint32_t lane) const {
   LWT_FEC_GAUGES(LWT_READ)
 #undef LWT_READ
   return reading;
+}
+
+bool MailboxLink::Opens(const OpeningKeys& keys,
+                        std::span<const uint8_t> record) const {
+  if (!aead_) return false;
+  const auto half = std::make_unique<session::ReceiveHalf>();
+  aead_->ExpandMaskKey(keys.mask, half->mask);
+  for (const EpochKeys& epoch : keys.epochs) {
+    auto& slot = half->epochs[epoch.epoch % session::kReceiveEpochs];
+    slot.held = true;
+    slot.epoch = epoch.epoch;
+    slot.iv = epoch.iv;
+    aead_->ExpandKey(epoch.key, slot.key);
+  }
+  std::vector<uint8_t> copy(record.begin(), record.end());
+  return session::ProveRecord(*aead_, *half, copy);
 }
 
 void MailboxLink::FreeFrame(rte_mbuf* frame) { rte_pktmbuf_free(frame); }

@@ -2,24 +2,28 @@
 // workers.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "control/peer/worker_link.h"
 #include "dataplane/worker.h"
+#include "drivers/aead.h"
 
 namespace lwt::peer {
 
 class MailboxLink : public WorkerLink {
  public:
   explicit MailboxLink(std::span<const std::unique_ptr<WorkerThread>> workers)
-      : workers_(workers) {}
+      : workers_(workers), aead_(Aead::Create()) {}
 
   void Send(Command command) override;
   CommandMark Mark() const override;
   bool Passed(const CommandMark& mark) const override;
   void Publish(std::unique_ptr<const Snapshot> snapshot) override;
   LaneReading ReadLane(uint32_t lane) const override;
+  bool Opens(const OpeningKeys& keys,
+             std::span<const uint8_t> record) const override;
   void FreeFrame(rte_mbuf* frame) override;
 
   // What a worker has to say, its lanes by their names.
@@ -29,6 +33,7 @@ class MailboxLink : public WorkerLink {
 
  private:
   const std::span<const std::unique_ptr<WorkerThread>> workers_;
+  const std::optional<Aead> aead_;  // the workers have one, so there is one
 };
 
 }  // namespace lwt::peer

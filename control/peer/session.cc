@@ -111,6 +111,18 @@ bool Session::InstallLane(SessionLane lane, uint32_t epoch, uint64_t now_us,
   return true;
 }
 
+bool Session::Opens(const SessionLane& lane, uint32_t epoch,
+                    std::span<const uint8_t> record) const {
+  const handshake::KeyPair* roots = rekey_.Roots(epoch);
+  if (roots == nullptr) return false;
+  OpeningKeys keys;
+  keys.mask = MaskOf(RootOf(*roots, context_.role, false), lane);
+  for (uint32_t open : rekey_.OpenEpochs()) {
+    keys.epochs.push_back(KeysOf(lane, open, false));
+  }
+  return context_.link.Opens(keys, record);
+}
+
 void Session::RemoveLane(uint32_t index, bool close_flow) {
   auto lane = std::find_if(
       lanes_.begin(), lanes_.end(),

@@ -64,6 +64,10 @@ class Session {
   // False when the worker has no lane free or the epoch is not open.
   bool InstallLane(SessionLane lane, uint32_t epoch, uint64_t now_us,
                    uint64_t old_lane_us);
+  // Whether the record, the first on a flow that may become this lane, was
+  // sealed by the peer for it. Nothing changes.
+  bool Opens(const SessionLane& lane, uint32_t epoch,
+             std::span<const uint8_t> record) const;
   // With a FIN, or without a word.
   void RemoveLane(uint32_t index, bool close_flow = true);
 

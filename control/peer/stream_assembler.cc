@@ -64,6 +64,21 @@ std::span<const uint8_t> StreamAssembler::Next() {
   return {};
 }
 
+std::vector<uint8_t> StreamAssembler::Ahead(uint64_t from, size_t most) const {
+  std::vector<uint8_t> bytes;
+  const auto take = [&](const PuntedStream& frame) {
+    const uint64_t at = from + bytes.size();
+    if (frame.stream_offset > at || EndOf(frame) <= at) return;
+    const size_t size =
+        std::min<size_t>(EndOf(frame) - at, most - bytes.size());
+    const uint8_t* begin = frame.data() + (at - frame.stream_offset);
+    bytes.insert(bytes.end(), begin, begin + size);
+  };
+  if (last_) take(*last_);
+  for (const PuntedStream& frame : frames_) take(frame);
+  return bytes;
+}
+
 void StreamAssembler::Reinject(FlowId flow, uint64_t from) {
   if (last_) ReinjectFrame(link_, *last_, flow, from);
   last_.reset();

@@ -38,6 +38,11 @@ class StreamAssembler {
   // Stream offset behind what Next() returned.
   uint64_t position() const { return position_; }
 
+  // The bytes in order from stream offset `from` on, at most `most`, copied;
+  // Next() still gives them. `from` is not before the last span that Next()
+  // returned.
+  std::vector<uint8_t> Ahead(uint64_t from, size_t most) const;
+
   // Sends the worker every held byte from stream offset `from` on, which is
   // not before the last span that Next() returned, as received on `flow`.
   void Reinject(FlowId flow, uint64_t from);

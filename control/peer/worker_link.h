@@ -10,6 +10,8 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <span>
+#include <vector>
 
 #include "dataplane/exchange/command.h"
 #include "dataplane/exchange/counters.h"
@@ -35,6 +37,12 @@ struct LaneReading {
 #undef LWT_READING_MEMBER
 };
 
+// What a lane opens records with.
+struct OpeningKeys {
+  std::vector<EpochKeys> epochs;  // all that are open
+  MaskSecret mask{};
+};
+
 // A point in what each worker was sent.
 using CommandMark = std::array<uint64_t, kMaxWorkers>;
 
@@ -49,6 +57,10 @@ class WorkerLink {
   virtual bool Passed(const CommandMark& mark) const = 0;
   virtual void Publish(std::unique_ptr<const Snapshot> snapshot) = 0;
   virtual LaneReading ReadLane(uint32_t lane) const = 0;
+  // Whether a lane with these keys would open the record, which is whole. No
+  // lane is needed for it, and nothing changes.
+  virtual bool Opens(const OpeningKeys& keys,
+                     std::span<const uint8_t> record) const = 0;
   // A punted frame that control has done with.
   virtual void FreeFrame(rte_mbuf* frame) = 0;
 };

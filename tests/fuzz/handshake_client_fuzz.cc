@@ -10,7 +10,7 @@ namespace {
 // A client that has sent its hello, and what a true hub answers to it.
 struct FirstFlightOf {
   explicit FirstFlightOf(Exchange& x) {
-    FirstFlight first = x.door->Inspect(x.client->Start(kNow), kNow);
+    FirstFlight first = x.Inspect(x.client->Start(kNow), kNow);
     client.emplace(*x.client);
     hub.emplace(std::move(*first.handshake));
     hub->Start(&flight);

@@ -8,7 +8,7 @@ namespace {
 // A hub that has answered a true ClientHello, and the client's true answer.
 struct Started {
   Started() {
-    FirstFlight first = x.door->Inspect(x.client->Start(kNow), kNow);
+    FirstFlight first = x.Inspect(x.client->Start(kNow), kNow);
     ByteVector flight;
     first.handshake->Start(&flight);
     x.client->Feed(flight, kNow, &third);
@@ -43,7 +43,7 @@ void FeedChanged(ByteSpan input) {
 
 void InspectBytes(ByteSpan bytes) {
   static Exchange x;
-  x.door->Inspect(bytes, kNow);
+  x.Inspect(bytes, kNow);
 }
 
 void InspectChanged(ByteSpan input) {
@@ -55,7 +55,7 @@ void InspectChanged(ByteSpan input) {
   for (size_t i = 2; i < input.size() && at + i - 2 < bytes.size(); ++i) {
     bytes[at + i - 2] ^= input[i];
   }
-  x.door->Inspect(bytes, kNow);
+  x.Inspect(bytes, kNow);
 }
 
 }  // namespace

@@ -21,7 +21,7 @@ struct Transcript {
 Transcript RunAll(Exchange& x, const Verdict& decision) {
   Transcript t;
   t.hello = x.client->Start(kNow);
-  FirstFlight first = x.door->Inspect(t.hello, kNow);
+  FirstFlight first = x.Inspect(t.hello, kNow);
   EXPECT_EQ(first.kind, FirstFlightKind::kProven);
   EXPECT_EQ(first.hello_size, t.hello.size());
   EXPECT_EQ(first.handshake->Start(&t.flight), HubProgress::kReading);
@@ -38,7 +38,7 @@ TEST(Handshake, BothEndsAgree) {
   Exchange x;
   ByteVector hello = x.client->Start(kNow);
   EXPECT_LE(hello.size(), kMaxClientHello);
-  FirstFlight first = x.door->Inspect(hello, kNow + 5000);
+  FirstFlight first = x.Inspect(hello, kNow + 5000);
   ASSERT_EQ(first.kind, FirstFlightKind::kProven);
   EXPECT_EQ(first.clock_off_ms, -5000);
   HubHandshake& hub = *first.handshake;
@@ -82,10 +82,10 @@ TEST(Handshake, OneByteAtATime) {
   Exchange x;
   const ByteVector hello = x.client->Start(kNow);
   for (size_t size = 0; size < hello.size(); ++size) {
-    EXPECT_EQ(x.door->Inspect(ByteSpan(hello).first(size), kNow).kind,
+    EXPECT_EQ(x.Inspect(ByteSpan(hello).first(size), kNow).kind,
               FirstFlightKind::kIncomplete);
   }
-  FirstFlight first = x.door->Inspect(hello, kNow);
+  FirstFlight first = x.Inspect(hello, kNow);
   ASSERT_EQ(first.kind, FirstFlightKind::kProven);
   ByteVector flight;
   ByteVector third;
@@ -111,18 +111,18 @@ TEST(Handshake, EveryBitOfTheHelloThatCarriesUsIsProven) {
   for (size_t bit = 0; bit < 8 * hello.size(); ++bit) {
     ByteVector bad = hello;
     bad[bit / 8] ^= static_cast<uint8_t>(1 << bit % 8);
-    const FirstFlightKind kind = x.door->Inspect(bad, kNow).kind;
+    const FirstFlightKind kind = x.Inspect(bad, kNow).kind;
     if (kind != FirstFlightKind::kProven) {
       ++unproven;
       continue;
     }
     // Not ours: another browser's extension. The tag is used up by it.
-    EXPECT_EQ(x.door->Inspect(hello, kNow).kind, FirstFlightKind::kReplay);
+    EXPECT_EQ(x.Inspect(hello, kNow).kind, FirstFlightKind::kReplay);
     x.door.emplace(x.hub_config);
   }
   // e 32, sealed clock 24, and at the least the lengths around them.
   EXPECT_GE(unproven, 8u * (32 + 24) + 40);
-  EXPECT_EQ(x.door->Inspect(hello, kNow).kind, FirstFlightKind::kProven);
+  EXPECT_EQ(x.Inspect(hello, kNow).kind, FirstFlightKind::kProven);
 }
 
 TEST(Handshake, WrongKeyMeetsAnAlertAndASentence) {
@@ -131,7 +131,7 @@ TEST(Handshake, WrongKeyMeetsAnAlertAndASentence) {
   x.client_config.psk = &other;
   x.Rebuild();
   const ByteVector hello = x.client->Start(kNow);
-  const FirstFlight first = x.door->Inspect(hello, kNow);
+  const FirstFlight first = x.Inspect(hello, kNow);
   EXPECT_EQ(first.kind, FirstFlightKind::kUnproven);
   EXPECT_TRUE(first.hello.has_value());
   EXPECT_FALSE(first.handshake.has_value());
@@ -148,23 +148,21 @@ TEST(Handshake, WrongKeyMeetsAnAlertAndASentence) {
 TEST(Handshake, ReplayIsRefused) {
   Exchange x;
   const ByteVector hello = x.client->Start(kNow);
-  EXPECT_EQ(x.door->Inspect(hello, kNow).kind, FirstFlightKind::kProven);
-  EXPECT_EQ(x.door->Inspect(hello, kNow).kind, FirstFlightKind::kReplay);
-  EXPECT_EQ(x.door->Inspect(hello, kNow + 599'000).kind,
-            FirstFlightKind::kReplay);
+  EXPECT_EQ(x.Inspect(hello, kNow).kind, FirstFlightKind::kProven);
+  EXPECT_EQ(x.Inspect(hello, kNow).kind, FirstFlightKind::kReplay);
+  EXPECT_EQ(x.Inspect(hello, kNow + 599'000).kind, FirstFlightKind::kReplay);
 }
 
 TEST(Handshake, ClockSkewIsToldFromAWrongKey) {
   Exchange x;
   const ByteVector hello = x.client->Start(kNow);
-  FirstFlight flight = x.door->Inspect(hello, kNow + 600'001);
+  FirstFlight flight = x.Inspect(hello, kNow + 600'001);
   EXPECT_EQ(flight.kind, FirstFlightKind::kClockOff);
   EXPECT_EQ(flight.clock_off_ms, -600'001);
-  flight = x.door->Inspect(hello, kNow - 600'001);
+  flight = x.Inspect(hello, kNow - 600'001);
   EXPECT_EQ(flight.kind, FirstFlightKind::kClockOff);
   EXPECT_EQ(flight.clock_off_ms, 600'001);
-  EXPECT_EQ(x.door->Inspect(hello, kNow - 600'000).kind,
-            FirstFlightKind::kProven);
+  EXPECT_EQ(x.Inspect(hello, kNow - 600'000).kind, FirstFlightKind::kProven);
 }
 
 TEST(Handshake, GarbageOfEveryLengthIsUnproven) {
@@ -173,16 +171,16 @@ TEST(Handshake, GarbageOfEveryLengthIsUnproven) {
     ByteVector garbage(size);
     CountedRandom::Fill(garbage);
     garbage[0] = 'G';
-    EXPECT_EQ(x.door->Inspect(garbage, kNow).kind, FirstFlightKind::kUnproven);
+    EXPECT_EQ(x.Inspect(garbage, kNow).kind, FirstFlightKind::kUnproven);
   }
   ByteVector endless(kMaxClientHello, 0);
   endless[0] = 0x16;
   endless[1] = 3;
   endless[2] = 1;
   endless[3] = 0x30;
-  EXPECT_EQ(x.door->Inspect(endless, kNow).kind, FirstFlightKind::kUnproven);
+  EXPECT_EQ(x.Inspect(endless, kNow).kind, FirstFlightKind::kUnproven);
   endless.resize(100);
-  EXPECT_EQ(x.door->Inspect(endless, kNow).kind, FirstFlightKind::kIncomplete);
+  EXPECT_EQ(x.Inspect(endless, kNow).kind, FirstFlightKind::kIncomplete);
 }
 
 // Flips each bit of `bytes` (every `step`-th of long ones) and hands it on.
@@ -198,7 +196,7 @@ void ForEachFlip(const ByteVector& bytes, size_t step, Try attempt) {
 TEST(Handshake, HubsFlightIsProvenBitByBit) {
   Exchange x;
   const ByteVector hello = x.client->Start(kNow);
-  FirstFlight first = x.door->Inspect(hello, kNow);
+  FirstFlight first = x.Inspect(hello, kNow);
   ByteVector flight;
   first.handshake->Start(&flight);
   const ClientHandshake before = *x.client;
@@ -227,7 +225,7 @@ TEST(Handshake, HubsFlightIsProvenBitByBit) {
 TEST(Handshake, ThirdMessageIsProvenBitByBit) {
   Exchange x;
   const ByteVector hello = x.client->Start(kNow);
-  FirstFlight first = x.door->Inspect(hello, kNow);
+  FirstFlight first = x.Inspect(hello, kNow);
   ByteVector flight;
   ByteVector third;
   first.handshake->Start(&flight);
@@ -256,7 +254,7 @@ TEST(Handshake, ThirdMessageIsProvenBitByBit) {
 TEST(Handshake, VerdictIsProvenBitByBit) {
   Exchange x;
   const ByteVector hello = x.client->Start(kNow);
-  FirstFlight first = x.door->Inspect(hello, kNow);
+  FirstFlight first = x.Inspect(hello, kNow);
   ByteVector flight;
   ByteVector third;
   ByteVector verdict;
@@ -278,7 +276,7 @@ TEST(Handshake, ReflectedMessagesAreRefused) {
   ByteVector out;
   EXPECT_EQ(x.client->Feed(hello, kNow, &out), ClientProgress::kFailed);
   EXPECT_TRUE(absl::IsDataLoss(x.client->status()));
-  FirstFlight first = x.door->Inspect(hello, kNow);
+  FirstFlight first = x.Inspect(hello, kNow);
   ByteVector flight;
   first.handshake->Start(&flight);
   ByteVector alert;
@@ -310,7 +308,7 @@ TEST(Handshake, AnotherHubsKeyIsRefusedBeforeOursIsShown) {
   Exchange x;
   x.client_config.expected_hub_key = FixedStaticKey(9).public_key;
   x.Rebuild();
-  FirstFlight first = x.door->Inspect(x.client->Start(kNow), kNow);
+  FirstFlight first = x.Inspect(x.client->Start(kNow), kNow);
   ByteVector flight;
   ByteVector out;
   first.handshake->Start(&flight);
@@ -323,7 +321,7 @@ TEST(Handshake, VersionsAreNamed) {
   Exchange x;
   x.hub_config.offer.version = 2;
   x.Rebuild();
-  FirstFlight first = x.door->Inspect(x.client->Start(kNow), kNow);
+  FirstFlight first = x.Inspect(x.client->Start(kNow), kNow);
   ByteVector flight;
   ByteVector out;
   first.handshake->Start(&flight);

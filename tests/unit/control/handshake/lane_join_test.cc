@@ -102,11 +102,11 @@ TEST_F(LaneJoin, EveryBitOfTheAnswerIsProven) {
 TEST_F(LaneJoin, AFirstMessageIsNoJoinAndAJoinNoFirstMessage) {
   Exchange x;
   const ByteVector join = BuildClientHello(request.hello, "a");
-  const FirstFlight flight = x.door->Inspect(join, kNow);
+  const FirstFlight flight = x.Inspect(join, kNow);
   EXPECT_EQ(flight.kind, FirstFlightKind::kUnproven);
   ASSERT_TRUE(flight.hello);
   EXPECT_EQ(LaneJoinSessionId(mask, *flight.hello), kSession);
-  const FirstFlight first = x.door->Inspect(x.client->Start(kNow), kNow);
+  const FirstFlight first = x.Inspect(x.client->Start(kNow), kNow);
   EXPECT_FALSE(OpenLaneJoin(join_keys, *first.hello, 0, 3, kNow));
 }
 

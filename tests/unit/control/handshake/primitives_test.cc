@@ -242,22 +242,31 @@ TEST(Noise, FailedReadLeavesTheStateAsItWas) {
   EXPECT_FALSE(hub.ReadMessage(wire, {})) << "not its turn";
 }
 
-TEST(ReplayCache, RefusesUntilForgotten) {
+TEST(ReplayCache, RefusesUntilForgottenAndNeverWhatIsNew) {
   ReplayCache cache(16);
   std::array<uint8_t, 16> tag{};
   for (uint8_t i = 0; i < 16; ++i) {
     tag[0] = i;
-    EXPECT_TRUE(cache.Insert(tag, 1000));
-    EXPECT_FALSE(cache.Insert(tag, 1000));
+    EXPECT_TRUE(cache.Insert(tag, 1000u + i));
+    EXPECT_FALSE(cache.Insert(tag, 1000u + i));
   }
-  tag[0] = 16;
-  EXPECT_FALSE(cache.Insert(tag, 1000)) << "full: nothing is forgotten early";
-  EXPECT_FALSE(cache.Insert(tag, 999 + ReplayCache::kLifetimeMs));
-  EXPECT_TRUE(cache.Insert(tag, 1000 + ReplayCache::kLifetimeMs));
+  tag[0] = 15;
+  EXPECT_FALSE(cache.Insert(tag, 1014 + ReplayCache::kLifetimeMs));
+  EXPECT_TRUE(cache.Insert(tag, 1015 + ReplayCache::kLifetimeMs));
+  // One with the key who floods it keeps nobody out: the oldest is forgotten.
+  ReplayCache full(16);
+  for (uint8_t i = 0; i < 200; ++i) {
+    tag[0] = i;
+    EXPECT_TRUE(full.Insert(tag, 1000u + i)) << unsigned{i};
+  }
+  for (uint8_t i = 184; i < 200; ++i) {
+    tag[0] = i;
+    EXPECT_FALSE(full.Insert(tag, 1200)) << unsigned{i};
+  }
 }
 
 TEST(RateLimit, ABurstThenARate) {
-  RateLimit limit({.per_second = 10, .burst = 5, .buckets = 64});
+  RateLimit limit({.rate = {10, 5}, .buckets = 64});
   const IpAddress source = *ParseIpAddress("192.0.2.1");
   const IpAddress neighbour = *ParseIpAddress("192.0.2.200");
   for (int i = 0; i < 5; ++i) EXPECT_TRUE(limit.Allow(source, 1'000'000));
@@ -271,7 +280,7 @@ TEST(RateLimit, ABurstThenARate) {
 }
 
 TEST(RateLimit, OtherNetworksHaveTheirOwn) {
-  RateLimit limit({.per_second = 1, .burst = 1, .buckets = 4096});
+  RateLimit limit({.rate = {1, 1}});
   int allowed = 0;
   for (int i = 0; i < 256; ++i) {
     IpAddress source = *ParseIpAddress("2001:db8::1");

@@ -1,5 +1,6 @@
 #include "tests/unit/control/peer/fake_net.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 
@@ -10,10 +11,35 @@
 namespace lwt::peer {
 namespace {
 
-// A fake record: kind, epoch, key, iv, mask, content.
-constexpr size_t kHeader = 1 + 4 + 32 + 12 + 32;
+// A fake record: the framing of a true one, then kind, epoch, key, iv, mask,
+// content.
+constexpr size_t kKind = wire::kRecordFraming;
+constexpr size_t kEpoch = kKind + 1;
+constexpr size_t kKey = kEpoch + 4;
+constexpr size_t kIv = kKey + 32;
+constexpr size_t kMask = kIv + 12;
+constexpr size_t kHeader = kMask + 32;
+
+bool OpensBy(std::span<const uint8_t> record, const EpochKeys& keys,
+             const MaskSecret& mask) {
+  uint32_t epoch = 0;
+  if (record.size() < kHeader) return false;
+  std::memcpy(&epoch, &record[kEpoch], 4);
+  return epoch == keys.epoch &&
+         std::memcmp(&record[kKey], keys.key.data(), 32) == 0 &&
+         std::memcmp(&record[kIv], keys.iv.data(), 12) == 0 &&
+         std::memcmp(&record[kMask], mask.data(), 32) == 0;
+}
 
 }  // namespace
+
+bool FakeWorker::Opens(const OpeningKeys& keys,
+                       std::span<const uint8_t> record) const {
+  return std::any_of(keys.epochs.begin(), keys.epochs.end(),
+                     [&](const EpochKeys& epoch) {
+                       return OpensBy(record, epoch, keys.mask);
+                     });
+}
 
 FakeWorker::~FakeWorker() {
   for (const PuntedStream& stream : streams) FreeFrame(stream.frame);
@@ -80,6 +106,9 @@ void FakeWorker::Run(const SendStreamCommand& command) {
   if (flow == flows.end()) return;
   uint64_t offset = flow->second.sent;
   flow->second.sent += command.bytes.size();
+  if (net_.tap) {
+    net_.tap(flow->second.local, flow->second.remote, command.bytes);
+  }
   net_.Carry(
       flow->second.local, flow->second.remote,
       [to = flow->second.to, other = flow->second.other, bytes = command.bytes,
@@ -179,11 +208,13 @@ void FakeWorker::SealAndSend(uint32_t index, uint8_t kind,
   ++lane->second.reading.records_sealed;
   const EpochKeys& keys = lane->second.send;
   std::vector<uint8_t> bytes(kHeader);
-  bytes[0] = kind;
-  std::memcpy(&bytes[1], &keys.epoch, 4);
-  std::memcpy(&bytes[5], keys.key.data(), 32);
-  std::memcpy(&bytes[37], keys.iv.data(), 12);
-  std::memcpy(&bytes[49], lane->second.send_mask.data(), 32);
+  wire::WriteRecordFraming(kHeader + content.size() - wire::kRecordOverhead,
+                           bytes.data());
+  bytes[kKind] = kind;
+  std::memcpy(&bytes[kEpoch], &keys.epoch, 4);
+  std::memcpy(&bytes[kKey], keys.key.data(), 32);
+  std::memcpy(&bytes[kIv], keys.iv.data(), 12);
+  std::memcpy(&bytes[kMask], lane->second.send_mask.data(), 32);
   bytes.insert(bytes.end(), content.begin(), content.end());
   uint64_t offset = flow->second.sent;
   flow->second.sent += bytes.size();
@@ -203,17 +234,10 @@ void FakeWorker::ArriveRecord(FlowId id, const std::vector<uint8_t>& bytes,
   }
   uint32_t index = static_cast<uint32_t>(flow->second.lane);
   Lane& lane = lanes[index];
-  uint32_t epoch = 0;
-  if (bytes.size() < kHeader) {
-    ++bad_tags;
-    return;
-  }
-  std::memcpy(&epoch, &bytes[1], 4);
-  auto keys = lane.receive.find(epoch);
-  bool opens = keys != lane.receive.end() &&
-               std::memcmp(&bytes[5], keys->second.key.data(), 32) == 0 &&
-               std::memcmp(&bytes[37], keys->second.iv.data(), 12) == 0 &&
-               std::memcmp(&bytes[49], lane.receive_mask.data(), 32) == 0;
+  const bool opens = std::any_of(
+      lane.receive.begin(), lane.receive.end(), [&](const auto& held) {
+        return OpensBy(bytes, held.second, lane.receive_mask);
+      });
   if (!opens) {
     ++bad_tags;
     return;
@@ -221,7 +245,7 @@ void FakeWorker::ArriveRecord(FlowId id, const std::vector<uint8_t>& bytes,
   ++lane.reading.records_opened;
   lane.reading.last_rx_us = net_.now_us;
   std::vector<uint8_t> content(bytes.begin() + kHeader, bytes.end());
-  switch (static_cast<wire::RecordKind>(bytes[0])) {
+  switch (static_cast<wire::RecordKind>(bytes[kKind])) {
     case wire::RecordKind::kData:
       ++data_received;
       ++lane.reading.rx_packets;
@@ -229,7 +253,7 @@ void FakeWorker::ArriveRecord(FlowId id, const std::vector<uint8_t>& bytes,
     case wire::RecordKind::kReport:
       if (content.at(0) == 1) {
         content[0] = 2;
-        SealAndSend(index, bytes[0], content);
+        SealAndSend(index, bytes[kKind], content);
       } else {
         Event answer;
         answer.kind = EventKind::kReportAnswer;
@@ -244,7 +268,7 @@ void FakeWorker::ArriveRecord(FlowId id, const std::vector<uint8_t>& bytes,
       ++frames_out;
       record.lane = index;
       record.length = static_cast<uint32_t>(content.size());
-      record.kind = bytes[0];
+      record.kind = bytes[kKind];
       records.push_back(record);
     }
   }

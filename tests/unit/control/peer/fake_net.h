@@ -48,6 +48,8 @@ class FakeWorker : public WorkerLink {
   CommandMark Mark() const override { return {}; }
   bool Passed(const CommandMark&) const override { return passed; }
   LaneReading ReadLane(uint32_t lane) const override;
+  bool Opens(const OpeningKeys& keys,
+             std::span<const uint8_t> record) const override;
   void FreeFrame(rte_mbuf* frame) override;
 
   // Seals one inner packet for `peer` on the lane of a worker; false when that
@@ -134,7 +136,12 @@ class FakeNet {
     }
   }
 
+  // Somebody on the path who sees every stream byte when it is sent.
+  using Tap = std::function<void(const Endpoint& from, const Endpoint& to,
+                                 const std::vector<uint8_t>& bytes)>;
+
   uint64_t now_us = 1'000'000;
+  Tap tap;
   bool path_up = true;
   std::set<uint16_t> dead_ports;
 

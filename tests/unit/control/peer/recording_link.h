@@ -32,6 +32,9 @@ class RecordingLink : public WorkerLink {
   CommandMark Mark() const override { return {}; }
   bool Passed(const CommandMark&) const override { return true; }
   LaneReading ReadLane(uint32_t) const override { return {}; }
+  bool Opens(const OpeningKeys&, std::span<const uint8_t>) const override {
+    return false;
+  }
   void FreeFrame(rte_mbuf* frame) override {
     --frames_out;
     std::free(frame);

@@ -126,7 +126,8 @@ TEST_F(SessionsTest, WrongKeyIsSaidAndTriedAgain) {
   TestClient& client = AddClient("10.0.0.2/24", 2);
   EXPECT_FALSE(Until(5 * kSecond, [&] { return client.up(); }));
   EXPECT_NE(client.session->reason().find("wrong key"), std::string::npos)
-      << client.session->state() << client.host.resolved << " " << net_.now_us << " " << client.worker.flows.size();
+      << client.session->state() << client.host.resolved << " " << net_.now_us
+      << " " << client.worker.flows.size();
   EXPECT_EQ(hub_.count(), 0u);
   EXPECT_GE(client.host.resolved, 3);  // 0, 1, 3 s
   Run(60 * kSecond);
