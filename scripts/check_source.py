@@ -1,6 +1,6 @@
 """Checks what no formatter does: sizes of files and functions, that includes
-go one way, control -> dataplane -> drivers, and that a file uses the names it
-takes over by using.
+go one way, control -> dataplane -> drivers and from room to room inside each of
+them, and that a file uses the names it takes over by using.
 
 usage: check_source.py FILE...    prints findings, exits 1 when there are any
 """
@@ -14,6 +14,48 @@ MAX_FUNCTION_LINES = 70
 LAYERS = {"drivers": 0, "dataplane": 1, "control": 2}
 FORBIDDEN = {"drivers": {"tests"}, "dataplane": {"tests", "absl"},
              "control": {"tests"}}
+# The rooms of each layer from the ground up: a file includes what lies in its own
+# room or in one below, never above. A word is a folder, or the beginning of a
+# file's name; the longest that fits counts.
+ROOMS = {
+    "drivers": [
+        "drivers/",
+        "drivers/tun/",
+        "drivers/uplink/",
+    ],
+    "dataplane": [
+        # Words and numbers that all stages share.
+        "dataplane/clock. dataplane/drop_reason. dataplane/fair_shares. "
+        "dataplane/golden_ratio. dataplane/session/sip_hash.",
+        "dataplane/wire/",
+        # What a lane knows of loss, without the groups.
+        "dataplane/fec/parameters. dataplane/fec/loss_meter. "
+        "dataplane/fec/policy.",
+        "dataplane/tx_batch.",
+        "dataplane/session/",
+        "dataplane/burst.",
+        "dataplane/fec/",
+        "dataplane/route/",
+        "dataplane/exchange/",
+        "dataplane/stages/cut_pieces.",
+        # All that a stage works on.
+        "dataplane/worker_options. dataplane/idle_policy. dataplane/lan_state. "
+        "dataplane/worker_state.",
+        "dataplane/stages/",
+        "dataplane/",
+    ],
+    "control": [
+        "control/handshake/",
+        "control/api/",
+        "control/config/",
+        "control/loop/",
+        "control/host/",
+        "control/peer/",
+        "control/platform/",
+        "control/cli/",
+        "control/",
+    ],
+}
 
 TOKEN = re.compile(
     r'R"(?P<raw>[^(\s]*)\(.*?\)(?P=raw)"'  # raw string
@@ -78,6 +120,38 @@ def check_includes(path, text):
                   f"{match.group(1)}/"
 
 
+def room_of(layer, path):
+    """The room's place from the ground up, and the word that told it."""
+    fits = [(len(word), place, word)
+            for place, words in enumerate(ROOMS[layer])
+            for word in words.split() if path.startswith(word)]
+    return max(fits)[1:]
+
+
+def unknown_folder(layer, path):
+    """A folder without a room of its own falls to the root's, at the top."""
+    folder = path.rpartition("/")[0]
+    return folder != layer and not any(
+        word.startswith(f"{folder}/")
+        for words in ROOMS[layer] for word in words.split())
+
+
+def check_rooms(path, text):
+    layer = path.parts[0]
+    if layer not in ROOMS:
+        return
+    if unknown_folder(layer, path.as_posix()):
+        yield f"{path}:1: {path.parent} has no place in ROOMS of " \
+              "scripts/check_source.py"
+        return
+    own, name = room_of(layer, path.as_posix())
+    for number, line in enumerate(text.splitlines(), 1):
+        match = re.match(rf'\s*#\s*include\s+"({layer}/[^"]+)"', line)
+        if match and room_of(layer, match.group(1))[0] > own:
+            yield f"{path}:{number}: {name} lies below " \
+                  f"{room_of(layer, match.group(1))[1]} and may not include it"
+
+
 def check_usings(path, text):
     """clang-tidy sees these in the file alone that it was started on."""
     code = TOKEN.sub(blank, text)
@@ -99,6 +173,7 @@ def main():
         if path.suffix in (".h", ".cc"):
             findings += check_functions(path, text)
             findings += check_includes(path, text)
+            findings += check_rooms(path, text)
         if path.suffix == ".cc":
             findings += check_usings(path, text)
     print("\n".join(findings), end="\n" if findings else "")

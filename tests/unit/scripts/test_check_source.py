@@ -1,0 +1,65 @@
+"""What scripts/check_source.py finds, by small trees of its own."""
+
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+SCRIPT = pathlib.Path(__file__).resolve().parents[3] / "scripts/check_source.py"
+
+
+@pytest.fixture(name="findings")
+def _findings(tmp_path):
+    """Called with a file's path and text: the lines that the script prints."""
+
+    def check(path, text):
+        file = tmp_path / path
+        file.parent.mkdir(parents=True)
+        file.write_text(text, encoding="utf-8")
+        done = subprocess.run([sys.executable, SCRIPT, path], cwd=tmp_path,
+                              stdout=subprocess.PIPE, text=True, check=False)
+        assert done.returncode == (1 if done.stdout else 0)
+        return done.stdout.splitlines()
+
+    return check
+
+
+def test_a_layer_includes_none_above(findings):
+    assert findings("dataplane/wire/a.h",
+                    '#include "control/config/config.h"\n') == [
+                        "dataplane/wire/a.h:1: dataplane may not include "
+                        "control/"]
+
+
+def test_a_room_includes_itself_and_what_lies_below(findings):
+    assert not findings("control/peer/a.cc",
+                        '#include "control/peer/a.h"\n'
+                        '#include "control/config/config.h"\n'
+                        '#include "dataplane/worker.h"\n')
+
+
+@pytest.mark.parametrize("path, include, below, above", [
+    ("control/config/a.cc", "control/cli/b.h", "control/config/",
+     "control/cli/"),
+    ("control/peer/a.h", "control/gateway.h", "control/peer/", "control/"),
+    ("drivers/a.h", "drivers/uplink/b.h", "drivers/", "drivers/uplink/"),
+    ("dataplane/burst.h", "dataplane/fec/decoder.h", "dataplane/burst.",
+     "dataplane/fec/"),
+])
+def test_a_room_includes_none_above(findings, path, include, below, above):
+    assert findings(path, f'\n#include "{include}"\n') == [
+        f"{path}:2: {below} lies below {above} and may not include it"]
+
+
+@pytest.mark.parametrize("include, count", [("dataplane/fec/policy.h", 0),
+                                            ("dataplane/fec/decoder.h", 1)])
+def test_the_longest_word_counts(findings, include, count):
+    assert len(findings("dataplane/session/a.h",
+                        f'#include "{include}"\n')) == count
+
+
+def test_a_folder_without_a_place_is_told(findings):
+    assert findings("control/attic/a.h", "") == [
+        "control/attic/a.h:1: control/attic has no place in ROOMS of "
+        "scripts/check_source.py"]
