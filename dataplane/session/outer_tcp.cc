@@ -25,7 +25,9 @@ OuterTcp::OuterTcp(const Config& config)
       closed_(config.closed_flows, hash_),
       timers_(table_.slot_count()),
       arena_(config.arena_bytes),
-      range_places_(kRangePlaces) {
+      range_places_(kRangePlaces),
+      syn_budget_(config.syn_backlog),
+      closing_(config.syn_backlog) {
   touched_.reserve(table_.slot_count());
   eventful_.reserve(table_.slot_count());
 }
@@ -66,6 +68,7 @@ void OuterTcp::Retire(OuterFlow& flow) {
   if (flow.ranges.is_large()) range_places_.GiveBack(flow.ranges.Shrink());
   if (flow.state != FlowState::kOpen) --totals_.half_open;
   --(flow.proven() ? totals_.proven : totals_.unproven);
+  if (!flow.proven() && flow.fin_wanted) --totals_.closing;
   timers_.Cancel(table_.SlotOf(flow));
   table_.Unindex(flow);
   flow.state = FlowState::kDead;
@@ -136,6 +139,7 @@ bool OuterTcp::SetUser(FlowId id, uint32_t user) {
     if (totals_.proven >= config_.max_proven_flows) return false;
     ++totals_.proven;
     --totals_.unproven;
+    if (flow->fin_wanted) --totals_.closing;
     if (!flow->fin_wanted) flow->end_at_us = OuterFlow::kNever;
   }
   flow->user = user;
@@ -153,7 +157,25 @@ void OuterTcp::StartClose(OuterFlow& flow, uint64_t now_us) {
       now_us + (flow.spliced ? kSplicedCloseUs : config_.close_timeout_us);
   Touch(flow);
   Rearm(flow);
+  if (!flow.proven()) CountClosing(flow, now_us);
   CheckFin(flow, now_us);
+}
+
+void OuterTcp::CountClosing(const OuterFlow& flow, uint64_t now_us) {
+  if (closing_.full()) EndOldestClosing(now_us);
+  closing_.Push(IdOf(flow));
+  ++totals_.closing;
+  while (totals_.closing > syn_budget_.closing) EndOldestClosing(now_us);
+}
+
+void OuterTcp::EndOldestClosing(uint64_t now_us) {
+  OuterFlow* flow = table_.Find(closing_.Pop());
+  if (flow == nullptr || flow->state != FlowState::kOpen || !flow->fin_wanted ||
+      flow->proven()) {
+    return;
+  }
+  RememberClosed(*flow, now_us);
+  Die(*flow, EventType::kReleased);
 }
 
 void OuterTcp::Close(FlowId id, uint64_t now_us) {

@@ -11,6 +11,7 @@
 
 #include <rte_mbuf.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -19,6 +20,7 @@
 
 #include "dataplane/drop_reason.h"
 #include "dataplane/session/closed_flows.h"
+#include "dataplane/session/closing_queue.h"
 #include "dataplane/session/flow_id.h"
 #include "dataplane/session/flow_table.h"
 #include "dataplane/session/flow_template.h"
@@ -39,8 +41,7 @@ class OuterTcp {
   struct Config {
     uint32_t worker = 0;  // stands in the flows' names
     uint32_t max_proven_flows = 16;
-    // Half-open and unproven flows; a quarter of them is kept for flows whose
-    // handshake of TCP is done. Beyond it, SYNs are answered with cookies.
+    // Unproven flows, as SynBudget divides them.
     uint32_t syn_backlog = 4096;
     // For sent records, shared by all flows; a segment counts
     // SentArena::kSegmentBytes.
@@ -233,6 +234,7 @@ class OuterTcp {
     uint32_t half_open = 0;
     uint32_t unproven = 0;  // half-open ones included
     uint32_t proven = 0;
+    uint32_t closing = 0;  // of the unproven: those that we end
     uint64_t cookies_sent = 0;
     uint64_t cookies_accepted = 0;
     uint64_t challenge_acks = 0;
@@ -242,6 +244,18 @@ class OuterTcp {
   const Totals& totals() const { return totals_; }
 
  private:
+  // How a flood of one kind leaves places to flows of other kinds: more SYNs
+  // than half of the backlog are answered with cookies; of the flows that we
+  // end at most an eighth stand, and the oldest goes at once, as a kernel with
+  // too many orphans ends one. So three eighths stay for flows whose handshake
+  // of TCP is done.
+  struct SynBudget {
+    explicit SynBudget(uint32_t backlog)
+        : half_open(backlog / 2), closing(std::max(1u, backlog / 8)) {}
+    uint32_t half_open;
+    uint32_t closing;
+  };
+
   // Linux's tcp_invalid_ratelimit: segments without payload that are not valid
   // are answered once in this time, per flow.
   static constexpr uint64_t kInvalidRateUs = 500'000;
@@ -263,6 +277,9 @@ class OuterTcp {
   void Raise(OuterFlow& flow, EventType type);
   void Touch(OuterFlow& flow);
   void Rearm(const OuterFlow& flow);
+  // One more unproven flow is being closed: the oldest may have to go.
+  void CountClosing(const OuterFlow& flow, uint64_t now_us);
+  void EndOldestClosing(uint64_t now_us);
   void StartClose(OuterFlow& flow, uint64_t now_us);
   static Received Drop(DropReason reason);
   Received DropOf(const OuterFlow& flow, DropReason reason) const;
@@ -366,6 +383,8 @@ class OuterTcp {
   FlowTimers timers_;
   SentArena arena_;
   RangePlaces range_places_;
+  const SynBudget syn_budget_;
+  ClosingQueue closing_;  // unproven ones
   std::array<Endpoint, kMaxListen> listen_;
   size_t listen_count_ = 0;
   // Slots with something for Flush, and slots with events, each at most once.

@@ -183,7 +183,7 @@ OuterTcp::Received OuterTcp::ReceiveListenSyn(const Input& in,
                                               std::optional<TcpSeq> isn) {
   const wire::LinkHeader link =
       wire::LinkHeader::From(in.frame.link).Reflected();
-  const bool full = totals_.half_open >= config_.syn_backlog / 4 * 3;
+  const bool full = totals_.half_open >= syn_budget_.half_open;
   OuterFlow* flow = full ? nullptr : NewFlow(key, link, in.now_us);
   if (flow == nullptr) {
     SendCookie(in, key);

@@ -220,9 +220,9 @@ TEST_F(OuterTcpTest, AFloodOfSynsGetsCookiesAndAnHonestClientIn) {
     Give(syn);
     for (const Frame& frame : Drain(batch_)) frame.View();
   }
-  EXPECT_EQ(tcp_.totals().half_open, 12u);
-  EXPECT_EQ(tcp_.totals().unproven, 12u);
-  EXPECT_EQ(tcp_.totals().cookies_sent, 10000u - 12u);
+  EXPECT_EQ(tcp_.totals().half_open, 8u);
+  EXPECT_EQ(tcp_.totals().unproven, 8u);
+  EXPECT_EQ(tcp_.totals().cookies_sent, 10000u - 8u);
 
   seq_ = TcpSeq(0xffffffff);
   Give(Syn(999));
@@ -272,6 +272,46 @@ TEST_F(OuterTcpTest, AnswersCookiesUntilTheTableIsFull) {
   EXPECT_EQ(last.verdict, Verdict::kDropped);
   EXPECT_EQ(last.reason, DropReason::kFlowTableFull);
   EXPECT_GT(came, 1);
+}
+
+// Neither what they leave half open nor what is ended and never answers keeps
+// the next one out.
+TEST_F(OuterTcpTest, AFloodOfConnectionsThatAreEndedLetsEachIn) {
+  for (uint16_t i = 0; i < 100; ++i) {
+    Give(Syn(static_cast<uint16_t>(1024 + i)));
+    Drain(batch_);
+  }
+  for (uint16_t port = 2000; port < 3000; ++port) {
+    Give(Syn(port));
+    const Frame answer = Drain(batch_).at(0);
+    wire::FrameView ack = View(wire::kAck, port);
+    ack.tcp.seq = seq_ + 1;
+    ack.tcp.ack = answer.View().tcp.seq + 1;
+    ack.tcp.options.timestamps->echo =
+        answer.View().tcp.options.timestamps->value;
+    ASSERT_EQ(Give(ack).verdict, Verdict::kConsumed) << port;
+    FlowId opened = kNullFlow;
+    while (const auto event = tcp_.PopEvent()) {
+      if (event->type == EventType::kEstablished) opened = event->flow;
+    }
+    ASSERT_NE(opened, kNullFlow) << port;
+    tcp_.Close(opened, now_us_);
+    tcp_.Flush(now_us_, batch_);
+    const std::vector<Frame> said = Drain(batch_);
+    ASSERT_FALSE(said.empty());
+    EXPECT_TRUE(said.back().View().tcp.Has(wire::kFin));
+    EXPECT_LE(tcp_.totals().closing, 2u);
+  }
+  EXPECT_EQ(tcp_.totals().unproven, 8u + 2u);
+  // Those that stand to the end are let go by their time.
+  while (tcp_.NextDeadline() != UINT64_MAX) {
+    now_us_ = tcp_.NextDeadline();
+    tcp_.OnTimer(now_us_, batch_);
+    Drain(batch_);
+    while (tcp_.PopEvent()) continue;
+  }
+  EXPECT_EQ(tcp_.totals().closing, 0u);
+  EXPECT_EQ(tcp_.totals().unproven, 0u);
 }
 
 TEST_F(OuterTcpTest, SaysWhyItDropsASegmentOfNoFlow) {
