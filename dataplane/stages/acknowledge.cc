@@ -11,7 +11,10 @@ void ReportFlow(Worker& worker, const OuterTcp::Event& from, EventKind kind,
   event.detail = detail;
   event.flow = from.flow;
   event.lane = from.user;
-  event.token = from.inbound ? 0 : worker.TakeToken(from.flow);
+  // Only what ends the wait takes the token: a hint may come before.
+  const bool answer =
+      kind == EventKind::kFlowUp || kind == EventKind::kFlowDown;
+  if (answer && !from.inbound) event.token = worker.TakeToken(from.flow);
   if (kind == EventKind::kStreamRoom) {
     event.value = worker.tcp.StreamLimit(from.flow);
   }

@@ -26,6 +26,30 @@ TEST_F(TrafficTest, CarriesPacketsBothWays) {
   EXPECT_EQ(pair_.hub.total_drops(), 0u);
 }
 
+// A forged ACK while a flow is being opened is a hint; the answer that control
+// waits for comes later, and has to be known as one.
+TEST_F(TrafficTest, AHintDoesNotTakeTheAnswerOfAConnect) {
+  constexpr uint32_t kToken = 77;
+  pair_.client.mailbox().Send(
+      ConnectCommand{kToken, *ParseEndpoint("192.0.2.1:41000"),
+                     *ParseEndpoint("192.0.2.2:9000"), TestLink()});
+  int synacks = 0;
+  pair_.Settle([&](int direction, Bytes& frame) {
+    if (direction == 0 || ++synacks != 1) return true;
+    frame[14 + 20 + 8] ^= 1;  // acknowledges what was never sent
+    // The port vouches for the checksum.
+    EXPECT_TRUE(pair_.client.GiveToUplink(frame, /*merged=*/true));
+    return false;
+  });
+  ASSERT_EQ(pair_.client.events.size(), 1u);
+  EXPECT_EQ(pair_.client.events[0].kind, EventKind::kResetHint);
+  pair_.Advance(1'100'000);
+  pair_.Settle();
+  ASSERT_GE(pair_.client.events.size(), 2u);
+  EXPECT_EQ(pair_.client.events[1].kind, EventKind::kFlowUp);
+  EXPECT_EQ(pair_.client.events[1].token, kToken);
+}
+
 TEST_F(TrafficTest, CarriesIpv6) {
   const Bytes up = InnerUdp6("fd00::2", "fd00::1", 1280, 7);
   ASSERT_TRUE(pair_.client.GiveToTunnel(up));
