@@ -280,8 +280,10 @@ void OuterTcp::Establish(OuterFlow& flow, const wire::TcpView& tcp,
 OuterTcp::Received OuterTcp::ReceiveSynSent(OuterFlow& flow, const Input& in) {
   const wire::TcpView& tcp = in.frame.tcp;
   if (tcp.Has(wire::kAck) && tcp.ack != flow.iss + 1) {
-    // The peer holds an old flow of these endpoints; a RST of ours would clear
-    // it, but is never sent.
+    // The peer holds an old flow of these endpoints, or one that somebody
+    // forged: a RST makes it forget that (RFC 9293 §3.10.7.3), unless it is
+    // proven.
+    if (!tcp.Has(wire::kRst)) SendReset(in, flow.key);
     Raise(flow, EventType::kResetHint);
     return DropOf(flow, DropReason::kBadAck);
   }

@@ -100,6 +100,20 @@ class StrayTest : public testing::Test {
   FlowId flow_;
 };
 
+// Else a flow that somebody began in our name would keep us out for as long as
+// the peer's kernel remembers it.
+TEST_F(StrayTest, TellsThePeerThatItsOldFlowIsNone) {
+  tcp_.Connect({At("192.0.2.2:9000"), At("192.0.2.1:40000"), kLink}, now_us_,
+               batch_);
+  isn_ = Drain(batch_).at(0).View().tcp.seq;
+  const auto answers = Give(View(wire::kAck, 0, 100'000));
+  ASSERT_EQ(answers.size(), 1u);
+  EXPECT_EQ(answers[0].View().tcp.flags, wire::kRst);
+  EXPECT_EQ(answers[0].View().tcp.seq, isn_ + 100'000);
+  EXPECT_TRUE(Give(View(wire::kRst | wire::kAck, 0, 100'000)).empty())
+      << "no RST for a RST";
+}
+
 TEST_F(StrayTest, AnAckAtTheListenersPortIsReset) {
   wire::FrameView stray = View(wire::kAck, 5, 77);
   stray.traffic_class = 0x2b;
