@@ -69,7 +69,7 @@ void ClientAttempt::TryConnect(uint64_t now_us) {
 void ClientAttempt::OnTimer(uint64_t now_us) {
   if (state_ == State::kNextHop && now_us >= next_try_us_) TryConnect(now_us);
   if (state_ == State::kDone || state_ == State::kFailed) return;
-  if (now_us < deadline_us_) return;
+  if (now_us < std::min(deadline_us_, quiet_at_us_)) return;
   std::string to = ToString(remote_);
   if (state_ == State::kNextHop) {
     Fail(absl::UnavailableError(config::Concat(
@@ -88,7 +88,7 @@ void ClientAttempt::OnTimer(uint64_t now_us) {
 uint64_t ClientAttempt::NextDeadline() const {
   if (state_ == State::kDone || state_ == State::kFailed) return UINT64_MAX;
   if (state_ == State::kNextHop) return std::min(next_try_us_, deadline_us_);
-  return deadline_us_;
+  return std::min(deadline_us_, quiet_at_us_);
 }
 
 void ClientAttempt::Fail(absl::Status status) {
@@ -108,9 +108,10 @@ void ClientAttempt::Send(handshake::ByteVector bytes) {
   context_.link.Send(SendStreamCommand{flow_, std::move(bytes)});
 }
 
-void ClientAttempt::OnFlowUp(FlowId flow) {
+void ClientAttempt::OnFlowUp(FlowId flow, uint64_t now_us) {
   if (state_ != State::kConnecting) return;
   flow_ = flow;
+  quiet_at_us_ = now_us + kQuietUs;
   state_ = State::kExchange;
   if (ticket_) {
     request_ = handshake::MakeLaneJoin(
@@ -139,7 +140,8 @@ void ClientAttempt::OnFlowDown(FlowDownReason reason) {
   }
 }
 
-void ClientAttempt::OnStream(const PuntedStream& stream) {
+void ClientAttempt::OnStream(const PuntedStream& stream, uint64_t now_us) {
+  quiet_at_us_ = now_us + kQuietUs;
   assembler_.Add(stream);
   while (state_ == State::kExchange) {
     std::span<const uint8_t> bytes = assembler_.Next();

@@ -28,6 +28,10 @@ struct JoinTicket {
 class ClientAttempt {
  public:
   static constexpr uint64_t kTimeoutUs = 10'000'000;
+  // A hub that says nothing for so long will not finish: bytes that somebody
+  // put into the stream have taken the place of true ones. Time for two losses
+  // of one segment in a row.
+  static constexpr uint64_t kQuietUs = 5'000'000;
   static constexpr uint64_t kLinkPollUs = 50'000;
 
   struct Context {
@@ -55,9 +59,9 @@ class ClientAttempt {
 
   // Once the workers know whose the flow will be.
   void Begin(uint64_t now_us);
-  void OnFlowUp(FlowId flow);
+  void OnFlowUp(FlowId flow, uint64_t now_us);
   void OnFlowDown(FlowDownReason reason);
-  void OnStream(const PuntedStream& stream);
+  void OnStream(const PuntedStream& stream, uint64_t now_us);
   void OnTimer(uint64_t now_us);
   uint64_t NextDeadline() const;
 
@@ -100,6 +104,7 @@ class ClientAttempt {
   const std::optional<JoinTicket> ticket_;
   const uint64_t deadline_us_;
   uint64_t next_try_us_ = 0;
+  uint64_t quiet_at_us_ = UINT64_MAX;  // since the hub spoke last
   State state_ = State::kNextHop;
   absl::Status status_;
   bool session_unknown_ = false;

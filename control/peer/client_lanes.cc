@@ -47,6 +47,12 @@ void ClientLanes::HintAll(uint64_t now_us) {
   for (uint8_t i = 0; i < slot_count(); ++i) Hint(i, now_us);
 }
 
+void ClientLanes::OnAnswer(uint8_t slot, uint64_t now_us) {
+  if (slot >= slots_.size() || !slots_[slot].liveness) return;
+  slots_[slot].liveness->OnAnswer();
+  next_tick_us_ = now_us;
+}
+
 void ClientLanes::OnMoved() {
   for (Slot& slot : slots_) slot.moved = true;
 }

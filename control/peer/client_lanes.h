@@ -34,6 +34,8 @@ class ClientLanes {
   void Hint(uint8_t slot, uint64_t now_us);
   // Probe all lanes at once.
   void HintAll(uint64_t now_us);
+  // A probe on its lane was answered.
+  void OnAnswer(uint8_t slot, uint64_t now_us);
   // Our address has changed: every lane is to be replaced.
   void OnMoved();
 

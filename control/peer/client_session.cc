@@ -160,7 +160,7 @@ void ClientSession::OnEvent(const Event& event, uint64_t now_us) {
   switch (event.kind) {
     case EventKind::kFlowUp:
       if (attempt_ != nullptr && event.token == attempt_->token()) {
-        attempt_->OnFlowUp(event.flow);
+        attempt_->OnFlowUp(event.flow, now_us);
       } else {
         config_.attempt.link.Send(ReleaseFlowCommand{event.flow});
       }
@@ -175,9 +175,7 @@ void ClientSession::OnEvent(const Event& event, uint64_t now_us) {
       }
       break;
     case EventKind::kReportAnswer:
-      if (session_ != nullptr && session_->HasLane(event.lane)) {
-        rtt_us_ = event.value;
-      }
+      if (session_ != nullptr) OnProbeAnswered(event, now_us);
       break;
     case EventKind::kEpochDue:
     case EventKind::kEpochSpent:
@@ -193,6 +191,14 @@ void ClientSession::OnEvent(const Event& event, uint64_t now_us) {
   }
   CheckAttempt(now_us);
   CheckSession(now_us);
+}
+
+void ClientSession::OnProbeAnswered(const Event& event, uint64_t now_us) {
+  for (const SessionLane& lane : session_->lanes()) {
+    if (lane.index != event.lane) continue;
+    rtt_us_ = event.value;
+    lanes_.OnAnswer(lane.slot, now_us);
+  }
 }
 
 void ClientSession::OnFlowDown(const Event& event, uint64_t now_us) {
@@ -216,7 +222,7 @@ void ClientSession::OnFlowDown(const Event& event, uint64_t now_us) {
 
 void ClientSession::OnStream(const PuntedStream& stream, uint64_t now_us) {
   if (attempt_ != nullptr && attempt_->flow() == stream.flow) {
-    attempt_->OnStream(stream);
+    attempt_->OnStream(stream, now_us);
     CheckAttempt(now_us);
   } else if (session_ != nullptr && session_->FindFlow(stream.flow)) {
     // Punted before the worker had the lane.

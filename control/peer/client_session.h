@@ -86,6 +86,7 @@ class ClientSession {
   void OnHandshakeDone(uint64_t now_us);
   void SettleLane(uint64_t now_us);
   void Retry(std::string why, uint64_t now_us);
+  void OnProbeAnswered(const Event& event, uint64_t now_us);
   void OnFlowDown(const Event& event, uint64_t now_us);
   void CheckSession(uint64_t now_us);
   void DropSession(std::string_view why, uint64_t now_us);

@@ -1,5 +1,7 @@
 #include "control/peer/liveness.h"
 
+#include <utility>
+
 namespace lwt::peer {
 
 Liveness::Liveness(RandomSource random, uint64_t now_us) : random_(random) {
@@ -17,16 +19,18 @@ void Liveness::Restart(uint64_t now_us) {
 }
 
 void Liveness::Hint(uint64_t now_us) {
+  needs_answer_ = true;
+  answered_ = false;
   if (unanswered_ == 0) next_probe_at_ = now_us;
 }
 
 bool Liveness::Tick(const LaneReading& reading, uint64_t now_us) {
-  if (reading.last_rx_us != seen_rx_us_) {
-    // A hint that has not been acted on yet stays.
-    bool hinted = unanswered_ == 0 && next_probe_at_ != 0;
+  // An answer has to be there before the next probe, which it would not match.
+  spacing_us_ = std::max(kUrgentUs, reading.srtt_us + reading.srtt_us / 2);
+  if (std::exchange(answered_, false)) needs_answer_ = false;
+  if (reading.last_rx_us != seen_rx_us_ && !needs_answer_) {
     seen_rx_us_ = reading.last_rx_us;
     Restart(now_us);
-    if (hinted) next_probe_at_ = now_us;
   }
   if (awaiting_since_ == 0 && reading.last_data_tx_us > reading.last_rx_us) {
     awaiting_since_ = now_us;
@@ -51,7 +55,7 @@ bool Liveness::TickProbing(uint64_t now_us) {
   ++unanswered_;
   next_probe_at_ =
       now_us + (unanswered_ <= kUrgentProbes
-                    ? kUrgentUs
+                    ? spacing_us_
                     : RandomBetween(random_, kAwaitLowUs, kAwaitHighUs));
   return true;
 }

@@ -3,9 +3,14 @@
 //
 // Sans-IO, one object a lane, fed with the worker's readings by a tick.
 // Idle: a probe every 20 to 26 s. Inner traffic that nothing verified answers
-// for 2 to 2.5 s, or a hint: three probes within a second. Without an answer
-// to these the path is suspect (build another one beside it), and dead 5 s
-// later; so a path in use is given up within 10 s of its death.
+// for 2 to 2.5 s, or a hint: three probes within a second, or a round trip and
+// a half each where that is longer. Without an answer to these the path is
+// suspect (build another one beside it), and dead 5 s later; so a path in use
+// is given up within 10 s of its death.
+//
+// Any record that verifies is a sign of life, but not after a hint: what comes
+// says nothing of what goes, and a hint may be that nothing of ours is
+// acknowledged. Then only the answer to a probe counts.
 #pragma once
 
 #include <algorithm>
@@ -32,8 +37,10 @@ class Liveness {
 
   // True when a probe is to be sent now.
   bool Tick(const LaneReading& reading, uint64_t now_us);
-  // A RST, an ICMP error: probe at once.
+  // A RST, an ICMP error, nothing acknowledged for long: probe at once.
   void Hint(uint64_t now_us);
+  // A probe was answered: the path works both ways.
+  void OnAnswer() { answered_ = true; }
 
   State state() const { return state_; }
   // Inner traffic has waited too long for an answer, and none has come since.
@@ -58,6 +65,9 @@ class Liveness {
   uint64_t awaiting_since_ = 0;  // 0: nothing awaits an answer
   uint64_t await_limit_us_ = 0;
   uint64_t idle_probe_at_ = 0;
+  bool needs_answer_ = false;  // since a hint
+  bool answered_ = false;      // since the last tick
+  uint64_t spacing_us_ = kUrgentUs;
   uint32_t unanswered_ = 0;     // probes since the last verified record
   uint64_t next_probe_at_ = 0;  // while probing
   uint64_t suspect_since_ = 0;

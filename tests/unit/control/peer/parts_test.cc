@@ -71,6 +71,37 @@ TEST(LivenessTest, AHintProbesThreeTimesWithinASecond) {
   EXPECT_EQ(probes, 3);
 }
 
+// What comes does not show that what goes arrives.
+TEST(LivenessTest, AfterAHintOnlyAnAnswerCounts) {
+  const uint64_t now = 5 * kSecond;
+  const auto coming = [](uint64_t t) {
+    return LaneReading{.last_rx_us = t, .last_data_tx_us = t};
+  };
+  Liveness liveness(handshake::RandomBytes, now);
+  EXPECT_EQ(TimeOf(liveness, Liveness::State::kSuspect, now, coming),
+            UINT64_MAX);
+  Liveness hinted(handshake::RandomBytes, now);
+  hinted.Hint(now);
+  const uint64_t suspect =
+      TimeOf(hinted, Liveness::State::kSuspect, now, coming);
+  EXPECT_LE(suspect, 2 * kSecond);
+  hinted.OnAnswer();
+  hinted.Tick(coming(now + suspect), now + suspect);
+  EXPECT_EQ(hinted.state(), Liveness::State::kAlive);
+}
+
+TEST(LivenessTest, ALongRoundTripHasTimeToAnswer) {
+  const uint64_t now = 5 * kSecond;
+  const auto far = [](uint64_t t) {
+    return LaneReading{.last_rx_us = t, .srtt_us = 800'000};
+  };
+  Liveness liveness(handshake::RandomBytes, now);
+  liveness.Hint(now);
+  // Three probes, each with a round trip and a half.
+  EXPECT_GE(TimeOf(liveness, Liveness::State::kSuspect, now, far),
+            3 * 1'200'000u);
+}
+
 TEST(LivenessTest, AnIdleLaneIsProbedAfterTwentySeconds) {
   uint64_t now = 5 * kSecond;
   Liveness liveness(handshake::RandomBytes, now);

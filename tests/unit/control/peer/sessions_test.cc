@@ -122,6 +122,21 @@ TEST_F(SessionsTest, WaitsForTheNextHop) {
   EXPECT_TRUE(Until(kSecond, [&] { return client.up(); }));
 }
 
+// As when somebody put bytes of his own into the stream.
+TEST_F(SessionsTest, AHubThatSaysNothingIsLeftAfterFiveSeconds) {
+  hub_.sessions.reset();
+  TestClient& client = AddClient("10.0.0.2/24");
+  const auto is = [&](const char* state) {
+    return [&client, state] { return client.session->state() == state; };
+  };
+  ASSERT_TRUE(Until(kSecond, is("connecting")));
+  EXPECT_FALSE(Until(4 * kSecond, is("down")));
+  EXPECT_TRUE(Until(2 * kSecond, is("down")));
+  EXPECT_NE(client.session->reason().find("did not finish the handshake"),
+            std::string::npos)
+      << client.session->reason();
+}
+
 TEST_F(SessionsTest, WrongKeyIsSaidAndTriedAgain) {
   TestClient& client = AddClient("10.0.0.2/24", 2);
   EXPECT_FALSE(Until(5 * kSecond, [&] { return client.up(); }));
