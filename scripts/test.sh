@@ -12,9 +12,9 @@ usage: scripts/test.sh [-quick] [-all] [-e2e PATTERN]
                 tests; the same under ASan+UBSan; the concurrency tests under
                 TSan; the end-to-end tests
   -quick        leave the sanitizer builds out
-  -all          also run every fuzzer for 60 s with its coverage bound, and
-                ping, bulk transfer and kills on every combination of ports
-                and workers
+  -all          also run every fuzzer for 60 s with its coverage bound, the
+                man in the middle for 10^7 of his steps, and ping, bulk
+                transfer and kills on every combination of ports and workers
   -e2e PATTERN  only the end-to-end tests that match (as pytest -k); 'all'
                 takes every one
 
@@ -154,6 +154,18 @@ run_e2e() {
   run_pytest e2e-alone alone 0 "$@" || fail "end-to-end tests that measure"
 }
 
+# Whole conversations with a man in the middle, a hundred times those of CI.
+run_conversations() {
+  say "running conversations of 10^7 steps"
+  LWT_CONVERSATION_STEPS=10000000 \
+    build-test/tests/property/control/property-control \
+    --gtest_output="xml:$results/conversations.junit.xml" \
+    >"$results/conversations.log" 2>&1 || {
+    tail -n 40 "$results/conversations.log"
+    fail "conversations of 10^7 steps"
+  }
+}
+
 scripts/setup.sh -tests
 if [ -n "$e2e_only" ]; then
   [ "$e2e_only" != all ] || e2e_only=
@@ -165,6 +177,7 @@ else
   fi
   run_e2e
   if $fuzz; then
+    run_conversations
     scripts/fuzz.sh 60 || fail "scripts/fuzz.sh"
   fi
 fi

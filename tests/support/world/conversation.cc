@@ -1,0 +1,331 @@
+#include "tests/support/world/conversation.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+#include <vector>
+
+#include "control/config/text.h"
+#include "dataplane/wire/checksum.h"
+#include "tests/support/world/attacker.h"
+#include "tests/support/world/world.h"
+
+namespace lwt::world {
+namespace {
+
+using config::Concat;
+
+constexpr uint64_t kPatienceUs = 10 * kSecond;
+// What failures in a row make a client wait beyond that; a service of 10 s
+// makes up for them.
+constexpr uint64_t kBackoffUs = 32 * kSecond;
+constexpr uint64_t kPingUs = kSecond / 10;
+constexpr uint64_t kLongestPhaseUs = 8 * kSecond;
+// FINs, unproven flows, and groups of records that wait for others.
+constexpr uint64_t kAfterlifeUs = 40 * kSecond;
+constexpr size_t kUdp = wire::kIpv4HeaderSize + wire::kUdpHeaderSize;
+
+fec::Settings AnyCode(Choices& choices) {
+  fec::Settings fec;
+  constexpr fec::Mode kModes[] = {fec::Mode::kAuto, fec::Mode::kOff,
+                                  fec::Mode::kFixed};
+  fec.mode = choices.Of(kModes);
+  if (fec.mode == fec::Mode::kFixed) fec.fixed = {4, 2, 1};
+  return fec;
+}
+
+Endpoint Hub() { return *ParseEndpoint("192.0.2.1:443"); }
+
+// Inner packets that tell who sent which, so that one that nobody sent, or that
+// comes twice, is seen.
+class Traffic {
+ public:
+  explicit Traffic(World& world) : world_(world) {}
+
+  void Send(Gateway& from, const IpAddress& to, size_t size) {
+    const Sent sent = {from.options().inner.address, to,
+                       std::max(size, kUdp + sizeof(uint64_t)),
+                       world_.now_us()};
+    under_way_.emplace(++sent_, sent);
+    from.SendInside(PacketOf(sent_, sent));
+  }
+
+  // Takes what came everywhere. False when something is not what was sent.
+  bool TakeAll() {
+    for (Gateway* gateway : world_.gateways()) {
+      for (const Bytes& packet : gateway->TakeInside()) {
+        if (!Take(*gateway, packet)) return false;
+      }
+    }
+    return true;
+  }
+
+  // From now on packets are to pass.
+  void Mark() {
+    mark_ = sent_;
+    newest_.clear();
+  }
+  // Whether one that was sent since the mark has arrived.
+  bool Passed(const Gateway& from, const Gateway& to) const {
+    const auto at = newest_.find(
+        {from.options().inner.address.bytes, to.options().inner.address.bytes});
+    return at != newest_.end() && at->second > mark_;
+  }
+  uint64_t arrived() const { return arrived_; }
+  // Forgets what is lost for good: nothing waits longer for its repair.
+  void Prune() {
+    std::erase_if(under_way_, [&](const auto& packet) {
+      return packet.second.at_us + kLongestWayUs < world_.now_us();
+    });
+  }
+
+ private:
+  static constexpr uint64_t kLongestWayUs = 120 * kSecond;
+  using Way = std::pair<std::array<uint8_t, 16>, std::array<uint8_t, 16>>;
+  struct Sent {
+    IpAddress from;
+    IpAddress to;
+    size_t size = 0;
+    uint64_t at_us = 0;
+  };
+
+  static Bytes PacketOf(uint64_t number, const Sent& sent) {
+    Bytes packet(sent.size);
+    packet[0] = 0x45;
+    wire::StoreBe16(&packet[2], static_cast<uint16_t>(sent.size));
+    packet[8] = 64;
+    packet[9] = wire::kProtocolUdp;
+    std::copy_n(sent.from.bytes.begin(), 4, &packet[12]);
+    std::copy_n(sent.to.bytes.begin(), 4, &packet[16]);
+    wire::StoreChecksum(
+        &packet[10],
+        wire::ChecksumFinish(wire::ChecksumIpv4Header(packet.data())));
+    wire::StoreBe16(&packet[24],
+                    static_cast<uint16_t>(sent.size - wire::kIpv4HeaderSize));
+    wire::StoreBe64(&packet[kUdp], number);
+    for (size_t i = kUdp + sizeof(number); i < packet.size(); ++i) {
+      packet[i] = static_cast<uint8_t>(number * 7 + i);
+    }
+    return packet;
+  }
+
+  // What is for a client that is not there comes to the hub's host.
+  bool Take(const Gateway& at, const Bytes& packet) {
+    if (packet.size() < kUdp + sizeof(uint64_t)) return false;
+    const auto sent = under_way_.find(wire::LoadBe64(&packet[kUdp]));
+    if (sent == under_way_.end() ||
+        PacketOf(sent->first, sent->second) != packet) {
+      return false;
+    }
+    const IpAddress& here = at.options().inner.address;
+    if (sent->second.to == here) {
+      newest_[{sent->second.from.bytes, here.bytes}] = sent->first;
+    } else if (&at != &world_.hub()) {
+      return false;
+    }
+    under_way_.erase(sent);
+    ++arrived_;
+    return true;
+  }
+
+  World& world_;
+  std::map<uint64_t, Sent> under_way_;
+  std::map<Way, uint64_t> newest_;
+  uint64_t sent_ = 0;
+  uint64_t mark_ = 0;
+  uint64_t arrived_ = 0;
+};
+
+class Conversation {
+ public:
+  Conversation(Choices& choices, const ConversationOptions& options)
+      : choices_(choices),
+        options_(options),
+        world_(options.seed, options.verbose),
+        attacker_(world_.network(), choices, Hub().address),
+        traffic_(world_) {
+    GatewayOptions hub;
+    hub.outer = Hub();
+    hub.inner = *ParseIpPrefix("10.0.0.1/24");
+    hub.super_frames = choices.OneIn(2);
+    hub.fec = AnyCode(choices);
+    world_.AddHub(hub);
+    for (uint32_t i = 0; i < options.clients; ++i) AddClient(i);
+    world_.network().Place(&attacker_);
+  }
+
+  ConversationResult Run() {
+    if (choices_.OneIn(2)) Calm();
+    while (result_.failure.empty() && attacker_.steps() < options_.steps &&
+           !choices_.exhausted()) {
+      ++result_.phases;
+      Hostile();
+      Calm();
+    }
+    if (result_.failure.empty()) End();
+    result_.steps = attacker_.steps();
+    result_.packets = traffic_.arrived();
+    result_.fake_us = world_.now_us();
+    return result_;
+  }
+
+ private:
+  void AddClient(uint32_t index) {
+    GatewayOptions client;
+    client.outer = {*ParseIpAddress(Concat("198.51.100.", index + 1)), 40000};
+    client.inner = *ParseIpPrefix(Concat("10.0.0.", index + 2, "/24"));
+    client.super_frames = choices_.OneIn(2);
+    client.fec = AnyCode(choices_);
+    constexpr uint64_t kDelays[] = {10'000, 500, 100'000};
+    client.delay_us = choices_.Of(kDelays);
+    constexpr uint64_t kRecords[] = {1 << 20, 200};
+    client.rekey_records = choices_.Of(kRecords);
+    world_.AddClient(client);
+  }
+
+  Gateway& AnyClient() {
+    return *world_.clients()[choices_.Below(options_.clients)];
+  }
+
+  // Both ways of one client, and now and then from client to client.
+  void Burst() {
+    Gateway& client = AnyClient();
+    Gateway& hub = world_.hub();
+    constexpr size_t kSizes[] = {64, 300, 1300, 1409};
+    for (uint32_t i = choices_.Below(24); i > 0; --i) {
+      const size_t size = choices_.Of(kSizes);
+      if (choices_.OneIn(2)) {
+        traffic_.Send(client, hub.options().inner.address, size);
+      } else {
+        traffic_.Send(hub, client.options().inner.address, size);
+      }
+    }
+    Gateway& other = AnyClient();
+    if (&other != &client) {
+      traffic_.Send(client, other.options().inner.address, 200);
+    }
+  }
+
+  bool Step(uint64_t until_us) {
+    world_.Advance(until_us);
+    if (world_.spun()) Fail("a gateway does not come to rest");
+    if (!traffic_.TakeAll()) Fail("a packet arrived that nobody sent so");
+    return result_.failure.empty();
+  }
+
+  void Hostile() {
+    attacker_.ChangeMood();
+    constexpr uint64_t kLengths[] = {kSecond / 10, kSecond, 3 * kSecond,
+                                     kLongestPhaseUs};
+    const uint64_t until_us = world_.now_us() + choices_.Of(kLengths);
+    constexpr uint64_t kGaps[] = {1000, 20'000, 300'000};
+    const uint64_t gap_us = choices_.Of(kGaps);
+    constexpr uint64_t kSteps[] = {100, 1000, 5000};
+    const uint64_t last_step =
+        std::min(options_.steps, attacker_.steps() + choices_.Of(kSteps));
+    uint64_t next_us = world_.now_us();
+    while (world_.now_us() < until_us && attacker_.steps() < last_step) {
+      if (world_.now_us() >= next_us) {
+        next_us = world_.now_us() + gap_us;
+        Burst();
+        if (choices_.OneIn(2)) attacker_.Inject();
+      }
+      if (!Step(std::min(next_us, until_us))) return;
+    }
+    traffic_.Prune();
+  }
+
+  // Everything has to pass both ways within the patience.
+  void Calm() {
+    if (!result_.failure.empty()) return;
+    attacker_.Rest();
+    traffic_.Mark();
+    const uint64_t from_us = world_.now_us();
+    uint64_t next_us = from_us;
+    while (!AllPassed()) {
+      if (world_.now_us() > from_us + patience_us_) return FailStalled();
+      if (world_.now_us() >= next_us) {
+        next_us = world_.now_us() + kPingUs;
+        for (const auto& client : world_.clients()) Ping(*client);
+      }
+      if (!Step(next_us)) return;
+    }
+    result_.longest_us =
+        std::max(result_.longest_us, world_.now_us() - from_us);
+    constexpr uint64_t kRests[] = {12 * kSecond, 12 * kSecond, 30 * kSecond,
+                                   kSecond / 10};
+    const uint64_t rest_us = choices_.Of(kRests);
+    patience_us_ = rest_us < kSecond ? kPatienceUs + kBackoffUs : kPatienceUs;
+    const uint64_t until_us = world_.now_us() + rest_us;
+    while (world_.now_us() < until_us && Step(until_us)) {
+    }
+    if (world_.hub().clients() != options_.clients) {
+      Fail("the hub has other clients than there are");
+    }
+    for (const auto& client : world_.clients()) {
+      const size_t lanes = client->session()->session() == nullptr
+                               ? 0
+                               : client->session()->session()->lanes().size();
+      if (client->ports_held() > lanes + 1) Fail("a port is held for nothing");
+    }
+  }
+
+  void Ping(Gateway& client) {
+    Gateway& hub = world_.hub();
+    traffic_.Send(client, hub.options().inner.address, 84);
+    traffic_.Send(hub, client.options().inner.address, 84);
+  }
+
+  bool AllPassed() {
+    const auto& clients = world_.clients();
+    return std::all_of(clients.begin(), clients.end(), [&](auto& client) {
+      return traffic_.Passed(*client, world_.hub()) &&
+             traffic_.Passed(world_.hub(), *client);
+    });
+  }
+
+  void End() {
+    world_.Close();
+    const uint64_t until_us = world_.now_us() + kAfterlifeUs;
+    while (world_.now_us() < until_us && Step(until_us)) {
+    }
+    const std::string left = world_.Leftovers();
+    if (!left.empty()) Fail(Concat("at the end ", left));
+  }
+
+  void FailStalled() {
+    std::string why = "a clean path carries nothing:";
+    for (const auto& client : world_.clients()) {
+      why +=
+          Concat(" ", ToString(client->options().inner), " is ",
+                 client->session()->state(), " (", client->session()->reason(),
+                 "), there ", traffic_.Passed(*client, world_.hub()) + 0,
+                 ", back ", traffic_.Passed(world_.hub(), *client) + 0, ";");
+    }
+    for (Gateway* gateway : world_.gateways()) why += gateway->Describe();
+    Fail(why);
+  }
+
+  void Fail(const std::string& why) {
+    if (!result_.failure.empty()) return;
+    result_.failure = Concat(why, " (seed ", options_.seed, ", step ",
+                             attacker_.steps(), ", ", world_.now_us(), " us)");
+  }
+
+  Choices& choices_;
+  const ConversationOptions options_;
+  World world_;
+  Attacker attacker_;
+  Traffic traffic_;
+  uint64_t patience_us_ = kPatienceUs;
+  ConversationResult result_;
+};
+
+}  // namespace
+
+ConversationResult Converse(Choices& choices,
+                            const ConversationOptions& options) {
+  return Conversation(choices, options).Run();
+}
+
+}  // namespace lwt::world

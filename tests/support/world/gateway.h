@@ -1,0 +1,201 @@
+// A gateway of a fake world: the real sessions of a client or a hub over a real
+// worker, which no thread runs: it is stepped by hand, in fake time. Only the
+// host below it is ours: ports, next hops and names.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "control/handshake/static_key.h"
+#include "control/loop/log.h"
+#include "control/peer/client_session.h"
+#include "control/peer/hub_sessions.h"
+#include "control/peer/mailbox_link.h"
+#include "control/peer/worker_inbox.h"
+#include "dataplane/worker.h"
+#include "dataplane/worker_state.h"
+#include "tests/support/world/network.h"
+#include "tests/support/world/wire_port.h"
+
+namespace lwt::world {
+
+// Where keys, nonces and jitter come from, the same for the same seed.
+void SeedRandom(uint64_t seed);
+void WorldRandom(std::span<uint8_t> out);
+
+// What all gateways of a world share; outlives them.
+struct Surroundings {
+  const uint64_t& now_us;
+  Network& network;
+  rte_mempool* small = nullptr;
+  rte_mempool* jumbo = nullptr;
+  loop::Log log{loop::LogLevel::kError};
+};
+
+struct GatewayOptions {
+  Endpoint outer;              // a client's port counts upwards from here
+  IpPrefix inner;              // address and network
+  uint64_t delay_us = 10'000;  // of the way to it
+  uint16_t mtu = 1500;
+  bool super_frames = false;
+  fec::Settings fec;
+  uint64_t rekey_records = 1 << 20;
+};
+
+// A worker that nobody runs.
+class SteppedWorker final : public WorkerThread {
+ public:
+  SteppedWorker(std::unique_ptr<Worker> worker, const uint64_t& now_us)
+      : worker_(std::move(worker)), now_us_(now_us) {}
+
+  // One turn of its loop.
+  void Step();
+  // When it has to be stepped next though nothing arrives.
+  uint64_t NextDeadline() const;
+  Worker& worker() { return *worker_; }
+
+  bool Start(std::string&) override { return true; }
+  bool Watch(const Port&, std::string&) override { return true; }
+  void Unwatch(const Port&) override {}
+  void Stop() override {}
+  Mailbox& mailbox() override { return *worker_->mailbox; }
+  const WorkerCounters& counters() const override { return worker_->counters; }
+  const LaneCounters& lane_counters(uint32_t lane) const override {
+    return worker_->lane_counters[lane];
+  }
+  const std::vector<int>& cpus() const override {
+    return worker_->options.cpus;
+  }
+
+ private:
+  const std::unique_ptr<Worker> worker_;
+  const uint64_t& now_us_;
+};
+
+class Gateway : public Host,
+                protected peer::ClientHost,
+                protected peer::WorkerInbox::Sink {
+ public:
+  Gateway(const Gateway&) = delete;
+  Gateway& operator=(const Gateway&) = delete;
+  ~Gateway() override;
+
+  // Does all that is due until nothing moves. False when that takes for ever.
+  bool Turn();
+  uint64_t NextDeadline() const;
+
+  void Arrive(Frame frame) override;
+  // An inner packet from this host, and those that came for it.
+  void SendInside(Bytes packet) { tunnel_.Arrive({std::move(packet), false}); }
+  std::vector<Bytes> TakeInside() { return std::exchange(inside_, {}); }
+
+  // Says goodbye; nothing is begun any more.
+  virtual void Close() = 0;
+  // What is still there of flows and lanes; empty when nothing is.
+  std::string Leftovers();
+  // Its flows and what it dropped, for who has to find out what went wrong.
+  std::string Describe();
+  // Ports held for flows of its own.
+  size_t ports_held() const { return locals_.size(); }
+
+  const GatewayOptions& options() const { return options_; }
+  Worker& worker() { return stepped().worker(); }
+
+ protected:
+  Gateway(Surroundings& around, const GatewayOptions& options,
+          uint32_t max_lanes);
+
+  virtual void RunTimers() = 0;
+  virtual uint64_t SessionDeadline() const = 0;
+  virtual void Answer(const std::vector<Endpoint>& endpoints) {}
+  uint64_t now() const { return around_.now_us; }
+
+  Surroundings& around_;
+  const GatewayOptions options_;
+  handshake::SecretKey psk_;
+  handshake::SecretKey join_mask_key_;
+  handshake::StaticKey identity_;
+  Endpoint resolves_to_;  // what the name of the hub stands for
+
+  // peer::ClientHost
+  uint64_t UnixMs() override { return 1'750'000'000'000 + now() / 1000; }
+  void FollowNextHop(FlowId flow, const IpAddress& remote) override;
+  void ForgetNextHop(FlowId flow) override;
+  void SuspectPath(const IpAddress&) override {}
+  void SetInnerMtu(uint16_t) override {}
+  uint16_t MaxInnerMtu(const Endpoint& remote) override;
+  void Resolve() override { resolving_ = true; }
+  absl::StatusOr<Endpoint> OpenLocal(const Endpoint& remote,
+                                     const peer::PortWish& wish) override;
+  void CloseLocal(const Endpoint& local) override;
+  std::optional<wire::LinkHeader> LinkTo(const IpAddress& remote) override;
+  std::string LinkProblem(const IpAddress&) override { return "none"; }
+
+ private:
+  SteppedWorker& stepped() {
+    return static_cast<SteppedWorker&>(*workers_.front());
+  }
+  void Drain();
+
+  WirePort uplink_;
+  WirePort tunnel_;
+  std::vector<std::unique_ptr<WorkerThread>> workers_;
+
+ protected:
+  peer::MailboxLink link_;
+  peer::LaneSlots slots_;
+
+ private:
+  peer::WorkerInbox inbox_;
+  std::vector<Bytes> inside_;
+  std::vector<Endpoint> locals_;
+  std::vector<FlowId> followed_;
+  uint16_t next_port_;
+  bool resolving_ = false;
+};
+
+class ClientGateway final : public Gateway {
+ public:
+  ClientGateway(Surroundings& around, const GatewayOptions& options,
+                const Endpoint& hub);
+  ~ClientGateway() override;
+
+  void Close() override;
+  bool up() const { return session_ != nullptr && session_->state() == "up"; }
+  const peer::ClientSession* session() const { return session_.get(); }
+
+ private:
+  void OnEvent(const Event& event) override;
+  void OnStream(const PuntedStream& stream) override;
+  void OnRecord(const PuntedRecord& record) override;
+  void RunTimers() override;
+  uint64_t SessionDeadline() const override;
+  void Answer(const std::vector<Endpoint>& endpoints) override;
+
+  std::unique_ptr<peer::ClientSession> session_;
+};
+
+class HubGateway final : public Gateway {
+ public:
+  HubGateway(Surroundings& around, const GatewayOptions& options,
+             uint32_t max_clients);
+  ~HubGateway() override;
+
+  void Close() override;
+  size_t clients() const;
+
+ private:
+  void OnEvent(const Event& event) override;
+  void OnStream(const PuntedStream& stream) override;
+  void OnRecord(const PuntedRecord& record) override;
+  void RunTimers() override;
+  uint64_t SessionDeadline() const override;
+
+  std::unique_ptr<peer::HubSessions> sessions_;
+};
+
+}  // namespace lwt::world

@@ -1,0 +1,143 @@
+// The two kinds of gateway of a fake world: what lies above their workers.
+#include <algorithm>
+#include <utility>
+
+#include "tests/support/world/gateway.h"
+
+namespace lwt::world {
+namespace {
+
+constexpr uint32_t kClientLanes = 4;
+
+handshake::RekeyConfig RekeyOf(const GatewayOptions& options) {
+  handshake::RekeyConfig rekey;
+  rekey.max_records = options.rekey_records;
+  rekey.random = WorldRandom;
+  return rekey;
+}
+
+}  // namespace
+
+ClientGateway::ClientGateway(Surroundings& around,
+                             const GatewayOptions& options, const Endpoint& hub)
+    : Gateway(around, options, kClientLanes) {
+  resolves_to_ = hub;
+  handshake::ClientConfig config;
+  config.psk = &psk_;
+  config.identity = &identity_;
+  config.server_name = "www.example.com";
+  config.offer.mtu = MaxInnerMtu(hub);
+  config.offer.addresses = {options.inner};
+  config.offer.lanes = 1;
+  config.random = WorldRandom;
+  session_ = std::make_unique<peer::ClientSession>(
+      peer::ClientSession::Config{
+          .attempt = {link_, *this, join_mask_key_, config},
+          .rekey = RekeyOf(options),
+          .hub_name = "hub.example",
+          .tunnel_addresses = {options.inner},
+          .networks = {},
+          .on_hub_key =
+              [](const handshake::PublicKey&) { return absl::OkStatus(); },
+          .on_key_changed = {},
+      },
+      slots_, around.log, now());
+}
+
+ClientGateway::~ClientGateway() { session_.reset(); }
+
+void ClientGateway::Close() {
+  session_->Close("the world ends");
+  session_.reset();
+}
+
+void ClientGateway::OnEvent(const Event& event) {
+  if (session_ != nullptr) session_->OnEvent(event, now());
+}
+
+void ClientGateway::OnStream(const PuntedStream& stream) {
+  if (session_ != nullptr) {
+    session_->OnStream(stream, now());
+  } else {
+    link_.FreeFrame(stream.frame);
+  }
+}
+
+void ClientGateway::OnRecord(const PuntedRecord& record) {
+  if (session_ != nullptr) session_->OnRecord(record, now());
+  link_.FreeFrame(record.frame);
+}
+
+void ClientGateway::RunTimers() { session_->OnTimer(now()); }
+
+uint64_t ClientGateway::SessionDeadline() const {
+  return session_ == nullptr ? UINT64_MAX : session_->NextDeadline();
+}
+
+void ClientGateway::Answer(const std::vector<Endpoint>& endpoints) {
+  if (session_ != nullptr) session_->OnResolved(endpoints, now());
+}
+
+HubGateway::HubGateway(Surroundings& around, const GatewayOptions& options,
+                       uint32_t max_clients)
+    : Gateway(around, options, peer::HubSessions::LanesFor(max_clients)) {
+  handshake::HubConfig door;
+  door.psk = &psk_;
+  door.identity = &identity_;
+  door.offer.mtu = MaxInnerMtu(options.outer);
+  door.offer.addresses = {options.inner};
+  door.offer.lanes = 1;
+  door.replay_capacity = 4096;
+  door.random = WorldRandom;
+  peer::HubSessions::Config config{
+      .link = link_,
+      .host = *this,
+      .join_mask_key = join_mask_key_,
+      .door = door,
+      .rekey = RekeyOf(options),
+      .max_clients = max_clients,
+  };
+  sessions_ =
+      std::make_unique<peer::HubSessions>(config, slots_, around.log, now());
+  link_.Send(ListenCommand{{options.outer}});
+}
+
+HubGateway::~HubGateway() { sessions_.reset(); }
+
+void HubGateway::Close() {
+  sessions_->Close("the world ends", now());
+  sessions_.reset();
+}
+
+size_t HubGateway::clients() const {
+  if (sessions_ == nullptr) return 0;
+  const auto& all = sessions_->clients();
+  return static_cast<size_t>(std::count_if(
+      all.begin(), all.end(),
+      [](const auto& client) { return client.session != nullptr; }));
+}
+
+void HubGateway::OnEvent(const Event& event) {
+  if (sessions_ != nullptr) sessions_->OnEvent(event, now());
+}
+
+void HubGateway::OnStream(const PuntedStream& stream) {
+  if (sessions_ != nullptr) {
+    sessions_->OnStream(stream, now());
+  } else {
+    link_.FreeFrame(stream.frame);
+  }
+}
+
+void HubGateway::OnRecord(const PuntedRecord& record) {
+  if (sessions_ != nullptr) sessions_->OnRecord(record, now());
+  link_.FreeFrame(record.frame);
+}
+
+void HubGateway::RunTimers() { sessions_->OnTimer(now()); }
+
+uint64_t HubGateway::SessionDeadline() const {
+  return sessions_ == nullptr ? UINT64_MAX : sessions_->NextDeadline();
+}
+
+}  // namespace lwt::world

@@ -1,0 +1,69 @@
+// A fake world: one hub and its clients, each a whole gateway, on a network in
+// memory, in fake time, in one thread. The same for the same seed.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/support/world/gateway.h"
+#include "tests/support/world/network.h"
+
+namespace lwt::world {
+
+inline constexpr uint64_t kSecond = 1'000'000;
+
+// The buffers of all worlds of the process.
+rte_mempool* SmallBuffers();
+rte_mempool* JumboBuffers();
+
+class World {
+ public:
+  explicit World(uint64_t seed, bool verbose = false);
+
+  // One hub, before the first client.
+  HubGateway& AddHub(const GatewayOptions& options, uint32_t max_clients = 8);
+  ClientGateway& AddClient(const GatewayOptions& options);
+
+  // To the next moment at which something happens, and no further than
+  // `until_us`; does what is due there.
+  void Advance(uint64_t until_us);
+  void RunTo(uint64_t until_us) {
+    while (now_us_ < until_us) Advance(until_us);
+  }
+  template <typename Done>
+  bool RunUntil(Done done, uint64_t for_us) {
+    const uint64_t until_us = now_us_ + for_us;
+    while (!done() && now_us_ < until_us) Advance(until_us);
+    return done();
+  }
+
+  // All say goodbye.
+  void Close();
+  // What is left of flows, lanes and buffers; empty when nothing is.
+  std::string Leftovers();
+  // A gateway that would not come to rest.
+  bool spun() const { return spun_; }
+
+  uint64_t now_us() const { return now_us_; }
+  Network& network() { return network_; }
+  HubGateway& hub() { return *hub_; }
+  const std::vector<std::unique_ptr<ClientGateway>>& clients() const {
+    return clients_;
+  }
+  std::vector<Gateway*> gateways() const;
+
+ private:
+  void Turn();
+
+  uint64_t now_us_ = kSecond;
+  Network network_;
+  Surroundings around_;
+  unsigned small_before_;
+  unsigned jumbo_before_;
+  std::unique_ptr<HubGateway> hub_;
+  std::vector<std::unique_ptr<ClientGateway>> clients_;
+  bool spun_ = false;
+};
+
+}  // namespace lwt::world
