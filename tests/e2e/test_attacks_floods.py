@@ -23,6 +23,10 @@ _MAX_CLIENTS = 32
 _CLOSED_PORT = 7
 _IPERF_PORT = 5201
 _SWEEP_RATE = 10_000
+# In CI a load far below what either connection carries, so that a core which
+# others use too shows in neither, and what the attack does to the flow shows in
+# full; by -all, where the machine is this test's, all that goes.
+_LOAD = () if _FULL else ("-b", "100M")
 # What a thread's stack and the heap's free lists may touch for the first time
 # in a later round: some pages. What is kept of each connection of the smallest
 # flood, be it 14 bytes, is more.
@@ -101,7 +105,7 @@ def _under(lab, port, address, seconds):
     while segments forged in the client's name come to a port of its host."""
     flood = lab.attacker.flood("sweep", _SWEEP_RATE, port=port,
                                source=f"{lab.topology.client.v4}/32")
-    rate = mbits(Iperf(*lab.ends, address, seconds=seconds).result())
+    rate = mbits(Iperf(*lab.ends, address, *_LOAD, seconds=seconds).result())
     took = _median_ms(lab.ping(address, 50))
     sent = flood.stop()
     # A core that is busy lets him fall behind, in either run.
@@ -127,6 +131,7 @@ def test_blind_segments_hurt_no_more_than_harmless_ones(lab):
     control = _shares(lab, _IPERF_PORT, lab.topology.hub.v4, 5 if _FULL else 1)
     assert goodput >= 0.9 * min(1, control[0]), (goodput, ping, control)
     assert ping <= 2 * max(1, control[1]), (goodput, ping, control)
+    assert sum(lab.hub.drops().values()) > _SWEEP_RATE, "who was attacked?"
     peer = lab.hub.status()["peers"][0]
     assert peer["state"] == "up"
     assert len(peer["lane_list"]) == 1
@@ -179,10 +184,11 @@ def test_a_flood_costs_no_memory_and_keeps_nobody_out(lab, kind):
 @pytest.mark.alone
 def test_no_more_than_max_clients_come_in(lab):
     """A thousand with the key, ten thousand by -all. What they took is there
-    for the next thousand."""
+    for the next thousand: the first two rounds show the heap what it needs at
+    the worst."""
     count = 10_000 if _FULL else 1_000
     resident = []
-    for _ in range(2):
+    for _ in range(3):
         told, process = lab.attacker.join(count)
         assert told["admitted"] == _MAX_CLIENTS - 1, told
         assert told["admitted"] + told["refused"] == count, told
@@ -195,5 +201,5 @@ def test_no_more_than_max_clients_come_in(lab):
         process.communicate()
         assert len(lab.hub.wait_up(peers=1)["peers"]) == 1
         resident.append(_resident_kib(lab.hub))
-    assert resident[1] - resident[0] <= _NOISE_KIB, resident
+    assert resident[2] - resident[1] <= _NOISE_KIB, resident
     assert lab.topology.client.namespace.ping(_TUNNEL) == 3
