@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <span>
 
@@ -15,6 +16,7 @@
 #include "control/cli/version.h"
 #include "control/config/reference.h"
 #include "control/config/text.h"
+#include "control/config/values.h"
 #include "control/config/write_toml.h"
 #include "control/handshake/psk.h"
 #include "control/host/instance.h"
@@ -54,15 +56,13 @@ void Complain(std::string_view text) {
 Begin Done(int exit_code) { return {true, exit_code, Action::kRun, {}}; }
 
 // The places that the gateway would take.
-void FillPaths(config::Config& config) {
+host::InstancePaths PathsOf(const config::Config& config) {
   host::InstanceSpec spec;
   spec.mode = config::NameOf(config.mode);
   spec.tunnel_address = config.tunnel.addresses.front().address;
   spec.state_dir = config.host.state_dir;
   spec.control_socket = config.host.control_socket;
-  const host::InstancePaths paths = host::PathsOf(spec);
-  config.host.state_dir = paths.state_dir;
-  config.host.control_socket = paths.control_socket;
+  return host::PathsOf(spec);
 }
 
 Begin BeginWithConfig(const config::CommandLine& command_line) {
@@ -88,7 +88,8 @@ Begin BeginWithConfig(const config::CommandLine& command_line) {
       Print(stdout, "The configuration is good.\n");
       break;
     case Action::kPrintConfig:
-      FillPaths(begin.config);
+      begin.config.host.state_dir = PathsOf(begin.config).state_dir;
+      begin.config.host.control_socket = PathsOf(begin.config).control_socket;
       Print(stdout, config::SettingsInForce(begin.config, loaded->origins));
       break;
     default:
@@ -110,15 +111,22 @@ Begin Run(const config::CommandLine& command_line) {
       return Done(GenerateKeyCommand());
     case Action::kWriteConfig: {
       const std::string& path = command_line.write_file;
-      absl::Status status = WriteConfigPair(path);
+      absl::Status status = WriteConfigPair(path, command_line.options);
       if (!status.ok()) {
         Complain(config::ToStd(status.message()));
-        return Done(kExitFailure);
+        return Done(absl::IsInvalidArgument(status) ? kExitUsage
+                                                    : kExitFailure);
       }
+      const bool remote_given =
+          std::any_of(command_line.options.begin(), command_line.options.end(),
+                      [](const config::GivenOption& given) {
+                        return given.option->toml == "remote_addr";
+                      });
       Print(stdout,
             Concat("Wrote ", path, " for the server and ", path,
-                   ".client for a client; set remote_addr in the ",
-                   "second, and give each client its own ", "tunnel_addr.\n"));
+                   ".client for a client; ",
+                   remote_given ? "" : "set remote_addr in the second, and ",
+                   "give each client its own tunnel_addr.\n"));
       return Done(kExitOk);
     }
     case Action::kCleanup:
@@ -178,6 +186,48 @@ class NewFile {
   bool kept_ = false;
 };
 
+// The server of the pair, with `remote` where its clients find it.
+absl::StatusOr<config::Config> SampleServer(
+    std::span<const config::GivenOption> given) {
+  config::Config config;
+  config.mode = config::Mode::kServer;
+  config.hub.local = Endpoint{IpAddress::Any(Family::kIpv4), 9000};
+  config.tunnel.addresses = {*ParseIpPrefix("10.0.0.1/24")};
+  for (const config::GivenOption& option : given) {
+    absl::Status status =
+        config::ApplyText(*option.option, option.value, config);
+    if (status.ok()) continue;
+    return config::Invalid("-", option.option->flag, ": ", status.message());
+  }
+  if (!config.client.remote) {
+    config.client.remote = {"server.example.com", config.hub.local->port};
+  }
+  config.key.text = handshake::GenerateKey();
+  return config;
+}
+
+// The next host in each of the server's networks is the client.
+absl::StatusOr<config::Config> SampleClient(const config::Config& server) {
+  config::Config config;
+  config.mode = config::Mode::kClient;
+  config.client.remote = server.client.remote;
+  config.key.text = server.key.text;
+  for (const IpPrefix& prefix : server.tunnel.addresses) {
+    IpPrefix next = prefix;
+    size_t at = next.address.size();
+    while (at > 0 && ++next.address.bytes[--at] == 0) {
+    }
+    if (next.Network() != prefix.Network() ||
+        !config::ReadTunnelAddress(ToString(next)).ok()) {
+      return config::Invalid("-t: behind ", ToString(prefix),
+                             " its network has no address for a client; take ",
+                             "the first one of the network");
+    }
+    config.tunnel.addresses.push_back(next);
+  }
+  return config;
+}
+
 }  // namespace
 
 std::string HelpText() {
@@ -198,22 +248,30 @@ int GenerateKeyCommand() {
   return fflush(stdout) == 0 ? kExitOk : kExitFailure;
 }
 
-absl::Status WriteConfigPair(const std::string& path) {
-  NewFile server(path);
-  NewFile client(Concat(path, ".client"));
-  std::string key = handshake::GenerateKey();
-  absl::Status status = server.Create();
-  if (status.ok()) status = client.Create();
+absl::Status WriteConfigPair(const std::string& path,
+                             std::span<const config::GivenOption> given) {
+  absl::StatusOr<config::Config> server = SampleServer(given);
+  if (!server.ok()) return server.status();
+  absl::StatusOr<config::Config> client = SampleClient(*server);
+  if (!client.ok()) return client.status();
+  server->client.remote.reset();
+  NewFile server_file(path);
+  NewFile client_file(Concat(path, ".client"));
+  absl::Status status = server_file.Create();
+  if (status.ok()) status = client_file.Create();
   if (status.ok()) {
-    status = server.Write(config::SampleFile(config::Mode::kServer, key));
+    status =
+        server_file.Write(config::SampleFile(*server, PathsOf(*server).name));
   }
   if (status.ok()) {
-    status = client.Write(config::SampleFile(config::Mode::kClient, key));
+    status =
+        client_file.Write(config::SampleFile(*client, PathsOf(*client).name));
   }
-  sodium_memzero(key.data(), key.size());
+  server->key.Erase();
+  client->key.Erase();
   if (!status.ok()) return status;
-  server.Keep();
-  client.Keep();
+  server_file.Keep();
+  client_file.Keep();
   return status;
 }
 

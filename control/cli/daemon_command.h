@@ -2,6 +2,7 @@
 // a key, a pair of configuration files, a check of a configuration.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,6 +40,9 @@ int GenerateKeyCommand();
 
 // -g: writes `path` for the server and `path`.client for a client, both mode
 // 0600 and with one fresh key. Neither file may exist; else nothing is written.
-absl::Status WriteConfigPair(const std::string& path);
+// `given` holds -l, -r and -t; what is not given is guessed. InvalidArgument
+// where a value is wrong.
+absl::Status WriteConfigPair(const std::string& path,
+                             std::span<const config::GivenOption> given);
 
 }  // namespace lwt::cli

@@ -14,7 +14,7 @@ constexpr CommandFlag kCommandFlags[] = {
     {"c", "FILE", "Read settings from FILE; a flag given beats the file."},
     {"g", "FILE",
      "Write FILE for a server and FILE.client for a client, with one fresh "
-     "key in both."},
+     "key in both; -l, -r and the server's -t go into them."},
     {"check-config", "", "Check the settings, say what is wrong, and exit."},
     {"print-config", "",
      "Check the settings, print those in force and where each was given, and "
@@ -49,6 +49,12 @@ const CommandFlag* FindCommandFlag(std::string_view name) {
   return nullptr;
 }
 
+// What the two files that -g writes cannot do without but guess.
+bool GoesIntoSample(const Option& option) {
+  return option.toml == "local_addr" || option.toml == "remote_addr" ||
+         option.toml == "tunnel_addr";
+}
+
 // Reads arguments one by one; `next_` is the first one not yet read.
 class Parser {
  public:
@@ -68,9 +74,10 @@ class Parser {
       absl::Status status = flag ? Take(*flag) : Surplus(argument);
       if (!status.ok()) return status;
     }
-    if (!result_.write_file.empty() && !result_.options.empty()) {
-      return Invalid("-g writes sample files and takes no settings: remove -",
-                     result_.options.front().option->flag);
+    for (const GivenOption& given : result_.options) {
+      if (result_.write_file.empty() || GoesIntoSample(*given.option)) continue;
+      return Invalid("-g writes files with -l, -r and -t in them and takes no ",
+                     "other setting: remove -", given.option->flag);
     }
     return std::move(result_);
   }

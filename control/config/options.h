@@ -18,7 +18,9 @@ namespace lwt::config {
 enum class ValueType : uint8_t { kText, kChoice, kInteger, kBoolean, kList };
 enum class AppliesTo : uint8_t { kBoth, kServer, kClient };
 
-// What a gateway that runs has to do before a changed setting counts.
+// What a setting is bound to, hence what has to happen before a changed one
+// counts: nothing, for a component can take it while all goes on; the next
+// handshake; or a start, because memory, devices or identity were made by it.
 enum class Takes : uint8_t { kLive, kNextConnection, kRestart };
 
 // A value of one type: one field is in use, the others are as they began.

@@ -21,10 +21,12 @@ A flag beats the file. Flags take one or two dashes, `-mtu 1400` or
 such as `uplink.driver` stands as `driver` below the line `[uplink]`.
 
 `lightweight-tunnel -g tunnel.toml` writes `tunnel.toml` for a server and
-`tunnel.toml.client` for a client, with one fresh key in both, and
-`lightweight-tunnel -c tunnel.toml -check-config` checks a file. An unknown key
-or a wrong value is refused with its file, line and column. `-print-config`
-prints the settings in force, each with the flag or the line that gave it.
+`tunnel.toml.client` for a client, with one fresh key in both and the addresses
+that `-l`, `-r` and `-t`, the server's, give; in either file any line may be
+uncommented by itself. `lightweight-tunnel -c tunnel.toml -check-config` checks a
+file: an unknown key or a wrong value is refused with its file, line and column.
+`-print-config` prints the settings in force, each with the flag or the line that
+gave it.
 
 A list is written as `["10.0.0.1/24", "fd00::1/64"]`, or as one text with commas
 as a flag takes it.

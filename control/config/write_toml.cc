@@ -31,33 +31,18 @@ void ForEachTableRow(Mode mode, std::string& file, Take take) {
   }
 }
 
-// What the sample sets, or empty.
-std::string SampleValue(const Option& option, Mode mode, std::string_view key) {
-  const bool server = mode == Mode::kServer;
-  if (option.toml == "mode") return std::string(NameOf(mode));
-  if (option.toml == "local_addr") return "0.0.0.0:9000";
-  if (option.toml == "remote_addr") return "server.example.com:9000";
-  if (option.toml == "tunnel_addr") {
-    return server ? "10.0.0.1/24" : "10.0.0.2/24";
-  }
-  if (option.toml == "key") return std::string(key);
-  return "";
-}
-
 // What stands behind a hash: the default, else an example, else nothing.
-std::string OfferedValue(const Option& option, Mode mode) {
+std::string OfferedValue(const Option& option, std::string_view name) {
   if (!option.example.empty()) return std::string(option.example);
   std::string text = DefaultText(option);
-  // Defaults that follow from the sample's own mode and address.
   constexpr std::string_view kName = "MODE-ADDRESS";
   if (const size_t at = text.find(kName); at != std::string::npos) {
-    text.replace(at, kName.size(),
-                 mode == Mode::kServer ? "server-10.0.0.1" : "client-10.0.0.2");
+    text.replace(at, kName.size(), name);
   }
   return text;
 }
 
-// `text` is what a flag would take.
+// `text` is what a flag would take; of nothing there is nothing.
 std::string AsToml(const Option& option, std::string_view text) {
   Config config;
   const bool good = ApplyText(option, text, config).ok();
@@ -106,24 +91,25 @@ std::string EntryBlocks(const EntryTable& table, const Config& config,
 
 }  // namespace
 
-std::string SampleFile(Mode mode, std::string_view key) {
+std::string SampleFile(const Config& config, std::string_view name) {
   std::string file =
-      Concat("# Lightweight Tunnel, the ", NameOf(mode),
+      Concat("# Lightweight Tunnel, the ", NameOf(config.mode),
              "'s settings. Use it with\n", "#   lightweight-tunnel -c FILE\n",
              "# A setting behind a hash shows its default, or an example.\n");
   const auto add = [&](const Option& option) {
-    const std::string set = SampleValue(option, mode, key);
-    const std::string text = set.empty() ? OfferedValue(option, mode) : set;
+    const Value value = ValueOf(option, config);
+    const bool set = value != ValueOf(option, Config{});
+    const std::string text = set ? TomlText(option, value)
+                                 : AsToml(option, OfferedValue(option, name));
     if (text.empty()) return;
-    file +=
-        Concat("\n", Wrap(option.sentence, "# ", 80), set.empty() ? "#" : "",
-               KeyOf(option), " = ", AsToml(option, text), "\n");
+    file += Concat("\n", Wrap(option.sentence, "# ", 80), set ? "" : "#",
+                   KeyOf(option), " = ", text, "\n");
   };
-  ForEachRootRow(mode, add);
+  ForEachRootRow(config.mode, add);
   for (const EntryTable& table : EntryTables()) {
-    if (IsFor(table.applies_to, mode)) file += SampleEntry(table);
+    if (IsFor(table.applies_to, config.mode)) file += SampleEntry(table);
   }
-  ForEachTableRow(mode, file, add);
+  ForEachTableRow(config.mode, file, add);
   return file;
 }
 

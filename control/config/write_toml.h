@@ -9,11 +9,12 @@
 
 namespace lwt::config {
 
-// A commented TOML file for one side: every setting that the side has, those
-// of the example set, the others behind a hash with their default or an
-// example. It stays good when any of its lines is uncommented; settings that
-// only make sense beside another are left out for that.
-std::string SampleFile(Mode mode, std::string_view key);
+// A commented TOML file for the side that `config` is for: every setting that
+// the side has, those that `config` gives set, the others behind a hash with
+// their default or an example. It stays good when any of its lines is
+// uncommented; settings that only make sense beside another are left out for
+// that. `name` is the instance's, "server-10.0.0.1".
+std::string SampleFile(const Config& config, std::string_view name);
 
 // Every setting of the side that `config` is for, each with where it was given:
 //   mtu = 1400  # -mtu

@@ -78,18 +78,19 @@ def test_port_in_use_names_its_owner(topology, start, variant):
 
 def test_config_pair_makes_a_tunnel(topology, start, folder):
     path = folder / "hub.toml"
-    run(DAEMON, "-g", path)
+    run(DAEMON, "-g", path, "-r", f"{topology.hub.v4}:9000", "-t",
+        "10.7.0.1/24")
     client_path = pathlib.Path(f"{path}.client")
     for file in (path, client_path):
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
     again = run(DAEMON, "-g", path, check=False)
     assert again.returncode == 1
     hub = start(topology.hub.namespace, ["-c", path], "hub")
-    client = start(topology.client.namespace, [
-        "-c", client_path, "-r", f"{topology.hub.v4}:9000"], "client")
+    client = start(topology.client.namespace, ["-c", client_path], "client")
     for side in (client, hub):
         side.wait_up()
         Variant().assert_ran(side)
+    assert topology.client.namespace.ping("10.7.0.1") == 3
 
 
 def test_any_line_of_the_written_files_can_be_uncommented(folder):

@@ -102,6 +102,7 @@ TEST_F(DaemonCommandTest, GenkeyPrintsAFreshKeyEachTime) {
 TEST_F(DaemonCommandTest, WritesAPairThatPassesTheCheck) {
   DaemonRun outcome = RunDaemon({"-g", path_});
   EXPECT_EQ(outcome.begin.exit_code, 0) << outcome.err;
+  EXPECT_NE(outcome.out.find("set remote_addr"), std::string::npos);
   std::string keys[2];
   int index = 0;
   for (const std::string& path : {path_, path_ + ".client"}) {
@@ -116,6 +117,39 @@ TEST_F(DaemonCommandTest, WritesAPairThatPassesTheCheck) {
   }
   EXPECT_EQ(keys[0], keys[1]);
   EXPECT_EQ(keys[0].rfind("lwt1:", 0), 0u);
+}
+
+TEST_F(DaemonCommandTest, ThePairTakesItsAddressesFromTheCommandLine) {
+  DaemonRun outcome =
+      RunDaemon({"-g", path_, "-l", "[::]:443", "-r", "vpn.example.net:443",
+                 "-t", "10.7.0.1/24,fd07::ff/64"});
+  EXPECT_EQ(outcome.begin.exit_code, 0) << outcome.err;
+  EXPECT_EQ(outcome.out.find("set remote_addr"), std::string::npos);
+  const config::Config server = RunDaemon({"-c", path_}).begin.config;
+  const config::Config client =
+      RunDaemon({"-c", path_ + ".client"}).begin.config;
+  EXPECT_EQ(server.hub.local, ParseEndpoint("[::]:443"));
+  EXPECT_EQ(client.client.remote, (config::HostPort{"vpn.example.net", 443}));
+  EXPECT_EQ(server.tunnel.addresses[0], ParseIpPrefix("10.7.0.1/24"));
+  EXPECT_EQ(client.tunnel.addresses[0], ParseIpPrefix("10.7.0.2/24"));
+  EXPECT_EQ(client.tunnel.addresses[1], ParseIpPrefix("fd07::100/64"));
+  EXPECT_EQ(server.key.text, client.key.text);
+  EXPECT_NE(Content(path_).find("lightweight-tunnel/server-10.7.0.1\""),
+            std::string::npos);
+}
+
+TEST_F(DaemonCommandTest, APairThatCannotBeIsRefused) {
+  for (std::vector<std::string> words :
+       {std::vector<std::string>{"-t", "10.7.0.254/24"},
+        {"-t", "10.7.0.1/32"},
+        {"-t", "ten"},
+        {"-mtu", "1400"}}) {
+    words.insert(words.begin(), {"-g", path_});
+    DaemonRun outcome = RunDaemon(words);
+    EXPECT_EQ(outcome.begin.exit_code, 2) << words[3];
+    EXPECT_NE(outcome.err.find(words[2]), std::string::npos) << outcome.err;
+    EXPECT_NE(access(path_.c_str(), F_OK), 0);
+  }
 }
 
 TEST_F(DaemonCommandTest, NeverOverwrites) {

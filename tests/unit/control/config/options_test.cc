@@ -234,6 +234,41 @@ TEST(DiffTest, NamesTheOneThatChanged) {
   }
 }
 
+// Over every key of the page: what a change of it waits for.
+TEST(DiffTest, EveryKeyOfThePageSaysWhatAChangeWaitsFor) {
+  const std::map<std::string, std::string> others = {
+      {"key", "live"},
+      {"key_file", "live"},
+      {"log_level", "live"},
+      {"routes", "live"},
+      {"peer.public_key", "live"},
+      {"peer.allowed_ips", "live"},
+      {"fallback", "live"},
+      {"multi_client", "live"},
+      {"remote_addr", "next connection"},
+      {"server_public_key", "next connection"},
+      {"sni", "next connection"},
+      {"dataplane.rekey_seconds", "next connection"}};
+  std::ifstream page(LWT_SOURCE_ROOT "/docs/configuration.md");
+  std::set<std::string> keys;
+  for (std::string line; std::getline(page, line);) {
+    constexpr std::string_view kBegin = "| `";
+    if (!line.starts_with(kBegin) || line[kBegin.size()] == '-') continue;
+    keys.insert(line.substr(kBegin.size(),
+                            line.find('`', kBegin.size()) - kBegin.size()));
+  }
+  keys.erase("genkey");  // a command
+  EXPECT_EQ(keys.size(), Options().size());
+  for (const std::string& key : keys) {
+    SCOPED_TRACE(key);
+    const Option* option = FindByToml(key);
+    ASSERT_NE(option, nullptr);
+    const auto other = others.find(key);
+    EXPECT_EQ(NameOf(option->takes),
+              other == others.end() ? "restart" : other->second);
+  }
+}
+
 TEST(DiffTest, EntriesAreToldApartByTheirKey) {
   const std::string a = kPublicKey;
   const std::string b = "vD1t5yk9uMJvVJdTgNVbLRRfAMO3WlMKqkjXQUUuNWc=";

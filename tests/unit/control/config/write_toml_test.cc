@@ -25,6 +25,21 @@ absl::StatusOr<LoadedConfig> LoadText(const std::string& text) {
   return loaded;
 }
 
+// What -g makes its files of.
+std::string WrittenFor(Mode mode) {
+  Config config;
+  config.mode = mode;
+  config.key.text = kKey;
+  if (mode == Mode::kServer) {
+    config.hub.local = ParseEndpoint("0.0.0.0:9000");
+    config.tunnel.addresses = {ParseIpPrefix("10.0.0.1/24").value()};
+  } else {
+    config.client.remote = HostPort{"server.example.com", 9000};
+    config.tunnel.addresses = {ParseIpPrefix("10.0.0.2/24").value()};
+  }
+  return SampleFile(config, Concat(NameOf(mode), "-10.0.0.7"));
+}
+
 std::string WithoutHash(std::vector<std::string> lines, size_t line) {
   lines[line] = lines[line].substr(1);
   return absl::StrJoin(lines, "\n");
@@ -32,7 +47,7 @@ std::string WithoutHash(std::vector<std::string> lines, size_t line) {
 
 TEST(SampleFileTest, SetsWhatTheSideNeeds) {
   for (Mode mode : {Mode::kServer, Mode::kClient}) {
-    const auto loaded = LoadText(SampleFile(mode, kKey));
+    const auto loaded = LoadText(WrittenFor(mode));
     ASSERT_TRUE(loaded.ok()) << loaded.status();
     EXPECT_EQ(loaded->config.mode, mode);
     EXPECT_EQ(loaded->config.key.text, kKey);
@@ -43,7 +58,7 @@ TEST(SampleFileTest, SetsWhatTheSideNeeds) {
 // left is good. A default changes nothing, an example changes its setting.
 TEST(SampleFileTest, StaysGoodWhenAnyLineIsUncommented) {
   for (Mode mode : {Mode::kServer, Mode::kClient}) {
-    const std::string file = SampleFile(mode, kKey);
+    const std::string file = WrittenFor(mode);
     const std::vector<std::string> lines = absl::StrSplit(file, '\n');
     const auto before = LoadText(file);
     ASSERT_TRUE(before.ok()) << before.status();
@@ -73,7 +88,7 @@ TEST(SampleFileTest, StaysGoodWhenAnyLineIsUncommented) {
 // not, and a row has one or the other.
 TEST(SampleFileTest, OffersEverySettingThatStandsByItself) {
   for (Mode mode : {Mode::kServer, Mode::kClient}) {
-    const std::string file = SampleFile(mode, kKey);
+    const std::string file = WrittenFor(mode);
     for (const Option& option : Options()) {
       if (!IsFor(option.applies_to, mode)) continue;
       // These two only make sense beside another line, or in its place.
@@ -86,12 +101,12 @@ TEST(SampleFileTest, OffersEverySettingThatStandsByItself) {
 }
 
 TEST(SampleFileTest, NamesTheFoldersThatAreTaken) {
-  const std::string hub = SampleFile(Mode::kServer, kKey);
-  const std::string client = SampleFile(Mode::kClient, kKey);
+  const std::string hub = WrittenFor(Mode::kServer);
+  const std::string client = WrittenFor(Mode::kClient);
   EXPECT_EQ(hub.find("MODE-ADDRESS"), std::string::npos);
-  EXPECT_NE(hub.find("\"/var/lib/lightweight-tunnel/server-10.0.0.1\""),
+  EXPECT_NE(hub.find("\"/var/lib/lightweight-tunnel/server-10.0.0.7\""),
             std::string::npos);
-  EXPECT_NE(client.find("\"/var/lib/lightweight-tunnel/client-10.0.0.2\""),
+  EXPECT_NE(client.find("\"/var/lib/lightweight-tunnel/client-10.0.0.7\""),
             std::string::npos);
 }
 
