@@ -197,6 +197,48 @@ void Gateway::SayGoodbye() {
   }
 }
 
+std::string Gateway::AnswerForget(const peer::AddressesNamed& names) {
+  std::string text;
+  for (const IpAddress& address : hub_->Forget(names, NowUs())) {
+    text += ToString(address) + " is free\n";
+  }
+  if (text.empty()) {
+    return api::ErrorResponse("it belongs to no client, or has no address");
+  }
+  text +=
+      "a client that is alive asks for its address again; lwtctl peer ban "
+      "KEY keeps it out\n";
+  return api::OkResponse(text);
+}
+
+std::string Gateway::AnswerPeer(const api::Request& request) {
+  if (hub_ == nullptr) {
+    return api::ErrorResponse("only a server has clients and their addresses");
+  }
+  const std::string key = handshake::PublicKeyToText(request.key);
+  switch (request.kind) {
+    case api::RequestKind::kPeerForget:
+      return AnswerForget(request.range);
+    case api::RequestKind::kPeerForgetKey:
+      return AnswerForget(request.key);
+    case api::RequestKind::kPeerBan:
+      return hub_->Ban(request.key, NowUs())
+                 ? api::OkResponse(key + " is banned\n")
+                 : api::ErrorResponse("as many keys are banned as may be");
+    case api::RequestKind::kPeerUnban:
+      return hub_->Unban(request.key)
+                 ? api::OkResponse(key + " may come again\n")
+                 : api::ErrorResponse(key + " is not banned");
+    default:
+      break;
+  }
+  std::string text;
+  for (const handshake::PublicKey& banned : hub_->banned()) {
+    text += handshake::PublicKeyToText(banned) + "\n";
+  }
+  return api::OkResponse(text);
+}
+
 std::string Gateway::Answer(const api::Request& request) {
   switch (request.kind) {
     case api::RequestKind::kVersion:
@@ -204,16 +246,12 @@ std::string Gateway::Answer(const api::Request& request) {
           MakeStatus({config_, *platform_, identity_->public_key, started_us_})
               .version +
           "\n");
-    case api::RequestKind::kPeerForget: {
-      std::string address = ToString(request.address);
-      if (hub_ == nullptr) {
-        return api::ErrorResponse("only a server binds tunnel addresses");
-      }
-      if (!hub_->ForgetAddress(request.address, NowUs())) {
-        return api::ErrorResponse(address + " belongs to no client");
-      }
-      return api::OkResponse(address + " is free\n");
-    }
+    case api::RequestKind::kPeerForget:
+    case api::RequestKind::kPeerForgetKey:
+    case api::RequestKind::kPeerBan:
+    case api::RequestKind::kPeerUnban:
+    case api::RequestKind::kPeerBanned:
+      return AnswerPeer(request);
     case api::RequestKind::kStatus:
     case api::RequestKind::kStatusJson:
       break;

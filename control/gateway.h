@@ -15,6 +15,7 @@
 #include "control/fallback.h"
 #include "control/handshake/static_key.h"
 #include "control/host/resolver.h"
+#include "control/host/state_writer.h"
 #include "control/host/suspend_watch.h"
 #include "control/loop/api_server.h"
 #include "control/loop/event_loop.h"
@@ -45,7 +46,11 @@ class Gateway : private peer::WorkerInbox::Sink {
 
  private:
   Gateway(config::Config& config, loop::Signals& signals, const loop::Log& log)
-      : config_(config), signals_(signals), log_(log), drop_report_(log) {}
+      : config_(config),
+        signals_(signals),
+        log_(log),
+        state_writer_(log),
+        drop_report_(log) {}
 
   absl::Status LoadSecrets(handshake::SecretKey psk);
   std::optional<IpAddress> FindHub();
@@ -72,6 +77,8 @@ class Gateway : private peer::WorkerInbox::Sink {
   void SayGoodbye();
   void CheckSuspend(uint64_t now_us);
   std::string Answer(const api::Request& request);
+  std::string AnswerPeer(const api::Request& request);
+  std::string AnswerForget(const peer::AddressesNamed& names);
   static uint64_t NowUs() { return MonotonicUs(); }
 
   config::Config& config_;
@@ -79,6 +86,7 @@ class Gateway : private peer::WorkerInbox::Sink {
   const loop::Log& log_;
   std::unique_ptr<loop::EventLoop> loop_;
   std::unique_ptr<host::Resolver> resolver_;
+  host::StateWriter state_writer_;
   handshake::SecretKey psk_;
   handshake::SecretKey join_mask_key_;
   std::optional<handshake::StaticKey> identity_;

@@ -172,6 +172,9 @@ std::vector<peer::HeldAddress> Gateway::HeldAddresses() {
 }
 
 absl::Status Gateway::StartHub() {
+  const std::string state_dir = platform_->paths().state_dir;
+  absl::StatusOr<peer::BannedKeys> banned = peer::LoadBannedKeys(state_dir);
+  if (!banned.ok()) return banned.status();
   const size_t workers = platform_->workers().size();
   lane_slots_.emplace(peer::HubSessions::LanesFor(config_.hub.max_clients),
                       static_cast<uint32_t>(workers));
@@ -192,10 +195,15 @@ absl::Status Gateway::StartHub() {
       .networks = NetworksOf(config_),
       .held = HeldAddresses(),
       .on_held =
-          [this](const std::vector<peer::HeldAddress>& held) {
-            absl::Status stored =
-                peer::StoreHeldAddresses(platform_->paths().state_dir, held);
-            if (!stored.ok()) log_.Warn(stored.message());
+          [this, state_dir](const std::vector<peer::HeldAddress>& held) {
+            state_writer_.Put(peer::HeldAddressesPath(state_dir),
+                              peer::FormatHeldAddresses(held));
+          },
+      .banned = *std::move(banned),
+      .on_banned =
+          [this, state_dir](const peer::BannedKeys& keys) {
+            state_writer_.Put(peer::BannedKeysPath(state_dir),
+                              peer::FormatBannedKeys(keys));
           },
   };
   if (config_.hub.fallback) {

@@ -227,6 +227,9 @@ api::Status MakeStatus(const StatusSources& sources) {
     for (const auto& client : sources.hub->clients()) {
       if (client.session) status.peers.push_back(ClientPeer(client, now_us));
     }
+    for (const handshake::PublicKey& key : sources.hub->banned()) {
+      status.banned.push_back(handshake::PublicKeyToText(key));
+    }
   }
   for (const auto& worker : platform.workers()) FillWorker(*worker, status);
   FillCounters(platform, status);

@@ -3,10 +3,14 @@
 #include <algorithm>
 #include <charconv>
 
+#include "absl/strings/escaping.h"
+
 namespace lwt::api {
 namespace {
 
 constexpr std::string_view kForget = "peer forget ";
+constexpr std::string_view kBan = "peer ban ";
+constexpr std::string_view kUnban = "peer unban ";
 constexpr std::string_view kOk = "ok ";
 constexpr std::string_view kError = "error ";
 
@@ -24,6 +28,31 @@ std::optional<size_t> ReadSize(std::string_view text) {
   return size;
 }
 
+// Base64 in the one form that PublicKeyToText writes; lwtctl, which reads this
+// too, goes without the library of the handshake.
+std::optional<Request> ReadKeyed(RequestKind kind, std::string_view text) {
+  const absl::string_view base64(text.data(), text.size());
+  Request request{.kind = kind};
+  std::string key;
+  if (!absl::Base64Unescape(base64, &key) || key.size() != request.key.size() ||
+      absl::Base64Escape(key) != base64) {
+    return std::nullopt;
+  }
+  std::copy(key.begin(), key.end(), request.key.begin());
+  return request;
+}
+
+std::optional<Request> ReadForget(std::string_view text) {
+  std::optional<IpPrefix> range = ParseIpPrefix(text);
+  if (const auto address = ParseIpAddress(text)) {
+    range = IpPrefix{*address, static_cast<uint8_t>(address->size() * 8)};
+  }
+  // Who names 10.0.0.7/24 may mean that address, or all of the network.
+  if (range && range->Network() != range->address) return std::nullopt;
+  if (range) return Request{RequestKind::kPeerForget, *range};
+  return ReadKeyed(RequestKind::kPeerForgetKey, text);
+}
+
 }  // namespace
 
 std::optional<Request> ParseRequest(std::span<const uint8_t> line) {
@@ -31,14 +60,18 @@ std::optional<Request> ParseRequest(std::span<const uint8_t> line) {
   std::string_view text = Text(line);
   if (text.empty() || text.find('\n') != text.size() - 1) return std::nullopt;
   text.remove_suffix(1);
-  if (text == "status") return Request{RequestKind::kStatus, {}};
-  if (text == "status json") return Request{RequestKind::kStatusJson, {}};
-  if (text == "version") return Request{RequestKind::kVersion, {}};
-  if (!text.starts_with(kForget)) return std::nullopt;
-  std::optional<IpAddress> address =
-      ParseIpAddress(text.substr(kForget.size()));
-  if (!address) return std::nullopt;
-  return Request{RequestKind::kPeerForget, *address};
+  if (text == "status") return Request{RequestKind::kStatus};
+  if (text == "status json") return Request{RequestKind::kStatusJson};
+  if (text == "version") return Request{RequestKind::kVersion};
+  if (text == "peer banned") return Request{RequestKind::kPeerBanned};
+  if (text.starts_with(kForget)) return ReadForget(text.substr(kForget.size()));
+  if (text.starts_with(kBan)) {
+    return ReadKeyed(RequestKind::kPeerBan, text.substr(kBan.size()));
+  }
+  if (text.starts_with(kUnban)) {
+    return ReadKeyed(RequestKind::kPeerUnban, text.substr(kUnban.size()));
+  }
+  return std::nullopt;
 }
 
 std::string OkResponse(std::string_view body) {

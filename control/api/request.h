@@ -1,7 +1,9 @@
 // The control socket's protocol: the client sends one line, the daemon answers
 // once and closes.
 //
-//   status | status json | version | peer forget ADDRESS      and a line feed
+//   status | status json | version | peer banned |
+//   peer forget ADDRESS|RANGE|KEY | peer ban KEY | peer unban KEY
+//                                                             and a line feed
 //   "ok BYTES\n" and BYTES bytes of body, or "error SENTENCE\n"
 #pragma once
 
@@ -12,6 +14,7 @@
 #include <string>
 #include <string_view>
 
+#include "control/handshake/crypto.h"
 #include "drivers/ip_endpoint.h"
 
 namespace lwt::api {
@@ -24,12 +27,17 @@ enum class RequestKind : uint8_t {
   kStatus,
   kStatusJson,
   kVersion,
-  kPeerForget,
+  kPeerForget,     // tunnel addresses: `range`
+  kPeerForgetKey,  // those of `key`
+  kPeerBan,        // `key`
+  kPeerUnban,      // `key`
+  kPeerBanned,
 };
 
 struct Request {
   RequestKind kind = RequestKind::kStatus;
-  IpAddress address;  // kPeerForget: the peer's tunnel address
+  IpPrefix range;  // of one address, or with the bits behind its length zero
+  handshake::PublicKey key{};
   friend bool operator==(const Request&, const Request&) = default;
 };
 

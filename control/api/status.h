@@ -112,6 +112,7 @@ struct Status {
   TunnelStatus tunnel;
   LanStatus lan;
   std::vector<PeerStatus> peers;
+  std::vector<std::string> banned;  // keys; of a server
   std::vector<WorkerStatus> workers;
   std::vector<NamedCount> drops;  // names of dataplane/drop_reason.h, all
   std::vector<NamedCount> counters;

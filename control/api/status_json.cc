@@ -184,6 +184,7 @@ std::string ToJson(const Status& status) {
   json.Put("public_key", status.public_key);
   PutPorts(json, status);
   json.PutObjects("peers", status.peers, PutPeer);
+  json.Put("banned", status.banned);
   json.PutObjects("workers", status.workers, PutWorker);
   json.Put("drops", status.drops);
   json.Put("counters", status.counters);

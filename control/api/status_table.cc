@@ -117,6 +117,7 @@ void AddHead(const Status& status, std::string& out) {
     rows.push_back({"", lan.reason});
   }
   rows.push_back({"memory", OrDash(status.memory_mode)});
+  for (const std::string& key : status.banned) rows.push_back({"banned", key});
   AddTable(rows, out);
 }
 

@@ -3,11 +3,12 @@
 #include <vector>
 
 #include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "control/api/client.h"
+#include "control/api/request.h"
 #include "control/cli/print.h"
 #include "control/cli/version.h"
-#include "drivers/ip_endpoint.h"
 
 namespace lwt::cli {
 namespace {
@@ -18,8 +19,14 @@ constexpr char kHelp[] = R"(lwtctl asks a running lightweight-tunnel.
 
   lwtctl [-socket PATH] status [-json]
       Show uplink, tunnel, peers, workers and drops; with -json for programs.
-  lwtctl [-socket PATH] peer forget ADDRESS
-      Give up the binding of a tunnel address to the key that held it.
+  lwtctl [-socket PATH] peer forget ADDRESS|RANGE|KEY
+      On a server: free tunnel addresses from the keys that held them. RANGE
+      is NETWORK/LENGTH, KEY a client's public key as status shows it.
+  lwtctl [-socket PATH] peer ban KEY
+  lwtctl [-socket PATH] peer unban KEY
+      On a server: keep a client out, over restarts, and let it in again.
+  lwtctl [-socket PATH] peer banned
+      List the keys that are banned.
   lwtctl [-socket PATH] version
       Print the version of the running gateway.
 
@@ -60,12 +67,34 @@ absl::Status TakeFlag(std::string_view name, bool has_value,
   return absl::OkStatus();
 }
 
-absl::Status CheckForget(const std::vector<std::string>& words) {
-  const std::string form = "lwtctl peer forget ADDRESS";
-  if (words.size() != 3) return Wrong("peer forget takes one address: " + form);
-  if (ParseIpAddress(words[2])) return absl::OkStatus();
-  return Wrong("\"" + absl::CHexEscape(words[2]) +
-               "\" is not a tunnel address, such as 10.0.0.2: " + form);
+// "peer VERB", and what the verb takes, which the gateway has to understand.
+absl::Status CheckPeerCommand(const std::vector<std::string>& words) {
+  constexpr struct {
+    std::string_view verb;
+    std::string_view form;  // of its operand; empty: none
+    std::string_view what;
+  } kVerbs[] = {
+      {"forget", " ADDRESS|RANGE|KEY",
+       "a tunnel address, such as 10.0.0.2, a range, such as 10.0.0.0/24, or a "
+       "client's public key"},
+      {"ban", " KEY", "a client's public key, as lwtctl status shows it"},
+      {"unban", " KEY",
+       "a client's public key, as lwtctl peer banned shows it"},
+      {"banned", "", ""}};
+  for (const auto& [verb, form, what] : kVerbs) {
+    if (words.size() < 2 || words[1] != verb) continue;
+    const std::string usage =
+        absl::StrCat("lwtctl peer ", std::string(verb), std::string(form));
+    if (words.size() != (form.empty() ? 2 : 3)) return Wrong("usage: " + usage);
+    const std::string line = absl::StrJoin(words, " ") + "\n";
+    if (api::ParseRequest(
+            {reinterpret_cast<const uint8_t*>(line.data()), line.size()})) {
+      return absl::OkStatus();
+    }
+    return Wrong(absl::StrCat("\"", absl::CHexEscape(words[2]), "\" is not ",
+                              std::string(what), ": ", usage));
+  }
+  return Wrong("usage: lwtctl peer forget|ban|unban|banned");
 }
 
 absl::Status MakeRequest(const Parts& parts, ControlCommand& command) {
@@ -75,16 +104,16 @@ absl::Status MakeRequest(const Parts& parts, ControlCommand& command) {
     command.help = true;
     return absl::OkStatus();
   }
-  bool forget = words.size() >= 2 && words[0] == "peer" && words[1] == "forget";
-  if (forget) {
-    const absl::Status good = CheckForget(words);
+  const bool peer = words[0] == "peer";
+  if (peer) {
+    const absl::Status good = CheckPeerCommand(words);
     if (!good.ok()) return good;
   }
   bool status = words.size() == 1 && words[0] == "status";
   bool version = words.size() == 1 && words[0] == "version";
-  if (!forget && !status && !version) {
+  if (!peer && !status && !version) {
     return Wrong("unknown command \"" + absl::StrJoin(words, " ") +
-                 "\": there are status, version and peer forget ADDRESS");
+                 "\": there are status, version and peer");
   }
   if (parts.json && !status) return Wrong("-json goes with status only");
   command.request = absl::StrJoin(words, " ") + (parts.json ? " json" : "");

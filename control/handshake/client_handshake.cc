@@ -31,6 +31,8 @@ std::string_view ReasonOf(VerdictCode code) {
       return "it has as many clients as it may have";
     case VerdictCode::kSecondKeyRefused:
       return "it serves one client, and another has come before";
+    case VerdictCode::kBanned:
+      return "it has banned this client's key";
     case VerdictCode::kVersion:
       return "it speaks another version of the protocol";
     default:

@@ -23,6 +23,7 @@ enum class VerdictCode : uint8_t {
   kFull = 3,
   kSecondKeyRefused = 4,
   kVersion = 5,
+  kBanned = 6,
 };
 
 // The hub's last word. `text` is for the operator of the client.

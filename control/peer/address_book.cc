@@ -10,6 +10,16 @@ using handshake::PublicKey;
 using handshake::Verdict;
 using handshake::VerdictCode;
 
+namespace {
+
+IpPrefix SourceNetwork(const IpAddress& source) {
+  const IpPrefix prefix{
+      source, static_cast<uint8_t>(source.family == Family::kIpv4 ? 24 : 56)};
+  return {prefix.Network(), prefix.length};
+}
+
+}  // namespace
+
 bool AddressBook::InNetwork(const IpAddress& address) const {
   // Neither the network itself nor its broadcast address is a host's.
   return std::any_of(own_.begin(), own_.end(), [&](const IpPrefix& prefix) {
@@ -65,9 +75,28 @@ Verdict AddressBook::Check(const PublicKey& key,
   return {};
 }
 
+// Those that are over go, and then those that are free soonest. Whoever is
+// connected stays: max_clients is far below kMaxBindings.
+void AddressBook::MakeRoomFor(size_t count, uint64_t now_us) {
+  std::erase_if(bindings_, [&](const Binding& binding) {
+    return binding.until_us <= now_us;
+  });
+  while (!bindings_.empty() && bindings_.size() + count > kMaxBindings) {
+    bindings_.erase(std::min_element(bindings_.begin(), bindings_.end(),
+                                     [](const Binding& a, const Binding& b) {
+                                       return a.until_us < b.until_us;
+                                     }));
+  }
+}
+
 void AddressBook::Bind(const PublicKey& key,
-                       const std::vector<IpPrefix>& addresses) {
+                       const std::vector<IpPrefix>& addresses,
+                       const IpAddress& source, uint64_t now_us) {
   ++version_;
+  const bool earned =
+      std::any_of(bindings_.begin(), bindings_.end(), [&](const Binding& held) {
+        return held.key == key && held.earned && held.until_us > now_us;
+      });
   std::erase_if(bindings_, [&](const Binding& binding) {
     if (binding.key == key) return true;
     return std::any_of(addresses.begin(), addresses.end(),
@@ -75,35 +104,57 @@ void AddressBook::Bind(const PublicKey& key,
                          return prefix.address == binding.address;
                        });
   });
-  if (bindings_.size() + addresses.size() > kMaxBindings) {
-    // The one that is free soonest goes.
-    auto first = std::min_element(bindings_.begin(), bindings_.end(),
-                                  [](const Binding& a, const Binding& b) {
-                                    return a.until_us < b.until_us;
-                                  });
-    bindings_.erase(first);
-  }
+  MakeRoomFor(addresses.size(), now_us);
   for (const IpPrefix& prefix : addresses) {
-    bindings_.push_back({prefix.address, key, UINT64_MAX});
+    bindings_.push_back(
+        {prefix.address, key, UINT64_MAX, SourceNetwork(source), now_us, earned});
   }
+}
+
+size_t AddressBook::AwayOf(const IpPrefix& network, uint64_t now_us) const {
+  return static_cast<size_t>(std::count_if(
+      bindings_.begin(), bindings_.end(), [&](const Binding& binding) {
+        return !binding.connected() && binding.until_us > now_us &&
+               binding.network == network;
+      }));
 }
 
 void AddressBook::Release(const PublicKey& key, uint64_t now_us) {
   ++version_;
+  std::erase_if(bindings_, [&](Binding& binding) {
+    if (binding.key != key || !binding.connected()) return false;
+    if (!binding.earned &&
+        (now_us - binding.since_us < kEarnUs ||
+         AwayOf(binding.network, now_us) >= kMaxAwayOfNetwork)) {
+      return true;
+    }
+    binding.earned = true;
+    binding.until_us = now_us + kHoldUs;
+    return false;
+  });
+}
+
+void AddressBook::ReleaseAll(uint64_t now_us) {
+  ++version_;
   for (Binding& binding : bindings_) {
-    if (binding.key == key) binding.until_us = now_us + kHoldUs;
+    if (binding.connected()) binding.until_us = now_us + kHoldUs;
   }
 }
 
-std::optional<PublicKey> AddressBook::Forget(const IpAddress& address) {
-  for (auto it = bindings_.begin(); it != bindings_.end(); ++it) {
-    if (it->address != address) continue;
-    PublicKey key = it->key;
-    bindings_.erase(it);
-    ++version_;
-    return key;
-  }
-  return std::nullopt;
+std::vector<HeldAddress> AddressBook::Forget(const AddressesNamed& names) {
+  const auto is_named = [&](const Binding& binding) {
+    const auto* const range = std::get_if<IpPrefix>(&names);
+    return range != nullptr ? range->Contains(binding.address)
+                            : std::get<PublicKey>(names) == binding.key;
+  };
+  std::vector<HeldAddress> forgotten;
+  std::erase_if(bindings_, [&](const Binding& binding) {
+    if (!is_named(binding)) return false;
+    forgotten.push_back({binding.address, binding.key});
+    return true;
+  });
+  if (!forgotten.empty()) ++version_;
+  return forgotten;
 }
 
 std::vector<HeldAddress> AddressBook::Held(uint64_t now_us,
@@ -111,10 +162,10 @@ std::vector<HeldAddress> AddressBook::Held(uint64_t now_us,
   std::vector<HeldAddress> held;
   for (const Binding& binding : bindings_) {
     if (binding.until_us <= now_us) continue;
-    const bool connected = binding.until_us == UINT64_MAX;
     held.push_back({binding.address, binding.key,
-                    connected ? HeldAddress::kConnected
-                              : unix_ms + (binding.until_us - now_us) / 1000});
+                    binding.connected()
+                        ? HeldAddress::kConnected
+                        : unix_ms + (binding.until_us - now_us) / 1000});
   }
   return held;
 }
@@ -128,7 +179,8 @@ void AddressBook::Restore(const std::vector<HeldAddress>& held, uint64_t now_us,
       left_us =
           std::min((entry.until_unix_ms - unix_ms), kHoldUs / 1000) * 1000;
     }
-    bindings_.push_back({entry.address, entry.key, now_us + left_us});
+    bindings_.push_back({entry.address, entry.key, now_us + left_us, IpPrefix(),
+                         now_us, /*earned=*/true});
   }
 }
 

@@ -1,13 +1,19 @@
 // Which client has which tunnel address: first come, first served, bound to
-// the client's static key, held while it is connected and a day after.
+// the client's static key, held while it is connected and, if it stayed for a
+// while, a day after.
 //
-// Owned by HubSessions. Control thread. A search walks a list of at most
-// kMaxBindings entries; they change a few times a day. What it holds outlives
-// the process by Held() and Restore().
+// One holder of the shared key can make static keys without end. So a new key
+// has to earn its hold by being connected for kEarnUs, and of one source
+// network (/24 or /56) at most kMaxAwayOfNetwork addresses are held for keys
+// that are away. Nobody else's hold is shortened by that. Owned by HubSessions.
+// Control thread. A search walks a list of at most kMaxBindings entries; they
+// change a few times a day. What it holds outlives the process by Held() and
+// Restore().
 #pragma once
 
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "control/handshake/session_secrets.h"
@@ -15,10 +21,15 @@
 
 namespace lwt::peer {
 
+// Those in a range, which may be a single one, or all of a client's key.
+using AddressesNamed = std::variant<IpPrefix, handshake::PublicKey>;
+
 class AddressBook {
  public:
   static constexpr uint64_t kHoldUs = uint64_t{24} * 3600 * 1'000'000;
   static constexpr size_t kMaxBindings = kMaxHeldAddresses;
+  static constexpr uint64_t kEarnUs = 60'000'000;
+  static constexpr size_t kMaxAwayOfNetwork = 64;
 
   // `own` are the hub's addresses with the prefix lengths of its network.
   explicit AddressBook(std::vector<IpPrefix> own) : own_(std::move(own)) {}
@@ -28,12 +39,16 @@ class AddressBook {
                            const std::vector<IpPrefix>& addresses,
                            uint64_t now_us) const;
   // After Check accepted: binds them, and frees others that the key held.
+  // `source` is where the client is.
   void Bind(const handshake::PublicKey& key,
-            const std::vector<IpPrefix>& addresses);
-  // The client of `key` is gone: its addresses are held for kHoldUs.
+            const std::vector<IpPrefix>& addresses, const IpAddress& source,
+            uint64_t now_us);
+  // The client of `key` is gone: its addresses are held for kHoldUs, or free.
   void Release(const handshake::PublicKey& key, uint64_t now_us);
-  // Frees an address at once. The key that had it, nullopt when none had.
-  std::optional<handshake::PublicKey> Forget(const IpAddress& address);
+  // The hub stops: whoever is connected is held for kHoldUs.
+  void ReleaseAll(uint64_t now_us);
+  // Frees what `names` names at once: the addresses in a range, or of a key.
+  std::vector<HeldAddress> Forget(const AddressesNamed& names);
 
   // What is still bound, by wall clock.
   std::vector<HeldAddress> Held(uint64_t now_us, uint64_t unix_ms) const;
@@ -49,10 +64,17 @@ class AddressBook {
     IpAddress address;
     handshake::PublicKey key{};
     uint64_t until_us = UINT64_MAX;  // UINT64_MAX while connected
+    IpPrefix network;  // where it was connected from; 0 bits: not known
+    uint64_t since_us = 0;
+    bool earned = false;  // its hold
+
+    bool connected() const { return until_us == UINT64_MAX; }
   };
 
   bool InNetwork(const IpAddress& address) const;
   bool IsOwn(const IpAddress& address) const;
+  void MakeRoomFor(size_t count, uint64_t now_us);
+  size_t AwayOf(const IpPrefix& network, uint64_t now_us) const;
 
   std::vector<IpPrefix> own_;
   std::vector<Binding> bindings_;

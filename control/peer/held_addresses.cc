@@ -8,17 +8,14 @@
 #include "control/host/files.h"
 
 namespace lwt::peer {
-namespace {
 
-std::string PathIn(const std::string& state_dir) {
+std::string HeldAddressesPath(const std::string& state_dir) {
   return absl::StrCat(state_dir, "/addresses");
 }
 
-}  // namespace
-
 absl::StatusOr<std::vector<HeldAddress>> LoadHeldAddresses(
     const std::string& state_dir) {
-  const std::string path = PathIn(state_dir);
+  const std::string path = HeldAddressesPath(state_dir);
   const auto text = host::ReadFile(path);
   if (absl::IsNotFound(text.status())) return std::vector<HeldAddress>();
   if (!text.ok()) return text.status();
@@ -30,11 +27,6 @@ absl::StatusOr<std::vector<HeldAddress>> LoadHeldAddresses(
   return absl::DataLossError(absl::StrCat(
       path, " cannot be understood and was moved to ", aside,
       "; tunnel addresses go to whoever asks first, as on a first start"));
-}
-
-absl::Status StoreHeldAddresses(const std::string& state_dir,
-                                const std::vector<HeldAddress>& addresses) {
-  return host::ReplaceFile(PathIn(state_dir), FormatHeldAddresses(addresses));
 }
 
 }  // namespace lwt::peer

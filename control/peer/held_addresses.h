@@ -44,8 +44,6 @@ std::string FormatHeldAddresses(const std::vector<HeldAddress>& addresses);
 // `addresses.bad`, and the error names it; the next load finds none.
 absl::StatusOr<std::vector<HeldAddress>> LoadHeldAddresses(
     const std::string& state_dir);
-// The old file or the new one is there after a crash at any time.
-absl::Status StoreHeldAddresses(const std::string& state_dir,
-                                const std::vector<HeldAddress>& addresses);
+std::string HeldAddressesPath(const std::string& state_dir);
 
 }  // namespace lwt::peer

@@ -192,6 +192,9 @@ Verdict HubSessions::Judge(const PublicKey& key, const PeerOffer& offer,
                            unsigned{handshake::kProtocolVersion}, ", not ",
                            unsigned{offer.version})};
   }
+  if (config_.banned.contains(key)) {
+    return {VerdictCode::kBanned, "this client was banned by the operator"};
+  }
   bool known = FindByKey(key) != nullptr;
   bool others =
       std::any_of(clients_.begin(), clients_.end(), [&](const Client& client) {
@@ -218,8 +221,10 @@ void HubSessions::Decide(HubFlow& flow, uint64_t now_us) {
   ByteVector bytes;
   HubProgress progress = handshake.Finish(verdict, &bytes);
   if (!accepted || progress != HubProgress::kDone) {
-    log_.Info("client ", handshake::PublicKeyToText(key), " at ",
-              ToString(flow.remote()), " was refused: ", verdict.text);
+    if (refusals_.Allow(now_us)) {
+      log_.Info("client ", handshake::PublicKeyToText(key), " at ",
+                ToString(flow.remote()), " was refused: ", verdict.text);
+    }
     flow.SendVerdict(std::move(bytes), false);
     return;
   }
@@ -253,7 +258,8 @@ void HubSessions::Admit(HubFlow& flow, SessionSecrets secrets,
   client->remote = flow.remote();
   client->rtt_us = 0;
   client->joins = JoinBudget();
-  book_.Bind(session->secrets().peer_key, client->addresses);
+  book_.Bind(session->secrets().peer_key, client->addresses,
+             client->remote.address, now_us);
   client->session = std::move(session);
   flow.SendVerdict(std::move(verdict), true);
   Publish();

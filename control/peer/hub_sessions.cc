@@ -202,20 +202,42 @@ bool HubSessions::Close(std::string_view reason, uint64_t now_us) {
     if (!client.session) continue;
     any = any || !client.session->lanes().empty();
     client.session->SendClose(reason);
-    book_.Release(client.session->secrets().peer_key, now_us);
     client.session.reset();
   }
+  book_.ReleaseAll(now_us);
   KeepAddresses(now_us);
   return any;
 }
 
-bool HubSessions::ForgetAddress(const IpAddress& address, uint64_t now_us) {
-  std::optional<PublicKey> key = book_.Forget(address);
-  if (!key) return false;
-  if (Client* client = FindByKey(*key)) {
-    client->session->SendClose("your tunnel address was freed by the operator");
-    Drop(*client, "its tunnel address was freed by the operator", now_us);
+std::vector<IpAddress> HubSessions::Forget(const AddressesNamed& names,
+                                           uint64_t now_us) {
+  std::vector<IpAddress> addresses;
+  for (const HeldAddress& forgotten : book_.Forget(names)) {
+    addresses.push_back(forgotten.address);
+    if (Client* client = FindByKey(forgotten.key)) {
+      client->session->SendClose(
+          "your tunnel address was freed by the operator");
+      Drop(*client, "its tunnel address was freed by the operator", now_us);
+    }
   }
+  return addresses;
+}
+
+bool HubSessions::Ban(const PublicKey& key, uint64_t now_us) {
+  if (config_.banned.size() >= kMaxBannedKeys) return false;
+  config_.banned.insert(key);
+  if (Client* client = FindByKey(key)) {
+    client->session->SendClose("this client was banned by the operator");
+    Drop(*client, "it was banned by the operator", now_us);
+  }
+  book_.Forget(key);
+  if (config_.on_banned) config_.on_banned(config_.banned);
+  return true;
+}
+
+bool HubSessions::Unban(const PublicKey& key) {
+  if (config_.banned.erase(key) == 0) return false;
+  if (config_.on_banned) config_.on_banned(config_.banned);
   return true;
 }
 

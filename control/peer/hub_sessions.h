@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "control/peer/address_book.h"
+#include "control/peer/banned_keys.h"
 #include "control/peer/hub_unproven.h"
 #include "control/peer/join_budget.h"
 #include "control/peer/session.h"
@@ -50,6 +51,9 @@ class HubSessions {
     // they have changed: within kSweepUs, and at Close.
     std::vector<HeldAddress> held;
     std::function<void(const std::vector<HeldAddress>&)> on_held;
+    // Who may not come in, and where it is kept when that has changed.
+    BannedKeys banned;
+    std::function<void(const BannedKeys&)> on_banned;
   };
 
   struct Client {
@@ -73,9 +77,14 @@ class HubSessions {
 
   // Says goodbye to all. True when there was somebody to say it to.
   bool Close(std::string_view reason, uint64_t now_us);
-  // Frees a tunnel address, and drops the client that has it. False when no
-  // client had it.
-  bool ForgetAddress(const IpAddress& address, uint64_t now_us);
+  // Frees tunnel addresses, and drops the clients that have them. Which.
+  std::vector<IpAddress> Forget(const AddressesNamed& names, uint64_t now_us);
+  // Keeps a key out for good, frees its addresses, and drops its client. False
+  // when kMaxBannedKeys are.
+  bool Ban(const handshake::PublicKey& key, uint64_t now_us);
+  // False when it was not banned.
+  bool Unban(const handshake::PublicKey& key);
+  const BannedKeys& banned() const { return config_.banned; }
 
   const std::vector<Client>& clients() const { return clients_; }
 

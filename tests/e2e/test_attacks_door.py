@@ -1,6 +1,7 @@
 """Who comes to a hub's door and is no client: neighbours that fail in a loop,
 and hosts that repeat what they have overheard. Each beside the same without."""
 
+import re
 import socket
 import subprocess
 import sys
@@ -213,3 +214,84 @@ def test_a_repeated_join_gets_no_traffic(make_topology, start, path):
     assert "calling again" not in client.log()
     assert namespace.ping("10.0.0.1") == 3
     assert topology.hub.namespace.ping("10.0.0.2") == 3
+
+
+def _key_of(hub):
+    return hub.status()["peers"][0]["public_key"]
+
+
+def test_addresses_are_not_used_up_by_keys_that_come_and_go(topology, start):
+    """Each client has a key of its own, and asks for an address that was
+    another's a moment ago."""
+    hub = _start_hub(start, topology)
+    for label in ("first", "second"):
+        client = _start_client(start, topology, 0, label, "10.0.0.7/24")
+        client.wait_up()
+        assert client.stop() == 0
+        hub.wait_status(lambda status: status["peers"] == [], 5,
+                        f"the {label} is gone")
+    held = hub.state / "addresses"
+    wait_until(lambda: held.exists() and "10.0.0.7 " not in held.read_text(),
+               5, "nothing is held for them")
+
+
+def test_a_banned_client_stays_out_until_it_is_unbanned(topology, start):
+    hub = _start_hub(start, topology)
+    client = _start_client(start, topology)
+    client.wait_up()
+    key = _key_of(hub)
+    forgotten = hub.lwtctl("peer", "forget", "10.0.0.0/24").stdout
+    assert "10.0.0.2 is free" in forgotten
+    # Its client is not kept away by that.
+    hub.wait_up()
+    assert "is banned" in hub.lwtctl("peer", "ban", key).stdout
+    assert hub.status()["peers"] == []
+    client.wait_log("banned by the operator")
+    assert hub.lwtctl("peer", "banned").stdout == f"{key}\n"
+    assert hub.status()["banned"] == [key]
+    assert re.search(rf"banned +{re.escape(key)}", hub.lwtctl("status").stdout)
+    banned = hub.state / "banned"
+    wait_until(lambda: banned.exists() and key in banned.read_text(), 5,
+               "the ban is written down")
+    hub.kill()
+    assert client.stop() == 0
+    hub.start()
+    hub.wait_up(peers=0)
+    client.start()
+    hub.wait_log(rf"client {re.escape(key)} at .* was refused")
+    assert client.status()["peers"][0]["state"] != "up"
+    assert "may come again" in hub.lwtctl("peer", "unban", key).stdout
+    assert client.stop() == 0
+    client.start()
+    client.wait_up()
+    refused = hub.lwtctl("peer", "unban", key, check=False)
+    assert refused.returncode == 1 and "is not banned" in refused.stdout
+
+
+def test_a_route_that_leads_elsewhere_is_no_changed_key(topology, start):
+    hub = _start_hub(start, topology)
+    client = _start_client(start, topology)
+    client.wait_up()
+    hub.kill()
+    namespace = topology.client.namespace
+    namespace.ip("link", "add", "astray", "type", "veth", "peer", "name",
+                 "astray-end")
+    namespace.ip("link", "set", "astray-end", "up")
+    namespace.ip("link", "set", "astray", "up")
+    namespace.ip("address", "add", "192.168.99.2/24", "dev", "astray")
+    namespace.ip("route", "add", f"{topology.hub.v4}/32", "dev", "astray")
+    pings = _ping_on(namespace)
+    try:
+        reason = client.wait_status(
+            lambda status: "does not go by the uplink" in
+            status["peers"][0]["reason"], 20,
+            "the route is the reason")["peers"][0]["reason"]
+        assert "public key" not in reason
+        assert "posing" not in client.log()
+    finally:
+        pings.kill()
+        pings.wait()
+    namespace.ip("link", "delete", "astray")
+    hub.start()
+    hub.wait_up()
+    assert "posing" not in client.log()

@@ -15,18 +15,49 @@ TEST(RequestTest, EveryRequestIsKnown) {
             (Request{RequestKind::kStatusJson}));
   EXPECT_EQ(ParseRequest(Bytes("version\n")), (Request{RequestKind::kVersion}));
   EXPECT_EQ(ParseRequest(Bytes("peer forget 10.0.0.2\n")),
-            (Request{RequestKind::kPeerForget, *ParseIpAddress("10.0.0.2")}));
+            (Request{RequestKind::kPeerForget, *ParseIpPrefix("10.0.0.2/32")}));
   EXPECT_EQ(ParseRequest(Bytes("peer forget fd00::2\n")),
-            (Request{RequestKind::kPeerForget, *ParseIpAddress("fd00::2")}));
+            (Request{RequestKind::kPeerForget, *ParseIpPrefix("fd00::2/128")}));
+  EXPECT_EQ(ParseRequest(Bytes("peer forget 10.0.0.0/24\n")),
+            (Request{RequestKind::kPeerForget, *ParseIpPrefix("10.0.0.0/24")}));
+  const handshake::PublicKey key = {1};
+  const std::string text = " AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n";
+  EXPECT_EQ(ParseRequest(Bytes("peer forget" + text)),
+            (Request{.kind = RequestKind::kPeerForgetKey, .key = key}));
+  EXPECT_EQ(ParseRequest(Bytes("peer ban" + text)),
+            (Request{.kind = RequestKind::kPeerBan, .key = key}));
+  EXPECT_EQ(ParseRequest(Bytes("peer unban" + text)),
+            (Request{.kind = RequestKind::kPeerUnban, .key = key}));
+  EXPECT_EQ(ParseRequest(Bytes("peer banned\n")),
+            (Request{RequestKind::kPeerBanned}));
 }
 
 TEST(RequestTest, NothingElseIsAccepted) {
-  for (std::string_view text :
-       {"", "\n", "status", "status\n\n", "status\nstatus\n", " status\n",
-        "status \n", "status  json\n", "status\r\n", "Status\n", "statusjson\n",
-        "peer\n", "peer forget\n", "peer forget \n", "peer forget 10.0.0\n",
-        "peer forget 10.0.0.2 \n", "peer forget 10.0.0.2/24\n",
-        "peer  forget 10.0.0.2\n", "version json\n"}) {
+  for (std::string_view text : {"",
+                                "\n",
+                                "status",
+                                "status\n\n",
+                                "status\nstatus\n",
+                                " status\n",
+                                "status \n",
+                                "status  json\n",
+                                "status\r\n",
+                                "Status\n",
+                                "statusjson\n",
+                                "peer\n",
+                                "peer forget\n",
+                                "peer forget \n",
+                                "peer forget 10.0.0\n",
+                                "peer forget 10.0.0.2 \n",
+                                "peer forget 10.0.0.2/24\n",
+                                "peer  forget 10.0.0.2\n",
+                                "version json\n",
+                                "peer ban\n",
+                                "peer ban 10.0.0.2\n",
+                                "peer ban AQ==\n",
+                                "peer banned \n",
+                                "peer unban\n",
+                                "peer forget 10.0.0.0/33\n"}) {
     EXPECT_FALSE(ParseRequest(Bytes(text))) << text;
   }
   EXPECT_FALSE(ParseRequest(Bytes(std::string_view("status\0\n", 8))));

@@ -39,6 +39,7 @@ Status Example() {
   silent.state = "down";
   silent.reason = "evil \x1b[31m \xff text";
   status.peers.push_back(silent);
+  status.banned = {"BAN="};
   status.workers.push_back({"1", 250, 750, 5, 10, 11, 12, 13});
   status.drops = {{"bad_tag", 9}, {"replayed", 0}};
   status.counters = {{"punts", 4}, {"unused", 0}};
@@ -78,6 +79,7 @@ TEST(StatusJsonTest, HasEveryMember) {
                        R"("rx_bytes":3145728,)") +
                kPeerRest,
            std::string(R"("rtt_us":null,"last_handshake_s":null)"),
+           std::string(R"("banned":["BAN="])"),
            std::string(R"("workers":[{"cpus":"1","busy_cycles":250,)"
                        R"("idle_cycles":750,"sleeps":5,"rx_frames":10,)"
                        R"("tx_frames":11,"tun_rx_packets":12,)"
@@ -113,6 +115,7 @@ TEST(StatusTableTest, GoldenText) {
   tunnel      lwt0, net_tap, MTU 1409, 10.0.0.1/24, fd00::1/64
               net_tap, as asked
   memory      no-huge
+  banned      BAN=
 
 peer 10.0.0.2: up
   public key      -

@@ -115,6 +115,25 @@ TEST_F(LwtctlTest, FindsTheOnlySocket) {
   EXPECT_EQ(daemon.Request(), "peer forget 10.0.0.2\n");
 }
 
+TEST_F(LwtctlTest, AsksWhatAPeerCommandSays) {
+  const char* const key = "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+  const std::vector<std::vector<const char*>> commands = {
+      {"peer", "forget", "10.0.0.0/24"},
+      {"peer", "forget", key},
+      {"peer", "ban", key},
+      {"peer", "unban", key},
+      {"peer", "banned"}};
+  for (const auto& words : commands) {
+    Daemon daemon(a_);
+    daemon.Serve("ok 0\n");
+    EXPECT_EQ(Run(words).exit_code, 0);
+    std::string line;
+    for (const char* word : words)
+      line += (line.empty() ? "" : " ") + std::string(word);
+    EXPECT_EQ(daemon.Request(), line + "\n");
+  }
+}
+
 TEST_F(LwtctlTest, ListsSeveralSockets) {
   Daemon a(a_);
   Daemon b(b_);
@@ -225,13 +244,29 @@ TEST_F(LwtctlTest, HelpAndVersionNeedNoDaemon) {
 }
 
 // Said here, not by a daemon that does not understand the request.
-TEST_F(LwtctlTest, ForgetNeedsOneAddress) {
-  EXPECT_NE(Run({"peer", "forget"}).err.find("peer forget takes one address"),
+TEST_F(LwtctlTest, PeerCommandsSayWhatTheyTake) {
+  const auto error = [&](std::vector<const char*> words) {
+    const LwtctlRun outcome = Run(std::move(words));
+    EXPECT_EQ(outcome.exit_code, 2);
+    return outcome.err;
+  };
+  EXPECT_NE(error({"peer", "forget"})
+                .find("usage: lwtctl peer forget ADDRESS|RANGE|KEY"),
             std::string::npos);
-  EXPECT_NE(Run({"peer", "forget", "ten\x1b"})
-                .err.find("\"ten\\x1b\" is not a tunnel address"),
+  EXPECT_NE(error({"peer", "ban"}).find("usage: lwtctl peer ban KEY"),
             std::string::npos);
-  EXPECT_EQ(Run({"peer", "forget", "10.0.0.256"}).exit_code, 2);
+  EXPECT_NE(error({"peer", "banned", "all"}).find("usage: lwtctl peer banned"),
+            std::string::npos);
+  EXPECT_NE(error({"peer"}).find("usage: lwtctl peer forget|ban|unban|banned"),
+            std::string::npos);
+  EXPECT_NE(error({"peer", "forget", "ten\x1b"})
+                .find("\"ten\\x1b\" is not a tunnel address"),
+            std::string::npos);
+  error({"peer", "forget", "10.0.0.256"});
+  error({"peer", "forget", "10.0.0.2/24"});
+  EXPECT_NE(
+      error({"peer", "ban", "10.0.0.2"}).find("is not a client's public key"),
+      std::string::npos);
 }
 
 }  // namespace

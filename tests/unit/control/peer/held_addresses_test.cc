@@ -69,7 +69,9 @@ TEST(HeldAddressesTest, FileIsReadBackAndPrivate) {
   const auto none = LoadHeldAddresses(dir.path());
   ASSERT_TRUE(none.ok()) << none.status();
   EXPECT_TRUE(none->empty());
-  ASSERT_TRUE(StoreHeldAddresses(dir.path(), Golden()).ok());
+  ASSERT_TRUE(host::ReplaceFile(HeldAddressesPath(dir.path()),
+                                FormatHeldAddresses(Golden()))
+                  .ok());
   struct stat status;
   ASSERT_EQ(stat((dir.path() + "/addresses").c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777, 0600u);
@@ -100,28 +102,113 @@ class BookTest : public testing::Test {
   }
 
   static constexpr std::string_view kOwn = "10.0.0.1/24";
+  static inline const IpAddress kSource = *ParseIpAddress("192.0.2.7");
   static inline const IpPrefix kWanted = *ParseIpPrefix("10.0.0.2/24");
 };
 
 TEST_F(BookTest, GivesWhatIsHeldAndForHowLong) {
   AddressBook book = Empty();
   EXPECT_EQ(book.version(), 0u);
-  book.Bind(PublicKey{1}, {kWanted});
-  book.Bind(PublicKey{2}, {*ParseIpPrefix("10.0.0.3/24")});
-  book.Release(PublicKey{2}, 5'000'000);
+  book.Bind(PublicKey{1}, {kWanted}, kSource, 0);
+  book.Bind(PublicKey{2}, {*ParseIpPrefix("10.0.0.3/24")}, kSource, 0);
+  constexpr uint64_t kLeft = AddressBook::kEarnUs;
+  book.Release(PublicKey{2}, kLeft);
   EXPECT_EQ(book.version(), 3u);
-  const std::vector<HeldAddress> held = book.Held(6'000'000, kUnixMs);
+  const std::vector<HeldAddress> held = book.Held(kLeft + 1'000'000, kUnixMs);
   ASSERT_EQ(held.size(), 2u);
   EXPECT_EQ(held[0], (HeldAddress{Address("10.0.0.2"), PublicKey{1},
                                   HeldAddress::kConnected}));
   EXPECT_EQ(held[1], (HeldAddress{Address("10.0.0.3"), PublicKey{2},
                                   kUnixMs + kDayMs - 1000}));
   // What is over is not kept.
-  const uint64_t later_us = 5'000'000 + AddressBook::kHoldUs;
+  const uint64_t later_us = kLeft + AddressBook::kHoldUs;
   EXPECT_EQ(book.Held(later_us, kUnixMs).size(), 1u);
-  ASSERT_TRUE(book.Forget(Address("10.0.0.2")));
+  ASSERT_EQ(book.Forget(*ParseIpPrefix("10.0.0.2/32")).size(), 1u);
   EXPECT_EQ(book.version(), 4u);
   EXPECT_TRUE(book.Held(later_us, kUnixMs).empty());
+}
+
+TEST_F(BookTest, ForgetsARangeOrAKeysAddresses) {
+  AddressBook book = Empty();
+  for (uint8_t i = 2; i < 10; ++i) {
+    IpPrefix prefix = kWanted;
+    prefix.address.bytes[3] = i;
+    book.Bind(PublicKey{i}, {prefix}, kSource, 0);
+  }
+  const uint64_t version = book.version();
+  EXPECT_TRUE(book.Forget(*ParseIpPrefix("10.0.1.0/24")).empty());
+  EXPECT_TRUE(book.Forget(PublicKey{99}).empty());
+  EXPECT_EQ(book.version(), version) << "nothing changed";
+  const auto four = book.Forget(*ParseIpPrefix("10.0.0.4/30"));
+  ASSERT_EQ(four.size(), 4u);
+  EXPECT_EQ(four[0].address, Address("10.0.0.4"));
+  EXPECT_EQ(four[0].key, PublicKey{4});
+  ASSERT_EQ(book.Forget(PublicKey{9}).size(), 1u);
+  EXPECT_EQ(book.Held(0, kUnixMs).size(), 3u);
+}
+
+// One holder of the shared key, with as many static keys as he likes.
+TEST_F(BookTest, KeysThatComeAndGoUseUpNoAddresses) {
+  AddressBook book = Empty();
+  uint64_t now_us = 0;
+  for (uint8_t i = 2; i < 254; ++i) {
+    IpPrefix prefix = kWanted;
+    prefix.address.bytes[3] = i;
+    book.Bind(PublicKey{i}, {prefix}, kSource, now_us);
+    now_us += 100'000;
+    book.Release(PublicKey{i}, now_us);
+  }
+  EXPECT_TRUE(book.Held(now_us, kUnixMs).empty());
+}
+
+TEST_F(BookTest, OfOneNetworkSoManyAreHeldAndNobodysHoldIsShortened) {
+  AddressBook book = Empty();
+  uint64_t now_us = 0;
+  const auto come_and_go = [&](uint8_t i, const IpAddress& source) {
+    IpPrefix prefix = kWanted;
+    prefix.address.bytes[3] = i;
+    book.Bind(PublicKey{i}, {prefix}, source, now_us);
+    now_us += AddressBook::kEarnUs;
+    book.Release(PublicKey{i}, now_us);
+  };
+  for (uint8_t i = 2; i < 200; ++i) come_and_go(i, kSource);
+  const auto held = book.Held(now_us, kUnixMs);
+  ASSERT_EQ(held.size(), AddressBook::kMaxAwayOfNetwork);
+  EXPECT_EQ(held.front().key, PublicKey{2}) << "the first are not pushed out";
+  come_and_go(200, Address("198.51.100.9"));
+  EXPECT_EQ(book.Held(now_us, kUnixMs).size(), held.size() + 1)
+      << "another network's";
+  // A holder that comes again and leaves soon is one still.
+  book.Bind(PublicKey{2}, {kWanted}, kSource, now_us);
+  book.Release(PublicKey{2}, now_us + 1);
+  EXPECT_EQ(book.Held(now_us + 1, kUnixMs).size(), held.size() + 1);
+}
+
+TEST_F(BookTest, NeverHoldsMoreThanItsFileMay) {
+  std::vector<HeldAddress> full;
+  for (uint32_t i = 0; i < kMaxHeldAddresses; ++i) {
+    HeldAddress held{Address("fd00::"), PublicKey{1}, kUnixMs + 1000 + i};
+    held.address.bytes[13] = static_cast<uint8_t>(i >> 16);
+    held.address.bytes[14] = static_cast<uint8_t>(i >> 8);
+    held.address.bytes[15] = static_cast<uint8_t>(i);
+    held.key[0] = static_cast<uint8_t>(i);
+    held.key[1] = static_cast<uint8_t>(i >> 8);
+    held.key[2] = 1;
+    full.push_back(held);
+  }
+  AddressBook book(
+      {*ParseIpPrefix("10.0.0.1/24"), *ParseIpPrefix("fd00::/64")});
+  book.Restore(full, 0, kUnixMs);
+  for (uint8_t i = 12; i < 60; ++i) {
+    IpPrefix prefix = kWanted;
+    prefix.address.bytes[3] = i;
+    IpPrefix second{Address("fe80::1"), 64};
+    second.address.bytes[14] = i;
+    book.Bind(PublicKey{i}, {prefix, second}, kSource, 0);
+  }
+  const auto held = book.Held(0, kUnixMs);
+  EXPECT_EQ(held.size(), kMaxHeldAddresses);
+  EXPECT_TRUE(ParseHeldAddresses(FormatHeldAddresses(held)));
 }
 
 TEST_F(BookTest, RestoresWithTheTimeThatIsLeft) {

@@ -123,13 +123,14 @@ TEST(AddressBookTest, HoldsForADayAfterTheClientIsGone) {
   std::vector<IpPrefix> wanted = {Prefix("10.0.0.2/24"), Prefix("fd00::2/64")};
   using handshake::VerdictCode;
   EXPECT_EQ(book.Check(a, wanted, 0).code, VerdictCode::kAccepted);
-  book.Bind(a, wanted);
+  book.Bind(a, wanted, At("192.0.2.1:1").address, 0);
   EXPECT_EQ(book.Check(a, wanted, 0).code, VerdictCode::kAccepted);
   EXPECT_EQ(book.Check(b, wanted, 0).code, VerdictCode::kAddressTaken);
-  book.Release(a, 1000);
-  EXPECT_EQ(book.Check(b, wanted, AddressBook::kHoldUs).code,
+  const uint64_t left = AddressBook::kEarnUs + 1000;
+  book.Release(a, left);
+  EXPECT_EQ(book.Check(b, wanted, left + AddressBook::kHoldUs - 1).code,
             VerdictCode::kAddressTaken);
-  EXPECT_EQ(book.Check(b, wanted, 1000 + AddressBook::kHoldUs).code,
+  EXPECT_EQ(book.Check(b, wanted, left + AddressBook::kHoldUs).code,
             VerdictCode::kAccepted);
 }
 

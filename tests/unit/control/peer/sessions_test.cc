@@ -209,6 +209,7 @@ TEST_F(SessionsTest, OrderlyEndKeepsTheTimeThatIsLeft) {
 TEST_F(SessionsTest, ClientThatGetsNoLaneLeavesNothing) {
   TestClient& client = AddClient("10.0.0.2/24");
   ASSERT_TRUE(Until(kSecond, [&] { return client.up(); }));
+  Run(AddressBook::kEarnUs);
   // Its flow dies, others take the last lanes, and it comes back anew: it is
   // known, so it is not refused for want of room before.
   Event down;
@@ -314,9 +315,49 @@ TEST_F(SessionsTest, TheHubDropsASilentClientAndKeepsItsAddress) {
   TestClient& other = AddClient("10.0.0.2/24");
   EXPECT_FALSE(Until(5 * kSecond, [&] { return other.up(); }));
   EXPECT_NE(other.session->reason().find("another client"), std::string::npos);
-  EXPECT_TRUE(
-      hub_.sessions->ForgetAddress(Prefix("10.0.0.2").address, net_.now_us));
+  EXPECT_EQ(hub_.sessions->Forget(Prefix("10.0.0.2/32"), net_.now_us).size(),
+            1u);
   EXPECT_TRUE(Until(10 * kSecond, [&] { return other.up(); }));
+}
+
+TEST_F(SessionsTest, ABannedKeyStaysOutOverARestartUntilItIsUnbanned) {
+  TestClient& client = AddClient("10.0.0.2/24");
+  TestClient& other = AddClient("10.0.0.3/24");
+  ASSERT_TRUE(Until(kSecond, [&] { return client.up() && other.up(); }));
+  const handshake::PublicKey key = client.identity.public_key;
+  ASSERT_TRUE(hub_.sessions->Ban(key, net_.now_us));
+  EXPECT_EQ(hub_.count(), 1u);
+  ASSERT_TRUE(Until(kSecond, [&] { return !client.up(); }));
+  EXPECT_FALSE(Until(5 * kSecond, [&] { return client.up(); }));
+  EXPECT_NE(client.session->reason().find("banned by the operator"),
+            std::string::npos)
+      << client.session->reason();
+  EXPECT_EQ(hub_.banned, BannedKeys{key});
+  EXPECT_TRUE(
+      std::none_of(hub_.held.begin(), hub_.held.end(),
+                   [&](const HeldAddress& held) { return held.key == key; }));
+  hub_.Kill();
+  hub_.Make();
+  EXPECT_FALSE(Until(40 * kSecond, [&] { return client.up(); }));
+  EXPECT_TRUE(other.up());
+  EXPECT_TRUE(hub_.sessions->Unban(key));
+  EXPECT_FALSE(hub_.sessions->Unban(key));
+  EXPECT_TRUE(hub_.banned.empty());
+  EXPECT_TRUE(Until(40 * kSecond, [&] { return client.up(); }));
+}
+
+TEST_F(SessionsTest, ForgettingARangeDropsWhoHasAddressesInIt) {
+  TestClient& low = AddClient("10.0.0.2/24");
+  TestClient& high = AddClient("10.0.0.200/24");
+  ASSERT_TRUE(Until(kSecond, [&] { return low.up() && high.up(); }));
+  EXPECT_TRUE(
+      hub_.sessions->Forget(Prefix("10.0.1.0/24"), net_.now_us).empty());
+  EXPECT_EQ(hub_.sessions->Forget(Prefix("10.0.0.128/25"), net_.now_us),
+            std::vector<IpAddress>{Prefix("10.0.0.200").address});
+  EXPECT_EQ(hub_.count(), 1u);
+  EXPECT_EQ(hub_.sessions->Forget(low.identity.public_key, net_.now_us).size(),
+            1u);
+  EXPECT_EQ(hub_.count(), 0u);
 }
 
 TEST_F(SessionsTest, GoodbyeIsHeardAtOnce) {

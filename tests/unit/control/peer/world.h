@@ -208,7 +208,9 @@ struct TestHub {
         .multi_client = multi_client,
         .networks = networks,
         .held = held,
-        .on_held = [this](const auto& now_held) { held = now_held; }};
+        .on_held = [this](const auto& now_held) { held = now_held; },
+        .banned = banned,
+        .on_banned = [this](const auto& keys) { banned = keys; }};
     sessions = std::make_unique<HubSessions>(config, *slots, log, net.now_us);
     worker.listening = true;
   }
@@ -273,6 +275,7 @@ struct TestHub {
   bool multi_client;
   uint32_t max_clients;
   std::vector<HeldAddress> held;  // as the state directory keeps it
+  BannedKeys banned;              // the same
   std::unique_ptr<HubSessions> sessions;
 };
 
