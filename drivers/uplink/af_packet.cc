@@ -161,8 +161,13 @@ absl::StatusOr<std::unique_ptr<AfPacketUplink>> AfPacketUplink::OpenOne(
   info.link_header_size = interface.link_header_size;
   info.mtu = static_cast<uint16_t>(std::min(interface.mtu, kLargestMtu));
   info.segments = spec.super_frames;
-  return std::unique_ptr<AfPacketUplink>(
+  std::unique_ptr<AfPacketUplink> port(
       new AfPacketUplink(std::move(info), interface, fd, spec, side));
+  if (port->FillBuffers() > kFirstKept) {
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "af_packet needs ", kKept, " buffers of ", kJumboDataRoom, " bytes"));
+  }
+  return port;
 }
 
 AfPacketUplink::AfPacketUplink(PortInfo info, const Interface& interface,
@@ -236,9 +241,21 @@ uint16_t AfPacketUplink::FillBuffers() {
   return empty_;
 }
 
-// The frame received in a slot, null when it did not fit. A small one gets a
-// buffer of its size, so that nobody holds 64 KiB for it, and leaves the slot's
-// to the next.
+// Lets the buffer of a slot go, whose place another takes. False when it is one
+// of the last, without which nothing more could be read.
+bool AfPacketUplink::GiveAway(uint16_t slot) {
+  if (empty_ >= kFirstKept) {
+    Count(no_buffer_, 1);
+    return false;
+  }
+  if (slot != empty_) Place(slot, buffers_[empty_]);
+  ++empty_;
+  return true;
+}
+
+// The frame received in a slot, null when it did not fit or there is no buffer
+// for it. A small one gets a buffer of its size, so that nobody holds 64 KiB
+// for it, and leaves the slot's to the next.
 template <AfPacketUplink::Side kSide>
 rte_mbuf* AfPacketUplink::TakeFrame(uint16_t slot) {
   const mmsghdr& message = rx_messages_[slot];
@@ -246,6 +263,7 @@ rte_mbuf* AfPacketUplink::TakeFrame(uint16_t slot) {
   const uint32_t size = message.msg_len - sizeof(VnetHeader);
   if ((message.msg_hdr.msg_flags & MSG_TRUNC) != 0 ||
       message.msg_len <= sizeof(VnetHeader) || size > UINT16_MAX) {
+    Count(truncated_, 1);
     return nullptr;
   }
   rte_mbuf* const copy =
@@ -254,10 +272,8 @@ rte_mbuf* AfPacketUplink::TakeFrame(uint16_t slot) {
     rte_memcpy(rte_pktmbuf_mtod(copy, void*), rte_pktmbuf_mtod(frame, void*),
                size);
     frame = copy;
-  } else if (slot == empty_) {
-    ++empty_;
-  } else {
-    Place(slot, buffers_[empty_++]);
+  } else if (!GiveAway(slot)) {
+    return nullptr;
   }
   frame->pkt_len = size;
   frame->data_len = static_cast<uint16_t>(size);
@@ -277,21 +293,13 @@ uint16_t AfPacketUplink::TakeFrames(uint16_t first, int received,
   uint16_t count = 0;
   for (int i = 0; i < received; ++i) {
     rte_mbuf* const frame = TakeFrame<kSide>(static_cast<uint16_t>(first + i));
-    if (frame != nullptr) {
-      frames[count++] = frame;
-    } else {
-      Count(truncated_, 1);
-    }
+    if (frame != nullptr) frames[count++] = frame;
   }
   return count;
 }
 
 uint16_t AfPacketUplink::Receive(std::span<rte_mbuf*> frames) {
   const uint16_t first = FillBuffers();
-  if (first == kAfPacketFrames) {
-    Count(no_buffer_, 1);
-    return 0;
-  }
   const auto wanted = static_cast<unsigned>(
       std::min<size_t>(kAfPacketFrames - first, frames.size()));
   // An error such as ENETDOWN is reported once and says nothing of later.

@@ -1,7 +1,9 @@
 // The uplink that works on every interface: a packet socket with a BPF filter
 // for our endpoints and the kernel's virtio header, so that merged segments
 // arrive whole and their checksums need no second look, and super-frames leave
-// whole.
+// whole. It keeps a few large buffers for itself whatever others hold: with no
+// more to be had, small frames still come, and merged ones are read, dropped
+// and counted.
 //
 // Costs two system calls for each burst of up to kAfPacketFrames frames. The
 // kernel's own stack gets the same segments: control keeps it from answering.
@@ -58,6 +60,9 @@ class AfPacketUplink final : public Uplink {
 
   // A super-frame takes one vector a record, so this is 15 of the longest.
   static constexpr size_t kMaxTxVectors = 1024;
+  // Large buffers that are never given away.
+  static constexpr uint16_t kKept = 8;
+  static constexpr uint16_t kFirstKept = kAfPacketFrames - kKept;
 
   AfPacketUplink(PortInfo info, const Interface& interface, int fd,
                  const UplinkSpec& spec, Side side);
@@ -65,6 +70,7 @@ class AfPacketUplink final : public Uplink {
   // af_packet.cc
   void Place(uint16_t slot, rte_mbuf* buffer);
   uint16_t FillBuffers();
+  bool GiveAway(uint16_t slot);
   template <Side kSide>
   rte_mbuf* TakeFrame(uint16_t slot);
   template <Side kSide>
