@@ -15,6 +15,7 @@ namespace lwt {
 namespace {
 
 constexpr uint32_t kMaxCache = 256;
+constexpr uint32_t kMaxJumboCache = 32;
 
 uint32_t RoomOf(PacketPool::Kind kind) {
   return kind == PacketPool::Kind::kSmall ? PacketPool::kSmallRoom
@@ -138,7 +139,7 @@ absl::StatusOr<PacketPool> PacketPool::Create(std::string_view label, Kind kind,
   const bool is_packed = rte_eal_iova_mode() == RTE_IOVA_VA;
   const std::string name = UniqueName(label);
   rte_mempool* const raw = rte_mempool_create_empty(
-      name.c_str(), count, ElementBytes(kind), CacheSizeFor(count),
+      name.c_str(), count, ElementBytes(kind), CacheSizeFor(kind, count),
       sizeof(rte_pktmbuf_pool_private), SOCKET_ID_ANY,
       is_packed ? RTE_MEMPOOL_F_NO_IOVA_CONTIG : 0);
   if (raw == nullptr) return Failure(label, kind, count, rte_errno);
@@ -151,16 +152,17 @@ absl::StatusOr<PacketPool> PacketPool::Create(std::string_view label, Kind kind,
 uint64_t PacketPool::BytesFor(Kind kind, uint32_t count) {
   if (count == 0) return 0;
   const uint64_t header = RTE_MEMPOOL_HEADER_SIZE(
-      static_cast<const rte_mempool*>(nullptr), CacheSizeFor(count));
+      static_cast<const rte_mempool*>(nullptr), CacheSizeFor(kind, count));
   uint64_t ring_slots = 1;
   while (ring_slots <= count) ring_slots *= 2;
   return header + ring_slots * 2 * sizeof(void*) +
          (uint64_t{count} + 1) * StrideOf(kind);
 }
 
-uint32_t PacketPool::CacheSizeFor(uint32_t count) {
+uint32_t PacketPool::CacheSizeFor(Kind kind, uint32_t count) {
   // A cache spills at one and a half times its size.
-  return std::min(kMaxCache, count / 12);
+  return std::min(kind == Kind::kSmall ? kMaxCache : kMaxJumboCache,
+                  count / 12);
 }
 
 PacketPool::~PacketPool() { rte_mempool_free(pool_); }

@@ -41,8 +41,9 @@ class PacketPool {
   static uint64_t BytesFor(Kind kind, uint32_t count);
 
   // The per-thread cache of a pool of `count`: at most an eighth of it, so
-  // that a few threads never hold a large part back.
-  static uint32_t CacheSizeFor(uint32_t count);
+  // that a few threads never hold a large part back; of the few large mbufs no
+  // more than a burst takes.
+  static uint32_t CacheSizeFor(Kind kind, uint32_t count);
 
   PacketPool(PacketPool&& other) noexcept
       : pool_(std::exchange(other.pool_, nullptr)) {}

@@ -158,12 +158,17 @@ TEST(PacketPoolTest, RefusesNonsense) {
 
 TEST(PacketPoolTest, CachesNeverHoldALargePartBack) {
   for (const uint32_t count : {1u, 8u, 64u, 160u, 4096u, 1u << 20}) {
-    // Three threads, each with one and a half caches.
-    EXPECT_LE(PacketPool::CacheSizeFor(count) * 3 / 2 * 3, count / 2);
-    EXPECT_LE(PacketPool::CacheSizeFor(count),
-              uint32_t{RTE_MEMPOOL_CACHE_MAX_SIZE});
+    for (const Kind kind : {Kind::kSmall, Kind::kJumbo}) {
+      const uint32_t size = PacketPool::CacheSizeFor(kind, count);
+      // Three threads, each with one and a half caches.
+      EXPECT_LE(size * 3 / 2 * 3, count / 2);
+      EXPECT_LE(size, uint32_t{RTE_MEMPOOL_CACHE_MAX_SIZE});
+    }
   }
-  EXPECT_EQ(PacketPool::CacheSizeFor(4096), 256u);
+  EXPECT_EQ(PacketPool::CacheSizeFor(Kind::kSmall, 4096), 256u);
+  // Eight workers and control, with 256 for each worker.
+  EXPECT_LE(PacketPool::CacheSizeFor(Kind::kJumbo, 8 * 256) * 3 / 2 * 9,
+            8 * 256u / 4);
 }
 
 }  // namespace
