@@ -48,6 +48,10 @@ struct Frame {
 
 static_assert(sizeof(Frame) <= 64);
 
+// A larger buffer is one for merged frames: there are few of those, and what
+// keeps references of them counts them.
+inline constexpr uint16_t kLargeBuffer = 4096;
+
 // A bounded list of frames. Stages walk it once and keep some:
 //
 //   size_t kept = 0;

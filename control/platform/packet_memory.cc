@@ -2,7 +2,10 @@
 
 #include <utility>
 
+#include "dataplane/exchange/handoff.h"
+#include "dataplane/fec/group_store.h"
 #include "dataplane/session/sent_arena.h"
+#include "dataplane/worker_state.h"
 #include "drivers/eal.h"
 #include "drivers/uplink/uplink.h"
 
@@ -11,12 +14,17 @@ namespace {
 
 // Of each worker.
 // Frames on their way through the pipeline and its queues, those that wait for
-// a window, what the tunnel device's port holds, and what waits for control.
+// a window, and what the tunnel device's port holds.
 // Records that may have to be sent again come on top.
 constexpr uint32_t kSmallFrames = 8192;
-// What the packet socket holds, a burst under way, punted ones, and
-// super-frames from the tunnel device.
 constexpr uint32_t kJumboFrames = kAfPacketFrames + 192;
+// All who may keep a large one beyond a burst, so that nobody finds none:
+// docs/security.md#what-holds-a-buffer.
+constexpr uint32_t kJumboHeld =
+    kAfPacketFrames + ReceivedFrames::kCapacity + 1 +
+    fec::GroupStore::Config{}.max_big + 2 * Handoff::kMaxLarge +
+    CollectedPackets::kCapacity + 1;
+static_assert(kJumboHeld <= kJumboFrames);
 // Rings between control and the worker, and what ethdev keeps per port.
 constexpr uint64_t kOtherBytes = 8 << 20;
 

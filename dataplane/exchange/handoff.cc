@@ -1,5 +1,6 @@
 #include "dataplane/exchange/handoff.h"
 
+#include <algorithm>
 #include <bit>
 
 namespace lwt {
@@ -8,19 +9,29 @@ namespace {
 constexpr Handoff::Road kRoads[] = {Handoff::Road::kFrames,
                                     Handoff::Road::kPackets};
 
+bool IsLarge(const Frame& frame) {
+  return frame.mbuf != nullptr && frame.mbuf->buf_len > kLargeBuffer;
+}
+
 }  // namespace
+
+Handoff::Handoff(uint32_t count)
+    : count_(count),
+      max_large_(std::max(kMaxLarge / std::max(count - 1, 1u), 1u)),
+      rings_(std::size(kRoads) * count * count),
+      ends_(count) {}
 
 std::unique_ptr<Handoff> Handoff::Create(const std::string& name,
                                          uint32_t count) {
   std::unique_ptr<Handoff> made(new Handoff(count));
-  made->rings_.resize(std::size(kRoads) * count * count);
   for (const Road road : kRoads) {
     for (uint32_t to = 0; to < count; ++to) {
       for (uint32_t from = 0; from < count; ++from) {
         if (from == to) continue;
         const size_t at = made->RingOf(road, from, to);
-        made->rings_[at] = {name + "-h" + std::to_string(at), kSlots};
-        if (!made->rings_[at].valid()) return nullptr;
+        SpscRing<Frame>& ring = made->rings_[at].frames;
+        ring = {name + "-h" + std::to_string(at), kSlots};
+        if (!ring.valid()) return nullptr;
       }
     }
   }
@@ -28,15 +39,24 @@ std::unique_ptr<Handoff> Handoff::Create(const std::string& name,
 }
 
 Handoff::~Handoff() {
-  for (SpscRing<Frame>& ring : rings_) {
+  for (Ring& ring : rings_) {
     Frame frame;
-    while (ring.valid() && ring.Take(frame)) rte_pktmbuf_free(frame.mbuf);
+    while (ring.frames.valid() && ring.frames.Take(frame)) {
+      rte_pktmbuf_free(frame.mbuf);
+    }
   }
 }
 
 bool Handoff::Give(Road road, uint32_t from, uint32_t to, const Frame& frame) {
   ends_[from].given_to |= 1u << to;
-  return rings_[RingOf(road, from, to)].Put(frame);
+  Ring& ring = rings_[RingOf(road, from, to)];
+  if (!IsLarge(frame)) return ring.frames.Put(frame);
+  if (ring.large.load(std::memory_order_relaxed) >= max_large_) return false;
+  // Before the frame is there to be taken, so that the count is never too low.
+  ring.large.fetch_add(1, std::memory_order_relaxed);
+  if (ring.frames.Put(frame)) return true;
+  ring.large.fetch_sub(1, std::memory_order_relaxed);
+  return false;
 }
 
 void Handoff::WakeReceivers(uint32_t from) {
@@ -53,7 +73,13 @@ size_t Handoff::Take(Road road, uint32_t to, std::span<Frame> frames) {
     const uint32_t from = next;
     next = (next + 1) % count_;
     if (from == to) continue;
-    taken += rings_[RingOf(road, from, to)].Take(frames.subspan(taken));
+    Ring& ring = rings_[RingOf(road, from, to)];
+    const std::span<Frame> some = frames.subspan(taken);
+    const size_t count = ring.frames.Take(some);
+    for (const Frame& frame : some.first(count)) {
+      if (IsLarge(frame)) ring.large.fetch_sub(1, std::memory_order_relaxed);
+    }
+    taken += count;
   }
   return taken;
 }
@@ -61,7 +87,9 @@ size_t Handoff::Take(Road road, uint32_t to, std::span<Frame> frames) {
 bool Handoff::HasFor(uint32_t to) const {
   for (const Road road : kRoads) {
     for (uint32_t from = 0; from < count_; ++from) {
-      if (from != to && !rings_[RingOf(road, from, to)].empty()) return true;
+      if (from != to && !rings_[RingOf(road, from, to)].frames.empty()) {
+        return true;
+      }
     }
   }
   return false;

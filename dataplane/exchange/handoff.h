@@ -8,6 +8,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -27,6 +28,9 @@ class Handoff {
     kPackets,  // inner packets whose peer is known, on their way out
   };
   static constexpr unsigned kSlots = 512;
+  // Buffers of merged frames that wait on the roads from one worker, so that
+  // one which is slow to take them does not hold all that there are.
+  static constexpr uint32_t kMaxLarge = 24;
 
   // For workers 0 … count − 1. `name` is unique in the process and short. Null
   // when memory does not suffice.
@@ -42,7 +46,8 @@ class Handoff {
     ends_[worker].mailbox = mailbox;
   }
 
-  // Of worker `from`. With true `to` has the frame's reference.
+  // Of worker `from`. With true `to` has the frame's reference. False when the
+  // ring, or its share of large buffers, is full.
   bool Give(Road road, uint32_t from, uint32_t to, const Frame& frame);
   // Of worker `from`: wakes whom it gave something since the last call.
   void WakeReceivers(uint32_t from);
@@ -59,13 +64,21 @@ class Handoff {
     std::array<uint32_t, 2> next{};  // by road: who comes first at Take
   };
 
-  explicit Handoff(uint32_t count) : count_(count), ends_(count) {}
+  // Of one road, from one worker to another.
+  struct Ring {
+    SpscRing<Frame> frames;
+    // In large buffers: both ends count, and only where a frame is merged.
+    alignas(64) std::atomic<uint32_t> large = 0;
+  };
+
+  explicit Handoff(uint32_t count);
   size_t RingOf(Road road, uint32_t from, uint32_t to) const {
     return (static_cast<size_t>(road) * count_ + to) * count_ + from;
   }
 
   const uint32_t count_;
-  std::vector<SpscRing<Frame>> rings_;  // none from a worker to itself
+  const uint32_t max_large_;  // of each ring
+  std::vector<Ring> rings_;   // none from a worker to itself
   std::vector<End> ends_;
 };
 

@@ -102,6 +102,37 @@ TEST_F(HandoffTest, FullIsSaidAndTheRestIsKept) {
   EXPECT_EQ(TakeAll(Road::kPackets, 0).size(), given);
 }
 
+// There are few buffers for merged frames: a worker that takes nothing does not
+// hold them all, whatever one flow sends to the wrong one.
+TEST_F(HandoffTest, LargeBuffersHaveAShareOfTheRing) {
+  const auto merged = [] {
+    Frame frame;
+    frame.mbuf = rte_pktmbuf_alloc(testing::TestJumboPool());
+    return frame;
+  };
+  const unsigned before = rte_mempool_avail_count(testing::TestJumboPool());
+  for (int round = 0; round < 3; ++round) {
+    uint32_t given = 0;
+    for (int i = 0; i < 50; ++i) {
+      const Frame frame = merged();
+      if (handoff_->Give(Road::kFrames, 0, 1, frame)) {
+        ++given;
+      } else {
+        rte_pktmbuf_free(frame.mbuf);
+      }
+    }
+    EXPECT_EQ(given, Handoff::kMaxLarge / 2) << "one of two other workers";
+    EXPECT_EQ(rte_mempool_avail_count(testing::TestJumboPool()),
+              before - given);
+    // Others find room beside them, and what was taken makes room again.
+    EXPECT_TRUE(handoff_->Give(Road::kFrames, 0, 1, Numbered(7)));
+    std::array<Frame, 64> frames;
+    const size_t count = handoff_->Take(Road::kFrames, 1, frames);
+    EXPECT_EQ(count, given + 1);
+    for (size_t i = 0; i < count; ++i) rte_pktmbuf_free(frames[i].mbuf);
+  }
+}
+
 TEST_F(HandoffTest, WakesThoseThatSleepAndWereGivenSomething) {
   for (auto& box : boxes_) box->Park();
   handoff_->Give(Road::kFrames, 0, 1, Numbered(1));
