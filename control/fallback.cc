@@ -53,7 +53,7 @@ Fallback::~Fallback() {
   while (!visitors_.empty()) Remove(visitors_.back()->relay->flow());
 }
 
-bool Fallback::Take(FlowId flow, std::span<const PuntedStream> frames,
+bool Fallback::Take(FlowId flow, std::span<const PuntedStream> pieces,
                     uint64_t now_us) {
   if (!service_ || visitors_.size() == kMaxVisitors) return false;
   const int fd = ConnectTo(*service_);
@@ -64,7 +64,7 @@ bool Fallback::Take(FlowId flow, std::span<const PuntedStream> frames,
   }
   now_us_ = now_us;
   auto relay = std::make_unique<peer::Relay>(link_, flow);
-  for (const PuntedStream& frame : frames) relay->OnStream(frame);
+  for (const PuntedStream& piece : pieces) relay->OnStream(piece);
   visitors_.push_back(
       std::unique_ptr<Visitor>(new Visitor{ScopedFd(fd), std::move(relay)}));
   visitors_.back()->moved_us = now_us;

@@ -38,9 +38,9 @@ class Fallback final : public peer::VisitorDoor {
 
   // Refuses while the service is unknown or cannot be reached, and when too
   // many are being served.
-  bool Take(FlowId flow, std::span<const PuntedStream> frames,
+  bool Take(FlowId flow, std::span<const PuntedStream> pieces,
             uint64_t now_us) override;
-  // Takes the frame of a visitor's flow; false for any other flow's.
+  // Takes bytes of a visitor's flow; false for any other flow's.
   bool OnStream(const PuntedStream& stream, uint64_t now_us);
   // False for an event that concerns no visitor.
   bool OnEvent(const Event& event, uint64_t now_us);

@@ -96,15 +96,12 @@ void Gateway::OnStream(const PuntedStream& stream) {
     return;
   } else if (hub_ != nullptr) {
     hub_->OnStream(stream, NowUs());
-  } else {
-    link_->FreeFrame(stream.frame);
   }
 }
 
 void Gateway::OnRecord(const PuntedRecord& record) {
   if (client_ != nullptr) client_->OnRecord(record, NowUs());
   if (hub_ != nullptr) hub_->OnRecord(record, NowUs());
-  link_->FreeFrame(record.frame);
 }
 
 void Gateway::OnEvent(const Event& event) {

@@ -1,6 +1,8 @@
 #include "dataplane/commands.h"
 
 #include <algorithm>
+#include <cstring>
+#include <span>
 #include <variant>
 
 #include "dataplane/session/lane.h"
@@ -62,6 +64,44 @@ void FlowFailed(Worker& worker, FlowId flow, uint32_t lane, uint32_t token) {
   event.lane = lane;
   event.token = token;
   worker.Report(event);
+}
+
+// How many bytes at the front are records whole and fit `room`; where the first
+// does not, as many as fit.
+size_t WholeRecords(std::span<const uint8_t> bytes, size_t room) {
+  size_t whole = 0;
+  while (true) {
+    const auto size = wire::RecordSize(bytes.subspan(whole));
+    if (!size || *size > std::min(bytes.size(), room) - whole) break;
+    whole += *size;
+  }
+  return whole > 0 ? whole : std::min(bytes.size(), room);
+}
+
+// Copies stream bytes back into buffers, as if they had just come.
+void Reinject(Worker& worker, uint32_t lane, uint64_t stream_offset,
+              std::span<const uint8_t> bytes) {
+  ReceivedFrames& received = worker.received;
+  while (!bytes.empty()) {
+    if (received.reinjected.full()) {
+      return worker.counters.Drop(DropReason::kPuntFull);
+    }
+    Frame frame;
+    frame.mbuf = rte_pktmbuf_alloc(worker.options.pool);
+    if (frame.mbuf == nullptr) {
+      return worker.counters.Drop(DropReason::kPoolEmpty);
+    }
+    const size_t size = WholeRecords(bytes, rte_pktmbuf_tailroom(frame.mbuf));
+    frame.data = reinterpret_cast<uint8_t*>(
+        rte_pktmbuf_append(frame.mbuf, static_cast<uint16_t>(size)));
+    std::memcpy(frame.data, bytes.data(), size);
+    frame.length = static_cast<uint32_t>(size);
+    frame.lane = lane;
+    frame.stream_offset = stream_offset;
+    received.reinjected.Push(frame);
+    stream_offset += size;
+    bytes = bytes.subspan(size);
+  }
 }
 
 struct Runner {
@@ -205,20 +245,11 @@ struct Runner {
   }
 
   void operator()(const ReinjectCommand& command) {
-    Frame frame;
-    frame.mbuf = command.frame;
-    frame.data =
-        rte_pktmbuf_mtod_offset(command.frame, uint8_t*, command.offset);
-    frame.length = command.length;
-    frame.flow = command.flow;
-    frame.stream_offset = command.stream_offset;
-    frame.lane = LaneOf(command.flow);
-    if (frame.lane == session::Lane::kNone) {
-      return worker.Drop(frame, DropReason::kNoSession);
+    const uint32_t lane = LaneOf(command.flow);
+    if (lane == session::Lane::kNone) {
+      return worker.counters.Drop(DropReason::kNoSession);
     }
-    RecordBurst& reinjected = worker.received.reinjected;
-    if (reinjected.full()) return worker.Drop(frame, DropReason::kPuntFull);
-    reinjected.Push(frame);
+    Reinject(worker, lane, command.stream_offset, command.bytes);
   }
 
   void operator()(const SwapUplinkCommand& command) {

@@ -26,7 +26,7 @@ namespace lwt {
     "The segment's timestamp went back (RFC 7323 PAWS).")                      \
   X(kResetHint, "reset_hint",                                                  \
     "A RST arrived; it is a hint and changes nothing by itself.")              \
-  X(kPuntFull, "punt_full", "The ring of unproven frames to control is full.") \
+  X(kPuntFull, "punt_full", "The ring of unproven bytes to control is full.")  \
   X(kSessionPuntFull, "session_punt_full",                                     \
     "The ring of session messages to control is full.")                        \
   X(kNoRecord, "no_record",                                                    \

@@ -8,7 +8,6 @@ namespace lwt {
 void RunInbound(Worker& worker) {
   Receive(worker);                  // frames from the uplink
   Classify(worker, worker.opened);  // TCP, and the records in each segment
-  Punt(worker, worker.opened);      // unproven flows: control reads those
   HandOver(worker, Handoff::Road::kFrames);  // flows of other workers
   Open(worker, worker.opened);               // replay window, tag, kind
   FecDecode(worker, worker.opened);          // what was lost comes back

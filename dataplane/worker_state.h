@@ -36,8 +36,9 @@ struct ReceivedFrames {
   size_t next = 0;  // the first not yet begun
   // The rest of a frame of a lane that held more records than a burst takes.
   Frame rest;
-  // Frames that control had and gave back, to be cut before any other.
-  RecordBurst reinjected;
+  // Bytes that control had and gave back, to be cut before any other. Room for
+  // what several flows held, each at most 64 KiB of records.
+  BasicBurst<256> reinjected;
   size_t next_reinjected = 0;
 
   bool drained() const {

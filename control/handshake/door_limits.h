@@ -30,6 +30,12 @@ class DoorLimits {
     networks_.Allow(source, now_us);
     hosts_.Allow(source, now_us);
   }
+  // Bytes that do not begin: they are charged as a failure, and kept only of a
+  // network that has few.
+  bool MayWait(const IpAddress& source, uint64_t now_us) {
+    hosts_.Allow(source, now_us);
+    return networks_.Allow(source, now_us);
+  }
   // For one hello, now.
   class Visit;
 

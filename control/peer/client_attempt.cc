@@ -35,8 +35,7 @@ ClientAttempt::ClientAttempt(const Context& context, const Endpoint& remote,
       remote_(remote),
       token_(token),
       ticket_(std::move(ticket)),
-      deadline_us_(now_us + kTimeoutUs),
-      assembler_(context.link) {
+      deadline_us_(now_us + kTimeoutUs) {
   absl::StatusOr<Endpoint> local = context_.host.OpenLocal(remote_, wish);
   if (!local.ok()) {
     Fail(local.status());

@@ -88,7 +88,7 @@ class ClientAttempt {
   handshake::SessionSecrets TakeSession() { return exchange_->TakeSession(); }
   const handshake::JoinedLane& joined() const { return joined_; }
   void TakeFlow() { taken_ = true; }
-  void Reinject() { assembler_.Reinject(flow_, records_at_); }
+  void Reinject() { assembler_.Reinject(context_.link, flow_, records_at_); }
 
  private:
   void TryConnect(uint64_t now_us);
@@ -112,7 +112,8 @@ class ClientAttempt {
   bool has_local_ = false;
   bool taken_ = false;
   FlowId flow_ = kNullFlow;
-  StreamAssembler assembler_;
+  StreamMemory memory_{StreamAssembler::kMaxStream};
+  StreamAssembler assembler_{memory_};
   uint64_t records_at_ = 0;  // stream offset where sealed records begin
   std::optional<handshake::ClientHandshake> exchange_;
   handshake::LaneJoinRequest request_;

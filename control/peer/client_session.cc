@@ -226,15 +226,13 @@ void ClientSession::OnStream(const PuntedStream& stream, uint64_t now_us) {
     CheckAttempt(now_us);
   } else if (session_ != nullptr && session_->FindFlow(stream.flow)) {
     // Punted before the worker had the lane.
-    ReinjectFrame(config_.attempt.link, stream, stream.flow, 0);
-  } else {
-    config_.attempt.link.FreeFrame(stream.frame);
+    Reinject(config_.attempt.link, stream, 0);
   }
 }
 
 void ClientSession::OnRecord(const PuntedRecord& record, uint64_t now_us) {
   if (session_ == nullptr || !session_->HasLane(record.lane)) return;
-  session_->OnRecord(record.kind, {record.data(), record.length}, now_us);
+  session_->OnRecord(record.kind, record.bytes, now_us);
   CheckSession(now_us);
 }
 

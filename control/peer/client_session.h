@@ -52,7 +52,6 @@ class ClientSession {
                   uint64_t now_us);
   void OnEvent(const Event& event, uint64_t now_us);
   void OnStream(const PuntedStream& stream, uint64_t now_us);
-  // The caller keeps the frame.
   void OnRecord(const PuntedRecord& record, uint64_t now_us);
   void OnTimer(uint64_t now_us);
   uint64_t NextDeadline() const;

@@ -1,8 +1,8 @@
 #include "control/peer/hub_flow.h"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
+#include <vector>
 
 #include "control/config/text.h"
 #include "dataplane/wire/record.h"
@@ -22,21 +22,16 @@ void HubFlow::Open(const Context& context, FlowId flow, const Endpoint& local,
   local_ = local;
   remote_ = remote;
   deadline_us_ = now_us + kTimeoutUs;
+  stream_.emplace(context.memory);
+  looks_ = 0;
 }
 
 void HubFlow::Free() {
-  FreeHeld();
+  stream_.reset();
   hello_.reset();
   proven_.reset();
   flow_ = kNullFlow;
   state_ = State::kFree;
-}
-
-void HubFlow::FreeHeld() {
-  for (size_t i = 0; i < held_count_; ++i) {
-    context_->link.FreeFrame(held_[i].frame);
-  }
-  held_count_ = 0;
 }
 
 void HubFlow::Send(ByteVector bytes) {
@@ -46,35 +41,49 @@ void HubFlow::Send(ByteVector bytes) {
 
 void HubFlow::CloseFlow() {
   context_->link.Send(CloseFlowCommand{flow_});
-  FreeHeld();
+  stream_.reset();
   proven_.reset();
   state_ = State::kOver;
 }
 
-bool HubFlow::TakenAsVisitor(uint64_t now_us) {
-  if (context_->visitors == nullptr || proven_ != nullptr ||
-      !context_->visitors->Take(flow_, std::span(held_).first(held_count_),
-                                now_us)) {
-    return false;
-  }
-  held_count_ = 0;
+// `latest` came last, and perhaps was not kept whole.
+bool HubFlow::TakenAsVisitor(uint64_t now_us, const PuntedStream* latest) {
+  if (context_->visitors == nullptr || proven_ != nullptr) return false;
+  std::vector<PuntedStream> pieces = stream_->Pieces(flow_, 0);
+  if (latest != nullptr) pieces.push_back(*latest);
+  if (!context_->visitors->Take(flow_, pieces, now_us)) return false;
   state_ = State::kTaken;
   return true;
 }
 
-void HubFlow::Refuse(std::string_view why, uint64_t now_us) {
-  if (TakenAsVisitor(now_us)) return;
+void HubFlow::LogRefusal(std::string_view why, uint64_t now_us) {
   if (context_->refusals.Allow(now_us)) {
     context_->log.Info(ToString(remote_), " was turned away: ", why);
   }
+}
+
+void HubFlow::Refuse(std::string_view why, uint64_t now_us,
+                     const PuntedStream* latest) {
+  if (TakenAsVisitor(now_us, latest)) return;
+  LogRefusal(why, now_us);
   const auto& alert = handshake::kHandshakeFailureRecord;
   Send({alert.begin(), alert.end()});
   CloseFlow();
 }
 
-void HubFlow::Fail(std::string_view why, uint64_t now_us) {
+void HubFlow::Fail(std::string_view why, uint64_t now_us,
+                   const PuntedStream* latest) {
   context_->limits.Failed(remote_.address, now_us);
-  Refuse(why, now_us);
+  Refuse(why, now_us, latest);
+}
+
+void HubFlow::GiveUp(uint64_t now_us) {
+  if (TakenAsVisitor(now_us, nullptr)) return;
+  if (!stream_->empty()) {
+    context_->limits.Failed(remote_.address, now_us);
+    LogRefusal("its hello never came whole", now_us);
+  }
+  CloseFlow();
 }
 
 void HubFlow::OnStream(const PuntedStream& stream, uint64_t now_us) {
@@ -82,70 +91,49 @@ void HubFlow::OnStream(const PuntedStream& stream, uint64_t now_us) {
     OnHelloBytes(stream, now_us);
   } else if (proven_ != nullptr) {
     OnProvenBytes(stream);
-  } else {
-    context_->link.FreeFrame(stream.frame);
   }
 }
 
+// Bytes behind a hole that was never filled cost no try, so they are charged
+// when they come: to leave the front out is the sender's choice.
 void HubFlow::OnHelloBytes(const PuntedStream& stream, uint64_t now_us) {
-  if (!Hold(stream)) {
-    context_->link.FreeFrame(stream.frame);
-    return;
+  const bool first = stream_->empty();
+  const bool kept = stream_->Add(stream, kHelloBytes);
+  const std::span<const uint8_t> bytes = stream_->Peek();
+  if (!bytes.empty()) {
+    ++looks_;
+    handshake::DoorLimits::Visit visit(context_->limits, remote_.address,
+                                       now_us);
+    Judge(context_->door.Inspect(bytes, context_->host.UnixMs(), visit), stream,
+          now_us);
+  } else if (first && !context_->limits.MayWait(remote_.address, now_us)) {
+    Refuse("too many of its network send and do not begin", now_us, &stream);
+  } else if (!kept) {
+    Fail("it sends and does not begin", now_us, &stream);
   }
-  std::array<uint8_t, handshake::kMaxClientHello> bytes;
-  size_t size = JoinHeld(bytes);
-  if (size == 0) return;
-  handshake::DoorLimits::Visit visit(context_->limits, remote_.address, now_us);
-  Judge(context_->door.Inspect(std::span(bytes).first(size),
-                               context_->host.UnixMs(), visit),
-        now_us);
 }
 
-// Kept in the order of their offsets.
-bool HubFlow::Hold(const PuntedStream& stream) {
-  if (held_count_ == kHelloFrames) return false;
-  size_t at = held_count_++;
-  while (at > 0 && held_[at - 1].stream_offset > stream.stream_offset) {
-    held_[at] = held_[at - 1];
-    --at;
-  }
-  held_[at] = stream;
-  return true;
-}
-
-size_t HubFlow::JoinHeld(std::span<uint8_t> out) const {
-  size_t size = 0;
-  for (size_t i = 0; i < held_count_; ++i) {
-    const PuntedStream& frame = held_[i];
-    if (frame.stream_offset > size) break;
-    uint64_t skip = size - frame.stream_offset;
-    if (skip >= frame.length) continue;
-    size_t take = std::min<size_t>(frame.length - skip, out.size() - size);
-    std::memcpy(out.data() + size, frame.data() + skip, take);
-    size += take;
-  }
-  return size;
-}
-
-void HubFlow::Judge(FirstFlight flight, uint64_t now_us) {
+void HubFlow::Judge(FirstFlight flight, const PuntedStream& latest,
+                    uint64_t now_us) {
   hello_size_ = flight.hello_size;
   switch (flight.kind) {
     case FirstFlightKind::kIncomplete:
-      if (held_count_ == kHelloFrames) Fail("its hello never ends", now_us);
+      if (looks_ == kHelloLooks) Fail("its hello never ends", now_us);
       return;
     case FirstFlightKind::kUnproven:
       if (flight.hello) {
         hello_ = flight.hello;
         state_ = State::kJoinAsked;
       } else {
-        Fail("what it sent is no hello", now_us);
+        Fail("what it sent is no hello", now_us, &latest);
       }
       return;
     case FirstFlightKind::kTooMany:
-      Refuse("there are too many hellos, and from its network", now_us);
+      Refuse("there are too many hellos, and from its network", now_us,
+             &latest);
       return;
     case FirstFlightKind::kReplay:
-      Fail("it repeated an old hello", now_us);
+      Fail("it repeated an old hello", now_us, &latest);
       return;
     case FirstFlightKind::kClockOff:
       // Whoever repeats an old hello gets here too.
@@ -154,7 +142,7 @@ void HubFlow::Judge(FirstFlight flight, uint64_t now_us) {
                            flight.clock_off_ms / 1000,
                            " s; set the clock of that host");
       }
-      Fail("its clock is off", now_us);
+      Fail("its clock is off", now_us, &latest);
       return;
     case FirstFlightKind::kProven:
       break;
@@ -170,17 +158,15 @@ void HubFlow::Judge(FirstFlight flight, uint64_t now_us) {
 }
 
 void HubFlow::BeginProven(size_t hello_size) {
-  proven_ = std::make_unique<Proven>(context_->link);
-  proven_->assembler.StartAt(hello_size);
-  for (size_t i = 0; i < held_count_; ++i) proven_->assembler.Add(held_[i]);
-  held_count_ = 0;
+  proven_ = std::make_unique<Proven>();
+  stream_->StartAt(hello_size);
 }
 
 void HubFlow::OnProvenBytes(const PuntedStream& stream) {
-  proven_->assembler.Add(stream);
+  stream_->Add(stream);
   while (state_ == State::kHandshake ||
          (state_ == State::kJoinAnswered && proven_->records_at == 0)) {
-    std::span<const uint8_t> bytes = proven_->assembler.Next();
+    std::span<const uint8_t> bytes = stream_->Next();
     if (bytes.empty()) return;
     if (state_ == State::kHandshake) {
       FeedHandshake(bytes);
@@ -199,7 +185,7 @@ void HubFlow::FeedHandshake(std::span<const uint8_t> bytes) {
     CloseFlow();
   } else if (progress == HubProgress::kAwaitVerdict) {
     proven_->records_at =
-        proven_->assembler.position() - proven_->handshake->leftover().size();
+        stream_->position() - proven_->handshake->leftover().size();
     state_ = State::kAwaitVerdict;
   }
 }
@@ -235,7 +221,10 @@ void HubFlow::FeedJoin(std::span<const uint8_t> bytes) {
 
 void HubFlow::ReadFirstRecord() {
   ByteVector& first = proven_->first;
-  first = proven_->assembler.Ahead(proven_->records_at, kMaxFirstRecord);
+  const std::span<const uint8_t> records = stream_->At(proven_->records_at);
+  first.assign(records.begin(),
+               records.begin() + static_cast<ptrdiff_t>(std::min(
+                                     records.size(), kMaxFirstRecord)));
   if (first.size() < wire::kRecordFraming) return;
   const std::optional<size_t> size = wire::RecordSize(first);
   if (!size || *size > kMaxFirstRecord) {
@@ -253,7 +242,7 @@ bool HubFlow::Joins(uint64_t session_id, uint16_t lane_id) const {
 }
 
 void HubFlow::HandOver() {
-  proven_->assembler.Reinject(flow_, proven_->records_at);
+  stream_->Reinject(context_->link, flow_, proven_->records_at);
   Free();
 }
 

@@ -2,11 +2,10 @@
 // byte to a lane, or to an alert.
 //
 // Lives in a table of fixed size made at start. Until the first message proves
-// the shared key, a flow holds at most kHelloFrames punted frames and nothing
-// else is allocated for it. Control thread.
+// the shared key, a flow keeps at most kHelloBytes of its stream, copied, and
+// nothing else is allocated for it. Control thread.
 #pragma once
 
-#include <array>
 #include <memory>
 #include <optional>
 #include <span>
@@ -24,7 +23,10 @@ namespace lwt::peer {
 class HubFlow {
  public:
   static constexpr uint64_t kTimeoutUs = 10'000'000;
-  static constexpr size_t kHelloFrames = 4;
+  // The first flight of a visitor's is ten segments.
+  static constexpr uint64_t kHelloBytes = 16 * 1024;
+  // A hello that is not whole by then is none.
+  static constexpr int kHelloLooks = 4;
   // From the answer to a join until its first record is whole.
   static constexpr uint64_t kJoinUs = 5'000'000;
   // Of the first record of a join: any that fits one segment.
@@ -40,6 +42,7 @@ class HubFlow {
     loop::LogLimit& refusals;
     loop::LogLimit& clocks;  // that are off
     VisitorDoor* visitors;   // null: whom we turn away meets an alert
+    StreamMemory& memory;
   };
 
   enum class State : uint8_t {
@@ -64,11 +67,16 @@ class HubFlow {
   void OnStream(const PuntedStream& stream, uint64_t now_us);
   // Leaves the flow to the visitors' door, or else: alert, FIN. `why` is for
   // the log.
-  void Refuse(std::string_view why, uint64_t now_us);
+  void Refuse(std::string_view why, uint64_t now_us) {
+    Refuse(why, now_us, nullptr);
+  }
   // The same of one that proved nothing, which is charged to its source.
-  void Fail(std::string_view why, uint64_t now_us);
-  // Whether the visitors' door took the flow, of which nothing is proven.
-  bool TakenAsVisitor(uint64_t now_us);
+  void Fail(std::string_view why, uint64_t now_us) {
+    Fail(why, now_us, nullptr);
+  }
+  // Its time is over, and it has not said a whole hello: leaves it to the
+  // visitors' door, or else ends it as a server ends a silent connection.
+  void GiveUp(uint64_t now_us);
   // Forgets all without a word to the peer.
   void Free();
 
@@ -104,8 +112,6 @@ class HubFlow {
  private:
   // What exists for a flow that proved the key only.
   struct Proven {
-    explicit Proven(WorkerLink& link) : assembler(link) {}
-    StreamAssembler assembler;
     std::optional<handshake::HubHandshake> handshake;
     uint64_t session_id = 0;
     handshake::JoinedLane joined;
@@ -115,9 +121,13 @@ class HubFlow {
   };
 
   void OnHelloBytes(const PuntedStream& stream, uint64_t now_us);
-  bool Hold(const PuntedStream& stream);
-  size_t JoinHeld(std::span<uint8_t> out) const;
-  void Judge(handshake::FirstFlight flight, uint64_t now_us);
+  void Judge(handshake::FirstFlight flight, const PuntedStream& latest,
+             uint64_t now_us);
+  void Refuse(std::string_view why, uint64_t now_us,
+              const PuntedStream* latest);
+  void Fail(std::string_view why, uint64_t now_us, const PuntedStream* latest);
+  void LogRefusal(std::string_view why, uint64_t now_us);
+  bool TakenAsVisitor(uint64_t now_us, const PuntedStream* latest);
   void BeginProven(size_t hello_size);
   void OnProvenBytes(const PuntedStream& stream);
   void FeedHandshake(std::span<const uint8_t> bytes);
@@ -125,7 +135,6 @@ class HubFlow {
   void ReadFirstRecord();
   void Send(handshake::ByteVector bytes);
   void CloseFlow();
-  void FreeHeld();
 
   const Context* context_ = nullptr;
   State state_ = State::kFree;
@@ -133,8 +142,8 @@ class HubFlow {
   Endpoint local_;
   Endpoint remote_;
   uint64_t deadline_us_ = 0;
-  std::array<PuntedStream, kHelloFrames> held_;
-  size_t held_count_ = 0;
+  std::optional<StreamAssembler> stream_;
+  int looks_ = 0;
   size_t hello_size_ = 0;
   std::optional<handshake::HelloFields> hello_;
   std::unique_ptr<Proven> proven_;

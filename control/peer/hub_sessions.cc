@@ -23,8 +23,9 @@ HubSessions::HubSessions(const Config& config, LaneSlots& slots,
       door_(config.door),
       refusals_(kRefusalLogUs),
       clocks_(kRefusalLogUs),
-      flow_context_{config.link, config.host, door_,   limits_,
-                    log,         refusals_,   clocks_, config.visitors},
+      flow_context_{config.link,   config.host, door_,   limits_,
+                    log,           refusals_,   clocks_, config.visitors,
+                    stream_memory_},
       book_(config.door.offer.addresses),
       clients_(config.max_clients),
       next_sweep_us_(now_us + kSweepUs) {
@@ -118,9 +119,7 @@ void HubSessions::OnStream(const PuntedStream& stream, uint64_t now_us) {
     flow->OnStream(stream, now_us);
     Advance(*flow, now_us);
   } else if (FindByFlow(stream.flow) != nullptr) {
-    ReinjectFrame(config_.link, stream, stream.flow, 0);
-  } else {
-    config_.link.FreeFrame(stream.frame);
+    Reinject(config_.link, stream, 0);
   }
 }
 
@@ -141,8 +140,7 @@ void HubSessions::CheckEnd(Client& client, uint64_t now_us) {
 void HubSessions::OnRecord(const PuntedRecord& record, uint64_t now_us) {
   Client* client = FindByLane(record.lane);
   if (client == nullptr) return;
-  client->session->OnRecord(record.kind, {record.data(), record.length},
-                            now_us);
+  client->session->OnRecord(record.kind, record.bytes, now_us);
   CheckEnd(*client, now_us);
 }
 
@@ -159,8 +157,9 @@ void HubSessions::Sweep(uint64_t now_us) {
   next_sweep_us_ = now_us + kSweepUs;
   unproven_.ForEach([&](HubFlow& flow) {
     if (now_us < flow.deadline_us()) return;
-    const bool silent = flow.state() == HubFlow::State::kHello;
-    if (!(silent && flow.TakenAsVisitor(now_us))) {
+    if (flow.state() == HubFlow::State::kHello) {
+      flow.GiveUp(now_us);
+    } else {
       config_.link.Send(CloseFlowCommand{flow.flow()});
     }
     unproven_.Remove(flow);

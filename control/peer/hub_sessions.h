@@ -24,6 +24,8 @@ class HubSessions {
   // Nothing verified for three idle probe intervals of a client.
   static constexpr uint64_t kIdleUs = 3 * 26'000'000ull;
   static constexpr uint64_t kSweepUs = 500'000;
+  // What the unproven flows keep of their streams, beyond kOwnBytes each.
+  static constexpr size_t kStreamBytes = 8 << 20;
   // Of one session, beside those that it sends on.
   static constexpr size_t kMaxOldLanes = 2;
   static constexpr uint64_t kOldLaneUs = 20'000'000;
@@ -68,9 +70,7 @@ class HubSessions {
               uint64_t now_us);
 
   void OnEvent(const Event& event, uint64_t now_us);
-  // Takes the frame.
   void OnStream(const PuntedStream& stream, uint64_t now_us);
-  // The caller keeps the frame.
   void OnRecord(const PuntedRecord& record, uint64_t now_us);
   void OnTimer(uint64_t now_us);
   uint64_t NextDeadline() const;
@@ -127,6 +127,7 @@ class HubSessions {
   handshake::DoorLimits limits_;
   loop::LogLimit refusals_;
   loop::LogLimit clocks_;
+  StreamMemory stream_memory_{kStreamBytes};
   HubFlow::Context flow_context_;
   AddressBook book_;
   HubUnproven unproven_;

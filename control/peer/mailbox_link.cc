@@ -94,8 +94,6 @@ bool MailboxLink::Opens(const OpeningKeys& keys,
   return session::ProveRecord(*aead_, *half, copy);
 }
 
-void MailboxLink::FreeFrame(rte_mbuf* frame) { rte_pktmbuf_free(frame); }
-
 bool MailboxLink::PollEvent(uint32_t worker, Event& event) {
   if (!workers_[worker]->mailbox().PollEvent(event)) return false;
   if (event.lane != kNoUser) event.lane = LaneName::Of(worker, event.lane);

@@ -24,7 +24,6 @@ class MailboxLink : public WorkerLink {
   LaneReading ReadLane(uint32_t lane) const override;
   bool Opens(const OpeningKeys& keys,
              std::span<const uint8_t> record) const override;
-  void FreeFrame(rte_mbuf* frame) override;
 
   // What a worker has to say, its lanes by their names.
   bool PollEvent(uint32_t worker, Event& event);

@@ -20,15 +20,13 @@ Relay::~Relay() {
 }
 
 void Relay::OnStream(const PuntedStream& stream) {
-  const uint64_t end = stream.stream_offset + stream.length;
-  const bool fits = held_ + stream.length <= kWindow;
+  const bool fits = held_ + stream.bytes.size() <= kWindow;
   std::vector<uint8_t>& chunk = chunks_[stream.stream_offset];
-  if (fits && end > taken_ && chunk.size() < stream.length) {
-    held_ += stream.length - chunk.size();
-    chunk.assign(stream.data(), stream.data() + stream.length);
+  if (fits && stream.end() > taken_ && chunk.size() < stream.bytes.size()) {
+    held_ += stream.bytes.size() - chunk.size();
+    chunk = stream.bytes;
   }
   if (chunk.empty()) chunks_.erase(stream.stream_offset);
-  link_.FreeFrame(stream.frame);
 }
 
 void Relay::OnRoom(uint64_t limit) { limit_ = std::max(limit_, limit); }

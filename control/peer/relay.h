@@ -1,9 +1,8 @@
 // A visitor without the key, and the real service that he is to meet: the
 // bytes between an outer flow and that service's connection.
 //
-// Sans-IO: the caller owns the connection. What the visitor sent is copied at
-// once, so that no packet buffer waits for a slow service; the flow's window
-// keeps it within kWindow bytes. Control thread.
+// Sans-IO: the caller owns the connection. The flow's window keeps what the
+// visitor sent within kWindow bytes. Control thread.
 #pragma once
 
 #include <cstdint>
@@ -20,9 +19,9 @@ namespace lwt::peer {
 class VisitorDoor {
  public:
   virtual ~VisitorDoor() = default;
-  // Takes over a flow and the frames that came on it. False, with nothing
-  // taken, when he cannot be served.
-  virtual bool Take(FlowId flow, std::span<const PuntedStream> frames,
+  // Takes over a flow and what came on it; pieces may overlap. False, with
+  // nothing taken, when he cannot be served.
+  virtual bool Take(FlowId flow, std::span<const PuntedStream> pieces,
                     uint64_t now_us) = 0;
 };
 
@@ -39,7 +38,7 @@ class Relay {
   // Ends the flow, unless it is gone already.
   ~Relay();
 
-  // The visitor's side. Takes the frame.
+  // The visitor's side.
   void OnStream(const PuntedStream& stream);
   // The flow takes our bytes up to this stream offset.
   void OnRoom(uint64_t limit);

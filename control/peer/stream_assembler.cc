@@ -1,91 +1,92 @@
 #include "control/peer/stream_assembler.h"
 
 #include <algorithm>
+#include <cstring>
+#include <iterator>
+#include <utility>
 
 namespace lwt::peer {
 
-void ReinjectFrame(WorkerLink& link, const PuntedStream& stream, FlowId flow,
-                   uint64_t from) {
-  if (stream.stream_offset + stream.length <= from) {
-    link.FreeFrame(stream.frame);
-    return;
-  }
-  uint64_t skip = from > stream.stream_offset ? from - stream.stream_offset : 0;
-  ReinjectCommand command;
-  command.flow = flow;
-  command.frame = stream.frame;
-  command.offset = stream.offset + static_cast<uint32_t>(skip);
-  command.length = stream.length - static_cast<uint32_t>(skip);
-  command.stream_offset = stream.stream_offset + skip;
-  link.Send(command);
+void Reinject(WorkerLink& link, const PuntedStream& stream, uint64_t from) {
+  if (stream.end() <= from) return;
+  const uint64_t begin = std::max(from, stream.stream_offset);
+  const auto skip = static_cast<ptrdiff_t>(begin - stream.stream_offset);
+  link.Send(ReinjectCommand{
+      stream.flow, begin, {stream.bytes.begin() + skip, stream.bytes.end()}});
 }
 
-StreamAssembler::~StreamAssembler() {
-  for (const PuntedStream& frame : frames_) link_.FreeFrame(frame.frame);
-  if (last_) link_.FreeFrame(last_->frame);
+bool StreamAssembler::Grow(size_t size) {
+  if (size <= bytes_.size()) return true;
+  if (!memory_.Take(Borrowed(size) - Borrowed(bytes_.size()))) return false;
+  bytes_.reserve(size);  // and no more
+  bytes_.resize(size);
+  return true;
 }
 
-void StreamAssembler::Add(const PuntedStream& stream) {
-  bool useful = EndOf(stream) > position_ && EndOf(stream) <= kMaxStream;
-  auto same = [&](const PuntedStream& held) {
-    return held.stream_offset == stream.stream_offset &&
-           held.length >= stream.length;
-  };
-  if (!useful || std::any_of(frames_.begin(), frames_.end(), same)) {
-    link_.FreeFrame(stream.frame);
-    return;
+// Enters a range, one with those that it touches.
+bool StreamAssembler::Note(Range range) {
+  const auto first =
+      std::find_if(ranges_.begin(), ranges_.end(),
+                   [&](const Range& held) { return held.end >= range.begin; });
+  const auto last = std::find_if(first, ranges_.end(), [&](const Range& held) {
+    return held.begin > range.end;
+  });
+  if (first == last) {
+    if (ranges_.size() == kMaxRanges) return false;
+    ranges_.insert(first, range);
+    return true;
   }
-  auto at = std::upper_bound(frames_.begin(), frames_.end(), stream,
-                             [](const PuntedStream& a, const PuntedStream& b) {
-                               return a.stream_offset < b.stream_offset;
-                             });
-  frames_.insert(at, stream);
-  if (frames_.size() > kMaxFrames) {
-    // The one furthest ahead; its sender repeats it.
-    link_.FreeFrame(frames_.back().frame);
-    frames_.pop_back();
-  }
+  first->begin = std::min(first->begin, range.begin);
+  first->end = std::max(std::prev(last)->end, range.end);
+  ranges_.erase(std::next(first), last);
+  return true;
 }
 
-std::span<const uint8_t> StreamAssembler::Next() {
-  while (!frames_.empty() && frames_.front().stream_offset <= position_) {
-    PuntedStream frame = frames_.front();
-    frames_.erase(frames_.begin());
-    if (EndOf(frame) <= position_) {
-      link_.FreeFrame(frame.frame);
-      continue;
+bool StreamAssembler::Add(const PuntedStream& stream, uint64_t limit) {
+  const uint64_t begin = std::max(stream.stream_offset, position_);
+  const uint64_t end = std::min({stream.end(), limit, kMaxStream});
+  if (begin >= end) return stream.end() <= position_;
+  if (!Grow(end) || !Note({begin, end})) return false;
+  std::memcpy(&bytes_[begin], &stream.bytes[begin - stream.stream_offset],
+              end - begin);
+  return end == stream.end();
+}
+
+std::span<const uint8_t> StreamAssembler::At(uint64_t offset) const {
+  for (const Range& range : ranges_) {
+    if (range.begin <= offset && offset < range.end) {
+      return {&bytes_[offset], range.end - offset};
     }
-    if (last_) link_.FreeFrame(last_->frame);
-    last_ = frame;
-    uint64_t skip = position_ - frame.stream_offset;
-    position_ = EndOf(frame);
-    return {frame.data() + skip, frame.length - static_cast<size_t>(skip)};
   }
   return {};
 }
 
-std::vector<uint8_t> StreamAssembler::Ahead(uint64_t from, size_t most) const {
-  std::vector<uint8_t> bytes;
-  const auto take = [&](const PuntedStream& frame) {
-    const uint64_t at = from + bytes.size();
-    if (frame.stream_offset > at || EndOf(frame) <= at) return;
-    const size_t size =
-        std::min<size_t>(EndOf(frame) - at, most - bytes.size());
-    const uint8_t* begin = frame.data() + (at - frame.stream_offset);
-    bytes.insert(bytes.end(), begin, begin + size);
-  };
-  if (last_) take(*last_);
-  for (const PuntedStream& frame : frames_) take(frame);
+std::span<const uint8_t> StreamAssembler::Next() {
+  const std::span<const uint8_t> bytes = Peek();
+  position_ += bytes.size();
   return bytes;
 }
 
-void StreamAssembler::Reinject(FlowId flow, uint64_t from) {
-  if (last_) ReinjectFrame(link_, *last_, flow, from);
-  last_.reset();
-  for (const PuntedStream& frame : frames_) {
-    ReinjectFrame(link_, frame, flow, from);
+std::vector<PuntedStream> StreamAssembler::Pieces(FlowId flow,
+                                                  uint64_t from) const {
+  std::vector<PuntedStream> pieces;
+  for (const Range& range : ranges_) {
+    const uint64_t begin = std::max(range.begin, from);
+    if (begin >= range.end) continue;
+    pieces.push_back({flow,
+                      begin,
+                      {bytes_.begin() + static_cast<ptrdiff_t>(begin),
+                       bytes_.begin() + static_cast<ptrdiff_t>(range.end)}});
   }
-  frames_.clear();
+  return pieces;
+}
+
+void StreamAssembler::Reinject(WorkerLink& link, FlowId flow,
+                               uint64_t from) const {
+  for (PuntedStream& piece : Pieces(flow, from)) {
+    link.Send(
+        ReinjectCommand{flow, piece.stream_offset, std::move(piece.bytes)});
+  }
 }
 
 }  // namespace lwt::peer

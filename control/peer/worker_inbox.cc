@@ -1,6 +1,7 @@
 #include "control/peer/worker_inbox.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace lwt::peer {
 namespace {
@@ -17,14 +18,17 @@ void HandRecords(WorkerInbox::Source& source, WorkerInbox::Sink& sink) {
 
 void WorkerInbox::Take(Source& source) {
   PuntedStream stream;
-  for (int i = 0; i < kDrainLimit && source.PollStream(stream); ++i) {
-    streams_.push_back(stream);
+  for (int i = 0; i < kDrainLimit && held_ < kMaxHeld; ++i) {
+    if (!source.PollStream(stream)) return;
+    held_ += stream.bytes.size();
+    streams_.push_back(std::move(stream));
   }
 }
 
 void WorkerInbox::Hand(Sink& sink) {
   for (const PuntedStream& stream : streams_) sink.OnStream(stream);
   streams_.clear();
+  held_ = 0;
 }
 
 void WorkerInbox::HandOf(FlowId flow, Sink& sink) {
@@ -34,6 +38,7 @@ void WorkerInbox::HandOf(FlowId flow, Sink& sink) {
   const auto first =
       std::stable_partition(streams_.begin(), streams_.end(), other);
   for (auto stream = first; stream != streams_.end(); ++stream) {
+    held_ -= stream->bytes.size();
     sink.OnStream(*stream);
   }
   streams_.erase(first, streams_.end());

@@ -7,7 +7,7 @@
 //
 // The worker writes in order, so what is seen in one ring was preceded by all
 // that a later look at another ring shows. Owned by the gateway, one for each
-// worker. Control thread; costs a copy of 32 bytes a stream segment.
+// worker. Control thread.
 #pragma once
 
 #include <deque>
@@ -20,6 +20,8 @@ class WorkerInbox {
  public:
   // At most so many of a kind in one Drain.
   static constexpr int kDrainLimit = 512;
+  // Stream bytes that wait here for events to be read; more wait in the ring.
+  static constexpr size_t kMaxHeld = 2 << 20;
 
   class Source {
    public:
@@ -33,7 +35,6 @@ class WorkerInbox {
    public:
     virtual ~Sink() = default;
     virtual void OnEvent(const Event& event) = 0;
-    // Takes the frame.
     virtual void OnStream(const PuntedStream& stream) = 0;
     virtual void OnRecord(const PuntedRecord& record) = 0;
   };
@@ -48,6 +49,7 @@ class WorkerInbox {
   void HandOf(FlowId flow, Sink& sink);
 
   std::deque<PuntedStream> streams_;
+  size_t held_ = 0;  // bytes of these
 };
 
 }  // namespace lwt::peer

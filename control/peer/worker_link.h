@@ -5,8 +5,6 @@
 // worker.
 #pragma once
 
-#include <rte_mbuf.h>
-
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -61,8 +59,6 @@ class WorkerLink {
   // lane is needed for it, and nothing changes.
   virtual bool Opens(const OpeningKeys& keys,
                      std::span<const uint8_t> record) const = 0;
-  // A punted frame that control has done with.
-  virtual void FreeFrame(rte_mbuf* frame) = 0;
 };
 
 }  // namespace lwt::peer

@@ -20,10 +20,10 @@ constexpr uint32_t kSmallFrames = 8192;
 constexpr uint32_t kJumboFrames = kAfPacketFrames + 192;
 // All who may keep a large one beyond a burst, so that nobody finds none:
 // docs/security.md#what-holds-a-buffer.
-constexpr uint32_t kJumboHeld =
-    kAfPacketFrames + ReceivedFrames::kCapacity + 1 +
-    fec::GroupStore::Config{}.max_big + 2 * Handoff::kMaxLarge +
-    CollectedPackets::kCapacity + 1;
+constexpr uint32_t kJumboHeld = kAfPacketFrames + ReceivedFrames::kCapacity +
+                                1 + fec::GroupStore::Config{}.max_big +
+                                2 * Handoff::kMaxLarge +
+                                CollectedPackets::kCapacity + 1;
 static_assert(kJumboHeld <= kJumboFrames);
 // Rings between control and the worker, and what ethdev keeps per port.
 constexpr uint64_t kOtherBytes = 8 << 20;

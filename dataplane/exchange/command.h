@@ -147,13 +147,11 @@ struct TellLossCommand {
 };
 
 // Stream bytes that were punted before the flow's lane stood: treat them as
-// received now. Takes ownership of the frame.
+// received now.
 struct ReinjectCommand {
   FlowId flow;
-  rte_mbuf* frame = nullptr;
-  uint32_t offset = 0;  // of the first byte to read, from the mbuf's data
-  uint32_t length = 0;
   uint64_t stream_offset = 0;
+  std::vector<uint8_t> bytes;
 };
 
 // Take frames from this port of the uplink, and send on it, from the next burst

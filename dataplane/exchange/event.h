@@ -1,10 +1,9 @@
-// What a worker tells control: small events, and frames that only control can
+// What a worker tells control: small events, and bytes that only control can
 // read. Both travel in rings of fixed size; a full ring is a counted drop.
 #pragma once
 
-#include <rte_mbuf.h>
-
 #include <cstdint>
+#include <vector>
 
 #include "dataplane/session/flow_id.h"
 #include "drivers/ip_endpoint.h"
@@ -42,32 +41,21 @@ struct Event {
   Endpoint remote;  // kFlowUp, kNoNeighbour
 };
 
-// Stream bytes of a flow without a lane. Control owns the frame.
+// Stream bytes of a flow without a lane: a copy, so that nothing unproven holds
+// a packet's buffer.
 struct PuntedStream {
-  rte_mbuf* frame = nullptr;
   FlowId flow;
-  uint32_t offset = 0;  // of the bytes, from the mbuf's data
-  uint32_t length = 0;
-  uint32_t reserved = 0;
   uint64_t stream_offset = 0;  // since the flow's SYN
+  std::vector<uint8_t> bytes;
 
-  const uint8_t* data() const {
-    return rte_pktmbuf_mtod_offset(frame, const uint8_t*, offset);
-  }
+  uint64_t end() const { return stream_offset + bytes.size(); }
 };
 
-// An opened record of kind control or close. Control owns the frame.
+// The content of an opened record of kind control or close, copied as well.
 struct PuntedRecord {
-  rte_mbuf* frame = nullptr;
   uint32_t lane = 0;
-  uint32_t offset = 0;
-  uint32_t length = 0;
   uint8_t kind = 0;
-  uint8_t reserved[3] = {};
-
-  const uint8_t* data() const {
-    return rte_pktmbuf_mtod_offset(frame, const uint8_t*, offset);
-  }
+  std::vector<uint8_t> bytes;
 };
 
 }  // namespace lwt

@@ -11,14 +11,16 @@ namespace {
 
 constexpr unsigned kCommandSlots = 1024;
 constexpr unsigned kEventSlots = 4096;
-// Frames held by control at most; bounds what a flood of unproven segments can
-// take from the pool.
-constexpr unsigned kStreamSlots = 512;
-constexpr unsigned kRecordSlots = 512;
+// Bytes on their way to control: sixteen merged segments of unproven flows or
+// 700 single ones, and some hundred control messages.
+constexpr size_t kStreamBytes = 1 << 20;
+constexpr size_t kRecordBytes = 256 << 10;
 // The worker is the only reader of snapshots of its mailbox.
 constexpr unsigned kReader = 0;
 
 }  // namespace
+
+Mailbox::Mailbox() : streams_(kStreamBytes), records_(kRecordBytes) {}
 
 std::unique_ptr<Mailbox> Mailbox::Create(const std::string& name) {
   std::unique_ptr<Mailbox> box(new Mailbox);
@@ -27,14 +29,11 @@ std::unique_ptr<Mailbox> Mailbox::Create(const std::string& name) {
   // sent: handing back never fails.
   box->done_ = {name + "-done", 2 * kCommandSlots};
   box->events_ = {name + "-event", kEventSlots};
-  box->streams_ = {name + "-str", kStreamSlots};
-  box->records_ = {name + "-rec", kRecordSlots};
   box->event_fd_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   box->qsbr_ = static_cast<rte_rcu_qsbr*>(
       rte_zmalloc(nullptr, rte_rcu_qsbr_get_memsize(1), RTE_CACHE_LINE_SIZE));
   if (!box->commands_.valid() || !box->done_.valid() || !box->events_.valid() ||
-      !box->streams_.valid() || !box->records_.valid() || !box->qsbr_ ||
-      box->event_fd_ < 0) {
+      !box->qsbr_ || box->event_fd_ < 0) {
     return nullptr;
   }
   rte_rcu_qsbr_init(box->qsbr_, 1);
@@ -48,14 +47,6 @@ Mailbox::~Mailbox() {
     while (commands_.Take(command)) delete command;
   }
   if (done_.valid()) FreeDone();
-  PuntedStream stream;
-  while (streams_.valid() && streams_.Take(stream)) {
-    rte_pktmbuf_free(stream.frame);
-  }
-  PuntedRecord record;
-  while (records_.valid() && records_.Take(record)) {
-    rte_pktmbuf_free(record.frame);
-  }
   rte_free(qsbr_);
   if (event_fd_ >= 0) close(event_fd_);
 }
@@ -128,9 +119,21 @@ void Mailbox::FreeRetired() {
 
 bool Mailbox::PollEvent(Event& event) { return events_.Take(event); }
 
-bool Mailbox::PollStream(PuntedStream& stream) { return streams_.Take(stream); }
+bool Mailbox::PollStream(PuntedStream& stream) {
+  StreamHeader header;
+  if (!streams_.Take(header, stream.bytes)) return false;
+  stream.flow = header.flow;
+  stream.stream_offset = header.stream_offset;
+  return true;
+}
 
-bool Mailbox::PollRecord(PuntedRecord& record) { return records_.Take(record); }
+bool Mailbox::PollRecord(PuntedRecord& record) {
+  RecordHeader header;
+  if (!records_.Take(header, record.bytes)) return false;
+  record.lane = header.lane;
+  record.kind = static_cast<uint8_t>(header.kind);
+  return true;
+}
 
 bool Mailbox::PrepareSleep() {
   control_parked_.store(true, std::memory_order_seq_cst);
@@ -164,21 +167,21 @@ Command* Mailbox::NextCommand() {
 
 void Mailbox::Done(Command* command) { done_.Put(command); }
 
-unsigned Mailbox::StreamRoom() const { return streams_.Room(); }
-
 bool Mailbox::Report(const Event& event) {
   queued_for_control_ = true;
   return events_.Put(event);
 }
 
-bool Mailbox::Punt(const PuntedStream& stream) {
+bool Mailbox::PuntStream(FlowId flow, uint64_t stream_offset,
+                         std::span<const uint8_t> bytes) {
   queued_for_control_ = true;
-  return streams_.Put(stream);
+  return streams_.Put({flow, stream_offset}, bytes);
 }
 
-bool Mailbox::Punt(const PuntedRecord& record) {
+bool Mailbox::PuntRecord(uint32_t lane, uint8_t kind,
+                         std::span<const uint8_t> bytes) {
   queued_for_control_ = true;
-  return records_.Put(record);
+  return records_.Put({lane, kind}, bytes);
 }
 
 void Mailbox::KickControl() {

@@ -1,4 +1,4 @@
-// The only road between control and one worker: commands in, events and frames
+// The only road between control and one worker: commands in, events and bytes
 // out, and the snapshot (docs/architecture.md, rule 2).
 //
 // Rings are single-producer, single-consumer and of fixed size. Control's half
@@ -16,6 +16,7 @@
 
 #include "dataplane/exchange/command.h"
 #include "dataplane/exchange/event.h"
+#include "dataplane/exchange/message_ring.h"
 #include "dataplane/exchange/snapshot.h"
 #include "dataplane/exchange/spsc_ring.h"
 #include "dataplane/route/lan_table.h"
@@ -51,7 +52,7 @@ class Mailbox {
   bool PollEvent(Event& event);
   bool PollStream(PuntedStream& stream);
   bool PollRecord(PuntedRecord& record);
-  // Readable when an event or frame may be waiting. Call PrepareSleep before
+  // Readable when an event or bytes may be waiting. Call PrepareSleep before
   // epoll_wait: false means something is waiting already, do not sleep.
   int event_fd() const { return event_fd_; }
   bool PrepareSleep();
@@ -75,10 +76,9 @@ class Mailbox {
   const LanTable* lan() const { return lan_.load(std::memory_order_acquire); }
   // False when the ring is full: the caller counts the drop.
   bool Report(const Event& event);
-  bool Punt(const PuntedStream& stream);
-  bool Punt(const PuntedRecord& record);
-  // Stream frames that Punt would still take.
-  unsigned StreamRoom() const;
+  bool PuntStream(FlowId flow, uint64_t stream_offset,
+                  std::span<const uint8_t> bytes);
+  bool PuntRecord(uint32_t lane, uint8_t kind, std::span<const uint8_t> bytes);
   // Wakes control if it sleeps and anything was queued since the last call.
   void KickControl();
   // Sleeping worker: parked is set before the last check of the rings.
@@ -88,7 +88,16 @@ class Mailbox {
   void ReportQuiescent();
 
  private:
-  Mailbox() = default;
+  struct StreamHeader {
+    FlowId flow;
+    uint64_t stream_offset = 0;
+  };
+  struct RecordHeader {
+    uint32_t lane = 0;
+    uint32_t kind = 0;
+  };
+
+  Mailbox();
   void FreeDone();
   void SendWaiting();
   void Retire(std::shared_ptr<const void> picture);
@@ -102,8 +111,8 @@ class Mailbox {
   SpscRing<Command*> commands_;
   SpscRing<Command*> done_;
   SpscRing<Event> events_;
-  SpscRing<PuntedStream> streams_;
-  SpscRing<PuntedRecord> records_;
+  MessageRing<StreamHeader> streams_;
+  MessageRing<RecordHeader> records_;
   rte_rcu_qsbr* qsbr_ = nullptr;
   int event_fd_ = -1;
 

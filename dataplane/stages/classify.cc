@@ -9,6 +9,21 @@ namespace {
 // What one frame can make the outer TCP answer, with room to spare.
 constexpr size_t kRoomForAnswer = 8;
 
+// Stream bytes of a flow without a lane go to control, as a copy: whoever sent
+// them has proved nothing, and keeps no buffer of ours. What finds no room is
+// not accepted, hence not acknowledged, and comes again.
+void Punt(Worker& worker, const Frame& frame,
+          const OuterTcp::Received& received) {
+  if (!worker.mailbox->PuntStream(frame.flow, frame.stream_offset,
+                                  {frame.data, frame.length})) {
+    return worker.Drop(frame, DropReason::kPuntFull);
+  }
+  worker.worked = true;
+  worker.counters.streams_punted.Add(1);
+  worker.tcp.Accept(received, worker.now_us, worker.tx);
+  rte_pktmbuf_free(frame.mbuf);
+}
+
 void TakePayload(Worker& worker, rte_mbuf* mbuf,
                  const OuterTcp::Received& received, RecordBurst& records) {
   Frame frame;
@@ -27,12 +42,7 @@ void TakePayload(Worker& worker, rte_mbuf* mbuf,
     frame.lane = received.user;
     return CutRecords(worker, frame, records);
   }
-  // Not accepted, hence not acknowledged: the peer sends it again.
-  if (worker.mailbox->StreamRoom() < RecordBurst::kCapacity) {
-    return worker.Drop(frame, DropReason::kPuntFull);
-  }
-  worker.tcp.Accept(received, worker.now_us, worker.tx);
-  records.Push(frame);
+  Punt(worker, frame, received);
 }
 
 // A frame of no flow of ours may be one of another worker's. Only one that is

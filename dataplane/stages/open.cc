@@ -103,17 +103,12 @@ void TakeReport(Worker& worker, const Frame& frame, session::Lane& lane) {
 }
 
 void PuntRecord(Worker& worker, const Frame& frame) {
-  PuntedRecord punted;
-  punted.frame = frame.mbuf;
-  punted.lane = frame.lane;
-  punted.offset = static_cast<uint32_t>(frame.data -
-                                        rte_pktmbuf_mtod(frame.mbuf, uint8_t*));
-  punted.length = frame.length;
-  punted.kind = frame.kind;
-  if (!worker.mailbox->Punt(punted)) {
+  if (!worker.mailbox->PuntRecord(frame.lane, frame.kind,
+                                  {frame.data, frame.length})) {
     return worker.Drop(frame, DropReason::kSessionPuntFull);
   }
   worker.counters.records_punted.Add(1);
+  rte_pktmbuf_free(frame.mbuf);
 }
 
 void DropUnknownKind(Worker& worker, const Frame& frame, session::Lane& lane) {

@@ -21,13 +21,10 @@ struct OpenedRecords;
 void Receive(Worker& worker);
 
 // Runs the outer TCP of each frame and cuts its payload into records, a merged
-// frame into many. In: worker.received. Out: records and, of flows without a
-// lane, stream bytes. A frame of another worker's flow goes, as it came, to
-// worker.foreign.
+// frame into many. In: worker.received. Out: records. Stream bytes of flows
+// without a lane are copied to control. A frame of another worker's flow goes,
+// as it came, to worker.foreign.
 void Classify(Worker& worker, OpenedRecords& records);
-
-// Hands the stream bytes of unproven flows to control.
-void Punt(Worker& worker, OpenedRecords& records);
 
 // Opens each record in place: replay window, tag, then and only then its kind.
 // Reports are used up here, control records go to control; data stays.

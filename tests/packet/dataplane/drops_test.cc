@@ -426,11 +426,7 @@ TEST_F(DropsTest, PuntFullIsNotAcknowledged) {
   ASSERT_FALSE(pair_.client.events.empty());
   const FlowId flow = pair_.client.events.back().flow;
   Mailbox& mailbox = pair_.hub.mailbox();
-  std::vector<rte_mbuf*> held;
-  while (mailbox.StreamRoom() >= RecordBurst::kCapacity) {
-    PuntedStream stream;
-    stream.frame = rte_pktmbuf_alloc(TestPool());
-    ASSERT_TRUE(mailbox.Punt(stream));
+  while (mailbox.PuntStream(flow, 0, {})) {
   }
   pair_.client.mailbox().Send(SendStreamCommand{flow, {1}});
   pair_.client.RunAt(pair_.now_us);
@@ -443,12 +439,8 @@ TEST_F(DropsTest, PuntFullIsNotAcknowledged) {
 
 TEST_F(DropsTest, SessionPuntFull) {
   Mailbox& mailbox = pair_.hub.mailbox();
-  PuntedRecord record;
-  while (true) {
-    record.frame = rte_pktmbuf_alloc(TestPool());
-    if (!mailbox.Punt(record)) break;
+  while (mailbox.PuntRecord(0, 2, {})) {
   }
-  rte_pktmbuf_free(record.frame);
   pair_.client.mailbox().Send(SendRecordCommand{0, 2, {1}});
   pair_.client.RunAt(pair_.now_us);
   for (const Bytes& frame : pair_.client.TakeFromUplink()) {

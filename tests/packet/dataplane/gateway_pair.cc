@@ -152,16 +152,12 @@ void Node::Drain() {
   while (mailbox().PollEvent(event)) events.push_back(event);
   PuntedStream stream;
   while (mailbox().PollStream(stream)) {
-    streams.emplace_back(stream.data(), stream.data() + stream.length);
-    rte_pktmbuf_free(stream.frame);
-    stream.frame = nullptr;
+    streams.push_back(stream.bytes);
     punted.push_back(stream);
   }
   PuntedRecord record;
   while (mailbox().PollRecord(record)) {
-    records.emplace_back(record.kind,
-                         Bytes(record.data(), record.data() + record.length));
-    rte_pktmbuf_free(record.frame);
+    records.emplace_back(record.kind, record.bytes);
   }
 }
 

@@ -76,7 +76,7 @@ class Node {
 
   std::vector<Event> events;  // taken from the mailbox after each run
   std::vector<Bytes> streams;
-  std::vector<PuntedStream> punted;  // without their frames
+  std::vector<PuntedStream> punted;
   std::vector<std::pair<uint8_t, Bytes>> records;
 
  private:

@@ -202,22 +202,15 @@ TEST_F(TrafficTest, RetiredEpochIsRefused) {
 }
 
 TEST_F(TrafficTest, ReinjectedStreamBytesAreTakenAsRecords) {
-  // The hub's worker gets a record as if control had held its frame.
+  // The hub's worker gets a record as if control had held its bytes.
   const Bytes packet = InnerUdp4(kClient, kHub, 100, 3);
   ASSERT_TRUE(pair_.client.GiveToTunnel(packet));
   pair_.client.RunAt(pair_.now_us);
   const auto frames = pair_.client.TakeFromUplink();
   ASSERT_FALSE(frames.empty());
   const Bytes& frame = frames.back();
-  rte_mbuf* mbuf = rte_pktmbuf_alloc(TestPool());
-  char* room = rte_pktmbuf_append(mbuf, static_cast<uint16_t>(frame.size()));
-  std::copy(frame.begin(), frame.end(), room);
-  ReinjectCommand command;
-  command.flow = pair_.hub_flow;
-  command.frame = mbuf;
-  command.offset = kOuterHeaders;
-  command.length = static_cast<uint32_t>(frame.size() - kOuterHeaders);
-  pair_.hub.mailbox().Send(command);
+  pair_.hub.mailbox().Send(ReinjectCommand{
+      pair_.hub_flow, 0, {frame.begin() + kOuterHeaders, frame.end()}});
   pair_.hub.RunAt(pair_.now_us);
   EXPECT_EQ(pair_.hub.TakeFromTunnel(), std::vector<Bytes>{packet});
 }

@@ -71,8 +71,6 @@ class Trouble {
     }));
     Run(40 * kSecond);
     EXPECT_EQ(hub_.worker.bad_tags + client_.worker.bad_tags, 0u);
-    EXPECT_EQ(hub_.worker.frames_out, 0u);
-    EXPECT_EQ(client_.worker.frames_out, 0u);
     EXPECT_EQ(client_.worker.lanes.size(), 1u);
     EXPECT_LE(client_.host.followed.size(), 1u);
     EXPECT_LE(client_.host.locals.size(), 1u);
@@ -130,7 +128,6 @@ TEST(PeerProperty, HostileStreamsLeaveNothing) {
       hub.worker.Punt(up.flow, bytes, random() % 2 == 0 ? from : random() % 99);
     }
     RunFor(net, hub, {}, 15 * kSecond);
-    EXPECT_EQ(hub.worker.frames_out, 0u);
     EXPECT_EQ(hub.count(), 0u);
     if (testing::Test::HasFailure()) return;
   }

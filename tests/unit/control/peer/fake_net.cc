@@ -1,12 +1,10 @@
 #include "tests/unit/control/peer/fake_net.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
 
 #include "control/peer/lane_slots.h"
 #include "dataplane/wire/record.h"
-#include "tests/unit/control/peer/recording_link.h"
 
 namespace lwt::peer {
 namespace {
@@ -39,16 +37,6 @@ bool FakeWorker::Opens(const OpeningKeys& keys,
                      [&](const EpochKeys& epoch) {
                        return OpensBy(record, epoch, keys.mask);
                      });
-}
-
-FakeWorker::~FakeWorker() {
-  for (const PuntedStream& stream : streams) FreeFrame(stream.frame);
-  for (const PuntedRecord& record : records) FreeFrame(record.frame);
-}
-
-void FakeWorker::FreeFrame(rte_mbuf* frame) {
-  --frames_out;
-  std::free(frame);
 }
 
 LaneReading FakeWorker::ReadLane(uint32_t lane) const {
@@ -133,13 +121,7 @@ void FakeWorker::Arrive(FlowId flow, const std::vector<uint8_t>& bytes,
 
 void FakeWorker::Punt(FlowId flow, const std::vector<uint8_t>& bytes,
                       uint64_t offset) {
-  PuntedStream stream;
-  stream.frame = MakeFrame(bytes);
-  ++frames_out;
-  stream.flow = flow;
-  stream.length = static_cast<uint32_t>(bytes.size());
-  stream.stream_offset = offset;
-  streams.push_back(stream);
+  streams.push_back({flow, offset, bytes});
 }
 
 void FakeWorker::Run(const InstallLaneCommand& command) {
@@ -262,15 +244,8 @@ void FakeWorker::ArriveRecord(FlowId id, const std::vector<uint8_t>& bytes,
         events.push_back(answer);
       }
       break;
-    default: {
-      PuntedRecord record;
-      record.frame = MakeFrame(content);
-      ++frames_out;
-      record.lane = index;
-      record.length = static_cast<uint32_t>(content.size());
-      record.kind = bytes[kKind];
-      records.push_back(record);
-    }
+    default:
+      records.push_back({index, bytes[kKind], content});
   }
 }
 
@@ -284,12 +259,17 @@ void FakeWorker::Run(const ProbeLaneCommand& command) {
 }
 
 void FakeWorker::Run(const ReinjectCommand& command) {
-  const uint8_t* begin =
-      static_cast<const uint8_t*>(command.frame->buf_addr) + command.offset;
-  std::vector<uint8_t> bytes(begin, begin + command.length);
+  // What control kept of a stream may be many records.
+  std::span<const uint8_t> bytes = command.bytes;
   uint64_t offset = command.stream_offset;
-  FreeFrame(command.frame);
-  ArriveRecord(command.flow, bytes, offset);
+  while (!bytes.empty()) {
+    const size_t size =
+        std::min(wire::RecordSize(bytes).value_or(bytes.size()), bytes.size());
+    const auto record = bytes.first(size);
+    ArriveRecord(command.flow, {record.begin(), record.end()}, offset);
+    bytes = bytes.subspan(size);
+    offset += size;
+  }
 }
 
 bool FakeWorker::SendData(uint32_t to, uint32_t worker) {

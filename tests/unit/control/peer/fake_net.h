@@ -39,7 +39,6 @@ class FakeWorker : public WorkerLink {
   };
 
   explicit FakeWorker(FakeNet& net) : net_(net) {}
-  ~FakeWorker() override;
 
   void Send(Command command) override;
   void Publish(std::unique_ptr<const Snapshot> snapshot) override {
@@ -50,7 +49,6 @@ class FakeWorker : public WorkerLink {
   LaneReading ReadLane(uint32_t lane) const override;
   bool Opens(const OpeningKeys& keys,
              std::span<const uint8_t> record) const override;
-  void FreeFrame(rte_mbuf* frame) override;
 
   // Seals one inner packet for `peer` on the lane of a worker; false when that
   // has none.
@@ -75,7 +73,6 @@ class FakeWorker : public WorkerLink {
   bool passed = true;    // commands are carried out at once by all workers
   uint64_t data_received = 0;
   uint64_t bad_tags = 0;
-  uint64_t frames_out = 0;  // punted and not given back
   uint32_t next_flow = 1;
   size_t cut = SIZE_MAX;  // stream bytes are punted in pieces of this size
   bool reverse = false;   // ... the last one first

@@ -148,35 +148,5 @@ TEST(AddressBookTest, RefusesWhatIsNoHostOfTheNetwork) {
             VerdictCode::kAddressTaken);
 }
 
-TEST(StreamAssemblerTest, OrdersOverlapsAndGivesBackTheRest) {
-  FakeNet net;
-  FakeWorker worker(net);
-  FlowId flow = FlowId::Of(1, 1);
-  auto punt = [&](std::vector<uint8_t> bytes, uint64_t offset) {
-    worker.Punt(flow, bytes, offset);
-    PuntedStream stream = worker.streams.front();
-    worker.streams.pop_front();
-    return stream;
-  };
-  {
-    StreamAssembler assembler(worker);
-    assembler.Add(punt({4, 5, 6}, 3));
-    EXPECT_TRUE(assembler.Next().empty());
-    assembler.Add(punt({1, 2, 3, 4}, 0));
-    auto first = assembler.Next();
-    ASSERT_EQ(first.size(), 4u);
-    auto second = assembler.Next();
-    ASSERT_EQ(second.size(), 2u);
-    EXPECT_EQ(second[0], 5);
-    EXPECT_EQ(assembler.position(), 6u);
-    assembler.Add(punt({1}, 0));  // old
-    EXPECT_TRUE(assembler.Next().empty());
-    for (uint64_t i = 0; i < 100; ++i) assembler.Add(punt({9}, 100 + i));
-    EXPECT_LE(worker.frames_out, StreamAssembler::kMaxFrames + 1);
-    assembler.Add(punt({1}, StreamAssembler::kMaxStream));
-  }
-  EXPECT_EQ(worker.frames_out, 0u);
-}
-
 }  // namespace
 }  // namespace lwt::peer

@@ -87,8 +87,6 @@ TEST_F(SessionsTest, ComesUpAndCarriesBothWays) {
   EXPECT_EQ(hub_.worker.data_received, 1u);
   EXPECT_EQ(client.worker.data_received, 1u);
   EXPECT_EQ(hub_.worker.bad_tags + client.worker.bad_tags, 0u);
-  EXPECT_EQ(hub_.worker.frames_out, 0u);
-  EXPECT_EQ(client.worker.frames_out, 0u);
 }
 
 TEST_F(SessionsTest, MtuIsWhatTheFamilyInUseCarries) {
@@ -111,7 +109,6 @@ TEST_F(SessionsTest, StreamMayComeInPiecesAndBackwards) {
   hub_.worker.cut = 500;
   hub_.worker.reverse = true;
   ASSERT_TRUE(Until(kSecond, [&] { return client.up(); }));
-  EXPECT_EQ(hub_.worker.frames_out, 0u);
 }
 
 TEST_F(SessionsTest, WaitsForTheNextHop) {
@@ -147,7 +144,6 @@ TEST_F(SessionsTest, WrongKeyIsSaidAndTriedAgain) {
   EXPECT_GE(client.host.resolved, 3);  // 0, 1, 3 s
   Run(60 * kSecond);
   EXPECT_LE(client.host.resolved, 8);
-  EXPECT_EQ(hub_.worker.frames_out, 0u);
   EXPECT_EQ(client.worker.flows.size(), 0u);
   EXPECT_LE(client.host.locals.size(), 1u);
 }
@@ -466,7 +462,6 @@ TEST_F(SessionsTest, GarbageIsAnsweredWithAnAlertAndForgotten) {
     hub_.worker.Punt(up.flow, std::vector<uint8_t>(1000, 7), 20);
   }
   Run(20 * kSecond);
-  EXPECT_EQ(hub_.worker.frames_out, 0u);
   EXPECT_EQ(hub_.count(), 0u);
   // The burst used up its own network's allowance, not this one's.
   TestClient& client = AddClient("10.0.0.2/24");

@@ -39,8 +39,7 @@ class Stranger {
       const PuntedStream stream = worker_.streams.front();
       worker_.streams.pop_front();
       auto& heard = heard_[stream.flow.value];
-      heard.insert(heard.end(), stream.data(), stream.data() + stream.length);
-      worker_.FreeFrame(stream.frame);
+      heard.insert(heard.end(), stream.bytes.begin(), stream.bytes.end());
     }
     return heard_[flow.value];
   }

@@ -151,7 +151,6 @@ struct TestClient {
       PuntedRecord record = worker.records.front();
       worker.records.pop_front();
       session->OnRecord(record, net.now_us);
-      worker.FreeFrame(record.frame);
     }
   }
   bool up() const { return session->state() == "up"; }
@@ -241,17 +240,12 @@ struct TestHub {
     while (!worker.streams.empty()) {
       PuntedStream stream = worker.streams.front();
       worker.streams.pop_front();
-      if (sessions) {
-        sessions->OnStream(stream, net.now_us);
-      } else {
-        worker.FreeFrame(stream.frame);
-      }
+      if (sessions) sessions->OnStream(stream, net.now_us);
     }
     while (!worker.records.empty()) {
       PuntedRecord record = worker.records.front();
       worker.records.pop_front();
       if (sessions) sessions->OnRecord(record, net.now_us);
-      worker.FreeFrame(record.frame);
     }
   }
   size_t count() const {

@@ -181,49 +181,32 @@ TEST_F(MailboxTest, EventsArriveInOrderUntilTheRingIsFull) {
   EXPECT_TRUE(box_->Report(event));
 }
 
-TEST_F(MailboxTest, StreamRoomIsWhatPuntTakes) {
-  const unsigned room = box_->StreamRoom();
-  ASSERT_GT(room, 0u);
-  PuntedStream stream;
-  for (unsigned i = 0; i < room; ++i) {
-    EXPECT_EQ(box_->StreamRoom(), room - i);
-    stream.length = i;
-    ASSERT_TRUE(box_->Punt(stream));
-  }
-  EXPECT_EQ(box_->StreamRoom(), 0u);
-  EXPECT_FALSE(box_->Punt(stream));
+TEST_F(MailboxTest, WhatFindsNoRoomIsNotPunted) {
+  const std::vector<uint8_t> segment(60'000, 7);
+  const FlowId flow = FlowId::Of(4, 2);
+  uint64_t sent = 0;
+  while (box_->PuntStream(flow, sent * 100, segment)) ++sent;
+  // As many as control is given to hold beside one another.
+  EXPECT_EQ(sent, 17u);
   PuntedStream got;
   ASSERT_TRUE(box_->PollStream(got));
-  EXPECT_EQ(got.length, 0u);
-  EXPECT_EQ(box_->StreamRoom(), 1u);
-}
-
-TEST_F(MailboxTest, EndFreesFramesNobodyTook) {
-  rte_mempool* const pool = testing::TestPool();
-  const unsigned before = rte_mempool_avail_count(pool);
-  PuntedStream stream;
-  stream.frame = rte_pktmbuf_alloc(pool);
-  ASSERT_TRUE(box_->Punt(stream));
-  PuntedRecord record;
-  record.frame = rte_pktmbuf_alloc(pool);
-  ASSERT_TRUE(box_->Punt(record));
-  EXPECT_EQ(rte_mempool_avail_count(pool), before - 2);
-  box_.reset();
-  EXPECT_EQ(rte_mempool_avail_count(pool), before);
+  EXPECT_TRUE(box_->PuntStream(flow, sent * 100, segment));
+  for (uint64_t i = 1; i <= sent; ++i) {
+    ASSERT_TRUE(box_->PollStream(got));
+    ASSERT_EQ(got.flow, flow);
+    ASSERT_EQ(got.stream_offset, i * 100);
+    ASSERT_EQ(got.bytes, segment);
+  }
+  EXPECT_FALSE(box_->PollStream(got));
 }
 
 TEST_F(MailboxTest, RecordsArriveWhole) {
-  PuntedRecord record;
-  record.lane = 3;
-  record.offset = 21;
-  record.length = 99;
-  record.kind = 5;
-  ASSERT_TRUE(box_->Punt(record));
+  const std::vector<uint8_t> content = {1, 2, 3};
+  ASSERT_TRUE(box_->PuntRecord(3, 5, content));
   PuntedRecord got;
   ASSERT_TRUE(box_->PollRecord(got));
   EXPECT_EQ(got.lane, 3u);
-  EXPECT_EQ(got.offset, 21u);
-  EXPECT_EQ(got.length, 99u);
+  EXPECT_EQ(got.bytes, content);
   EXPECT_EQ(got.kind, 5);
 }
 
@@ -236,11 +219,11 @@ TEST_F(MailboxTest, ControlSleepsOnlyWhenNothingWaits) {
   ASSERT_TRUE(box_->PollEvent(event));
   EXPECT_TRUE(box_->PrepareSleep());
   box_->AfterSleep();
-  ASSERT_TRUE(box_->Punt(PuntedStream{}));
+  ASSERT_TRUE(box_->PuntStream(kNullFlow, 0, {}));
   EXPECT_FALSE(box_->PrepareSleep());
   PuntedStream stream;
   ASSERT_TRUE(box_->PollStream(stream));
-  ASSERT_TRUE(box_->Punt(PuntedRecord{}));
+  ASSERT_TRUE(box_->PuntRecord(0, 0, {}));
   EXPECT_FALSE(box_->PrepareSleep());
 }
 
