@@ -1,0 +1,107 @@
+"""What strangers, and somebody in the path, may make a hub keep: its buffers,
+its places, its time. Beside each attack the same is measured in quiet."""
+
+import contextlib
+import pathlib
+import re
+import subprocess
+import sys
+import time
+
+import pytest
+
+from harness.gateway import PORT, client_arguments
+from harness.traffic import transfer
+from harness.variant import VARIANTS
+from harness.wait import wait_until
+
+_STRANGER = pathlib.Path(__file__).parent / "harness" / "stranger.py"
+_SUPER, _SINGLE = (each for each in VARIANTS if each.uplink == "af_packet")
+_SIZE = 8 << 20
+
+
+def _merging_leg(namespace, device):
+    """The devices leave segmentation and checksums to each other: a run of
+    segments reaches the hub as one merged frame."""
+    namespace.ip("link", "set", device, "up")
+
+
+@contextlib.contextmanager
+def _strangers(topology, host, count, kind):
+    """Connections from a host of its own network. The router drops segments of
+    one byte from there, again and again: the front of those that have a hole."""
+    router = topology.router
+    router.nft(f"""
+        table inet hole {{
+          chain forward {{
+            type filter hook forward priority 5;
+            ip saddr {host.v4} meta length 53 counter drop
+          }}
+        }}""")
+    # Or a later segment would bring the byte along.
+    host.namespace.sysctl(net__ipv4__tcp_retrans_collapse=0)
+    attack = host.namespace.popen(sys.executable, _STRANGER, topology.hub.v4,
+                                  PORT, count, kind, stdin=subprocess.PIPE)
+    try:
+        yield
+        assert attack.poll() is None
+        holes = router.output("nft", "list", "table", "inet", "hole")
+        dropped = int(re.search(r"packets (\d+)", holes).group(1))
+        assert (dropped >= 32) == (kind == "hole")
+    finally:
+        attack.stdin.close()
+        attack.wait(10)
+        router.run("nft", "delete", "table", "inet", "hole")
+
+
+def _large_in_use(hub):
+    return next(pool["in_use"] for pool in hub.status()["memory"]["pools"]
+                if pool["name"] == "jumbo")
+
+
+def _new_client(start, topology):
+    """Seconds until one more client is in, from the start of its process; the
+    same each time."""
+    host = topology.clients[1]
+    client = start(host.namespace,
+                   client_arguments(topology.hub.v4, "10.0.0.3/24"), "new")
+    client.wait_up()
+    took = time.monotonic() - client.started
+    assert host.namespace.ping("10.0.0.1", count=1) == 1
+    assert client.stop() == 0
+    return took
+
+
+def _carries_on(topology):
+    hub, client = topology.hub.namespace, topology.client.namespace
+    assert client.ping_burst("10.0.0.1", 20, 0.02) >= 19
+    transfer(client, hub, "10.0.0.1", _SIZE)
+    transfer(hub, client, "10.0.0.2", _SIZE)
+
+
+@pytest.mark.parametrize("variant, count, kind",
+                         [(_SUPER, 64, "hole"), (_SINGLE, 300, "hole"),
+                          (_SUPER, 300, "front")], ids=str)
+def test_strangers_hold_no_buffer(make_topology, start, variant, count, kind):
+    """Bytes of 64 connections behind a hole once kept all 256 buffers for
+    merged frames of a worker: nothing more was received, for as long as they
+    stood."""
+    topology = make_topology(clients=3, leg=_merging_leg)
+    hub, _ = start.pair(topology, variant)
+    _carries_on(topology)
+    quiet = _new_client(start, topology)
+    before, held = hub.counters(), _large_in_use(hub)
+
+    with _strangers(topology, topology.clients[2], count, kind):
+        wait_until(lambda: hub.counters()["streams_punted"] >
+                   before["streams_punted"] + 150, 10, "strangers are heard")
+        _carries_on(topology)
+        assert _new_client(start, topology) < quiet + 2
+        # What is kept has nothing to do with how many there are.
+        assert _large_in_use(hub) < held + 64
+
+    after = hub.counters()
+    assert after["uplink_rx_merged"] > before["uplink_rx_merged"] + 200
+    assert after["uplink_rx_no_buffer"] == before["uplink_rx_no_buffer"]
+    assert hub.drops()["pool_empty"] == 0
+    hub.wait_log(f"{topology.clients[2].v4}.* was turned away")
