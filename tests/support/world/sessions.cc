@@ -56,16 +56,11 @@ void ClientGateway::OnEvent(const Event& event) {
 }
 
 void ClientGateway::OnStream(const PuntedStream& stream) {
-  if (session_ != nullptr) {
-    session_->OnStream(stream, now());
-  } else {
-    link_.FreeFrame(stream.frame);
-  }
+  if (session_ != nullptr) session_->OnStream(stream, now());
 }
 
 void ClientGateway::OnRecord(const PuntedRecord& record) {
   if (session_ != nullptr) session_->OnRecord(record, now());
-  link_.FreeFrame(record.frame);
 }
 
 void ClientGateway::RunTimers() { session_->OnTimer(now()); }
@@ -122,16 +117,11 @@ void HubGateway::OnEvent(const Event& event) {
 }
 
 void HubGateway::OnStream(const PuntedStream& stream) {
-  if (sessions_ != nullptr) {
-    sessions_->OnStream(stream, now());
-  } else {
-    link_.FreeFrame(stream.frame);
-  }
+  if (sessions_ != nullptr) sessions_->OnStream(stream, now());
 }
 
 void HubGateway::OnRecord(const PuntedRecord& record) {
   if (sessions_ != nullptr) sessions_->OnRecord(record, now());
-  link_.FreeFrame(record.frame);
 }
 
 void HubGateway::RunTimers() { sessions_->OnTimer(now()); }
