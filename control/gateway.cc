@@ -119,7 +119,8 @@ void Gateway::CheckSuspend(uint64_t now_us) {
   next_suspend_check_us_ = now_us + host::SuspendWatch::kEveryUs;
   const uint64_t slept_us = suspend_watch_->Slept(NowUs(), BootTimeUs());
   if (slept_us == 0) return;
-  log_.Info("the host was suspended for ", slept_us / 1'000'000, " s");
+  log_.Info("the host was suspended for ", (slept_us + 500'000) / 1'000'000,
+            " s");
   if (client_ != nullptr) client_->OnResumed(now_us);
 }
 

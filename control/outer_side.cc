@@ -65,7 +65,11 @@ OuterSide::OuterSide(const config::Config& config, Platform& platform,
       keeper_(platform.netlink(), platform.link(),
               [this](const IpAddress& remote, const host::NextHop& hop) {
                 OnNextHop(remote, hop);
-              }) {}
+              }),
+      tunnel_keeper_(platform.netlink(), {.ifindex = platform.tunnel_index(),
+                                          .addresses = config.tunnel.addresses,
+                                          .networks = config.PeerNetworks(),
+                                          .least_mtu = config.LeastMtu()}) {}
 
 absl::Status OuterSide::Listen(const Endpoint& local) {
   std::vector<Endpoint> endpoints = {local};
@@ -122,6 +126,7 @@ absl::Status OuterSide::ApplyEndpoints() {
 
 void OuterSide::OnHostChanges(const host::HostChanges& changes) {
   keeper_.HostChanged(changes, NowUs());
+  tunnel_keeper_.HostChanged(changes, NowUs());
   if (changes.everything || !changes.links.empty()) platform_.RefreshLink();
   if (!changes.everything && changes.addresses.empty()) return;
   absl::Status status = UpdateListenAddresses();
@@ -130,6 +135,10 @@ void OuterSide::OnHostChanges(const host::HostChanges& changes) {
 
 void OuterSide::OnTimer(uint64_t now_us) {
   if (now_us >= keeper_.next_deadline_us()) keeper_.OnTimer(now_us);
+  for (const std::string& line :
+       tunnel_keeper_.OnTimer(platform_.tunnel_mtu(), now_us)) {
+    log_.Warn(line);
+  }
   size_t before = locals_.size();
   std::erase_if(
       locals_, [&](const Local& local) { return local.close_at_us <= now_us; });
@@ -139,7 +148,8 @@ void OuterSide::OnTimer(uint64_t now_us) {
 }
 
 uint64_t OuterSide::NextDeadline() const {
-  uint64_t next = keeper_.next_deadline_us();
+  uint64_t next =
+      std::min(keeper_.next_deadline_us(), tunnel_keeper_.next_deadline_us());
   for (const Local& local : locals_) next = std::min(next, local.close_at_us);
   return next;
 }
@@ -196,6 +206,9 @@ void OuterSide::SetInnerMtu(uint16_t mtu) {
     mtu = platform_.MaxInnerMtu(
         config_.hub.local ? config_.hub.local->address.family : Family::kIpv4);
   }
+  // What the kernel hands over beyond a session's is dropped; below this the
+  // device would lose its IPv6 addresses.
+  mtu = std::max(mtu, config_.LeastMtu());
   mtu = std::min(mtu, platform_.MaxInnerMtu(Family::kIpv4));
   if (mtu == platform_.tunnel_mtu()) return;
   absl::Status status = platform_.SetTunnelMtu(mtu);

@@ -14,6 +14,7 @@
 #include "control/host/neighbour_keeper.h"
 #include "control/host/port_reservation.h"
 #include "control/host/resolver.h"
+#include "control/host/tunnel_keeper.h"
 #include "control/peer/peer_host.h"
 #include "control/peer/worker_link.h"
 #include "control/platform/platform.h"
@@ -74,6 +75,7 @@ class OuterSide final : public peer::ClientHost {
   host::Resolver& resolver_;
   const loop::Log& log_;
   host::NeighbourKeeper keeper_;
+  host::TunnelKeeper tunnel_keeper_;
   uint64_t resolve_id_ = 0;
   std::vector<Local> locals_;  // a client's
   std::vector<host::PortReservation> listening_;

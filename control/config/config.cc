@@ -48,7 +48,6 @@ void CheckTunnel(const Config& config, Faults& faults) {
         "tunnel_addr is missing, this side's address inside the tunnel: "
         "-t 10.0.0.1/24");
   }
-  bool ipv6 = false;
   for (const IpPrefix& prefix : config.tunnel.addresses) {
     if (config.mode == Mode::kServer &&
         prefix.length == prefix.address.size() * 8) {
@@ -57,15 +56,13 @@ void CheckTunnel(const Config& config, Faults& faults) {
                  " leaves no address for a client: a server's prefix length ",
                  "tells its network, such as 10.0.0.1/24 or fd00::1/64"));
     }
-    ipv6 = ipv6 || prefix.address.family == Family::kIpv6;
   }
-  // RFC 791: every IPv4 host takes 576 bytes; RFC 8200 section 5: every IPv6
-  // link carries 1280.
-  int least = ipv6 ? 1280 : 576;
+  const uint16_t least = config.LeastMtu();
   if (config.tunnel.mtu != 0 && config.tunnel.mtu < least) {
-    faults.push_back(Concat("mtu ", int{config.tunnel.mtu}, " is too small: ",
-                            ipv6 ? "IPv6" : "IPv4", " inside needs at least ",
-                            least, "; 0 chooses it by itself"));
+    faults.push_back(Concat(
+        "mtu ", int{config.tunnel.mtu},
+        " is too small: ", least == kLeastMtuIpv6 ? "IPv6" : "IPv4",
+        " inside needs at least ", int{least}, "; 0 chooses it by itself"));
   }
 }
 

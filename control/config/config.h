@@ -17,6 +17,11 @@
 
 namespace lwt::config {
 
+// RFC 791: every IPv4 host takes packets of that size; RFC 8200 section 5:
+// every IPv6 link carries them.
+inline constexpr uint16_t kLeastMtuIpv4 = 576;
+inline constexpr uint16_t kLeastMtuIpv6 = 1280;
+
 enum class Mode : uint8_t { kUnset, kServer, kClient };
 enum class Encryption : uint8_t { kAes256Gcm, kNone };
 enum class LogLevel : uint8_t { kError, kWarn, kInfo, kDebug };
@@ -169,6 +174,8 @@ struct Config {
   }
   // Networks behind peers, of `routes` or `[[peer]]`.
   std::vector<IpPrefix> PeerNetworks() const;
+  // What the tunnel addresses need of the MTU inside.
+  uint16_t LeastMtu() const;
 };
 
 // The relations between settings: what server and client need and may not

@@ -155,6 +155,15 @@ absl::StatusOr<std::string> ReadPublicKey(std::string_view text,
                  "as `lwtctl status` prints them on the ", side);
 }
 
+uint16_t Config::LeastMtu() const {
+  const bool ipv6 =
+      std::any_of(tunnel.addresses.begin(), tunnel.addresses.end(),
+                  [](const IpPrefix& each) {
+                    return each.address.family == Family::kIpv6;
+                  });
+  return ipv6 ? kLeastMtuIpv6 : kLeastMtuIpv4;
+}
+
 std::vector<IpPrefix> Config::PeerNetworks() const {
   std::vector<IpPrefix> networks = client.routes;
   for (const PeerEntry& peer : hub.peers) {

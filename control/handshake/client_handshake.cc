@@ -211,6 +211,9 @@ void ClientHandshake::OnVerdict(ByteSpan body) {
         absl::string_view(reason.data(), reason.size()),
         verdict->verdict.text.empty() ? "" : ": ", verdict->verdict.text)));
   }
+  if (verdict->mtu < kLeastInnerMtu || verdict->mtu > config_.offer.mtu) {
+    return Fail(NotOurProtocol("its verdict has an impossible MTU"));
+  }
   session_->mtu = verdict->mtu;
   state_ = State::kDone;
 }

@@ -52,6 +52,10 @@ bool ReadAddresses(ByteReader* reader, std::vector<IpPrefix>* addresses) {
       [reader](IpPrefix& prefix) { return ReadAddress(reader, &prefix); });
 }
 
+bool ReadMtu(ByteReader* reader, uint16_t* mtu) {
+  return reader->U16(mtu) && *mtu >= kLeastInnerMtu;
+}
+
 }  // namespace
 
 // In all payloads, only the version byte of another version is believed, so
@@ -71,7 +75,7 @@ std::optional<HubPayload> ParseHubPayload(ByteSpan bytes) {
   if (!reader.U8(&payload.offer.version)) return std::nullopt;
   if (payload.offer.version != kProtocolVersion) return payload;
   if (!reader.Copy(payload.nonce) || !reader.U64(&payload.session_id) ||
-      !reader.U16(&payload.offer.mtu) ||
+      !ReadMtu(&reader, &payload.offer.mtu) ||
       !ReadLanes(&reader, &payload.offer.lanes) ||
       !ReadAddresses(&reader, &payload.offer.addresses)) {
     return std::nullopt;
@@ -93,7 +97,7 @@ std::optional<ClientPayload> ParseClientPayload(ByteSpan bytes) {
   ClientPayload payload;
   if (!reader.U8(&payload.offer.version)) return std::nullopt;
   if (payload.offer.version != kProtocolVersion) return payload;
-  if (!reader.Copy(payload.nonce) || !reader.U16(&payload.offer.mtu) ||
+  if (!reader.Copy(payload.nonce) || !ReadMtu(&reader, &payload.offer.mtu) ||
       !ReadLanes(&reader, &payload.offer.lanes) ||
       !ReadAddresses(&reader, &payload.offer.addresses)) {
     return std::nullopt;

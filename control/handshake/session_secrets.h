@@ -32,10 +32,14 @@ struct Verdict {
   std::string text;
 };
 
+// The least inner MTU that a side may offer: every IPv4 host takes packets of
+// that size (RFC 791). Who has IPv6 inside offers what that needs.
+inline constexpr uint16_t kLeastInnerMtu = 576;
+
 // What one side tells the other about itself.
 struct PeerOffer {
   uint8_t version = kProtocolVersion;
-  uint16_t mtu = 0;                 // largest inner MTU it can carry
+  uint16_t mtu = 0;                 // largest inner MTU it can carry, 576 …
   uint8_t lanes = 1;                // lanes it can use, 1 … kMaxLanes
   std::vector<IpPrefix> addresses;  // tunnel addresses, 1 or 2
 };

@@ -242,10 +242,13 @@ bool HubSessions::Unban(const PublicKey& key) {
 
 void HubSessions::Publish() {
   SnapshotBuilder builder(config_.max_clients, config_.door.offer.lanes);
+  // By our own ways to the clients: what they offer is nobody else's business.
   uint16_t mtu = 0;
   for (const Client& client : clients_) {
     if (!client.session) continue;
     builder.Peer(*client.session);
+    const uint16_t own = config_.host.MaxInnerMtu(client.remote);
+    mtu = mtu == 0 ? own : std::min(mtu, own);
     uint32_t peer = client.session->peer();
     for (const IpPrefix& prefix : client.addresses) {
       builder.RouteHost(prefix.address, peer);
@@ -257,8 +260,6 @@ void HubSessions::Publish() {
         builder.Route(network, peer);
       }
     }
-    uint16_t own = client.session->secrets().mtu;
-    mtu = mtu == 0 ? own : std::min(mtu, own);
   }
   config_.host.SetInnerMtu(mtu);
   config_.link.Publish(builder.Build(++snapshot_version_, true));

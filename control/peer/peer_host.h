@@ -25,9 +25,10 @@ class PeerHost {
   virtual void ForgetNextHop(FlowId flow) = 0;
   // The path may be dead: have the neighbour confirmed.
   virtual void SuspectPath(const IpAddress& remote) = 0;
-  // The inner MTU that the sessions agree on; 0 when there is none any more.
+  // What the tunnel device is to take; 0 where nobody is connected.
   virtual void SetInnerMtu(uint16_t mtu) = 0;
-  // The largest inner MTU that the path to `remote` can carry.
+  // The largest inner MTU that the path to `remote` can carry, as far as this
+  // side knows.
   virtual uint16_t MaxInnerMtu(const Endpoint& remote) = 0;
 };
 

@@ -165,6 +165,8 @@ uint16_t Platform::MaxInnerMtu(Family family) const {
   if (config_.tunnel.mtu != 0) {
     mtu = std::min<uint32_t>(mtu, config_.tunnel.mtu);
   }
+  // On a link that carries less, records leave in several segments.
+  mtu = std::max<uint32_t>(mtu, config_.LeastMtu());
   // A frame and its headers fit an ordinary buffer.
   uint32_t room = PacketPool::kSmallRoom - RTE_PKTMBUF_HEADROOM -
                   (wire::kRecordOverhead + wire::kShardWord);

@@ -45,7 +45,8 @@ class Platform {
   Platform(const Platform&) = delete;
   Platform& operator=(const Platform&) = delete;
 
-  // The largest inner MTU for an outer family, as the configuration limits it.
+  // The largest inner MTU for an outer family, as the configuration limits it,
+  // and no less than the tunnel addresses need.
   uint16_t MaxInnerMtu(Family family) const;
   absl::Status SetTunnelMtu(uint16_t mtu) { return tunnel_->SetMtu(mtu); }
   uint16_t tunnel_mtu() const { return tunnel_->mtu(); }

@@ -7,6 +7,7 @@ import signal
 from harness.capture import Capture
 from harness.gateway import (BUILD, DAEMON, client_arguments,
                              server_arguments)
+from harness.variant import Variant
 from harness.wait import wait_until
 
 _TSC_RESET = BUILD / "tests/support/libtsc_reset.so"
@@ -28,6 +29,70 @@ def _pair_with_shim(start, topology):
     client.wait_up()
     hub.wait_up()
     return hub, client
+
+
+_HUB_INSIDE = "10.0.0.1/24,fd09::1/64"
+
+
+def _has_ipv6(host):
+    return "fd09::1" in host.namespace.ip("-6", "address", "show", "dev",
+                                          "lwt0")
+
+
+def test_a_small_mtu_of_one_client_is_nobody_elses(make_topology, start):
+    """An LTE link, or -mtu, takes IPv6 neither from the hub's device nor from
+    the client's own."""
+    topology = make_topology(clients=3)
+    one, small, lte = topology.clients
+    # Less than an IPv6 packet and our headers.
+    for namespace, device in ((lte.namespace, "eth0"), (topology.router, "c3")):
+        namespace.ip("link", "set", device, "mtu", 1300)
+    hub = start(topology.hub.namespace, server_arguments(_HUB_INSIDE), "hub")
+    clients = [
+        start(host.namespace,
+              [*client_arguments(topology.hub.v4, inside), *flags], label)
+        for host, inside, label, flags in (
+            (one, "10.0.0.2/24,fd09::2/64", "one", ()),
+            (small, "10.0.0.3/24", "small", ("-mtu", 1200)),
+            (lte, "10.0.0.4/24,fd09::4/64", "lte", ()))
+    ]
+    for client in clients:
+        client.wait_up()
+    hub.wait_up(peers=3)
+    assert [client.status()["tunnel"]["mtu"] for client in clients] == [
+        1409, 1200, 1280]
+    assert hub.status()["tunnel"]["mtu"] == 1409
+    assert _has_ipv6(topology.hub)
+    assert one.namespace.ping("fd09::1", size=1409 - 48) == 3
+    assert small.namespace.ping("10.0.0.1", size=1200 - 28) == 3
+    # The whole of an IPv6 packet, by records in two segments.
+    for host in (lte, topology.hub):
+        peer = "fd09::1" if host is lte else "fd09::4"
+        assert host.namespace.ping(peer, size=1280 - 48) == 3
+    assert one.namespace.ping("fd09::4", size=1280 - 48) == 3
+    # What is too big for one client is counted, and others' is not.
+    before = hub.drops()["inner_too_big"]
+    assert topology.hub.namespace.ping("10.0.0.3", size=1300, count=1,
+                                       timeout=1) == 0
+    assert hub.drops()["inner_too_big"] > before
+    assert topology.hub.namespace.ping("10.0.0.2", size=1300) == 3
+
+
+def test_what_the_tunnel_device_lost_comes_back(topology, start):
+    hub, client = start.pair(topology, Variant(), hub_tunnel=_HUB_INSIDE,
+                             client_tunnel="10.0.0.2/24,fd09::2/64")
+    inside = topology.client.namespace
+    assert inside.ping("fd09::1") == 3
+    # A device too small for IPv6, and an address that somebody deletes.
+    topology.hub.namespace.ip("link", "set", "lwt0", "mtu", 1200)
+    hub.wait_log(r"fd09::1/64 was gone: it is back", timeout=5)
+    inside.ip("address", "delete", "fd09::2/64", "dev", "lwt0")
+    inside.ip("address", "delete", "10.0.0.2/24", "dev", "lwt0")
+    client.wait_log(r"10\.0\.0\.2/24 was gone: it is back", timeout=5)
+    assert inside.ping("fd09::1") == 3
+    assert inside.ping("10.0.0.1") == 3
+    assert hub.status()["tunnel"]["mtu"] == 1409
+    assert "mtu 1409" in topology.hub.namespace.ip("link", "show", "lwt0")
 
 
 def _timestamps(capture, source):

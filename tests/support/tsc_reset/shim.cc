@@ -2,8 +2,8 @@
 // says so, as after a suspend that resets it. The kernel's clocks stay right,
 // as they do then.
 //
-// SIGUSR1: the counter is 0. SIGUSR2: it is an hour ahead. SIGWINCH: CLOCK_BOOTTIME
-// alone is a minute ahead, as after a suspend of that length.
+// SIGUSR1: the counter is 0. SIGUSR2: it is an hour ahead. SIGWINCH:
+// CLOCK_BOOTTIME alone is a minute ahead, as after a suspend of that length.
 //
 // Reading the TSC traps (prctl, PR_SET_TSC), and the handler gives a counter
 // made of the kernel's clock. What the vDSO computes from the TSC would trap as

@@ -363,6 +363,16 @@ TEST(Handshake, OffersAreBounded) {
   ByteVector padded = good;
   padded.resize(300);
   EXPECT_TRUE(ParseClientPayload(padded));
+  for (const uint16_t mtu : {0, 575, 576}) {
+    const PeerOffer offer = {.mtu = mtu, .addresses = {Prefix("10.0.0.2/24")}};
+    const bool well = mtu >= kLeastInnerMtu;
+    EXPECT_EQ(ParseClientPayload(BuildClientPayload({.offer = offer})) !=
+                  std::nullopt,
+              well);
+    EXPECT_EQ(
+        ParseHubPayload(BuildHubPayload({.offer = offer}, 200)) != std::nullopt,
+        well);
+  }
 }
 
 }  // namespace

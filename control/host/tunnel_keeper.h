@@ -1,0 +1,49 @@
+// Keeps our tunnel device as it was set up: addresses and networks that went
+// come back, as after the device was down or its MTU too small for IPv6, which
+// has the kernel drop all that is IPv6 there.
+//
+// Sans-IO but for netlink; owned by OuterSide, control thread. It looks once a
+// second at most, and only after the kernel told of a change.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "control/host/netlink.h"
+#include "control/host/netlink_types.h"
+
+namespace lwt::host {
+
+class TunnelKeeper {
+ public:
+  struct Spec {
+    int ifindex = 0;
+    std::vector<IpPrefix> addresses;
+    std::vector<IpPrefix> networks;  // that lead to the device
+    uint16_t least_mtu = 0;          // that the addresses need
+  };
+
+  TunnelKeeper(Netlink& netlink, Spec spec)
+      : netlink_(netlink), spec_(std::move(spec)) {}
+
+  void HostChanged(const HostChanges& changes, uint64_t now_us);
+  // At next_deadline_us(). Sets the device to `mtu` where it is too small;
+  // what else the host's owner makes of it stays. Sentences for the log: what
+  // was missing and is back, or why not.
+  std::vector<std::string> OnTimer(uint16_t mtu, uint64_t now_us);
+  uint64_t next_deadline_us() const { return look_at_us_; }
+
+ private:
+  void RaiseMtu(const Link& link, uint16_t mtu, std::vector<std::string>& said);
+  void BringAddresses(std::vector<std::string>& said);
+  void BringNetworks(std::vector<std::string>& said);
+
+  Netlink& netlink_;
+  const Spec spec_;
+  uint64_t look_at_us_ = UINT64_MAX;
+  uint64_t looked_us_ = 0;
+};
+
+}  // namespace lwt::host
