@@ -35,6 +35,8 @@ namespace lwt {
     "A record was cut and its other part did not arrive.")                     \
   X(kDuplicatePart, "duplicate_part", "A part of a cut record arrived again.") \
   X(kNoSession, "no_session", "The record's flow has no session.")             \
+  X(kOverShare, "over_share",                                                  \
+    "The worker was behind, and the lane had its share of its time.")          \
   X(kUnknownKind, "unknown_kind", "The record is of a kind we do not know.")   \
   X(kUnknownEpoch, "unknown_epoch", "No key of the record's epoch is held.")   \
   X(kReplayed, "replayed", "The packet number was opened before.")             \

@@ -39,6 +39,7 @@ void PublishFlows(Worker& worker) {
 
 void RunLoopOnce(Worker& worker) {
   worker.worked = false;
+  worker.shares.Turn(worker.now_us);
   worker.snapshot = worker.mailbox->snapshot();
   RunCommands(worker);
   // Until control has published a first picture there is nothing to route by.

@@ -69,6 +69,7 @@ Worker::Worker(const WorkerOptions& worker_options, Aead worker_aead,
       pieces(worker_options.max_lanes),
       fec_encoder(EncoderConfig(worker_options)),
       fec_decoder(DecoderConfig(worker_options)),
+      shares(worker_options.max_lanes),
       lane_counters(worker_options.max_lanes) {
   if (options.lan != nullptr) lan = std::make_unique<LanState>();
   waiting_lanes.reserve(worker_options.max_lanes);

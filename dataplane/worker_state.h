@@ -23,6 +23,7 @@
 #include "dataplane/stages/cut_pieces.h"
 #include "dataplane/tx_batch.h"
 #include "dataplane/wire/frame_view.h"
+#include "dataplane/work_shares.h"
 #include "dataplane/worker_options.h"
 #include "drivers/aead.h"
 
@@ -102,6 +103,8 @@ class Worker {
   bool worked = false;          // this loop iteration did something
   uint32_t next_published = 0;  // lane whose flow's figures come next
   uint64_t published_us = 0;
+
+  WorkShares shares;
 
   WorkerCounters counters;
   std::vector<LaneCounters> lane_counters;

@@ -47,6 +47,8 @@ class Host final : public fec::DecoderHost {
   }
   void CountRepaired(uint32_t lane, size_t count) override {
     worker_.lane_counters[lane].shards_repaired.Add(count);
+    worker_.shares.Charge(lane,
+                          WorkShares::kRepaired * static_cast<uint32_t>(count));
   }
   void CountUnrepaired(uint32_t lane, size_t count) override {
     worker_.lane_counters[lane].shards_unrepaired.Add(count);

@@ -216,7 +216,17 @@ bool OpenFrame(Worker& worker, Frame& frame, OpenedRun& run) {
     return false;
   }
   frame.kind = header.kind;
-  if (header.kind == static_cast<uint8_t>(wire::RecordKind::kParity)) {
+  const bool is_parity =
+      header.kind == static_cast<uint8_t>(wire::RecordKind::kParity);
+  const bool is_data =
+      header.kind == static_cast<uint8_t>(wire::RecordKind::kData);
+  if (!worker.shares.Take(
+          frame.lane, WorkShares::kRecord + frame.length,
+          is_data || is_parity ? 1 : WorkShares::kSessionParts)) {
+    worker.Drop(frame, DropReason::kOverShare);
+    return false;
+  }
+  if (is_parity) {
     return TakeParity(worker, frame, header, run);
   }
   if (!OpenInPlace(worker, frame, header, run)) return false;
@@ -226,9 +236,7 @@ bool OpenFrame(Worker& worker, Frame& frame, OpenedRun& run) {
     lane->receive.grouped = true;
     lane->receive.meter.ExpectParities(uint32_t{header.group.parity} *
                                        header.group.stride);
-    if (header.kind != static_cast<uint8_t>(wire::RecordKind::kData)) {
-      NoteEmptyShard(worker, frame.lane, header);
-    }
+    if (!is_data) NoteEmptyShard(worker, frame.lane, header);
   }
   ReportLosses(worker, frame.lane, *lane);
   return TakeByKind(worker, frame, *lane);

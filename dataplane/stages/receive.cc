@@ -20,12 +20,13 @@ size_t TakeFromOthers(Worker& worker, std::span<rte_mbuf*> mbufs) {
 
 void Receive(Worker& worker) {
   ReceivedFrames& received = worker.received;
-  if (!received.drained()) return;
+  if (!received.drained()) return worker.shares.SawMore();
   received.next = 0;
   const std::span<rte_mbuf*> mbufs = received.mbufs;
   const size_t handed =
       worker.options.handoff == nullptr ? 0 : TakeFromOthers(worker, mbufs);
   const size_t fresh = worker.uplink->Receive(mbufs.subspan(handed));
+  if (handed + fresh == mbufs.size()) worker.shares.SawMore();
   received.count = handed + fresh;
   if (received.count == 0) return;
   worker.worked = true;

@@ -1,11 +1,17 @@
 """One client, or the host's own clock, against all the others: each keeps its
 share of the hub."""
 
+import json
 import os
+import re
 import signal
+import statistics
+import subprocess
+
+import pytest
 
 from harness.capture import Capture
-from harness.gateway import (BUILD, DAEMON, client_arguments,
+from harness.gateway import (BUILD, DAEMON, client_arguments, named,
                              server_arguments)
 from harness.variant import Variant
 from harness.wait import wait_until
@@ -142,3 +148,102 @@ def test_a_suspended_host_looks_after_its_tunnel_at_once(topology, start):
         lambda status: status["peers"][0]["records_opened"] > before, 2,
         "the hub's answer to a probe")
     assert topology.client.namespace.ping("10.0.0.1") == 3
+
+
+# Paced TCP of a client that minds its own business, and how long it runs.
+_PACED_MBITS, _SECONDS = 10, 3
+
+
+class _Quiet:
+    """Clients that send paced TCP to the hub, the last one pings as well."""
+
+    def __init__(self, topology, clients, address):
+        hub = topology.hub.namespace
+        self._servers, self._senders = [], []
+        for number, host in enumerate(clients):
+            port = 5301 + number
+            self._servers.append(
+                hub.popen("iperf3", "-s", "-1", "-p", port,
+                          stdout=subprocess.DEVNULL))
+            wait_until(
+                lambda port=port: hub.output("ss", "-Hltn",
+                                             f"sport = :{port}").strip(), 5,
+                "iperf3 listens")
+            self._senders.append(
+                host.namespace.popen("iperf3", "-c", address, "-p", port, "-J",
+                                     "-b", f"{_PACED_MBITS}M", "-t", _SECONDS,
+                                     stdout=subprocess.PIPE, text=True))
+        self._ping = clients[-1].namespace.popen(
+            "ping", "-n", "-i", "0.02", "-c", _SECONDS * 40, "-W", "1", address,
+            stdout=subprocess.PIPE, text=True)
+
+    def result(self):
+        """The slowest of the TCP flows in Mbit/s, and ping's median in ms."""
+        text, _ = self._ping.communicate(timeout=60)
+        times = [float(ms) for ms in re.findall(r"time=([\d.]+)", text)]
+        assert len(times) > _SECONDS * 20, text
+        rates = []
+        for sender, server in zip(self._senders, self._servers):
+            report = json.loads(sender.communicate(timeout=60)[0])
+            assert "error" not in report, report["error"]
+            rates.append(report["end"]["sum_received"]["bits_per_second"] / 1e6)
+            server.kill()
+            server.wait()
+        return min(rates), statistics.median(times)
+
+
+def _flood(host, address):
+    """Datagrams of 32 bytes to a port that nobody has, as fast as they go."""
+    program = ("import socket\n"
+               "s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+               f"a, b = ('{address}', 9), b'x' * 32\n"
+               "while True:\n"
+               "    try: s.sendto(b, a)\n"
+               "    except OSError: pass\n")
+    return host.namespace.popen("python3", "-c", program)
+
+
+@pytest.mark.alone
+def test_a_flooding_client_leaves_the_others_their_share(make_topology, start):
+    """Tiny packets in the largest groups of FEC, a quarter of them lost: the
+    costliest that a client may send. The same flood and the same clients
+    without a tunnel are the control."""
+    topology = make_topology(clients=3)
+    flooder, *quiet = topology.clients
+    topology.router.nft("""
+        table inet loss {
+          chain forward {
+            type filter hook forward priority 10;
+            iifname "c1" tcp dport 9000 numgen random mod 4 < 1 counter drop
+          }
+        }""")
+    hub = start(topology.hub.namespace,
+                server_arguments("10.0.0.1/24", Variant(workers=1)), "hub")
+    for number, host in enumerate(topology.clients):
+        flags = ("-fec", "64:32") if host is flooder else ()
+        start(host.namespace, [
+            *client_arguments(topology.hub.v4, f"10.0.0.{number + 2}/24"),
+            *flags
+        ], f"client{number}").wait_up()
+    hub.wait_up(peers=3)
+    alone, _ = _Quiet(topology, quiet, "10.0.0.1").result()
+
+    def beside_flood(address):
+        flood = _flood(flooder, address)
+        try:
+            return _Quiet(topology, quiet, address).result()
+        finally:
+            flood.kill()
+            flood.wait()
+
+    _, kernel_ms = beside_flood(topology.hub.v4)
+    before = hub.status()["peers"]
+    rate, ping_ms = beside_flood("10.0.0.1")
+    sent = {peer["tunnel_addresses"][0]: peer["rx_packets"] for peer in before}
+    got = {peer["tunnel_addresses"][0]: peer["rx_packets"]
+           - sent[peer["tunnel_addresses"][0]] for peer in hub.status()["peers"]}
+    assert max(got, key=got.get).startswith("10.0.0.2"), got
+    assert sum(named(peer["fec"])["shards_repaired"]
+               for peer in hub.status()["peers"]) > 100
+    assert rate >= alone / 2, (rate, alone, got)
+    assert ping_ms <= kernel_ms + 20, (ping_ms, kernel_ms)

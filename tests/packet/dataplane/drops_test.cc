@@ -367,6 +367,34 @@ TEST_F(DropsTest, WindowFullAfterWaiting) {
             session::WaitQueues::kMaxPerLane);
 }
 
+// Behind, with lanes 0 and 1 at work, the first of which has had its share.
+TEST_F(DropsTest, OverShare) {
+  WorkShares& shares = pair_.hub.worker().shares;
+  for (int loop = 0; loop < 16; ++loop) {
+    shares.SawMore();
+    shares.Charge(0, 1'000'000);
+    shares.Charge(1, 1'000);
+    pair_.Advance(WorkShares::kPeriodUs / 2);
+    shares.Turn(pair_.now_us);
+  }
+  ASSERT_TRUE(shares.limited());
+  const Bytes frame = ClientFrame();
+  while (shares.Take(0, WorkShares::kRecord)) {
+  }
+  GiveHub(frame);
+  ExpectOneDrop(DropReason::kOverShare);
+  // What tells how the lane is gets through.
+  pair_.client.mailbox().Send(ProbeLaneCommand{0, 7});
+  pair_.Settle();
+  EXPECT_EQ(pair_.hub.drops(DropReason::kOverShare), 1u);
+  // Each period it has its part anew.
+  pair_.Advance(WorkShares::kPeriodUs);
+  ASSERT_TRUE(pair_.client.GiveToTunnel(InnerUdp4(kClient, kHub, 60)));
+  pair_.Settle();
+  EXPECT_EQ(pair_.hub.drops(DropReason::kOverShare), 1u);
+  EXPECT_EQ(pair_.hub.TakeFromTunnel().size(), 1u);
+}
+
 TEST_F(DropsTest, EpochSpent) {
   pair_.client.worker().lanes[0].send.next_packet = session::kEpochHardLimit;
   ASSERT_TRUE(pair_.client.GiveToTunnel(InnerUdp4(kClient, kHub, 100)));

@@ -1,0 +1,166 @@
+#include "dataplane/work_shares.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <deque>
+
+namespace lwt {
+namespace {
+
+constexpr uint32_t kCost = WorkShares::kRecord;
+constexpr uint32_t kRefused = kCost / 10;
+
+// A worker that does `speed` of work each µs, behind a port that queues frames
+// of all lanes in one line and loses what finds it full.
+class Line {
+ public:
+  Line(size_t lanes, bool shares) : shares_(16), use_shares_(shares) {
+    rates_.resize(lanes);
+    read_.resize(lanes);
+    owed_.resize(lanes);
+    longest_us_.resize(lanes);
+  }
+
+  // Frames a millisecond that a lane sends.
+  void SetRate(size_t lane, double rate) { rates_[lane] = rate; }
+
+  void Run(uint64_t until_us) {
+    while (now_us_ < until_us) {
+      shares_.Turn(now_us_);
+      size_t taken = 0;
+      uint64_t cycles = 500;
+      for (; taken < kBurst && !line_.empty(); ++taken) {
+        const Waiting next = line_.front();
+        line_.pop_front();
+        if (use_shares_ && !shares_.Take(next.lane, kCost)) {
+          cycles += kRefused;
+          continue;
+        }
+        cycles += kCost;
+        ++read_[next.lane];
+        longest_us_[next.lane] =
+            std::max(longest_us_[next.lane], now_us_ - next.since_us);
+      }
+      if (taken == kBurst) shares_.SawMore();
+      Arrive(cycles / kCyclesPerUs + 1);
+    }
+  }
+
+  uint64_t read(size_t lane) const { return read_[lane]; }
+  uint64_t longest_us(size_t lane) const { return longest_us_[lane]; }
+  const WorkShares& shares() const { return shares_; }
+
+ private:
+  static constexpr uint64_t kCyclesPerUs = 2000;  // one frame
+  static constexpr size_t kBurst = 32;
+  static constexpr size_t kLine = 20'000;
+
+  struct Waiting {
+    uint32_t lane;
+    uint64_t since_us;
+  };
+
+  void Arrive(uint64_t us) {
+    for (uint64_t i = 0; i < us; ++i) {
+      ++now_us_;
+      for (uint32_t lane = 0; lane < rates_.size(); ++lane) {
+        owed_[lane] += rates_[lane] / 1000;
+        for (; owed_[lane] >= 1; owed_[lane] -= 1) {
+          if (line_.size() < kLine) line_.push_back({lane, now_us_});
+        }
+      }
+    }
+  }
+
+  WorkShares shares_;
+  const bool use_shares_;
+  std::vector<double> rates_;
+  std::vector<double> owed_;
+  std::vector<uint64_t> read_;
+  std::vector<uint64_t> longest_us_;
+  std::deque<Waiting> line_;
+  uint64_t now_us_ = 1'000'000;
+};
+
+// Three lanes at a worker that reads 1000 frames a millisecond: one sends four
+// times that, the others half of their equal part each.
+struct Outcome {
+  double least;         // of what the quiet ones sent, the part that was read
+  uint64_t longest_us;  // that one of their frames waited
+};
+Outcome Flood(bool shares) {
+  Line line(3, shares);
+  line.SetRate(0, 4000);
+  line.SetRate(1, 160);
+  line.SetRate(2, 160);
+  line.Run(1'000'000 + 1'000'000);
+  const double sent = 160 * 1000;
+  return {static_cast<double>(std::min(line.read(1), line.read(2))) / sent,
+          std::max(line.longest_us(1), line.longest_us(2))};
+}
+
+TEST(WorkShares, AFloodLeavesTheOthersTheirShare) {
+  const Outcome without = Flood(false);
+  EXPECT_LT(without.least, 0.3) << "the line alone divides by who sends most";
+  EXPECT_GT(without.longest_us, 15'000u);
+  const Outcome with = Flood(true);
+  EXPECT_GT(with.least, 0.9);
+  EXPECT_LT(with.longest_us, 15'000u);
+}
+
+TEST(WorkShares, OneLaneAloneIsNotLimited) {
+  Line line(1, true);
+  line.SetRate(0, 5000);
+  line.Run(1'200'000);
+  EXPECT_FALSE(line.shares().limited());
+  EXPECT_GT(line.read(0), 190'000u);
+}
+
+TEST(WorkShares, LanesThatAreAlikeAllHaveTheirs) {
+  Line line(4, true);
+  for (size_t lane = 0; lane < 4; ++lane) line.SetRate(lane, 1000);
+  line.Run(1'500'000);
+  for (size_t lane = 0; lane < 4; ++lane) {
+    EXPECT_GT(line.read(lane), 100'000u);  // of 125'000
+  }
+}
+
+TEST(WorkShares, AWorkerThatKeepsUpLimitsNobody) {
+  Line line(3, true);
+  line.SetRate(0, 700);
+  line.SetRate(1, 100);
+  line.SetRate(2, 100);
+  line.Run(1'500'000);
+  EXPECT_FALSE(line.shares().limited());
+  EXPECT_GT(line.read(0), 349'000u);
+}
+
+TEST(WorkShares, WhatTheOthersDoNotNeedOneLaneMayHave) {
+  Line line(2, true);
+  line.SetRate(0, 1200);
+  line.SetRate(1, 20);
+  line.Run(2'000'000);
+  EXPECT_GT(line.read(1), 19'500u);
+  EXPECT_GT(line.read(0), 850'000u) << "all but a tenth of the time";
+}
+
+TEST(WorkShares, WordsAboutTheLaneGoOnForSomeParts) {
+  WorkShares shares(2);
+  uint64_t now_us = 10'000;
+  shares.Turn(now_us);
+  for (int loop = 0; loop < 20; ++loop) {
+    shares.SawMore();
+    shares.Charge(0, 1'000'000);
+    shares.Charge(1, kCost);
+    shares.Turn(now_us += 1000);
+  }
+  ASSERT_TRUE(shares.limited());
+  while (shares.Take(0, kCost)) {
+  }
+  EXPECT_TRUE(shares.Take(0, kCost, WorkShares::kSessionParts));
+  EXPECT_TRUE(shares.Take(1, kCost));
+}
+
+}  // namespace
+}  // namespace lwt
