@@ -177,6 +177,7 @@ void HubSessions::OnJoinSaid(HubFlow& flow, uint64_t now_us) {
     return;
   }
   client->remote = lane.remote;
+  NoteLane(*client, lane.flow);
   Publish();
   flow.HandOver();
   log_.Info(session.name(), ": lane ", lane.slot + 1, " of ",
@@ -261,6 +262,9 @@ void HubSessions::Admit(HubFlow& flow, SessionSecrets secrets,
   book_.Bind(session->secrets().peer_key, client->addresses,
              client->remote.address, now_us);
   client->session = std::move(session);
+  index_.NoteSession(client->session->secrets().session_id,
+                     client->session->peer());
+  NoteLane(*client, lane.flow);
   flow.SendVerdict(std::move(verdict), true);
   Publish();
   flow.HandOver();

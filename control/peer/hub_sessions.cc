@@ -40,26 +40,27 @@ Session::Context HubSessions::SessionContext() {
 }
 
 HubSessions::Client* HubSessions::FindByLane(uint32_t lane) {
-  for (Client& client : clients_) {
-    if (client.session && client.session->HasLane(lane)) return &client;
-  }
-  return nullptr;
+  const std::optional<uint32_t> at = index_.OfLane(lane);
+  if (!at) return nullptr;
+  Client& client = clients_[*at];
+  return client.session && client.session->HasLane(lane) ? &client : nullptr;
 }
 
 HubSessions::Client* HubSessions::FindByFlow(FlowId flow) {
-  for (Client& client : clients_) {
-    if (client.session && client.session->FindFlow(flow)) return &client;
-  }
-  return nullptr;
+  const std::optional<uint32_t> at = index_.OfFlow(flow);
+  if (!at) return nullptr;
+  Client& client = clients_[*at];
+  return client.session && client.session->FindFlow(flow) ? &client : nullptr;
 }
 
 HubSessions::Client* HubSessions::FindBySessionId(uint64_t id) {
-  for (Client& client : clients_) {
-    if (client.session && client.session->secrets().session_id == id) {
-      return &client;
-    }
-  }
-  return nullptr;
+  const std::optional<uint32_t> at = index_.OfSession(id);
+  return at ? &clients_[*at] : nullptr;
+}
+
+void HubSessions::NoteLane(const Client& client, FlowId flow) {
+  index_.NoteLane(flow, client.session->FindFlow(flow)->index,
+                  static_cast<uint32_t>(&client - clients_.data()));
 }
 
 HubSessions::Client* HubSessions::FindByKey(const PublicKey& key) {
@@ -126,6 +127,7 @@ void HubSessions::OnStream(const PuntedStream& stream, uint64_t now_us) {
 void HubSessions::Drop(Client& client, std::string_view why, uint64_t now_us) {
   log_.Info(client.session->name(), " dropped: ", why);
   book_.Release(client.session->secrets().peer_key, now_us);
+  index_.ForgetSession(client.session->secrets().session_id);
   client.session.reset();
   client.addresses.clear();
   Publish();
@@ -201,6 +203,7 @@ bool HubSessions::Close(std::string_view reason, uint64_t now_us) {
     if (!client.session) continue;
     any = any || !client.session->lanes().empty();
     client.session->SendClose(reason);
+    index_.ForgetSession(client.session->secrets().session_id);
     client.session.reset();
   }
   book_.ReleaseAll(now_us);

@@ -13,6 +13,7 @@
 
 #include "control/peer/address_book.h"
 #include "control/peer/banned_keys.h"
+#include "control/peer/client_index.h"
 #include "control/peer/hub_unproven.h"
 #include "control/peer/join_budget.h"
 #include "control/peer/session.h"
@@ -95,6 +96,7 @@ class HubSessions {
   Client* FindBySessionId(uint64_t id);
   Client* FindByKey(const handshake::PublicKey& key);
   Client* FreeClient();
+  void NoteLane(const Client& client, FlowId flow);
   void OnFlowDown(const Event& event, uint64_t now_us);
   void Drop(Client& client, std::string_view why, uint64_t now_us);
   void CheckEnd(Client& client, uint64_t now_us);
@@ -132,6 +134,7 @@ class HubSessions {
   AddressBook book_;
   HubUnproven unproven_;
   std::vector<Client> clients_;  // max_clients slots; index = peer
+  ClientIndex index_;
   uint64_t next_sweep_us_;
   uint64_t snapshot_version_ = 0;
   uint64_t kept_version_ = 0;  // of the book

