@@ -171,7 +171,7 @@ struct Runner {
   void operator()(const InstallLaneCommand& command) {
     session::Lane* lane = worker.FindLane(command.lane);
     if (lane == nullptr || lane->installed ||
-        !worker.tcp.SetUser(command.flow, command.lane)) {
+        !worker.tcp.SetUser(command.flow, command.lane, command.peer)) {
       return FlowFailed(worker, command.flow, command.lane, 0);
     }
     *lane = session::Lane{};

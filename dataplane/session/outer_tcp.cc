@@ -26,6 +26,7 @@ OuterTcp::OuterTcp(const Config& config)
       timers_(table_.slot_count()),
       arena_(config.arena_bytes),
       range_places_(kRangePlaces),
+      peers_(table_.slot_count()),
       syn_budget_(config.syn_backlog),
       closing_(config.syn_backlog) {
   touched_.reserve(table_.slot_count());
@@ -130,7 +131,7 @@ void OuterTcp::Rearm(const OuterFlow& flow) {
                 flow.reorder_at_us, flow.forward_at_us, flow.end_at_us}));
 }
 
-bool OuterTcp::SetUser(FlowId id, uint32_t user) {
+bool OuterTcp::SetUser(FlowId id, uint32_t user, uint32_t peer) {
   OuterFlow* flow = table_.Find(id);
   if (flow == nullptr || flow->state != FlowState::kOpen || user == kNoUser) {
     return false;
@@ -143,6 +144,7 @@ bool OuterTcp::SetUser(FlowId id, uint32_t user) {
     if (!flow->fin_wanted) flow->end_at_us = OuterFlow::kNever;
   }
   flow->user = user;
+  peers_[id.slot()] = peer;
   return true;
 }
 

@@ -177,7 +177,8 @@ class OuterTcp {
   uint64_t StreamLimit(FlowId flow);
 
   // Marks a flow as proven. False when max_proven_flows are.
-  bool SetUser(FlowId flow, uint32_t user);
+  // `peer` is whose the flow is: what flows share, they share by peers.
+  bool SetUser(FlowId flow, uint32_t user, uint32_t peer = 0);
   // A new link header: the next hop changed.
   void SetLink(FlowId flow, std::span<const uint8_t> link);
   // Orderly: FIN at the next Flush, kReleased when both sides are done or after
@@ -239,6 +240,7 @@ class OuterTcp {
     uint64_t cookies_accepted = 0;
     uint64_t challenge_acks = 0;
     uint64_t resets_sent = 0;
+    uint64_t long_lists = 0;       // lists of holes that took a larger place
     uint64_t buffers_missing = 0;  // a segment of ours found no mbuf or room
   };
   const Totals& totals() const { return totals_; }
@@ -383,6 +385,7 @@ class OuterTcp {
   FlowTimers timers_;
   SentArena arena_;
   RangePlaces range_places_;
+  std::vector<uint32_t> peers_;  // whose a proven flow is, by slot
   const SynBudget syn_budget_;
   ClosingQueue closing_;  // unproven ones
   std::array<Endpoint, kMaxListen> listen_;

@@ -246,8 +246,11 @@ void OuterTcp::OnArrived(OuterFlow& flow, uint64_t begin, uint64_t end,
     SendAck(flow, now_us, out);
     flow.ack_now = true;
   }
-  if (flow.ranges.full() && !flow.ranges.is_large()) {
-    if (auto* place = range_places_.Take()) flow.ranges.Grow(place);
+  if (flow.ranges.full() && !flow.ranges.is_large() && flow.proven()) {
+    if (auto* place = range_places_.Take(peers_[IdOf(flow).slot()])) {
+      flow.ranges.Grow(place);
+      ++totals_.long_lists;
+    }
   }
   // A full list is no harm: the segment will come again.
   if (flow.ranges.Add(flow.rcv_nxt, begin, end)) {

@@ -8,6 +8,7 @@
 // its length, but for a move of the spans behind the one that changes.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -93,26 +94,39 @@ class ReceiveRanges {
 };
 
 // Larger places for the lists of one worker; all memory is taken at
-// construction.
+// construction. They are for flows that are proven, and one peer has no more
+// than an eighth of them, however many flows it has. Taking one walks the
+// places' owners.
 class RangePlaces {
  public:
-  explicit RangePlaces(size_t count) : places_(count) {
-    free_.reserve(count);
-    for (auto& place : places_) free_.push_back(&place);
+  explicit RangePlaces(size_t count)
+      : places_(count), owners_(count, kNobody) {}
+
+  // Null when all are in use, or as many by this peer as one may have.
+  ReceiveRanges::LargePlace* Take(uint32_t peer) {
+    const auto used = std::count(owners_.begin(), owners_.end(), peer);
+    const auto free = std::find(owners_.begin(), owners_.end(), kNobody);
+    if (static_cast<size_t>(used) >= Share() || free == owners_.end()) {
+      return nullptr;
+    }
+    *free = peer;
+    return &places_[static_cast<size_t>(free - owners_.begin())];
   }
-  // Null when all are in use.
-  ReceiveRanges::LargePlace* Take() {
-    if (free_.empty()) return nullptr;
-    ReceiveRanges::LargePlace* const place = free_.back();
-    free_.pop_back();
-    return place;
+  void GiveBack(ReceiveRanges::LargePlace* place) {
+    owners_[static_cast<size_t>(place - places_.data())] = kNobody;
   }
-  void GiveBack(ReceiveRanges::LargePlace* place) { free_.push_back(place); }
-  size_t available() const { return free_.size(); }
+  // Of one peer.
+  size_t Share() const { return std::max<size_t>(places_.size() / 8, 1); }
+  size_t available() const {
+    return static_cast<size_t>(
+        std::count(owners_.begin(), owners_.end(), kNobody));
+  }
 
  private:
+  static constexpr uint32_t kNobody = 0xffffffff;
+
   std::vector<ReceiveRanges::LargePlace> places_;
-  std::vector<ReceiveRanges::LargePlace*> free_;
+  std::vector<uint32_t> owners_;  // of each place
 };
 
 }  // namespace lwt

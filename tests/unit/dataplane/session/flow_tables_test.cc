@@ -149,7 +149,7 @@ TEST(ReceiveRanges, EqualsAModelOfBytes) {
         ASSERT_FALSE(model.contains(base));
         continue;
       }
-      if (may_grow && ranges.full()) ranges.Grow(places.Take());
+      if (may_grow && ranges.full()) ranges.Grow(places.Take(7));
       if (!ranges.Add(base, begin, end)) {
         ASSERT_FALSE(may_grow);
         ASSERT_EQ(ranges.size(), ReceiveRanges::kCapacity);
@@ -168,6 +168,20 @@ TEST(ReceiveRanges, EqualsAModelOfBytes) {
   }
 }
 
+TEST(RangePlacesTest, OnePeerHasAnEighthAtMost) {
+  RangePlaces places(32);
+  std::vector<ReceiveRanges::LargePlace*> taken;
+  while (auto* place = places.Take(1)) taken.push_back(place);
+  EXPECT_EQ(taken.size(), 4u);
+  for (uint32_t peer = 2; peer <= 8; ++peer) {
+    for (int i = 0; i < 4; ++i) EXPECT_NE(places.Take(peer), nullptr);
+  }
+  EXPECT_EQ(places.Take(9), nullptr) << "all are in use";
+  places.GiveBack(taken.front());
+  EXPECT_EQ(places.Take(9), taken.front());
+  EXPECT_EQ(places.available(), 0u);
+}
+
 // As many holes as a long path of many losses has.
 TEST(ReceiveRanges, ALargeListHoldsTwoThousand) {
   RangePlaces places(1);
@@ -175,10 +189,10 @@ TEST(ReceiveRanges, ALargeListHoldsTwoThousand) {
   uint64_t at = 0;
   while (ranges.Add(0, at + 10, at + 20)) {
     at += 20;
-    if (ranges.size() == ReceiveRanges::kCapacity) ranges.Grow(places.Take());
+    if (ranges.size() == ReceiveRanges::kCapacity) ranges.Grow(places.Take(7));
   }
   EXPECT_EQ(ranges.size(), ReceiveRanges::kLargeCapacity);
-  EXPECT_EQ(places.Take(), nullptr);
+  EXPECT_EQ(places.Take(8), nullptr);
   // Filled from the front, hole by hole.
   uint64_t base = 0;
   while (!ranges.empty()) {
