@@ -9,7 +9,7 @@ namespace lwt {
 
 CutPieces::CutPieces(uint32_t max_lanes)
     : boundaries_(max_lanes, kNoBoundary),
-      counts_(max_lanes),
+      shares_(max_lanes),
       scratch_(wire::kRecordFraming + wire::kMaxRecordLength) {}
 
 CutPieces::~CutPieces() {
@@ -18,15 +18,19 @@ CutPieces::~CutPieces() {
 
 Frame CutPieces::Take(Piece& piece) {
   const Frame frame = piece.frame;
-  --counts_[frame.lane];
+  shares_.Remove(frame.lane, 1);
   piece = pieces_[--size_];
   return frame;
 }
 
-CutPieces::Piece& CutPieces::Oldest() {
-  return *std::min_element(
-      pieces_.begin(), pieces_.begin() + size_,
-      [](const Piece& a, const Piece& b) { return a.since_us < b.since_us; });
+CutPieces::Piece& CutPieces::ToGiveUp() {
+  const uint32_t lane = shares_.Largest();
+  Piece* oldest = nullptr;
+  for (Piece& piece : all()) {
+    if (piece.frame.lane != lane) continue;
+    if (oldest == nullptr || piece.since_us < oldest->since_us) oldest = &piece;
+  }
+  return *oldest;
 }
 
 CutPieces::Piece* CutPieces::FindHead(uint32_t lane, uint64_t offset) {
@@ -66,6 +70,7 @@ std::span<uint8_t> CutPieces::Gather(uint32_t lane, uint64_t offset,
     std::memcpy(&scratch_[have], piece->frame.data + skip, count);
     have += count;
   }
+  gathered_ += have;
   return {scratch_.data(), have};
 }
 

@@ -2,8 +2,9 @@
 // until the rest comes.
 //
 // Owned by one worker. A fixed number for all its lanes, each in a buffer of
-// the worker's pool; looking one up walks those that are held, so it costs
-// nothing while no middlebox makes segments of its own.
+// the worker's pool; a full store takes from the lane that holds most. Looking
+// one up walks those that are held, so it costs nothing while no middlebox
+// makes segments of its own.
 #pragma once
 
 #include <rte_mbuf.h>
@@ -15,6 +16,7 @@
 #include <vector>
 
 #include "dataplane/burst.h"
+#include "dataplane/fair_shares.h"
 
 namespace lwt {
 
@@ -37,7 +39,14 @@ class CutPieces {
     Frame frame;
     Start start = Start::kUnknown;
     uint64_t since_us = 0;
+    // Of a guess: how far the bytes from its begin on were held without a hole
+    // when they last grew, and the size that its framing tells, 0 before.
+    uint64_t reach = 0;
+    uint32_t size = 0;
+    // Bytes were kept since it was looked at last, wherever.
+    bool unsettled = false;
 
+    bool ripe() const { return size != 0 && reach >= begin() + size; }
     uint64_t begin() const { return frame.stream_offset; }
     uint64_t end() const { return frame.stream_offset + frame.length; }
     bool Holds(uint32_t lane, uint64_t offset) const {
@@ -56,19 +65,21 @@ class CutPieces {
     boundaries_[lane] = offset;
   }
 
-  bool empty(uint32_t lane) const { return counts_[lane] == 0; }
+  bool empty(uint32_t lane) const { return shares_.held(lane) == 0; }
+  uint32_t held(uint32_t lane) const { return shares_.held(lane); }
   bool full() const { return size_ == kCapacity; }
   std::span<Piece> all() { return {pieces_.data(), size_}; }
 
   // There must be room. Takes the frame's reference.
   void Add(const Piece& piece) {
     pieces_[size_++] = piece;
-    ++counts_[piece.frame.lane];
+    shares_.Add(piece.frame.lane, 1);
   }
   // Gives the reference back. The last piece takes the place of this one.
   Frame Take(Piece& piece);
-  // The one held for longest; there must be one.
-  Piece& Oldest();
+  // The one that makes room: of the lane that holds most the one held for
+  // longest. There must be one.
+  Piece& ToGiveUp();
 
   // The begun record that `offset` continues, or that holds it already.
   Piece* FindHead(uint32_t lane, uint64_t offset);
@@ -79,6 +90,8 @@ class CutPieces {
   // Copies the stream's bytes from `offset` on, as far as pieces hold them, at
   // most `size`. They stay valid until the next call.
   std::span<uint8_t> Gather(uint32_t lane, uint64_t offset, size_t size);
+  // Bytes that Gather has copied so far.
+  uint64_t gathered() const { return gathered_; }
   // A copy of bytes in the same place.
   std::span<uint8_t> Copy(std::span<const uint8_t> bytes);
 
@@ -102,7 +115,8 @@ class CutPieces {
   static constexpr uint64_t kNoBoundary = UINT64_MAX;
 
   std::vector<uint64_t> boundaries_;  // by lane
-  std::vector<uint8_t> counts_;       // pieces of each lane
+  FairShares shares_;                 // pieces of each lane
+  uint64_t gathered_ = 0;
   size_t size_ = 0;
   std::array<Piece, kCapacity> pieces_;
   std::vector<uint8_t> scratch_;

@@ -3,8 +3,10 @@
 #include <rte_memcpy.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <optional>
+#include <utility>
 
 #include "dataplane/session/sealing.h"
 #include "dataplane/wire/record.h"
@@ -91,7 +93,12 @@ class Joiner {
   std::optional<Next> TakeNext();
   std::optional<Next> Follow();
   std::optional<Next> TryGuesses();
-  bool TryGuess(Piece& guess, bool& wrong);
+  enum class Verdict : uint8_t { kWaits, kRight, kWrong };
+  Verdict TryGuess(Piece& guess);
+  Verdict TryWhole(Piece& guess);
+  uint64_t HeldTo(uint64_t offset);
+  void NoteGrown(uint64_t begin, uint64_t end);
+  bool HasGrown(uint64_t offset) const;
   bool Prove(std::span<uint8_t> copy);
 
   Worker& worker_;
@@ -99,6 +106,17 @@ class Joiner {
   const uint32_t lane_;
   RecordBurst& records_;
   int candidates_ = 0;
+  int tries_ = 0;
+  // What was kept of this segment: only guesses that end there have changed.
+  // More than there is room for become one.
+  struct Grown {
+    uint64_t begin = 0;
+    uint64_t end = 0;
+  };
+  std::array<Grown, 16> grown_;
+  size_t grown_count_ = 0;
+  // The answer of the last HeldTo: guesses behind one another ask the same.
+  Grown walked_;
   // How far a record that begins or ends here has come: what is held of that
   // place comes next.
   std::optional<uint64_t> reach_;
@@ -133,6 +151,7 @@ bool Joiner::Extend(const Frame& stream, uint32_t from, uint32_t to) {
   if (!HasRoom(held, size_t{held.length} + to - from)) return false;
   rte_memcpy(held.data + held.length, stream.data + from, to - from);
   held.length += to - from;
+  NoteGrown(stream.stream_offset + from, stream.stream_offset + to);
   return true;
 }
 
@@ -155,11 +174,12 @@ void Joiner::Keep(const Frame& stream, uint32_t from, uint32_t to,
   }
   rte_memcpy(piece.frame.data, stream.data + from, to - from);
   if (pieces_.full()) {
-    Piece& oldest = pieces_.Oldest();
-    DropPiece(worker_, oldest);
-    pieces_.Take(oldest);
+    Piece& given_up = pieces_.ToGiveUp();
+    DropPiece(worker_, given_up);
+    pieces_.Take(given_up);
   }
   pieces_.Add(piece);
+  NoteGrown(piece.begin(), piece.end());
 }
 
 // Continues the record that `stream` stands behind, if there is one. True when
@@ -181,6 +201,7 @@ bool Joiner::Join(Frame& stream) {
         std::min<size_t>(up_to - held.length, stream.length));
     rte_memcpy(held.data + held.length, stream.data, count);
     held.length += count;
+    NoteGrown(stream.stream_offset, stream.stream_offset + count);
     Advance(stream, count);
   };
   if (held.length < wire::kRecordFraming) take(wire::kRecordFraming);
@@ -296,29 +317,76 @@ std::optional<Joiner::Next> Joiner::Follow() {
   return next;
 }
 
-// True when the record of the guess is whole and proved; `wrong` when it is
-// whole and no record.
-bool Joiner::TryGuess(Piece& guess, bool& wrong) {
-  const auto framing =
-      pieces_.Gather(lane_, guess.begin(), wire::kRecordFraming);
-  wrong = !wire::MayBeginRecord(framing);
-  if (wrong || framing.size() < wire::kRecordFraming) return false;
-  const size_t size = *wire::RecordSize(framing);
-  const auto whole = pieces_.Gather(lane_, guess.begin(), size);
-  if (whole.size() < size) return false;
-  wrong = !HasRoom(guess.frame, size) || !Prove(whole);
-  return !wrong;
+void Joiner::NoteGrown(uint64_t begin, uint64_t end) {
+  if (grown_count_ < grown_.size()) {
+    grown_[grown_count_++] = {begin, end};
+    return;
+  }
+  Grown& last = grown_.back();
+  last = {std::min(last.begin, begin), std::max(last.end, end)};
+}
+
+bool Joiner::HasGrown(uint64_t offset) const {
+  return std::any_of(grown_.begin(), grown_.begin() + grown_count_,
+                     [offset](const Grown& grown) {
+                       return grown.begin <= offset && offset < grown.end;
+                     });
+}
+
+// How far the bytes from `offset` on are held without a hole.
+uint64_t Joiner::HeldTo(uint64_t offset) {
+  if (walked_.begin != offset || walked_.end == 0) {
+    walked_ = {offset, offset};
+    while (const Piece* piece = pieces_.FindHolding(lane_, walked_.end)) {
+      walked_.end = std::max(piece->end(), piece->reach);
+    }
+  }
+  return walked_.end;
+}
+
+// A record of which all bytes are held is decrypted once, on a copy.
+Joiner::Verdict Joiner::TryWhole(Piece& guess) {
+  if (tries_ == kMaxTries) return Verdict::kWaits;
+  const auto whole = pieces_.Gather(lane_, guess.begin(), guess.size);
+  if (whole.size() < guess.size) {
+    // Some of it was used for something else meanwhile.
+    guess.reach = guess.begin() + whole.size();
+    return Verdict::kWaits;
+  }
+  ++tries_;
+  return Prove(whole) ? Verdict::kRight : Verdict::kWrong;
+}
+
+// Costs a comparison or two while nothing grew where the guess ends.
+Joiner::Verdict Joiner::TryGuess(Piece& guess) {
+  guess.reach = std::max(guess.reach, guess.end());
+  const bool grew = std::exchange(guess.unsettled, false) ||
+                    HasGrown(guess.reach - 1) || HasGrown(guess.reach);
+  if (grew) guess.reach = HeldTo(guess.reach);
+  if (grew && guess.size == 0) {
+    const auto framing =
+        pieces_.Gather(lane_, guess.begin(), wire::kRecordFraming);
+    if (!wire::MayBeginRecord(framing)) return Verdict::kWrong;
+    if (framing.size() < wire::kRecordFraming) return Verdict::kWaits;
+    guess.size = static_cast<uint32_t>(*wire::RecordSize(framing));
+    if (!HasRoom(guess.frame, guess.size)) return Verdict::kWrong;
+  }
+  return guess.ripe() ? TryWhole(guess) : Verdict::kWaits;
 }
 
 std::optional<Joiner::Next> Joiner::TryGuesses() {
+  walked_ = {};
   for (Piece& piece : pieces_.all()) {
     if (piece.frame.lane != lane_ || piece.start != Start::kGuess) continue;
-    bool wrong = false;
-    if (TryGuess(piece, wrong)) {
-      worker_.counters.records_found.Add(1);
-      return Next{pieces_.Take(piece), true, false};
+    switch (TryGuess(piece)) {
+      case Verdict::kWaits:
+        continue;
+      case Verdict::kRight:
+        worker_.counters.records_found.Add(1);
+        return Next{pieces_.Take(piece), true, false};
+      case Verdict::kWrong:
+        return Next{pieces_.Take(piece), false, true};
     }
-    if (wrong) return Next{pieces_.Take(piece), false, true};
   }
   return std::nullopt;
 }
@@ -334,6 +402,10 @@ void Joiner::Run(Frame stream, bool known) {
   while (next) {
     if (records_.full() ||
         !Work(next->stream, next->known, next->failed_guess)) {
+      // What grew is forgotten with this object.
+      for (Piece& piece : pieces_.all()) {
+        if (piece.frame.lane == lane_) piece.unsettled = true;
+      }
       worker_.received.rest = next->stream;
       return;
     }

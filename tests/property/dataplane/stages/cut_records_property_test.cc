@@ -336,6 +336,76 @@ TEST_P(CutRecordsTest, GarbageIsBoundedAndPassesBy) {
   EXPECT_GE(opened_.size(), 38u);
 }
 
+// Somebody in the path sends begins of records that never go on, each behind a
+// hole. They cost nothing while nothing grows where they end: copying each
+// again after every segment was 0.1 ms a segment, for ten seconds.
+TEST_P(CutRecordsTest, GuessesCostOnlyWhereBytesGrow) {
+  for (size_t i = 0; i < 400; ++i) Append(Bytes(1000));
+  const size_t record = records_[0].end;
+  const Bytes good = stream_;
+  constexpr uint8_t kFalse[] = {0x17, 0x03, 0x03, 0x03, 0xe8};
+  for (size_t i = 0; i < 100; ++i) {
+    const size_t at = records_[i].begin + 300;
+    std::copy_n(kFalse, std::size(kFalse),
+                stream_.begin() + static_cast<long>(at));
+    Arrive({at - 50, at + 600});
+  }
+  ASSERT_GE(worker().pieces.all().size(), 100u);
+  stream_ = good;
+  const uint64_t before = worker().pieces.gathered();
+  for (size_t i = 200; i < 300; ++i) {
+    Arrive({records_[i].begin, records_[i].begin + record / 2});
+    Arrive({records_[i].begin + record / 2, records_[i].end});
+  }
+  EXPECT_EQ(opened_.size(), 100u);
+  EXPECT_LT(worker().pieces.gathered() - before, 100 * record);
+}
+
+// Many guesses that one segment completes are not all tried by it.
+TEST_P(CutRecordsTest, OneSegmentHasFewGuessesTried) {
+  Append(Bytes(1900));
+  constexpr uint8_t kFalse[] = {0x17, 0x03, 0x03, 0x02, 0x00};
+  for (size_t i = 0; i < 40; ++i) {
+    std::copy_n(kFalse, std::size(kFalse),
+                stream_.begin() + static_cast<long>(100 + 8 * i));
+  }
+  // None begins with its segment, where a record is taken to begin.
+  for (size_t i = 0; i < 40; ++i) Arrive({99 + 8 * i, 107 + 8 * i});
+  const uint64_t before = worker().pieces.gathered();
+  Arrive({419, 1800});
+  // Each that is tried is copied whole, and looked at anew from its second
+  // byte.
+  EXPECT_LE(worker().pieces.gathered() - before,
+            kMaxTries * (5u + 512u) + 40 * 5u);
+}
+
+// What one lane keeps does not push out another's.
+TEST_P(CutRecordsTest, ALaneThatHoldsMostMakesRoom) {
+  CutPieces& pieces = worker().pieces;
+  const auto keep = [&](uint32_t lane, uint64_t at) {
+    if (pieces.full()) {
+      CutPieces::Piece& gone = pieces.ToGiveUp();
+      rte_pktmbuf_free(pieces.Take(gone).mbuf);
+    }
+    CutPieces::Piece piece;
+    piece.frame.mbuf = rte_pktmbuf_alloc(TestPool());
+    piece.frame.lane = lane;
+    piece.frame.length = 10;
+    piece.frame.stream_offset = at;
+    piece.since_us = at;
+    pieces.Add(piece);
+  };
+  for (uint64_t i = 0; i < 32; ++i) keep(1, i);
+  for (uint64_t i = 0; i < 1000; ++i) keep(2, 100 * i);
+  EXPECT_EQ(pieces.held(1), 32u);
+  EXPECT_EQ(pieces.held(2), CutPieces::kCapacity - 32);
+  for (const uint32_t lane : {1u, 2u}) {
+    pieces.Release(lane, [](const CutPieces::Piece& piece) {
+      rte_pktmbuf_free(piece.frame.mbuf);
+    });
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Seeds, CutRecordsTest,
                          ::testing::Values(1, 2, std::random_device()()));
 
