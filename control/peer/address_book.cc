@@ -106,8 +106,8 @@ void AddressBook::Bind(const PublicKey& key,
   });
   MakeRoomFor(addresses.size(), now_us);
   for (const IpPrefix& prefix : addresses) {
-    bindings_.push_back(
-        {prefix.address, key, UINT64_MAX, SourceNetwork(source), now_us, earned});
+    bindings_.push_back({prefix.address, key, UINT64_MAX, SourceNetwork(source),
+                         now_us, earned});
   }
 }
 
