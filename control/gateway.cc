@@ -44,6 +44,7 @@ class WorkerRings : public peer::WorkerInbox::Source {
 Gateway::~Gateway() {
   api_.reset();
   hub_.reset();
+  state_writer_.reset();  // written before the next run may read it
   fallback_.reset();
   client_.reset();
   outer_.reset();

@@ -49,7 +49,7 @@ class Gateway : private peer::WorkerInbox::Sink {
       : config_(config),
         signals_(signals),
         log_(log),
-        state_writer_(log),
+        state_writer_(std::make_unique<host::StateWriter>(log)),
         drop_report_(log) {}
 
   absl::Status LoadSecrets(handshake::SecretKey psk);
@@ -86,7 +86,7 @@ class Gateway : private peer::WorkerInbox::Sink {
   const loop::Log& log_;
   std::unique_ptr<loop::EventLoop> loop_;
   std::unique_ptr<host::Resolver> resolver_;
-  host::StateWriter state_writer_;
+  std::unique_ptr<host::StateWriter> state_writer_;
   handshake::SecretKey psk_;
   handshake::SecretKey join_mask_key_;
   std::optional<handshake::StaticKey> identity_;

@@ -196,14 +196,14 @@ absl::Status Gateway::StartHub() {
       .held = HeldAddresses(),
       .on_held =
           [this, state_dir](const std::vector<peer::HeldAddress>& held) {
-            state_writer_.Put(peer::HeldAddressesPath(state_dir),
-                              peer::FormatHeldAddresses(held));
+            state_writer_->Put(peer::HeldAddressesPath(state_dir),
+                               peer::FormatHeldAddresses(held));
           },
       .banned = *std::move(banned),
       .on_banned =
           [this, state_dir](const peer::BannedKeys& keys) {
-            state_writer_.Put(peer::BannedKeysPath(state_dir),
-                              peer::FormatBannedKeys(keys));
+            state_writer_->Put(peer::BannedKeysPath(state_dir),
+                               peer::FormatBannedKeys(keys));
           },
   };
   if (config_.hub.fallback) {

@@ -2,9 +2,9 @@
 //
 // Whoever failed is charged, after the fact: a host, and its network. That
 // keeps nobody out; it decides from which sum his next hello is tried. Trying
-// one costs some 15 µs, so the sums leave the control thread free under any
-// flood. Who proved the shared key is counted for itself, since letting him in
-// costs four X25519 (0.3 ms). Control thread.
+// one costs up to 45 µs, so the sums leave the control thread four fifths of
+// its time under any flood. Who proved the shared key is counted for itself,
+// since letting him in costs four X25519 (0.3 ms). Control thread.
 #pragma once
 
 #include "control/handshake/hub_handshake.h"
@@ -19,8 +19,8 @@ class DoorLimits {
   static constexpr Rate kFailures{10, 40};
   // Tries in a second: of hellos from hosts or networks that are below that,
   // and of those from others.
-  static constexpr Rate kTries{5000, 1000};
-  static constexpr Rate kTriesOfFailed{5000, 1000};
+  static constexpr Rate kTries{2000, 1000};
+  static constexpr Rate kTriesOfFailed{2000, 1000};
   // Proven hellos of a /24 or /56, and in sum.
   static constexpr Rate kProven{200, 400};
   static constexpr Rate kProvenInSum{1000, 2000};

@@ -50,11 +50,7 @@ FirstFlight HubDoor::Inspect(ByteSpan bytes, uint64_t unix_ms,
   }
   flight.hello = ParseClientHello(record.body);
   if (!flight.hello) return flight;
-  if (keeper.MayTry()) {
-    Try(flight, unix_ms, keeper);
-  } else {
-    flight.kind = FirstFlightKind::kTooMany;
-  }
+  if (keeper.MayTry()) Try(flight, unix_ms, keeper);
   return flight;
 }
 

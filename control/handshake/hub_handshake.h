@@ -84,10 +84,10 @@ class HubHandshake {
 
 enum class FirstFlightKind : uint8_t {
   kIncomplete,  // a ClientHello so far; wait for more
-  kUnproven,    // no proof of the key: alert and FIN, unless it is a lane join
+  kUnproven,    // not proven, or not tried: alert and FIN, but for a lane join
   kReplay,      // key good, message seen before: alert and FIN
   kClockOff,    // key good, clock off by more than 10 min: log, alert and FIN
-  kTooMany,     // one more than the keeper lets through: alert and FIN
+  kTooMany,     // key good, one more than the keeper lets in: alert and FIN
   kProven,      // `handshake` is there
 };
 

@@ -76,8 +76,8 @@ void HubSessions::OnJoinAsked(HubFlow& flow, uint64_t now_us) {
   }
   if (!blob) {
     flow.Fail(
-        "it did not prove the key (wrong key, or a session we do not "
-        "know)",
+        "it did not prove the key (wrong key, a session we do not know, or "
+        "too many failures from its address)",
         now_us);
     return;
   }

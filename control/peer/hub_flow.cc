@@ -129,7 +129,7 @@ void HubFlow::Judge(FirstFlight flight, const PuntedStream& latest,
       }
       return;
     case FirstFlightKind::kTooMany:
-      Refuse("there are too many hellos, and from its network", now_us,
+      Refuse("too many clients come at once, and from its network", now_us,
              &latest);
       return;
     case FirstFlightKind::kReplay:

@@ -22,9 +22,12 @@ _JOIN_ANSWER = 127 + 6
 _KNOCK = """
 import socket, sys
 for i in range(1 << 30):
-    with socket.socket() as knock:
-        knock.connect((sys.argv[1], int(sys.argv[2])))
-        knock.send(b"G")
+    try:
+        with socket.socket() as knock:
+            knock.connect((sys.argv[1], int(sys.argv[2])))
+            knock.send(b"G")
+    except OSError:
+        pass  # the next one then: of ports there are only so many
     if i == 300:
         print("knocking", flush=True)
 """

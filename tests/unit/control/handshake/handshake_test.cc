@@ -304,6 +304,22 @@ TEST(Handshake, RefusalsReachTheOperator) {
   }
 }
 
+TEST(Handshake, TheKeeperIsAskedBeforeItCosts) {
+  Exchange x;
+  const ByteVector hello = x.client->Start(kNow);
+  x.keeper.may_try = false;
+  const FirstFlight untried = x.Inspect(hello, kNow);
+  EXPECT_EQ(untried.kind, FirstFlightKind::kUnproven);
+  EXPECT_TRUE(untried.hello) << "it may be a lane join all the same";
+  x.keeper.may_try = true;
+  x.keeper.may_enter = false;
+  EXPECT_EQ(x.Inspect(hello, kNow).kind, FirstFlightKind::kTooMany);
+  EXPECT_EQ(x.Inspect(hello, kNow).kind, FirstFlightKind::kTooMany)
+      << "it is not remembered, so that a flood pushes out nothing";
+  x.keeper.may_enter = true;
+  EXPECT_EQ(x.Inspect(hello, kNow).kind, FirstFlightKind::kProven);
+}
+
 TEST(Handshake, AnotherHubsKeyIsRefusedBeforeOursIsShown) {
   Exchange x;
   x.client_config.expected_hub_key = FixedStaticKey(9).public_key;
