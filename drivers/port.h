@@ -54,14 +54,14 @@ inline constexpr uint16_t kMaxChainHeaders = 128;
 
 // What went wrong at a port, ever since it was opened.
 // X(member, name, sentence)
-#define LWT_PORT_COUNTERS(X)                                      \
-  X(rx_missed, "rx_missed",                                       \
-    "Frames lost because the device's queue was full.")           \
-  X(rx_no_buffer, "rx_no_buffer",                                 \
-    "Bursts cut short because the pool was empty.")               \
-  X(rx_truncated, "rx_truncated", "Frames longer than a buffer.") \
-  X(tx_refused, "tx_refused", "Frames that the device refused.")  \
-  X(tx_cut, "tx_cut",                                             \
+#define LWT_PORT_COUNTERS(X)                                            \
+  X(rx_missed, "rx_missed",                                             \
+    "Frames lost because the device's queue was full.")                 \
+  X(rx_no_buffer, "rx_no_buffer",                                       \
+    "Frames dropped, or bursts cut short, because the pool was empty.") \
+  X(rx_truncated, "rx_truncated", "Frames longer than a buffer.")       \
+  X(tx_refused, "tx_refused", "Frames that the device refused.")        \
+  X(tx_cut, "tx_cut",                                                   \
     "Super-frames that the device refused, hence cut in software.")
 
 struct PortCounters {
