@@ -9,10 +9,12 @@ import sys
 import time
 
 import pytest
+from scapy.layers.inet import TCP
 
 from harness.gateway import PORT, client_arguments
+from harness.middle import Middle, payload, with_payload
 from harness.traffic import transfer
-from harness.variant import VARIANTS
+from harness.variant import VARIANTS, Variant
 from harness.wait import wait_until
 
 _STRANGER = pathlib.Path(__file__).parent / "harness" / "stranger.py"
@@ -105,3 +107,33 @@ def test_strangers_hold_no_buffer(make_topology, start, variant, count, kind):
     assert after["uplink_rx_no_buffer"] == before["uplink_rx_no_buffer"]
     assert hub.drops()["pool_empty"] == 0
     hub.wait_log(f"{topology.clients[2].v4}.* was turned away")
+
+
+def test_false_begins_of_records_stop_nothing(start):
+    """Somebody in the path writes what looks like the begins of records, each
+    behind a hole of its own: the hub keeps some, and the tunnel carries on."""
+    middle = Middle()
+    try:
+        hub, _ = start.pair(middle, Variant("af_packet"))
+        assert middle.client.namespace.ping("10.0.0.1", count=5) == 5
+        before, forged = hub.counters()["records_found"], [0]
+
+        def forge(frame, to_hub):
+            if not to_hub or not payload(frame) or forged[0] >= 400:
+                return [frame]
+            false = bytes(300) + b"\x17\x03\x03\x03\xe8" + bytes(600)
+            places = range(2000, 42000, 2000)
+            forged[0] += len(places)
+            return [frame, *(with_payload(frame, false,
+                                          seq=frame[TCP].seq + place)
+                             for place in places)]
+
+        middle.transform = forge
+        wait_until(lambda: middle.client.namespace.ping("10.0.0.1", count=1)
+                   and forged[0] >= 400, 10, "records are forged")
+        assert middle.client.namespace.ping("10.0.0.1", count=10) == 10
+        transfer(middle.client.namespace, middle.hub.namespace, "10.0.0.1",
+                 1 << 20)
+        assert hub.counters()["records_found"] == before
+    finally:
+        middle.delete()
