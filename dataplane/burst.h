@@ -29,13 +29,13 @@ enum class InnerChecksum : uint8_t {
 struct Frame {
   rte_mbuf* mbuf = nullptr;
   uint8_t* data = nullptr;
+  uint64_t stream_offset = 0;  // stream bytes: of the first, since the SYN
+  FlowId flow;
   uint32_t length = 0;  // bytes at `data`
   // A lane of ours; while handed over, the worker that is to have the frame.
   uint32_t lane = session::Lane::kNone;
   uint32_t peer = 0xffffffff;
-  FlowId flow;
-  uint64_t stream_offset = 0;  // stream bytes: of the first, since the SYN
-  uint16_t packets = 1;        // inner packets in a shard or super-frame
+  uint16_t packets = 1;  // inner packets in a shard or super-frame
   // Super-frames: payload of each segment, else 0; and the first segment that
   // this frame stands for, since a long one is taken in parts.
   uint16_t segment_size = 0;

@@ -1,6 +1,7 @@
 // Names of an outer flow: the worker that has it, its slot in that worker's
 // table and the slot's generation, so that the name of a flow that is gone
-// matches no later one.
+// matches no later one: at a million flows a second in one slot the generations
+// last for 200 days.
 #pragma once
 
 #include <cstdint>
@@ -14,19 +15,22 @@ struct FlowId {
   static constexpr uint32_t kSlotBits = 16;
   static constexpr uint32_t kWorkerBits = 4;
   static constexpr uint32_t kMaxSlots = 1u << kSlotBits;
+  static constexpr uint32_t kGenerationBits = 64 - kSlotBits - kWorkerBits;
 
-  uint32_t value = 0;
+  uint64_t value = 0;
 
   // A generation is never 0, so no flow is named by 0.
-  static constexpr FlowId Of(uint32_t slot, uint32_t generation,
+  static constexpr FlowId Of(uint32_t slot, uint64_t generation,
                              uint32_t worker = 0) {
     return {(generation << kWorkerBits | worker) << kSlotBits | slot};
   }
-  constexpr uint32_t slot() const { return value & (kMaxSlots - 1); }
-  constexpr uint32_t worker() const {
-    return value >> kSlotBits & (kMaxWorkers - 1);
+  constexpr uint32_t slot() const {
+    return static_cast<uint32_t>(value & (kMaxSlots - 1));
   }
-  constexpr uint32_t generation() const {
+  constexpr uint32_t worker() const {
+    return static_cast<uint32_t>(value >> kSlotBits & (kMaxWorkers - 1));
+  }
+  constexpr uint64_t generation() const {
     return value >> (kSlotBits + kWorkerBits);
   }
 

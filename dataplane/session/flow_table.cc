@@ -3,12 +3,6 @@
 #include <bit>
 
 namespace lwt {
-namespace {
-
-constexpr uint32_t kGenerations =
-    1u << (32 - FlowId::kSlotBits - FlowId::kWorkerBits);
-
-}  // namespace
 
 FlowTable::FlowTable(uint32_t slots, const FlowKeyedHash& hash)
     : hash_(hash),
@@ -47,8 +41,7 @@ OuterFlow* FlowTable::Add(const FlowKey& key) {
   const uint32_t slot = free_.back();
   free_.pop_back();
   OuterFlow& flow = flows_[slot];
-  uint32_t generation = (flow.generation + 1) % kGenerations;
-  if (generation == 0) generation = 1;
+  const uint64_t generation = flow.generation + 1;
   // A slot may still stand in a list of the owner's.
   const bool touched = flow.touched;
   const bool eventful = flow.eventful;

@@ -1,8 +1,8 @@
 // The state of one outer TCP flow: a plain record that OuterTcp works on.
 //
 // Positions in the two streams are 64-bit offsets since the SYN, so nothing
-// but the wire knows of 32-bit sequence numbers. Under 1 KiB, since a hub has
-// ten thousand; what every segment touches lies first.
+// but the wire knows of 32-bit sequence numbers. Not much over 1 KiB, since a
+// hub has ten thousand; what every segment touches lies first.
 #pragma once
 
 #include <cstdint>
@@ -31,7 +31,7 @@ struct alignas(64) OuterFlow {
   static constexpr uint32_t kMaxWindow = 16u << 20;
 
   FlowKey key;
-  uint32_t generation = 0;
+  uint64_t generation = 0;
   uint32_t user = kNoUser;
   FlowState state = FlowState::kFree;
   bool inbound = false;
@@ -163,6 +163,6 @@ struct alignas(64) OuterFlow {
     if (told_ranges || (ranges.untold() == 0 && !dsack)) ack_now = false;
   }
 };
-static_assert(sizeof(OuterFlow) <= 1024);
+static_assert(sizeof(OuterFlow) <= 1152);
 
 }  // namespace lwt

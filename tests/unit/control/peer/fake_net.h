@@ -62,7 +62,7 @@ class FakeWorker : public WorkerLink {
   void Crash();
 
   FakeWorker* hub = nullptr;  // where Connect leads
-  std::map<uint32_t, Flow> flows;
+  std::map<uint64_t, Flow> flows;
   std::map<uint32_t, Lane> lanes;
   std::unique_ptr<const Snapshot> published;
   std::deque<Event> events;

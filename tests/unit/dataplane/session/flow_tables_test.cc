@@ -68,6 +68,25 @@ TEST(FlowTable, ANameOutlivesItsFlowInVain) {
   EXPECT_EQ(table.Find(kNullFlow), nullptr);
 }
 
+TEST(FlowTable, NoNameOfASlotComesAgain) {
+  const FlowKeyedHash hash({});
+  FlowTable table(1, hash);
+  const FlowKey key =
+      FlowKey::Of(test::At("192.0.2.1:1"), test::At("192.0.2.2:2"));
+  OuterFlow* flow = table.Add(key);
+  const FlowId first = FlowId::Of(0, flow->generation, kMaxWorkers - 1);
+  for (int i = 0; i < 1 << 17; ++i) {
+    table.Free(*flow);
+    flow = table.Add(key);
+    flow->state = FlowState::kOpen;
+    ASSERT_EQ(table.Find(first), nullptr) << i;
+  }
+  const FlowId last = FlowId::Of(0, flow->generation, kMaxWorkers - 1);
+  EXPECT_EQ(table.Find(last), flow);
+  EXPECT_EQ(last.worker(), kMaxWorkers - 1);
+  EXPECT_EQ(last.slot(), 0u);
+}
+
 TEST(FlowTimers, FiresEachOnceAndNotLate) {
   FlowTimers timers(100);
   std::mt19937_64 random(9);
