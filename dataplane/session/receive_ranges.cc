@@ -3,17 +3,30 @@
 #include <algorithm>
 
 namespace lwt {
+namespace {
+
+// A distance that leaves room for any window in 32 bits.
+constexpr uint64_t kFarFromBase = uint64_t{1} << 31;
+
+}  // namespace
+
+void ReceiveRanges::MoveToFront() {
+  std::copy_n(spans(), size_, place());
+  first_ = 0;
+}
 
 void ReceiveRanges::Grow(LargePlace* place) {
-  std::copy_n(small_.begin(), size_, place->begin());
+  std::copy_n(spans(), size_, place->begin());
   large_ = place;
+  first_ = 0;
 }
 
 ReceiveRanges::LargePlace* ReceiveRanges::Shrink() {
   LargePlace* const place = large_;
   size_ = std::min<uint16_t>(size_, kCapacity);
-  std::copy_n(place->begin(), size_, small_.begin());
+  std::copy_n(spans(), size_, small_.begin());
   large_ = nullptr;
+  first_ = 0;
   return place;
 }
 
@@ -41,11 +54,13 @@ size_t ReceiveRanges::IndexOf(uint64_t offset) const {
 bool ReceiveRanges::Add(uint64_t base, uint64_t begin, uint64_t end) {
   if (size_ == 0) {
     base_ = base;
+    first_ = 0;
     recent_count_ = 0;
     untold_ = 0;
   }
   auto from = static_cast<uint32_t>(begin - base_);
   auto to = static_cast<uint32_t>(end - base_);
+  if (first_ + size_ == capacity()) MoveToFront();
   Span* const list = spans();
   // The ranges [first, last) touch the new one and become one with it.
   const auto first = static_cast<size_t>(
@@ -78,12 +93,10 @@ uint64_t ReceiveRanges::Absorb(uint64_t base) {
     base = std::max(base, End(gone));
     ++gone;
   }
-  if (gone != 0) {
-    std::copy(spans() + gone, spans() + size_, spans());
-    size_ = static_cast<uint16_t>(size_ - gone);
-  }
+  first_ = static_cast<uint16_t>(first_ + gone);
+  size_ = static_cast<uint16_t>(size_ - gone);
   if (size_ != 0) {
-    Rebase(base);
+    if (base - base_ > kFarFromBase) Rebase(base);
   } else {
     untold_ = 0;
     recent_count_ = 0;

@@ -5,7 +5,9 @@
 // that would need a new range is not counted (and comes again). A path of many
 // packets in flight has as many holes as it loses in two round trips, so a list
 // may borrow a larger place of its worker. Its cost grows with the logarithm of
-// its length, but for a move of the spans behind the one that changes.
+// its length, but for one move of the spans behind a new one, and of all of
+// them where there is no room behind them: 16 KiB each at most. What is filled
+// from the front moves nothing.
 #pragma once
 
 #include <algorithm>
@@ -71,13 +73,15 @@ class ReceiveRanges {
   size_t Tell(size_t limit, std::array<Range, kTold>& out);
 
  private:
-  Span* spans() { return large_ == nullptr ? small_.data() : large_->data(); }
+  Span* place() { return large_ == nullptr ? small_.data() : large_->data(); }
+  Span* spans() { return place() + first_; }
   const Span* spans() const {
-    return large_ == nullptr ? small_.data() : large_->data();
+    return (large_ == nullptr ? small_.data() : large_->data()) + first_;
   }
   uint64_t Begin(size_t i) const { return base_ + spans()[i].begin; }
   uint64_t End(size_t i) const { return base_ + spans()[i].end; }
   void Rebase(uint64_t base);
+  void MoveToFront();
   void Remember(uint64_t begin);
   // The index of the range that holds `offset`, or size_.
   size_t IndexOf(uint64_t offset) const;
@@ -85,6 +89,7 @@ class ReceiveRanges {
   uint64_t base_ = 0;  // spans are distances from it
   LargePlace* large_ = nullptr;
   uint16_t size_ = 0;
+  uint16_t first_ = 0;  // what was before it is gone
   uint16_t turn_ = 0;
   uint8_t untold_ = 0;
   uint8_t recent_count_ = 0;

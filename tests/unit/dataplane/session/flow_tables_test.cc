@@ -222,6 +222,22 @@ TEST(ReceiveRanges, ALargeListHoldsTwoThousand) {
   places.GiveBack(ranges.Shrink());
 }
 
+// A hole is always there, for more bytes than a distance can tell.
+TEST(ReceiveRanges, AListThatIsNeverEmptyGoesOnForEver) {
+  ReceiveRanges ranges;
+  constexpr uint64_t kStep = 8u << 20;
+  uint64_t base = 5;
+  for (int i = 0; i < 2000; ++i) {
+    ASSERT_TRUE(ranges.Add(base, base + 2 * kStep, base + 2 * kStep + 9));
+    base += kStep;
+    ASSERT_EQ(ranges.Absorb(base), i == 0 ? base : base + 9) << i;
+    base = ranges.Absorb(base);
+    ASSERT_EQ(ranges.size(), 1u);
+    base -= base % kStep;
+    base += 5;
+  }
+}
+
 TEST(ReceiveRanges, TellsTheLatestChangeFirst) {
   ReceiveRanges ranges;
   for (uint64_t begin : {100u, 300u, 500u, 700u}) {
