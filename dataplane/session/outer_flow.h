@@ -12,7 +12,7 @@
 #include "dataplane/session/flow_template.h"
 #include "dataplane/session/flow_timers.h"
 #include "dataplane/session/receive_ranges.h"
-#include "dataplane/session/sent_arena.h"
+#include "dataplane/session/sent_list.h"
 #include "dataplane/wire/tcp_seq.h"
 
 namespace lwt {
@@ -53,6 +53,7 @@ struct alignas(64) OuterFlow {
   uint32_t ack_owed = 0;  // bytes in order since the ack last sent
   uint32_t ts_recent = 0;
   uint32_t ts_offset = 0;
+  uint64_t ts_recent_us = 0;  // when ts_recent was told
   wire::TcpSeq dsack_left;
   wire::TcpSeq dsack_right;
   wire::TcpSeq irs;
@@ -80,6 +81,8 @@ struct alignas(64) OuterFlow {
   bool broken = false;      // spliced, and bytes of it are lost for good
   bool closed_by_peer = false;  // its FIN came before ours
   bool dsack = false;           // a duplicate is to be told of (RFC 2883)
+  uint8_t ts_refused = 0;       // segments refused by their timestamps in a row
+  uint8_t ahead = 0;  // acks in a row of more than was sent; see FollowAck
   uint8_t backoff = 0;
   uint8_t syn_tries = 0;
   uint16_t events = 0;  // bits of OuterTcp::EventType
@@ -96,16 +99,13 @@ struct alignas(64) OuterFlow {
   uint16_t ip_id = 0;
   uint32_t flow_label = 0;  // IPv6; another after each timeout
 
-  // Unacknowledged segments in order of offset, less those that were SACKed.
-  SentArena::Position head = SentArena::kNone;
-  SentArena::Position tail = SentArena::kNone;
-  // The last one below `fack`, the highest SACKed offset.
-  SentArena::Position below_fack = SentArena::kNone;
+  SentList sent;  // and not acknowledged
+  // The highest SACKed offset; from fack_left on all below it is SACKed.
+  uint64_t fack = 0;
+  uint64_t fack_left = 0;
   // RACK (RFC 8985 §5.2): of the segments delivered, the one sent last; the
   // round trip that it took, when it was sent, where it ends.
   uint32_t rack_rtt_us = 0;
-  uint64_t fack = 0;
-  uint64_t rto_high = 0;  // snd_nxt when the retransmission timer last ran out
   uint64_t rack_us = 0;
   uint64_t rack_end = 0;
 
@@ -123,6 +123,7 @@ struct alignas(64) OuterFlow {
   uint64_t end_at_us = kNever;  // proof or close has to be done by then
   uint64_t syn_sent_us = 0;
   uint64_t challenged_us = 0;  // when an invalid segment was last answered
+  uint64_t ahead_from_us = 0;  // when the first of `ahead` came
 
   // Bytes of the measured round trip (dynamic right-sizing of the window).
   uint64_t measure_from_us = 0;

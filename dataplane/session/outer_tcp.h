@@ -242,6 +242,10 @@ class OuterTcp {
     uint64_t resets_sent = 0;
     uint64_t long_lists = 0;       // lists of holes that took a larger place
     uint64_t buffers_missing = 0;  // a segment of ours found no mbuf or room
+    // Kept segments that were looked at, beyond those newly told of, to find
+    // the places of SACK blocks; and those that might have been lost.
+    uint64_t sack_steps = 0;
+    uint64_t repair_steps = 0;
   };
   const Totals& totals() const { return totals_; }
 
@@ -303,6 +307,7 @@ class OuterTcp {
   Received RefuseHalfOpen(OuterFlow& flow, const Input& in);
   void SendCookie(const Input& in, const FlowKey& key);
   void OnSynTimer(OuterFlow& flow, uint64_t now_us, TxBatch& out);
+  wire::TcpSeq NewIsn(const FlowKey& key, uint64_t now_us) const;
   uint16_t LocalMss(Family family) const;
   uint32_t FlowLabel(const FlowKey& key, uint64_t extra = 0) const;
   void RenewFlowLabel(OuterFlow& flow, uint64_t now_us) const;
@@ -320,8 +325,15 @@ class OuterTcp {
   // outer_tcp_receive.cc: segments of an open flow.
   Received ReceiveOpen(OuterFlow& flow, const Input& in);
   Received ReceiveReset(OuterFlow& flow, const Input& in);
-  Received TakePayload(OuterFlow& flow, const Input& in, uint64_t begin);
-  bool TakeTimestamp(OuterFlow& flow, const wire::TcpView& tcp, int64_t begin);
+  Received TakePayload(OuterFlow& flow, const Input& in, uint64_t begin,
+                       bool fin);
+  Received ReceiveOld(OuterFlow& flow, const Input& in, int64_t begin,
+                      int64_t size);
+  static bool IsOldStamp(const OuterFlow& flow, const wire::TcpView& tcp,
+                         uint64_t now_us);
+  static bool RefusesStamp(OuterFlow& flow, int64_t begin, int64_t size);
+  static void TakeTimestamp(OuterFlow& flow, const wire::TcpView& tcp,
+                            int64_t begin, uint64_t now_us);
   static bool AnsweredLately(OuterFlow& flow, uint64_t now_us);
   void ChallengeAck(OuterFlow& flow, const Input& in);
   Received RefuseSegment(OuterFlow& flow, const Input& in, int64_t begin,
@@ -337,16 +349,25 @@ class OuterTcp {
   // outer_tcp_ack.cc: acks from the peer, and what they leave to repair.
   bool TakeAck(OuterFlow& flow, const wire::TcpView& tcp, uint64_t now_us);
   void AdvanceUna(OuterFlow& flow, uint64_t ack, uint64_t now_us);
+  bool FollowAck(OuterFlow& flow, const wire::TcpView& tcp, uint64_t now_us);
+  void TakeBlocks(OuterFlow& flow, const wire::TcpView& tcp, uint64_t now_us);
   void TakeSack(OuterFlow& flow, uint64_t left, uint64_t right,
                 uint64_t now_us);
+  void Deliver(OuterFlow& flow, SentArena::Position at, uint64_t right,
+               uint64_t now_us);
   void OnDelivered(OuterFlow& flow, const SentSegment& segment,
                    uint64_t now_us);
   void OnRepairInVain(OuterFlow& flow);
   void BeginRecovery(OuterFlow& flow);
   uint64_t ReorderWindow(const OuterFlow& flow) const;
-  void PopHead(OuterFlow& flow);
+  uint64_t KeptFrom(const OuterFlow& flow) const;
+  bool Awaits(const OuterFlow& flow) const;
+  uint64_t LostAt(const OuterFlow& flow, const SentSegment& segment,
+                  uint64_t now_us) const;
   void MoveForward(OuterFlow& flow, uint64_t to, uint64_t now_us);
   void GiveUpOld(OuterFlow& flow, uint64_t now_us);
+  bool RetransmitIfLost(OuterFlow& flow, SentArena::Position at,
+                        uint64_t now_us, TxBatch& out);
   void RetransmitLost(OuterFlow& flow, uint64_t now_us, TxBatch& out);
   bool SendsAgain(const OuterFlow& flow, SentArena::Position at) const {
     return config_.retransmit || arena_.At(at).end() <= flow.stream_end;

@@ -8,13 +8,17 @@
 namespace lwt {
 namespace {
 
-// Segments looked at, or sent again, for one flow at a time: a bound on what a
-// burst of loss may cost others. The rest follows a millisecond later.
-constexpr int kMaxWalk = 256;
+// Segments sent again for one flow at a time: a bound on what a burst of loss
+// may cost others. The rest follows a millisecond later.
 constexpr int kMaxRetransmits = 64;
-// Holes that one SACK block may have to be walked over.
-constexpr int kMaxSackWalk = 4096;
+// Segments of a stream that one SACK block is walked over once more.
+constexpr int kMaxSackedWalk = 64;
+// Acks in a row, over a round trip, that make it certain that the peer has more
+// than was sent.
+constexpr uint8_t kSurelyAhead = 3;
 constexpr uint64_t kTickUs = 1000;
+// A repair is not repeated sooner.
+constexpr uint64_t kLeastAgainUs = 10'000;
 // Duplicate acks that mean loss (RFC 5681 §3.2).
 constexpr uint64_t kDuplicateThreshold = 3;
 // Recoveries for which a window for reordering that grew stays (RFC 8985 §6.2).
@@ -40,30 +44,65 @@ bool OuterTcp::TakeAck(OuterFlow& flow, const wire::TcpView& tcp,
           una) {
     return false;  // RFC 5961 §5.2
   }
+  flow.ahead = 0;
   if (ack < una) return true;
-  const uint64_t window = uint64_t{tcp.window} << flow.peer_scale;
+  // Nobody's edge moves back (RFC 9293 §3.8.6.2 "shrinking the window"), so
+  // that a forged window of nothing stops nothing; nor is any larger than ours.
+  const uint64_t window = std::min<uint64_t>(
+      uint64_t{tcp.window} << flow.peer_scale, OuterFlow::kMaxWindow);
   const auto to = static_cast<uint64_t>(ack);
   flow.snd_right = std::max(flow.snd_right, to + window);
   flow.snd_max_window = std::max(flow.snd_max_window, window);
   rtt_from_us_ = 0;
   if (to > flow.snd_una) AdvanceUna(flow, to, now_us);
-  if (flow.sack) {
-    for (const wire::SackBlock& block : tcp.options.sack_blocks()) {
-      const int64_t left = flow.SendOffset(block.left);
-      const int64_t right = flow.SendOffset(block.right);
-      // A D-SACK (RFC 2883): what was sent again had only been overtaken. Not
-      // so a tail-loss probe, whose end is the end of all.
-      if (right < ack) OnRepairInVain(flow);
-      if (left <= static_cast<int64_t>(flow.snd_una) || right <= left ||
-          right > static_cast<int64_t>(flow.snd_nxt)) {
-        continue;
-      }
-      TakeSack(flow, static_cast<uint64_t>(left), static_cast<uint64_t>(right),
-               now_us);
-    }
-  }
+  if (flow.sack && tcp.options.sack_count != 0) TakeBlocks(flow, tcp, now_us);
   if (rtt_from_us_ != 0) MeasureRtt(flow, now_us - rtt_from_us_);
   return true;
+}
+
+// An ack of more than was sent. Somebody may have filled the peer's next places
+// before us; a kernel's stream is torn then, and neither side takes what the
+// other sends any more. Here only places are lost, since the tag of a record
+// judges: the bytes in between count as sent and acknowledged once the peer has
+// held to it over a round trip, with no word to the contrary. True where the
+// payload of such a segment may be opened.
+bool OuterTcp::FollowAck(OuterFlow& flow, const wire::TcpView& tcp,
+                         uint64_t now_us) {
+  const int64_t ack = flow.SendOffset(tcp.ack);
+  const int64_t over = ack - static_cast<int64_t>(flow.snd_nxt);
+  if (!flow.proven() || tcp.payload.empty() || over <= 0 ||
+      over > int64_t{OuterFlow::kMaxWindow}) {
+    return false;
+  }
+  if (flow.ahead == 0) flow.ahead_from_us = now_us;
+  if (flow.ahead < kSurelyAhead) ++flow.ahead;
+  const bool sure =
+      flow.ahead == kSurelyAhead && now_us - flow.ahead_from_us >= flow.srtt_us;
+  if (sure && !flow.fin_wanted) {
+    flow.ahead = 0;
+    flow.snd_nxt = static_cast<uint64_t>(ack);
+    flow.snd_right = std::max(flow.snd_right, flow.snd_nxt);
+    TakeAck(flow, tcp, now_us);
+  }
+  return true;
+}
+
+void OuterTcp::TakeBlocks(OuterFlow& flow, const wire::TcpView& tcp,
+                          uint64_t now_us) {
+  const int64_t ack = flow.SendOffset(tcp.ack);
+  for (const wire::SackBlock& block : tcp.options.sack_blocks()) {
+    const int64_t left = flow.SendOffset(block.left);
+    const int64_t right = flow.SendOffset(block.right);
+    // A D-SACK (RFC 2883): what was sent again had only been overtaken. Not
+    // so a tail-loss probe, whose end is the end of all.
+    if (right < ack) OnRepairInVain(flow);
+    if (left <= static_cast<int64_t>(flow.snd_una) || right <= left ||
+        right > static_cast<int64_t>(flow.snd_nxt)) {
+      continue;
+    }
+    TakeSack(flow, static_cast<uint64_t>(left), static_cast<uint64_t>(right),
+             now_us);
+  }
 }
 
 void OuterTcp::OnDelivered(OuterFlow& flow, const SentSegment& segment,
@@ -82,6 +121,7 @@ void OuterTcp::OnDelivered(OuterFlow& flow, const SentSegment& segment,
 }
 
 void OuterTcp::OnRepairInVain(OuterFlow& flow) {
+  if (flow.segments_retransmitted == 0) return;  // there was no repair
   flow.reordering = true;
   if (flow.reorder_grew) return;
   flow.reorder_grew = true;
@@ -103,20 +143,12 @@ uint64_t OuterTcp::ReorderWindow(const OuterFlow& flow) const {
                   std::max<uint64_t>(flow.srtt_us, kTickUs));
 }
 
-void OuterTcp::PopHead(OuterFlow& flow) {
-  const SentArena::Position next = arena_.At(flow.head).next;
-  if (flow.below_fack == flow.head) flow.below_fack = SentArena::kNone;
-  arena_.LetGo(flow.head);
-  flow.head = next;
-  if (next == SentArena::kNone) flow.tail = SentArena::kNone;
-}
-
 void OuterTcp::AdvanceUna(OuterFlow& flow, uint64_t ack, uint64_t now_us) {
-  while (flow.head != SentArena::kNone) {
-    const SentSegment& segment = arena_.At(flow.head);
+  while (!flow.sent.empty()) {
+    const SentSegment& segment = arena_.At(flow.sent.head());
     if (segment.end() > ack) break;
-    OnDelivered(flow, segment, now_us);
-    PopHead(flow);
+    if (!segment.sacked) OnDelivered(flow, segment, now_us);
+    flow.sent.Remove(arena_, flow.sent.head());
   }
   flow.snd_una = ack;
   if (flow.spliced) Raise(flow, EventType::kStreamRoom);
@@ -133,47 +165,77 @@ void OuterTcp::AdvanceUna(OuterFlow& flow, uint64_t ack, uint64_t now_us) {
     CheckFin(flow, now_us);
   }
   if (ack >= flow.forward) flow.forward_at_us = OuterFlow::kNever;
-  const bool waiting =
-      flow.head != SentArena::kNone || (flow.fin_sent && !flow.fin_acked);
-  flow.rto_at_us = waiting ? now_us + flow.rto_us : OuterFlow::kNever;
+  flow.rto_at_us = Awaits(flow) ? now_us + flow.rto_us : OuterFlow::kNever;
   flow.probe_at_us = OuterFlow::kNever;
   ArmProbe(flow, now_us);
 }
 
-// Takes the segments in [left, right) off the list. Above `fack` the walk
-// begins at the last segment below it, so it costs what is new.
-void OuterTcp::TakeSack(OuterFlow& flow, uint64_t left, uint64_t right,
-                        uint64_t now_us) {
-  SentArena::Position before =
-      left >= flow.fack ? flow.below_fack : SentArena::kNone;
-  SentArena::Position at =
-      before == SentArena::kNone ? flow.head : arena_.At(before).next;
-  int steps = 0;
-  while (at != SentArena::kNone && arena_.At(at).offset < right) {
-    if (++steps > kMaxSackWalk) return;
-    const SentSegment& segment = arena_.At(at);
+// Where the kept bytes begin, or all ends but the FIN.
+uint64_t OuterTcp::KeptFrom(const OuterFlow& flow) const {
+  if (!flow.sent.empty()) return arena_.At(flow.sent.head()).offset;
+  return flow.snd_nxt - (flow.fin_sent ? 1 : 0);
+}
+
+// Whether an ack is to come, of what is kept or of what a SACK told of before.
+bool OuterTcp::Awaits(const OuterFlow& flow) const {
+  return !flow.sent.empty() || (flow.fin_sent && !flow.fin_acked) ||
+         KeptFrom(flow) > std::max(flow.snd_una, flow.forward);
+}
+
+// Counts the segments from `at` on that end below `right` as arrived.
+void OuterTcp::Deliver(OuterFlow& flow, SentArena::Position at, uint64_t right,
+                       uint64_t now_us) {
+  int walked = 0;
+  while (at != SentArena::kNone && arena_.At(at).end() <= right) {
+    SentSegment& segment = arena_.At(at);
     const SentArena::Position next = segment.next;
-    if (segment.offset < left || segment.end() > right) {
-      before = at;
-      at = next;
-      continue;
+    if (segment.sacked) {
+      ++totals_.sack_steps;
+      if (++walked == kMaxSackedWalk) return;
+    } else {
+      OnDelivered(flow, segment, now_us);
+      // The bytes of a stream may not be done without, should the SACK have
+      // been a lie.
+      segment.sacked = segment.end() <= flow.stream_end;
+      if (segment.sacked) {
+        flow.sent.StopWaiting(arena_, at);
+      } else {
+        flow.sent.Remove(arena_, at);
+      }
     }
-    OnDelivered(flow, segment, now_us);
-    (before == SentArena::kNone ? flow.head : arena_.At(before).next) = next;
-    if (flow.tail == at) flow.tail = before;
-    if (flow.below_fack == at) flow.below_fack = before;
-    arena_.LetGo(at);
     at = next;
-  }
-  if (right > flow.fack) {
-    flow.fack = right;
-    flow.below_fack = before;
   }
 }
 
+// Takes the segments in [left, right) off the list. The block at the top, which
+// nearly every ACK tells once more, costs what it has grown by.
+void OuterTcp::TakeSack(OuterFlow& flow, uint64_t left, uint64_t right,
+                        uint64_t now_us) {
+  const bool joins = left <= flow.fack;
+  if (joins && left < flow.fack_left) {
+    const uint64_t end = right < flow.fack_left ? right : flow.fack;
+    Deliver(flow, flow.sent.Find(arena_, left, totals_.sack_steps), end,
+            now_us);
+    if (right >= flow.fack_left) flow.fack_left = left;
+  }
+  if (right <= flow.fack) return;
+  SentArena::Position at =
+      flow.sent.FindAbove(arena_, std::max(left, flow.fack));
+  // A segment that the old edge cut in two.
+  const SentArena::Position cut = flow.sent.last_hole();
+  if (joins && cut != SentArena::kNone && arena_.At(cut).offset >= left &&
+      arena_.At(cut).end() > flow.fack) {
+    at = cut;
+  }
+  Deliver(flow, at, right, now_us);
+  flow.sent.FindAbove(arena_, right);
+  if (!joins) flow.fack_left = left;
+  flow.fack = right;
+}
+
 void OuterTcp::MoveForward(OuterFlow& flow, uint64_t to, uint64_t now_us) {
-  while (flow.head != SentArena::kNone && arena_.At(flow.head).end() <= to) {
-    PopHead(flow);
+  while (!flow.sent.empty() && arena_.At(flow.sent.head()).end() <= to) {
+    flow.sent.Remove(arena_, flow.sent.head());
     ++flow.segments_given_up;
     flow.broken = flow.spliced;
   }
@@ -191,45 +253,73 @@ void OuterTcp::MoveForward(OuterFlow& flow, uint64_t to, uint64_t now_us) {
 void OuterTcp::GiveUpOld(OuterFlow& flow, uint64_t now_us) {
   const uint64_t record_age =
       config_.forward_age_us + 4 * uint64_t{flow.rto_us};
-  while (flow.head != flow.tail) {
-    const SentSegment& head = arena_.At(flow.head);
+  while (flow.sent.head() != flow.sent.tail()) {
+    const SentSegment& head = arena_.At(flow.sent.head());
     const bool stream = head.end() <= flow.stream_end;
     if (now_us - head.first_us <= (stream ? kStreamAgeUs : record_age)) return;
     MoveForward(flow, head.end(), now_us);
   }
 }
 
+// When the segment is taken for lost, if what came later has arrived. What was
+// sent again waits for a round trip in the mean: whatever round trip the latest
+// ack pretends, it does not make a storm of repairs.
+uint64_t OuterTcp::LostAt(const OuterFlow& flow, const SentSegment& segment,
+                          uint64_t now_us) const {
+  const uint64_t reordering = ReorderWindow(flow);
+  if (segment.retransmitted) {
+    const uint64_t round_trip =
+        std::max<uint64_t>({flow.rack_rtt_us, flow.srtt_us, kLeastAgainUs});
+    return segment.last_us + round_trip + reordering;
+  }
+  const bool certain =
+      !flow.reordering &&
+      flow.fack >= segment.end() + kDuplicateThreshold * flow.max_payload;
+  return certain ? now_us : segment.last_us + flow.rack_rtt_us + reordering;
+}
+
+// Sends the segment again if it is lost by now. False where it is not, and none
+// that was sent later is.
+bool OuterTcp::RetransmitIfLost(OuterFlow& flow, SentArena::Position at,
+                                uint64_t now_us, TxBatch& out) {
+  const SentSegment& segment = arena_.At(at);
+  if (!SentBefore(segment, flow)) return false;
+  ++totals_.repair_steps;
+  const uint64_t due = LostAt(flow, segment, now_us);
+  if (due > now_us) {
+    flow.reorder_at_us = std::min(flow.reorder_at_us, due);
+    return false;
+  }
+  if (!SendsAgain(flow, at)) {
+    const bool first = at == flow.sent.head();
+    if (first) MoveForward(flow, segment.end(), now_us);
+    return first;
+  }
+  if (!Retransmit(flow, at, now_us, out)) {
+    flow.reorder_at_us = now_us + kTickUs;
+    return false;
+  }
+  BeginRecovery(flow);
+  return true;
+}
+
+// Those sent again and those sent once, each in the order of sending, up to the
+// first that nothing sent later has overtaken or whose time has not come.
 void OuterTcp::RetransmitLost(OuterFlow& flow, uint64_t now_us, TxBatch& out) {
   flow.reorder_at_us = OuterFlow::kNever;
-  const uint64_t limit = std::max(flow.fack, flow.rto_high);
   GiveUpOld(flow, now_us);
-  const uint64_t patience = flow.rack_rtt_us + ReorderWindow(flow);
-  int sent = 0;
-  int steps = 0;
-  for (SentArena::Position at = flow.head; at != SentArena::kNone;) {
-    const SentSegment& segment = arena_.At(at);
-    if (segment.offset >= limit) return;
-    if (++steps > kMaxWalk || sent >= kMaxRetransmits || out.full()) {
+  int left = kMaxRetransmits;
+  const auto repair = [&](SentArena::Position at) {
+    if (at == SentArena::kNone) return false;
+    if (left == 0 || out.full()) {
       flow.reorder_at_us = now_us + kTickUs;
-      return;
+      return false;
     }
-    const SentArena::Position next = segment.next;
-    if (SentBefore(segment, flow)) {
-      const bool certain =
-          !flow.reordering && !segment.retransmitted &&
-          flow.fack >= segment.end() + kDuplicateThreshold * flow.max_payload;
-      const uint64_t due = certain ? now_us : segment.last_us + patience;
-      if (due > now_us) {
-        flow.reorder_at_us = std::min(flow.reorder_at_us, due);
-      } else if (!SendsAgain(flow, at)) {
-        if (at == flow.head) MoveForward(flow, segment.end(), now_us);
-      } else if (Retransmit(flow, at, now_us, out)) {
-        BeginRecovery(flow);
-        ++sent;
-      }
-    }
-    at = next;
-  }
+    --left;
+    return RetransmitIfLost(flow, at, now_us, out);
+  };
+  while (repair(flow.sent.first_repaired())) continue;
+  while (repair(flow.sent.FirstFresh(arena_))) continue;
 }
 
 }  // namespace lwt

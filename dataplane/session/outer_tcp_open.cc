@@ -51,6 +51,13 @@ void OuterTcp::RenewFlowLabel(OuterFlow& flow, uint64_t now_us) const {
   flow.header.SetFlowLabel(flow.flow_label);
 }
 
+// RFC 6528, with Linux's clock: 64 ns. Two connections of the same endpoints
+// never begin with the same number.
+TcpSeq OuterTcp::NewIsn(const FlowKey& key, uint64_t now_us) const {
+  return TcpSeq(
+      static_cast<uint32_t>(hash_.Of(HashUse::kIsn, key) + (now_us << 4)));
+}
+
 FlowId OuterTcp::Connect(const ConnectArgs& args, uint64_t now_us,
                          TxBatch& out) {
   const FlowKey key = FlowKey::Of(args.local, args.remote);
@@ -61,9 +68,7 @@ FlowId OuterTcp::Connect(const ConnectArgs& args, uint64_t now_us,
   ++totals_.half_open;
   flow->state = FlowState::kSynSent;
   flow->announced = true;
-  // RFC 6528: a clock of 4 µs and less, plus a keyed hash.
-  flow->iss = TcpSeq(
-      static_cast<uint32_t>(hash_.Of(HashUse::kIsn, key) + (now_us << 4)));
+  flow->iss = NewIsn(key, now_us);
   flow->syn_sent_us = now_us;
   SendSyn(*flow, now_us, out);
   return IdOf(*flow);
@@ -192,8 +197,7 @@ OuterTcp::Received OuterTcp::ReceiveListenSyn(const Input& in,
   ++totals_.half_open;
   flow->state = FlowState::kSynReceived;
   flow->inbound = true;
-  flow->iss = isn.value_or(TcpSeq(static_cast<uint32_t>(
-      hash_.Of(HashUse::kIsn, key, in.frame.tcp.seq.value()))));
+  flow->iss = isn ? *isn : NewIsn(key, in.now_us);
   flow->syn_sent_us = in.now_us;
   TakeSyn(*flow, in.frame.tcp);
   SendSyn(*flow, in.now_us, in.out);
@@ -271,6 +275,7 @@ void OuterTcp::Establish(OuterFlow& flow, const wire::TcpView& tcp,
   const uint8_t scale = tcp.Has(wire::kSyn) ? 0 : flow.peer_scale;
   flow.snd_right = uint64_t{tcp.window} << scale;
   flow.snd_max_window = flow.snd_right;
+  flow.ts_recent_us = now_us;
   flow.measure_from_us = now_us;
   flow.end_at_us = now_us + config_.unproven_timeout_us;
   Raise(flow, EventType::kEstablished);
@@ -352,7 +357,12 @@ OuterTcp::Received OuterTcp::RefuseHalfOpen(OuterFlow& flow, const Input& in) {
 OuterTcp::Received OuterTcp::ReceiveSecondSyn(OuterFlow& flow, const Input& in,
                                               bool acked) {
   const wire::TcpView& tcp = in.frame.tcp;
-  if (tcp.seq != flow.irs) return RefuseHalfOpen(flow, in);
+  if (tcp.seq != flow.irs) {
+    if (!acked || flow.inbound) return RefuseHalfOpen(flow, in);
+    // It acknowledges our SYN, which the other that crossed it did not, as
+    // anybody can send one who knows the ports.
+    TakeSyn(flow, tcp);
+  }
   if (acked) {
     Establish(flow, tcp, in.now_us);
     SendAck(flow, in.now_us, in.out);

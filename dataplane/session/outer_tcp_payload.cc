@@ -49,7 +49,7 @@ void OuterTcp::EvictOldest(uint64_t now_us) {
   for (int i = 0; i < kEvicted && arena_.oldest() != SentArena::kNone; ++i) {
     const SentSegment& segment = arena_.At(arena_.oldest());
     // A flow keeps nothing older, and one that is gone keeps nothing.
-    MoveForward(*table_.Find(segment.flow), segment.end(), now_us);
+    MoveForward(table_.At(segment.slot), segment.end(), now_us);
   }
 }
 
@@ -64,10 +64,9 @@ uint64_t OuterTcp::Keep(OuterFlow& flow, rte_mbuf* record, bool push,
   kept.offset = flow.snd_nxt;
   kept.first_us = now_us;
   kept.last_us = now_us;
-  kept.flow = IdOf(flow);
+  kept.slot = static_cast<uint16_t>(table_.SlotOf(flow));
   kept.push = push;
-  (flow.head == SentArena::kNone ? flow.head : arena_.At(flow.tail).next) = at;
-  flow.tail = at;
+  flow.sent.Append(arena_, at);
   flow.snd_nxt += size;
   if (config_.port_segments) return 0;
   return wire::ChecksumAdd(rte_pktmbuf_mtod(record, const uint8_t*), size);

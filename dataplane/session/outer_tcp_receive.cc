@@ -13,6 +13,10 @@ constexpr uint64_t kFirstWindow = 64 * 1024;
 constexpr uint64_t kMinMeasureUs = 4000;
 // Linux lets a timestamp go back by one (TCP_PAWS_WINDOW).
 constexpr int32_t kTimestampSlack = 1;
+// What a peer's clock of a millisecond can tell apart (RFC 7323 §5.5).
+constexpr uint64_t kTimestampLifeUs = uint64_t{24} * 24 * 3600 * 1'000'000;
+// Segments in a row that a timestamp may refuse on a proven flow.
+constexpr uint8_t kMostRefused = 3;
 // Ranges that one ACK can tell beside timestamps.
 constexpr size_t kRangesPerAck = 3;
 // Of the segments above a hole the first are told of at once, so that the peer
@@ -24,16 +28,45 @@ constexpr uint64_t kMaxCompressUs = 1000;
 
 }  // namespace
 
-// False for a segment older than what was seen (RFC 7323 §5.3). One without
-// timestamps passes, as with Linux: some box on the way may have cut them off.
-bool OuterTcp::TakeTimestamp(OuterFlow& flow, const wire::TcpView& tcp,
-                             int64_t begin) {
-  if (!flow.timestamps || !tcp.options.timestamps.has_value()) return true;
+// Whether a segment is older than what was seen (RFC 7323 §5.3). One without
+// timestamps is not, as with Linux: some box on the way may have cut them off.
+bool OuterTcp::IsOldStamp(const OuterFlow& flow, const wire::TcpView& tcp,
+                          uint64_t now_us) {
+  if (!flow.timestamps || !tcp.options.timestamps.has_value()) return false;
   const uint32_t value = tcp.options.timestamps->value;
   const auto step = static_cast<int32_t>(value - flow.ts_recent);
-  if (step < 0) return step >= -kTimestampSlack;
-  if (begin <= static_cast<int64_t>(flow.rcv_acked)) flow.ts_recent = value;
+  return step < -kTimestampSlack &&
+         now_us - flow.ts_recent_us < kTimestampLifeUs;
+}
+
+// Who sees the flow can tell it a timestamp of next week, and all that the peer
+// sends is old: a kernel's connection is over then. But where segment after
+// segment of the window is older, and none is not, it was not the peer's.
+bool OuterTcp::RefusesStamp(OuterFlow& flow, int64_t begin, int64_t size) {
+  if (!flow.proven()) return true;
+  if (begin > static_cast<int64_t>(flow.rcv_right) ||
+      begin + size < static_cast<int64_t>(flow.rcv_acked)) {
+    return true;
+  }
+  if (flow.ts_refused == kMostRefused) return false;
+  ++flow.ts_refused;
   return true;
+}
+
+// Of a segment that lies in the window and whose ack is in order: it is echoed
+// where it covers what was acknowledged last (RFC 7323 §4.3).
+void OuterTcp::TakeTimestamp(OuterFlow& flow, const wire::TcpView& tcp,
+                             int64_t begin, uint64_t now_us) {
+  if (!flow.timestamps || !tcp.options.timestamps.has_value()) return;
+  const uint32_t value = tcp.options.timestamps->value;
+  const auto step = static_cast<int32_t>(value - flow.ts_recent);
+  const bool covers = begin <= static_cast<int64_t>(flow.rcv_acked);
+  // Believed, but behind a hole: the next one is too.
+  if (step < -kTimestampSlack && !covers) return;
+  flow.ts_refused = 0;
+  if (!covers || (step < 0 && step >= -kTimestampSlack)) return;
+  flow.ts_recent = value;
+  flow.ts_recent_us = now_us;
 }
 
 bool OuterTcp::AnsweredLately(OuterFlow& flow, uint64_t now_us) {
@@ -119,51 +152,68 @@ OuterTcp::Received OuterTcp::ReceiveOpen(OuterFlow& flow, const Input& in) {
   const auto next = static_cast<int64_t>(flow.rcv_nxt);
   const int64_t size =
       static_cast<int64_t>(tcp.payload.size()) + (tcp.Has(wire::kFin) ? 1 : 0);
-  if (!TakeTimestamp(flow, tcp, begin)) {
+  if (IsOldStamp(flow, tcp, in.now_us)) {
     // An ACK that says nothing new was overtaken, no more (RFC 7323 §5.3 has
     // Linux's tcp_disordered_ack for an exception).
     if (size == 0 && begin == next && tcp.ack == flow.SendSeq(flow.snd_una)) {
       return DropOf(flow, DropReason::kOldTimestamp);
     }
-    return RefuseSegment(flow, in, begin, DropReason::kOldTimestamp);
+    if (RefusesStamp(flow, begin, size)) {
+      return RefuseSegment(flow, in, begin, DropReason::kOldTimestamp);
+    }
   }
   if (begin > static_cast<int64_t>(flow.rcv_right) ||
       (size > 0 && begin == static_cast<int64_t>(flow.rcv_right)) ||
       begin + OuterFlow::kMaxWindow < next) {
     return RefuseSegment(flow, in, begin, DropReason::kOutOfWindow);
   }
+  // Below the window no field of the header counts (RFC 9293 §3.10.7.4).
+  if (begin + size < static_cast<int64_t>(flow.rcv_acked)) {
+    return ReceiveOld(flow, in, begin, size);
+  }
   if (!TakeAck(flow, tcp, in.now_us)) {
     ChallengeAck(flow, in);
-    return DropOf(flow, DropReason::kBadAck);
+    if (begin < 0 || !FollowAck(flow, tcp, in.now_us)) {
+      return DropOf(flow, DropReason::kBadAck);
+    }
+    Touch(flow);
+    return TakePayload(flow, in, static_cast<uint64_t>(begin), /*fin=*/false);
   }
+  TakeTimestamp(flow, tcp, begin, in.now_us);
+  if (begin + size <= next) return ReceiveOld(flow, in, begin, size);
   Touch(flow);
-  if (begin + size <= next) {
-    // What has arrived before; or a keepalive probe (RFC 9293 §3.8.4) and what
-    // looks like one.
-    if (size > 0) {
-      flow.ack_now = true;
-      NoteDuplicate(flow, begin, begin + size);
-    } else if (begin < static_cast<int64_t>(flow.rcv_acked) &&
-               !AnsweredLately(flow, in.now_us)) {
-      flow.ack_now = true;
-    }
-    // Bytes may have arrived before without being the peer's: a forger needs no
-    // key to fill a place in the stream. So the records of a proven flow are
-    // handed up again, and the replay window knows the true ones.
-    if (flow.user == kNoUser || tcp.payload.empty() || begin < 0) {
-      return Consumed(flow);
-    }
-  }
   if (begin < 0) return DropOf(flow, DropReason::kOutOfWindow);
-  return TakePayload(flow, in, static_cast<uint64_t>(begin));
+  return TakePayload(flow, in, static_cast<uint64_t>(begin),
+                     tcp.Has(wire::kFin));
+}
+
+// What has arrived before; or a keepalive probe (RFC 9293 §3.8.4) and what
+// looks like one.
+OuterTcp::Received OuterTcp::ReceiveOld(OuterFlow& flow, const Input& in,
+                                        int64_t begin, int64_t size) {
+  Touch(flow);
+  if (size > 0) {
+    flow.ack_now = true;
+    NoteDuplicate(flow, begin, begin + size);
+  } else if (begin < static_cast<int64_t>(flow.rcv_acked) &&
+             !AnsweredLately(flow, in.now_us)) {
+    flow.ack_now = true;
+  }
+  // Bytes may have arrived before without being the peer's: a forger needs no
+  // key to fill a place in the stream. So the records of a proven flow are
+  // handed up again, and the replay window knows the true ones.
+  if (!flow.proven() || in.frame.tcp.payload.empty() || begin < 0) {
+    return Consumed(flow);
+  }
+  return TakePayload(flow, in, static_cast<uint64_t>(begin), /*fin=*/false);
 }
 
 OuterTcp::Received OuterTcp::TakePayload(OuterFlow& flow, const Input& in,
-                                         uint64_t begin) {
+                                         uint64_t begin, bool fin) {
   const wire::TcpView& tcp = in.frame.tcp;
   if (flow.fin_received) return DropOf(flow, DropReason::kOutOfWindow);
   Received received = Consumed(flow);
-  received.fin = tcp.Has(wire::kFin);
+  received.fin = fin;
   received.stream_offset = begin;
   received.payload = tcp.payload;
   // A handshake is one stream: what waits behind a hole comes up once.

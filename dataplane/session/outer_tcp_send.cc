@@ -153,7 +153,7 @@ bool OuterTcp::Retransmit(OuterFlow& flow, SentArena::Position at,
   flow.header.Write(headers, segment);
   flow.AckSent(/*told_ranges=*/false);
   kept.last_us = now_us;
-  kept.retransmitted = true;
+  flow.sent.SentAgain(arena_, at);
   ++flow.segments_retransmitted;
   out.Push(frame);
   return true;
@@ -168,7 +168,7 @@ void OuterTcp::FlushFlow(OuterFlow& flow, uint64_t now_us, TxBatch& out) {
   if (flow.ack_owed != 0 && flow.ack_at_us == OuterFlow::kNever) {
     flow.ack_at_us = now_us + kDelayedAckUs;
   }
-  if (flow.head != SentArena::kNone) RetransmitLost(flow, now_us, out);
+  if (!flow.sent.empty()) RetransmitLost(flow, now_us, out);
   if (flow.fin_wanted && !flow.fin_sent) SendFin(flow, now_us, out);
   if (flow.broken) return Die(flow, EventType::kReleased);
   CheckForward(flow, now_us);

@@ -60,11 +60,11 @@ void OuterTcp::OnFlowTimer(OuterFlow& flow, uint64_t now_us, TxBatch& out) {
 
 // Puts the tail-loss probe two round trips after the latest send or ack.
 void OuterTcp::ArmProbe(OuterFlow& flow, uint64_t now_us) {
-  if (flow.head == SentArena::kNone || flow.srtt_us == 0 || flow.probed ||
+  if (flow.sent.empty() || flow.srtt_us == 0 || flow.probed ||
       flow.backoff != 0) {
     return;
   }
-  const bool alone = flow.head == flow.tail;
+  const bool alone = flow.sent.head() == flow.sent.tail();
   flow.probe_at_us = now_us + 2 * uint64_t{flow.srtt_us} +
                      (alone ? kProbeAloneUs : kProbeSlackUs);
 }
@@ -73,10 +73,10 @@ void OuterTcp::ArmProbe(OuterFlow& flow, uint64_t now_us) {
 // that no later segment reveals.
 void OuterTcp::OnProbeTimer(OuterFlow& flow, uint64_t now_us, TxBatch& out) {
   flow.probe_at_us = OuterFlow::kNever;
-  if (flow.tail == SentArena::kNone || flow.probed) return;
-  if (!SendsAgain(flow, flow.tail)) return;
+  if (flow.sent.empty() || flow.probed) return;
+  if (!SendsAgain(flow, flow.sent.tail())) return;
   flow.probed = true;
-  if (Retransmit(flow, flow.tail, now_us, out)) {
+  if (Retransmit(flow, flow.sent.tail(), now_us, out)) {
     flow.rto_at_us = now_us + flow.rto_us;
   }
 }
@@ -87,7 +87,7 @@ void OuterTcp::OnRetransmitTimer(OuterFlow& flow, uint64_t now_us,
   flow.probe_at_us = OuterFlow::kNever;
   GiveUpOld(flow, now_us);
   const bool fin_waits = flow.fin_sent && !flow.fin_acked;
-  if (flow.head == SentArena::kNone && !fin_waits) return;
+  if (!Awaits(flow)) return;
   if (flow.backoff < 16) ++flow.backoff;
   if (flow.backoff == kUnansweredAfter && !flow.fin_wanted) {
     Raise(flow, EventType::kUnanswered);
@@ -95,16 +95,23 @@ void OuterTcp::OnRetransmitTimer(OuterFlow& flow, uint64_t now_us,
   flow.rto_at_us =
       now_us + std::min(uint64_t{flow.rto_us} << flow.backoff,
                         std::max<uint64_t>(kMaxBackoffUs, flow.rto_us));
-  flow.rto_high = flow.snd_nxt;
-  SentArena::Position at = flow.head;
+  SentArena::Position at = flow.sent.head();
   const bool again = at != SentArena::kNone && SendsAgain(flow, at);
   if (again || fin_waits) RenewFlowLabel(flow, now_us);
+  // A SACK told that these bytes have arrived, and the ack does not pass them:
+  // it was not the peer's word. They are gone, and the peer is told so.
+  const uint64_t kept_from = KeptFrom(flow);
+  if (kept_from > std::max(flow.snd_una, flow.forward)) {
+    MoveForward(flow, kept_from, now_us);
+  }
   if (at != SentArena::kNone && !again) {
-    MoveForward(flow, arena_.At(flow.tail).end(), now_us);
+    MoveForward(flow, arena_.At(flow.sent.tail()).end(), now_us);
     at = SentArena::kNone;
   }
+  const bool lied = at != SentArena::kNone && arena_.At(at).sacked;
   for (int i = 0; i < kSegmentsPerTimeout && at != SentArena::kNone; ++i) {
-    if (SendsAgain(flow, at)) Retransmit(flow, at, now_us, out);
+    const bool wanted = lied || !arena_.At(at).sacked;
+    if (wanted && SendsAgain(flow, at)) Retransmit(flow, at, now_us, out);
     at = arena_.At(at).next;
   }
   if (fin_waits) SendFin(flow, now_us, out);

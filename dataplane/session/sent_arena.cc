@@ -19,10 +19,18 @@ SentArena::Position SentArena::Push(rte_mbuf* record) {
   const Position at = free_;
   SentSegment& kept = segments_[at];
   free_ = kept.next;
-  kept = SentSegment{.older = newest_,
-                     .size = record->data_len,
-                     .record = record,
-                     .data_off = record->data_off};
+  kept.next = kNone;
+  kept.previous = kNone;
+  kept.older = newest_;
+  kept.newer = kNone;
+  kept.record = record;
+  kept.size = record->data_len;
+  kept.data_off = record->data_off;
+  kept.push = false;
+  kept.retransmitted = false;
+  kept.sacked = false;
+  kept.repaired = false;
+  kept.hole = false;
   (newest_ == kNone ? oldest_ : segments_[newest_].newer) = at;
   newest_ = at;
   rte_mbuf_refcnt_update(record, 1);

@@ -7,8 +7,8 @@
 // many more. Where all are in use the oldest make room. A segment let go last
 // is the first to be used again, while the caches know it.
 //
-// The arena knows nothing of flows: a flow links its unacknowledged segments by
-// `next`. Owned by one worker. All memory is taken at construction.
+// The arena knows nothing of flows: a flow links its unacknowledged segments
+// itself. Owned by one worker. All memory is taken at construction.
 #pragma once
 
 #include <rte_mbuf.h>
@@ -17,28 +17,36 @@
 #include <cstdint>
 #include <vector>
 
-#include "dataplane/session/flow_id.h"
-
 namespace lwt {
 
 struct SentSegment {
-  uint32_t next = UINT32_MAX;  // position of the flow's next segment, or kNone
+  // Neighbours in the flow's list, see SentList; kNone at an end.
+  uint32_t next = UINT32_MAX;
+  uint32_t previous = UINT32_MAX;
+  // Among those sent again, where `repaired`; in the tree, where `hole`.
+  uint32_t later;
+  uint32_t earlier;
+  uint32_t left;
+  uint32_t right;
   // Neighbours among all that are kept, in the order they were sent.
   uint32_t older = UINT32_MAX;
   uint32_t newer = UINT32_MAX;
-  uint32_t size = 0;           // bytes of payload
   uint64_t offset = 0;         // stream offset of the first byte
   uint64_t first_us = 0;       // when it was first sent
   uint64_t last_us = 0;        // when it was last sent
   rte_mbuf* record = nullptr;  // null where no segment is kept
-  FlowId flow;
-  uint16_t data_off = 0;  // of the payload in the mbuf's buffer
-  bool push = false;
-  bool retransmitted = false;
+  uint16_t size = 0;           // bytes of payload
+  uint16_t data_off = 0;       // of the payload in the mbuf's buffer
+  uint16_t slot = 0;           // of the flow; one that is gone keeps nothing
+  bool push : 1 = false;
+  bool retransmitted : 1 = false;
+  bool sacked : 1 = false;  // and kept: a stream's, see OuterTcp::Deliver
+  bool repaired : 1 = false;
+  bool hole : 1 = false;
 
   uint64_t end() const { return offset + size; }
 };
-static_assert(sizeof(SentSegment) == 56);
+static_assert(sizeof(SentSegment) == 72);
 
 class SentArena {
  public:
