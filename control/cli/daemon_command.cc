@@ -186,7 +186,7 @@ class NewFile {
   bool kept_ = false;
 };
 
-// The server of the pair, with `remote` where its clients find it.
+// The server of the pair; `client.remote` is where its clients find it.
 absl::StatusOr<config::Config> SampleServer(
     std::span<const config::GivenOption> given) {
   config::Config config;
@@ -255,6 +255,11 @@ absl::Status WriteConfigPair(const std::string& path,
   absl::StatusOr<config::Config> client = SampleClient(*server);
   if (!client.ok()) return client.status();
   server->client.remote.reset();
+  for (config::Config* config : {&*server, &*client}) {
+    std::vector<std::string> warnings;
+    const absl::Status agree = config::Finish(*config, warnings);
+    if (!agree.ok()) return absl::InvalidArgumentError(agree.message());
+  }
   NewFile server_file(path);
   NewFile client_file(Concat(path, ".client"));
   absl::Status status = server_file.Create();

@@ -110,9 +110,9 @@ constexpr Option kOptions[] = {
      .flag = "t",
      .toml = "tunnel_addr",
      .value_name = "ADDRESS/BITS[,...]",
-     .sentence =
-         "This side's address inside the tunnel with its prefix length; one "
-         "IPv4 and one IPv6 address, parted by a comma, may be given.",
+     .sentence = "This side's address inside the tunnel with its prefix "
+                 "length; one IPv4 "
+                 "address, one IPv6 address, or one of each.",
      .field = List<In<&Config::tunnel, &TunnelConfig::addresses>,
                    ReadTunnelAddress, CheckFamilies>()},
     {.group = kTunnelGroup,
@@ -213,9 +213,9 @@ constexpr Option kOptions[] = {
      .takes = Takes::kLive,
      .value_name = "HOST:PORT",
      .example = "127.0.0.1:8443",
-     .sentence =
-         "A real TLS service, such as a web server, that whoever connects "
-         "without the key meets; without it he meets a TLS alert.",
+     .sentence = "A real TLS service, such as a web server, for connections "
+                 "without the "
+                 "key; when it is not set, they get a TLS alert.",
      .field =
          Text<In<&Config::hub, &HubConfig::fallback>, ReadRemoteAddress>()},
 
@@ -355,8 +355,8 @@ constexpr Option kOptions[] = {
      .toml = "fec_interleave_us",
      .value_name = "MICROSECONDS",
      .max = 1'000'000,
-     .sentence = "The same where groups take turns because losses come in "
-                 "bursts; 0 never lets them.",
+     .sentence = "How long a group may wait where groups are interleaved "
+                 "because losses come in bursts; 0 never interleaves them.",
      .field = Integer<In<&Config::fec, &FecConfig::interleave_us>>()},
 
     {.group = kDataplaneGroup,
@@ -437,9 +437,9 @@ constexpr Option kOptions[] = {
 constexpr EntryTable kEntryTables[] = {
     {.name = "peer",
      .applies_to = AppliesTo::kServer,
-     .sentence = "Networks behind a client, of which `lwtctl status` prints "
-                 "the public key there; further entries follow after a comma, "
-                 "or each stands below a line [[peer]] at the end of the file.",
+     .sentence = "Networks behind a client, whose public key `lwtctl status` "
+                 "prints on it. More entries follow after a comma, or each one "
+                 "below a line [[peer]] at the end of the file.",
      .count = [](const Config& config) { return config.hub.peers.size(); },
      .add = [](Config& config) { config.hub.peers.emplace_back(); }},
 };

@@ -7,8 +7,8 @@
 namespace lwt::config {
 namespace {
 
-// Calls `take` for each row of `mode` at the root. These come first, for in
-// TOML whatever follows "[table]" belongs to it.
+// Calls `take` for each row of `mode` at the root. These come first: in TOML
+// whatever follows "[table]" belongs to that table.
 template <typename Take>
 void ForEachRootRow(Mode mode, Take take) {
   for (const Option& option : Options()) {
@@ -42,7 +42,7 @@ std::string OfferedValue(const Option& option, std::string_view name) {
   return text;
 }
 
-// `text` is what a flag would take; of nothing there is nothing.
+// `text` is what a flag would take. Empty where the option refuses it.
 std::string AsToml(const Option& option, std::string_view text) {
   Config config;
   const bool good = ApplyText(option, text, config).ok();

@@ -29,8 +29,8 @@ void HideKeyOf(const std::vector<const char*>& arguments) {
   }
 }
 
-// The settings of `config` as -print-config tells them make it again, but for
-// the key, which is hidden, and for what the side has no use for.
+// The settings of `config` as -print-config tells them make it again, except
+// for the key, which is hidden, and for settings of the other side.
 void WriteAndReadAgain(const lwt::config::Config& config,
                        const lwt::config::Origins& origins) {
   using namespace lwt::config;

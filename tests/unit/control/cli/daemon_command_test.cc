@@ -139,15 +139,16 @@ TEST_F(DaemonCommandTest, ThePairTakesItsAddressesFromTheCommandLine) {
 }
 
 TEST_F(DaemonCommandTest, APairThatCannotBeIsRefused) {
-  for (std::vector<std::string> words :
-       {std::vector<std::string>{"-t", "10.7.0.254/24"},
-        {"-t", "10.7.0.1/32"},
-        {"-t", "ten"},
-        {"-mtu", "1400"}}) {
-    words.insert(words.begin(), {"-g", path_});
-    DaemonRun outcome = RunDaemon(words);
-    EXPECT_EQ(outcome.begin.exit_code, 2) << words[3];
-    EXPECT_NE(outcome.err.find(words[2]), std::string::npos) << outcome.err;
+  const char* cases[][3] = {
+      {"-t", "10.7.0.254/24", "has no address for a client"},
+      {"-t", "10.7.0.1/32", "has no address for a client"},
+      {"-t", "ten", "-t: \"ten\""},
+      {"-l", "10.0.0.7:9000", "lies within the tunnel's own network"},
+      {"-mtu", "1400", "remove -mtu"}};
+  for (const auto& [flag, value, sentence] : cases) {
+    DaemonRun outcome = RunDaemon({"-g", path_, flag, value});
+    EXPECT_EQ(outcome.begin.exit_code, 2) << value;
+    EXPECT_NE(outcome.err.find(sentence), std::string::npos) << outcome.err;
     EXPECT_NE(access(path_.c_str(), F_OK), 0);
   }
 }
