@@ -37,6 +37,8 @@ SCENARIOS = {
         "native", "scale", 120, "cycles and memory with 1 to 10 000 peers, "
         "and a million routes"),
     "workers": Scenario("native", "workers", 120, "two workers against one"),
+    "worst": Scenario("native", "worst", 60, "cycles of the worst legal input "
+                      "of each stage and parser, beside the common one"),
     "tunnel": Scenario(
         "tunnel_report", "run", 1200, "goodput and CPU through the tunnel, "
         "beside OpenVPN and wireguard-go"),

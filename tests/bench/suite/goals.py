@@ -47,6 +47,8 @@ GOALS = {
         "scale", "10 000 peers against 1, cycles, sender", 1.15, True),
     "scale-receiver": Goal(
         "scale", "10 000 peers against 1, cycles, receiver", 1.15, True),
+    "worst": Goal(
+        "worst", "worst legal input over the common one, cycles", 8, True),
     "idle-p50": Goal(
         "latency", f"round trip, idle, p50, {_LATENCY}", 1.3, True),
     "idle-p99": Goal(

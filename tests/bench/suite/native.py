@@ -244,6 +244,33 @@ def workers(context):
     return report
 
 
+def worst(context):
+    report, rounds, repetitions = _report(
+        context, "worst", "bench-worst", lambda block: block["stage"])
+    report.method[:] = [
+        "Each stage and parser of the inbound path with its common input and "
+        "with the worst legal one that is known, in turns in one process, "
+        "kept when the machine was quiet before and after; medians over "
+        "blocks, TSC cycles of one operation."]
+    rows = []
+    for row in _rows(rounds, repetitions, ("common", "worst")):
+        figures = rounds.of(row["name"])[0].figures
+        ratio = quotient(rounds, row["name"], "worst", "common")
+        row.update(common_input=figures["common_input"],
+                   worst_input=figures["worst_input"], ratio=str(ratio))
+        rows.append(row)
+        report.targets.append(target("worst", ratio, row["name"]))
+    report.tables.append(
+        Table("worst", [("name", "stage", ""), ("common_input", "common", ""),
+                        ("common", "cycles", ".0f"),
+                        ("worst_input", "worst", ""),
+                        ("worst", "cycles", ".0f"),
+                        ("ratio", "worst/common", ""),
+                        ("kept", "kept", ""), ("total", "of", "")], rows,
+              "worst", "TSC cycles of an operation"))
+    return report
+
+
 def micro(context):
     report = Report("micro", context.facts)
     report.method.append(

@@ -152,3 +152,17 @@ def test_micro_report(context, monkeypatch):
                     "total": 31, "bare": None, "ratio": None}
     assert encode["ratio"] == 0.9
     assert [target.verdict for target in report.targets] == ["met"]
+
+
+def test_the_worst_input_stands_beside_the_common_one(monkeypatch):
+    blocks = "\n".join(json.dumps({
+        "stage": "parser", "common_input": "plain", "worst_input": "crowded",
+        "complete": True, "kept": 25, "total": 30, "common": 100.0,
+        "worst": 450.0, "ratio": 4.5}) for _ in range(15))
+    monkeypatch.setattr(native, "_run", lambda *_: (["bench-worst"], blocks))
+    context = types.SimpleNamespace(facts={})
+    report = native.worst(context)
+    row = report.tables[0].rows[0]
+    assert (row["common_input"], row["worst_input"]) == ("plain", "crowded")
+    assert report.targets[0].value == 4.5
+    assert report.targets[0].limit == 8 and report.targets[0].at_most

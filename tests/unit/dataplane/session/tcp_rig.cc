@@ -1,28 +1,19 @@
 #include "tests/unit/dataplane/session/tcp_rig.h"
 
-#include <rte_eal.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
+#include "tests/packet/dataplane/gateway_pair.h"
 #include "tests/support/wire_frames.h"
 
 namespace lwt::test {
 
 rte_mempool* PacketPool() {
   static rte_mempool* const pool = [] {
-    std::vector<std::string> words = {
-        "test", "--no-huge",      "--no-shconf", "-m",
-        "64",   "--no-telemetry", "--no-pci",    "--log-level=error"};
-    std::vector<char*> arguments;
-    for (std::string& word : words) arguments.push_back(word.data());
-    if (rte_eal_init(static_cast<int>(arguments.size()), arguments.data()) <
-        0) {
-      std::abort();
-    }
-    rte_mempool* made = rte_pktmbuf_pool_create("test", 8191, 0, 0,
+    testing::StartTestEal();
+    rte_mempool* made = rte_pktmbuf_pool_create("tcp", 8191, 0, 0,
                                                 RTE_MBUF_DEFAULT_BUF_SIZE, -1);
     if (made == nullptr) std::abort();
     return made;
