@@ -190,7 +190,7 @@ AfPacketUplink::AfPacketUplink(PortInfo info, const Interface& interface,
 
 AfPacketUplink::~AfPacketUplink() {
   close(fd_);
-  rte_pktmbuf_free_bulk(&buffers_[empty_], kAfPacketFrames - empty_);
+  rte_pktmbuf_free_bulk(buffers_.data() + empty_, kAfPacketFrames - empty_);
 }
 
 absl::Status AfPacketUplink::SetEndpoints(std::span<const Endpoint> endpoints) {
