@@ -22,7 +22,10 @@ uint16_t AdvanceWindow(OuterFlow& flow) {
   uint64_t reach = std::min((runs_out ? high : flow.rcv_nxt) + flow.rcv_window,
                             flow.rcv_nxt + OuterFlow::kMaxWindow);
   if (flow.spliced) reach = std::min(reach, flow.consumed + flow.rcv_window);
-  const uint64_t window = std::max(reach, flow.rcv_right) - flow.rcv_nxt;
+  // A segment that begins in the window may end beyond it, as with a kernel:
+  // then nothing is left of it.
+  const uint64_t right = std::max(reach, flow.rcv_right);
+  const uint64_t window = right > flow.rcv_nxt ? right - flow.rcv_nxt : 0;
   // Rounded up, as Linux does, so that the edge does not shrink; a relay's
   // limit would creep on with each ACK.
   const uint64_t unit = uint64_t{1} << flow.own_scale;

@@ -30,6 +30,22 @@ class SpliceTest : public testing::Test {
     }
     return rig_.client.sent;
   }
+  // What the hub answers, at once or as delayed ACKs.
+  std::vector<Frame> Receive(const wire::FrameView& view) {
+    TxBatch batch;
+    const auto received = rig_.hub.tcp->Receive(view, rig_.now_us, batch);
+    EXPECT_EQ(received.verdict, OuterTcp::Verdict::kPayload);
+    rig_.hub.tcp->Accept(received, rig_.now_us, batch);
+    Drain(batch);
+    return Answers();
+  }
+  std::vector<Frame> Answers() {
+    TxBatch batch;
+    rig_.hub.tcp->Flush(rig_.now_us, batch);
+    rig_.now_us += 100'000;
+    rig_.hub.tcp->OnTimer(rig_.now_us, batch);
+    return Drain(batch);
+  }
   bool SendFromHub(const std::vector<uint8_t>& bytes) {
     TxBatch batch;
     const bool sent =
@@ -52,6 +68,36 @@ TEST_F(SpliceTest, TheWindowFollowsWhatTheRelayTook) {
   EXPECT_GE(second, first + 32 * 1024);
   EXPECT_LE(second, first + 66 * 1024);
   EXPECT_TRUE(rig_.faults.empty()) << rig_.faults.front();
+}
+
+// A segment that begins in front of the window's edge and ends behind it.
+TEST_F(SpliceTest, ASegmentAcrossTheEdgeLeavesNoWindow) {
+  Frame last;
+  rig_.observer = [&](const TcpRig::Side& from, const Frame& frame) {
+    if (&from == &rig_.client && !frame.View().tcp.payload.empty()) {
+      last = frame;
+    }
+  };
+  const uint64_t sent = Fill();
+  wire::FrameView view = last.View();
+  // As merging hands it over: longer than what is left of the window.
+  std::vector<uint8_t> payload(16'000);
+  for (size_t i = 0; i < payload.size(); ++i) payload[i] = StreamByte(sent + i);
+  view.tcp.seq = view.tcp.seq + static_cast<uint32_t>(view.tcp.payload.size());
+  view.tcp.payload = payload;
+  std::vector<Frame> answers = Receive(view);
+  ASSERT_FALSE(answers.empty());
+  const wire::FrameView full = answers.back().View();
+  EXPECT_EQ(full.tcp.ack, view.tcp.seq + static_cast<uint32_t>(payload.size()));
+  EXPECT_EQ(full.tcp.window, 0u);
+  // What the relay took opens it again, and no further.
+  rig_.hub.tcp->ConsumeTo(rig_.hub.flow, sent + payload.size());
+  answers = Answers();
+  ASSERT_FALSE(answers.empty());
+  const uint64_t window = uint64_t{answers.back().View().tcp.window}
+                          << WindowScaleOf(Persona::kLinux618);
+  EXPECT_GE(window, 32u * 1024);
+  EXPECT_LE(window, 66u * 1024);
 }
 
 TEST_F(SpliceTest, LastsWithoutAProof) {
