@@ -37,6 +37,8 @@ namespace lwt {
   X(kNoSession, "no_session", "The record's flow has no session.")             \
   X(kOverShare, "over_share",                                                  \
     "The worker was behind, and the lane had its share of its time.")          \
+  X(kControlFlood, "control_flood",                                            \
+    "The lane sent more control records than one may.")                        \
   X(kUnknownKind, "unknown_kind", "The record is of a kind we do not know.")   \
   X(kUnknownEpoch, "unknown_epoch", "No key of the record's epoch is held.")   \
   X(kReplayed, "replayed", "The packet number was opened before.")             \

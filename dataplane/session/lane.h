@@ -42,6 +42,28 @@ struct ReceiveEpoch {
   AeadKey key;
 };
 
+// What one lane may hand to the control thread, whose ring all lanes of a
+// worker share: two re-keys, say, many times over.
+struct PuntBudget {
+  static constexpr uint64_t kPeriodUs = 100'000;
+  static constexpr uint32_t kBytes = 16 * 1024;
+  // What a message costs beside its bytes.
+  static constexpr uint32_t kEach = 64;
+
+  uint64_t since_us = 0;
+  uint32_t taken = 0;
+
+  bool Take(uint32_t bytes, uint64_t now_us) {
+    if (now_us - since_us >= kPeriodUs) {
+      since_us = now_us;
+      taken = 0;
+    }
+    if (taken + kEach + bytes > kBytes) return false;
+    taken += kEach + bytes;
+    return true;
+  }
+};
+
 struct alignas(64) ReceiveHalf {
   uint64_t records_opened = 0;
   // What the peer was told of its losses last, when it is told next, and until
@@ -51,6 +73,7 @@ struct alignas(64) ReceiveHalf {
   uint64_t report_due_us = 0;
   uint64_t report_until_us = 0;
   bool grouped = false;  // records in FEC groups came since then
+  PuntBudget punts;
   fec::LossMeter meter;
   MaskKey mask;
   std::array<ReceiveEpoch, kReceiveEpochs> epochs;

@@ -102,7 +102,10 @@ void TakeReport(Worker& worker, const Frame& frame, session::Lane& lane) {
   rte_pktmbuf_free(frame.mbuf);
 }
 
-void PuntRecord(Worker& worker, const Frame& frame) {
+void PuntRecord(Worker& worker, const Frame& frame, session::Lane& lane) {
+  if (!lane.receive.punts.Take(frame.length, worker.now_us)) {
+    return worker.Drop(frame, DropReason::kControlFlood);
+  }
   if (!worker.mailbox->PuntRecord(frame.lane, frame.kind,
                                   {frame.data, frame.length})) {
     return worker.Drop(frame, DropReason::kSessionPuntFull);
@@ -131,7 +134,7 @@ bool TakeByKind(Worker& worker, const Frame& frame, session::Lane& lane) {
       return true;
     case wire::RecordKind::kControl:
     case wire::RecordKind::kClose:
-      PuntRecord(worker, frame);
+      PuntRecord(worker, frame, lane);
       return false;
     case wire::RecordKind::kReport:
       TakeReport(worker, frame, lane);

@@ -478,6 +478,27 @@ TEST_F(DropsTest, SessionPuntFull) {
   EXPECT_EQ(pair_.hub.drops(DropReason::kSessionPuntFull), 1u);
 }
 
+// One client cannot fill the ring that the session messages of all go by.
+TEST_F(DropsTest, ControlFlood) {
+  const std::vector<uint8_t> message(1000);
+  const auto flood = [&] {
+    for (int i = 0; i < 100; ++i) {
+      pair_.client.mailbox().Send(SendRecordCommand{0, 2, message});
+      pair_.Settle();
+    }
+  };
+  flood();
+  const uint64_t taken = pair_.hub.worker().counters.records_punted.Get();
+  EXPECT_EQ(taken, session::PuntBudget::kBytes /
+                       (session::PuntBudget::kEach + message.size()));
+  EXPECT_EQ(pair_.hub.drops(DropReason::kControlFlood), 100 - taken);
+  EXPECT_EQ(pair_.hub.drops(DropReason::kSessionPuntFull), 0u);
+  // Later it may send as many again.
+  pair_.Advance(session::PuntBudget::kPeriodUs);
+  flood();
+  EXPECT_EQ(pair_.hub.worker().counters.records_punted.Get(), 2 * taken);
+}
+
 TEST(HubForwardTest, SendsOnFromPeerToPeer) {
   GatewayPair first;
   first.Establish();
