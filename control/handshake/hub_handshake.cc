@@ -69,11 +69,14 @@ void HubDoor::Try(FirstFlight& flight, uint64_t unix_ms, DoorKeeper& keeper) {
   if (flight.clock_off_ms > kMaxClockOffMs ||
       flight.clock_off_ms < -kMaxClockOffMs) {
     flight.kind = FirstFlightKind::kClockOff;
+  } else if (replay_cache_.Holds(sealed.last<kTagSize>(), unix_ms)) {
+    // Before the keeper is asked: whoever repeats what he overheard must not
+    // use up what those with the key have.
+    flight.kind = FirstFlightKind::kReplay;
   } else if (!keeper.MayEnter()) {
     flight.kind = FirstFlightKind::kTooMany;
-  } else if (!replay_cache_.Insert(sealed.last<kTagSize>(), unix_ms)) {
-    flight.kind = FirstFlightKind::kReplay;
   } else {
+    replay_cache_.Insert(sealed.last<kTagSize>(), unix_ms);
     flight.kind = FirstFlightKind::kProven;
     flight.handshake = HubHandshake(config_, noise, *flight.hello);
   }

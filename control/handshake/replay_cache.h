@@ -20,8 +20,10 @@ class ReplayCache {
   // Room for `capacity` tags, rounded up to a power of two of at least 16.
   explicit ReplayCache(size_t capacity);
 
+  using Tag = std::span<const uint8_t, kTagSize>;
+  bool Holds(Tag tag, uint64_t now_ms) const;
   // True, and remembered, when the tag is new.
-  bool Insert(std::span<const uint8_t, kTagSize> tag, uint64_t now_ms);
+  bool Insert(Tag tag, uint64_t now_ms);
 
  private:
   static constexpr size_t kWays = 16;
@@ -29,6 +31,9 @@ class ReplayCache {
     std::array<uint8_t, kTagSize> tag{};
     uint64_t expires_ms = 0;
   };
+
+  // The first entry of the tag's bucket.
+  size_t BucketOf(Tag tag) const;
 
   std::array<uint8_t, 16> hash_key_;
   std::vector<Entry> entries_;

@@ -320,6 +320,15 @@ TEST(Handshake, TheKeeperIsAskedBeforeItCosts) {
   EXPECT_EQ(x.Inspect(hello, kNow).kind, FirstFlightKind::kProven);
 }
 
+// Whoever overheard a hello could use up what those with the key have.
+TEST(Handshake, ARepeatedHelloCostsNoEntry) {
+  Exchange x;
+  const ByteVector hello = x.client->Start(kNow);
+  EXPECT_EQ(x.Inspect(hello, kNow).kind, FirstFlightKind::kProven);
+  x.keeper.may_enter = false;
+  EXPECT_EQ(x.Inspect(hello, kNow).kind, FirstFlightKind::kReplay);
+}
+
 TEST(Handshake, AnotherHubsKeyIsRefusedBeforeOursIsShown) {
   Exchange x;
   x.client_config.expected_hub_key = FixedStaticKey(9).public_key;
