@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 
 namespace lwt::peer {
 namespace {
@@ -57,9 +58,6 @@ bool HubUnproven::GoesBefore(size_t a, size_t b, uint16_t newcomer) const {
     const uint16_t source = source_of_[place];
     return sources_[source].flows + (source == newcomer ? 1 : 0);
   };
-  const bool a_proven = HasProvenKey(flows_[a]);
-  const bool b_proven = HasProvenKey(flows_[b]);
-  if (a_proven != b_proven) return b_proven;
   if (share(a) != share(b)) return share(a) > share(b);
   return arrivals_[a] < arrivals_[b];
 }
@@ -69,11 +67,15 @@ HubFlow* HubUnproven::PushedOut(const IpAddress& source) {
     return nullptr;
   }
   const uint16_t newcomer = SourceOf(source);
-  size_t first = 0;
-  for (size_t place = 1; place < kMaxFlows; ++place) {
-    if (GoesBefore(place, first, newcomer)) first = place;
+  const auto proven = static_cast<size_t>(
+      std::count_if(flows_.begin(), flows_.end(), HasProvenKey));
+  const bool preferred = proven <= kMaxPreferred;
+  std::optional<size_t> first;
+  for (size_t place = 0; place < kMaxFlows; ++place) {
+    if (preferred && HasProvenKey(flows_[place])) continue;
+    if (!first || GoesBefore(place, *first, newcomer)) first = place;
   }
-  return &flows_[first];
+  return &flows_[*first];
 }
 
 HubFlow& HubUnproven::Add(FlowId flow, const IpAddress& source) {

@@ -17,6 +17,7 @@ namespace lwt::peer {
 class HubUnproven {
  public:
   static constexpr size_t kMaxFlows = 1024;
+  static constexpr size_t kMaxPreferred = kMaxFlows / 2;
 
   HubUnproven();
 
@@ -24,11 +25,13 @@ class HubUnproven {
   HubFlow* Find(FlowId flow);
 
   // The one that Add pushes out for a flow from `source`; null while a place is
-  // free. A flow that has proven the key goes only where all have. Among the
-  // others one goes of the network (/24 or /56) that has the most, the new flow
-  // counted with its own; of equals, and of one network's, the oldest. So a
-  // network that floods takes its own places, and a flow from elsewhere keeps
-  // its place for as long as its network has a share like any other.
+  // free. While kMaxPreferred have proven the key at most, none of these goes
+  // where there is another: strangers do not push out who has the key, and who
+  // has it does not keep all others out. Of the rest one goes of the network
+  // (/24 or /56) that has the most, the new flow counted with its own; of
+  // equals, and of one network's, the oldest. So a network that floods takes
+  // its own places, and a flow from elsewhere keeps its place for as long as
+  // its network has a share like any other.
   HubFlow* PushedOut(const IpAddress& source);
 
   // A place for a flow that opens. Where none is free the caller has removed
@@ -56,7 +59,7 @@ class HubUnproven {
 
   // Its index, whose `flows` are 0 where it is new.
   uint16_t SourceOf(const IpAddress& address) const;
-  // Whether flow `a` is pushed out before flow `b`.
+  // Whether flow `a` is pushed out before flow `b`, both equally proven or not.
   bool GoesBefore(size_t a, size_t b, uint16_t newcomer) const;
 
   std::vector<HubFlow> flows_;                  // by place, as all of these

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/unit/control/peer/world.h"
+#include "tests/unit/control/peer/stranger.h"
 
 namespace lwt::peer {
 namespace {
@@ -135,6 +135,26 @@ TEST_F(FloodTest, AClientThatProvedTheKeyKeepsItsPlace) {
   });
   EXPECT_TRUE(JoinsWithin(2 * kSecond));
   EXPECT_GT(flooded_, HubUnproven::kMaxFlows);
+}
+
+// One who has the key fills all places with handshakes that he does not end.
+TEST_F(FloodTest, WhoHoldsTheKeyDoesNotKeepOutThoseWhoHaveNotShownItYet) {
+  handshake::ClientConfig config;
+  config.psk = &hub_.psk;
+  const handshake::StaticKey identity = handshake::GenerateStaticKey();
+  config.identity = &identity;
+  Stranger holder(net_, hub_);
+  for (uint16_t i = 0; i < HubUnproven::kMaxFlows + 100; ++i) {
+    IpAddress source = SourceAt("203.0.0.1");
+    source.bytes[2] = static_cast<uint8_t>(i / 400);
+    if (i == HubUnproven::kMaxFlows / 2) RunFor(net_, hub_, {}, kSecond);
+    handshake::ClientHandshake half(config);
+    holder.Say(holder.Connect({source, static_cast<uint16_t>(2000 + i)}),
+               half.Start(hub_.host.UnixMs()));
+  }
+  hub_.Pump();
+  Flood(30, [](uint32_t) { return SourceAt("203.0.0.1"); });
+  EXPECT_TRUE(JoinsWithin(2 * kSecond));
 }
 
 }  // namespace
