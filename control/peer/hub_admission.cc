@@ -85,10 +85,16 @@ void HubSessions::OnJoinAsked(HubFlow& flow, uint64_t now_us) {
     flow.Refuse("no lane is free for it", now_us);
     return;
   }
-  if (!client->joins.Take(blob->lane_id) ||
-      !MakeRoomForJoin(id, blob->lane_id, flow.remote().address, now_us)) {
+  const std::vector<HubFlow*> joins = JoinsOf(id, blob->lane_id);
+  HubFlow* const gives = GivesWay(joins, flow.remote().address);
+  if ((joins.size() >= kMaxJoins && gives == nullptr) ||
+      !client->joins.Take(blob->lane_id)) {
     flow.Fail("it is one of too many that repeat a hello", now_us);
     return;
+  }
+  if (gives != nullptr) {
+    gives->Refuse("others repeat its hello", now_us);
+    unproven_.Remove(*gives);
   }
   flow.AnswerJoin(id,
                   handshake::AnswerLaneJoin(
@@ -97,33 +103,35 @@ void HubSessions::OnJoinAsked(HubFlow& flow, uint64_t now_us) {
                   now_us);
 }
 
-// Where all places are taken, the source that has most of them gives up its
-// oldest: who repeats a hello does not keep out the one that it is from.
-bool HubSessions::MakeRoomForJoin(uint64_t session_id, uint16_t lane_id,
-                                  const IpAddress& source, uint64_t now_us) {
+std::vector<HubFlow*> HubSessions::JoinsOf(uint64_t session_id,
+                                           uint16_t lane_id) {
   std::vector<HubFlow*> joins;
   unproven_.ForEach([&](HubFlow& flow) {
     if (flow.Joins(session_id, lane_id)) joins.push_back(&flow);
   });
-  if (joins.size() < kMaxJoins) return true;
+  return joins;
+}
+
+// Where all places are taken, the source that has most of them gives up its
+// newest, unless the new one's would then have as many: who repeats a hello
+// does not keep out the one that it is from. That one comes first of its own
+// address, since nobody repeats what was not said. Null: none.
+HubFlow* HubSessions::GivesWay(const std::vector<HubFlow*>& joins,
+                               const IpAddress& source) {
+  if (joins.size() < kMaxJoins) return nullptr;
   const auto of_source = [&](const IpAddress& address) {
     return std::count_if(joins.begin(), joins.end(), [&](const HubFlow* flow) {
       return IsOneHost(flow->remote().address, address);
     });
   };
   const auto ranks = [&](const HubFlow* flow) {
-    return std::pair(-of_source(flow->remote().address), flow->deadline_us());
+    return std::pair(of_source(flow->remote().address), flow->deadline_us());
   };
-  HubFlow* const first = *std::min_element(
+  HubFlow* const gives = *std::max_element(
       joins.begin(), joins.end(),
       [&](const HubFlow* a, const HubFlow* b) { return ranks(a) < ranks(b); });
-  if (of_source(first->remote().address) <= of_source(source) + 1 &&
-      !IsOneHost(first->remote().address, source)) {
-    return false;
-  }
-  first->Refuse("others repeat its hello", now_us);
-  unproven_.Remove(*first);
-  return true;
+  const bool more = of_source(gives->remote().address) > of_source(source) + 1;
+  return more ? gives : nullptr;
 }
 
 void HubSessions::EndOtherJoins(const HubFlow& winner, uint64_t now_us) {

@@ -109,8 +109,9 @@ class HubSessions {
   void OpenFlow(const Event& event, uint64_t now_us);
   void Advance(HubFlow& flow, uint64_t now_us);
   void OnJoinAsked(HubFlow& flow, uint64_t now_us);
-  bool MakeRoomForJoin(uint64_t session_id, uint16_t lane_id,
-                       const IpAddress& source, uint64_t now_us);
+  std::vector<HubFlow*> JoinsOf(uint64_t session_id, uint16_t lane_id);
+  static HubFlow* GivesWay(const std::vector<HubFlow*>& joins,
+                           const IpAddress& source);
   static void MakeRoomForLane(Session& session);
   void OnJoinSaid(HubFlow& flow, uint64_t now_us);
   void EndOtherJoins(const HubFlow& winner, uint64_t now_us);

@@ -121,7 +121,7 @@ TEST_F(DoorTest, ManyRepeatsFromOneHostDoNotKeepOutTheTrueOne) {
   TestClient& client = AddClient("10.0.0.2/24", "192.0.2.10:1");
   AwaitJoin(client);
   std::vector<FlowId> flows;
-  for (uint16_t i = 0; i < 16; ++i) {
+  for (uint16_t i = 0; i < 2 * JoinBudget::kAnswers; ++i) {
     flows.push_back(Repeat(
         {At("198.51.100.9:1").address, static_cast<uint16_t>(2000 + i)}));
   }
@@ -136,6 +136,24 @@ TEST_F(DoorTest, ManyRepeatsFromOneHostDoNotKeepOutTheTrueOne) {
   for (FlowId flow : flows) EXPECT_TRUE(stranger_.Closed(flow));
 }
 
+TEST_F(DoorTest, RepeatsFromItsOwnAddressDoNotPushOutTheTrueOne) {
+  TestClient& client = AddClient("10.0.0.2/24", "192.0.2.10:1");
+  AwaitJoin(client);
+  Run(FakeNet::kDelayUs + 1);  // the true one is there and not answered yet
+  for (uint16_t i = 0; i < 16; ++i) {
+    Repeat(
+        {client.host.locals.front().address, static_cast<uint16_t>(2000 + i)});
+  }
+  // Nor do those of another address, which has fewer.
+  Repeat(At("198.51.100.9:2000"));
+  Repeat(At("198.51.100.9:2001"));
+  hub_.Pump();
+  ASSERT_TRUE(Until(kSecond, [&] { return client.up(); }));
+  Run(kSecond);
+  EXPECT_EQ(hub_session().sending_lane()->id, 1);
+  EXPECT_EQ(client.session->session()->sending_lane()->id, 1);
+}
+
 TEST_F(DoorTest, JoinsOfOneLaneAreAnsweredSoOftenAndNoMore) {
   TestClient& client = AddClient("10.0.0.2/24", "192.0.2.10:1");
   AwaitJoin(client);
@@ -145,9 +163,9 @@ TEST_F(DoorTest, JoinsOfOneLaneAreAnsweredSoOftenAndNoMore) {
   const auto away = std::move(clients_);
   clients_.clear();
   size_t answered = 0;
-  for (uint16_t port = 2000; port < 2200; ++port) {
+  for (uint16_t port = 2000; port < 2036; ++port) {
     const FlowId flow = Repeat({At("198.51.100.9:1").address, port});
-    Run(2 * FakeNet::kDelayUs);
+    Run(HubFlow::kJoinUs / 3);  // there is always a place
     answered += stranger_.Heard(flow).size() >= kJoinAnswer;
   }
   EXPECT_EQ(answered, size_t{JoinBudget::kAnswers});
