@@ -215,7 +215,8 @@ uint32_t Attacker::Distance() {
 void Attacker::BendOptions(Segment& segment) {
   auto timestamps = segment.timestamps();
   if (timestamps) {
-    constexpr uint32_t kTimes[] = {0, 0, 0u - 1, 0u - 5000, 0x80000001};
+    constexpr uint32_t kTimes[] = {
+        0, 0, 1, 1000, 0x7fffffff, 0x80000000, 0x80000001, 0u - 5000, 0u - 1};
     timestamps->value += choices_.Of(kTimes);
     timestamps->echo += choices_.Of(kTimes);
     if (choices_.OneIn(16)) timestamps.reset();
@@ -265,7 +266,7 @@ void Attacker::Forge(bool plain_ack) {
   segment->SetSeq(segment->seq() + static_cast<uint32_t>(behind) + Distance());
   segment->SetAck(segment->ack() + Distance());
   segment->SetFlags(plain_ack ? uint8_t{wire::kAck} : choices_.Of(kFlags));
-  constexpr uint16_t kWindows[] = {0, 1, 50};
+  constexpr uint16_t kWindows[] = {0, 1, 500, 65'535};
   if (choices_.OneIn(2)) segment->SetWindow(choices_.Of(kWindows));
   if (plain_ack || choices_.OneIn(2)) BendOptions(*segment);
   if (plain_ack) {
