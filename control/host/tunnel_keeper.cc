@@ -1,6 +1,7 @@
 #include "control/host/tunnel_keeper.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "absl/strings/str_cat.h"
 
@@ -23,33 +24,42 @@ void TunnelKeeper::HostChanged(const HostChanges& changes, uint64_t now_us) {
   look_at_us_ = std::max(now_us, looked_us_ + kLookEveryUs);
 }
 
+void TunnelKeeper::Said::Note(const absl::Status& status,
+                              std::string when_mended) {
+  if (status.ok()) {
+    mended.push_back(std::move(when_mended));
+  } else {
+    failures.insert(std::string(status.message()));
+  }
+}
+
 std::vector<std::string> TunnelKeeper::OnTimer(uint16_t mtu, uint64_t now_us) {
-  std::vector<std::string> said;
-  if (now_us < look_at_us_) return said;
+  if (now_us < look_at_us_) return {};
   look_at_us_ = UINT64_MAX;
   looked_us_ = now_us;
   const auto link = netlink_.LinkByIndex(spec_.ifindex);
   // One that is down gets its addresses when it comes up, and the kernel tells.
-  if (!link.ok() || !link->up) return said;
+  if (!link.ok() || !link->up) return {};
+  Said said;
   RaiseMtu(*link, mtu, said);
   BringAddresses(said);
   BringNetworks(said);
-  return said;
+  std::set_difference(said.failures.begin(), said.failures.end(),
+                      failures_.begin(), failures_.end(),
+                      std::back_inserter(said.mended));
+  failures_ = std::move(said.failures);
+  return std::move(said.mended);
 }
 
-void TunnelKeeper::RaiseMtu(const Link& link, uint16_t mtu,
-                            std::vector<std::string>& said) {
+void TunnelKeeper::RaiseMtu(const Link& link, uint16_t mtu, Said& said) {
   if (link.mtu >= spec_.least_mtu) return;
-  const absl::Status set = netlink_.SetLinkMtu(spec_.ifindex, mtu);
-  said.push_back(set.ok()
-                     ? absl::StrCat("the MTU of ", link.name, " was ", link.mtu,
-                                    ", too small for its "
-                                    "addresses: it is ",
-                                    mtu, " again")
-                     : std::string(set.message()));
+  said.Note(
+      netlink_.SetLinkMtu(spec_.ifindex, mtu),
+      absl::StrCat("the MTU of ", link.name, " was ", link.mtu,
+                   ", too small for its addresses: it is ", mtu, " again"));
 }
 
-void TunnelKeeper::BringAddresses(std::vector<std::string>& said) {
+void TunnelKeeper::BringAddresses(Said& said) {
   const auto present = netlink_.AddressesOf(spec_.ifindex);
   if (!present.ok()) return;
   for (const IpPrefix& wanted : spec_.addresses) {
@@ -57,20 +67,18 @@ void TunnelKeeper::BringAddresses(std::vector<std::string>& said) {
         present->begin(), present->end(),
         [&](const InterfaceAddress& each) { return each.prefix == wanted; });
     if (there) continue;
-    const absl::Status added = netlink_.AddAddress(spec_.ifindex, wanted);
-    said.push_back(added.ok()
-                       ? absl::StrCat("the tunnel address ", ToString(wanted),
-                                      " was gone: it is back")
-                       : std::string(added.message()));
+    said.Note(netlink_.AddAddress(spec_.ifindex, wanted),
+              absl::StrCat("the tunnel address ", ToString(wanted),
+                           " was gone: it is back"));
   }
 }
 
 // That there is a route already is the rule.
-void TunnelKeeper::BringNetworks(std::vector<std::string>& said) {
+void TunnelKeeper::BringNetworks(Said& said) {
   for (const IpPrefix& network : spec_.networks) {
     if (!netlink_.AddRoute(spec_.ifindex, network).ok()) continue;
-    said.push_back(absl::StrCat("the route to ", ToString(network),
-                                " was gone: it is back"));
+    said.mended.push_back(absl::StrCat("the route to ", ToString(network),
+                                       " was gone: it is back"));
   }
 }
 

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -31,19 +32,29 @@ class TunnelKeeper {
   void HostChanged(const HostChanges& changes, uint64_t now_us);
   // At next_deadline_us(). Sets the device to `mtu` where it is too small;
   // what else the host's owner makes of it stays. Sentences for the log: what
-  // was missing and is back, or why not.
+  // was missing and is back, or why not, which is said once for as long as it
+  // stays so.
   std::vector<std::string> OnTimer(uint16_t mtu, uint64_t now_us);
   uint64_t next_deadline_us() const { return look_at_us_; }
 
  private:
-  void RaiseMtu(const Link& link, uint16_t mtu, std::vector<std::string>& said);
-  void BringAddresses(std::vector<std::string>& said);
-  void BringNetworks(std::vector<std::string>& said);
+  // What a look found.
+  struct Said {
+    std::vector<std::string> mended;
+    std::set<std::string> failures;
+
+    void Note(const absl::Status& status, std::string when_mended);
+  };
+
+  void RaiseMtu(const Link& link, uint16_t mtu, Said& said);
+  void BringAddresses(Said& said);
+  void BringNetworks(Said& said);
 
   Netlink& netlink_;
   const Spec spec_;
   uint64_t look_at_us_ = UINT64_MAX;
   uint64_t looked_us_ = 0;
+  std::set<std::string> failures_;  // at the last look
 };
 
 }  // namespace lwt::host

@@ -91,6 +91,15 @@ TEST_F(TunnelKeeperTest, ADeviceThatWasDownIsAsBefore) {
   EXPECT_TRUE(HasAll());
 }
 
+TEST_F(TunnelKeeperTest, WhatCannotBeMendedIsSaidOnce) {
+  spec_.addresses.push_back({*ParseIpAddress("10.9.0.9"), 40});  // no prefix
+  keeper_.emplace(*netlink_, spec_);
+  ASSERT_TRUE(netlink_->SetLinkMtu(index_, 1200).ok());
+  EXPECT_EQ(Look().size(), 4u) << "MTU, address, route, and why one is not";
+  ASSERT_TRUE(netlink_->SetLinkMtu(index_, 1200).ok());
+  EXPECT_EQ(Look().size(), 3u) << "MTU, address, route";
+}
+
 TEST_F(TunnelKeeperTest, LooksOnceASecond) {
   ASSERT_TRUE(netlink_->SetLinkMtu(index_, 1200).ok());
   EXPECT_FALSE(Look().empty());
