@@ -142,6 +142,7 @@ void Session::OnRecord(uint8_t kind, std::span<const uint8_t> bytes,
     OnClose(bytes);
     return;
   }
+  if (!messages_.Take(kMessages, now_us)) return;
   std::vector<ControlMessage> delivered;
   const auto content = handshake::ParseControlRecord(bytes);
   if (!content || !channel_.Receive(*content, &delivered)) {

@@ -12,6 +12,7 @@
 
 #include "control/handshake/control_channel.h"
 #include "control/handshake/lane_join.h"
+#include "control/handshake/rate_limit.h"
 #include "control/handshake/rekey.h"
 #include "control/handshake/session_secrets.h"
 #include "control/loop/log.h"
@@ -71,6 +72,10 @@ class Session {
   // With a FIN, or without a word.
   void RemoveLane(uint32_t index, bool close_flow = true);
 
+  // Control messages that a peer may send in a second; those beyond are not
+  // taken, and come again since nobody acknowledged them. Two of them renew the
+  // keys (0.2 ms), which is more than any peer needs.
+  static constexpr handshake::Rate kMessages{100, 200};
   // A record of kind control or close that this session's lane opened.
   void OnRecord(uint8_t kind, std::span<const uint8_t> bytes, uint64_t now_us);
   // kEpochDue, kEpochSpent and kUnknownKind.
@@ -143,6 +148,7 @@ class Session {
   handshake::SessionSecrets secrets_;  // its roots live in rekey_
   handshake::Rekey rekey_;
   handshake::ControlChannel channel_;
+  handshake::TokenBucket messages_{kMessages};
   std::vector<SessionLane> lanes_;  // oldest first
   const uint64_t created_us_;
   uint16_t highest_lane_id_ = 0;

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "control/handshake/control_message.h"
+#include "dataplane/wire/record.h"
 #include "tests/unit/control/peer/world.h"
 
 namespace lwt::peer {
@@ -54,6 +56,35 @@ uint32_t PeerAt(const FakeWorker& worker, const char* text) {
 
 uint16_t InnerMtuTo(const FakeWorker& worker, const char* text) {
   return worker.published->peers[PeerAt(worker, text)].inner_mtu;
+}
+
+// One client that renews its keys without end would take the control thread
+// from all others.
+TEST_F(SessionsTest, AClientCannotHaveItsKeysRenewedWithoutEnd) {
+  TestClient& client = AddClient("10.0.0.2/24");
+  ASSERT_TRUE(Until(kSecond, [&] { return client.up(); }));
+  const Session& session = *hub_.sessions->clients()[0].session;
+  const uint32_t lane = session.lanes().front().index;
+  const auto say = [&](handshake::ControlMessage message) {
+    const auto kind = static_cast<uint8_t>(wire::RecordKind::kControl);
+    hub_.sessions->OnRecord(
+        {lane, kind,
+         handshake::BuildControlRecord(BuildControlMessage(message), 0)},
+        net_.now_us);
+  };
+  const handshake::PublicKey share = handshake::GenerateStaticKey().public_key;
+  constexpr uint32_t kRenewals = 1000;
+  for (uint32_t epoch = 1; epoch <= kRenewals; ++epoch) {
+    say({.sequence = 2 * epoch - 1,
+         .acknowledged = epoch - 1,
+         .type = handshake::ControlType::kRekeyOffer,
+         .body = handshake::BuildRekeyShare({epoch, share})});
+    say({.sequence = 2 * epoch,
+         .acknowledged = epoch,
+         .type = handshake::ControlType::kRekeyDone,
+         .body = handshake::BuildRekeyDone(epoch)});
+  }
+  EXPECT_EQ(session.send_epoch(), Session::kMessages.burst / 2);
 }
 
 TEST_F(SessionsTest, NetworksBehindPeersLeadToThem) {
