@@ -204,17 +204,15 @@ Verdict HubSessions::Judge(const PublicKey& key, const PeerOffer& offer,
   if (config_.banned.contains(key)) {
     return {VerdictCode::kBanned, "this client was banned by the operator"};
   }
-  bool known = FindByKey(key) != nullptr;
-  bool others =
-      std::any_of(clients_.begin(), clients_.end(), [&](const Client& client) {
-        return client.session && client.session->secrets().peer_key != key;
-      });
+  const bool known = FindByKey(key) != nullptr;
+  const size_t there = clients_.size() - free_.size();
+  const bool others = there > (known ? 1u : 0u);
   if (!config_.multi_client && others) {
     return {VerdictCode::kSecondKeyRefused,
             "this hub serves one client (multi_client = false), and another "
             "one is connected"};
   }
-  if (!known && (FreeClient() == nullptr || slots_.empty(worker))) {
+  if (!known && (free_.empty() || slots_.empty(worker))) {
     return {VerdictCode::kFull,
             config::Concat("this hub serves ", config_.max_clients,
                            " clients already (max_clients)")};
@@ -246,7 +244,7 @@ void HubSessions::Admit(HubFlow& flow, SessionSecrets secrets,
   if (client != nullptr) {
     Drop(*client, "it came back and is replaced", now_us);
   } else {
-    client = FreeClient();
+    client = &clients_[*free_.begin()];
   }
   SessionLane lane;
   lane.flow = flow.flow();
@@ -270,7 +268,9 @@ void HubSessions::Admit(HubFlow& flow, SessionSecrets secrets,
   book_.Bind(session->secrets().peer_key, client->addresses,
              client->remote.address, now_us);
   client->session = std::move(session);
+  free_.erase(client->session->peer());
   index_.NoteSession(client->session->secrets().session_id,
+                     client->session->secrets().peer_key,
                      client->session->peer());
   NoteLane(*client, lane.flow);
   flow.SendVerdict(std::move(verdict), true);

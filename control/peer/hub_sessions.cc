@@ -29,6 +29,7 @@ HubSessions::HubSessions(const Config& config, LaneSlots& slots,
       book_(config.door.offer.addresses),
       clients_(config.max_clients),
       next_sweep_us_(now_us + kSweepUs) {
+  for (uint32_t at = 0; at < config.max_clients; ++at) free_.insert(at);
   book_.Restore(config.held, now_us, config.host.UnixMs());
   config_.held.clear();
   Publish();
@@ -64,19 +65,8 @@ void HubSessions::NoteLane(const Client& client, FlowId flow) {
 }
 
 HubSessions::Client* HubSessions::FindByKey(const PublicKey& key) {
-  for (Client& client : clients_) {
-    if (client.session && client.session->secrets().peer_key == key) {
-      return &client;
-    }
-  }
-  return nullptr;
-}
-
-HubSessions::Client* HubSessions::FreeClient() {
-  for (Client& client : clients_) {
-    if (!client.session) return &client;
-  }
-  return nullptr;
+  const std::optional<uint32_t> at = index_.OfKey(key);
+  return at ? &clients_[*at] : nullptr;
 }
 
 void HubSessions::OnEvent(const Event& event, uint64_t now_us) {
@@ -124,11 +114,17 @@ void HubSessions::OnStream(const PuntedStream& stream, uint64_t now_us) {
   }
 }
 
+void HubSessions::EndSession(Client& client) {
+  const handshake::SessionSecrets& secrets = client.session->secrets();
+  index_.ForgetSession(secrets.session_id, secrets.peer_key);
+  free_.insert(client.session->peer());
+  client.session.reset();
+}
+
 void HubSessions::Drop(Client& client, std::string_view why, uint64_t now_us) {
   log_.Info(client.session->name(), " dropped: ", why);
   book_.Release(client.session->secrets().peer_key, now_us);
-  index_.ForgetSession(client.session->secrets().session_id);
-  client.session.reset();
+  EndSession(client);
   client.addresses.clear();
   Publish();
 }
@@ -203,8 +199,7 @@ bool HubSessions::Close(std::string_view reason, uint64_t now_us) {
     if (!client.session) continue;
     any = any || !client.session->lanes().empty();
     client.session->SendClose(reason);
-    index_.ForgetSession(client.session->secrets().session_id);
-    client.session.reset();
+    EndSession(client);
   }
   book_.ReleaseAll(now_us);
   KeepAddresses(now_us);
@@ -226,7 +221,10 @@ std::vector<IpAddress> HubSessions::Forget(const AddressesNamed& names,
 }
 
 bool HubSessions::Ban(const PublicKey& key, uint64_t now_us) {
-  if (config_.banned.size() >= kMaxBannedKeys) return false;
+  if (!config_.banned.contains(key) &&
+      config_.banned.size() >= kMaxBannedKeys) {
+    return false;
+  }
   config_.banned.insert(key);
   if (Client* client = FindByKey(key)) {
     client->session->SendClose("this client was banned by the operator");

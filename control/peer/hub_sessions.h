@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -95,9 +96,9 @@ class HubSessions {
   Client* FindByFlow(FlowId flow);
   Client* FindBySessionId(uint64_t id);
   Client* FindByKey(const handshake::PublicKey& key);
-  Client* FreeClient();
   void NoteLane(const Client& client, FlowId flow);
   void OnFlowDown(const Event& event, uint64_t now_us);
+  void EndSession(Client& client);
   void Drop(Client& client, std::string_view why, uint64_t now_us);
   void CheckEnd(Client& client, uint64_t now_us);
   void Sweep(uint64_t now_us);
@@ -135,6 +136,7 @@ class HubSessions {
   AddressBook book_;
   HubUnproven unproven_;
   std::vector<Client> clients_;  // max_clients slots; index = peer
+  std::set<uint32_t> free_;      // those of no session
   ClientIndex index_;
   uint64_t next_sweep_us_;
   uint64_t snapshot_version_ = 0;

@@ -13,12 +13,15 @@
 namespace lwt::peer {
 namespace {
 
+constexpr handshake::PublicKey kSomeKey{7};
+
 TEST(ClientIndex, FindsWhatWasNotedLast) {
   ClientIndex index;
   const FlowId flow = FlowId::Of(7, 1, 2);
-  index.NoteSession(99, 3);
+  index.NoteSession(99, kSomeKey, 3);
   index.NoteLane(flow, 5, 3);
   EXPECT_EQ(index.OfSession(99), 3u);
+  EXPECT_EQ(index.OfKey(kSomeKey), 3u);
   EXPECT_EQ(index.OfFlow(flow), 3u);
   EXPECT_EQ(index.OfLane(5), 3u);
   // The same place of the worker's table, used again.
@@ -30,14 +33,15 @@ TEST(ClientIndex, FindsWhatWasNotedLast) {
 
 TEST(ClientIndex, KnowsNoStranger) {
   ClientIndex index;
-  index.NoteSession(99, 3);
+  index.NoteSession(99, kSomeKey, 3);
   index.NoteLane(FlowId::Of(7, 1), 5, 3);
   EXPECT_EQ(index.OfFlow(FlowId::Of(7, 1, 1)), std::nullopt);
   EXPECT_EQ(index.OfFlow(FlowId::Of(8, 1)), std::nullopt);
   EXPECT_EQ(index.OfFlow(kNullFlow), std::nullopt);
   EXPECT_EQ(index.OfLane(6), std::nullopt);
-  index.ForgetSession(99);
+  index.ForgetSession(99, kSomeKey);
   EXPECT_EQ(index.OfSession(99), std::nullopt);
+  EXPECT_EQ(index.OfKey(kSomeKey), std::nullopt);
 }
 
 // A hub with so many clients that are up.
