@@ -24,7 +24,7 @@ OuterTcp::OuterTcp(const Config& config)
       table_(config.max_proven_flows + config.syn_backlog, hash_),
       closed_(config.closed_flows, hash_),
       timers_(table_.slot_count()),
-      arena_(config.arena_bytes),
+      arena_(config.arena_bytes, table_.slot_count()),
       range_places_(kRangePlaces),
       peers_(table_.slot_count()),
       syn_budget_(config.syn_backlog),

@@ -389,7 +389,7 @@ class OuterTcp {
   void SendRun(OuterFlow& flow, std::span<rte_mbuf* const> records, bool push,
                uint64_t now_us);
   uint64_t Keep(OuterFlow& flow, rte_mbuf* record, bool push, uint64_t now_us);
-  void EvictOldest(uint64_t now_us);
+  void MakeRoom(uint64_t now_us);
 
   // outer_tcp_timer.cc
   void OnFlowTimer(OuterFlow& flow, uint64_t now_us, TxBatch& out);

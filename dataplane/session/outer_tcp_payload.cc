@@ -43,13 +43,13 @@ void AskOffload(rte_mbuf* frame, const FlowTemplate& header,
 
 }  // namespace
 
-// Lets go of the oldest records, of whatever flows, some at once; where they
-// are still wanted, that flow's forward point moves.
-void OuterTcp::EvictOldest(uint64_t now_us) {
-  for (int i = 0; i < kEvicted && arena_.oldest() != SentArena::kNone; ++i) {
-    const SentSegment& segment = arena_.At(arena_.oldest());
-    // A flow keeps nothing older, and one that is gone keeps nothing.
-    MoveForward(table_.At(segment.slot), segment.end(), now_us);
+// Lets go of some of the oldest records of the flows that keep most; where they
+// are still wanted, the flow's forward point moves.
+void OuterTcp::MakeRoom(uint64_t now_us) {
+  const FairShares& shares = arena_.shares();
+  for (int i = 0; i < kEvicted && shares.total() != 0; ++i) {
+    OuterFlow& flow = table_.At(shares.Largest());
+    MoveForward(flow, arena_.At(flow.sent.head()).end(), now_us);
   }
 }
 
@@ -58,13 +58,12 @@ void OuterTcp::EvictOldest(uint64_t now_us) {
 uint64_t OuterTcp::Keep(OuterFlow& flow, rte_mbuf* record, bool push,
                         uint64_t now_us) {
   const uint32_t size = rte_pktmbuf_data_len(record);
-  if (arena_.full()) EvictOldest(now_us);
-  const SentArena::Position at = arena_.Push(record);
+  if (arena_.full()) MakeRoom(now_us);
+  const SentArena::Position at = arena_.Push(record, table_.SlotOf(flow));
   SentSegment& kept = arena_.At(at);
   kept.offset = flow.snd_nxt;
   kept.first_us = now_us;
   kept.last_us = now_us;
-  kept.slot = static_cast<uint16_t>(table_.SlotOf(flow));
   kept.push = push;
   flow.sent.Append(arena_, at);
   flow.snd_nxt += size;

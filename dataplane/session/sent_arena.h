@@ -4,11 +4,13 @@
 // the bytes themselves stay as they were sealed.
 //
 // A fixed number of segments; the mbufs are the pool's, which has to have as
-// many more. Where all are in use the oldest make room. A segment let go last
-// is the first to be used again, while the caches know it.
+// many more. Where all are in use the flow that keeps most makes room, so that
+// one that acknowledges nothing does not take from the others what they need
+// for repair. A segment let go last is the first to be used again, while the
+// caches know it.
 //
-// The arena knows nothing of flows: a flow links its unacknowledged segments
-// itself. Owned by one worker. All memory is taken at construction.
+// The arena knows flows by their slots only: a flow links its unacknowledged
+// segments itself. Owned by one worker. All memory is taken at construction.
 #pragma once
 
 #include <rte_mbuf.h>
@@ -17,9 +19,11 @@
 #include <cstdint>
 #include <vector>
 
+#include "dataplane/fair_shares.h"
+
 namespace lwt {
 
-struct SentSegment {
+struct alignas(64) SentSegment {
   // Neighbours in the flow's list, see SentList; kNone at an end.
   uint32_t next = UINT32_MAX;
   uint32_t previous = UINT32_MAX;
@@ -28,16 +32,13 @@ struct SentSegment {
   uint32_t earlier;
   uint32_t left;
   uint32_t right;
-  // Neighbours among all that are kept, in the order they were sent.
-  uint32_t older = UINT32_MAX;
-  uint32_t newer = UINT32_MAX;
   uint64_t offset = 0;         // stream offset of the first byte
   uint64_t first_us = 0;       // when it was first sent
   uint64_t last_us = 0;        // when it was last sent
   rte_mbuf* record = nullptr;  // null where no segment is kept
   uint16_t size = 0;           // bytes of payload
   uint16_t data_off = 0;       // of the payload in the mbuf's buffer
-  uint16_t slot = 0;           // of the flow; one that is gone keeps nothing
+  uint16_t slot = 0;           // of the flow
   bool push : 1 = false;
   bool retransmitted : 1 = false;
   bool sacked : 1 = false;  // and kept: a stream's, see OuterTcp::Deliver
@@ -46,7 +47,7 @@ struct SentSegment {
 
   uint64_t end() const { return offset + size; }
 };
-static_assert(sizeof(SentSegment) == 72);
+static_assert(sizeof(SentSegment) == 64);
 
 class SentArena {
  public:
@@ -57,8 +58,9 @@ class SentArena {
   // data room of its mbuf.
   static constexpr size_t kSegmentBytes = 2048;
 
-  // `bytes` is rounded down to segments, two at least.
-  explicit SentArena(size_t bytes);
+  // `bytes` is rounded down to segments, two at least. Slots of flows are below
+  // `flows`.
+  SentArena(size_t bytes, uint32_t flows);
   SentArena(const SentArena&) = delete;
   SentArena& operator=(const SentArena&) = delete;
   ~SentArena();
@@ -66,13 +68,13 @@ class SentArena {
   bool full() const { return free_ == kNone; }
   size_t capacity() const { return segments_.size(); }
 
-  // Keeps the data of a mbuf of one piece, with one more reference of it. Not
-  // when full().
-  Position Push(rte_mbuf* record);
+  // Keeps the data of a mbuf of one piece for the flow in a slot, with one more
+  // reference of it. Not when full().
+  Position Push(rte_mbuf* record, uint32_t slot);
   // Nobody wants the segment any more. Once only.
   void LetGo(Position at);
-  // kNone when nothing is kept.
-  Position oldest() const { return oldest_; }
+  // Which flow keeps what.
+  const FairShares& shares() const { return shares_; }
 
   SentSegment& At(Position at) { return segments_[at]; }
   const SentSegment& At(Position at) const { return segments_[at]; }
@@ -84,8 +86,7 @@ class SentArena {
  private:
   std::vector<SentSegment> segments_;
   Position free_ = 0;  // the first of those not in use, linked by `next`
-  Position oldest_ = kNone;
-  Position newest_ = kNone;
+  FairShares shares_;  // segments of each flow
 };
 
 }  // namespace lwt
