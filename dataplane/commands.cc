@@ -36,8 +36,8 @@ void SetReceiveKeys(const Aead& aead, session::ReceiveHalf& half,
   aead.ExpandKey(keys.key, slot.key);
 }
 
-void DropWaiting(Worker& worker, session::Lane& lane) {
-  while (!session::WaitQueues::Empty(lane)) {
+void DropWaiting(Worker& worker, uint32_t lane) {
+  while (!worker.wait_queues.Empty(lane)) {
     rte_pktmbuf_free(worker.wait_queues.Front(lane).shard);
     worker.counters.Drop(DropReason::kNoLane);
     worker.wait_queues.Pop(lane);
@@ -45,15 +45,14 @@ void DropWaiting(Worker& worker, session::Lane& lane) {
 }
 
 void ClearLane(Worker& worker, uint32_t index) {
-  session::Lane& lane = worker.lanes[index];
-  DropWaiting(worker, lane);
+  DropWaiting(worker, index);
   std::erase(worker.waiting_lanes, index);
   worker.pieces.Release(index, [&worker](const CutPieces::Piece& piece) {
     worker.Drop(piece.frame, DropReason::kNoSession);
   });
   worker.fec_encoder.Release(index);
   worker.fec_decoder.Release(index);
-  lane = session::Lane{};
+  worker.lanes[index] = session::Lane{};
 }
 
 void FlowFailed(Worker& worker, FlowId flow, uint32_t lane, uint32_t token) {

@@ -87,10 +87,6 @@ struct Lane {
   bool flow_up = false;
   FlowId flow;
   uint32_t peer = 0;
-  // Shards that wait for the peer's window, linked through WaitQueues.
-  uint32_t wait_head = kNone;
-  uint32_t wait_tail = kNone;
-  uint32_t wait_count = 0;
   uint32_t shed_debt = 0;  // crowding summed up over shards, see AwaitWindow
   // Scratch of one outbound burst, valid while `round` is the worker's.
   uint64_t round = 0;

@@ -1,6 +1,9 @@
 // Shards that wait because the peer's window is full: one short queue per lane,
 // all linked through one fixed store of nodes.
 //
+// A full store takes from the lane that holds most (dataplane/fair_shares.h),
+// so peers that close their windows leave the others room.
+//
 // Owned by one worker; nothing is allocated after construction; every
 // operation is O(1).
 #pragma once
@@ -10,12 +13,13 @@
 #include <cstdint>
 #include <vector>
 
-#include "dataplane/session/lane.h"
+#include "dataplane/fair_shares.h"
 
 namespace lwt::session {
 
 class WaitQueues {
  public:
+  static constexpr uint32_t kNone = 0xffffffff;
   // docs/protocol.md: at most 256 records or 5 ms per lane.
   static constexpr uint32_t kMaxPerLane = 256;
   static constexpr uint64_t kMaxWaitUs = 5000;
@@ -26,25 +30,38 @@ class WaitQueues {
     uint64_t since_us = 0;
   };
 
-  explicit WaitQueues(uint32_t nodes);
+  WaitQueues(uint32_t nodes, uint32_t lanes);
 
   // False when the lane's queue or the store is full.
-  bool Push(Lane& lane, const Waiting& waiting);
-  // The lane has something waiting.
-  static bool Empty(const Lane& lane) { return lane.wait_count == 0; }
-  const Waiting& Front(const Lane& lane) const {
-    return nodes_[lane.wait_head].waiting;
+  bool Push(uint32_t lane, const Waiting& waiting);
+  // Nothing of the lane waits.
+  bool Empty(uint32_t lane) const { return shares_.held(lane) == 0; }
+  uint32_t held(uint32_t lane) const { return shares_.held(lane); }
+  // The lane whose front is to make room for one more of `lane`; kNone where
+  // there is room, or nobody who holds so much more than `lane` that one less
+  // leaves it no worse off. It keeps one at least.
+  uint32_t InTheWay(uint32_t lane) const;
+  // Of a lane of which something waits.
+  const Waiting& Front(uint32_t lane) const {
+    return nodes_[queues_[lane].head].waiting;
   }
-  void Pop(Lane& lane);
+  void Pop(uint32_t lane);
 
  private:
   struct Node {
     Waiting waiting;
-    uint32_t next = Lane::kNone;
+    uint32_t next = kNone;
+  };
+  // Of nodes; meant while the lane holds some.
+  struct Queue {
+    uint32_t head = kNone;
+    uint32_t tail = kNone;
   };
 
   std::vector<Node> nodes_;
-  uint32_t free_ = Lane::kNone;
+  std::vector<Queue> queues_;
+  FairShares shares_;  // nodes of each lane
+  uint32_t free_ = kNone;
 };
 
 }  // namespace lwt::session

@@ -35,14 +35,15 @@ Frame FrameOf(const session::WaitQueues::Waiting& waiting, uint32_t lane) {
 // something is left.
 bool ReleaseLane(Worker& worker, uint32_t index, PacketBurst& ready) {
   session::Lane& lane = worker.LaneInRound(index);
-  while (!session::WaitQueues::Empty(lane)) {
-    const auto& front = worker.wait_queues.Front(lane);
+  session::WaitQueues& queues = worker.wait_queues;
+  while (!queues.Empty(index)) {
+    const auto& front = queues.Front(index);
     const Frame frame = FrameOf(front, index);
     const bool too_late =
         worker.now_us - front.since_us > session::WaitQueues::kMaxWaitUs;
     const bool fits = lane.budget >= RecordBytes(frame.length);
     if (lane.up() && !too_late && (!fits || ready.full())) return true;
-    worker.wait_queues.Pop(lane);
+    queues.Pop(index);
     if (!lane.up()) {
       worker.Drop(frame, DropReason::kNoLane);
     } else if (fits && !ready.full()) {
@@ -61,10 +62,16 @@ void ReleaseWaiting(Worker& worker, PacketBurst& ready) {
   });
 }
 
-void Wait(Worker& worker, session::Lane& lane, const Frame& shard) {
-  const bool first = session::WaitQueues::Empty(lane);
-  if (!worker.wait_queues.Push(lane,
-                               {shard.mbuf, shard.packets, worker.now_us})) {
+void Wait(Worker& worker, const Frame& shard) {
+  session::WaitQueues& queues = worker.wait_queues;
+  const uint32_t other = queues.InTheWay(shard.lane);
+  if (other != session::WaitQueues::kNone) {
+    const Frame front = FrameOf(queues.Front(other), other);
+    queues.Pop(other);
+    worker.Drop(front, DropReason::kWindowFull);
+  }
+  const bool first = queues.Empty(shard.lane);
+  if (!queues.Push(shard.lane, {shard.mbuf, shard.packets, worker.now_us})) {
     return worker.Drop(shard, DropReason::kWindowFull);
   }
   if (first) worker.waiting_lanes.push_back(shard.lane);
@@ -82,12 +89,12 @@ void AwaitWindow(Worker& worker, PacketBurst& shards, PacketBurst& ready) {
       continue;
     }
     const uint32_t bytes = RecordBytes(shard.length);
-    if (session::WaitQueues::Empty(lane) && lane.budget >= bytes &&
+    if (worker.wait_queues.Empty(shard.lane) && lane.budget >= bytes &&
         !ready.full()) {
       lane.budget -= bytes;
       ready.Push(shard);
     } else {
-      Wait(worker, lane, shard);
+      Wait(worker, shard);
     }
   }
   shards.Clear();

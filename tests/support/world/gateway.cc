@@ -177,15 +177,16 @@ std::string Gateway::Leftovers() {
 
 std::string Gateway::Describe() {
   std::string text = Concat("\n", ToString(options_.outer.address), ":");
-  for (const session::Lane& lane : worker().lanes) {
+  for (uint32_t i = 0; i < worker().lanes.size(); ++i) {
+    const session::Lane& lane = worker().lanes[i];
     if (!lane.installed) continue;
     const auto stats = worker().tcp.Stats(lane.flow);
     if (!stats) continue;
-    text +=
-        Concat("\n lane to ", ToString(stats->remote), ": rto ", stats->rto_us,
-               " us, ", stats->bytes_in_flight, " B in flight, window ",
-               stats->peer_window, ", sendable ",
-               worker().tcp.Sendable(lane.flow), ", waiting ", lane.wait_count);
+    text += Concat("\n lane to ", ToString(stats->remote), ": rto ",
+                   stats->rto_us, " us, ", stats->bytes_in_flight,
+                   " B in flight, window ", stats->peer_window, ", sendable ",
+                   worker().tcp.Sendable(lane.flow), ", waiting ",
+                   worker().wait_queues.held(i));
   }
   for (size_t i = 0; i < kDropReasonCount; ++i) {
     const uint64_t count = worker().counters.drops[i].Get();

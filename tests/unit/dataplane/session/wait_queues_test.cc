@@ -2,8 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <vector>
-
 namespace lwt::session {
 namespace {
 
@@ -12,7 +10,7 @@ WaitQueues::Waiting At(uint64_t since_us) {
   return {nullptr, static_cast<uint16_t>(since_us % 7), since_us};
 }
 
-uint64_t Take(WaitQueues& queues, Lane& lane) {
+uint64_t Take(WaitQueues& queues, uint32_t lane) {
   const uint64_t since = queues.Front(lane).since_us;
   EXPECT_EQ(queues.Front(lane).packets, since % 7);
   queues.Pop(lane);
@@ -20,29 +18,29 @@ uint64_t Take(WaitQueues& queues, Lane& lane) {
 }
 
 TEST(WaitQueues, LaneStartsEmpty) {
-  const Lane lane;
-  EXPECT_TRUE(WaitQueues::Empty(lane));
+  const WaitQueues queues(8, 1);
+  EXPECT_TRUE(queues.Empty(0));
 }
 
 TEST(WaitQueues, GivesBackInOrder) {
-  WaitQueues queues(8);
-  Lane lane;
+  WaitQueues queues(8, 1);
+  const uint32_t lane = 0;
   for (uint64_t i = 0; i < 8; ++i) ASSERT_TRUE(queues.Push(lane, At(i)));
-  EXPECT_EQ(lane.wait_count, 8u);
+  EXPECT_EQ(queues.held(lane), 8u);
   for (uint64_t i = 0; i < 8; ++i) EXPECT_EQ(Take(queues, lane), i);
-  EXPECT_TRUE(WaitQueues::Empty(lane));
+  EXPECT_TRUE(queues.Empty(lane));
 }
 
 TEST(WaitQueues, RefusesWhenTheStoreIsFull) {
-  WaitQueues queues(3);
-  Lane first;
-  Lane second;
+  WaitQueues queues(3, 2);
+  const uint32_t first = 0;
+  const uint32_t second = 1;
   ASSERT_TRUE(queues.Push(first, At(1)));
   ASSERT_TRUE(queues.Push(second, At(2)));
   ASSERT_TRUE(queues.Push(first, At(3)));
   EXPECT_FALSE(queues.Push(second, At(4)));
   EXPECT_FALSE(queues.Push(first, At(4)));
-  EXPECT_EQ(second.wait_count, 1u);
+  EXPECT_EQ(queues.held(second), 1u);
   EXPECT_EQ(Take(queues, first), 1u);
   EXPECT_TRUE(queues.Push(second, At(5)));
   EXPECT_EQ(Take(queues, second), 2u);
@@ -51,9 +49,9 @@ TEST(WaitQueues, RefusesWhenTheStoreIsFull) {
 }
 
 TEST(WaitQueues, RefusesBeyondTheBoundOfALane) {
-  WaitQueues queues(2 * WaitQueues::kMaxPerLane);
-  Lane lane;
-  Lane other;
+  WaitQueues queues(2 * WaitQueues::kMaxPerLane, 2);
+  const uint32_t lane = 0;
+  const uint32_t other = 1;
   for (uint32_t i = 0; i < WaitQueues::kMaxPerLane; ++i) {
     ASSERT_TRUE(queues.Push(lane, At(i)));
   }
@@ -64,11 +62,10 @@ TEST(WaitQueues, RefusesBeyondTheBoundOfALane) {
 }
 
 TEST(WaitQueues, NodesAreUsedAgainAndAgain) {
-  WaitQueues queues(4);
-  std::vector<Lane> lanes(3);
+  WaitQueues queues(4, 3);
   for (uint64_t round = 0; round < 1000; ++round) {
-    Lane& lane = lanes[round % 3];
-    Lane& other = lanes[(round + 1) % 3];
+    const uint32_t lane = round % 3;
+    const uint32_t other = (round + 1) % 3;
     ASSERT_TRUE(queues.Push(lane, At(round)));
     ASSERT_TRUE(queues.Push(other, At(round + 1)));
     ASSERT_TRUE(queues.Push(lane, At(round + 2)));
@@ -81,11 +78,45 @@ TEST(WaitQueues, NodesAreUsedAgainAndAgain) {
   }
 }
 
+// Lanes whose peers let nothing go fill the store; each of the others still has
+// half of an equal part.
+TEST(WaitQueues, WhoHoldsMostMakesRoom) {
+  constexpr uint32_t kNodes = 64;
+  constexpr uint32_t kLanes = 4;
+  WaitQueues queues(kNodes, kLanes);
+  const auto push = [&queues](uint32_t lane) {
+    const uint32_t largest = queues.InTheWay(lane);
+    if (largest != WaitQueues::kNone) {
+      EXPECT_GT(queues.held(largest), queues.held(lane) + 1);
+      queues.Pop(largest);
+    }
+    return queues.Push(lane, At(1));
+  };
+  for (uint32_t i = 0; i < kNodes; ++i) ASSERT_TRUE(push(0));
+  EXPECT_FALSE(push(0)) << "nothing is gained by taking from itself";
+  constexpr uint32_t kHalfShare = kNodes / kLanes / 2;
+  for (uint32_t i = 0; i < kHalfShare; ++i) ASSERT_TRUE(push(3));
+  for (uint32_t i = 0; i < 4 * kNodes; ++i) push(i % 3);
+  EXPECT_EQ(queues.held(3), kHalfShare);
+  for (uint32_t lane = 0; lane < 3; ++lane) {
+    EXPECT_GE(queues.held(lane), kHalfShare);
+  }
+}
+
+TEST(WaitQueues, NobodyLosesTheLastOne) {
+  WaitQueues queues(3, 4);
+  for (uint32_t lane = 0; lane < 3; ++lane) {
+    ASSERT_TRUE(queues.Push(lane, At(1)));
+  }
+  EXPECT_EQ(queues.InTheWay(3), WaitQueues::kNone);
+  EXPECT_FALSE(queues.Push(3, At(1)));
+}
+
 TEST(WaitQueues, NoStoreTakesNothing) {
-  WaitQueues queues(0);
-  Lane lane;
+  WaitQueues queues(0, 1);
+  const uint32_t lane = 0;
   EXPECT_FALSE(queues.Push(lane, At(1)));
-  EXPECT_TRUE(WaitQueues::Empty(lane));
+  EXPECT_TRUE(queues.Empty(lane));
 }
 
 }  // namespace
