@@ -170,6 +170,7 @@ struct Runner {
   void operator()(const InstallLaneCommand& command) {
     session::Lane* lane = worker.FindLane(command.lane);
     if (lane == nullptr || lane->installed ||
+        command.peer >= worker.options.max_lanes ||
         !worker.tcp.SetUser(command.flow, command.lane, command.peer)) {
       return FlowFailed(worker, command.flow, command.lane, 0);
     }

@@ -36,7 +36,7 @@ namespace lwt {
   X(kDuplicatePart, "duplicate_part", "A part of a cut record arrived again.") \
   X(kNoSession, "no_session", "The record's flow has no session.")             \
   X(kOverShare, "over_share",                                                  \
-    "The worker was behind, and the lane had its share of its time.")          \
+    "The worker was behind, and the peer had its share of its time.")          \
   X(kControlFlood, "control_flood",                                            \
     "The lane sent more control records than one may.")                        \
   X(kUnknownKind, "unknown_kind", "The record is of a kind we do not know.")   \

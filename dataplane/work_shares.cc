@@ -3,10 +3,11 @@
 namespace lwt {
 
 void WorkShares::Divide(uint64_t now_us) {
-  if (active_ < 2) {
+  if (active_ > 1) shared_until_us_ = now_us + kAloneUs;
+  if (now_us >= shared_until_us_) {
     part_ = kUnlimited;
   } else if (now_us - caught_up_us_ >= kBehindUs) {
-    const uint64_t equal = done_ / active_;
+    const uint64_t equal = done_ / std::max(active_, 2u);
     part_ = std::min(part_, largest_);
     part_ = std::max({part_ - part_ / 4, equal + equal / 8, kLeastPart});
   } else if (limited()) {

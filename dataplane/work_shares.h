@@ -1,15 +1,18 @@
-// How much of a worker's time each lane takes, and, where there is more to do
-// than time, whose records go unread.
+// How much of a worker's time each peer takes, and, where there is more to do
+// than time, whose records go unread. All lanes of a peer count together, so
+// that more of them do not take more.
 //
 // The uplink queues frames of all peers in one line. Whoever sends most stands
 // in it most, and when it is full all lose alike. So the worker has to be done
-// at once with what one lane sends too much of. It is behind when the uplink
-// gave full bursts for kBehindUs. Then a lane that has had its part of a period
+// at once with what one peer sends too much of. It is behind when the uplink
+// gave full bursts for kBehindUs. Then a peer that has had its part of a period
 // has the rest of what it sends dropped before it is opened, at a fraction of
-// the cost. The part begins below what the largest lane took, shrinks while the
-// worker stays behind, down to an equal one and an eighth, so that lanes that
+// the cost. The part begins below what the largest peer took, shrinks while the
+// worker stays behind, down to an equal one and an eighth, so that peers that
 // are alike never cut each other, and grows again when it has caught up: what
-// the others do not need, one lane may have. One alone has all.
+// the others do not need, one peer may have. One that was alone for kAloneUs
+// has all: before, a packet that others send now and then would find the line
+// full.
 //
 // Costs are weights, about TSC cycles. Owned by one worker; no memory is taken
 // after construction; some ten instructions for a record.
@@ -25,6 +28,7 @@ class WorkShares {
  public:
   static constexpr uint64_t kPeriodUs = 2000;
   static constexpr uint64_t kBehindUs = 5000;
+  static constexpr uint64_t kAloneUs = 2'000'000;
   // Of a record or a packet, to which one for each of its bytes is added, and
   // of a shard that was given back. Rough ones do: what they miss makes the
   // part shrink for longer.
@@ -35,7 +39,7 @@ class WorkShares {
   // A part is never less: some dozens of records.
   static constexpr uint64_t kLeastPart = 100'000;
 
-  explicit WorkShares(uint32_t lanes) : lanes_(lanes) {}
+  explicit WorkShares(uint32_t peers) : peers_(peers) {}
 
   // At the begin of each loop.
   void Turn(uint64_t now_us) {
@@ -46,18 +50,18 @@ class WorkShares {
   // The uplink has more than was taken.
   void SawMore() { full_ = true; }
 
-  // The lane is to do work of this cost: false when that is beyond `parts` of
-  // its part.
-  bool Take(uint32_t lane, uint32_t cost, uint64_t parts = 1) {
-    Lane& taken = Current(lane);
+  // Work of this cost is to be done for the peer: false when that is beyond
+  // `parts` of its part.
+  bool Take(uint32_t peer, uint32_t cost, uint64_t parts = 1) {
+    Peer& taken = Current(peer);
     if (taken.work >= parts * part_) [[unlikely]] {
       return false;
     }
     Add(taken, cost);
     return true;
   }
-  // It has done it.
-  void Charge(uint32_t lane, uint32_t cost) { Add(Current(lane), cost); }
+  // It was done.
+  void Charge(uint32_t peer, uint32_t cost) { Add(Current(peer), cost); }
 
   bool limited() const { return part_ != kUnlimited; }
 
@@ -65,34 +69,35 @@ class WorkShares {
   // Four of them do not overflow.
   static constexpr uint64_t kUnlimited = uint64_t{1} << 60;
 
-  struct Lane {
+  struct Peer {
     uint64_t work = 0;
     uint64_t period = 0;
   };
 
-  Lane& Current(uint32_t lane) {
-    Lane& current = lanes_[lane];
+  Peer& Current(uint32_t peer) {
+    Peer& current = peers_[peer];
     if (current.period != period_) {
       current = {.work = 0, .period = period_};
       ++active_;
     }
     return current;
   }
-  void Add(Lane& lane, uint32_t cost) {
-    lane.work += cost;
+  void Add(Peer& peer, uint32_t cost) {
+    peer.work += cost;
     done_ += cost;
-    largest_ = std::max(largest_, lane.work);
+    largest_ = std::max(largest_, peer.work);
   }
   void Divide(uint64_t now_us);
 
-  std::vector<Lane> lanes_;
+  std::vector<Peer> peers_;
   uint64_t part_ = kUnlimited;
   uint64_t period_ = 1;
-  uint64_t since_us_ = 0;      // when the period began
-  uint64_t caught_up_us_ = 0;  // when the uplink had no more than was taken
-  uint64_t done_ = 0;          // in this period, by all lanes
-  uint64_t largest_ = 0;       // and by the one that did most
-  uint32_t active_ = 0;        // lanes in this period
+  uint64_t since_us_ = 0;         // when the period began
+  uint64_t caught_up_us_ = 0;     // when the uplink had no more than was taken
+  uint64_t shared_until_us_ = 0;  // kAloneUs after a period of several peers
+  uint64_t done_ = 0;             // in this period, for all peers
+  uint64_t largest_ = 0;          // and for the one that took most
+  uint32_t active_ = 0;           // peers in this period
   bool full_ = false;
 };
 

@@ -85,7 +85,8 @@ struct SetLinkCommand {
 };
 
 // The flow is proven: from here on it carries sealed records of `peer`. The
-// lane index is control's choice among 0 … max_lanes − 1 and free.
+// lane index is control's choice among 0 … max_lanes − 1 and free; that of the
+// peer is below max_lanes too.
 struct InstallLaneCommand {
   uint32_t lane = 0;
   uint32_t peer = 0;  // index into Snapshot::peers

@@ -47,7 +47,7 @@ class Host final : public fec::DecoderHost {
   }
   void CountRepaired(uint32_t lane, size_t count) override {
     worker_.lane_counters[lane].shards_repaired.Add(count);
-    worker_.shares.Charge(lane,
+    worker_.shares.Charge(worker_.lanes[lane].peer,
                           WorkShares::kRepaired * static_cast<uint32_t>(count));
   }
   void CountUnrepaired(uint32_t lane, size_t count) override {

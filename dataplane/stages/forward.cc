@@ -27,8 +27,8 @@ void ForwardPacket(Worker& worker, const Frame& packet, uint32_t to_peer) {
   out.checksum = packet.checksum;
   worker.outbound.Push(out);
   worker.counters.forwarded_packets.Add(1);
-  // It is the sender's lane that makes this work.
-  worker.shares.Charge(packet.lane, WorkShares::kRecord + packet.length);
+  // It is the sender that makes this work.
+  worker.shares.Charge(packet.peer, WorkShares::kRecord + packet.length);
   rte_pktmbuf_free(packet.mbuf);
 }
 

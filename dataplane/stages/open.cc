@@ -224,7 +224,7 @@ bool OpenFrame(Worker& worker, Frame& frame, OpenedRun& run) {
   const bool is_data =
       header.kind == static_cast<uint8_t>(wire::RecordKind::kData);
   if (!worker.shares.Take(
-          frame.lane, WorkShares::kRecord + frame.length,
+          lane->peer, WorkShares::kRecord + frame.length,
           is_data || is_parity ? 1 : WorkShares::kSessionParts)) {
     worker.Drop(frame, DropReason::kOverShare);
     return false;

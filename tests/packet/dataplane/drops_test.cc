@@ -367,19 +367,23 @@ TEST_F(DropsTest, WindowFullAfterWaiting) {
             session::WaitQueues::kMaxPerLane);
 }
 
-// Behind, with lanes 0 and 1 at work, the first of which has had its share.
+// Behind, with two peers at work, of which that of the lane has had its share,
+// perhaps by other lanes.
 TEST_F(DropsTest, OverShare) {
+  constexpr uint32_t kPeer = 2;
   WorkShares& shares = pair_.hub.worker().shares;
+  session::Lane& lane = pair_.hub.worker().lanes[0];
+  lane.peer = kPeer;
   for (int loop = 0; loop < 16; ++loop) {
     shares.SawMore();
-    shares.Charge(0, 1'000'000);
+    shares.Charge(kPeer, 1'000'000);
     shares.Charge(1, 1'000);
     pair_.Advance(WorkShares::kPeriodUs / 2);
     shares.Turn(pair_.now_us);
   }
   ASSERT_TRUE(shares.limited());
   const Bytes frame = ClientFrame();
-  while (shares.Take(0, WorkShares::kRecord)) {
+  while (shares.Take(kPeer, WorkShares::kRecord)) {
   }
   GiveHub(frame);
   ExpectOneDrop(DropReason::kOverShare);
@@ -388,6 +392,7 @@ TEST_F(DropsTest, OverShare) {
   pair_.Settle();
   EXPECT_EQ(pair_.hub.drops(DropReason::kOverShare), 1u);
   // Each period it has its part anew.
+  lane.peer = 0;
   pair_.Advance(WorkShares::kPeriodUs);
   ASSERT_TRUE(pair_.client.GiveToTunnel(InnerUdp4(kClient, kHub, 60)));
   pair_.Settle();

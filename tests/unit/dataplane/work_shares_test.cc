@@ -145,6 +145,39 @@ TEST(WorkShares, WhatTheOthersDoNotNeedOneLaneMayHave) {
   EXPECT_GT(line.read(0), 850'000u) << "all but a tenth of the time";
 }
 
+// One frame each 10 ms, fewer than there are periods: it finds no line either.
+TEST(WorkShares, WhoSendsSeldomIsReadToo) {
+  const auto run = [](bool shares) {
+    Line line(2, shares);
+    line.SetRate(0, 4000);
+    line.SetRate(1, 100);
+    line.Run(1'100'000);
+    line.SetRate(1, 0.1);
+    line.Run(1'150'000);  // what stood in the line is read
+    const uint64_t before = line.read(1);
+    line.Run(3'150'000);
+    return Outcome{static_cast<double>(line.read(1) - before) / 200,
+                   line.longest_us(1)};
+  };
+  EXPECT_LT(run(false).least, 0.5);
+  const Outcome with = run(true);
+  EXPECT_GT(with.least, 0.95);
+  EXPECT_LT(with.longest_us, 15'000u);
+}
+
+TEST(WorkShares, OneIsAloneOnceTheOthersWereSilentForLong) {
+  Line line(2, true);
+  line.SetRate(0, 4000);
+  line.SetRate(1, 100);
+  line.Run(1'100'000);
+  EXPECT_TRUE(line.shares().limited());
+  line.SetRate(1, 0);
+  line.Run(1'100'000 + WorkShares::kAloneUs / 2);
+  EXPECT_TRUE(line.shares().limited());
+  line.Run(1'150'000 + WorkShares::kAloneUs);
+  EXPECT_FALSE(line.shares().limited());
+}
+
 TEST(WorkShares, WordsAboutTheLaneGoOnForSomeParts) {
   WorkShares shares(2);
   uint64_t now_us = 10'000;
