@@ -16,6 +16,8 @@ constexpr int kMaxSackedWalk = 64;
 // Acks in a row, over a round trip, that make it certain that the peer has more
 // than was sent.
 constexpr uint8_t kSurelyAhead = 3;
+// Of the window, behind bytes that count as sent by such acks.
+constexpr uint64_t kRoomAhead = 8192;
 constexpr uint64_t kTickUs = 1000;
 // A repair is not repeated sooner.
 constexpr uint64_t kLeastAgainUs = 10'000;
@@ -63,9 +65,11 @@ bool OuterTcp::TakeAck(OuterFlow& flow, const wire::TcpView& tcp,
 // An ack of more than was sent. Somebody may have filled the peer's next places
 // before us; a kernel's stream is torn then, and neither side takes what the
 // other sends any more. Here only places are lost, since the tag of a record
-// judges: the bytes in between count as sent and acknowledged once the peer has
-// held to it over a round trip, with no word to the contrary. True where the
-// payload of such a segment may be opened.
+// judges: the bytes in between count as sent once the peer has held to it over
+// a round trip, with no word to the contrary. They are not acknowledged by
+// that: the peer's next ack does it, and where that was not the peer, the
+// forward point passes them, for which the window it offered has to leave room.
+// True where the payload of such a segment may be opened.
 bool OuterTcp::FollowAck(OuterFlow& flow, const wire::TcpView& tcp,
                          uint64_t now_us) {
   const int64_t ack = flow.SendOffset(tcp.ack);
@@ -78,11 +82,12 @@ bool OuterTcp::FollowAck(OuterFlow& flow, const wire::TcpView& tcp,
   if (flow.ahead < kSurelyAhead) ++flow.ahead;
   const bool sure =
       flow.ahead == kSurelyAhead && now_us - flow.ahead_from_us >= flow.srtt_us;
-  if (sure && !flow.fin_wanted) {
+  const auto to = static_cast<uint64_t>(ack);
+  if (sure && !flow.fin_wanted && to + kRoomAhead <= flow.snd_right) {
     flow.ahead = 0;
-    flow.snd_nxt = static_cast<uint64_t>(ack);
-    flow.snd_right = std::max(flow.snd_right, flow.snd_nxt);
-    TakeAck(flow, tcp, now_us);
+    flow.snd_nxt = to;
+    flow.rto_at_us = std::min(flow.rto_at_us, now_us + flow.rto_us);
+    Rearm(flow);
   }
   return true;
 }

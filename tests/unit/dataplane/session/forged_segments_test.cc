@@ -100,6 +100,17 @@ class ForgedSegments : public testing::Test {
     return received;
   }
 
+  // An ack of `over` bytes more than the peer has, with bytes that came before.
+  void GiveAckAhead(uint32_t over) {
+    now_us_ += 50'000;
+    const std::vector<uint8_t> bytes(100, 1);
+    wire::FrameView view = Segment();
+    view.tcp.seq = kIsn + 1 + (sent_ - 100);
+    view.tcp.ack = isn_ + 1 + acked_ + over;
+    view.tcp.payload = bytes;
+    Give(view);
+  }
+
   void SendBytes(uint16_t size, int count = 1) {
     for (int i = 0; i < count; ++i) {
       rte_mbuf* mbuf = rte_pktmbuf_alloc(test::PacketPool());
@@ -375,6 +386,43 @@ TEST_F(ForgedSegments, TheSenderFollowsNobodyWhoIsContradicted) {
     GiveBytes();
   }
   EXPECT_EQ(tcp_.Stats(flow_)->bytes_sent, 1000u);
+}
+
+// The forger repeats bytes that came, which nobody contradicts, on a flow that
+// has nothing to say.
+TEST_F(ForgedSegments, AcksFarAheadStopNothing) {
+  SendBytes(1000);
+  acked_ = 1000;
+  GiveBytes();
+  DrainPayloads();
+  constexpr uint32_t kWindow = 50000u << 7;
+  for (const uint32_t over : {kWindow - 8191, kWindow, 16u << 20}) {
+    for (int i = 0; i < 4; ++i) {
+      GiveAckAhead(over);
+    }
+  }
+  DrainPayloads();
+  SendBytes(500);
+  EXPECT_EQ(tcp_.Stats(flow_)->bytes_sent, 1000u + 500u);
+  EXPECT_EQ(InFlight(), 500u);
+  acked_ = 1500;
+  GiveBytes();
+  EXPECT_EQ(InFlight(), 0u);
+}
+
+TEST_F(ForgedSegments, WhereNobodyHasWhatWasNeverSentThePeerIsToldToGoOn) {
+  SendBytes(1000);
+  acked_ = 1000;
+  GiveBytes();
+  for (int i = 0; i < 3; ++i) GiveAckAhead(100'000);
+  GiveBytes();  // the peer's own word: 1000
+  RunFor(5'000'000);
+  EXPECT_TRUE(Raised(EventType::kForwardMoved));
+  EXPECT_EQ(tcp_.ForwardPoint(flow_), 101'000u);
+  SendBytes(500);
+  acked_ = 101'500;
+  GiveBytes();
+  EXPECT_EQ(InFlight(), 0u);
 }
 
 TEST_F(ForgedSegments, ADsackWithoutARepairSlowsNoRepair) {
