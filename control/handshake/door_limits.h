@@ -21,7 +21,8 @@ class DoorLimits {
   // and of those from others.
   static constexpr Rate kTries{2000, 1000};
   static constexpr Rate kTriesOfFailed{2000, 1000};
-  // Proven hellos of a /24 or /56, and in sum.
+  // Proven hellos of a /24 or /48, and in sum. One site has a /48: with less,
+  // whoever has the key would take the whole sum from all others.
   static constexpr Rate kProven{200, 400};
   static constexpr Rate kProvenInSum{1000, 2000};
 
@@ -53,7 +54,7 @@ class DoorLimits {
 
   RateLimit networks_{{.rate = kFailures}};
   RateLimit hosts_{{.rate = kFailures, .ipv4_bits = 32, .ipv6_bits = 64}};
-  RateLimit proven_{{.rate = kProven}};
+  RateLimit proven_{{.rate = kProven, .ipv6_bits = 48}};
   TokenBucket tries_{kTries};
   TokenBucket tries_of_failed_{kTriesOfFailed};
   TokenBucket proven_in_sum_{kProvenInSum};

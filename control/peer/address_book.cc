@@ -12,9 +12,10 @@ using handshake::VerdictCode;
 
 namespace {
 
+// What one holder of the key may well have by itself.
 IpPrefix SourceNetwork(const IpAddress& source) {
   const IpPrefix prefix{
-      source, static_cast<uint8_t>(source.family == Family::kIpv4 ? 24 : 56)};
+      source, static_cast<uint8_t>(source.family == Family::kIpv4 ? 24 : 48)};
   return {prefix.Network(), prefix.length};
 }
 

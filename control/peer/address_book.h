@@ -4,7 +4,7 @@
 //
 // One holder of the shared key can make static keys without end. So a new key
 // has to earn its hold by being connected for kEarnUs, and of one source
-// network (/24 or /56) at most kMaxAwayOfNetwork addresses are held for keys
+// network (/24 or /48) at most kMaxAwayOfNetwork addresses are held for keys
 // that are away. Nobody else's hold is shortened by that. Owned by HubSessions.
 // Control thread. A search walks a list of at most kMaxBindings entries; they
 // change a few times a day. What it holds outlives the process by Held() and

@@ -246,6 +246,15 @@ TEST(DoorLimitsTest, ProvenHellosHaveABucketOfTheirOwn) {
   }
   EXPECT_FALSE(may_enter(At("198.51.100.200:1").address)) << "the same /24";
   EXPECT_TRUE(may_enter(At("203.0.113.1:1").address));
+  // All of a site's /48 has one.
+  IpAddress site = *ParseIpAddress("2001:db8:77::1");
+  uint32_t entered = 0;
+  for (uint32_t i = 0; i < 2 * DoorLimits::kProvenInSum.burst; ++i) {
+    site.bytes[6] = static_cast<uint8_t>(i);
+    entered += may_enter(site) ? 1 : 0;
+  }
+  EXPECT_LE(entered, DoorLimits::kProven.burst);
+  EXPECT_TRUE(may_enter(At("192.0.2.1:1").address)) << "the sum is not used up";
 }
 
 }  // namespace

@@ -128,6 +128,20 @@ TEST_F(BookTest, GivesWhatIsHeldAndForHowLong) {
   EXPECT_TRUE(book.Held(later_us, kUnixMs).empty());
 }
 
+TEST_F(BookTest, OneSiteHoldsSoManyFromAllOfItsNetworks) {
+  AddressBook book = Empty();
+  IpAddress site = *ParseIpAddress("2001:db8:77::1");
+  for (uint8_t i = 2; i < 200; ++i) {
+    IpPrefix prefix = kWanted;
+    prefix.address.bytes[3] = i;
+    site.bytes[6] = i;
+    book.Bind(PublicKey{i}, {prefix}, site, 0);
+    book.Release(PublicKey{i}, AddressBook::kEarnUs);
+  }
+  EXPECT_EQ(book.Held(AddressBook::kEarnUs, kUnixMs).size(),
+            AddressBook::kMaxAwayOfNetwork);
+}
+
 TEST_F(BookTest, ForgetsARangeOrAKeysAddresses) {
   AddressBook book = Empty();
   for (uint8_t i = 2; i < 10; ++i) {
