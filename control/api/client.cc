@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -50,7 +51,7 @@ class Connection {
     while (connect(fd_, reinterpret_cast<sockaddr*>(&address),
                    sizeof(address)) != 0) {
       // EAGAIN: the daemon's queue is full (unix(7)); nothing to poll for.
-      if (errno != EAGAIN && errno != EINTR) return CannotConnect(errno);
+      if (errno != EAGAIN && errno != EINTR) return CannotConnect(Cause(errno));
       if (NowMs() >= deadline_ms_) return TimedOut();
       constexpr int kPauseMs = 10;
       poll(nullptr, 0, kPauseMs);
@@ -97,6 +98,14 @@ class Connection {
     return ready > 0 || (ready < 0 && errno == EINTR);
   }
 
+  // The kernel refuses a connection to a file of another kind as it refuses
+  // one to a socket that nobody listens at (unix(7)).
+  int Cause(int error) const {
+    struct stat file;
+    const bool other = error == ECONNREFUSED && stat(path_.c_str(), &file) == 0;
+    return other && !S_ISSOCK(file.st_mode) ? ENOTSOCK : error;
+  }
+
   absl::Status Failed(const char* what, int error) const {
     return absl::UnavailableError(path_ + ": " + what + ": " + strerror(error));
   }
@@ -108,6 +117,8 @@ class Connection {
             path_ +
             " does not exist: the gateway is not running, or uses "
             "another -control-socket");
+      case ENOTSOCK:
+        return absl::InvalidArgumentError(path_ + " is not a socket");
       case ECONNREFUSED:
         return absl::UnavailableError(
             path_ +
@@ -163,6 +174,12 @@ std::vector<std::string> FindSockets(const std::string& run_folder) {
   }
   globfree(&found);
   return sockets;
+}
+
+bool IsDeadSocket(const std::string& socket_path) {
+  // At most one turn: a full queue means that somebody listens.
+  const absl::Status status = Connection(socket_path, 0).Open();
+  return absl::IsNotFound(status) || absl::IsUnavailable(status);
 }
 
 }  // namespace lwt::api

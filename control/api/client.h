@@ -18,4 +18,8 @@ absl::StatusOr<std::string> Ask(const std::string& socket_path,
 // The control sockets under `run_folder`/*/control.sock, sorted.
 std::vector<std::string> FindSockets(const std::string& run_folder);
 
+// Whether nobody can answer at `socket_path`: a gateway that was killed leaves
+// its socket behind.
+bool IsDeadSocket(const std::string& socket_path);
+
 }  // namespace lwt::api

@@ -1,5 +1,6 @@
 #include "control/cli/lwtctl.h"
 
+#include <optional>
 #include <vector>
 
 #include "absl/strings/escaping.h"
@@ -20,18 +21,18 @@ constexpr char kHelp[] = R"(lwtctl asks a running lightweight-tunnel.
   lwtctl [-socket PATH] status [-json]
       Show uplink, tunnel, peers, workers and drops; with -json for programs.
   lwtctl [-socket PATH] peer forget ADDRESS|RANGE|KEY
-      On a server: free tunnel addresses from the keys that held them. RANGE
+      On a hub: free tunnel addresses from the keys that held them. RANGE
       is NETWORK/LENGTH, KEY a client's public key as status shows it.
   lwtctl [-socket PATH] peer ban KEY
   lwtctl [-socket PATH] peer unban KEY
-      On a server: keep a client out, over restarts, and let it in again.
+      On a hub: keep a client out, over restarts, and let it in again.
   lwtctl [-socket PATH] peer banned
-      List the keys that are banned.
+      On a hub: list the keys that are banned.
   lwtctl [-socket PATH] version
       Print the version of the running gateway.
 
-  -socket PATH  The gateway's control socket. Without it, the only one under
-                /run/lightweight-tunnel/ is taken.
+  -socket PATH  The gateway's control socket. Without it, the only gateway
+                under /run/lightweight-tunnel/ is asked.
   -v            Print lwtctl's version and exit; --version is the same.
   -h            Print this text and exit; --help and help are the same.
 
@@ -67,6 +68,16 @@ absl::Status TakeFlag(std::string_view name, bool has_value,
   return absl::OkStatus();
 }
 
+// Of "10.0.0.7/24", which may mean one address or all of them, both forms that
+// are clear; of anything else nothing.
+std::string ClearForms(std::string_view text) {
+  const std::optional<IpPrefix> prefix = ParseIpPrefix(text);
+  if (!prefix || prefix->Network() == prefix->address) return "";
+  return absl::StrCat("the address ", ToString(prefix->address),
+                      " alone, or the range ",
+                      ToString(IpPrefix{prefix->Network(), prefix->length}));
+}
+
 // "peer VERB", and what the verb takes, which the gateway has to understand.
 absl::Status CheckPeerCommand(const std::vector<std::string>& words) {
   constexpr struct {
@@ -90,6 +101,11 @@ absl::Status CheckPeerCommand(const std::vector<std::string>& words) {
     if (api::ParseRequest(
             {reinterpret_cast<const uint8_t*>(line.data()), line.size()})) {
       return absl::OkStatus();
+    }
+    const std::string clear = verb == "forget" ? ClearForms(words[2]) : "";
+    if (!clear.empty()) {
+      return Wrong(
+          absl::StrCat("\"", words[2], "\" is no range: take ", clear));
     }
     return Wrong(absl::StrCat("\"", absl::CHexEscape(words[2]), "\" is not ",
                               std::string(what), ": ", usage));
@@ -122,10 +138,11 @@ absl::Status MakeRequest(const Parts& parts, ControlCommand& command) {
 
 absl::StatusOr<std::string> FindSocket(const std::string& run_folder) {
   std::vector<std::string> sockets = api::FindSockets(run_folder);
+  if (sockets.size() > 1) std::erase_if(sockets, api::IsDeadSocket);
   if (sockets.size() == 1) return sockets[0];
   if (sockets.empty()) {
     return absl::NotFoundError(
-        "no gateway runs here: no socket at " + run_folder +
+        "no gateway runs here: nobody listens at " + run_folder +
         "/*/control.sock; start one with lightweight-tunnel, or say where its "
         "socket is with -socket PATH");
   }

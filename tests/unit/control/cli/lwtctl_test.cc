@@ -17,7 +17,7 @@
 namespace lwt::cli {
 namespace {
 
-// Listens on a path; Serve answers one connection on a thread of its own.
+// Listens on a path; Serve answers one question on a thread of its own.
 class Daemon {
  public:
   explicit Daemon(const std::string& path) : path_(path) {
@@ -30,6 +30,8 @@ class Daemon {
     EXPECT_EQ(listen(fd_, 4), 0);
   }
   ~Daemon() {
+    // Ends the wait for a question that does not come.
+    shutdown(fd_, SHUT_RDWR);
     if (thread_.joinable()) thread_.join();
     close(fd_);
     unlink(path_.c_str());
@@ -37,9 +39,15 @@ class Daemon {
 
   void Serve(const std::string& answer) {
     thread_ = std::thread([this, answer] {
-      int peer = accept(fd_, nullptr, nullptr);
-      char c = 0;
-      while (c != '\n' && recv(peer, &c, 1, 0) == 1) request_ += c;
+      int peer = -1;
+      // A connection without a word only looks whether somebody listens.
+      while (request_.empty()) {
+        close(peer);
+        peer = accept(fd_, nullptr, nullptr);
+        if (peer < 0) return;
+        char c = 0;
+        while (c != '\n' && recv(peer, &c, 1, 0) == 1) request_ += c;
+      }
       send(peer, answer.data(), answer.size(), MSG_NOSIGNAL);
       close(peer);
     });
@@ -169,14 +177,40 @@ TEST_F(LwtctlTest, SaysThatNobodyRuns) {
   EXPECT_NE(outcome.err.find("does not exist"), std::string::npos);
 }
 
-TEST_F(LwtctlTest, ADeadSocketIsNamed) {
+// As a daemon that was killed leaves it.
+void LeaveDeadSocket(const std::string& path) {
   int fd = socket(AF_UNIX, SOCK_STREAM, 0);
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  strncpy(address.sun_path, a_.c_str(), sizeof(address.sun_path) - 1);
+  strncpy(address.sun_path, path.c_str(), sizeof(address.sun_path) - 1);
   ASSERT_EQ(bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)),
             0);
   close(fd);
+}
+
+TEST_F(LwtctlTest, TheOneThatAnswersIsTakenBesideDeadSockets) {
+  LeaveDeadSocket(a_);
+  LeaveDeadSocket(b_);
+  EXPECT_NE(Run({"status"}).err.find("no gateway runs here"),
+            std::string::npos);
+  unlink(b_.c_str());
+  Daemon daemon(b_);
+  daemon.Serve("ok 5\nalive");
+  LwtctlRun outcome = Run({"status"});
+  EXPECT_EQ(outcome.out, "alive") << outcome.err;
+  unlink(a_.c_str());
+}
+
+TEST_F(LwtctlTest, AFileOfAnotherKindIsNoGateway) {
+  fclose(fopen(a_.c_str(), "w"));
+  LwtctlRun outcome = Run({"-socket", a_.c_str(), "status"});
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_EQ(outcome.err, "lwtctl: " + a_ + " is not a socket\n");
+  unlink(a_.c_str());
+}
+
+TEST_F(LwtctlTest, ADeadSocketIsNamed) {
+  LeaveDeadSocket(a_);
   LwtctlRun outcome = Run({"status"});
   EXPECT_EQ(outcome.exit_code, 1);
   EXPECT_NE(outcome.err.find("nobody answers"), std::string::npos);
@@ -263,7 +297,10 @@ TEST_F(LwtctlTest, PeerCommandsSayWhatTheyTake) {
                 .find("\"ten\\x1b\" is not a tunnel address"),
             std::string::npos);
   error({"peer", "forget", "10.0.0.256"});
-  error({"peer", "forget", "10.0.0.2/24"});
+  EXPECT_NE(error({"peer", "forget", "10.0.0.2/24"})
+                .find("take the address 10.0.0.2 alone, or the range "
+                      "10.0.0.0/24"),
+            std::string::npos);
   EXPECT_NE(
       error({"peer", "ban", "10.0.0.2"}).find("is not a client's public key"),
       std::string::npos);
