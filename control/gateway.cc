@@ -19,6 +19,14 @@ uint64_t BootTimeUs() {
          static_cast<uint64_t>(now.tv_nsec) / 1000;
 }
 
+std::string NobodyHas(const peer::AddressesNamed& names) {
+  const auto* range = std::get_if<IpPrefix>(&names);
+  if (range == nullptr) return "no tunnel address is held for that key";
+  const bool one = range->length == range->address.size() * 8;
+  return one ? "no client has " + ToString(range->address)
+             : "no client has an address of " + ToString(*range);
+}
+
 class WorkerRings : public peer::WorkerInbox::Source {
  public:
   WorkerRings(peer::MailboxLink& link, uint32_t worker)
@@ -202,7 +210,7 @@ std::string Gateway::AnswerForget(const peer::AddressesNamed& names) {
     text += ToString(address) + " is free\n";
   }
   if (text.empty()) {
-    return api::ErrorResponse("it belongs to no client, or has no address");
+    return api::ErrorResponse(NobodyHas(names));
   }
   text +=
       "a client that is alive asks for its address again; lwtctl peer ban "
@@ -212,7 +220,9 @@ std::string Gateway::AnswerForget(const peer::AddressesNamed& names) {
 
 std::string Gateway::AnswerPeer(const api::Request& request) {
   if (hub_ == nullptr) {
-    return api::ErrorResponse("only a server has clients and their addresses");
+    return api::ErrorResponse(
+        "this is a client: ask the hub, which has the clients and their "
+        "addresses");
   }
   const std::string key = handshake::PublicKeyToText(request.key);
   switch (request.kind) {
@@ -223,7 +233,8 @@ std::string Gateway::AnswerPeer(const api::Request& request) {
     case api::RequestKind::kPeerBan:
       return hub_->Ban(request.key, NowUs())
                  ? api::OkResponse(key + " is banned\n")
-                 : api::ErrorResponse("as many keys are banned as may be");
+                 : api::ErrorResponse(
+                       "as many keys are banned as may be: unban one first");
     case api::RequestKind::kPeerUnban:
       return hub_->Unban(request.key)
                  ? api::OkResponse(key + " may come again\n")
@@ -235,7 +246,7 @@ std::string Gateway::AnswerPeer(const api::Request& request) {
   for (const handshake::PublicKey& banned : hub_->banned()) {
     text += handshake::PublicKeyToText(banned) + "\n";
   }
-  return api::OkResponse(text);
+  return api::OkResponse(text.empty() ? "no key is banned\n" : text);
 }
 
 std::string Gateway::Answer(const api::Request& request) {

@@ -243,6 +243,7 @@ def test_a_banned_client_stays_out_until_it_is_unbanned(topology, start):
     client = _start_client(start, topology)
     client.wait_up()
     key = _key_of(hub)
+    assert hub.lwtctl("peer", "banned").stdout == "no key is banned\n"
     forgotten = hub.lwtctl("peer", "forget", "10.0.0.0/24").stdout
     assert "10.0.0.2 is free" in forgotten
     # Its client is not kept away by that.
