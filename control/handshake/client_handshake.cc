@@ -26,7 +26,7 @@ std::string_view ReasonOf(VerdictCode code) {
     case VerdictCode::kAddressTaken:
       return "the tunnel address belongs to another client";
     case VerdictCode::kAddressOutsideNetwork:
-      return "the tunnel address is outside the server's network";
+      return "the tunnel address is outside the hub's network";
     case VerdictCode::kFull:
       return "it has as many clients as it may have";
     case VerdictCode::kSecondKeyRefused:
@@ -42,7 +42,7 @@ std::string_view ReasonOf(VerdictCode code) {
 
 absl::Status NotOurProtocol(std::string_view what) {
   return absl::DataLossError(
-      absl::StrCat("the server does not answer like a gateway: ",
+      absl::StrCat("the hub does not answer like a gateway: ",
                    absl::string_view(what.data(), what.size()),
                    "; is this its address and port?"));
 }
@@ -104,7 +104,7 @@ void ClientHandshake::OnRecord(const TlsRecord& record, uint64_t unix_ms,
                                ByteVector* output) {
   if (record.type == TlsType::kAlert) {
     Fail(absl::UnauthenticatedError(absl::StrCat(
-        "the server refused the first message: wrong key, or clocks differ; "
+        "the hub refused the first message: wrong key, or clocks differ; "
         "local time is ",
         UtcTime(unix_ms))));
     return;
@@ -161,14 +161,14 @@ void ClientHandshake::OnMessage2(ByteSpan body, ByteVector* output) {
   if (config_.expected_hub_key && *config_.expected_hub_key != hub_key) {
     changed_key_ = hub_key;
     return Fail(absl::FailedPreconditionError(
-        absl::StrCat("the server's public key is ", PublicKeyToText(hub_key),
+        absl::StrCat("the hub's public key is ", PublicKeyToText(hub_key),
                      ", not the one known here")));
   }
   std::optional<HubPayload> payload = ParseHubPayload(plain);
   if (!payload) return Fail(NotOurProtocol("its second message is malformed"));
   if (payload->offer.version != kProtocolVersion) {
     return Fail(absl::UnimplementedError(absl::StrCat(
-        "the server speaks version ", payload->offer.version,
+        "the hub speaks version ", payload->offer.version,
         " of the protocol, this gateway version ", kProtocolVersion)));
   }
   ClientPayload mine{.offer = config_.offer};
@@ -205,11 +205,12 @@ void ClientHandshake::OnVerdict(ByteSpan body) {
   const std::optional<VerdictBody> verdict = ParseVerdict(plain);
   if (!verdict) return Fail(NotOurProtocol("its verdict is malformed"));
   if (verdict->verdict.code != VerdictCode::kAccepted) {
-    const std::string_view reason = ReasonOf(verdict->verdict.code);
-    return Fail(absl::PermissionDeniedError(absl::StrCat(
-        "the server refused this client: ",
-        absl::string_view(reason.data(), reason.size()),
-        verdict->verdict.text.empty() ? "" : ": ", verdict->verdict.text)));
+    // The hub's own words say more than the code behind them.
+    const Verdict& refusal = verdict->verdict;
+    return Fail(absl::PermissionDeniedError(
+        absl::StrCat("the hub refused this client: ",
+                     refusal.text.empty() ? std::string(ReasonOf(refusal.code))
+                                          : refusal.text)));
   }
   if (verdict->mtu < kLeastInnerMtu || verdict->mtu > config_.offer.mtu) {
     return Fail(NotOurProtocol("its verdict has an impossible MTU"));

@@ -187,11 +187,11 @@ absl::Status HubKeyChangedError(const std::string& state_dir,
                                 const PublicKey& seen) {
   const std::string remedy =
       configured.empty()
-          ? absl::StrCat("if the server was set up anew, delete ",
+          ? absl::StrCat("if the hub was set up anew, delete ",
                          PinPath(state_dir))
-          : "if the server was set up anew, change server_public_key";
+          : "if the hub was set up anew, change server_public_key";
   return absl::FailedPreconditionError(absl::StrCat(
-      "the server's public key is ", PublicKeyToText(seen),
+      "the hub's public key is ", PublicKeyToText(seen),
       ", not the one known here; somebody may be posing as it; ", remedy));
 }
 

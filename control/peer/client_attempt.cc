@@ -14,10 +14,11 @@ using handshake::LaneJoinProgress;
 std::string_view WhyDown(FlowDownReason reason) {
   switch (reason) {
     case FlowDownReason::kTimedOut:
-      return "does not answer; is the server running, and does a firewall let "
-             "its TCP port through?";
+      return "does not answer: the hub does not run there, or a firewall does "
+             "not let its TCP port through";
     case FlowDownReason::kRefused:
-      return "refuses the connection; is the server running there?";
+      return "refuses the connection: the hub does not run there, or a "
+             "firewall answers for it";
     case FlowDownReason::kClosedByPeer:
       return "closed the connection before the handshake was done";
     case FlowDownReason::kClosed:
@@ -76,8 +77,8 @@ void ClientAttempt::OnTimer(uint64_t now_us) {
   } else if (state_ == State::kConnecting) {
     Fail(absl::UnavailableError(config::Concat(
         "no answer from ", to,
-        "; is the server running, and does a firewall let TCP port ",
-        remote_.port, " through?")));
+        ": the hub does not run there, or a firewall does not let TCP port ",
+        remote_.port, " through")));
   } else {
     Fail(absl::DeadlineExceededError(config::Concat(
         to, " took the connection but did not finish the handshake")));
