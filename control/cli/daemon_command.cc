@@ -123,7 +123,7 @@ Begin Run(const config::CommandLine& command_line) {
                         return given.option->toml == "remote_addr";
                       });
       Print(stdout,
-            Concat("Wrote ", path, " for the server and ", path,
+            Concat("Wrote ", path, " for the hub and ", path,
                    ".client for a client; ",
                    remote_given ? "" : "set remote_addr in the second, and ",
                    "give each client its own tunnel_addr.\n"));

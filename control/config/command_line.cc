@@ -13,8 +13,8 @@ namespace {
 constexpr CommandFlag kCommandFlags[] = {
     {"c", "FILE", "Read settings from FILE; a flag given beats the file."},
     {"g", "FILE",
-     "Write FILE for a server and FILE.client for a client, with one fresh "
-     "key in both; -l, -r and the server's -t go into them."},
+     "Write FILE for a hub and FILE.client for a client, with one fresh "
+     "key in both; -l, -r and the hub's -t go into them."},
     {"check-config", "", "Check the settings, say what is wrong, and exit."},
     {"print-config", "",
      "Check the settings, print those in force and where each was given, and "

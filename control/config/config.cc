@@ -22,7 +22,7 @@ void CheckSides(const Config& config, Faults& faults) {
   bool server = config.mode == Mode::kServer;
   if (server && !config.hub.local) {
     faults.push_back(
-        "a server needs local_addr, where it listens: -l 0.0.0.0:9000");
+        "a hub needs local_addr, where it listens: -l 0.0.0.0:9000");
   }
   if (server && config.client.remote) {
     faults.push_back(
@@ -30,15 +30,15 @@ void CheckSides(const Config& config, Faults& faults) {
   }
   if (!server && !config.client.remote) {
     faults.push_back(
-        "a client needs remote_addr, its server: -r vpn.example.com:9000");
+        "a client needs remote_addr, its hub: -r vpn.example.com:9000");
   }
   if (!server && config.hub.local) {
     faults.push_back(
-        "local_addr is for servers: remove it, or run with -m server");
+        "local_addr is for hubs: remove it, or run with -m server");
   }
   if (server && !config.client.server_public_key.empty()) {
     faults.push_back(
-        "server_public_key is for clients: remove it, a server has its own");
+        "server_public_key is for clients: remove it, a hub has its own");
   }
 }
 
@@ -53,7 +53,7 @@ void CheckTunnel(const Config& config, Faults& faults) {
         prefix.length == prefix.address.size() * 8) {
       faults.push_back(
           Concat("tunnel_addr ", ToString(prefix),
-                 " leaves no address for a client: a server's prefix length ",
+                 " leaves no address for a client: a hub's prefix length ",
                  "tells its network, such as 10.0.0.1/24 or fd00::1/64"));
     }
   }

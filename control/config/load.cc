@@ -47,6 +47,20 @@ absl::Status ApplyFlags(const std::vector<GivenOption>& options,
   return absl::InvalidArgumentError(absl::StrJoin(faults, "\n"));
 }
 
+// A setting that only the other side has is no error, for one file may serve
+// two commands; yet whoever gave it believes that it does something.
+void WarnOfOtherSide(LoadedConfig& loaded) {
+  for (const Option& option : Options()) {
+    const std::string_view origin = loaded.origins.Of(option);
+    if (origin.empty() || IsFor(option.applies_to, loaded.config.mode))
+      continue;
+    const bool hubs = option.applies_to == AppliesTo::kServer;
+    loaded.warnings.push_back(
+        Concat(origin, ": ", option.toml, " is for a ", hubs ? "hub" : "client",
+               " and does nothing on this ", hubs ? "client" : "hub"));
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<LoadedConfig> LoadConfig(const CommandLine& command_line,
@@ -69,7 +83,10 @@ absl::StatusOr<LoadedConfig> LoadConfig(const CommandLine& command_line,
       loaded.origins.Note(*FindByToml("key"), 0, loaded.config.key.file);
     }
   }
-  if (faults.empty()) return loaded;
+  if (faults.empty()) {
+    if (complete) WarnOfOtherSide(loaded);
+    return loaded;
+  }
   const std::string lines = absl::StrJoin(faults, "\n");
   return flags.ok() ? absl::FailedPreconditionError(lines)
                     : absl::InvalidArgumentError(lines);

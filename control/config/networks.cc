@@ -176,13 +176,13 @@ std::vector<IpPrefix> Config::PeerNetworks() const {
 void CheckNetworks(const Config& config, std::vector<std::string>& faults) {
   if (config.mode == Mode::kServer && !config.client.routes.empty()) {
     faults.push_back(
-        "routes is for clients: a server names the networks behind its clients "
+        "routes is for clients: a hub names the networks behind its clients "
         "by entries [[peer]]");
   }
   if (config.mode == Mode::kClient && !config.hub.peers.empty()) {
     faults.push_back(
-        "[[peer]] is for servers: a client names the networks behind its "
-        "server by routes");
+        "[[peer]] is for hubs: a client names the networks behind its hub by "
+        "routes");
   }
   if (!config.lan.addresses.empty() && config.lan.port.memif_socket.empty()) {
     faults.push_back(

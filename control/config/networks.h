@@ -20,7 +20,7 @@ absl::StatusOr<IpPrefix> ReadNetwork(std::string_view text);
 absl::StatusOr<LanPort> ReadLanPort(std::string_view text);
 std::string ToText(const LanPort& port);
 
-// A key as `lwtctl status` prints it on `side`, "server" or "client".
+// A key as `lwtctl status` prints it on `side`, "hub" or "client".
 absl::StatusOr<std::string> ReadPublicKey(std::string_view text,
                                           std::string_view side);
 

@@ -54,7 +54,7 @@ absl::Status CheckSocketPath(std::string_view text) {
 }
 
 absl::StatusOr<std::string> ReadServerKey(std::string_view text) {
-  return ReadPublicKey(text, "server");
+  return ReadPublicKey(text, "hub");
 }
 
 absl::StatusOr<std::string> ReadClientKey(std::string_view text) {
@@ -70,7 +70,7 @@ absl::Status TakeSome(const std::vector<IpPrefix>& networks) {
 
 constexpr std::string_view kTunnelGroup = "Tunnel";
 constexpr std::string_view kKeyGroup = "Keys";
-constexpr std::string_view kServerGroup = "Server";
+constexpr std::string_view kServerGroup = "Hub";
 constexpr std::string_view kLanGroup = "Networks";
 constexpr std::string_view kPeerGroup = "Entries [[peer]]";
 constexpr std::string_view kHostGroup = "Host";
@@ -85,16 +85,16 @@ constexpr Option kOptions[] = {
      .flag = "m",
      .toml = "mode",
      .value_name = "server|client",
-     .sentence =
-         "Which side this is: the server waits for clients, a client connects.",
+     .sentence = "Which side this is: \"server\" is the hub, which waits for "
+                 "clients; a "
+                 "\"client\" connects to it.",
      .field = Choice<In<&Config::mode>, 1>()},
     {.group = kTunnelGroup,
      .flag = "l",
      .toml = "local_addr",
      .applies_to = AppliesTo::kServer,
      .value_name = "ADDRESS:PORT",
-     .sentence =
-         "Where the server listens; 0.0.0.0 or [::] takes every address.",
+     .sentence = "Where the hub listens; 0.0.0.0 or [::] takes every address.",
      .field = Text<In<&Config::hub, &HubConfig::local>, ReadListenAddress>()},
     {.group = kTunnelGroup,
      .flag = "r",
@@ -102,8 +102,7 @@ constexpr Option kOptions[] = {
      .applies_to = AppliesTo::kClient,
      .takes = Takes::kNextConnection,
      .value_name = "HOST:PORT",
-     .sentence =
-         "The server to connect to: an address or a name, and its port.",
+     .sentence = "The hub to connect to: an address or a name, and its port.",
      .field =
          Text<In<&Config::client, &ClientConfig::remote>, ReadRemoteAddress>()},
     {.group = kTunnelGroup,
@@ -185,7 +184,7 @@ constexpr Option kOptions[] = {
      .takes = Takes::kNextConnection,
      .value_name = "KEY",
      .example = "vD1t5yk9uMJvVJdTgNVbLRRfAMO3WlMKqkjXQUUuNWc=",
-     .sentence = "Public key that the server must show; without it the one of "
+     .sentence = "Public key that the hub must show; without it the one of "
                  "the first connection is kept.",
      .field = Text<In<&Config::client, &ClientConfig::server_public_key>,
                    ReadServerKey>()},
@@ -226,7 +225,7 @@ constexpr Option kOptions[] = {
      .takes = Takes::kLive,
      .value_name = "NETWORK/BITS[,...]",
      .example = "192.168.7.0/24",
-     .sentence = "Networks behind the server: packets to them enter the "
+     .sentence = "Networks behind the hub: packets to them enter the "
                  "tunnel, and packets from them are let out of it.",
      .field = List<In<&Config::client, &ClientConfig::routes>, ReadNetwork,
                    TakeAny>()},
@@ -374,7 +373,7 @@ constexpr Option kOptions[] = {
      .value_name = "COUNT",
      .max = kMaxWorkers,
      .sentence = "Threads that move packets, each on a CPU of its own; 0 takes "
-                 "one, but on a server with more than two CPUs one for each "
+                 "one, but on a hub with more than two CPUs one for each "
                  "but the first, 8 at most.",
      .field = Integer<In<&Config::workers, &WorkerConfig::count>>()},
     {.group = kDataplaneGroup,
@@ -430,7 +429,7 @@ constexpr Option kOptions[] = {
      .max = 1024,
      .sentence =
          "Memory of each worker for records that may have to be sent again, 2 "
-         "KiB each; 0 takes 12 on a client and 64 on a server.",
+         "KiB each; 0 takes 12 on a client and 64 on a hub.",
      .field = Integer<In<&Config::workers, &WorkerConfig::arena_mib>>()},
 };
 

@@ -20,9 +20,9 @@ A flag beats the file. Flags take one or two dashes, `-mtu 1400` or
 `--mtu=1400`; a boolean is switched off by `-retransmit=false`. A dotted key
 such as `uplink.driver` stands as `driver` below the line `[uplink]`.
 
-`lightweight-tunnel -g tunnel.toml` writes `tunnel.toml` for a server and
+`lightweight-tunnel -g tunnel.toml` writes `tunnel.toml` for a hub and
 `tunnel.toml.client` for a client, with one fresh key in both and the addresses
-that `-l`, `-r` and `-t`, the server's, give; in either file any line may be
+that `-l`, `-r` and `-t`, the hub's, give; in either file any line may be
 uncommented by itself. `lightweight-tunnel -c tunnel.toml -check-config` checks a
 file: an unknown key or a wrong value is refused with its file, line and column.
 `-print-config` prints the settings in force, each with the flag or the line that
@@ -31,7 +31,7 @@ gave it.
 A list is written as `["10.0.0.1/24", "fd00::1/64"]`, or as one text with commas
 as a flag takes it.
 
-`[[peer]]` is a table that stands once for each client, at the end of a server's
+`[[peer]]` is a table that stands once for each client, at the end of a hub's
 file, and names the networks behind it; both keys are needed:
 
 ```toml
@@ -57,7 +57,7 @@ std::string_view Sides(AppliesTo applies_to) {
     case AppliesTo::kBoth:
       return "both";
     case AppliesTo::kServer:
-      return "server";
+      return "hub";
     case AppliesTo::kClient:
       return "client";
   }

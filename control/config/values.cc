@@ -114,7 +114,7 @@ absl::StatusOr<Endpoint> ReadListenAddress(std::string_view text) {
 
 absl::StatusOr<HostPort> ReadRemoteAddress(std::string_view text) {
   absl::Status bad =
-      Invalid(Quoted(text), " is not a server's address and port, such as ",
+      Invalid(Quoted(text), " is not a hub's address and port, such as ",
               "192.0.2.1:9000, [2001:db8::1]:9000 or vpn.example.com:9000");
   if (std::optional<Endpoint> endpoint = ParseEndpoint(text)) {
     if (endpoint->port == 0 || endpoint->address.IsUnspecified() ||

@@ -374,7 +374,7 @@ TEST(FinishTest, RelationsAreChecked) {
        "remote_addr is for clients"},
       {{"-m", "client", "-r", "h:1", "-l", "0.0.0.0:1", "-t", "10.0.0.1/24",
         "-k", "a long key"},
-       "local_addr is for servers"},
+       "local_addr is for hubs"},
       {{"-m", "server", "-l", "0.0.0.0:1", "-t", "10.0.0.1/24", "-k",
         "a long key", "-server-public-key",
         "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="},
@@ -438,6 +438,23 @@ TEST(FinishTest, WhatCannotStartIsRefused) {
           << test.error << " / " << status;
     }
   }
+}
+
+TEST(FinishTest, ASettingOfTheOtherSideIsWarnedOf) {
+  auto loaded =
+      LoadConfig(*Parse({"-m", "client", "-r", "h:1", "-t", "10.0.0.2/24", "-k",
+                         "flag secret", "-max-clients", "7", "-sni", "a.de"}));
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  EXPECT_EQ(loaded->warnings,
+            std::vector<std::string>{"-max-clients: max_clients is for a hub "
+                                     "and does nothing on this client"});
+  loaded =
+      LoadConfig(*Parse({"-m", "server", "-l", "0.0.0.0:1", "-t", "10.0.0.1/24",
+                         "-k", "flag secret", "-sni", "a.de"}));
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  EXPECT_EQ(loaded->warnings,
+            std::vector<std::string>{
+                "-sni: sni is for a client and does nothing on this hub"});
 }
 
 TEST(FinishTest, NoEncryptionIsWarnedOf) {

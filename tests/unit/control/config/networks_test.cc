@@ -96,7 +96,7 @@ TEST(CheckNetworksTest, NamesContradictions) {
   EXPECT_NE(Faults(config).find("named twice"), std::string::npos);
   config.client.routes.clear();
   config.hub.peers = {{kKeyA, {Prefix("192.168.7.0/24")}}};
-  EXPECT_NE(Faults(config).find("[[peer]] is for servers"), std::string::npos);
+  EXPECT_NE(Faults(config).find("[[peer]] is for hubs"), std::string::npos);
 
   config = Server();
   config.client.routes = {Prefix("192.168.7.0/24")};
