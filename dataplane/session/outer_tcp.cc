@@ -65,7 +65,7 @@ OuterFlow* OuterTcp::NewFlow(const FlowKey& key, const wire::LinkHeader& link,
 // Takes the flow out of all tables but its slot.
 void OuterTcp::Retire(OuterFlow& flow) {
   if (flow.state == FlowState::kDead) return;
-  while (!flow.sent.empty()) flow.sent.Remove(arena_, flow.sent.head());
+  while (!flow.sent.empty()) flow.sent.RemoveHead(arena_);
   if (flow.ranges.is_large()) range_places_.GiveBack(flow.ranges.Shrink());
   if (flow.state != FlowState::kOpen) --totals_.half_open;
   --(flow.proven() ? totals_.proven : totals_.unproven);

@@ -329,10 +329,12 @@ class OuterTcp {
                        bool fin);
   Received ReceiveOld(OuterFlow& flow, const Input& in, int64_t begin,
                       int64_t size);
-  static bool IsOldStamp(const OuterFlow& flow, const wire::TcpView& tcp,
+  static std::optional<int32_t> StampStep(const OuterFlow& flow,
+                                          const wire::TcpView& tcp);
+  static bool IsOldStamp(const OuterFlow& flow, std::optional<int32_t> step,
                          uint64_t now_us);
   static bool RefusesStamp(OuterFlow& flow, int64_t begin, int64_t size);
-  static void TakeTimestamp(OuterFlow& flow, const wire::TcpView& tcp,
+  static void TakeTimestamp(OuterFlow& flow, std::optional<int32_t> step,
                             int64_t begin, uint64_t now_us);
   static bool AnsweredLately(OuterFlow& flow, uint64_t now_us);
   void ChallengeAck(OuterFlow& flow, const Input& in);
@@ -348,6 +350,7 @@ class OuterTcp {
 
   // outer_tcp_ack.cc: acks from the peer, and what they leave to repair.
   bool TakeAck(OuterFlow& flow, const wire::TcpView& tcp, uint64_t now_us);
+  void TakeAcked(OuterFlow& flow, uint64_t ack, uint64_t now_us);
   void AdvanceUna(OuterFlow& flow, uint64_t ack, uint64_t now_us);
   bool FollowAck(OuterFlow& flow, const wire::TcpView& tcp, uint64_t now_us);
   void TakeBlocks(OuterFlow& flow, const wire::TcpView& tcp, uint64_t now_us);

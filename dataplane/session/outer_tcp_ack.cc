@@ -30,9 +30,18 @@ constexpr uint64_t kMinForwardUs = 2000;
 // How long a stream goes on with bytes that nobody acknowledges.
 constexpr uint64_t kStreamAgeUs = 60'000'000;
 
-bool SentBefore(const SentSegment& segment, const OuterFlow& flow) {
-  return segment.last_us < flow.rack_us ||
-         (segment.last_us == flow.rack_us && segment.end() <= flow.rack_end);
+bool SentBefore(uint64_t sent_us, uint64_t end, const OuterFlow& flow) {
+  return sent_us < flow.rack_us ||
+         (sent_us == flow.rack_us && end <= flow.rack_end);
+}
+
+// RACK (RFC 8985 §6.2 step 2): of what was delivered, what was sent last.
+void NoteLatest(OuterFlow& flow, uint64_t sent_us, uint64_t end,
+                uint64_t now_us) {
+  if (SentBefore(sent_us, end, flow)) return;
+  flow.rack_us = sent_us;
+  flow.rack_end = end;
+  flow.rack_rtt_us = static_cast<uint32_t>(now_us - sent_us);
 }
 
 }  // namespace
@@ -118,11 +127,7 @@ void OuterTcp::OnDelivered(OuterFlow& flow, const SentSegment& segment,
   } else if (now_us - segment.last_us < flow.min_rtt_us) {
     return;  // the ack is for an earlier copy
   }
-  if (!SentBefore(segment, flow)) {
-    flow.rack_us = segment.last_us;
-    flow.rack_end = segment.end();
-    flow.rack_rtt_us = static_cast<uint32_t>(now_us - segment.last_us);
-  }
+  NoteLatest(flow, segment.last_us, segment.end(), now_us);
 }
 
 void OuterTcp::OnRepairInVain(OuterFlow& flow) {
@@ -148,13 +153,35 @@ uint64_t OuterTcp::ReorderWindow(const OuterFlow& flow) const {
                   std::max<uint64_t>(flow.srtt_us, kTickUs));
 }
 
-void OuterTcp::AdvanceUna(OuterFlow& flow, uint64_t ack, uint64_t now_us) {
+// Takes the segments that end below `ack` off the list. Those sent once were
+// sent in order, so the last of them tells all but whether there was a hole
+// before the first.
+void OuterTcp::TakeAcked(OuterFlow& flow, uint64_t ack, uint64_t now_us) {
+  uint64_t fresh_end = 0;
+  uint64_t fresh_us = 0;
   while (!flow.sent.empty()) {
     const SentSegment& segment = arena_.At(flow.sent.head());
-    if (segment.end() > ack) break;
-    if (!segment.sacked) OnDelivered(flow, segment, now_us);
-    flow.sent.Remove(arena_, flow.sent.head());
+    const uint64_t end = segment.end();
+    if (end > ack) break;
+    if (segment.retransmitted) {
+      if (!segment.sacked) OnDelivered(flow, segment, now_us);
+    } else if (!segment.sacked) {
+      if (fresh_end == 0 && end < flow.fack) flow.reordering = true;
+      fresh_end = end;
+      fresh_us = segment.last_us;
+    }
+    flow.sent.RemoveHead(arena_);
   }
+  if (fresh_end == 0) return;
+  rtt_from_us_ = std::max(rtt_from_us_, fresh_us);
+  NoteLatest(flow, fresh_us, fresh_end, now_us);
+}
+
+// Apart from TakeAck, which every segment comes to and which mostly has nothing
+// for it: the compiler would make room for both.
+[[gnu::noinline]] void OuterTcp::AdvanceUna(OuterFlow& flow, uint64_t ack,
+                                            uint64_t now_us) {
+  TakeAcked(flow, ack, now_us);
   flow.snd_una = ack;
   if (flow.spliced) Raise(flow, EventType::kStreamRoom);
   flow.backoff = 0;
@@ -240,7 +267,7 @@ void OuterTcp::TakeSack(OuterFlow& flow, uint64_t left, uint64_t right,
 
 void OuterTcp::MoveForward(OuterFlow& flow, uint64_t to, uint64_t now_us) {
   while (!flow.sent.empty() && arena_.At(flow.sent.head()).end() <= to) {
-    flow.sent.Remove(arena_, flow.sent.head());
+    flow.sent.RemoveHead(arena_);
     ++flow.segments_given_up;
     flow.broken = flow.spliced;
   }
@@ -288,7 +315,7 @@ uint64_t OuterTcp::LostAt(const OuterFlow& flow, const SentSegment& segment,
 bool OuterTcp::RetransmitIfLost(OuterFlow& flow, SentArena::Position at,
                                 uint64_t now_us, TxBatch& out) {
   const SentSegment& segment = arena_.At(at);
-  if (!SentBefore(segment, flow)) return false;
+  if (!SentBefore(segment.last_us, segment.end(), flow)) return false;
   ++totals_.repair_steps;
   const uint64_t due = LostAt(flow, segment, now_us);
   if (due > now_us) {

@@ -35,6 +35,22 @@ class SentList {
   void Append(SentArena& arena, Position at);
   // Takes a segment off and lets go of it.
   void Remove(SentArena& arena, Position at);
+  // The same for the head, which is what nearly every ACK is about.
+  void RemoveHead(SentArena& arena) {
+    const SentSegment& segment = arena.At(head_);
+    if (segment.repaired || segment.hole) [[unlikely]] {
+      return Remove(arena, head_);
+    }
+    const Position gone = head_;
+    head_ = segment.next;
+    if (head_ == kNone) {
+      tail_ = kNone;
+    } else {
+      arena.At(head_).previous = kNone;
+    }
+    if (fresh_ == gone) fresh_ = head_;
+    arena.LetGo(gone);
+  }
   // It was sent again, just now.
   void SentAgain(SentArena& arena, Position at);
   // It stays, and is not waited for until it is sent again.
