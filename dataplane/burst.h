@@ -66,8 +66,17 @@ class BasicBurst {
   size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
   bool full() const { return size_ == N; }
-  void Push(const Frame& frame) { frames_[size_++] = frame; }
-  void Keep(size_t at, const Frame& frame) { frames_[at] = frame; }
+  // Returns the frame's place: what differs from a copy is best written there.
+  Frame& Push(const Frame& frame) {
+    Frame& place = frames_[size_++];
+    place = frame;
+    return place;
+  }
+  // Mostly all frames are kept, each where it is.
+  void Keep(size_t at, const Frame& frame) {
+    Frame& place = frames_[at];
+    if (&place != &frame) place = frame;
+  }
   void Truncate(size_t size) { size_ = size; }
   void Clear() { size_ = 0; }
 

@@ -61,12 +61,11 @@ void AdmitShard(Worker& worker, const Frame& record, PacketBurst& packets,
   std::span<uint8_t> bytes;
   while (reader.Next(word, bytes)) {
     if (!IsAdmitted(worker, record, bytes, last)) continue;
-    Frame packet = record;
+    Frame& packet = packets.Push(record);
     packet.data = bytes.data();
     packet.length = static_cast<uint32_t>(bytes.size());
     packet.checksum = ChecksumOf(word);
     rte_mbuf_refcnt_update(record.mbuf, 1);
-    packets.Push(packet);
     counters.rx_packets.Add(1);
     counters.rx_bytes.Add(bytes.size());
   }

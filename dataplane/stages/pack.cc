@@ -42,7 +42,7 @@ void Append(Frame& shard, const Frame& packet) {
 
 void Pack(Worker& worker, PacketBurst& packets) {
   size_t kept = 0;
-  for (const Frame& packet : packets.frames()) {
+  for (Frame& packet : packets.frames()) {
     session::Lane& lane = worker.LaneInRound(packet.lane);
     const uint32_t more =
         static_cast<uint32_t>(wire::kShardWord) + packet.length;
@@ -58,18 +58,19 @@ void Pack(Worker& worker, PacketBurst& packets) {
         continue;
       }
     }
-    Frame shard = packet;
-    shard.data -= wire::kShardWord;
-    shard.length = more;
-    WriteWord(packet, shard.data);
-    SyncMbuf(shard);
+    // It becomes the shard, in its place.
+    uint8_t* const word = packet.data - wire::kShardWord;
+    WriteWord(packet, word);
+    packet.data = word;
+    packet.length = more;
+    SyncMbuf(packet);
     // A record that no segment of the flow takes is cut by Encapsulate.
     if (more > max_shard &&
-        rte_pktmbuf_tailroom(shard.mbuf) < wire::kRecordTag) {
+        rte_pktmbuf_tailroom(packet.mbuf) < wire::kRecordTag) {
       worker.Drop(packet, DropReason::kInnerTooBig);
       continue;
     }
-    packets.Keep(kept++, shard);
+    packets.Keep(kept++, packet);
     lane.open_shard = static_cast<uint32_t>(kept);
   }
   packets.Truncate(kept);

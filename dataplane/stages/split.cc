@@ -23,14 +23,20 @@ void FinishSegment(const wire::SuperFrame& super, Frame& packet) {
   packet.checksum = InnerChecksum::kGood;
 }
 
+// A packet of the super-frame, but for its bytes.
+Frame& PushSegment(const Frame& frame, PacketBurst& split) {
+  Frame& packet = split.Push(frame);
+  packet.packets = 1;
+  packet.segment_size = 0;
+  packet.first_segment = 0;
+  packet.checksum = InnerChecksum::kUnfinished;
+  return packet;
+}
+
 void SplitOne(Worker& worker, const Frame& frame, PacketBurst& split) {
   // Collect has found it to be one.
   const wire::SuperFrame super = *ReadSuperFrame(frame.mbuf);
   const wire::SegmentWriter writer(super);
-  Frame packet = frame;
-  packet.packets = 1;
-  packet.segment_size = 0;
-  packet.first_segment = 0;
   std::array<rte_mbuf*, kChunk> mbufs;
   for (size_t done = 0; done < frame.packets;) {
     const size_t count = std::min(kChunk, frame.packets - done);
@@ -40,40 +46,37 @@ void SplitOne(Worker& worker, const Frame& frame, PacketBurst& split) {
       break;
     }
     for (size_t i = 0; i < count; ++i, ++done) {
+      Frame& packet = PushSegment(frame, split);
       packet.mbuf = mbufs[i];
       packet.data = rte_pktmbuf_mtod(mbufs[i], uint8_t*);
       packet.length = static_cast<uint32_t>(
           writer.Write(frame.first_segment + done, packet.data));
-      packet.checksum = InnerChecksum::kUnfinished;
       if (!super.plain) FinishSegment(super, packet);
-      split.Push(packet);
     }
   }
   rte_pktmbuf_free(frame.mbuf);
 }
 
 // The payloads lie in buffers of their own already: each gets its headers.
-void SplitChain(Frame packet, PacketBurst& split) {
-  wire::SuperFrame super = *ReadSuperFrame(packet.mbuf);
+void SplitChain(const Frame& frame, PacketBurst& split) {
+  wire::SuperFrame super = *ReadSuperFrame(frame.mbuf);
   // The first segment's headers are written over those that are the model.
   std::array<uint8_t, kMaxChainHeaders> headers;
   std::memcpy(headers.data(), super.packet.data(), super.header_size);
   super.packet = {headers.data(), super.packet.size()};
   const wire::SegmentWriter writer(super);
-  packet.packets = 1;
-  packet.segment_size = 0;
-  packet.data += super.header_size;
-  rte_mbuf* next = packet.mbuf;
+  rte_mbuf* next = frame.mbuf;
+  uint8_t* payload = frame.data + super.header_size;
   for (size_t i = 0; next != nullptr; ++i) {
-    packet.mbuf = std::exchange(next, next->next);
-    packet.mbuf->next = nullptr;
-    packet.mbuf->nb_segs = 1;
-    if (i > 0) packet.data = rte_pktmbuf_mtod(packet.mbuf, uint8_t*);
-    packet.data -= super.header_size;
+    rte_mbuf* const mbuf = std::exchange(next, next->next);
+    mbuf->next = nullptr;
+    mbuf->nb_segs = 1;
+    if (i > 0) payload = rte_pktmbuf_mtod(mbuf, uint8_t*);
+    Frame& packet = PushSegment(frame, split);
+    packet.mbuf = mbuf;
+    packet.data = payload - super.header_size;
     packet.length = static_cast<uint32_t>(writer.WriteHeaders(i, packet.data));
-    packet.checksum = InnerChecksum::kUnfinished;
     if (!super.plain) FinishSegment(super, packet);
-    split.Push(packet);
   }
 }
 
