@@ -4,7 +4,8 @@
 // Owned by one worker. A fixed number for all its lanes, each in a buffer of
 // the worker's pool; a full store takes from the lane that holds most. Looking
 // one up walks those that are held, so it costs nothing while no middlebox
-// makes segments of its own.
+// makes segments of its own; what many of them hold together is found in one
+// walk, in the order of the stream.
 #pragma once
 
 #include <rte_mbuf.h>
@@ -71,10 +72,7 @@ class CutPieces {
   std::span<Piece> all() { return {pieces_.data(), size_}; }
 
   // There must be room. Takes the frame's reference.
-  void Add(const Piece& piece) {
-    pieces_[size_++] = piece;
-    shares_.Add(piece.frame.lane, 1);
-  }
+  void Add(const Piece& piece);
   // Gives the reference back. The last piece takes the place of this one.
   Frame Take(Piece& piece);
   // The one that makes room: of the lane that holds most the one held for
@@ -87,6 +85,8 @@ class CutPieces {
   Piece* FindHolding(uint32_t lane, uint64_t offset);
   // The piece whose last byte is the one before `offset`.
   Piece* FindEnding(uint32_t lane, uint64_t offset);
+  // How far the bytes from `offset` on are held without a hole.
+  uint64_t HeldTo(uint32_t lane, uint64_t offset) const;
   // Copies the stream's bytes from `offset` on, as far as pieces hold them, at
   // most `size`. They stay valid until the next call.
   std::span<uint8_t> Gather(uint32_t lane, uint64_t offset, size_t size);
@@ -113,12 +113,17 @@ class CutPieces {
 
  private:
   static constexpr uint64_t kNoBoundary = UINT64_MAX;
+  static_assert(kCapacity <= 256, "order_ holds places in octets");
+
+  // The places of a lane's pieces, by where they begin.
+  std::span<const uint8_t> InOrder(uint32_t lane) const;
 
   std::vector<uint64_t> boundaries_;  // by lane
   FairShares shares_;                 // pieces of each lane
   uint64_t gathered_ = 0;
   size_t size_ = 0;
   std::array<Piece, kCapacity> pieces_;
+  std::array<uint8_t, kCapacity> order_;  // of all, by lane and begin
   std::vector<uint8_t> scratch_;
 };
 

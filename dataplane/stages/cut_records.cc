@@ -85,6 +85,7 @@ class Joiner {
 
   bool Work(Frame& stream, bool known, bool failed_guess);
   bool Join(Frame& stream);
+  bool IsWithin(const Piece& piece, uint64_t begin, uint64_t end) const;
   void DropHeld(uint64_t begin, uint64_t end);
   bool CutFront(Frame& stream, bool known, bool failed_guess);
   bool Search(Frame& stream, uint32_t from);
@@ -123,20 +124,32 @@ class Joiner {
 };
 
 void Joiner::MakeWay(const Frame& stream) {
-  DropHeld(stream.stream_offset, stream.stream_offset + stream.length);
-  if (worker_.now_us < CutPieces::kMaxAgeUs) return;
-  const uint64_t oldest = worker_.now_us - CutPieces::kMaxAgeUs;
-  pieces_.RemoveIf([&](const Piece& piece) { return piece.since_us < oldest; },
-                   [&](const Piece& piece) { DropPiece(worker_, piece); });
+  const uint64_t begin = stream.stream_offset;
+  const uint64_t end = begin + stream.length;
+  const uint64_t now = worker_.now_us;
+  const uint64_t oldest = now - std::min(now, CutPieces::kMaxAgeUs);
+  const auto is_old = [&](const Piece& piece) {
+    return piece.since_us < oldest;
+  };
+  pieces_.RemoveIf(
+      [&](const Piece& piece) {
+        return is_old(piece) || IsWithin(piece, begin, end);
+      },
+      [&](const Piece& piece) {
+        if (is_old(piece)) return DropPiece(worker_, piece);
+        worker_.Drop(piece.frame, DropReason::kDuplicatePart);
+      });
+}
+
+bool Joiner::IsWithin(const Piece& piece, uint64_t begin, uint64_t end) const {
+  return piece.begin() >= begin && piece.end() <= end &&
+         piece.frame.lane == lane_;
 }
 
 // Drops what is held of these bytes and of no other.
 void Joiner::DropHeld(uint64_t begin, uint64_t end) {
   pieces_.RemoveIf(
-      [&](const Piece& piece) {
-        return piece.frame.lane == lane_ && piece.begin() >= begin &&
-               piece.end() <= end;
-      },
+      [&](const Piece& piece) { return IsWithin(piece, begin, end); },
       [&](const Piece& piece) {
         worker_.Drop(piece.frame, DropReason::kDuplicatePart);
       });
@@ -333,13 +346,9 @@ bool Joiner::HasGrown(uint64_t offset) const {
                      });
 }
 
-// How far the bytes from `offset` on are held without a hole.
 uint64_t Joiner::HeldTo(uint64_t offset) {
   if (walked_.begin != offset || walked_.end == 0) {
-    walked_ = {offset, offset};
-    while (const Piece* piece = pieces_.FindHolding(lane_, walked_.end)) {
-      walked_.end = std::max(piece->end(), piece->reach);
-    }
+    walked_ = {offset, pieces_.HeldTo(lane_, offset)};
   }
   return walked_.end;
 }
@@ -377,7 +386,7 @@ Joiner::Verdict Joiner::TryGuess(Piece& guess) {
 std::optional<Joiner::Next> Joiner::TryGuesses() {
   walked_ = {};
   for (Piece& piece : pieces_.all()) {
-    if (piece.frame.lane != lane_ || piece.start != Start::kGuess) continue;
+    if (piece.start != Start::kGuess || piece.frame.lane != lane_) continue;
     switch (TryGuess(piece)) {
       case Verdict::kWaits:
         continue;

@@ -17,9 +17,9 @@ class Worker;
 void CutRecords(Worker& worker, Frame stream, RecordBurst& records);
 
 // Places in one segment that may be tried for the begin of a record.
-inline constexpr int kMaxCandidates = 8;
-// Guesses of before that one segment may complete and have tried; more of them
-// wait for the next.
-inline constexpr int kMaxTries = 4;
+inline constexpr int kMaxCandidates = 3;
+// Guesses of before that one segment may complete and have tried; others wait
+// for the next.
+inline constexpr int kMaxTries = 1;
 
 }  // namespace lwt

@@ -1,13 +1,8 @@
-// The way of a frame from the uplink inwards: parser, outer TCP, records, FEC,
-// inner packets.
+// The way of a frame from the uplink inwards: parser, outer TCP, FEC.
 #include <algorithm>
 #include <array>
 #include <cstdlib>
-#include <cstring>
-#include <memory>
 
-#include "dataplane/session/sealing.h"
-#include "dataplane/stages/cut_records.h"
 #include "dataplane/wire/checksum.h"
 #include "dataplane/wire/ip.h"
 #include "tests/bench/worst_meter.h"
@@ -239,110 +234,6 @@ size_t TakeSyns(WorstMeter& meter, uint32_t before) {
   return kCalls;
 }
 
-// ---- Records
-
-// A worker with a lane, and who seals for it.
-struct Records {
-  Records() : node("w", testing::SmallWorker(), testing::RingPorts()) {
-    Worker& worker = node.worker();
-    worker.now_us = 1'000'000;
-    session::Lane& lane = worker.lanes[kLane];
-    lane.installed = true;
-    const EpochKeys keys = testing::TestKeys(0, 0);
-    send.iv = lane.receive.epochs[0].iv = keys.iv;
-    lane.receive.epochs[0].held = true;
-    worker.aead.ExpandKey(keys.key, send.key);
-    worker.aead.ExpandKey(keys.key, lane.receive.epochs[0].key);
-    worker.aead.ExpandMaskKey(testing::TestMask(0), send.mask);
-    worker.aead.ExpandMaskKey(testing::TestMask(0), lane.receive.mask);
-  }
-  ~Records() {
-    node.worker().pieces.Release(kLane, [](const CutPieces::Piece& piece) {
-      rte_pktmbuf_free(piece.frame.mbuf);
-    });
-  }
-
-  Bytes Seal(size_t size) {
-    Bytes record(size + wire::kRecordOverhead);
-    Must(session::SealRecord(node.worker().aead, send, wire::RecordKind::kData,
-                             record.data(), size));
-    return record;
-  }
-
-  // The stage gets a segment's payload; returns the records that it made.
-  size_t Cut(WorstMeter* meter, const Bytes& payload, uint64_t offset) {
-    Frame frame;
-    frame.mbuf = rte_pktmbuf_alloc(testing::TestPool());
-    Must(frame.mbuf != nullptr);
-    frame.data = reinterpret_cast<uint8_t*>(
-        rte_pktmbuf_append(frame.mbuf, static_cast<uint16_t>(payload.size())));
-    std::memcpy(frame.data, payload.data(), payload.size());
-    frame.length = static_cast<uint32_t>(payload.size());
-    frame.lane = kLane;
-    frame.stream_offset = offset;
-    RecordBurst records;
-    const auto body = [&] { CutRecords(node.worker(), frame, records); };
-    if (meter != nullptr) {
-      meter->Count(body);
-    } else {
-      body();
-    }
-    for (Frame& record : records.frames()) rte_pktmbuf_free(record.mbuf);
-    return records.size();
-  }
-
-  testing::Node node;
-  session::SendHalf send;
-};
-
-constexpr size_t kPayload = 1371;
-
-size_t CutWhole(WorstMeter& meter) {
-  Records records;
-  const Bytes record = records.Seal(kPayload);
-  for (size_t i = 0; i < kCalls; ++i) {
-    Must(records.Cut(&meter, record, i * record.size()) == 1);
-  }
-  return kCalls;
-}
-
-// Behind a hole each: what may be the middle of a record, full of what may be
-// the begin of one.
-size_t CutBehindHoles(WorstMeter& meter) {
-  Records records;
-  Bytes payload(kPayload, 0x55);
-  for (size_t at = 20; at + 5 < payload.size(); at += 160) {
-    const uint8_t framing[] = {0x17, 0x03, 0x03, 0x05, 0x00};
-    std::copy_n(framing, 5, payload.begin() + static_cast<ptrdiff_t>(at));
-  }
-  constexpr uint64_t kStride = 3000;
-  uint64_t offset = 1000;
-  for (size_t i = 0; i < 200; ++i, offset += kStride) {
-    records.Cut(nullptr, payload, offset);
-  }
-  for (size_t i = 0; i < kCalls; ++i, offset += kStride) {
-    records.Cut(&meter, payload, offset);
-  }
-  return kCalls;
-}
-
-// The window looks at packet numbers `step` apart.
-size_t OpenApart(WorstMeter& meter, uint64_t step) {
-  Records records;
-  session::ReceiveHalf& receive = records.node.worker().lanes[kLane].receive;
-  for (size_t i = 0; i < kCalls; ++i) {
-    records.send.next_packet += step;
-    Bytes record = records.Seal(kPayload);
-    meter.Count([&] {
-      wire::RecordHeader header;
-      DropReason why{};
-      Must(session::OpenRecord(records.node.worker().aead, receive, record,
-                               header, why));
-    });
-  }
-  return kCalls;
-}
-
 // ---- FEC
 
 // Data shards, of which the first `members` of each group come; `before` of
@@ -383,30 +274,6 @@ size_t TakeShards(WorstMeter& meter, uint32_t members, uint32_t before) {
   return 10 * kCalls;
 }
 
-// ---- The whole of it
-
-// Bursts of packets of `size` that fill a record each: what a worker takes for
-// one record, from the uplink to the tunnel device.
-size_t Inbound(WorstMeter& meter, size_t size, size_t packets) {
-  testing::GatewayPair pair;
-  pair.Establish();
-  for (size_t i = 0; i < kCalls; ++i) {
-    for (size_t j = 0; j < packets; ++j) {
-      Must(pair.client.GiveToTunnel(
-          testing::InnerUdp4(testing::kClient, testing::kHub, size)));
-    }
-    pair.client.RunAt(pair.now_us);
-    const auto frames = pair.client.TakeFromUplink();
-    Must(frames.size() == 1);
-    Must(pair.hub.GiveToUplink(frames[0]));
-    meter.Count([&] { pair.hub.RunAt(pair.now_us); });
-    Must(pair.hub.TakeFromTunnel().size() == packets);
-    pair.Settle();
-    pair.Advance(1000);
-  }
-  return kCalls;
-}
-
 }  // namespace
 
 std::vector<WorstCase> InboundCases() {
@@ -426,18 +293,9 @@ std::vector<WorstCase> InboundCases() {
       {"outer TCP: SYN", "a place in the table", "a cookie, the table full",
        [](Meter& m) { return TakeSyns(m, 0); },
        [](Meter& m) { return TakeSyns(m, 512); }},
-      {"records in a segment", "one, whole",
-       "8 false begins, behind a hole, all pieces held", CutWhole,
-       CutBehindHoles},
-      {"opening, replay window", "the next number", "70 000 numbers on",
-       [](Meter& m) { return OpenApart(m, 0); },
-       [](Meter& m) { return OpenApart(m, 70'000); }},
       {"FEC groups", "10+3 in order", "a group begun by each, the store full",
        [](Meter& m) { return TakeShards(m, 10, 100); },
        [](Meter& m) { return TakeShards(m, 1, 6000); }},
-      {"a record, uplink to tunnel", "one packet of 1400 bytes",
-       "50 packets of 26 bytes", [](Meter& m) { return Inbound(m, 1400, 1); },
-       [](Meter& m) { return Inbound(m, 26, 50); }},
   };
 }
 

@@ -1,7 +1,6 @@
 """Instructions that each stage and parser of the inbound path takes for the
 worst legal input that is known, over those for the common one, counted by
-callgrind: more than 8 times fails. One is known to be above, and may not get
-worse (docs/security.md says so).
+callgrind: more than 8 times fails.
 
 usage: worst_input.py PROGRAM
 """
@@ -13,7 +12,6 @@ import sys
 import tempfile
 
 _ALLOWED = 8.0
-_KNOWN = {"records in a segment": 2500.0}
 _TOTALS = re.compile(r"^totals: (\d+)", re.MULTILINE)
 
 
@@ -46,12 +44,11 @@ def judge(result):
     lines, well = [], bool(result)
     for stage, sides in result.items():
         ratio = sides["worst"] / sides["common"]
-        allowed = _KNOWN.get(stage, _ALLOWED)
-        good = ratio <= allowed
+        good = ratio <= _ALLOWED
         well = well and good
         lines.append(f"{stage}: {sides['common']:.0f} and "
                      f"{sides['worst']:.0f} instructions, {ratio:.2f}"
-                     f"{'' if good else f': more than {allowed:.0f} times'}")
+                     f"{'' if good else f': more than {_ALLOWED:.0f} times'}")
     return lines, well
 
 

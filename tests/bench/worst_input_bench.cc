@@ -44,8 +44,10 @@ class InstructionMeter final : public WorstMeter {
 };
 
 std::vector<WorstCase> AllCases() {
-  std::vector<WorstCase> all = InboundCases();
-  for (WorstCase& one : DoorCases()) all.push_back(std::move(one));
+  std::vector<WorstCase> all;
+  for (auto cases : {InboundCases, RecordCases, InsideCases, DoorCases}) {
+    for (WorstCase& one : cases()) all.push_back(std::move(one));
+  }
   return all;
 }
 

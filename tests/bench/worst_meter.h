@@ -27,7 +27,9 @@ struct WorstCase {
   std::function<size_t(WorstMeter&)> run_worst;
 };
 
-std::vector<WorstCase> InboundCases();  // the way of a frame
+std::vector<WorstCase> InboundCases();  // the way of a frame: parser to FEC
+std::vector<WorstCase> RecordCases();   // cut, put together, opened
+std::vector<WorstCase> InsideCases();   // a worker's whole loop
 std::vector<WorstCase> DoorCases();     // what a hub's control thread reads
 
 }  // namespace lwt::bench
