@@ -10,6 +10,7 @@
 
 #include "dataplane/session/lane.h"
 #include "dataplane/wire/record.h"
+#include "drivers/check.h"
 
 namespace lwt {
 
@@ -68,16 +69,21 @@ class BasicBurst {
   bool full() const { return size_ == N; }
   // Returns the frame's place: what differs from a copy is best written there.
   Frame& Push(const Frame& frame) {
+    LWT_ASSERT(size_ < N);
     Frame& place = frames_[size_++];
     place = frame;
     return place;
   }
   // Mostly all frames are kept, each where it is.
   void Keep(size_t at, const Frame& frame) {
+    LWT_ASSERT(at < size_);
     Frame& place = frames_[at];
     if (&place != &frame) place = frame;
   }
-  void Truncate(size_t size) { size_ = size; }
+  void Truncate(size_t size) {
+    LWT_ASSERT(size <= size_);
+    size_ = size;
+  }
   void Clear() { size_ = 0; }
 
  private:

@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <span>
 
+#include "drivers/check.h"
+
 namespace lwt {
 
 class TxBatch {
@@ -20,7 +22,10 @@ class TxBatch {
   std::span<rte_mbuf*> frames() { return {frames_.data(), size_}; }
 
   // Takes ownership of `frame`. The caller has checked room().
-  void Push(rte_mbuf* frame) { frames_[size_++] = frame; }
+  void Push(rte_mbuf* frame) {
+    LWT_ASSERT(!full());
+    frames_[size_++] = frame;
+  }
   // Forgets the frames, which a port or the pool has taken.
   void Clear() { size_ = 0; }
 
