@@ -173,8 +173,14 @@ void Gateway::OnHostChanges() {
 void Gateway::OnSignal() {
   int signal = signals_.Read();
   if (signal == 0) return;
-  log_.Info("stopping on signal ", signal);
-  stopping_ = true;
+  if (loop::Signals::Ends(signal)) {
+    log_.Info("stopping on signal ", signal);
+    stopping_ = true;
+  } else if (std::exchange(signal_ignored_, true) == false) {
+    log_.Warn("signal ", signal,
+              " is ignored: settings are read at start only; restart the "
+              "gateway to change them");
+  }
 }
 
 void Gateway::SayGoodbye() {

@@ -1,6 +1,6 @@
 // One gateway, client or hub: everything that runs on the control thread.
 //
-// Made by Start, run by Run until SIGTERM or SIGINT; destroying it takes
+// Made by Start, run by Run until a signal ends it; destroying it takes
 // everything down and undoes what was changed on the host.
 #pragma once
 
@@ -107,6 +107,7 @@ class Gateway : private peer::WorkerInbox::Sink {
   uint64_t started_us_ = 0;
   uint64_t flows_down_ = 0;  // events seen, for the goodbye
   bool stopping_ = false;
+  bool signal_ignored_ = false;  // and that was said
 };
 
 }  // namespace lwt

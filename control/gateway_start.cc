@@ -150,10 +150,9 @@ absl::Status Gateway::StartSessions() {
       config_.mode == Mode::kServer ? StartHub() : StartClient();
   if (status.ok()) status = WatchSources();
   if (!status.ok()) return status;
-  absl::StatusOr<std::unique_ptr<loop::ApiServer>> api =
-      loop::ApiServer::Listen(
-          platform_->paths().control_socket, *loop_,
-          [this](const api::Request& request) { return Answer(request); });
+  absl::StatusOr<std::unique_ptr<loop::ApiServer>> api = loop::ApiServer::Serve(
+      platform_->control_socket(), *loop_,
+      [this](const api::Request& request) { return Answer(request); });
   if (!api.ok()) return api.status();
   api_ = *std::move(api);
   log_.Info("ready: ", config::NameOf(config_.mode), ", ",

@@ -125,19 +125,24 @@ enum class State { kFresh, kRunning, kEnded };
 State state = State::kFresh;
 
 // EAL makes a folder for shared files even when it is told to share none, and
-// never removes it. Within this scope it makes it in one of ours, which goes at
-// the end: nothing is left for a kill, and gateways that start at the same time
-// cannot disturb each other. Only for a time with one thread: it sets a
-// variable of the environment.
+// never removes it. Within this scope it makes it in one of ours, and what it
+// made goes at the end; gateways that start at the same time cannot disturb
+// each other. Only for a time with one thread: it sets a variable of the
+// environment.
 class ScopedRuntimeFolder {
  public:
-  ScopedRuntimeFolder() {
+  explicit ScopedRuntimeFolder(const std::string& given) : folder_(given) {
     const char* const value = std::getenv(kVariable);
     if (value != nullptr) saved_ = value;
+    if (!given.empty()) {
+      setenv(kVariable, given.c_str(), 1);
+      return;
+    }
     for (const char* parent : {"/run", "/tmp"}) {
       std::string folder = absl::StrCat(parent, "/lwt-XXXXXX");
       if (mkdtemp(folder.data()) == nullptr) continue;
       folder_ = folder;
+      is_temporary_ = true;
       setenv(kVariable, folder_.c_str(), 1);
       return;
     }
@@ -148,7 +153,7 @@ class ScopedRuntimeFolder {
     if (folder_.empty()) return;
     rmdir(rte_eal_get_runtime_dir());
     rmdir(absl::StrCat(folder_, "/dpdk").c_str());
-    rmdir(folder_.c_str());
+    if (is_temporary_) rmdir(folder_.c_str());
     if (saved_.has_value()) {
       setenv(kVariable, saved_->c_str(), 1);
     } else {
@@ -160,6 +165,7 @@ class ScopedRuntimeFolder {
   static constexpr const char* kVariable = "RUNTIME_DIRECTORY";
 
   std::string folder_;
+  bool is_temporary_ = false;
   std::optional<std::string> saved_;
 };
 
@@ -229,9 +235,10 @@ class ScopedSilence {
   const ScopedFd saved_;
 };
 
-int InitEal(std::vector<std::string> arguments) {
+int InitEal(std::vector<std::string> arguments,
+            const std::string& runtime_folder) {
   const ScopedSilence silence;
-  const ScopedRuntimeFolder runtime_folder;
+  const ScopedRuntimeFolder folder(runtime_folder);
   std::vector<char*> argv;
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
@@ -256,7 +263,8 @@ absl::Status StartEal(const EalOptions& options) {
   Log().SetSink(options.log_sink, static_cast<uint32_t>(options.log_level));
   rte_log_set_global_level(DpdkLogLevel(options));
   PrepareSignals();
-  const bool is_up = InitEal(BuildArguments(options)) >= 0;
+  const bool is_up =
+      InitEal(BuildArguments(options), options.runtime_folder) >= 0;
   const int error = rte_errno;
   state = is_up ? State::kRunning : State::kEnded;
   if (is_up) {

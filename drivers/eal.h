@@ -32,6 +32,10 @@ struct EalOptions {
   int control_cpu = 0;
   // PCI addresses to probe ("0000:03:00.0"). No scan of the bus when empty.
   std::vector<std::string> pci_devices;
+  // Where EAL may make a folder "dpdk" while it starts, which is there no more
+  // when it has started. A kill in between leaves it: somebody has to know the
+  // place. Empty: one of a new name below /run or /tmp.
+  std::string runtime_folder;
   EalLogLevel log_level = EalLogLevel::kError;
   // Called with each line that DPDK logs at that level or graver, without its
   // newline, on whichever thread logs it, one at a time. It must not log by

@@ -54,8 +54,10 @@ absl::StatusOr<std::string> ReadFile(const std::string& path) {
   return content;
 }
 
+std::string TemporaryOf(const std::string& path) { return path + ".new"; }
+
 absl::Status ReplaceFile(const std::string& path, std::string_view content) {
-  const std::string temporary = path + ".new";
+  const std::string temporary = TemporaryOf(path);
   const int fd =
       open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (fd < 0) return absl::ErrnoToStatus(errno, "cannot create " + temporary);

@@ -23,6 +23,10 @@ absl::StatusOr<std::string> ReadFile(const std::string& path);
 // when this returns OK. Mode 0600.
 absl::Status ReplaceFile(const std::string& path, std::string_view content);
 
+// Where ReplaceFile writes before it puts the content in its place; left there
+// by a kill.
+std::string TemporaryOf(const std::string& path);
+
 // Makes `path`, of mode 0700, and its missing parents, of mode 0755.
 absl::Status MakeDirectory(const std::string& path);
 

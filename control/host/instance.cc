@@ -9,6 +9,8 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "control/host/files.h"
@@ -48,11 +50,6 @@ uint32_t Digest(std::string_view text) {
   return digest;
 }
 
-bool IsSocket(const std::string& path) {
-  struct stat status;
-  return lstat(path.c_str(), &status) == 0 && S_ISSOCK(status.st_mode);
-}
-
 // Whether `fd` is still the file that `path` names.
 bool IsFileAt(int fd, const std::string& path) {
   struct stat held;
@@ -83,6 +80,23 @@ absl::StatusOr<PidLock> MakeAndLock(const std::string& directory,
   return status;
 }
 
+std::string LinkTo(const std::string& run_dir) {
+  return run_dir + "/control.sock";
+}
+
+absl::StatusOr<StartTurn> TakeTurn(const std::string& run_dir) {
+  const std::string run_root = run_dir.substr(0, run_dir.rfind('/'));
+  for (int attempt = 0;; ++attempt) {
+    absl::Status made = MakeDirectory(run_dir);
+    if (!made.ok()) return made;
+    absl::StatusOr<StartTurn> turn = StartTurn::Take(run_root);
+    // Another one's exit may have removed the directory.
+    if (!absl::IsNotFound(turn.status()) || attempt == kRaceAttempts) {
+      return turn;
+    }
+  }
+}
+
 absl::Status RunsAlready(const InstancePaths& paths,
                          const absl::Status& status) {
   if (!absl::IsAlreadyExists(status)) return status;
@@ -111,7 +125,7 @@ InstancePaths PathsOf(const InstanceSpec& spec) {
   paths.journal = paths.run_dir + "/journal";
   paths.pid_file = paths.run_dir + "/pid";
   if (spec.control_socket.empty()) {
-    paths.control_socket = paths.run_dir + "/control.sock";
+    paths.control_socket = LinkTo(paths.run_dir);
   }
   return paths;
 }
@@ -158,45 +172,66 @@ void PidLock::Remove() {
 
 absl::StatusOr<Instance> Instance::Claim(const InstanceSpec& spec) {
   InstancePaths paths = PathsOf(spec);
+  const absl::StatusOr<StartTurn> turn = TakeTurn(paths.run_dir);
+  if (!turn.ok()) return turn.status();
   auto run_lock = MakeAndLock(paths.run_dir, paths.pid_file);
   if (!run_lock.ok()) return RunsAlready(paths, run_lock.status());
-  auto state_lock = MakeAndLock(paths.state_dir, paths.state_dir + "/lock");
-  if (!state_lock.ok()) {
-    run_lock->Remove();
-    RemoveRunDirectory(paths.run_dir);
-    return RunsAlready(paths, state_lock.status());
-  }
-  Instance instance(std::move(paths), *std::move(state_lock),
-                    *std::move(run_lock));
-  const std::string& socket = instance.paths().control_socket;
-  // A dead predecessor's: we hold its lock. Nothing but a socket is removed.
-  if (IsSocket(socket)) unlink(socket.c_str());
-  const std::string link = instance.paths().run_dir + "/control.sock";
-  if (link == socket) return instance;
-  unlink(link.c_str());
-  if (symlink(socket.c_str(), link.c_str()) != 0) {
-    return absl::ErrnoToStatus(errno, "cannot make " + link);
-  }
+  Instance instance(std::move(paths), *std::move(run_lock));
+  const absl::Status status = instance.TakeRest();
+  if (!status.ok()) return status;
   return instance;
+}
+
+absl::Status Instance::TakeRest() {
+  auto state_lock = MakeAndLock(paths_.state_dir, paths_.state_dir + "/lock");
+  if (!state_lock.ok()) return RunsAlready(paths_, state_lock.status());
+  state_lock_.emplace(*std::move(state_lock));
+  RemoveScratch(paths_.run_dir);
+  // The link comes first: a socket elsewhere is found by it after a kill.
+  const std::string link = LinkTo(paths_.run_dir);
+  if (link != paths_.control_socket) {
+    unlink(link.c_str());
+    if (symlink(paths_.control_socket.c_str(), link.c_str()) != 0) {
+      return absl::ErrnoToStatus(errno, "cannot make " + link);
+    }
+  }
+  auto socket = ControlSocket::Listen(paths_.control_socket);
+  if (!socket.ok()) {
+    return absl::IsAlreadyExists(socket.status())
+               ? absl::AlreadyExistsError(absl::StrCat(
+                     std::string(socket.status().message()),
+                     "; a second gateway needs a -control-socket of its own"))
+               : socket.status();
+  }
+  socket_.emplace(*std::move(socket));
+  return absl::OkStatus();
 }
 
 Instance::~Instance() {
   if (!run_lock_.held()) return;
-  state_lock_.Remove();
+  if (state_lock_) state_lock_->Remove();
+  socket_.reset();
   RemoveControlSocket(paths_.run_dir);
   run_lock_.Remove();
   RemoveRunDirectory(paths_.run_dir);
 }
 
 void RemoveControlSocket(const std::string& run_dir) {
-  const std::string path = run_dir + "/control.sock";
+  const std::string path = LinkTo(run_dir);
   char target[4096];
   const ssize_t size = readlink(path.c_str(), target, sizeof(target) - 1);
+  // One that another gateway listens on by now stays.
   if (size > 0) {
-    const std::string socket(target, static_cast<size_t>(size));
-    if (IsSocket(socket)) unlink(socket.c_str());
+    static_cast<void>(RemoveDeadSocket({target, static_cast<size_t>(size)}));
+    unlink(path.c_str());
+  } else {
+    static_cast<void>(RemoveDeadSocket(path));
   }
-  unlink(path.c_str());
+}
+
+void RemoveScratch(const std::string& run_dir) {
+  std::error_code ignored;
+  std::filesystem::remove_all(run_dir + "/dpdk", ignored);
 }
 
 void RemoveRunDirectory(const std::string& run_dir) {

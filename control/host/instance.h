@@ -13,14 +13,18 @@
 //       journal        changes of the host to undo (journal.h)
 //       control.sock   the control socket, or a link to the one of
 //                      -control-socket
+//       dpdk/          while DPDK starts
+//   /run/lightweight-tunnel/.starting     while an instance is claimed
 #pragma once
 
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "control/host/control_socket.h"
 #include "drivers/ip_endpoint.h"
 
 namespace lwt::host {
@@ -72,8 +76,10 @@ class PidLock {
 // Owned by the control thread, for the whole life of the process.
 class Instance {
  public:
-  // Makes the directories, locks them, and removes a dead predecessor's
-  // control socket. AlreadyExists when the instance runs, naming its pid.
+  // Makes the directories, locks them, removes what a dead predecessor left in
+  // the run directory but its journal, and listens at the control socket.
+  // AlreadyExists when the instance runs, or another one listens there, naming
+  // the process.
   static absl::StatusOr<Instance> Claim(const InstanceSpec& spec);
   Instance(Instance&&) noexcept = default;
   Instance& operator=(Instance&&) = delete;
@@ -82,21 +88,26 @@ class Instance {
   ~Instance();
 
   const InstancePaths& paths() const { return paths_; }
+  // The listening control socket; stays the instance's.
+  int control_socket() const { return socket_->fd(); }
 
  private:
-  Instance(InstancePaths paths, PidLock state_lock, PidLock run_lock)
-      : paths_(std::move(paths)),
-        state_lock_(std::move(state_lock)),
-        run_lock_(std::move(run_lock)) {}
+  Instance(InstancePaths paths, PidLock run_lock)
+      : paths_(std::move(paths)), run_lock_(std::move(run_lock)) {}
+  absl::Status TakeRest();
 
   InstancePaths paths_;
-  PidLock state_lock_;
   PidLock run_lock_;
+  std::optional<PidLock> state_lock_;
+  std::optional<ControlSocket> socket_;
 };
 
 // Of an instance whose lock the caller holds. The first follows the link to an
-// explicit control socket; the second does nothing while files are left.
+// explicit control socket, which goes unless somebody listens there; the second
+// removes what DPDK made in the run directory; the third does nothing while
+// files are left.
 void RemoveControlSocket(const std::string& run_dir);
+void RemoveScratch(const std::string& run_dir);
 void RemoveRunDirectory(const std::string& run_dir);
 
 }  // namespace lwt::host

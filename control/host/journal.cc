@@ -29,6 +29,8 @@ uint64_t CurrentNetns() {
 
 absl::StatusOr<Journal> Journal::Open(const std::string& path) {
   Journal journal(path);
+  // Of a write that a kill cut short.
+  unlink(TemporaryOf(path).c_str());
   const auto text = ReadFile(path);
   if (absl::IsNotFound(text.status())) return journal;
   if (!text.ok()) return text.status();

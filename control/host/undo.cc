@@ -120,6 +120,7 @@ void CleanInstance(const std::string& run_dir, const std::string& name,
     report.push_back(absl::StrCat(name, ": ", line));
   }
   RemoveControlSocket(run_dir);
+  RemoveScratch(run_dir);
 }
 
 // The newest first: changes of one thing are undone in the order that they
@@ -155,9 +156,11 @@ std::vector<std::string> UndoAt(Journal& journal, int ifindex) {
 
 absl::StatusOr<std::vector<std::string>> CleanUp(const std::string& run_root) {
   std::vector<std::string> report;
+  const absl::StatusOr<StartTurn> turn = StartTurn::Take(run_root);
+  if (absl::IsNotFound(turn.status())) return report;
+  if (!turn.ok()) return turn.status();
   const Directory directory(opendir(run_root.c_str()));
   if (!directory) {
-    if (errno == ENOENT) return report;
     return absl::ErrnoToStatus(errno, "cannot list " + run_root);
   }
   while (const dirent* entry = readdir(directory.get())) {

@@ -1,74 +1,68 @@
 #include "control/loop/api_server.h"
 
+#include <fcntl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <iterator>
 #include <utility>
-
-#include "control/config/text.h"
 
 namespace lwt::loop {
 namespace {
 
-absl::Status Failure(std::string_view what, const std::string& path) {
-  return absl::InternalError(config::Concat(
-      "cannot ", what, " the control socket ", path, ": ", strerror(errno)));
+// What accept says when the process or the host has no room for one more.
+bool IsOutOfRoom(int error) {
+  return error == EMFILE || error == ENFILE || error == ENOBUFS ||
+         error == ENOMEM;
 }
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<ApiServer>> ApiServer::Listen(
-    const std::string& path, EventLoop& loop, Handler handler) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof(address.sun_path)) {
-    return absl::InvalidArgumentError(
-        config::Concat("the path of the control socket is longer than ",
-                       sizeof(address.sun_path) - 1, " bytes: ", path));
-  }
-  std::memcpy(address.sun_path, path.data(), path.size());
-  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) return Failure("make", path);
-  // The mode is right from the first moment on.
-  mode_t mask = umask(0177);
-  int bound = bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address));
-  umask(mask);
-  if (bound != 0 || listen(fd, kMaxClients) != 0) {
-    absl::Status status = Failure("listen at", path);
-    close(fd);
-    return status;
-  }
+absl::StatusOr<std::unique_ptr<ApiServer>> ApiServer::Serve(int listener,
+                                                            EventLoop& loop,
+                                                            Handler handler) {
   std::unique_ptr<ApiServer> server(
-      new ApiServer(fd, path, loop, std::move(handler)));
-  ApiServer* self = server.get();
-  absl::Status status =
-      loop.Watch(fd, EPOLLIN, [self](uint32_t) { self->Accept(); });
+      new ApiServer(listener, loop, std::move(handler)));
+  absl::Status status = server->WatchListener();
   if (!status.ok()) return status;
   return server;
 }
 
-ApiServer::ApiServer(int fd, std::string path, EventLoop& loop, Handler handler)
-    : fd_(fd),
-      path_(std::move(path)),
-      loop_(loop),
-      handler_(std::move(handler)) {}
+ApiServer::ApiServer(int listener, EventLoop& loop, Handler handler)
+    : listener_(listener), loop_(loop), handler_(std::move(handler)) {
+  HoldSpare();
+}
 
 ApiServer::~ApiServer() {
   while (!clients_.empty()) Drop(clients_.begin());
-  loop_.Forget(fd_);
-  close(fd_);
-  unlink(path_.c_str());
+  loop_.Forget(listener_);
+  if (spare_ >= 0) close(spare_);
+}
+
+absl::Status ApiServer::WatchListener() {
+  return loop_.Watch(listener_, EPOLLIN, [this](uint32_t) { Accept(); });
+}
+
+void ApiServer::HoldSpare() {
+  if (spare_ < 0) spare_ = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+int ApiServer::AcceptOne() {
+  return accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
 }
 
 void ApiServer::Accept() {
-  int fd = accept4(fd_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  int fd = AcceptOne();
+  if (fd < 0 && IsOutOfRoom(errno)) {
+    if (spare_ >= 0) {
+      close(std::exchange(spare_, -1));
+      fd = AcceptOne();
+    }
+    if (fd < 0) return Pause();
+  }
   if (fd < 0) return;
   if (clients_.size() == kMaxClients) Drop(clients_.begin());
   clients_.push_back({.fd = fd});
@@ -76,6 +70,13 @@ void ApiServer::Accept() {
   absl::Status status =
       loop_.Watch(fd, EPOLLIN, [this, client](uint32_t) { OnReady(client); });
   if (!status.ok()) Drop(client);
+}
+
+// Who waits to be accepted keeps the listener ready, and the loop awake.
+void ApiServer::Pause() {
+  loop_.Forget(listener_);
+  paused_ = true;
+  resume_us_ = 0;
 }
 
 void ApiServer::OnReady(ClientIt client) {
@@ -119,6 +120,7 @@ void ApiServer::Drop(ClientIt client) {
   loop_.Forget(client->fd);
   close(client->fd);
   clients_.erase(client);
+  HoldSpare();
 }
 
 void ApiServer::OnTimer(uint64_t now_us) {
@@ -127,10 +129,16 @@ void ApiServer::OnTimer(uint64_t now_us) {
     if (client->deadline_us == 0) client->deadline_us = now_us + kTimeoutUs;
     if (client->deadline_us <= now_us) Drop(client);
   }
+  if (!paused_) return;
+  if (resume_us_ == 0) resume_us_ = now_us + kPauseUs;
+  if (now_us < resume_us_) return;
+  HoldSpare();
+  paused_ = !WatchListener().ok();
+  resume_us_ = now_us + kPauseUs;
 }
 
 uint64_t ApiServer::NextDeadline() const {
-  uint64_t next = UINT64_MAX;
+  uint64_t next = paused_ && resume_us_ != 0 ? resume_us_ : UINT64_MAX;
   for (const Client& client : clients_) {
     if (client.deadline_us != 0) next = std::min(next, client.deadline_us);
   }

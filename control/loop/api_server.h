@@ -1,7 +1,9 @@
 // The control socket: one request a connection, answered at once.
 //
 // Serves at most kMaxClients at a time, each for at most two seconds, without
-// ever blocking the loop. Owned by the gateway. Control thread.
+// ever blocking the loop. Where the process has no descriptor left it serves
+// one by a spare descriptor, and else looks again after kPauseUs: never at
+// once, or the loop would spin. Owned by the gateway. Control thread.
 #pragma once
 
 #include <functional>
@@ -21,13 +23,16 @@ class ApiServer {
   using Handler = std::function<std::string(const api::Request&)>;
   static constexpr size_t kMaxClients = 16;
   static constexpr uint64_t kTimeoutUs = 2'000'000;
+  static constexpr uint64_t kPauseUs = 200'000;
 
-  // Listens at `path`, mode 0600. `loop` outlives the server.
-  static absl::StatusOr<std::unique_ptr<ApiServer>> Listen(
-      const std::string& path, EventLoop& loop, Handler handler);
+  // Serves a listening socket, which stays the caller's. `loop` and the socket
+  // outlive the server.
+  static absl::StatusOr<std::unique_ptr<ApiServer>> Serve(int listener,
+                                                          EventLoop& loop,
+                                                          Handler handler);
   ApiServer(const ApiServer&) = delete;
   ApiServer& operator=(const ApiServer&) = delete;
-  ~ApiServer();  // removes the socket
+  ~ApiServer();
 
   // Drops clients that took too long.
   void OnTimer(uint64_t now_us);
@@ -43,19 +48,25 @@ class ApiServer {
   };
   using ClientIt = std::list<Client>::iterator;
 
-  ApiServer(int fd, std::string path, EventLoop& loop, Handler handler);
+  ApiServer(int listener, EventLoop& loop, Handler handler);
+  absl::Status WatchListener();
   void Accept();
+  int AcceptOne();
+  void HoldSpare();
+  void Pause();
   void OnReady(ClientIt client);
   bool Read(Client& client);
   bool Write(Client& client);
   void Answer(Client& client);
   void Drop(ClientIt client);
 
-  const int fd_;
-  const std::string path_;
+  const int listener_;
   EventLoop& loop_;
   const Handler handler_;
   std::list<Client> clients_;
+  int spare_ = -1;
+  bool paused_ = false;
+  uint64_t resume_us_ = 0;  // while paused; 0: not seen by OnTimer yet
 };
 
 }  // namespace lwt::loop

@@ -14,10 +14,13 @@ namespace lwt::loop {
 absl::StatusOr<std::unique_ptr<Signals>> Signals::Create() {
   signal(SIGPIPE, SIG_IGN);
   signal(SIGIO, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN);
   sigset_t set;
   sigemptyset(&set);
-  sigaddset(&set, SIGTERM);
-  sigaddset(&set, SIGINT);
+  for (const int number :
+       {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2}) {
+    sigaddset(&set, number);
+  }
   int error = pthread_sigmask(SIG_BLOCK, &set, nullptr);
   if (error != 0) {
     return absl::InternalError(
@@ -29,6 +32,10 @@ absl::StatusOr<std::unique_ptr<Signals>> Signals::Create() {
         absl::StrCat("cannot make a signal descriptor: ", strerror(errno)));
   }
   return std::unique_ptr<Signals>(new Signals(fd));
+}
+
+bool Signals::Ends(int signal) {
+  return signal == SIGTERM || signal == SIGINT || signal == SIGQUIT;
 }
 
 Signals::~Signals() { close(fd_); }

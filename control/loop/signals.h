@@ -1,8 +1,9 @@
-// SIGTERM and SIGINT as a descriptor.
+// Signals as a descriptor: those that end a gateway, with a goodbye to its
+// peers, and those that would end it without one.
 //
-// Blocks the two in the calling thread, so it has to be made before any other
-// thread; real-time signals stay as they are. SIGPIPE and SIGIO are ignored
-// from then on.
+// Blocks them in the calling thread, so it has to be made before any other
+// thread; real-time signals stay as they are. SIGPIPE, SIGIO and SIGXFSZ are
+// ignored from then on: writes say what is wrong.
 #pragma once
 
 #include <memory>
@@ -17,6 +18,10 @@ class Signals {
   Signals(const Signals&) = delete;
   Signals& operator=(const Signals&) = delete;
   ~Signals();
+
+  // SIGTERM, SIGINT, SIGQUIT. The others that Read returns, SIGHUP, SIGUSR1 and
+  // SIGUSR2, ask for something that there is not.
+  static bool Ends(int signal);
 
   int fd() const { return fd_; }
   // The next signal that arrived, 0 when none did.

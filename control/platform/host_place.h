@@ -24,6 +24,7 @@ class HostPlace {
   ~HostPlace();  // undoes what is still in the journal
 
   const host::InstancePaths& paths() const { return instance_.paths(); }
+  int control_socket() const { return instance_.control_socket(); }
   host::Journal& journal() { return journal_; }
   // Undoes what was changed at one link, the newest change first.
   void UndoAt(int ifindex);

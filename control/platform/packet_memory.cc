@@ -45,10 +45,11 @@ MemoryRequest RequestFor(const MemoryUse& use) {
 
 absl::StatusOr<std::unique_ptr<PacketMemory>> PacketMemory::Start(
     const MemoryPlan& plan, const MemoryUse& use, int control_cpu,
-    const loop::Log& log) {
+    const std::string& run_dir, const loop::Log& log) {
   EalOptions options;
   options.memory = plan;
   options.control_cpu = control_cpu;
+  options.runtime_folder = run_dir;
   options.log_sink = [&log](std::string_view line) {
     log.Debug("DPDK: ", line);
   };

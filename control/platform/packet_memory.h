@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "control/loop/log.h"
@@ -30,10 +31,10 @@ class PacketMemory {
  public:
   // Starts EAL as `plan` says, which happens once in a process, and makes the
   // pools. EAL's threads go to `control_cpu`; its log to `log`, which outlives
-  // this.
+  // this; what files it makes to `run_dir`.
   static absl::StatusOr<std::unique_ptr<PacketMemory>> Start(
       const MemoryPlan& plan, const MemoryUse& use, int control_cpu,
-      const loop::Log& log);
+      const std::string& run_dir, const loop::Log& log);
   PacketMemory(const PacketMemory&) = delete;
   PacketMemory& operator=(const PacketMemory&) = delete;
   ~PacketMemory();  // all ports are closed before

@@ -133,7 +133,7 @@ absl::Status Platform::StartMemory(const host::Link& link) {
   log_.Info("memory: ", plan->memory.reason);
   absl::StatusOr<std::unique_ptr<platform::PacketMemory>> memory =
       platform::PacketMemory::Start(plan->memory, MemoryFor(0),
-                                    plan_.cpus.control, log_);
+                                    plan_.cpus.control, paths().run_dir, log_);
   if (!memory.ok()) return memory.status();
   memory_ = *std::move(memory);
   return absl::OkStatus();

@@ -63,6 +63,7 @@ class Platform {
   bool Settle();
 
   const host::InstancePaths& paths() const { return place_->paths(); }
+  int control_socket() const { return place_->control_socket(); }
   host::Netlink& netlink() { return *netlink_; }
   host::NetlinkMonitor& monitor() { return *monitor_; }
   const host::Link& link() const { return uplink_->link(); }

@@ -8,11 +8,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <vector>
 
 #include "control/host/files.h"
+#include "control/host/journal.h"
 #include "tests/unit/control/host/scratch_dir.h"
 
 namespace lwt::host {
@@ -29,15 +32,34 @@ class InstanceTest : public testing::Test {
   static bool Exists(const std::string& path) {
     return std::filesystem::exists(std::filesystem::symlink_status(path));
   }
-  static void MakeSocket(const std::string& path) {
+  // Another gateway's settings, with the same control socket.
+  InstanceSpec Another() const {
+    InstanceSpec another = spec_;
+    another.tunnel_address = ParseIpAddress("10.0.0.9").value();
+    another.state_dir = scratch_.path() + "/another";
+    return another;
+  }
+  // Claims in a process of its own, which is killed then.
+  static void ClaimAndDie(const InstanceSpec& spec) {
+    const pid_t child = fork();
+    if (child == 0) {
+      const auto instance = Instance::Claim(spec);
+      if (!instance.ok()) _exit(1);
+      raise(SIGKILL);
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    EXPECT_TRUE(WIFSIGNALED(status));
+  }
+  static bool Answers(const std::string& path) {
     const int fd = socket(AF_UNIX, SOCK_STREAM, 0);
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
-    ASSERT_LT(path.size(), sizeof(address.sun_path));
     std::memcpy(address.sun_path, path.data(), path.size());
-    ASSERT_EQ(bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)),
-              0);
+    const bool answers = connect(fd, reinterpret_cast<sockaddr*>(&address),
+                                 sizeof(address)) == 0;
     close(fd);
+    return answers;
   }
 
   const ScratchDir scratch_;
@@ -128,7 +150,6 @@ TEST_F(InstanceTest, AKilledPredecessorIsReplacedAndItsSocketRemoved) {
   const pid_t child = fork();
   if (child == 0) {
     const auto instance = Instance::Claim(spec_);
-    MakeSocket(paths.control_socket);
     if (write(ready[1], instance.ok() ? "y" : "n", 1) != 1) _exit(1);
     pause();
     _exit(0);
@@ -145,7 +166,7 @@ TEST_F(InstanceTest, AKilledPredecessorIsReplacedAndItsSocketRemoved) {
   {
     const auto instance = Instance::Claim(spec_);
     ASSERT_TRUE(instance.ok()) << instance.status();
-    EXPECT_FALSE(Exists(paths.control_socket));
+    EXPECT_TRUE(Answers(paths.control_socket));
   }
   EXPECT_FALSE(Exists(spec_.run_root));
   close(ready[0]);
@@ -157,7 +178,7 @@ TEST_F(InstanceTest, AnExplicitSocketIsLinkedAndRemoved) {
   {
     const auto instance = Instance::Claim(spec_);
     ASSERT_TRUE(instance.ok()) << instance.status();
-    MakeSocket(spec_.control_socket);
+    EXPECT_TRUE(Answers(spec_.control_socket));
     EXPECT_EQ(std::filesystem::read_symlink(instance->paths().run_dir +
                                             "/control.sock"),
               spec_.control_socket);
@@ -169,8 +190,105 @@ TEST_F(InstanceTest, AnExplicitSocketIsLinkedAndRemoved) {
 TEST_F(InstanceTest, OnlyASocketIsRemoved) {
   spec_.control_socket = scratch_.path() + "/precious";
   std::ofstream(spec_.control_socket) << "data";
-  EXPECT_TRUE(Instance::Claim(spec_).ok());
+  const auto instance = Instance::Claim(spec_);
+  ASSERT_FALSE(instance.ok());
+  EXPECT_NE(std::string(instance.status().message()).find("/precious"),
+            std::string::npos)
+      << instance.status();
   EXPECT_EQ(*ReadFile(spec_.control_socket), "data");
+  EXPECT_FALSE(Exists(spec_.run_root));
+}
+
+TEST_F(InstanceTest, TheSocketOfARunningGatewayIsNotTaken) {
+  spec_.control_socket = scratch_.path() + "/shared.sock";
+  const auto first = Instance::Claim(spec_);
+  ASSERT_TRUE(first.ok()) << first.status();
+  const auto second = Instance::Claim(Another());
+  ASSERT_TRUE(absl::IsAlreadyExists(second.status())) << second.status();
+  const std::string message(second.status().message());
+  EXPECT_NE(message.find("process " + std::to_string(getpid())),
+            std::string::npos)
+      << message;
+  EXPECT_NE(message.find("/shared.sock"), std::string::npos) << message;
+  // The refused one takes nothing with it.
+  EXPECT_TRUE(Answers(spec_.control_socket));
+  EXPECT_FALSE(Exists(PathsOf(Another()).run_dir));
+}
+
+// The default place of one, named by another.
+TEST_F(InstanceTest, ASocketInTheRunDirectoryIsNotTakenEither) {
+  const auto first = Instance::Claim(spec_);
+  ASSERT_TRUE(first.ok()) << first.status();
+  InstanceSpec another = Another();
+  another.control_socket = first->paths().control_socket;
+  EXPECT_TRUE(absl::IsAlreadyExists(Instance::Claim(another).status()));
+  EXPECT_TRUE(Answers(first->paths().control_socket));
+}
+
+TEST_F(InstanceTest, TheSocketOfADeadGatewayIsReplaced) {
+  spec_.control_socket = scratch_.path() + "/shared.sock";
+  ClaimAndDie(spec_);
+  EXPECT_TRUE(Exists(spec_.control_socket));
+  EXPECT_FALSE(Answers(spec_.control_socket));
+  const auto second = Instance::Claim(Another());
+  ASSERT_TRUE(second.ok()) << second.status();
+  EXPECT_TRUE(Answers(spec_.control_socket));
+  // The dead one's next start may not take it back, nor remove it.
+  EXPECT_TRUE(absl::IsAlreadyExists(Instance::Claim(spec_).status()));
+  EXPECT_TRUE(Answers(spec_.control_socket));
+}
+
+TEST_F(InstanceTest, OfManyThatStartAtOnceOneGetsTheSocket) {
+  constexpr int kStarts = 8;
+  spec_.control_socket = scratch_.path() + "/shared.sock";
+  ClaimAndDie(spec_);
+  int go[2];
+  int claimed[2];
+  ASSERT_EQ(pipe(go), 0);
+  ASSERT_EQ(pipe(claimed), 0);
+  std::vector<pid_t> children;
+  for (int i = 0; i < kStarts; ++i) {
+    children.push_back(fork());
+    if (children.back() != 0) continue;
+    InstanceSpec spec = Another();
+    spec.tunnel_address.bytes[3] = static_cast<uint8_t>(100 + i);
+    spec.state_dir += std::to_string(i);
+    char byte;
+    close(go[1]);
+    if (read(go[0], &byte, 1) != 0) _exit(1);  // the end, when all may go
+    const auto instance = Instance::Claim(spec);
+    if (write(claimed[1], instance.ok() ? "y" : "n", 1) != 1) _exit(1);
+    pause();
+  }
+  close(go[1]);
+  std::string answers;
+  char byte;
+  while (answers.size() < kStarts && read(claimed[0], &byte, 1) == 1) {
+    answers += byte;
+  }
+  EXPECT_EQ(std::count(answers.begin(), answers.end(), 'y'), 1) << answers;
+  EXPECT_TRUE(Answers(spec_.control_socket));
+  for (const pid_t child : children) {
+    kill(child, SIGKILL);
+    waitpid(child, nullptr, 0);
+  }
+  for (const int fd : {go[0], claimed[0], claimed[1]}) close(fd);
+}
+
+TEST_F(InstanceTest, WhatAStartLeavesThatWasKilledGoesWithTheNext) {
+  ClaimAndDie(spec_);
+  const InstancePaths paths = PathsOf(spec_);
+  std::filesystem::create_directories(paths.run_dir + "/dpdk/lwt-1");
+  std::ofstream(paths.run_dir + "/dpdk/lwt-1/config") << "x";
+  std::ofstream(TemporaryOf(paths.journal)) << "x";
+  {
+    const auto instance = Instance::Claim(spec_);
+    ASSERT_TRUE(instance.ok()) << instance.status();
+    EXPECT_FALSE(Exists(paths.run_dir + "/dpdk"));
+    ASSERT_TRUE(Journal::Open(paths.journal).ok());
+    EXPECT_FALSE(Exists(TemporaryOf(paths.journal)));
+  }
+  EXPECT_FALSE(Exists(spec_.run_root));
 }
 
 TEST_F(InstanceTest, AJournalWithEntriesKeepsItsPlace) {

@@ -7,6 +7,7 @@
 
 #include <filesystem>
 
+#include "control/host/files.h"
 #include "control/host/instance.h"
 #include "control/host/offload.h"
 #include "control/host/undo.h"
@@ -167,6 +168,12 @@ TEST_F(UndoTest, CleanUpUndoesAndRemovesTheRunDirectory) {
            bpf_xdp_attach(wire_, program, 0, nullptr) == 0;
   });
   EXPECT_NE(AttachedId(wire_), 0u);
+  // What else a kill may leave: of DPDK's start, of a write of the journal, and
+  // of the claim.
+  const InstancePaths paths = PathsOf(spec_);
+  std::filesystem::create_directories(paths.run_dir + "/dpdk/lwt-1");
+  ASSERT_TRUE(ReplaceFile(TemporaryOf(paths.journal), "x").ok());
+  ASSERT_TRUE(ReplaceFile(spec_.run_root + "/.starting", "").ok());
   const auto report = CleanUp(spec_.run_root);
   ASSERT_TRUE(report.ok()) << report.status();
   ASSERT_EQ(report->size(), 2u);
@@ -174,6 +181,7 @@ TEST_F(UndoTest, CleanUpUndoesAndRemovesTheRunDirectory) {
   EXPECT_EQ(AttachedId(wire_), 0u);
   EXPECT_FALSE(std::filesystem::exists(spec_.run_root));
   EXPECT_TRUE(CleanUp(spec_.run_root)->empty());
+  EXPECT_FALSE(std::filesystem::exists(spec_.control_socket));
   close(program);
 }
 

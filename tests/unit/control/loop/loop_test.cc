@@ -9,8 +9,11 @@
 
 #include <array>
 #include <cstring>
+#include <optional>
 #include <string>
+#include <vector>
 
+#include "control/host/control_socket.h"
 #include "control/loop/api_server.h"
 #include "control/loop/event_loop.h"
 #include "control/loop/log.h"
@@ -99,8 +102,18 @@ TEST(SignalsTest, ArriveByDescriptorAndLeaveRealTimeSignalsAlone) {
   auto signals = Signals::Create();
   ASSERT_TRUE(signals.ok());
   EXPECT_EQ((*signals)->Read(), 0);
-  raise(SIGTERM);
-  EXPECT_EQ((*signals)->Read(), SIGTERM);
+  for (const int signal : {SIGTERM, SIGINT, SIGQUIT}) {
+    raise(signal);
+    EXPECT_EQ((*signals)->Read(), signal);
+    EXPECT_TRUE(Signals::Ends(signal));
+  }
+  // Each would end the process without a word to anybody.
+  for (const int signal : {SIGHUP, SIGUSR1, SIGUSR2}) {
+    raise(signal);
+    EXPECT_EQ((*signals)->Read(), signal);
+    EXPECT_FALSE(Signals::Ends(signal));
+  }
+  for (const int signal : {SIGPIPE, SIGIO, SIGXFSZ}) raise(signal);
   sigset_t blocked;
   sigprocmask(SIG_SETMASK, nullptr, &blocked);
   for (int signal = SIGRTMIN; signal <= SIGRTMAX; ++signal) {
@@ -119,14 +132,19 @@ class ApiServerTest : public testing::Test {
     auto loop = EventLoop::Create();
     ASSERT_TRUE(loop.ok());
     loop_ = *std::move(loop);
-    auto server = ApiServer::Listen(path_, *loop_, [](const api::Request&) {
-      return api::OkResponse(std::string(500'000, 'x'));
-    });
+    auto socket = host::ControlSocket::Listen(path_);
+    ASSERT_TRUE(socket.ok()) << socket.status();
+    socket_.emplace(*std::move(socket));
+    auto server =
+        ApiServer::Serve(socket_->fd(), *loop_, [](const api::Request&) {
+          return api::OkResponse(std::string(500'000, 'x'));
+        });
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
   }
   void TearDown() override {
     server_.reset();
+    socket_.reset();
     EXPECT_NE(access(path_.c_str(), F_OK), 0);
     rmdir(folder_.c_str());
   }
@@ -160,6 +178,7 @@ class ApiServerTest : public testing::Test {
   std::string folder_;
   std::string path_;
   std::unique_ptr<EventLoop> loop_;
+  std::optional<host::ControlSocket> socket_;
   std::unique_ptr<ApiServer> server_;
 };
 
@@ -210,6 +229,61 @@ TEST_F(ApiServerTest, DropsTheSlowAndTheTooMany) {
   EXPECT_EQ(read(fds.back(), byte.data(), 1), 0);
   EXPECT_EQ(server_->NextDeadline(), UINT64_MAX);
   for (int fd : fds) close(fd);
+}
+
+// All descriptors of the process are in use while this lives.
+class NoDescriptors {
+ public:
+  NoDescriptors() {
+    int fd;
+    while ((fd = dup(0)) >= 0) held_.push_back(fd);
+  }
+  ~NoDescriptors() {
+    for (const int fd : held_) close(fd);
+  }
+
+ private:
+  std::vector<int> held_;
+};
+
+TEST_F(ApiServerTest, AnswersOneAtATimeWhereDescriptorsHaveRunOut) {
+  const std::array<int, 2> fds = {Connect(), Connect()};
+  for (const int fd : fds) Say(fd, "status\n");
+  const NoDescriptors none;
+  uint64_t now_us = 1000;
+  for (const int fd : fds) {
+    std::string text;
+    std::array<char, 65536> bytes;
+    ssize_t n = -1;
+    for (int turns = 0; n != 0 && turns < 10'000; ++turns) {
+      loop_->Turn(0);
+      server_->OnTimer(now_us);
+      now_us += 1000;
+      n = read(fd, bytes.data(), bytes.size());
+      if (n > 0) text.append(bytes.data(), static_cast<size_t>(n));
+    }
+    EXPECT_EQ(n, 0);
+    EXPECT_EQ(text, api::OkResponse(std::string(500'000, 'x')));
+    close(fd);
+  }
+}
+
+// Somebody is served by the spare one; others must not keep the loop awake.
+TEST_F(ApiServerTest, DoesNotSpinWhereDescriptorsHaveRunOut) {
+  const std::array<int, 2> fds = {Connect(), Connect()};
+  std::optional<NoDescriptors> none(std::in_place);
+  int woken = 0;
+  for (int turn = 0; turn < 1000; ++turn) woken += loop_->Turn(0);
+  EXPECT_LE(woken, 3);
+  server_->OnTimer(1000);
+  EXPECT_LE(server_->NextDeadline(), 1000 + ApiServer::kPauseUs);
+  none.reset();
+  server_->OnTimer(1000 + ApiServer::kPauseUs);
+  for (const int fd : fds) {
+    Say(fd, "status\n");
+    EXPECT_EQ(Converse(fd), api::OkResponse(std::string(500'000, 'x')));
+    close(fd);
+  }
 }
 
 }  // namespace

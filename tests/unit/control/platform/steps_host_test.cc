@@ -27,7 +27,7 @@ struct EalOfTests : testing::Environment {
     MemoryPlan plan;
     plan.megabytes = 64;
     auto started = PacketMemory::Start(
-        plan, {.workers = 1, .arena_bytes = 1u << 20}, 0, kLog);
+        plan, {.workers = 1, .arena_bytes = 1u << 20}, 0, "", kLog);
     ASSERT_TRUE(started.ok()) << started.status();
     memory = *std::move(started);
   }
