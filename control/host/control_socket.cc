@@ -62,12 +62,14 @@ absl::Status Bind(int fd, const sockaddr_un& address, const std::string& path) {
   const mode_t mask = umask(0177);
   const int bound =
       bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address));
-  const int error = errno;
+  int error = errno;
   umask(mask);
-  if (bound == 0 && listen(fd, ControlSocket::kBacklog) == 0) {
-    return absl::OkStatus();
+  if (bound == 0) {
+    if (listen(fd, ControlSocket::kBacklog) == 0) return absl::OkStatus();
+    error = errno;
+    unlink(path.c_str());
   }
-  return absl::ErrnoToStatus(bound == 0 ? errno : error,
+  return absl::ErrnoToStatus(error,
                              "cannot listen at the control socket " + path);
 }
 
@@ -80,7 +82,8 @@ absl::StatusOr<StartTurn> StartTurn::Take(const std::string& run_root) {
     if (fd.get() < 0) {
       return absl::ErrnoToStatus(errno, "cannot open " + path);
     }
-    if (flock(fd.get(), LOCK_EX) != 0 && errno != EINTR) {
+    while (flock(fd.get(), LOCK_EX) != 0) {
+      if (errno == EINTR) continue;
       return absl::ErrnoToStatus(errno, "cannot lock " + path);
     }
     if (StillNamed(fd.get(), path)) return StartTurn(std::move(fd), run_root);
