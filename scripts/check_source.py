@@ -1,6 +1,7 @@
 """Checks what no formatter does: sizes of files and functions, that includes
 go one way, control -> dataplane -> drivers and from room to room inside each of
-them, and that a file uses the names it takes over by using.
+them, that a file uses the names it takes over by using, and that a line of the
+log that a peer or a stranger can cause goes through what bounds it.
 
 usage: check_source.py FILE...    prints findings, exits 1 when there are any
 """
@@ -67,6 +68,11 @@ TOKEN = re.compile(
     re.DOTALL | re.MULTILINE)
 ALIGNAS = re.compile(r"\balignas\([^)]*\)")
 USING = re.compile(r"\busing\s+(?:\w+|::)+::(\w+)\s*;")
+# Where all that is logged is caused from outside: each line names its cause,
+# which RemoteLog alone takes.
+REMOTE_FILES = re.compile(r"control/(peer/|fallback)")
+LOG_CALL = re.compile(r"\blog_?(?:\.|->)(?:Error|Warn|Info|Debug)\(\s*"
+                      r"(?!(?:loop::)?Cause::)")
 SCOPE = re.compile(r"\b(namespace|class|struct|union|enum)\b|extern\s*\"")
 
 
@@ -162,6 +168,16 @@ def check_usings(path, text):
             yield f"{path}:{line}: {match.group(1)} is not used"
 
 
+def check_logs(path, text):
+    if not REMOTE_FILES.match(path.as_posix()):
+        return
+    code = TOKEN.sub(blank, text)
+    for match in LOG_CALL.finditer(code):
+        line = code.count("\n", 0, match.start()) + 1
+        yield f"{path}:{line}: a line that a peer or a stranger can cause " \
+              "names its loop::Cause"
+
+
 def main():
     findings = []
     for name in sys.argv[1:]:
@@ -177,6 +193,7 @@ def main():
             findings += check_rooms(path, text)
         if path.suffix == ".cc":
             findings += check_usings(path, text)
+            findings += check_logs(path, text)
     print("\n".join(findings), end="\n" if findings else "")
     sys.exit(1 if findings else 0)
 

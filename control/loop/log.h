@@ -1,10 +1,10 @@
 // The gateway's log: one line a message on standard error, with time and level.
 //
-// Any thread: a line is one write(2). Repeated reports are the caller's to
-// limit (LogLimit).
+// Any thread: a line is one write(2). For what this side does itself; what a
+// peer or a stranger causes goes through RemoteLog (remote_log.h), which bounds
+// it.
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -38,34 +38,16 @@ class Log {
   }
 
   bool Shows(LogLevel level) const { return level <= level_; }
-
- private:
   template <typename... Parts>
   void Write(LogLevel level, const Parts&... parts) const {
     if (Shows(level)) WriteLine(level, config::Concat(parts...));
   }
+
+ private:
   void WriteLine(LogLevel level, const std::string& text) const;
 
   LogLevel level_;
   int fd_;
-};
-
-// Lets a message through at most once in a period.
-class LogLimit {
- public:
-  explicit LogLimit(uint64_t period_us) : period_us_(period_us) {}
-
-  bool Allow(uint64_t now_us) {
-    if (said_ && now_us < last_us_ + period_us_) return false;
-    said_ = true;
-    last_us_ = now_us;
-    return true;
-  }
-
- private:
-  uint64_t period_us_;
-  uint64_t last_us_ = 0;
-  bool said_ = false;
 };
 
 }  // namespace lwt::loop

@@ -4,6 +4,8 @@
 #include <utility>
 
 namespace lwt::peer {
+
+using loop::Cause;
 ClientSession::ClientSession(Config config, LaneSlots& slots,
                              const loop::Log& log, uint64_t now_us)
     : config_(std::move(config)),
@@ -39,7 +41,8 @@ void ClientSession::StartAttempt(uint64_t now_us) {
   std::optional<JoinTicket> ticket;
   if (session_ != nullptr && join_possible_) ticket = TicketFor(0);
   if (!ticket) ++tried_;
-  log_.Debug(ticket ? "joining a new flow to the session with " : "calling ",
+  log_.Debug(Cause::Peer(kHub),
+             ticket ? "joining a new flow to the session with " : "calling ",
              ToString(remote));
   if (session_ == nullptr) remote_ = remote;
   phase_ = Phase::kAttempt;
@@ -64,7 +67,7 @@ void ClientSession::OnAttemptFailed(uint64_t now_us) {
   const bool was_join = attempt_->is_join();
   const bool session_unknown = attempt_->session_unknown();
   if (phase_ == Phase::kSettled) {
-    log_.Info("a further lane failed: ", status.message());
+    log_.Info(Cause::Peer(kHub), "a further lane failed: ", status.message());
     lanes_.OnFailed(attempt_->slot(), now_us);
     attempt_.reset();
     // The hub may have lost the session, and then the other lanes are dead as
@@ -83,7 +86,7 @@ void ClientSession::OnAttemptFailed(uint64_t now_us) {
   attempt_.reset();
   if (was_join) {
     join_possible_ = false;
-    log_.Info("lane join failed: ", status.message());
+    log_.Info(Cause::Peer(kHub), "lane join failed: ", status.message());
     if (session_unknown) {
       StartAttempt(now_us);
       return;
@@ -91,7 +94,7 @@ void ClientSession::OnAttemptFailed(uint64_t now_us) {
   }
   ++next_endpoint_;
   if (tried_ < endpoints_.size() && !was_join) {
-    log_.Info(status.message());
+    log_.Info(Cause::Peer(kHub), status.message());
     StartAttempt(now_us);
     return;
   }
@@ -100,7 +103,8 @@ void ClientSession::OnAttemptFailed(uint64_t now_us) {
 
 void ClientSession::Retry(std::string why, uint64_t now_us) {
   uint64_t delay = backoff_.NextUs();
-  log_.Warn(why, "; next attempt in ", (delay + 99'999) / 100'000 / 10, ".",
+  log_.Warn(Cause::Peer(kHub), why, "; next attempt in ",
+            (delay + 99'999) / 100'000 / 10, ".",
             (delay + 99'999) / 100'000 % 10, " s");
   reason_ = std::move(why);
   phase_ = Phase::kWaiting;
@@ -125,7 +129,7 @@ void ClientSession::OnHandshakeDone(uint64_t now_us) {
   Session::Context context{
       config_.attempt.link,          config_.attempt.host, slots_, log_,
       handshake::RekeyRole::kClient, config_.rekey};
-  auto session = std::make_unique<Session>(context, kHubPeer, "hub",
+  auto session = std::make_unique<Session>(context, kHubPeer, std::string(kHub),
                                            std::move(secrets), now_us);
   if (!session->InstallLane(lane, 0, now_us, kOldLaneUs)) {
     attempt_.reset();
@@ -139,8 +143,8 @@ void ClientSession::OnHandshakeDone(uint64_t now_us) {
   SettleLane(now_us);
   session.reset();
   ReleaseLocals();
-  log_.Info("tunnel up: session with ", ToString(*remote_), ", inner MTU ",
-            mtu);
+  log_.Info(Cause::Peer(kHub), "tunnel up: session with ", ToString(*remote_),
+            ", inner MTU ", mtu);
 }
 
 void ClientSession::SettleLane(uint64_t now_us) {
@@ -255,14 +259,14 @@ void ClientSession::DropSession(std::string_view why, uint64_t now_us) {
     Retry(std::string(why), now_us);
     return;
   }
-  log_.Warn(why, "; calling again");
+  log_.Warn(Cause::Peer(kHub), why, "; calling again");
   backoff_.Reset();
   Begin(now_us);
 }
 
 void ClientSession::Suspect(std::string why, uint64_t now_us) {
   if (phase_ != Phase::kSettled) return;
-  log_.Warn(why, "; opening another flow");
+  log_.Warn(Cause::Peer(kHub), why, "; opening another flow");
   reason_ = std::move(why);
   if (now_us - up_since_us_ >= kGoodServiceUs) backoff_.Reset();
   attempt_.reset();
@@ -284,6 +288,7 @@ void ClientSession::OnResumed(uint64_t now_us) {
 }
 
 void ClientSession::OnTimer(uint64_t now_us) {
+  log_.Report();
   if (attempt_ != nullptr) {
     attempt_->OnTimer(now_us);
     CheckAttempt(now_us);

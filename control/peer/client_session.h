@@ -75,7 +75,8 @@ class ClientSession {
 
  private:
   enum class Phase : uint8_t { kWaiting, kResolving, kAttempt, kSettled };
-  static constexpr uint32_t kHubPeer = 0;  // in Snapshot::peers
+  static constexpr uint32_t kHubPeer = 0;          // in Snapshot::peers
+  static constexpr std::string_view kHub = "hub";  // for the log
 
   // client_session.cc: the session as a whole.
   void Begin(uint64_t now_us);
@@ -106,7 +107,7 @@ class ClientSession {
 
   Config config_;
   LaneSlots& slots_;
-  const loop::Log& log_;
+  loop::RemoteLog log_;
   Backoff backoff_;
   Phase phase_ = Phase::kWaiting;
   uint64_t phase_deadline_us_ = 0;

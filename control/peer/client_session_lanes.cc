@@ -6,6 +6,8 @@
 
 namespace lwt::peer {
 
+using loop::Cause;
+
 // One at a time, while the session stands on others.
 void ClientSession::BuildLane(uint64_t now_us) {
   if (phase_ != Phase::kSettled || attempt_ != nullptr) return;
@@ -78,10 +80,12 @@ void ClientSession::OnJoined(uint64_t now_us) {
   }
   SettleLane(now_us);
   if (further) {
-    log_.Info("lane ", lane.slot + 1, " of ", session_->secrets().lanes + 0,
-              " is up: ", ToString(lane.local), " to ", ToString(lane.remote));
+    log_.Info(Cause::Peer(kHub), "lane ", lane.slot + 1, " of ",
+              session_->secrets().lanes + 0, " is up: ", ToString(lane.local),
+              " to ", ToString(lane.remote));
   } else {
-    log_.Info("tunnel up: the session goes on over a new flow from ",
+    log_.Info(Cause::Peer(kHub),
+              "tunnel up: the session goes on over a new flow from ",
               ToString(lane.local), " to ", ToString(lane.remote));
   }
 }
@@ -89,7 +93,7 @@ void ClientSession::OnJoined(uint64_t now_us) {
 // Others carry on, and a new one is built beside them; or there are none.
 void ClientSession::OnLaneLost(std::string why, uint64_t now_us) {
   if (lanes_.AnySound()) {
-    log_.Warn("one lane of several: ", why);
+    log_.Warn(Cause::Peer(kHub), "one lane of several: ", why);
     BuildLane(now_us);
   } else {
     Suspect(std::move(why), now_us);
@@ -121,7 +125,8 @@ void ClientSession::OnLaneState(const ClientLanes::Change& change,
     Publish();
     OnLaneLost("no answer through the tunnel", now_us);
   } else if (change.state == Liveness::State::kDead) {
-    log_.Warn("the path to ", ToString(lane.remote), " is dead");
+    log_.Warn(Cause::Peer(kHub), "the path to ", ToString(lane.remote),
+              " is dead");
     while (const SessionLane* dead = session_->LaneOfSlot(change.slot)) {
       session_->RemoveLane(dead->index);
     }
@@ -129,7 +134,8 @@ void ClientSession::OnLaneState(const ClientLanes::Change& change,
     ReleaseLocals();
     Publish();
   } else {
-    log_.Info("the path to ", ToString(lane.remote), " answers again");
+    log_.Info(Cause::Peer(kHub), "the path to ", ToString(lane.remote),
+              " answers again");
     const bool needed = phase_ == Phase::kSettled && attempt_ != nullptr &&
                         attempt_->slot() != change.slot;
     if (!needed) attempt_.reset();

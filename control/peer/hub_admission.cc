@@ -15,6 +15,7 @@ using handshake::PublicKey;
 using handshake::SessionSecrets;
 using handshake::Verdict;
 using handshake::VerdictCode;
+using loop::Cause;
 
 std::string NameOf(const SessionSecrets& secrets) {
   std::string name = "client";
@@ -188,9 +189,9 @@ void HubSessions::OnJoinSaid(HubFlow& flow, uint64_t now_us) {
   NoteLane(*client, lane.flow);
   Publish();
   flow.HandOver();
-  log_.Info(session.name(), ": lane ", lane.slot + 1, " of ",
-            unsigned{session.secrets().lanes}, " is a new flow from ",
-            ToString(lane.remote));
+  log_.Info(Cause::Peer(session.name()), session.name(), ": lane ",
+            lane.slot + 1, " of ", unsigned{session.secrets().lanes},
+            " is a new flow from ", ToString(lane.remote));
 }
 
 Verdict HubSessions::Judge(const PublicKey& key, const PeerOffer& offer,
@@ -228,10 +229,9 @@ void HubSessions::Decide(HubFlow& flow, uint64_t now_us) {
   ByteVector bytes;
   HubProgress progress = handshake.Finish(verdict, &bytes);
   if (!accepted || progress != HubProgress::kDone) {
-    if (refusals_.Allow(now_us)) {
-      log_.Info("client ", handshake::PublicKeyToText(key), " at ",
-                ToString(flow.remote()), " was refused: ", verdict.text);
-    }
+    log_.Info(Cause::Stranger(flow.remote().address), "client ",
+              handshake::PublicKeyToText(key), " at ", ToString(flow.remote()),
+              " was refused: ", verdict.text);
     flow.SendVerdict(std::move(bytes), false);
     return;
   }
@@ -276,8 +276,8 @@ void HubSessions::Admit(HubFlow& flow, SessionSecrets secrets,
   flow.SendVerdict(std::move(verdict), true);
   Publish();
   flow.HandOver();
-  log_.Info(name, " up: ", ToString(client->remote), ", key ", key,
-            ", inner MTU ", mtu);
+  log_.Info(Cause::Peer(name), name, " up: ", ToString(client->remote),
+            ", key ", key, ", inner MTU ", mtu);
 }
 
 }  // namespace lwt::peer

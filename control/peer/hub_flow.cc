@@ -13,6 +13,7 @@ using handshake::ByteVector;
 using handshake::FirstFlight;
 using handshake::FirstFlightKind;
 using handshake::HubProgress;
+using loop::Cause;
 
 void HubFlow::Open(const Context& context, FlowId flow, const Endpoint& local,
                    const Endpoint& remote, uint64_t now_us) {
@@ -56,16 +57,15 @@ bool HubFlow::TakenAsVisitor(uint64_t now_us, const PuntedStream* latest) {
   return true;
 }
 
-void HubFlow::LogRefusal(std::string_view why, uint64_t now_us) {
-  if (context_->refusals.Allow(now_us)) {
-    context_->log.Info(ToString(remote_), " was turned away: ", why);
-  }
+void HubFlow::LogRefusal(std::string_view why) {
+  context_->log.Info(Cause::Stranger(remote_.address), ToString(remote_),
+                     " was turned away: ", why);
 }
 
 void HubFlow::Refuse(std::string_view why, uint64_t now_us,
                      const PuntedStream* latest) {
   if (TakenAsVisitor(now_us, latest)) return;
-  LogRefusal(why, now_us);
+  LogRefusal(why);
   const auto& alert = handshake::kHandshakeFailureRecord;
   Send({alert.begin(), alert.end()});
   CloseFlow();
@@ -81,7 +81,7 @@ void HubFlow::GiveUp(uint64_t now_us) {
   if (TakenAsVisitor(now_us, nullptr)) return;
   if (!stream_->empty()) {
     context_->limits.Failed(remote_.address, now_us);
-    LogRefusal("its hello never came whole", now_us);
+    LogRefusal("its hello never came whole");
   }
   CloseFlow();
 }
@@ -137,11 +137,10 @@ void HubFlow::Judge(FirstFlight flight, const PuntedStream& latest,
       return;
     case FirstFlightKind::kClockOff:
       // Whoever repeats an old hello gets here too.
-      if (context_->clocks.Allow(now_us)) {
-        context_->log.Warn(ToString(remote_), ": key good, clock off by ",
-                           flight.clock_off_ms / 1000,
-                           " s; set the clock of that host");
-      }
+      context_->log.Warn(Cause::Stranger(remote_.address), ToString(remote_),
+                         ": key good, clock off by ",
+                         flight.clock_off_ms / 1000,
+                         " s; set the clock of that host");
       Fail("its clock is off", now_us, &latest);
       return;
     case FirstFlightKind::kProven:

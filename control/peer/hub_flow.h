@@ -13,7 +13,7 @@
 #include "control/handshake/door_limits.h"
 #include "control/handshake/hub_handshake.h"
 #include "control/handshake/lane_join.h"
-#include "control/loop/log.h"
+#include "control/loop/remote_log.h"
 #include "control/peer/peer_host.h"
 #include "control/peer/relay.h"
 #include "control/peer/stream_assembler.h"
@@ -38,10 +38,8 @@ class HubFlow {
     PeerHost& host;
     handshake::HubDoor& door;
     handshake::DoorLimits& limits;
-    const loop::Log& log;
-    loop::LogLimit& refusals;
-    loop::LogLimit& clocks;  // that are off
-    VisitorDoor* visitors;   // null: whom we turn away meets an alert
+    loop::RemoteLog& log;
+    VisitorDoor* visitors;  // null: whom we turn away meets an alert
     StreamMemory& memory;
   };
 
@@ -126,7 +124,7 @@ class HubFlow {
   void Refuse(std::string_view why, uint64_t now_us,
               const PuntedStream* latest);
   void Fail(std::string_view why, uint64_t now_us, const PuntedStream* latest);
-  void LogRefusal(std::string_view why, uint64_t now_us);
+  void LogRefusal(std::string_view why);
   bool TakenAsVisitor(uint64_t now_us, const PuntedStream* latest);
   void BeginProven(size_t hello_size);
   void OnProvenBytes(const PuntedStream& stream);

@@ -10,8 +10,7 @@ namespace lwt::peer {
 namespace {
 
 using handshake::PublicKey;
-
-constexpr uint64_t kRefusalLogUs = 1'000'000;
+using loop::Cause;
 
 }  // namespace
 
@@ -21,11 +20,8 @@ HubSessions::HubSessions(const Config& config, LaneSlots& slots,
       slots_(slots),
       log_(log),
       door_(config.door),
-      refusals_(kRefusalLogUs),
-      clocks_(kRefusalLogUs),
-      flow_context_{config.link,   config.host, door_,   limits_,
-                    log,           refusals_,   clocks_, config.visitors,
-                    stream_memory_},
+      flow_context_{config.link, config.host,     door_,         limits_,
+                    log_,        config.visitors, stream_memory_},
       book_(config.door.offer.addresses),
       clients_(config.max_clients),
       next_sweep_us_(now_us + kSweepUs) {
@@ -100,7 +96,8 @@ void HubSessions::OnFlowDown(const Event& event, uint64_t now_us) {
   // The session outlives its flows: the client may join a new one.
   client->session->RemoveLane(client->session->FindFlow(event.flow)->index);
   if (client->session->lanes().empty()) {
-    log_.Info(client->session->name(), ": its connection was closed");
+    log_.Info(Cause::Peer(client->session->name()), client->session->name(),
+              ": its connection was closed");
   }
   Publish();
 }
@@ -122,7 +119,8 @@ void HubSessions::EndSession(Client& client) {
 }
 
 void HubSessions::Drop(Client& client, std::string_view why, uint64_t now_us) {
-  log_.Info(client.session->name(), " dropped: ", why);
+  log_.Info(Cause::Peer(client.session->name()), client.session->name(),
+            " dropped: ", why);
   book_.Release(client.session->secrets().peer_key, now_us);
   EndSession(client);
   client.addresses.clear();
@@ -153,6 +151,7 @@ void HubSessions::OnTimer(uint64_t now_us) {
 
 void HubSessions::Sweep(uint64_t now_us) {
   next_sweep_us_ = now_us + kSweepUs;
+  log_.Report();
   unproven_.ForEach([&](HubFlow& flow) {
     if (now_us < flow.deadline_us()) return;
     if (flow.state() == HubFlow::State::kHello) {

@@ -126,11 +126,9 @@ class HubSessions {
 
   Config config_;
   LaneSlots& slots_;
-  const loop::Log& log_;
+  loop::RemoteLog log_;
   handshake::HubDoor door_;
   handshake::DoorLimits limits_;
-  loop::LogLimit refusals_;
-  loop::LogLimit clocks_;
   StreamMemory stream_memory_{kStreamBytes};
   HubFlow::Context flow_context_;
   AddressBook book_;

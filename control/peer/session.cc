@@ -12,6 +12,7 @@ using handshake::ControlMessage;
 using handshake::ControlType;
 using handshake::RekeyAction;
 using handshake::RekeyRole;
+using loop::Cause;
 
 constexpr uint8_t kCloseNormal = 0;
 constexpr size_t kMaxControlPadding = 255;
@@ -146,7 +147,8 @@ void Session::OnRecord(uint8_t kind, std::span<const uint8_t> bytes,
   std::vector<ControlMessage> delivered;
   const auto content = handshake::ParseControlRecord(bytes);
   if (!content || !channel_.Receive(*content, &delivered)) {
-    context_.log.Warn(name_, ": a control message that cannot be read");
+    context_.log.Warn(Cause::Peer(name_), name_,
+                      ": a control message that cannot be read");
     return;
   }
   for (const ControlMessage& message : delivered) Deliver(message, now_us);
@@ -180,14 +182,16 @@ void Session::Deliver(const ControlMessage& message, uint64_t now_us) {
     case ControlType::kNotice: {
       std::optional<handshake::Notice> notice =
           handshake::ParseNotice(message.body);
-      if (notice) context_.log.Warn(name_, " says: ", notice->text);
+      if (notice)
+        context_.log.Warn(Cause::Peer(name_), name_, " says: ", notice->text);
       return;
     }
     case ControlType::kAck:
       return;
   }
   unsigned type = static_cast<unsigned>(message.type);
-  context_.log.Warn(name_, ": a control message of unknown type ", type,
+  context_.log.Warn(Cause::Peer(name_), name_,
+                    ": a control message of unknown type ", type,
                     "; its version is newer than ours");
   Notify(handshake::NoticeCode::kUnknownType,
          config::Concat("control message of unknown type ", type));
@@ -206,8 +210,8 @@ void Session::OnEvent(const Event& event, uint64_t now_us) {
     rekey_.Tick(now_us, handshake::Rekey::kHardLimit, &actions);
   } else if (event.kind == EventKind::kUnknownKind) {
     unsigned kind = event.detail;
-    context_.log.Warn(name_, ": a record of unknown kind ", kind,
-                      "; its version is newer than ours");
+    context_.log.Warn(Cause::Peer(name_), name_, ": a record of unknown kind ",
+                      kind, "; its version is newer than ours");
     Notify(handshake::NoticeCode::kText,
            config::Concat("record of unknown kind ", kind));
   }
@@ -231,7 +235,8 @@ void Session::Apply(const std::vector<RekeyAction>& actions) {
         break;
       case RekeyAction::Kind::kSwitchSend:
         ++send_epochs_;
-        context_.log.Debug(name_, ": sealing with key epoch ", action.epoch);
+        context_.log.Debug(Cause::Peer(name_), name_,
+                           ": sealing with key epoch ", action.epoch);
         ApplyToLanes(action);
         break;
       case RekeyAction::Kind::kRetire:

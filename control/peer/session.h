@@ -15,7 +15,7 @@
 #include "control/handshake/rate_limit.h"
 #include "control/handshake/rekey.h"
 #include "control/handshake/session_secrets.h"
-#include "control/loop/log.h"
+#include "control/loop/remote_log.h"
 #include "control/peer/lane_slots.h"
 #include "control/peer/loss_pool.h"
 #include "control/peer/peer_host.h"
@@ -46,7 +46,7 @@ class Session {
     WorkerLink& link;
     PeerHost& host;
     LaneSlots& slots;
-    const loop::Log& log;
+    loop::RemoteLog& log;
     handshake::RekeyRole role;
     handshake::RekeyConfig rekey;
   };

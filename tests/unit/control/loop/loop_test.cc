@@ -91,13 +91,6 @@ TEST(LogTest, WritesOneLineByLevel) {
   EXPECT_EQ(text.find("not shown"), std::string::npos);
 }
 
-TEST(LogTest, LimitLetsOneThroughAPeriod) {
-  LogLimit limit(100);
-  EXPECT_TRUE(limit.Allow(5));
-  EXPECT_FALSE(limit.Allow(104));
-  EXPECT_TRUE(limit.Allow(105));
-}
-
 TEST(SignalsTest, ArriveByDescriptorAndLeaveRealTimeSignalsAlone) {
   auto signals = Signals::Create();
   ASSERT_TRUE(signals.ok());
