@@ -1,18 +1,32 @@
 #include "control/fallback.h"
 
 #include <netinet/in.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <map>
 #include <utility>
 
 namespace lwt {
 namespace {
 
+using loop::Cause;
+
 constexpr uint64_t kSweepUs = 1'000'000;
+constexpr size_t kLeastVisitors = 8;
+
+size_t AffordableVisitors() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return Fallback::kMaxVisitors;
+  const size_t left = limit.rlim_cur > Fallback::kKeptDescriptors
+                          ? limit.rlim_cur - Fallback::kKeptDescriptors
+                          : 0;
+  return std::clamp(left, kLeastVisitors, Fallback::kMaxVisitors);
+}
 
 socklen_t ToSocketAddress(const Endpoint& endpoint, sockaddr_storage& out) {
   out = {};
@@ -30,7 +44,7 @@ socklen_t ToSocketAddress(const Endpoint& endpoint, sockaddr_storage& out) {
   return sizeof(ipv6);
 }
 
-// A socket on its way to the service, or -1.
+// A socket on its way to `service`, or -1.
 int ConnectTo(const Endpoint& service) {
   sockaddr_storage address;
   const socklen_t size = ToSocketAddress(service, address);
@@ -41,7 +55,9 @@ int ConnectTo(const Endpoint& service) {
       errno == EINPROGRESS) {
     return fd;
   }
+  const int error = errno;
   close(fd);
+  errno = error;
   return -1;
 }
 
@@ -49,31 +65,100 @@ bool MayGoOn() { return errno == EAGAIN || errno == EINTR; }
 
 }  // namespace
 
+Fallback::Fallback(loop::EventLoop& loop, peer::WorkerLink& link,
+                   const loop::Log& log)
+    : loop_(loop),
+      link_(link),
+      log_(log),
+      max_visitors_(AffordableVisitors()) {}
+
 Fallback::~Fallback() {
   while (!visitors_.empty()) Remove(visitors_.back()->relay->flow());
 }
 
-bool Fallback::Take(FlowId flow, std::span<const PuntedStream> pieces,
-                    uint64_t now_us) {
-  if (!service_ || visitors_.size() == kMaxVisitors) return false;
-  const int fd = ConnectTo(*service_);
-  if (fd < 0) {
-    log_.Warn("the fallback ", ToString(*service_),
-              " cannot be reached: ", strerror(errno));
-    return false;
+Fallback::Network Fallback::NetworkOf(const IpAddress& address) {
+  Network network{};
+  network[0] = static_cast<uint8_t>(address.family);
+  std::copy_n(address.bytes.begin(), address.family == Family::kIpv4 ? 3 : 7,
+              network.begin() + 1);
+  return network;
+}
+
+size_t Fallback::CountOf(const Network& network) const {
+  return static_cast<size_t>(std::count_if(
+      visitors_.begin(), visitors_.end(), [&](const auto& visitor) {
+        return NetworkOf(visitor->remote.address) == network;
+      }));
+}
+
+Fallback::Network Fallback::GreediestNetwork() const {
+  std::map<Network, size_t> counts;
+  for (const auto& visitor : visitors_) {
+    ++counts[NetworkOf(visitor->remote.address)];
   }
+  const auto most = std::max_element(
+      counts.begin(), counts.end(),
+      [](const auto& a, const auto& b) { return a.second < b.second; });
+  // Where nobody has more than others, all are asked.
+  return most->second > 1 ? most->first : Network{};
+}
+
+void Fallback::MakeRoom(const Network& network) {
+  if (visitors_.empty()) return;
+  const Network greediest =
+      CountOf(network) >= kMaxOfNetwork ? network : GreediestNetwork();
+  const Visitor* slowest = nullptr;
+  for (const auto& visitor : visitors_) {
+    if (greediest != Network{} &&
+        NetworkOf(visitor->remote.address) != greediest) {
+      continue;
+    }
+    if (slowest == nullptr || visitor->progress_us < slowest->progress_us) {
+      slowest = visitor.get();
+    }
+  }
+  log_.Info(Cause::Stranger(slowest->remote.address),
+            "the fallback is full: ", ToString(slowest->remote),
+            " makes room for another visitor");
+  Remove(slowest->relay->flow());
+}
+
+// A socket on its way to the service, or -1.
+int Fallback::Connect(const Network& network) {
+  int fd = ConnectTo(*service_);
+  if (fd < 0 && (errno == EMFILE || errno == ENFILE) && !visitors_.empty()) {
+    MakeRoom(network);
+    fd = ConnectTo(*service_);
+  }
+  if (fd < 0) ServiceFailed(strerror(errno));
+  return fd;
+}
+
+void Fallback::ServiceFailed(std::string_view why) {
+  log_.Warn(Cause::Peer("fallback"), "the fallback ", ToString(*service_),
+            " cannot be reached: ", why);
+}
+
+bool Fallback::Take(FlowId flow, const Endpoint& remote,
+                    std::span<const PuntedStream> pieces, uint64_t now_us) {
+  if (!service_) return false;
   now_us_ = now_us;
+  const Network network = NetworkOf(remote.address);
+  if (visitors_.size() >= max_visitors_ || CountOf(network) >= kMaxOfNetwork) {
+    MakeRoom(network);
+  }
+  const int fd = Connect(network);
+  if (fd < 0) return false;
   auto relay = std::make_unique<peer::Relay>(link_, flow);
   for (const PuntedStream& piece : pieces) relay->OnStream(piece);
-  visitors_.push_back(
-      std::unique_ptr<Visitor>(new Visitor{ScopedFd(fd), std::move(relay)}));
-  visitors_.back()->moved_us = now_us;
+  visitors_.push_back(std::unique_ptr<Visitor>(
+      new Visitor{ScopedFd(fd), std::move(relay), remote, now_us}));
   next_sweep_us_ = std::min(next_sweep_us_, now_us + kSweepUs);
   Pump(flow);
   return true;
 }
 
-Fallback::Visitor* Fallback::Find(FlowId flow) {
+Fallback::Visitor* Fallback::Find(FlowId flow) const {
   for (const auto& visitor : visitors_) {
     if (visitor->relay->flow() == flow) return visitor.get();
   }
@@ -113,9 +198,11 @@ bool Fallback::OnEvent(const Event& event, uint64_t now_us) {
 void Fallback::OnTimer(uint64_t now_us) {
   now_us_ = now_us;
   if (now_us < next_sweep_us_) return;
+  log_.Report();
   for (size_t i = visitors_.size(); i-- > 0;) {
     const FlowId flow = visitors_[i]->relay->flow();
-    if (now_us - visitors_[i]->moved_us >= kIdleUs) {
+    if (IsStale(*visitors_[i])) {
+      if (!visitors_[i]->connected) ServiceFailed("it does not answer");
       Remove(flow);
     } else if (visitors_[i]->relay->Room() == 0) {
       // Asks for kStreamRoom again: one that found the ring full is lost.
@@ -125,10 +212,47 @@ void Fallback::OnTimer(uint64_t now_us) {
   next_sweep_us_ = visitors_.empty() ? UINT64_MAX : now_us + kSweepUs;
 }
 
+// Of a connection that waits for the service, for one side to take what the
+// other has, or for anybody to say something.
+bool Fallback::IsStale(const Visitor& visitor) const {
+  const uint64_t since_us = now_us_ - visitor.progress_us;
+  if (!visitor.connected) return since_us >= kConnectUs;
+  const bool waits =
+      visitor.relay->WaitsForService() || visitor.relay->WaitsForVisitor();
+  return since_us >= (waits ? kStallUs : kIdleUs);
+}
+
+void Fallback::Moved(Visitor& visitor, size_t bytes) {
+  visitor.moved += bytes;
+  if (visitor.moved < kProgressBytes) return;
+  visitor.moved = 0;
+  visitor.progress_us = now_us_;
+}
+
+// False when the service refused the connection.
+bool Fallback::CheckConnected(Visitor& visitor) {
+  if (visitor.connected) return true;
+  int error = 0;
+  socklen_t size = sizeof(error);
+  const int fd = visitor.socket.get();
+  if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0) error = errno;
+  if (error != 0) {
+    ServiceFailed(strerror(error));
+    return false;
+  }
+  sockaddr_storage address;
+  size = sizeof(address);
+  visitor.connected =
+      getpeername(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0;
+  if (visitor.connected) visitor.progress_us = now_us_;
+  return true;
+}
+
 void Fallback::Pump(FlowId flow) {
   Visitor* visitor = Find(flow);
   if (visitor == nullptr) return;
-  if (visitor->relay->flow_up() && PumpToService(*visitor) &&
+  if (visitor->relay->flow_up() && !visitor->relay->broken() &&
+      CheckConnected(*visitor) && PumpToService(*visitor) &&
       PumpFromService(*visitor) && Rewatch(*visitor)) {
     return;
   }
@@ -137,6 +261,7 @@ void Fallback::Pump(FlowId flow) {
 
 // False when the connection is of no more use.
 bool Fallback::PumpToService(Visitor& visitor) {
+  if (!visitor.connected) return true;
   peer::Relay& relay = *visitor.relay;
   for (auto bytes = relay.ForService(); !bytes.empty();
        bytes = relay.ForService()) {
@@ -144,7 +269,7 @@ bool Fallback::PumpToService(Visitor& visitor) {
                               MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent < 0) return MayGoOn();
     relay.ServiceTook(static_cast<size_t>(sent));
-    visitor.moved_us = now_us_;
+    Moved(visitor, static_cast<size_t>(sent));
   }
   if (relay.VisitorDone() && !visitor.told_end) {
     visitor.told_end = shutdown(visitor.socket.get(), SHUT_WR) == 0;
@@ -153,6 +278,7 @@ bool Fallback::PumpToService(Visitor& visitor) {
 }
 
 bool Fallback::PumpFromService(Visitor& visitor) {
+  if (!visitor.connected) return true;
   std::array<uint8_t, peer::Relay::kChunk> bytes;
   while (const size_t room = visitor.relay->Room()) {
     const ssize_t got =
@@ -161,7 +287,7 @@ bool Fallback::PumpFromService(Visitor& visitor) {
     if (got == 0) return false;
     visitor.relay->FromService(
         std::span(bytes).first(static_cast<size_t>(got)));
-    visitor.moved_us = now_us_;
+    Moved(visitor, static_cast<size_t>(got));
   }
   return true;
 }
@@ -170,8 +296,12 @@ bool Fallback::PumpFromService(Visitor& visitor) {
 // that it hung up.
 bool Fallback::Rewatch(Visitor& visitor) {
   uint32_t wanted = 0;
-  if (visitor.relay->Room() > 0) wanted |= EPOLLIN;
-  if (!visitor.relay->ForService().empty()) wanted |= EPOLLOUT;
+  if (!visitor.connected) {
+    wanted = EPOLLOUT;
+  } else {
+    if (visitor.relay->Room() > 0) wanted |= EPOLLIN;
+    if (visitor.relay->WaitsForService()) wanted |= EPOLLOUT;
+  }
   const int fd = visitor.socket.get();
   if (wanted == visitor.watched) return true;
   if (visitor.watched == 0) {

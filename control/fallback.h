@@ -2,18 +2,22 @@
 // not prove the key.
 //
 // Owns the sockets; the bytes and their limits are Relay's business. At most
-// kMaxVisitors at once: one more meets what he would without a fallback.
-// Control thread.
+// kMaxVisitors at once, and kMaxOfNetwork of one source network. One more takes
+// the place of another of the network that has the most: of the one that has
+// been without progress longest, so that who is slow on purpose keeps nobody
+// out. Control thread.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "control/loop/event_loop.h"
-#include "control/loop/log.h"
+#include "control/loop/remote_log.h"
 #include "control/peer/relay.h"
 #include "drivers/ip_endpoint.h"
 #include "drivers/scoped_fd.h"
@@ -23,12 +27,20 @@ namespace lwt {
 class Fallback final : public peer::VisitorDoor {
  public:
   static constexpr size_t kMaxVisitors = 256;
-  // A visitor on whose connection nothing moves is let go; as long as web
-  // servers wait, and a little more.
+  // Of a /24 or /56.
+  static constexpr size_t kMaxOfNetwork = 32;
+  // Descriptors of the process that visitors leave to others.
+  static constexpr size_t kKeptDescriptors = 128;
+  // Progress: so many bytes, either way. Who makes none for kIdleUs is let go:
+  // as long as web servers wait, and a little more; after kStallUs already
+  // where one side has something for the other.
+  static constexpr uint64_t kProgressBytes = 512;
   static constexpr uint64_t kIdleUs = 120'000'000;
+  static constexpr uint64_t kStallUs = 30'000'000;
+  // The service has so long to accept a connection.
+  static constexpr uint64_t kConnectUs = 10'000'000;
 
-  Fallback(loop::EventLoop& loop, peer::WorkerLink& link, const loop::Log& log)
-      : loop_(loop), link_(link), log_(log) {}
+  Fallback(loop::EventLoop& loop, peer::WorkerLink& link, const loop::Log& log);
   Fallback(const Fallback&) = delete;
   Fallback& operator=(const Fallback&) = delete;
   ~Fallback() override;
@@ -36,10 +48,9 @@ class Fallback final : public peer::VisitorDoor {
   // Where the service is, once its name is resolved; nobody is taken before.
   void SetService(const Endpoint& service) { service_ = service; }
 
-  // Refuses while the service is unknown or cannot be reached, and when too
-  // many are being served.
-  bool Take(FlowId flow, std::span<const PuntedStream> pieces,
-            uint64_t now_us) override;
+  // Refuses while the service is unknown or cannot be reached.
+  bool Take(FlowId flow, const Endpoint& remote,
+            std::span<const PuntedStream> pieces, uint64_t now_us) override;
   // Takes bytes of a visitor's flow; false for any other flow's.
   bool OnStream(const PuntedStream& stream, uint64_t now_us);
   // False for an event that concerns no visitor.
@@ -48,17 +59,34 @@ class Fallback final : public peer::VisitorDoor {
   uint64_t NextDeadline() const { return next_sweep_us_; }
 
   size_t visitors() const { return visitors_.size(); }
+  bool Serves(FlowId flow) const { return Find(flow) != nullptr; }
 
  private:
+  // The family and the first 24 or 56 bits of an address.
+  using Network = std::array<uint8_t, 8>;
+
   struct Visitor {
     ScopedFd socket;
     std::unique_ptr<peer::Relay> relay;
-    uint64_t moved_us = 0;
-    uint32_t watched = 0;   // epoll events
+    Endpoint remote;
+    uint64_t progress_us = 0;  // when kProgressBytes were last complete
+    uint64_t moved = 0;        // bytes since
+    uint32_t watched = 0;      // epoll events
+    bool connected = false;
     bool told_end = false;  // the service knows that the visitor is done
   };
 
-  Visitor* Find(FlowId flow);
+  static Network NetworkOf(const IpAddress& address);
+  Visitor* Find(FlowId flow) const;
+  size_t CountOf(const Network& network) const;
+  // Lets one visitor go who stands in the way of one more from `network`.
+  void MakeRoom(const Network& network);
+  Network GreediestNetwork() const;
+  int Connect(const Network& network);
+  void ServiceFailed(std::string_view why);
+  bool CheckConnected(Visitor& visitor);
+  bool IsStale(const Visitor& visitor) const;
+  void Moved(Visitor& visitor, size_t bytes);
   void Pump(FlowId flow);
   bool PumpToService(Visitor& visitor);
   bool PumpFromService(Visitor& visitor);
@@ -67,9 +95,10 @@ class Fallback final : public peer::VisitorDoor {
 
   loop::EventLoop& loop_;
   peer::WorkerLink& link_;
-  const loop::Log& log_;
+  loop::RemoteLog log_;
+  const size_t max_visitors_;
   std::optional<Endpoint> service_;
-  std::vector<std::unique_ptr<Visitor>> visitors_;
+  std::vector<std::unique_ptr<Visitor>> visitors_;  // the oldest first
   uint64_t now_us_ = 0;
   uint64_t next_sweep_us_ = UINT64_MAX;
 };

@@ -52,7 +52,7 @@ bool HubFlow::TakenAsVisitor(uint64_t now_us, const PuntedStream* latest) {
   if (context_->visitors == nullptr || proven_ != nullptr) return false;
   std::vector<PuntedStream> pieces = stream_->Pieces(flow_, 0);
   if (latest != nullptr) pieces.push_back(*latest);
-  if (!context_->visitors->Take(flow_, pieces, now_us)) return false;
+  if (!context_->visitors->Take(flow_, remote_, pieces, now_us)) return false;
   state_ = State::kTaken;
   return true;
 }

@@ -1,12 +1,12 @@
 // A visitor without the key, and the real service that he is to meet: the
 // bytes between an outer flow and that service's connection.
 //
-// Sans-IO: the caller owns the connection. The flow's window keeps what the
-// visitor sent within kWindow bytes. Control thread.
+// Sans-IO: the caller owns the connection. What the visitor sent is kept in one
+// stretch of memory that grows to kWindow bytes, with kMaxRanges ranges of it
+// that have come: no more, however it was cut. Control thread.
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <span>
 #include <vector>
 
@@ -19,16 +19,19 @@ namespace lwt::peer {
 class VisitorDoor {
  public:
   virtual ~VisitorDoor() = default;
-  // Takes over a flow and what came on it; pieces may overlap. False, with
-  // nothing taken, when he cannot be served.
-  virtual bool Take(FlowId flow, std::span<const PuntedStream> pieces,
-                    uint64_t now_us) = 0;
+  // Takes over a flow from `remote` and what came on it; pieces may overlap.
+  // False, with nothing taken, when it cannot be served.
+  virtual bool Take(FlowId flow, const Endpoint& remote,
+                    std::span<const PuntedStream> pieces, uint64_t now_us) = 0;
 };
 
 class Relay {
  public:
-  // More than the window of a flow that has proved nothing.
+  // Twice the window of a flow that has proved nothing: so much it may have
+  // sent before it was relayed, and so much after. A power of two.
   static constexpr size_t kWindow = 128 * 1024;
+  // More than such a window has segments of a size that senders use.
+  static constexpr size_t kMaxRanges = 64;
   // Of the service's bytes in one command.
   static constexpr size_t kChunk = 16 * 1024;
 
@@ -53,6 +56,9 @@ class Relay {
   void ServiceTook(size_t size);
   // All that the visitor sent was taken, and he will send nothing more.
   bool VisitorDone();
+  bool WaitsForService() { return !ForService().empty(); }
+  // As much was sent as the visitor lets us.
+  bool WaitsForVisitor() const { return sent_ > 0 && Room() == 0; }
   // How many bytes of the service's the flow takes now.
   size_t Room() const;
   // At most Room() bytes.
@@ -60,17 +66,35 @@ class Relay {
 
   FlowId flow() const { return flow_; }
   bool flow_up() const { return flow_up_; }
+  // Bytes were acknowledged that found no room here, which no honest sender
+  // brings about: the stream cannot go on.
+  bool broken() const { return broken_; }
+  // What the visitor makes us keep.
+  size_t memory() const {
+    return ring_.capacity() + ranges_.capacity() * sizeof(Range);
+  }
 
  private:
+  struct Range {
+    uint64_t begin = 0;
+    uint64_t end = 0;
+  };
+
+  void Keep(uint64_t offset, std::span<const uint8_t> bytes);
+  bool Note(Range range);
+  void Grow(size_t size);
+  void Write(uint64_t offset, std::span<const uint8_t> bytes);
+
   WorkerLink& link_;
   const FlowId flow_;
   bool flow_up_ = true;
   bool ended_ = false;
-  // By stream offset; they may overlap.
-  std::map<uint64_t, std::vector<uint8_t>> chunks_;
-  size_t held_ = 0;
-  uint64_t taken_ = 0;  // by the service
-  uint64_t told_ = 0;   // to the worker
+  bool broken_ = false;
+  // By stream offset modulo its size, which is a power of two.
+  std::vector<uint8_t> ring_;
+  std::vector<Range> ranges_;  // what has come from taken_ on; none touch
+  uint64_t taken_ = 0;         // by the service
+  uint64_t told_ = 0;          // to the worker
   uint64_t sent_ = 0;
   uint64_t limit_ = 0;
 };

@@ -3,10 +3,13 @@
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <string>
+#include <vector>
 
 #include "tests/unit/control/peer/recording_link.h"
 
@@ -15,6 +18,15 @@ namespace {
 
 constexpr FlowId kFlow = FlowId::Of(7, 3);
 constexpr uint64_t kNow = 1'000'000;
+constexpr uint64_t kSecond = 1'000'000;
+const Endpoint kVisitor = *ParseEndpoint("198.51.100.7:5000");
+
+FlowId Flow(uint32_t number) { return FlowId::Of(100 + number, 1); }
+// Each of a network of its own.
+Endpoint Visitor(uint32_t number) {
+  return *ParseEndpoint("10." + std::to_string(number / 250) + "." +
+                        std::to_string(number % 250) + ".1:5000");
+}
 
 std::span<const uint8_t> AsBytes(std::string_view text) {
   return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
@@ -23,19 +35,31 @@ std::span<const uint8_t> AsBytes(std::string_view text) {
 // A service on loopback that the test plays.
 class Service {
  public:
-  Service() : listener_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  explicit Service(int backlog = 1024)
+      : listener_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     socklen_t size = sizeof(address);
     auto* generic = reinterpret_cast<sockaddr*>(&address);
     EXPECT_EQ(bind(listener_.get(), generic, size), 0);
-    EXPECT_EQ(listen(listener_.get(), 16), 0);
+    EXPECT_EQ(listen(listener_.get(), backlog), 0);
     EXPECT_EQ(getsockname(listener_.get(), generic, &size), 0);
     port_ = ntohs(address.sin_port);
   }
   Endpoint endpoint() const {
     return *ParseEndpoint("127.0.0.1:" + std::to_string(port_));
+  }
+  // A client's end, that has connected or is about to.
+  ScopedFd Connect() const {
+    ScopedFd fd(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port_);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    static_cast<void>(connect(fd.get(), reinterpret_cast<sockaddr*>(&address),
+                              sizeof(address)));
+    return fd;
   }
   int Accept() const { return accept4(listener_.get(), nullptr, nullptr, 0); }
 
@@ -49,6 +73,22 @@ std::string ReadFrom(int fd) {
   const ssize_t got = recv(fd, bytes.data(), bytes.size(), 0);
   return got <= 0 ? "" : std::string(bytes.data(), static_cast<size_t>(got));
 }
+
+// What was logged.
+class LogFile {
+ public:
+  LogFile() : fd_(memfd_create("log", MFD_CLOEXEC)) {}
+  int fd() const { return fd_.get(); }
+  std::string Text() const {
+    std::string text(static_cast<size_t>(lseek(fd_.get(), 0, SEEK_END)), ' ');
+    EXPECT_EQ(pread(fd_.get(), text.data(), text.size(), 0),
+              static_cast<ssize_t>(text.size()));
+    return text;
+  }
+
+ private:
+  ScopedFd fd_;
+};
 
 class FallbackTest : public testing::Test {
  protected:
@@ -73,6 +113,11 @@ class FallbackTest : public testing::Test {
     }
     return "";
   }
+  // Lets all learn that the service has accepted them.
+  void Connected() {
+    while (loop_->Turn(0) > 0) {
+    }
+  }
   void TurnUntilGone() {
     for (int i = 0; i < 1000 && fallback_.visitors() > 0; ++i) {
       loop_->Turn(10'000);
@@ -81,14 +126,15 @@ class FallbackTest : public testing::Test {
 
   Service service_;
   peer::RecordingLink link_;
-  loop::Log log_{config::LogLevel::kError};
+  LogFile log_file_;
+  loop::Log log_{config::LogLevel::kInfo, log_file_.fd()};
   std::unique_ptr<loop::EventLoop> loop_;
   Fallback fallback_{*loop_, link_, log_};
 };
 
 TEST_F(FallbackTest, AVisitorTalksWithTheService) {
   const PuntedStream first = link_.Punt(kFlow, AsBytes("GET "), 0);
-  ASSERT_TRUE(fallback_.Take(kFlow, {&first, 1}, kNow));
+  ASSERT_TRUE(fallback_.Take(kFlow, kVisitor, {&first, 1}, kNow));
   EXPECT_TRUE(fallback_.OnStream(link_.Punt(kFlow, AsBytes("/\r\n"), 4), kNow));
   ScopedFd service(service_.Accept());
   loop_->Turn(100'000);
@@ -109,7 +155,7 @@ TEST_F(FallbackTest, AVisitorTalksWithTheService) {
 }
 
 TEST_F(FallbackTest, AVisitorWhoLeavesEndsTheConnection) {
-  ASSERT_TRUE(fallback_.Take(kFlow, {}, kNow));
+  ASSERT_TRUE(fallback_.Take(kFlow, kVisitor, {}, kNow));
   ScopedFd service(service_.Accept());
   EXPECT_TRUE(fallback_.OnEvent(Told(EventKind::kFlowDown), kNow));
   EXPECT_EQ(ReadFrom(service.get()), "");
@@ -119,8 +165,7 @@ TEST_F(FallbackTest, AVisitorWhoLeavesEndsTheConnection) {
 
 // Events are lost when their ring is full; a download would stand still.
 TEST_F(FallbackTest, AsksAgainForRoomOfWhichItWasNotTold) {
-  constexpr uint64_t kSecond = 1'000'000;
-  ASSERT_TRUE(fallback_.Take(kFlow, {}, kNow));
+  ASSERT_TRUE(fallback_.Take(kFlow, kVisitor, {}, kNow));
   EXPECT_EQ(link_.Sent<SpliceCommand>().size(), 1u);
   fallback_.OnTimer(kNow + kSecond);
   EXPECT_EQ(link_.Sent<SpliceCommand>().size(), 2u);
@@ -138,19 +183,135 @@ TEST_F(FallbackTest, OthersFlowsAreNotItsBusiness) {
 
 TEST_F(FallbackTest, NobodyIsTakenWithoutAService) {
   Fallback none(*loop_, link_, log_);
-  EXPECT_FALSE(none.Take(kFlow, {}, kNow));
+  EXPECT_FALSE(none.Take(kFlow, kVisitor, {}, kNow));
 }
 
-TEST_F(FallbackTest, TakesSoManyAndNoMore) {
+TEST_F(FallbackTest, TakesSoManyAtOnceAndLetsTheIdleGo) {
   for (uint32_t i = 0; i < Fallback::kMaxVisitors; ++i) {
-    ASSERT_TRUE(fallback_.Take(FlowId::Of(100 + i, 1), {}, kNow));
+    ASSERT_TRUE(fallback_.Take(Flow(i), Visitor(i), {}, kNow));
   }
-  EXPECT_FALSE(fallback_.Take(kFlow, {}, kNow));
-  // None of them moves: all are let go.
+  EXPECT_TRUE(fallback_.Take(kFlow, kVisitor, {}, kNow));
+  EXPECT_EQ(fallback_.visitors(), Fallback::kMaxVisitors);
+  Connected();
   fallback_.OnTimer(kNow + Fallback::kIdleUs - 1);
   EXPECT_EQ(fallback_.visitors(), Fallback::kMaxVisitors);
-  fallback_.OnTimer(kNow + Fallback::kIdleUs + 1'000'000);
+  fallback_.OnTimer(kNow + Fallback::kIdleUs + kSecond);
   EXPECT_EQ(fallback_.visitors(), 0u);
+}
+
+// The greedy one's own connections make room, for others and for its own.
+TEST_F(FallbackTest, OneNetworkTakesNoPlaceFromOthers) {
+  for (uint32_t i = 0; i < 300; ++i) {
+    Endpoint greedy = kVisitor;
+    greedy.address.bytes[3] = static_cast<uint8_t>(i);
+    ASSERT_TRUE(fallback_.Take(Flow(i), greedy, {}, kNow + i));
+  }
+  EXPECT_EQ(fallback_.visitors(), Fallback::kMaxOfNetwork);
+  EXPECT_FALSE(fallback_.Serves(Flow(0)));
+  EXPECT_TRUE(fallback_.Serves(Flow(299)));
+  for (uint32_t i = 300; i < 300 + Fallback::kMaxVisitors; ++i) {
+    ASSERT_TRUE(fallback_.Take(Flow(i), Visitor(i), {}, kNow + i));
+  }
+  // All but one of the greedy network had to go before anybody else.
+  EXPECT_EQ(fallback_.visitors(), Fallback::kMaxVisitors);
+  for (uint32_t i = 301; i < 300 + Fallback::kMaxVisitors; ++i) {
+    EXPECT_TRUE(fallback_.Serves(Flow(i))) << i;
+  }
+}
+
+// Full of others: who makes no progress goes, not who does.
+TEST_F(FallbackTest, TheSlowestMakesRoom) {
+  for (uint32_t i = 0; i < Fallback::kMaxVisitors; ++i) {
+    ASSERT_TRUE(fallback_.Take(Flow(i), Visitor(i), {}, kNow));
+  }
+  Connected();
+  const std::string request(Fallback::kProgressBytes, 'x');
+  for (uint32_t i = 0; i < Fallback::kMaxVisitors; ++i) {
+    if (i == 77) continue;
+    ASSERT_TRUE(fallback_.OnStream(link_.Punt(Flow(i), AsBytes(request), 0),
+                                   kNow + kSecond));
+  }
+  ASSERT_TRUE(fallback_.Take(kFlow, kVisitor, {}, kNow + kSecond));
+  EXPECT_FALSE(fallback_.Serves(Flow(77)));
+  EXPECT_EQ(fallback_.visitors(), Fallback::kMaxVisitors);
+}
+
+TEST_F(FallbackTest, AByteNowAndThenIsNoProgress) {
+  ASSERT_TRUE(fallback_.Take(kFlow, kVisitor, {}, kNow));
+  Connected();
+  uint64_t now_us = kNow;
+  for (uint64_t i = 0; fallback_.visitors() > 0 && i < 300; ++i) {
+    now_us += kSecond;
+    fallback_.OnStream(link_.Punt(kFlow, AsBytes("x"), i), now_us);
+    fallback_.OnTimer(now_us);
+  }
+  EXPECT_EQ(fallback_.visitors(), 0u);
+  EXPECT_LE(now_us, kNow + Fallback::kIdleUs + kSecond);
+}
+
+// The service has more for him than he lets us send.
+TEST_F(FallbackTest, WhoReadsNothingIsLetGoSooner) {
+  ASSERT_TRUE(fallback_.Take(kFlow, kVisitor, {}, kNow));
+  ScopedFd service(service_.Accept());
+  Connected();
+  ASSERT_TRUE(fallback_.OnEvent(Told(EventKind::kStreamRoom, 1000), kNow));
+  const std::string page(100'000, 'x');
+  ASSERT_GT(send(service.get(), page.data(), page.size(), 0), 1000);
+  ASSERT_EQ(Answer().size(), 1000u);
+  fallback_.OnTimer(kNow + Fallback::kStallUs - 1);
+  EXPECT_EQ(fallback_.visitors(), 1u);
+  fallback_.OnTimer(kNow + Fallback::kStallUs + kSecond);
+  EXPECT_EQ(fallback_.visitors(), 0u);
+}
+
+TEST_F(FallbackTest, SaysThatTheServiceIsDown) {
+  const Endpoint gone = Service().endpoint();  // nobody listens any more
+  fallback_.SetService(gone);
+  for (uint32_t i = 0; i < 100; ++i) {
+    fallback_.Take(Flow(i), Visitor(i), {}, kNow);
+  }
+  TurnUntilGone();
+  EXPECT_EQ(fallback_.visitors(), 0u);
+  const std::string text = log_file_.Text();
+  EXPECT_NE(text.find("the fallback " + ToString(gone) +
+                      " cannot be reached: Connection refused"),
+            std::string::npos)
+      << text;
+  EXPECT_LE(std::count(text.begin(), text.end(), '\n'), 10);
+}
+
+TEST_F(FallbackTest, AServiceThatDoesNotAnswerIsGivenUp) {
+  // A full backlog: the kernel answers no SYN.
+  Service silent(0);
+  std::vector<ScopedFd> fillers;
+  for (int i = 0; i < 4; ++i) fillers.push_back(silent.Connect());
+  fallback_.SetService(silent.endpoint());
+  ASSERT_TRUE(fallback_.Take(kFlow, kVisitor, {}, kNow));
+  fallback_.OnTimer(kNow + Fallback::kConnectUs - 1);
+  EXPECT_EQ(fallback_.visitors(), 1u);
+  fallback_.OnTimer(kNow + Fallback::kConnectUs + kSecond);
+  EXPECT_EQ(fallback_.visitors(), 0u);
+  EXPECT_NE(log_file_.Text().find("it does not answer"), std::string::npos);
+}
+
+// The process has no descriptor left: one visitor makes room for another.
+TEST_F(FallbackTest, GoesOnWhereDescriptorsHaveRunOut) {
+  ASSERT_TRUE(fallback_.Take(Flow(1), Visitor(1), {}, kNow));
+  std::vector<ScopedFd> all;
+  for (int fd; (fd = dup(0)) >= 0;) all.emplace_back(fd);
+  EXPECT_TRUE(fallback_.Take(Flow(2), Visitor(2), {}, kNow + 1));
+  EXPECT_FALSE(fallback_.Serves(Flow(1)));
+  EXPECT_TRUE(fallback_.Serves(Flow(2)));
+}
+
+TEST_F(FallbackTest, AStreamThatCannotGoOnEndsTheConnection) {
+  ASSERT_TRUE(fallback_.Take(kFlow, kVisitor, {}, kNow));
+  for (size_t i = 0; i <= peer::Relay::kMaxRanges; ++i) {
+    fallback_.OnStream(link_.Punt(kFlow, AsBytes("x"), 1 + 2 * i), kNow);
+  }
+  EXPECT_EQ(fallback_.visitors(), 0u);
+  EXPECT_EQ(link_.Sent<CloseFlowCommand>().size(), 1u);
+  EXPECT_EQ(link_.frames_out, 0);
 }
 
 }  // namespace

@@ -87,6 +87,45 @@ TEST_F(RelayTest, HoldsNoMoreThanTheWindow) {
   EXPECT_LE(TakeAll().size(), Relay::kWindow);
 }
 
+// Behind a hole, where nothing can be handed on: the smallest pieces cost no
+// more than large ones.
+TEST_F(RelayTest, OneByteSegmentsCostNoMoreMemoryThanTheirBytes) {
+  constexpr size_t kSegments = 60'000;
+  for (size_t i = 0; i < kSegments; ++i) Arrive(1 + i, 1);
+  EXPECT_FALSE(relay_.broken());
+  EXPECT_LE(relay_.memory(), Relay::kWindow + 4096);
+  Arrive(0, 1);
+  EXPECT_EQ(TakeAll(), Bytes(0, kSegments + 1));
+}
+
+TEST_F(RelayTest, MoreHolesThanAnySenderMakesEndTheStream) {
+  for (size_t i = 0; i < 30'000; ++i) Arrive(1 + 2 * i, 1);
+  EXPECT_TRUE(relay_.broken());
+  EXPECT_LE(relay_.memory(), Relay::kWindow + 4096);
+}
+
+// One in every two segments of a full window is lost.
+TEST_F(RelayTest, AsManyHolesAsALossyPathMakesAreFine) {
+  constexpr size_t kSegment = 1000;
+  constexpr size_t kWindow = 64'000;
+  for (size_t at = kSegment; at < kWindow; at += 2 * kSegment) {
+    Arrive(at, kSegment);
+  }
+  for (size_t at = 0; at < kWindow; at += 2 * kSegment) Arrive(at, kSegment);
+  EXPECT_FALSE(relay_.broken());
+  EXPECT_EQ(TakeAll(3000), Bytes(0, kWindow));
+}
+
+TEST_F(RelayTest, WhatLittleAVisitorSaysCostsLittle) {
+  Arrive(0, 500);
+  EXPECT_LE(relay_.memory(), 4096u);
+}
+
+TEST_F(RelayTest, WhatIsBeyondTheWindowEndsTheStream) {
+  Arrive(Relay::kWindow - 999, 1000);
+  EXPECT_TRUE(relay_.broken());
+}
+
 TEST_F(RelayTest, TheVisitorIsDoneWhenAllWasTaken) {
   Arrive(0, 100);
   relay_.OnEnded();
