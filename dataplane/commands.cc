@@ -23,7 +23,7 @@ void SetSendKeys(const Aead& aead, session::SendHalf& half,
   half.epoch_first_packet = half.next_packet;
   half.due_reported = false;
   half.spent_reported = false;
-  half.iv = keys.iv;
+  std::copy_n(keys.iv.data(), half.iv.size(), half.iv.begin());
   aead.ExpandKey(keys.key, half.key);
 }
 
@@ -32,7 +32,7 @@ void SetReceiveKeys(const Aead& aead, session::ReceiveHalf& half,
   auto& slot = half.epochs[keys.epoch % session::kReceiveEpochs];
   slot.held = true;
   slot.epoch = keys.epoch;
-  slot.iv = keys.iv;
+  std::copy_n(keys.iv.data(), slot.iv.size(), slot.iv.begin());
   aead.ExpandKey(keys.key, slot.key);
 }
 

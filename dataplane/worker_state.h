@@ -26,6 +26,7 @@
 #include "dataplane/work_shares.h"
 #include "dataplane/worker_options.h"
 #include "drivers/aead.h"
+#include "drivers/secret_bytes.h"
 
 namespace lwt {
 
@@ -79,7 +80,8 @@ class Worker {
   const Snapshot* snapshot = nullptr;
 
   OuterTcp tcp;
-  std::vector<session::Lane> lanes;
+  // Their keys lie in locked memory, as far as the limit allows.
+  std::vector<session::Lane, SecretAllocator<session::Lane>> lanes;
   session::WaitQueues wait_queues;
   std::vector<uint32_t> waiting_lanes;   // with a queue; capacity = max_lanes
   std::vector<PendingConnect> connects;  // few: a client opens one at a time

@@ -6,9 +6,13 @@
 #include <initializer_list>
 
 #include "control/handshake/bytes.h"
-#include "control/handshake/secret_bytes.h"
+#include "drivers/secret_bytes.h"
 
 namespace lwt::handshake {
+
+using lwt::SecretBytes;
+using lwt::SecretKey;
+using lwt::WipedBytes;
 
 inline constexpr size_t kKeySize = 32;
 inline constexpr size_t kTagSize = 16;

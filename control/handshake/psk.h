@@ -5,7 +5,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "control/handshake/secret_bytes.h"
+#include "drivers/secret_bytes.h"
 
 namespace lwt::handshake {
 

@@ -1,5 +1,6 @@
 #include "control/peer/mailbox_link.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "control/peer/lane_slots.h"
@@ -87,7 +88,7 @@ bool MailboxLink::Opens(const OpeningKeys& keys,
     auto& slot = half->epochs[epoch.epoch % session::kReceiveEpochs];
     slot.held = true;
     slot.epoch = epoch.epoch;
-    slot.iv = epoch.iv;
+    std::copy_n(epoch.iv.data(), slot.iv.size(), slot.iv.begin());
     aead_->ExpandKey(epoch.key, slot.key);
   }
   std::vector<uint8_t> copy(record.begin(), record.end());

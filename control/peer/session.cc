@@ -45,11 +45,8 @@ const handshake::SecretKey& RootOf(const handshake::KeyPair& roots,
 }
 
 MaskSecret MaskOf(const handshake::SecretKey& root, const SessionLane& lane) {
-  MaskSecret mask;
-  handshake::WipedBytes<32> key =
-      handshake::DeriveMaskKey(root, lane.id, lane.nonces);
-  std::copy_n(key.data(), mask.size(), mask.begin());
-  return mask;
+  return MaskSecret(
+      handshake::DeriveMaskKey(root, lane.id, lane.nonces).bytes());
 }
 
 }  // namespace
@@ -72,11 +69,8 @@ EpochKeys Session::KeysOf(const SessionLane& lane, uint32_t epoch,
   const handshake::KeyPair* roots = rekey_.Roots(epoch);
   handshake::LaneKey derived = handshake::DeriveLaneKey(
       RootOf(*roots, context_.role, send), lane.id, lane.nonces, epoch);
-  EpochKeys keys;
-  keys.epoch = epoch;
-  std::copy_n(derived.key.data(), keys.key.size(), keys.key.begin());
-  std::copy_n(derived.iv.data(), keys.iv.size(), keys.iv.begin());
-  return keys;
+  return {epoch, SecretBytes<32>(derived.key.bytes()),
+          SecretBytes<12>(derived.iv.bytes())};
 }
 
 bool Session::InstallLane(SessionLane lane, uint32_t epoch, uint64_t now_us,
@@ -97,7 +91,7 @@ bool Session::InstallLane(SessionLane lane, uint32_t epoch, uint64_t now_us,
   install.receive = KeysOf(lane, epochs.front(), false);
   install.send_mask = MaskOf(RootOf(*roots, context_.role, true), lane);
   install.receive_mask = MaskOf(RootOf(*roots, context_.role, false), lane);
-  context_.link.Send(install);
+  context_.link.Send(std::move(install));
   for (size_t i = 1; i < epochs.size(); ++i) {
     context_.link.Send(
         InstallReceiveEpochCommand{lane.index, KeysOf(lane, epochs[i], false)});

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <rte_mbuf.h>
-#include <string.h>
 
 #include <array>
 #include <cstdint>
@@ -14,25 +13,22 @@
 #include "dataplane/session/flow_id.h"
 #include "dataplane/wire/ethernet.h"
 #include "drivers/ip_endpoint.h"
+#include "drivers/secret_bytes.h"
 
 namespace lwt {
 
 class Port;
 
-// Key material of one lane, direction and epoch (docs/protocol.md#keys). Each
-// copy is wiped when it goes.
+// Key material of one lane, direction and epoch (docs/protocol.md#keys). It
+// lies in locked memory, is made and wiped by control, and only read by the
+// worker.
 struct EpochKeys {
   uint32_t epoch = 0;
-  std::array<uint8_t, 32> key{};
-  std::array<uint8_t, 12> iv{};
-
-  ~EpochKeys() {
-    explicit_bzero(key.data(), key.size());
-    explicit_bzero(iv.data(), iv.size());
-  }
+  SecretBytes<32> key;
+  SecretBytes<12> iv;
 };
 
-using MaskSecret = std::array<uint8_t, 32>;
+using MaskSecret = SecretBytes<32>;
 
 // Accept SYNs at these local endpoints, and at no other.
 struct ListenCommand {
@@ -93,13 +89,8 @@ struct InstallLaneCommand {
   FlowId flow;
   EpochKeys send;
   EpochKeys receive;
-  MaskSecret send_mask{};
-  MaskSecret receive_mask{};
-
-  ~InstallLaneCommand() {
-    explicit_bzero(send_mask.data(), send_mask.size());
-    explicit_bzero(receive_mask.data(), receive_mask.size());
-  }
+  MaskSecret send_mask;
+  MaskSecret receive_mask;
 };
 
 // Erase the lane and its keys. Its flow is closed with FIN when `close_flow`.

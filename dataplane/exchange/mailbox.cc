@@ -6,6 +6,8 @@
 
 #include <utility>
 
+#include "drivers/check.h"
+
 namespace lwt {
 namespace {
 
@@ -165,7 +167,10 @@ Command* Mailbox::NextCommand() {
   return commands_.Take(command) ? command : nullptr;
 }
 
-void Mailbox::Done(Command* command) { done_.Put(command); }
+void Mailbox::Done(Command* command) {
+  [[maybe_unused]] const bool handed_back = done_.Put(command);
+  LWT_ASSERT(handed_back);
+}
 
 bool Mailbox::Report(const Event& event) {
   queued_for_control_ = true;

@@ -28,7 +28,7 @@ class SpscRing {
   bool valid() const { return ring_ != nullptr; }
 
   // The writer. False when full.
-  bool Put(const T& value) {
+  [[nodiscard]] bool Put(const T& value) {
     return rte_ring_sp_enqueue_elem(ring_.get(), const_cast<T*>(&value),
                                     sizeof(T)) == 0;
   }
@@ -36,7 +36,7 @@ class SpscRing {
   unsigned Room() const { return ring_->capacity - Count(); }
 
   // The reader. False when empty.
-  bool Take(T& value) {
+  [[nodiscard]] bool Take(T& value) {
     return rte_ring_sc_dequeue_elem(ring_.get(), &value, sizeof(T)) == 0;
   }
   // Fills from the front; returns how many.

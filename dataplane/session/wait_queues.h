@@ -33,7 +33,7 @@ class WaitQueues {
   WaitQueues(uint32_t nodes, uint32_t lanes);
 
   // False when the lane's queue or the store is full.
-  bool Push(uint32_t lane, const Waiting& waiting);
+  [[nodiscard]] bool Push(uint32_t lane, const Waiting& waiting);
   // Nothing of the lane waits.
   bool Empty(uint32_t lane) const { return shares_.held(lane) == 0; }
   uint32_t held(uint32_t lane) const { return shares_.held(lane); }

@@ -31,7 +31,8 @@ struct IpView {
 // Reads the IP headers of a packet that carries TCP. IPv4 options and up to
 // four IPv6 extension headers are skipped. Fails with kTruncated, kMalformed,
 // kFragment, kNotTcp or kBadChecksum (of the IPv4 header, looked at always).
-bool ParseIp(std::span<const uint8_t> packet, IpView& out, DropReason& why);
+[[nodiscard]] bool ParseIp(std::span<const uint8_t> packet, IpView& out,
+                           DropReason& why);
 
 // Sum over the pseudo header (RFC 9293 §3.1, RFC 8200 §8.1) of a TCP segment
 // of `tcp_size` bytes.

@@ -62,7 +62,8 @@ struct TcpView {
 
 // Reads header, options and payload of a segment; the checksum is not looked
 // at. Fails with kTruncated or kMalformed.
-bool ParseTcp(std::span<const uint8_t> segment, TcpView& out, DropReason& why);
+[[nodiscard]] bool ParseTcp(std::span<const uint8_t> segment, TcpView& out,
+                            DropReason& why);
 
 // Header and options for WriteTcp; the caller adds the checksum.
 struct TcpHeader {

@@ -36,7 +36,8 @@ struct Rig {
     lane.installed = true;
     const lwt::EpochKeys keys = lwt::testing::TestKeys(0, 0);
     session::SendHalf send;
-    send.iv = lane.receive.epochs[0].iv = keys.iv;
+    std::copy_n(keys.iv.data(), send.iv.size(), send.iv.begin());
+    lane.receive.epochs[0].iv = send.iv;
     lane.receive.epochs[0].held = true;
     worker.aead.ExpandKey(keys.key, send.key);
     worker.aead.ExpandKey(keys.key, lane.receive.epochs[0].key);

@@ -3,6 +3,7 @@
 #include <rte_eal.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "dataplane/loop.h"
 #include "dataplane/wire/be.h"
@@ -301,14 +302,16 @@ wire::LinkHeader TestLink() {
 EpochKeys TestKeys(uint8_t direction, uint32_t epoch) {
   EpochKeys keys;
   keys.epoch = epoch;
-  keys.key.fill(static_cast<uint8_t>(17 * direction + epoch + 1));
-  keys.iv.fill(static_cast<uint8_t>(direction + 3 * epoch));
+  std::memset(keys.key.data(), static_cast<int>(17 * direction + epoch + 1),
+              keys.key.size());
+  std::memset(keys.iv.data(), static_cast<int>(direction + 3 * epoch),
+              keys.iv.size());
   return keys;
 }
 
 MaskSecret TestMask(uint8_t direction) {
   MaskSecret mask;
-  mask.fill(static_cast<uint8_t>(90 + direction));
+  std::memset(mask.data(), 90 + direction, mask.size());
   return mask;
 }
 

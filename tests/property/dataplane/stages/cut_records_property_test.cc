@@ -51,7 +51,8 @@ class CutRecordsTest : public ::testing::TestWithParam<uint32_t> {
     lane.installed = true;
     send_ = session::SendHalf{};
     const EpochKeys keys = TestKeys(0, 0);
-    send_.iv = lane.receive.epochs[0].iv = keys.iv;
+    std::copy_n(keys.iv.data(), send_.iv.size(), send_.iv.begin());
+    lane.receive.epochs[0].iv = send_.iv;
     lane.receive.epochs[0].held = true;
     worker().aead.ExpandKey(keys.key, send_.key);
     worker().aead.ExpandKey(keys.key, lane.receive.epochs[0].key);

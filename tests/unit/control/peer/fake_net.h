@@ -32,8 +32,8 @@ class FakeWorker : public WorkerLink {
     uint32_t peer = 0;
     EpochKeys send;
     std::map<uint32_t, EpochKeys> receive;
-    MaskSecret send_mask{};
-    MaskSecret receive_mask{};
+    MaskSecret send_mask;
+    MaskSecret receive_mask;
     LaneReading reading;
     double told_loss = 0;
   };

@@ -1,9 +1,15 @@
 // Memory for secrets.
 //
-// SecretBytes is for what lives long (the shared key, static keys, session
-// roots): a slot of a slab that is locked in memory where the limit allows,
+// SecretBytes is for what lives long or passes from thread to thread (the
+// shared key, static keys, session roots, keys of lanes on their way to a
+// worker): a slot of a slab that is locked in memory where the limit allows,
 // kept out of core dumps, fenced by guard pages, and wiped on release. Making
-// one takes a mutex and, every 256 slots, a few system calls.
+// one takes a mutex and, every 256 slots, a few system calls: never on a
+// worker's thread.
+//
+// SecretAllocator is for a container of keys that are made at start: its memory
+// is locked where the limit allows, kept out of core dumps, and wiped when it
+// is given back.
 //
 // WipedBytes is for scratch on the stack or inside a short-lived object: wiped
 // on destruction, not locked.
@@ -18,13 +24,16 @@
 #include <span>
 #include <utility>
 
-namespace lwt::handshake {
+namespace lwt {
 
 inline constexpr size_t kSecretSlotSize = 64;
 
 namespace internal {
 uint8_t* AcquireSecretSlot();  // zeroed; aborts when memory is exhausted
 void ReleaseSecretSlot(uint8_t* slot);
+// Whole pages, zeroed; aborts when memory is exhausted.
+void* AllocateSecretPages(size_t size);
+void FreeSecretPages(void* memory, size_t size);
 }  // namespace internal
 
 template <size_t N>
@@ -51,7 +60,9 @@ class SecretBytes {
     return std::span<const uint8_t, N>(slot_, N);
   }
   std::span<uint8_t, N> bytes() { return std::span<uint8_t, N>(slot_, N); }
+  operator std::span<const uint8_t, N>() const { return bytes(); }
   const uint8_t* data() const { return slot_; }
+  uint8_t* data() { return slot_; }
   static constexpr size_t size() { return N; }
 
   void Wipe() { sodium_memzero(slot_, N); }
@@ -87,4 +98,23 @@ class WipedBytes {
 
 using SecretKey = SecretBytes<32>;
 
-}  // namespace lwt::handshake
+template <typename T>
+struct SecretAllocator {
+  using value_type = T;
+
+  SecretAllocator() = default;
+  template <typename Other>
+  explicit SecretAllocator(const SecretAllocator<Other>&) {}
+
+  T* allocate(size_t count) {
+    return static_cast<T*>(internal::AllocateSecretPages(count * sizeof(T)));
+  }
+  void deallocate(T* memory, size_t count) {
+    internal::FreeSecretPages(memory, count * sizeof(T));
+  }
+  friend bool operator==(const SecretAllocator&, const SecretAllocator&) {
+    return true;
+  }
+};
+
+}  // namespace lwt

@@ -1,10 +1,12 @@
-#include "control/handshake/secret_bytes.h"
+#include "drivers/secret_bytes.h"
+
+#include <sys/mman.h>
 
 #include <cstdlib>
 #include <mutex>
 #include <vector>
 
-namespace lwt::handshake::internal {
+namespace lwt::internal {
 namespace {
 
 constexpr size_t kSlotsPerSlab = 256;
@@ -51,4 +53,19 @@ void ReleaseSecretSlot(uint8_t* slot) {
   pool.free_slots.push_back(slot);
 }
 
-}  // namespace lwt::handshake::internal
+void* AllocateSecretPages(size_t size) {
+  void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) std::abort();
+  // Neither is an error where the kernel refuses it.
+  madvise(memory, size, MADV_DONTDUMP);
+  mlock(memory, size);
+  return memory;
+}
+
+void FreeSecretPages(void* memory, size_t size) {
+  sodium_memzero(memory, size);
+  munmap(memory, size);
+}
+
+}  // namespace lwt::internal
