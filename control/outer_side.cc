@@ -12,6 +12,7 @@ namespace lwt {
 namespace {
 
 using config::Concat;
+using loop::Cause;
 
 wire::LinkHeader HeaderOf(const host::NextHop& hop) {
   return wire::LinkHeader::From(hop.header.view());
@@ -62,6 +63,7 @@ OuterSide::OuterSide(const config::Config& config, Platform& platform,
       link_(link),
       resolver_(resolver),
       log_(log),
+      remote_log_(log),
       keeper_(platform.netlink(), platform.link(),
               [this](const IpAddress& remote, const host::NextHop& hop) {
                 OnNextHop(remote, hop);
@@ -139,6 +141,7 @@ void OuterSide::OnTimer(uint64_t now_us) {
        tunnel_keeper_.OnTimer(platform_.tunnel_mtu(), now_us)) {
     log_.Warn(line);
   }
+  remote_log_.Report();
   size_t before = locals_.size();
   std::erase_if(
       locals_, [&](const Local& local) { return local.close_at_us <= now_us; });
@@ -213,9 +216,10 @@ void OuterSide::SetInnerMtu(uint16_t mtu) {
   if (mtu == platform_.tunnel_mtu()) return;
   absl::Status status = platform_.SetTunnelMtu(mtu);
   if (status.ok()) {
-    log_.Info("inner MTU of ", config_.tunnel.device, " is ", mtu);
+    remote_log_.Info(Cause::Peer("inner MTU"), "inner MTU of ",
+                     config_.tunnel.device, " is ", mtu);
   } else {
-    log_.Error(status.message());
+    remote_log_.Error(Cause::Peer("inner MTU"), status.message());
   }
 }
 

@@ -15,6 +15,7 @@
 #include "control/host/port_reservation.h"
 #include "control/host/resolver.h"
 #include "control/host/tunnel_keeper.h"
+#include "control/loop/remote_log.h"
 #include "control/peer/peer_host.h"
 #include "control/peer/worker_link.h"
 #include "control/platform/platform.h"
@@ -74,6 +75,7 @@ class OuterSide final : public peer::ClientHost {
   peer::WorkerLink& link_;
   host::Resolver& resolver_;
   const loop::Log& log_;
+  loop::RemoteLog remote_log_;  // of what sessions ask for
   host::NeighbourKeeper keeper_;
   host::TunnelKeeper tunnel_keeper_;
   uint64_t resolve_id_ = 0;
