@@ -13,7 +13,8 @@ namespace {
 
 class Door : public VisitorDoor {
  public:
-  bool Take(FlowId, std::span<const PuntedStream> pieces, uint64_t) override {
+  bool Take(FlowId, const Endpoint&, std::span<const PuntedStream> pieces,
+            uint64_t) override {
     taken.assign(pieces.begin(), pieces.end());
     return true;
   }
@@ -30,8 +31,8 @@ class HubFlowTest : public testing::Test {
     config.identity = &identity_;
     config.replay_capacity = 16;
     door_.emplace(config);
-    context_.emplace(HubFlow::Context{link_, host_, *door_, limits_, log_,
-                                      refusals_, clocks_, nullptr, memory_});
+    context_.emplace(HubFlow::Context{link_, host_, *door_, limits_,
+                                      remote_log_, nullptr, memory_});
   }
   void Open(HubFlow& flow, uint32_t number) {
     flow.Open(*context_, FlowId::Of(number, 1), At("192.0.2.1:9000"),
@@ -51,8 +52,7 @@ class HubFlowTest : public testing::Test {
   FakeHost host_{net_, At("192.0.2.1:1").address};
   handshake::DoorLimits limits_;
   loop::Log log_{loop::LogLevel::kError};
-  loop::LogLimit refusals_{kSecond};
-  loop::LogLimit clocks_{kSecond};
+  loop::RemoteLog remote_log_{log_};
   StreamMemory memory_{1 << 20};
   std::optional<handshake::HubDoor> door_;
   RecordingLink link_;
@@ -120,8 +120,8 @@ TEST_F(HubFlowTest, AHelloThatNeverEndsIsNone) {
 // The site behind the door gets all that came, also what was not kept.
 TEST_F(HubFlowTest, AVisitorsBytesAllReachTheDoor) {
   Door door;
-  context_.emplace(HubFlow::Context{link_, host_, *door_, limits_, log_,
-                                    refusals_, clocks_, &door, memory_});
+  context_.emplace(HubFlow::Context{link_, host_, *door_, limits_, remote_log_,
+                                    &door, memory_});
   HubFlow flow;
   Open(flow, 1);
   Send(flow, 1000, 500, 'x');
