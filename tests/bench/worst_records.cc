@@ -30,7 +30,8 @@ struct Records {
     session::Lane& lane = worker.lanes[kLane];
     lane.installed = true;
     const EpochKeys keys = testing::TestKeys(0, 0);
-    send.iv = lane.receive.epochs[0].iv = keys.iv;
+    std::copy_n(keys.iv.data(), send.iv.size(), send.iv.begin());
+    lane.receive.epochs[0].iv = send.iv;
     lane.receive.epochs[0].held = true;
     worker.aead.ExpandKey(keys.key, send.key);
     worker.aead.ExpandKey(keys.key, lane.receive.epochs[0].key);
