@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "dataplane/session/control_segment.h"
+#include "tests/unit/dataplane/session/hand_written_peer.h"
 #include "tests/unit/dataplane/session/tcp_rig.h"
 
 namespace lwt {
@@ -23,91 +24,7 @@ using wire::TcpSeq;
 using Verdict = OuterTcp::Verdict;
 using EventType = OuterTcp::EventType;
 
-// The peer of a server at 192.0.2.2:9000, written by hand.
-class OuterTcpTest : public testing::Test {
- protected:
-  OuterTcpTest() : tcp_(SmallConfig()) {
-    const Endpoint listen[] = {At("192.0.2.2:9000")};
-    tcp_.SetListen(listen);
-  }
-
-  wire::FrameView View(uint8_t flags, uint16_t port = 40000) {
-    wire::FrameView view;
-    view.link = kLink;
-    view.source = At("192.0.2.1:1");
-    view.source.port = port;
-    view.destination = At("192.0.2.2:9000");
-    view.tcp.source_port = port;
-    view.tcp.destination_port = 9000;
-    view.tcp.flags = flags;
-    view.tcp.seq = seq_;
-    view.tcp.ack = ack_;
-    view.tcp.window = 1000;
-    view.tcp.options.timestamps = wire::TcpTimestamps{ts_, 0};
-    return view;
-  }
-
-  wire::FrameView Syn(uint16_t port = 40000) {
-    wire::FrameView view = View(wire::kSyn, port);
-    view.tcp.ack = TcpSeq(0);
-    view.tcp.options.mss = 1460;
-    view.tcp.options.sack_permitted = true;
-    view.tcp.options.window_scale = 7;
-    return view;
-  }
-
-  OuterTcp::Received Give(const wire::FrameView& view) {
-    const auto received = tcp_.Receive(view, now_us_, batch_);
-    if (received.verdict == Verdict::kPayload) {
-      tcp_.Accept(received, now_us_, batch_);
-    }
-    tcp_.Flush(now_us_, batch_);
-    return received;
-  }
-
-  OuterTcp::Received GiveBytes(uint32_t at, const std::vector<uint8_t>& bytes) {
-    wire::FrameView view = View(wire::kAck);
-    view.tcp.seq = seq_ + at;
-    view.tcp.payload = bytes;
-    return Give(view);
-  }
-
-  // Leaves a proven open flow and no frames.
-  void Open(uint32_t isn = 1000) {
-    seq_ = TcpSeq(isn);
-    Give(Syn());
-    const std::vector<Frame> answer = Drain(batch_);
-    ASSERT_EQ(answer.size(), 1u);
-    ack_ = answer[0].View().tcp.seq + 1;
-    seq_ = seq_ + 1;
-    EXPECT_EQ(Give(View(wire::kAck)).verdict, Verdict::kConsumed);
-    const auto event = tcp_.PopEvent();
-    ASSERT_TRUE(event.has_value());
-    ASSERT_EQ(event->type, EventType::kEstablished);
-    flow_ = event->flow;
-    ASSERT_TRUE(tcp_.SetUser(flow_, 3));
-    Drain(batch_);
-  }
-
-  bool SendBytes(uint16_t size) {
-    rte_mbuf* mbuf = rte_pktmbuf_alloc(test::PacketPool());
-    std::memset(rte_pktmbuf_append(mbuf, size), 0x55, size);
-    if (!tcp_.Encapsulate(flow_, mbuf, true, now_us_)) {
-      rte_pktmbuf_free(mbuf);
-      return false;
-    }
-    batch_.Push(mbuf);
-    return true;
-  }
-
-  OuterTcp tcp_;
-  TxBatch batch_;
-  uint64_t now_us_ = 5'000'000;
-  TcpSeq seq_{1000};
-  TcpSeq ack_;
-  uint32_t ts_ = 100;
-  FlowId flow_;
-};
+class OuterTcpTest : public test::HandWrittenPeer {};
 
 TEST_F(OuterTcpTest, AnswersASynAsLinuxDoes) {
   Give(Syn());
@@ -500,113 +417,6 @@ TEST_F(OuterTcpTest, SendsAgainTheSameBytesWhenThreeAreSacked) {
   EXPECT_EQ(again[0].View().tcp.seq, sent[0].View().tcp.seq);
   EXPECT_TRUE(
       std::ranges::equal(again[0].View().payload(), sent[0].View().payload()));
-}
-
-TEST_F(OuterTcpTest, ClosesInOrder) {
-  Open();
-  Give(View(wire::kFin | wire::kAck));
-  // What a sealed close record makes of it.
-  tcp_.Close(flow_, now_us_);
-  EXPECT_FALSE(tcp_.IsOpen(flow_));
-  EXPECT_EQ(tcp_.PopEvent()->type, EventType::kResetHint);
-  EXPECT_EQ(tcp_.PopEvent()->type, EventType::kClosedByPeer);
-  Drain(batch_);
-  tcp_.Flush(now_us_, batch_);
-  const std::vector<Frame> frames = Drain(batch_);
-  ASSERT_EQ(frames.size(), 2u);
-  EXPECT_EQ(frames[0].View().tcp.flags, wire::kAck);
-  EXPECT_EQ(frames[1].View().tcp.flags, wire::kFin | wire::kAck);
-  for (const Frame& frame : frames) EXPECT_EQ(frame.View().tcp.ack, seq_ + 1);
-  wire::FrameView last = View(wire::kAck);
-  last.tcp.seq = seq_ + 1;
-  last.tcp.ack = ack_ + 1;
-  Give(last);
-  while (tcp_.totals().proven != 0) {
-    now_us_ = tcp_.NextDeadline();
-    tcp_.OnTimer(now_us_, batch_);
-  }
-  EXPECT_EQ(tcp_.PopEvent()->type, EventType::kReleased);
-  EXPECT_EQ(Drain(batch_).size(), 0u);
-}
-
-TEST_F(OuterTcpTest, AnswersTheFinBehindItsOwn) {
-  Open();
-  tcp_.Close(flow_, now_us_);
-  tcp_.Flush(now_us_, batch_);
-  EXPECT_TRUE(Drain(batch_).at(0).View().tcp.Has(wire::kFin));
-  wire::FrameView fin = View(wire::kFin | wire::kAck);
-  fin.tcp.ack = ack_ + 1;
-  Give(fin);
-  EXPECT_EQ(tcp_.PopEvent()->type, EventType::kClosedByPeer);
-  EXPECT_EQ(Drain(batch_).at(0).View().tcp.ack, seq_ + 1);
-}
-
-TEST_F(OuterTcpTest, AForgedFinIsOnlyAHint) {
-  Open();
-  Give(View(wire::kFin | wire::kAck));
-  EXPECT_EQ(tcp_.PopEvent()->type, EventType::kResetHint);
-  EXPECT_FALSE(tcp_.PopEvent().has_value());
-  EXPECT_TRUE(tcp_.IsOpen(flow_));
-  ASSERT_TRUE(SendBytes(100));
-  for (const Frame& frame : Drain(batch_)) {
-    EXPECT_EQ(frame.View().tcp.ack, seq_) << "the FIN has no place in the flow";
-  }
-  // The true peer goes on where the FIN stood, and beyond; an ack alone says
-  // nothing new.
-  Give(View(wire::kAck));
-  EXPECT_EQ(GiveBytes(0, {1, 2, 3}).verdict, Verdict::kPayload);
-  EXPECT_EQ(GiveBytes(3, {4, 5, 6}).verdict, Verdict::kPayload);
-  EXPECT_EQ(Drain(batch_).back().View().tcp.ack, seq_ + 6);
-  EXPECT_FALSE(tcp_.PopEvent().has_value());
-  // It is forgotten: our own close does not take it for the peer's.
-  tcp_.Close(flow_, now_us_);
-  EXPECT_FALSE(tcp_.PopEvent().has_value());
-}
-
-TEST_F(OuterTcpTest, AForgedFinDoesNotHoldUpAForwardPoint) {
-  Open();
-  GiveBytes(10, {1, 2, 3});
-  wire::FrameView fin = View(wire::kFin | wire::kAck);
-  fin.tcp.seq = seq_ + 13;
-  Give(fin);
-  EXPECT_FALSE(tcp_.PopEvent().has_value()) << "there is a hole before it";
-  Drain(batch_);
-  tcp_.OnForwardPoint(flow_, 20);
-  tcp_.Flush(now_us_, batch_);
-  EXPECT_EQ(Drain(batch_).at(0).View().tcp.ack, seq_ + 20);
-}
-
-TEST_F(OuterTcpTest, AFinEndsAnUnprovenFlow) {
-  seq_ = TcpSeq(1);
-  Give(Syn());
-  ack_ = Drain(batch_).at(0).View().tcp.seq + 1;
-  seq_ = seq_ + 1;
-  Give(View(wire::kAck));
-  EXPECT_EQ(tcp_.PopEvent()->type, EventType::kEstablished);
-  Give(View(wire::kFin | wire::kAck));
-  EXPECT_EQ(tcp_.PopEvent()->type, EventType::kClosedByPeer);
-  EXPECT_EQ(Drain(batch_).at(0).View().tcp.ack, seq_ + 1);
-}
-
-TEST_F(OuterTcpTest, LetsAnUnprovenFlowGo) {
-  seq_ = TcpSeq(1);
-  Give(Syn());
-  ack_ = Drain(batch_).at(0).View().tcp.seq + 1;
-  seq_ = seq_ + 1;
-  Give(View(wire::kAck));
-  EXPECT_EQ(tcp_.PopEvent()->type, EventType::kEstablished);
-  EXPECT_EQ(tcp_.totals().unproven, 1u);
-  bool fin = false;
-  while (tcp_.totals().unproven != 0) {
-    now_us_ = tcp_.NextDeadline();
-    tcp_.OnTimer(now_us_, batch_);
-    tcp_.Flush(now_us_, batch_);
-    for (const Frame& frame : Drain(batch_)) {
-      fin |= frame.View().tcp.Has(wire::kFin);
-    }
-  }
-  EXPECT_TRUE(fin);
-  EXPECT_EQ(tcp_.PopEvent()->type, EventType::kReleased);
 }
 
 TEST_F(OuterTcpTest, BoundsProvenFlows) {
