@@ -60,6 +60,7 @@ class SecretBytes {
     return std::span<const uint8_t, N>(slot_, N);
   }
   std::span<uint8_t, N> bytes() { return std::span<uint8_t, N>(slot_, N); }
+  // As std::array converts. NOLINTNEXTLINE(google-explicit-constructor)
   operator std::span<const uint8_t, N>() const { return bytes(); }
   const uint8_t* data() const { return slot_; }
   uint8_t* data() { return slot_; }

@@ -27,23 +27,24 @@ std::string Cut(std::string text) {
 
 }  // namespace
 
-Cause::Cause(Class source_class, std::string_view source,
-             const std::source_location& where)
+Cause::Cause(Class source_class, std::string_view source, const char* file,
+             uint32_t line)
     : class_(source_class),
       key_(std::hash<std::string_view>()(source) ^
-           (reinterpret_cast<uint64_t>(where.file_name()) + where.line() +
+           (reinterpret_cast<uint64_t>(file) + line +
             (static_cast<uint64_t>(source_class) << 62)) *
                0x9e3779b97f4a7c15u) {}
 
-Cause Cause::Stranger(const IpAddress& address, std::source_location where) {
+Cause Cause::Stranger(const IpAddress& address, const char* file,
+                      uint32_t line) {
   const size_t size = address.family == Family::kIpv4 ? 3 : 7;
   const std::string_view network(
       reinterpret_cast<const char*>(address.bytes.data()), size);
-  return {Class::kStranger, network, where};
+  return {Class::kStranger, network, file, line};
 }
 
-Cause Cause::Peer(std::string_view name, std::source_location where) {
-  return {Class::kPeer, name, where};
+Cause Cause::Peer(std::string_view name, const char* file, uint32_t line) {
+  return {Class::kPeer, name, file, line};
 }
 
 RemoteLog::RemoteLog(const Log& log, Clock clock)

@@ -12,7 +12,6 @@
 #include <array>
 #include <cstdint>
 #include <functional>
-#include <source_location>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,26 +23,26 @@
 namespace lwt::loop {
 
 // Who causes a line, and at which place of the code it is made: lines of one
-// place are of one kind.
+// place are of one kind. File and line are the caller's by themselves.
 class Cause {
  public:
   enum class Class : uint8_t { kStranger, kPeer };
 
   // Somebody whose identity is not proven; those of a network (/24 or /56)
   // count as one.
-  static Cause Stranger(
-      const IpAddress& address,
-      std::source_location where = std::source_location::current());
+  static Cause Stranger(const IpAddress& address,
+                        const char* file = __builtin_FILE(),
+                        uint32_t line = __builtin_LINE());
   // A peer with a session; `name` is what the log calls it.
-  static Cause Peer(std::string_view name, std::source_location where =
-                                               std::source_location::current());
+  static Cause Peer(std::string_view name, const char* file = __builtin_FILE(),
+                    uint32_t line = __builtin_LINE());
 
   Class source_class() const { return class_; }
   uint64_t key() const { return key_; }
 
  private:
-  Cause(Class source_class, std::string_view source,
-        const std::source_location& where);
+  Cause(Class source_class, std::string_view source, const char* file,
+        uint32_t line);
 
   Class class_;
   uint64_t key_;

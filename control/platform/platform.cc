@@ -238,8 +238,9 @@ absl::Status Platform::StartWorkers() {
             config_.uplink.persona == config::PersonaChoice::kAuto
                 ? ", as the running kernel"
                 : ", as asked");
-  std::vector<platform::WorkerSet::Inside> inside(uplink().port_count());
-  for (uint16_t i = 0; i < inside.size(); ++i) {
+  const uint16_t ports = uplink().port_count();
+  std::vector<platform::WorkerSet::Inside> inside(ports);
+  for (uint16_t i = 0; i < ports; ++i) {
     inside[i].tunnel = &tunnel_->port(i);
     if (lan_ == nullptr) continue;
     inside[i].lan = lan_->port(i);

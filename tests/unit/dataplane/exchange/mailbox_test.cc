@@ -30,8 +30,11 @@ void* operator new(size_t size) {
   if (memory == nullptr) std::abort();
   return memory;
 }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, size_t size) noexcept {
+// Not in line: else g++ takes these for a pair that does not match.
+[[gnu::noinline]] void operator delete(void* memory) noexcept {
+  std::free(memory);
+}
+[[gnu::noinline]] void operator delete(void* memory, size_t size) noexcept {
   if (memory != nullptr) CountLive(size, -1);
   std::free(memory);
 }
