@@ -117,8 +117,9 @@ def test_settings_in_force_name_where_each_was_given(topology, start, folder):
     path = folder / "hub.toml"
     run(DAEMON, "-g", path)
     key = re.search(r'^key = "(.+)"', path.read_text(), re.MULTILINE).group(1)
+    line = path.read_text().splitlines().index('mode = "server"') + 1
     printed = run(DAEMON, "-c", path, "-mtu", "1380", "-print-config").stdout
-    assert f'mode = "server"  # {path}:6\n' in printed
+    assert f'mode = "server"  # {path}:{line}\n' in printed
     assert "mtu = 1380  # -mtu\n" in printed
     assert "multi_client = true  # default\n" in printed
     assert '#fallback = ""  # not given\n' in printed
