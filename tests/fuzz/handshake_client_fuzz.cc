@@ -1,6 +1,7 @@
 // The client's half of a handshake. The first byte chooses how far a true hub
 // has brought it before the rest of the input arrives.
 #include <cstdlib>
+#include <memory>
 
 #include "tests/unit/control/handshake/exchange_fixture.h"
 
@@ -24,7 +25,7 @@ struct FirstFlightOf {
 // one.
 struct Started {
   Started() : first(x) {
-    waiting_for_verdict.emplace(*first.client);
+    waiting_for_verdict = std::make_unique<ClientHandshake>(*first.client);
     ByteVector third;
     waiting_for_verdict->Feed(first.flight, kNow, &third);
     ByteVector none;
@@ -35,7 +36,7 @@ struct Started {
   Exchange x;
   FirstFlightOf first;
   ByteVector verdict;
-  std::optional<ClientHandshake> waiting_for_verdict;
+  std::unique_ptr<ClientHandshake> waiting_for_verdict;
 };
 
 // A hub whose key is not the one that the client knows.
