@@ -15,7 +15,8 @@ constexpr uint64_t kMinMeasureUs = 4000;
 constexpr int32_t kTimestampSlack = 1;
 // What a peer's clock of a millisecond can tell apart (RFC 7323 §5.5).
 constexpr uint64_t kTimestampLifeUs = uint64_t{24} * 24 * 3600 * 1'000'000;
-// Segments in a row that a timestamp may refuse on a proven flow.
+// Segments in a row that a timestamp may refuse on a flow that is proven or our
+// own.
 constexpr uint8_t kMostRefused = 3;
 // Ranges that one ACK can tell beside timestamps.
 constexpr size_t kRangesPerAck = 3;
@@ -50,7 +51,8 @@ bool OuterTcp::IsOldStamp(const OuterFlow& flow, std::optional<int32_t> step,
 // sends is old: a kernel's connection is over then. But where segment after
 // segment of the window is older, and none is not, it was not the peer's.
 bool OuterTcp::RefusesStamp(OuterFlow& flow, int64_t begin, int64_t size) {
-  if (!flow.proven()) return true;
+  // A stranger meets a kernel; who opened the flow knows whom he called.
+  if (flow.inbound && !flow.proven()) return true;
   if (begin > static_cast<int64_t>(flow.rcv_right) ||
       begin + size < static_cast<int64_t>(flow.rcv_acked)) {
     return true;

@@ -228,6 +228,43 @@ TEST_F(ForgedSegments, AForgedTimestampIsForgottenSoon) {
   EXPECT_EQ(GiveBytes().reason, DropReason::kOldTimestamp);
 }
 
+// Who opened a flow knows whom it called: its handshake outlives one too.
+TEST(ForgedHandshake, AForgedTimestampIsForgottenSoon) {
+  OuterTcp tcp(ForgedConfig());
+  TxBatch batch;
+  uint64_t now_us = 5'000'000;
+  tcp.Connect({At("192.0.2.2:9000"), At("192.0.2.1:40000"), kLink}, now_us,
+              batch);
+  const wire::TcpSeq isn = Drain(batch).at(0).View().tcp.seq;
+  wire::FrameView view;
+  view.link = kLink;
+  view.source = At("192.0.2.1:40000");
+  view.destination = At("192.0.2.2:9000");
+  view.tcp.source_port = 40000;
+  view.tcp.destination_port = 9000;
+  view.tcp.flags = wire::kSyn | wire::kAck;
+  view.tcp.seq = TcpSeq(1000);
+  view.tcp.ack = isn + 1;
+  view.tcp.window = 50000;
+  view.tcp.options.mss = 1460;
+  view.tcp.options.timestamps = wire::TcpTimestamps{100, 0};
+  tcp.Receive(view, now_us, batch);
+  view.tcp.options.mss.reset();
+  view.tcp.flags = wire::kAck;
+  view.tcp.seq = TcpSeq(1001);
+  view.tcp.options.timestamps->value = 100 + kWeekMs;
+  tcp.Receive(view, now_us, batch);
+  const std::vector<uint8_t> bytes(100, 1);
+  view.tcp.payload = bytes;
+  int refused = 0;
+  for (view.tcp.options.timestamps->value = 101;; ++now_us) {
+    if (tcp.Receive(view, now_us, batch).verdict == Verdict::kPayload) break;
+    ASSERT_LE(++refused, 3);
+  }
+  EXPECT_EQ(refused, 3);
+  Drain(batch);
+}
+
 TEST_F(ForgedSegments, AForgedTimestampIsForgottenAboveTheHoleThatItMade) {
   wire::FrameView forged = Segment();
   forged.tcp.options.timestamps->value += kWeekMs;
