@@ -293,21 +293,21 @@ void OuterTcp::GiveUpOld(OuterFlow& flow, uint64_t now_us) {
   }
 }
 
-// When the segment is taken for lost, if what came later has arrived. What was
-// sent again waits for a round trip in the mean: whatever round trip the latest
-// ack pretends, it does not make a storm of repairs.
+// When the segment is taken for lost, if what came later has arrived: after a
+// round trip, the latest or the mean one. The latest alone may be that of an
+// ack that was meant for an earlier copy, and make a storm of repairs.
 uint64_t OuterTcp::LostAt(const OuterFlow& flow, const SentSegment& segment,
                           uint64_t now_us) const {
   const uint64_t reordering = ReorderWindow(flow);
+  const uint64_t round_trip =
+      std::max<uint64_t>(flow.rack_rtt_us, flow.srtt_us);
   if (segment.retransmitted) {
-    const uint64_t round_trip =
-        std::max<uint64_t>({flow.rack_rtt_us, flow.srtt_us, kLeastAgainUs});
-    return segment.last_us + round_trip + reordering;
+    return segment.last_us + std::max(round_trip, kLeastAgainUs) + reordering;
   }
   const bool certain =
       !flow.reordering &&
       flow.fack >= segment.end() + kDuplicateThreshold * flow.max_payload;
-  return certain ? now_us : segment.last_us + flow.rack_rtt_us + reordering;
+  return certain ? now_us : segment.last_us + round_trip + reordering;
 }
 
 // Sends the segment again if it is lost by now. False where it is not, and none
