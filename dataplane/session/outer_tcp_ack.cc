@@ -124,7 +124,8 @@ void OuterTcp::OnDelivered(OuterFlow& flow, const SentSegment& segment,
   if (!segment.retransmitted) {
     rtt_from_us_ = std::max(rtt_from_us_, segment.last_us);
     if (segment.end() < flow.fack) flow.reordering = true;
-  } else if (now_us - segment.last_us < flow.min_rtt_us) {
+  } else if (now_us - segment.last_us <
+             (flow.reordering ? flow.srtt_us : flow.min_rtt_us)) {
     return;  // the ack is for an earlier copy
   }
   NoteLatest(flow, segment.last_us, segment.end(), now_us);
