@@ -47,20 +47,12 @@ absl::Status NotOurProtocol(std::string_view what) {
                    "; is this its address and port?"));
 }
 
-NoiseConfig MakeNoise(const ClientConfig& config) {
-  NoiseConfig noise{.prologue = AsBytes(kPrologue),
-                    .psk = config.psk->bytes(),
-                    .static_secret = config.identity->secret.bytes()};
-  noise.role = NoiseRole::kInitiator;
-  noise.static_public = config.identity->public_key;
-  noise.random = config.random;
-  return noise;
-}
-
 }  // namespace
 
 ClientHandshake::ClientHandshake(const ClientConfig& config)
-    : config_(config), noise_(MakeNoise(config)) {}
+    : config_(config),
+      noise_(SessionNoise(NoiseRole::kInitiator, *config.psk, *config.identity,
+                          config.random)) {}
 
 ByteVector ClientHandshake::Start(uint64_t unix_ms) {
   ByteWriter clock;
@@ -179,9 +171,9 @@ void ClientHandshake::OnMessage2(ByteSpan body, ByteVector* output) {
     return Fail(NotOurProtocol("its ephemeral key is of small order"));
   }
   SessionSecrets session{.session_id = payload->session_id};
-  noise_.Split(&session.roots.client_to_hub, &session.roots.hub_to_client);
+  session.roots = RootsOf(noise_);
   session.join_keys = DeriveJoinKeys(session.roots);
-  session.lane0 = {.client = mine.nonce, .hub = payload->nonce};
+  session.lane0 = {.initiator = mine.nonce, .responder = payload->nonce};
   session.peer_key = hub_key;
   session.peer = std::move(payload->offer);
   session.lanes = std::min(config_.offer.lanes, session.peer.lanes);
@@ -198,7 +190,7 @@ void ClientHandshake::OnVerdict(ByteSpan body) {
     return Fail(NotOurProtocol("its verdict is too short"));
   }
   ByteVector plain(body.size() - kTagSize);
-  const auto key = DeriveVerdictKey(session_->roots.hub_to_client);
+  const auto key = DeriveVerdictKey(session_->roots.from_responder);
   if (!AesGcmOpen(key.bytes(), Nonce{}, {}, body, plain)) {
     return Fail(NotOurProtocol("its verdict does not verify"));
   }

@@ -11,16 +11,6 @@ constexpr size_t kMinFlight = 2048;
 constexpr size_t kMinVerdict = 128;
 constexpr size_t kVerdictSpread = 512;
 
-NoiseConfig MakeNoise(const HubConfig& config) {
-  NoiseConfig noise{.prologue = AsBytes(kPrologue),
-                    .psk = config.psk->bytes(),
-                    .static_secret = config.identity->secret.bytes()};
-  noise.role = NoiseRole::kResponder;
-  noise.static_public = config.identity->public_key;
-  noise.random = config.random;
-  return noise;
-}
-
 void AppendTo(ByteVector* output, ByteSpan bytes) {
   output->insert(output->end(), bytes.begin(), bytes.end());
 }
@@ -60,7 +50,8 @@ void HubDoor::Try(FirstFlight& flight, uint64_t unix_ms, DoorKeeper& keeper) {
   std::array<uint8_t, kKeySize + kSealedClock> message;
   std::ranges::copy(flight.hello->key_share, message.begin());
   std::ranges::copy(sealed, message.begin() + kKeySize);
-  NoiseHandshake noise(MakeNoise(config_));
+  NoiseHandshake noise(SessionNoise(NoiseRole::kResponder, *config_.psk,
+                                    *config_.identity, config_.random));
   std::array<uint8_t, 8> clock;
   if (!noise.ReadMessage(message, clock)) return;
   uint64_t sent_ms = 0;
@@ -158,19 +149,19 @@ HubProgress HubHandshake::Finish(const Verdict& verdict, ByteVector* output) {
     body.verdict.code = VerdictCode::kVersion;
   }
   SessionSecrets session{.session_id = mine_.session_id};
-  noise_.Split(&session.roots.client_to_hub, &session.roots.hub_to_client);
+  session.roots = RootsOf(noise_);
   const ByteVector plain = BuildVerdict(
       body, kMinVerdict + RandomUpTo(config_->random, kVerdictSpread));
   ByteVector sealed(plain.size() + kTagSize);
-  AesGcmSeal(DeriveVerdictKey(session.roots.hub_to_client).bytes(), Nonce{}, {},
-             plain, sealed);
+  AesGcmSeal(DeriveVerdictKey(session.roots.from_responder).bytes(), Nonce{},
+             {}, plain, sealed);
   AppendTo(output, BuildRecord(TlsType::kApplicationData, sealed));
   if (body.verdict.code != VerdictCode::kAccepted) {
     state_ = State::kFailed;
     return HubProgress::kFailed;
   }
   session.join_keys = DeriveJoinKeys(session.roots);
-  session.lane0 = {.client = client_.nonce, .hub = mine_.nonce};
+  session.lane0 = {.initiator = client_.nonce, .responder = mine_.nonce};
   session.peer_key = noise_.remote_static();
   session.peer = client_.offer;
   session.mtu = body.mtu;

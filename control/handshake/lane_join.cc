@@ -52,17 +52,18 @@ LaneJoinRequest MakeLaneJoin(const SecretKey& join_mask_key,
                              uint16_t lane_id, uint8_t slot, uint64_t unix_ms,
                              RandomSource random) {
   LaneJoinRequest request{.lane_id = lane_id, .slot = slot};
-  random(request.client_nonce);
+  random(request.initiator_nonce);
   request.hello.key_share = DecoyKeyShare(random);
   Nonce nonce;
   random(nonce);
   ByteWriter clear;
   clear.Append(nonce).U64(MaskSessionId(join_mask_key, nonce, session_id));
   ByteWriter plain;
-  plain.U16(lane_id).U8(slot).U8(0).U64(unix_ms).Append(request.client_nonce);
+  plain.U16(lane_id).U8(slot).U8(0).U64(unix_ms).Append(
+      request.initiator_nonce);
   const auto blob = std::span(request.hello.random_and_session_id);
   std::ranges::copy(clear.view(), blob.begin());
-  AesGcmSeal(join_keys.client_to_hub.bytes(), nonce, RequestAad(request.hello),
+  AesGcmSeal(join_keys.from_initiator.bytes(), nonce, RequestAad(request.hello),
              plain.view(), blob.subspan(kClearSize));
   return request;
 }
@@ -83,7 +84,7 @@ std::optional<LaneJoinBlob> OpenLaneJoin(const KeyPair& join_keys,
                                          uint8_t lanes, uint64_t unix_ms) {
   const ByteSpan blob(hello.random_and_session_id);
   std::array<uint8_t, kPlainSize> plain;
-  if (!AesGcmOpen(join_keys.client_to_hub.bytes(), NonceAt(blob),
+  if (!AesGcmOpen(join_keys.from_initiator.bytes(), NonceAt(blob),
                   RequestAad(hello), blob.subspan(kClearSize), plain)) {
     return std::nullopt;
   }
@@ -95,7 +96,7 @@ std::optional<LaneJoinBlob> OpenLaneJoin(const KeyPair& join_keys,
   reader.U8(&opened.slot);
   reader.U8(&zero);
   reader.U64(&sent_ms);
-  reader.Copy(opened.client_nonce);
+  reader.Copy(opened.initiator_nonce);
   const uint64_t off =
       sent_ms > unix_ms ? sent_ms - unix_ms : unix_ms - sent_ms;
   if (zero != 0 || off > kMaxClockOffMs || opened.slot >= lanes ||
@@ -112,15 +113,15 @@ LaneJoinAnswer AnswerLaneJoin(const KeyPair& join_keys,
   LaneJoinAnswer answer;
   answer.lane.lane_id = blob.lane_id;
   answer.lane.slot = blob.slot;
-  answer.lane.nonces.client = blob.client_nonce;
+  answer.lane.nonces.initiator = blob.initiator_nonce;
   answer.lane.epoch = epoch;
-  random(answer.lane.nonces.hub);
+  random(answer.lane.nonces.responder);
   HelloFields server = hello;
   server.key_share = DecoyKeyShare(random);
-  std::ranges::copy(answer.lane.nonces.hub, server.random().begin());
+  std::ranges::copy(answer.lane.nonces.responder, server.random().begin());
   ByteWriter plain;
   plain.U32(epoch);
-  AesGcmSeal(join_keys.hub_to_client.bytes(), answer.lane.nonces.hub,
+  AesGcmSeal(join_keys.from_responder.bytes(), answer.lane.nonces.responder,
              AnswerAad(hello, server), plain.view(),
              server.random().subspan(kNonceSize));
   answer.bytes = BuildServerHello(server);
@@ -146,7 +147,7 @@ LaneJoinProgress ReadLaneJoinAnswer(const KeyPair& join_keys,
   const ByteSpan random(server->random());
   std::array<uint8_t, 4> plain;
   if (!std::ranges::equal(server->session_id(), request.hello.session_id()) ||
-      !AesGcmOpen(join_keys.hub_to_client.bytes(), NonceAt(random),
+      !AesGcmOpen(join_keys.from_responder.bytes(), NonceAt(random),
                   AnswerAad(request.hello, *server), random.subspan(kNonceSize),
                   plain)) {
     return LaneJoinProgress::kFailed;
@@ -160,9 +161,9 @@ LaneJoinProgress ReadLaneJoinAnswer(const KeyPair& join_keys,
   if (ccs < kChangeCipherSpecRecord.size()) return LaneJoinProgress::kReading;
   lane->lane_id = request.lane_id;
   lane->slot = request.slot;
-  lane->nonces.client = request.client_nonce;
-  std::copy_n(random.begin(), lane->nonces.hub.size(),
-              lane->nonces.hub.begin());
+  lane->nonces.initiator = request.initiator_nonce;
+  std::copy_n(random.begin(), lane->nonces.responder.size(),
+              lane->nonces.responder.begin());
   ByteReader(plain).U32(&lane->epoch);
   *consumed = size + ccs;
   return LaneJoinProgress::kDone;

@@ -1,8 +1,8 @@
 // Joining a further lane to a session: docs/protocol.md, "Joining a lane".
 //
-// The client's ClientHello carries a sealed blob, the hub's ServerHello a
-// sealed answer; one round trip, no DH. Functions without state: the caller
-// looks up the session and keeps its highest lane id.
+// The initiator's ClientHello carries a sealed blob, the responder's
+// ServerHello a sealed answer; one round trip, no DH. Functions without state:
+// the caller looks up the session and keeps its highest lane id.
 #pragma once
 
 #include <optional>
@@ -12,12 +12,12 @@
 
 namespace lwt::handshake {
 
-// Of the client's side, between its hello and the hub's answer.
+// Of the initiator's side, between its hello and the answer.
 struct LaneJoinRequest {
   HelloFields hello;  // as sent
   uint16_t lane_id = 0;
   uint8_t slot = 0;
-  std::array<uint8_t, 16> client_nonce{};
+  std::array<uint8_t, 16> initiator_nonce{};
 };
 
 // A lane as both sides see it in the end.
@@ -28,34 +28,35 @@ struct JoinedLane {
   uint32_t epoch = 0;  // of the roots that make the mask key
 };
 
-// The client's blob and key share. BuildClientHello(request.hello, ...) makes
-// the bytes to send.
+// The initiator's blob and key share. BuildClientHello(request.hello, ...)
+// makes the bytes to send.
 LaneJoinRequest MakeLaneJoin(const SecretKey& join_mask_key,
                              const KeyPair& join_keys, uint64_t session_id,
                              uint16_t lane_id, uint8_t slot, uint64_t unix_ms,
                              RandomSource random = RandomBytes);
 
-// The hub: which session a hello that proved no key may belong to. Any bytes
-// give an id; an unknown one means a probe.
+// The responder: which session a hello that proved no key may belong to. Any
+// bytes give an id; an unknown one means a probe.
 uint64_t LaneJoinSessionId(const SecretKey& join_mask_key,
                            const HelloFields& hello);
 
-// The hub: opens the blob. nullopt unless it verifies, its clock is within
-// 10 minutes, its slot below `lanes` and its lane id above `highest_lane_id`.
-// Whoever saw it on the way can repeat it until then: it proves nothing about
-// the flow that it came on. A record on that flow does, and uses the id up.
+// The responder: opens the blob. nullopt unless it verifies, its clock is
+// within 10 minutes, its slot below `lanes` and its lane id above
+// `highest_lane_id`. Whoever saw it on the way can repeat it until then: it
+// proves nothing about the flow that it came on. A record on that flow does,
+// and uses the id up.
 struct LaneJoinBlob {
   uint16_t lane_id = 0;
   uint8_t slot = 0;
-  std::array<uint8_t, 16> client_nonce{};
+  std::array<uint8_t, 16> initiator_nonce{};
 };
 std::optional<LaneJoinBlob> OpenLaneJoin(const KeyPair& join_keys,
                                          const HelloFields& hello,
                                          uint16_t highest_lane_id,
                                          uint8_t lanes, uint64_t unix_ms);
 
-// The hub's answer: ServerHello and ChangeCipherSpec. `epoch` is the one it
-// seals with now.
+// The responder's answer: ServerHello and ChangeCipherSpec. `epoch` is the one
+// it seals with now.
 struct LaneJoinAnswer {
   ByteVector bytes;
   JoinedLane lane;
@@ -65,8 +66,8 @@ LaneJoinAnswer AnswerLaneJoin(const KeyPair& join_keys,
                               const LaneJoinBlob& blob, uint32_t epoch,
                               RandomSource random = RandomBytes);
 
-// The client: reads the answer from all that the flow brought so far. On kDone,
-// `*lane` is set and `*consumed` is where sealed records begin; the client then
+// The initiator: reads the answer from all that the flow brought so far. On
+// kDone, `*lane` is set and `*consumed` is where sealed records begin; it then
 // sends kChangeCipherSpecRecord and seals.
 enum class LaneJoinProgress : uint8_t { kReading, kDone, kFailed };
 LaneJoinProgress ReadLaneJoinAnswer(const KeyPair& join_keys,

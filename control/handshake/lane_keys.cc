@@ -9,7 +9,10 @@ namespace {
 ByteWriter LaneInfo(std::string_view label, uint16_t lane_id,
                     const LaneNonces& nonces) {
   ByteWriter info;
-  info.Append(label).U16(lane_id).Append(nonces.client).Append(nonces.hub);
+  info.Append(label)
+      .U16(lane_id)
+      .Append(nonces.initiator)
+      .Append(nonces.responder);
   return info;
 }
 
@@ -27,6 +30,12 @@ SecretKey Labelled(const SecretKey& root, std::string_view label) {
 }
 
 }  // namespace
+
+KeyPair RootsOf(const NoiseHandshake& noise) {
+  KeyPair roots;
+  noise.Split(&roots.from_initiator, &roots.from_responder);
+  return roots;
+}
 
 LaneKey DeriveLaneKey(const SecretKey& root, uint16_t lane_id,
                       const LaneNonces& nonces, uint32_t epoch) {
@@ -49,8 +58,8 @@ WipedBytes<32> DeriveMaskKey(const SecretKey& root, uint16_t lane_id,
 }
 
 KeyPair DeriveJoinKeys(const KeyPair& roots) {
-  return {Labelled(roots.client_to_hub, "join"),
-          Labelled(roots.hub_to_client, "join")};
+  return {Labelled(roots.from_initiator, "join"),
+          Labelled(roots.from_responder, "join")};
 }
 
 SecretKey DeriveJoinMaskKey(const SecretKey& psk) {
@@ -61,13 +70,13 @@ KeyPair DeriveNextRoots(const KeyPair& roots, KeySpan shared_secret,
                         uint32_t epoch) {
   ByteWriter info;
   info.Append("epoch").U32(epoch);
-  return {NextRoot(roots.client_to_hub, shared_secret, info.view()),
-          NextRoot(roots.hub_to_client, shared_secret, info.view())};
+  return {NextRoot(roots.from_initiator, shared_secret, info.view()),
+          NextRoot(roots.from_responder, shared_secret, info.view())};
 }
 
-WipedBytes<32> DeriveVerdictKey(const SecretKey& hub_to_client_root) {
+WipedBytes<32> DeriveVerdictKey(const SecretKey& responder_root) {
   WipedBytes<32> key;
-  HkdfSha256({}, hub_to_client_root.bytes(), AsBytes("verdict"), key.bytes());
+  HkdfSha256({}, responder_root.bytes(), AsBytes("verdict"), key.bytes());
   return key;
 }
 

@@ -59,7 +59,8 @@ class NoiseHandshake {
   size_t PayloadOverhead() const;
 
   bool finished() const;
-  // Once finished: the outputs of Split(), initiator to responder first.
+  // Once finished: the outputs of Split(), the key of what the initiator sends
+  // first.
   void Split(SecretKey* first, SecretKey* second) const;
   // Of the peer; valid once its token has been read.
   const PublicKey& remote_static() const { return remote_static_; }

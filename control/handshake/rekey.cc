@@ -22,9 +22,10 @@ void Rekey::Tick(uint64_t now_us, uint64_t records,
   }
   if (pending_) return;
   const bool old = now_us - epoch_began_us_ >= config_.interval_us;
-  if (role_ == RekeyRole::kClient && (old || records >= config_.max_records)) {
+  if (role_ == RekeyRole::kInitiator &&
+      (old || records >= config_.max_records)) {
     Begin(actions);
-  } else if (role_ == RekeyRole::kHub && records >= config_.max_records) {
+  } else if (role_ == RekeyRole::kResponder && records >= config_.max_records) {
     pending_ = true;
     actions->push_back({.kind = RekeyAction::Kind::kSend,
                         .epoch = send_epoch_ + 1,
@@ -34,7 +35,7 @@ void Rekey::Tick(uint64_t now_us, uint64_t records,
 
 uint64_t Rekey::NextDeadline() const {
   uint64_t deadline = UINT64_MAX;
-  if (role_ == RekeyRole::kClient && !pending_) {
+  if (role_ == RekeyRole::kInitiator && !pending_) {
     deadline = epoch_began_us_ + config_.interval_us;
   }
   for (const Slot& slot : slots_) {
@@ -59,20 +60,20 @@ std::vector<uint32_t> Rekey::OpenEpochs() const {
 
 bool Rekey::Receive(const ControlMessage& message, uint64_t now_us,
                     std::vector<RekeyAction>* actions) {
-  const bool client = role_ == RekeyRole::kClient;
+  const bool initiator = role_ == RekeyRole::kInitiator;
   if (message.type == ControlType::kRekeyRequest) {
-    return client && message.body.empty() && OnRequest(actions);
+    return initiator && message.body.empty() && OnRequest(actions);
   }
   if (message.type == ControlType::kRekeyDone) {
     const std::optional<uint32_t> epoch = ParseRekeyDone(message.body);
-    return !client && epoch && OnDone(*epoch, now_us, actions);
+    return !initiator && epoch && OnDone(*epoch, now_us, actions);
   }
   const std::optional<RekeyShare> share = ParseRekeyShare(message.body);
   if (!share) return false;
   if (message.type == ControlType::kRekeyOffer) {
-    return !client && OnOffer(*share, actions);
+    return !initiator && OnOffer(*share, actions);
   }
-  return message.type == ControlType::kRekeyAnswer && client &&
+  return message.type == ControlType::kRekeyAnswer && initiator &&
          OnAnswer(*share, now_us, actions);
 }
 
@@ -164,8 +165,8 @@ void Rekey::Switch(uint32_t epoch, uint64_t now_us,
 void Rekey::Retire(Slot& slot, std::vector<RekeyAction>* actions) {
   slot.open = false;
   slot.retire_us = UINT64_MAX;
-  slot.roots.client_to_hub.Wipe();
-  slot.roots.hub_to_client.Wipe();
+  slot.roots.from_initiator.Wipe();
+  slot.roots.from_responder.Wipe();
   actions->push_back({.kind = RekeyAction::Kind::kRetire, .epoch = slot.epoch});
 }
 

@@ -13,7 +13,9 @@
 
 namespace lwt::handshake {
 
-enum class RekeyRole : uint8_t { kClient, kHub };
+// Of the session, not of a re-key: the initiator makes every offer, the
+// responder may ask for one.
+enum class RekeyRole : uint8_t { kInitiator, kResponder };
 
 struct RekeyConfig {
   uint64_t interval_us = 120'000'000;
@@ -89,7 +91,7 @@ class Rekey {
   std::array<Slot, kOpenEpochs> slots_;
   uint32_t send_epoch_ = 0;
   uint64_t epoch_began_us_;
-  bool pending_ = false;  // client: offered; hub: asked, or answered
+  bool pending_ = false;  // initiator: offered; responder: asked or answered
   WipedBytes<32> ephemeral_;
 };
 

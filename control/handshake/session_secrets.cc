@@ -58,6 +58,17 @@ bool ReadMtu(ByteReader* reader, uint16_t* mtu) {
 
 }  // namespace
 
+NoiseConfig SessionNoise(NoiseRole role, const SecretKey& psk,
+                         const StaticKey& identity, RandomSource random) {
+  NoiseConfig noise{.role = role,
+                    .prologue = AsBytes(kPrologue),
+                    .psk = psk.bytes(),
+                    .static_secret = identity.secret.bytes()};
+  noise.static_public = identity.public_key;
+  noise.random = random;
+  return noise;
+}
+
 // In all payloads, only the version byte of another version is believed, so
 // that its sender can be told.
 ByteVector BuildHubPayload(const HubPayload& payload, size_t size) {

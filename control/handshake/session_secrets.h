@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "control/handshake/lane_keys.h"
+#include "control/handshake/static_key.h"
 #include "drivers/ip_endpoint.h"
 
 namespace lwt::handshake {
@@ -35,6 +36,10 @@ struct Verdict {
 // The least inner MTU that a side may offer: every IPv4 host takes packets of
 // that size (RFC 791). Who has IPv6 inside offers what that needs.
 inline constexpr uint16_t kLeastInnerMtu = 576;
+
+// Either side's Noise of a session's handshake. What is named must outlive it.
+NoiseConfig SessionNoise(NoiseRole role, const SecretKey& psk,
+                         const StaticKey& identity, RandomSource random);
 
 // What one side tells the other about itself.
 struct PeerOffer {

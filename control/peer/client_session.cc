@@ -126,9 +126,12 @@ void ClientSession::OnHandshakeDone(uint64_t now_us) {
   lane.remote = attempt_->remote();
   lane.nonces = secrets.lane0;
   uint16_t mtu = secrets.mtu;
-  Session::Context context{
-      config_.attempt.link,          config_.attempt.host, slots_, log_,
-      handshake::RekeyRole::kClient, config_.rekey};
+  Session::Context context{config_.attempt.link,
+                           config_.attempt.host,
+                           slots_,
+                           log_,
+                           handshake::RekeyRole::kInitiator,
+                           config_.rekey};
   auto session = std::make_unique<Session>(context, kHubPeer, std::string(kHub),
                                            std::move(secrets), now_us);
   if (!session->InstallLane(lane, 0, now_us, kOldLaneUs)) {

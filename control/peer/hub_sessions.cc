@@ -32,7 +32,11 @@ HubSessions::HubSessions(const Config& config, LaneSlots& slots,
 }
 
 Session::Context HubSessions::SessionContext() {
-  return {config_.link, config_.host, slots_, log_, handshake::RekeyRole::kHub,
+  return {config_.link,
+          config_.host,
+          slots_,
+          log_,
+          handshake::RekeyRole::kResponder,
           config_.rekey};
 }
 

@@ -40,8 +40,8 @@ void Accumulate(LaneReading& sum, const LaneReading& lane) {
 
 const handshake::SecretKey& RootOf(const handshake::KeyPair& roots,
                                    RekeyRole role, bool send) {
-  bool client_to_hub = (role == RekeyRole::kClient) == send;
-  return client_to_hub ? roots.client_to_hub : roots.hub_to_client;
+  bool from_initiator = (role == RekeyRole::kInitiator) == send;
+  return from_initiator ? roots.from_initiator : roots.from_responder;
 }
 
 MaskSecret MaskOf(const handshake::SecretKey& root, const SessionLane& lane) {
@@ -265,7 +265,7 @@ void Session::OnTimer(uint64_t now_us) {
     if (lane.remove_at_us <= now_us) due.push_back(lane.index);
   }
   for (uint32_t index : due) {
-    RemoveLane(index, context_.role == RekeyRole::kClient);
+    RemoveLane(index, context_.role == RekeyRole::kInitiator);
   }
   std::vector<RekeyAction> actions;
   rekey_.Tick(now_us, 0, &actions);

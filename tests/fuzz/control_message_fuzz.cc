@@ -9,7 +9,7 @@ namespace {
 
 KeyPair SomeRoots() {
   KeyPair roots;
-  roots.client_to_hub.bytes()[0] = 1;
+  roots.from_initiator.bytes()[0] = 1;
   return roots;
 }
 
@@ -77,10 +77,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       ParseOne(input);
       break;
     case 1:
-      RunSession(RekeyRole::kHub, input);
+      RunSession(RekeyRole::kResponder, input);
       break;
     default:
-      RunSession(RekeyRole::kClient, input);
+      RunSession(RekeyRole::kInitiator, input);
   }
   return 0;
 }

@@ -83,7 +83,7 @@ struct Side {
 
   static KeyPair SomeRoots() {
     KeyPair roots;
-    roots.client_to_hub.bytes()[0] = 1;
+    roots.from_initiator.bytes()[0] = 1;
     return roots;
   }
   void Apply(const std::vector<RekeyAction>& actions) {
@@ -106,7 +106,7 @@ TEST(RekeyProperty, NoRecordMeetsAClosedEpoch) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     std::mt19937_64 random(seed);
     BadLink links[2] = {{&random, 0.2}, {&random, 0.2}};
-    Side sides[2] = {Side(RekeyRole::kClient), Side(RekeyRole::kHub)};
+    Side sides[2] = {Side(RekeyRole::kInitiator), Side(RekeyRole::kResponder)};
     for (uint64_t now_us = 0; now_us < 120'000'000; now_us += 20'000) {
       for (int i = 0; i < 2; ++i) {
         Side& side = sides[i];

@@ -56,8 +56,8 @@ TEST_F(LaneJoin, BothEndsAgree) {
   EXPECT_EQ(lane.lane_id, answer.lane.lane_id);
   EXPECT_EQ(lane.slot, 2);
   EXPECT_EQ(answer.lane.slot, 2);
-  EXPECT_EQ(lane.nonces.client, answer.lane.nonces.client);
-  EXPECT_EQ(lane.nonces.hub, answer.lane.nonces.hub);
+  EXPECT_EQ(lane.nonces.initiator, answer.lane.nonces.initiator);
+  EXPECT_EQ(lane.nonces.responder, answer.lane.nonces.responder);
   EXPECT_EQ(lane.epoch, 77u);
 }
 
@@ -78,7 +78,7 @@ TEST_F(LaneJoin, RepeatsOldClocksAndOtherKeysAreRefused) {
   EXPECT_FALSE(OpenLaneJoin(join_keys, request.hello, 4, 3, kNow - 600'001));
   EXPECT_FALSE(OpenLaneJoin(join_keys, request.hello, 4, 2, kNow))
       << "a slot that the session does not have";
-  const KeyPair swapped{join_keys.hub_to_client, join_keys.client_to_hub};
+  const KeyPair swapped{join_keys.from_responder, join_keys.from_initiator};
   EXPECT_FALSE(OpenLaneJoin(swapped, request.hello, 4, 3, kNow));
 }
 

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "control/handshake/hkdf.h"
+#include "control/handshake/lane_keys.h"
 #include "control/handshake/noise.h"
 #include "control/handshake/rate_limit.h"
 #include "control/handshake/replay_cache.h"
@@ -158,6 +159,10 @@ void RunVector(const NoisePattern& pattern,
   sides[0].noise->Split(&keys[0], &keys[1]);
   sides[1].noise->Split(&mirror[0], &mirror[1]);
   EXPECT_TRUE(keys[0] == mirror[0] && keys[1] == mirror[1]);
+  // Below, the initiator's messages are the vector's under the first of these.
+  const KeyPair roots = RootsOf(*sides[1].noise);
+  EXPECT_TRUE(roots.from_initiator == keys[0]);
+  EXPECT_TRUE(roots.from_responder == keys[1]);
   uint8_t counters[2] = {0, 0};
   // The initiator speaks first again.
   const int handshake_messages = index;

@@ -15,8 +15,8 @@ constexpr uint64_t kSecond = 1'000'000;
 
 KeyPair StartRoots() {
   KeyPair roots;
-  roots.client_to_hub.bytes()[0] = 1;
-  roots.hub_to_client.bytes()[0] = 2;
+  roots.from_initiator.bytes()[0] = 1;
+  roots.from_responder.bytes()[0] = 2;
   return roots;
 }
 
@@ -84,7 +84,8 @@ struct Side {
 
 struct Pair {
   explicit Pair(const RekeyConfig& config = {})
-      : client(RekeyRole::kClient, config), hub(RekeyRole::kHub, config) {}
+      : client(RekeyRole::kInitiator, config),
+        hub(RekeyRole::kResponder, config) {}
 
   // Carries messages until both are silent.
   void Settle(uint64_t now_us) {
@@ -104,9 +105,9 @@ struct Pair {
     const KeyPair* a = client.rekey.Roots(epoch);
     const KeyPair* b = hub.rekey.Roots(epoch);
     ASSERT_TRUE(a != nullptr && b != nullptr) << epoch;
-    EXPECT_TRUE(a->client_to_hub == b->client_to_hub);
-    EXPECT_TRUE(a->hub_to_client == b->hub_to_client);
-    EXPECT_FALSE(a->client_to_hub == a->hub_to_client);
+    EXPECT_TRUE(a->from_initiator == b->from_initiator);
+    EXPECT_TRUE(a->from_responder == b->from_responder);
+    EXPECT_FALSE(a->from_initiator == a->from_responder);
   }
 
   Side client;
@@ -203,7 +204,7 @@ ControlMessage Message(ControlType type, ByteVector body) {
 TEST(Rekey, BrokenMessagesAreRefused) {
   std::vector<RekeyAction> actions;
   const std::array<uint8_t, 32> key =
-      X25519Public(SecretKey(StartRoots().client_to_hub).bytes());
+      X25519Public(SecretKey(StartRoots().from_initiator).bytes());
   const auto refused = [&](RekeyRole role, ControlType type, ByteVector body) {
     Rekey rekey(role, {}, StartRoots(), 0);
     const bool good =
@@ -212,8 +213,8 @@ TEST(Rekey, BrokenMessagesAreRefused) {
            rekey.OpenEpochs() == std::vector<uint32_t>{0};
   };
   using enum ControlType;
-  const auto hub = RekeyRole::kHub;
-  const auto client = RekeyRole::kClient;
+  const auto hub = RekeyRole::kResponder;
+  const auto client = RekeyRole::kInitiator;
   const ByteVector offer = BuildRekeyShare({.epoch = 1, .public_key = key});
   EXPECT_TRUE(refused(client, kRekeyOffer, offer));
   EXPECT_TRUE(refused(client, kRekeyAnswer, offer)) << "nothing was offered";

@@ -64,22 +64,24 @@ TEST_F(WireDoc, Keys) {
   const SecretKey root = FixedSecret(0x00);
   LaneNonces nonces;
   uint8_t next = 0x20;
-  for (uint8_t& byte : nonces.client) byte = next++;
-  for (uint8_t& byte : nonces.hub) byte = next++;
+  for (uint8_t& byte : nonces.initiator) byte = next++;
+  for (uint8_t& byte : nonces.responder) byte = next++;
   Expect("root", root.bytes());
-  Expect("client nonce", nonces.client);
-  Expect("hub nonce", nonces.hub);
+  Expect("initiator nonce", nonces.initiator);
+  Expect("responder nonce", nonces.responder);
   const LaneKey lane = DeriveLaneKey(root, 1, nonces, 7);
   Expect("lane key", lane.key.bytes());
   Expect("lane IV", lane.iv.bytes());
   Expect("mask key", DeriveMaskKey(root, 1, nonces).bytes());
-  const KeyPair roots{root, root};
-  Expect("join key", DeriveJoinKeys(roots).client_to_hub.bytes());
+  // Another root the other way: a schedule that took it would be seen.
+  const SecretKey other = FixedSecret(0xc0);
+  Expect("join key", DeriveJoinKeys({root, other}).from_initiator.bytes());
   Expect("verdict key", DeriveVerdictKey(root).bytes());
   const SecretKey shared = FixedSecret(0x40);
   Expect("shared secret", shared.bytes());
-  Expect("next root",
-         DeriveNextRoots(roots, shared.bytes(), 8).hub_to_client.bytes());
+  Expect(
+      "next root",
+      DeriveNextRoots({other, root}, shared.bytes(), 8).from_responder.bytes());
   const SecretKey psk = FixedSecret(0x80);
   Expect("psk", psk.bytes());
   Expect("join mask key", DeriveJoinMaskKey(psk).bytes());

@@ -88,7 +88,8 @@ TEST(KeyTracesTest, OfALaneNothingIsLeft) {
   secrets.roots = {TestPsk(3), TestPsk(4)};
   auto session = std::make_unique<Session>(
       Session::Context{*link, host, slots, remote_log,
-                       handshake::RekeyRole::kHub, handshake::RekeyConfig{}},
+                       handshake::RekeyRole::kResponder,
+                       handshake::RekeyConfig{}},
       0, "client", std::move(secrets), 0);
   SessionLane lane;
   lane.flow = FlowId::Of(7, 3);
