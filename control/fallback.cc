@@ -66,9 +66,10 @@ bool MayGoOn() { return errno == EAGAIN || errno == EINTR; }
 }  // namespace
 
 Fallback::Fallback(loop::EventLoop& loop, peer::WorkerLink& link,
-                   const loop::Log& log)
+                   peer::FlowOwners& owners, const loop::Log& log)
     : loop_(loop),
       link_(link),
+      owners_(owners),
       log_(log),
       max_visitors_(AffordableVisitors()) {}
 
@@ -153,6 +154,7 @@ bool Fallback::Take(FlowId flow, const Endpoint& remote,
   for (const PuntedStream& piece : pieces) relay->OnStream(piece);
   visitors_.push_back(std::unique_ptr<Visitor>(
       new Visitor{ScopedFd(fd), std::move(relay), remote, now_us}));
+  owners_.OwnFlow(flow, *this);
   next_sweep_us_ = std::min(next_sweep_us_, now_us + kSweepUs);
   Pump(flow);
   return true;
@@ -165,18 +167,17 @@ Fallback::Visitor* Fallback::Find(FlowId flow) const {
   return nullptr;
 }
 
-bool Fallback::OnStream(const PuntedStream& stream, uint64_t now_us) {
+void Fallback::OnStream(const PuntedStream& stream, uint64_t now_us) {
   Visitor* visitor = Find(stream.flow);
-  if (visitor == nullptr) return false;
+  if (visitor == nullptr) return;
   now_us_ = now_us;
   visitor->relay->OnStream(stream);
   Pump(stream.flow);
-  return true;
 }
 
-bool Fallback::OnEvent(const Event& event, uint64_t now_us) {
+void Fallback::OnEvent(const Event& event, uint64_t now_us) {
   Visitor* visitor = Find(event.flow);
-  if (visitor == nullptr) return false;
+  if (visitor == nullptr) return;
   now_us_ = now_us;
   switch (event.kind) {
     case EventKind::kStreamRoom:
@@ -189,10 +190,9 @@ bool Fallback::OnEvent(const Event& event, uint64_t now_us) {
       visitor->relay->OnFlowDown();
       break;
     default:
-      return true;
+      return;
   }
   Pump(event.flow);
-  return true;
 }
 
 void Fallback::OnTimer(uint64_t now_us) {
@@ -324,6 +324,7 @@ void Fallback::Remove(FlowId flow) {
       [flow](const auto& visitor) { return visitor->relay->flow() == flow; });
   if (at == visitors_.end()) return;
   if ((*at)->watched != 0) loop_.Forget((*at)->socket.get());
+  owners_.ForgetFlow(flow, *this);
   visitors_.erase(at);
 }
 

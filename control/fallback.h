@@ -18,13 +18,14 @@
 
 #include "control/loop/event_loop.h"
 #include "control/loop/remote_log.h"
+#include "control/peer/flow_owners.h"
 #include "control/peer/relay.h"
 #include "drivers/ip_endpoint.h"
 #include "drivers/scoped_fd.h"
 
 namespace lwt {
 
-class Fallback final : public peer::VisitorDoor {
+class Fallback final : public peer::VisitorDoor, public peer::FlowOwner {
  public:
   static constexpr size_t kMaxVisitors = 256;
   // Of a /24 or /56.
@@ -40,7 +41,8 @@ class Fallback final : public peer::VisitorDoor {
   // The service has so long to accept a connection.
   static constexpr uint64_t kConnectUs = 10'000'000;
 
-  Fallback(loop::EventLoop& loop, peer::WorkerLink& link, const loop::Log& log);
+  Fallback(loop::EventLoop& loop, peer::WorkerLink& link,
+           peer::FlowOwners& owners, const loop::Log& log);
   Fallback(const Fallback&) = delete;
   Fallback& operator=(const Fallback&) = delete;
   ~Fallback() override;
@@ -51,10 +53,9 @@ class Fallback final : public peer::VisitorDoor {
   // Refuses while the service is unknown or cannot be reached.
   bool Take(FlowId flow, const Endpoint& remote,
             std::span<const PuntedStream> pieces, uint64_t now_us) override;
-  // Takes bytes of a visitor's flow; false for any other flow's.
-  bool OnStream(const PuntedStream& stream, uint64_t now_us);
-  // False for an event that concerns no visitor.
-  bool OnEvent(const Event& event, uint64_t now_us);
+  // Of visitors' flows, which it owns from Take on.
+  void OnStream(const PuntedStream& stream, uint64_t now_us) override;
+  void OnEvent(const Event& event, uint64_t now_us) override;
   void OnTimer(uint64_t now_us);
   uint64_t NextDeadline() const { return next_sweep_us_; }
 
@@ -95,6 +96,7 @@ class Fallback final : public peer::VisitorDoor {
 
   loop::EventLoop& loop_;
   peer::WorkerLink& link_;
+  peer::FlowOwners& owners_;
   loop::RemoteLog log_;
   const size_t max_visitors_;
   std::optional<Endpoint> service_;

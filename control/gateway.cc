@@ -56,6 +56,7 @@ Gateway::~Gateway() {
   fallback_.reset();
   client_.reset();
   outer_.reset();
+  road_.reset();
   link_.reset();
   platform_.reset();
 }
@@ -98,28 +99,17 @@ void Gateway::DrainWorkers() {
   }
 }
 
+void Gateway::OnEvent(const Event& event) {
+  if (event.kind == EventKind::kFlowDown) ++flows_down_;
+  road_->owners.OnEvent(event, NowUs());
+}
+
 void Gateway::OnStream(const PuntedStream& stream) {
-  if (client_ != nullptr) {
-    client_->OnStream(stream, NowUs());
-  } else if (fallback_ != nullptr && fallback_->OnStream(stream, NowUs())) {
-    return;
-  } else if (hub_ != nullptr) {
-    hub_->OnStream(stream, NowUs());
-  }
+  road_->owners.OnStream(stream, NowUs());
 }
 
 void Gateway::OnRecord(const PuntedRecord& record) {
-  if (client_ != nullptr) client_->OnRecord(record, NowUs());
-  if (hub_ != nullptr) hub_->OnRecord(record, NowUs());
-}
-
-void Gateway::OnEvent(const Event& event) {
-  if (event.kind == EventKind::kFlowDown) ++flows_down_;
-  LanSide* lan = platform_->lan();
-  if (lan != nullptr && lan->OnEvent(event)) return;
-  if (fallback_ != nullptr && fallback_->OnEvent(event, NowUs())) return;
-  if (client_ != nullptr) client_->OnEvent(event, NowUs());
-  if (hub_ != nullptr) hub_->OnEvent(event, NowUs());
+  road_->owners.OnRecord(record, NowUs());
 }
 
 // A peer may have given up on us meanwhile; whether it has shows at once.

@@ -26,6 +26,7 @@
 #include "control/peer/hub_sessions.h"
 #include "control/peer/mailbox_link.h"
 #include "control/peer/worker_inbox.h"
+#include "control/peer/worker_road.h"
 #include "control/platform/platform.h"
 #include "dataplane/clock.h"
 
@@ -94,7 +95,7 @@ class Gateway : private peer::WorkerInbox::Sink {
   std::unique_ptr<peer::MailboxLink> link_;
   std::vector<peer::WorkerInbox> inboxes_;  // one for each worker
   std::unique_ptr<OuterSide> outer_;
-  std::optional<peer::LaneSlots> lane_slots_;
+  std::optional<peer::WorkerRoad> road_;
   std::unique_ptr<peer::ClientSession> client_;
   std::unique_ptr<Fallback> fallback_;  // a hub's, where one is configured
   uint64_t fallback_lookup_ = 0;        // the resolver's

@@ -144,8 +144,12 @@ absl::Status Gateway::StartSessions() {
   outer_ = std::make_unique<OuterSide>(config_, *platform_, *link_, *resolver_,
                                        log_);
   started_us_ = NowUs();
-  if (platform_->lan() != nullptr)
+  road_.emplace(*link_, platform_->worker_lanes(),
+                static_cast<uint32_t>(platform_->workers().size()));
+  if (platform_->lan() != nullptr) {
     platform_->lan()->Start(platform_->workers());
+    road_->owners.SetLan(platform_->lan());
+  }
   absl::Status status =
       config_.mode == Mode::kServer ? StartHub() : StartClient();
   if (status.ok()) status = WatchSources();
@@ -175,8 +179,6 @@ absl::Status Gateway::StartHub() {
   absl::StatusOr<peer::BannedKeys> banned = peer::LoadBannedKeys(state_dir);
   if (!banned.ok()) return banned.status();
   const size_t workers = platform_->workers().size();
-  lane_slots_.emplace(peer::HubSessions::LanesFor(config_.hub.max_clients),
-                      static_cast<uint32_t>(workers));
   handshake::HubConfig door;
   door.psk = &psk_;
   door.identity = &*identity_;
@@ -184,7 +186,7 @@ absl::Status Gateway::StartHub() {
   door.offer.addresses = config_.tunnel.addresses;
   door.offer.lanes = static_cast<uint8_t>(workers);
   peer::HubSessions::Config hub{
-      .link = *link_,
+      .road = *road_,
       .host = *outer_,
       .join_mask_key = join_mask_key_,
       .door = std::move(door),
@@ -206,11 +208,11 @@ absl::Status Gateway::StartHub() {
           },
   };
   if (config_.hub.fallback) {
-    fallback_ = std::make_unique<Fallback>(*loop_, *link_, log_);
+    fallback_ = std::make_unique<Fallback>(*loop_, *link_, road_->owners, log_);
     hub.visitors = fallback_.get();
     LookUpFallback();
   }
-  hub_ = std::make_unique<peer::HubSessions>(hub, *lane_slots_, log_, NowUs());
+  hub_ = std::make_unique<peer::HubSessions>(hub, log_, NowUs());
   absl::Status status = outer_->Listen(*config_.hub.local);
   if (status.ok()) {
     log_.Info("listening at ", ToString(*config_.hub.local), ", public key ",
@@ -243,7 +245,6 @@ void Gateway::OnResolved() {
 
 absl::Status Gateway::StartClient() {
   const size_t workers = platform_->workers().size();
-  lane_slots_.emplace(Platform::kClientLanes, static_cast<uint32_t>(workers));
   const std::string state_dir = platform_->paths().state_dir;
   absl::StatusOr<std::optional<handshake::PublicKey>> expected =
       handshake::ExpectedHubKey(state_dir, config_.client.server_public_key);
@@ -257,7 +258,7 @@ absl::Status Gateway::StartClient() {
   handshake.offer.addresses = config_.tunnel.addresses;
   handshake.offer.lanes = static_cast<uint8_t>(workers);
   peer::ClientSession::Config client{
-      .attempt = {*link_, *outer_, join_mask_key_, std::move(handshake)},
+      .attempt = {*road_, *outer_, join_mask_key_, std::move(handshake)},
       .rekey = RekeyOf(config_),
       .hub_name = config_.client.remote->host,
       .tunnel_addresses = config_.tunnel.addresses,
@@ -274,8 +275,8 @@ absl::Status Gateway::StartClient() {
                 state_dir, config_.client.server_public_key, key);
           },
   };
-  client_ = std::make_unique<peer::ClientSession>(std::move(client),
-                                                  *lane_slots_, log_, NowUs());
+  client_ =
+      std::make_unique<peer::ClientSession>(std::move(client), log_, NowUs());
   return absl::OkStatus();
 }
 

@@ -29,12 +29,14 @@ std::string_view WhyDown(FlowDownReason reason) {
 
 }  // namespace
 
-ClientAttempt::ClientAttempt(const Context& context, const Endpoint& remote,
-                             uint32_t token, std::optional<JoinTicket> ticket,
+ClientAttempt::ClientAttempt(const Context& context, FlowOwner& owner,
+                             const Endpoint& remote,
+                             std::optional<JoinTicket> ticket,
                              const PortWish& wish, uint64_t now_us)
     : context_(context),
+      owner_(owner),
       remote_(remote),
-      token_(token),
+      token_(context.road.owners.NewToken(owner)),
       ticket_(std::move(ticket)),
       deadline_us_(now_us + kTimeoutUs) {
   absl::StatusOr<Endpoint> local = context_.host.OpenLocal(remote_, wish);
@@ -51,8 +53,12 @@ void ClientAttempt::Begin(uint64_t now_us) {
 }
 
 ClientAttempt::~ClientAttempt() {
+  context_.road.owners.ForgetToken(token_);
   if (taken_) return;
-  if (flow_ != kNullFlow) context_.link.Send(CloseFlowCommand{flow_});
+  if (flow_ != kNullFlow) {
+    context_.road.owners.ForgetFlow(flow_, owner_);
+    context_.road.link.Send(CloseFlowCommand{flow_});
+  }
   if (has_local_) context_.host.CloseLocal(local_);
 }
 
@@ -63,7 +69,8 @@ void ClientAttempt::TryConnect(uint64_t now_us) {
     return;
   }
   state_ = State::kConnecting;
-  context_.link.Send(ConnectCommand{token_, local_, remote_, *link, slot()});
+  context_.road.link.Send(
+      ConnectCommand{token_, local_, remote_, *link, slot()});
 }
 
 void ClientAttempt::OnTimer(uint64_t now_us) {
@@ -105,12 +112,14 @@ void ClientAttempt::FailUnknown(std::string_view why) {
 
 void ClientAttempt::Send(handshake::ByteVector bytes) {
   if (bytes.empty()) return;
-  context_.link.Send(SendStreamCommand{flow_, std::move(bytes)});
+  context_.road.link.Send(SendStreamCommand{flow_, std::move(bytes)});
 }
 
 void ClientAttempt::OnFlowUp(FlowId flow, uint64_t now_us) {
   if (state_ != State::kConnecting) return;
   flow_ = flow;
+  context_.road.owners.ForgetToken(token_);
+  context_.road.owners.OwnFlow(flow_, owner_);
   quiet_at_us_ = now_us + kQuietUs;
   state_ = State::kExchange;
   if (ticket_) {
@@ -130,7 +139,7 @@ void ClientAttempt::OnFlowUp(FlowId flow, uint64_t now_us) {
 }
 
 void ClientAttempt::OnFlowDown(FlowDownReason reason) {
-  flow_ = kNullFlow;
+  context_.road.owners.ForgetFlow(std::exchange(flow_, kNullFlow), owner_);
   const std::string_view why = WhyDown(reason);
   if (state_ == State::kExchange && ticket_ &&
       reason == FlowDownReason::kClosedByPeer) {

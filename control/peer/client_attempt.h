@@ -13,7 +13,7 @@
 #include "control/handshake/lane_join.h"
 #include "control/peer/peer_host.h"
 #include "control/peer/stream_assembler.h"
-#include "control/peer/worker_link.h"
+#include "control/peer/worker_road.h"
 
 namespace lwt::peer {
 
@@ -35,7 +35,7 @@ class ClientAttempt {
   static constexpr uint64_t kLinkPollUs = 50'000;
 
   struct Context {
-    WorkerLink& link;
+    WorkerRoad& road;
     ClientHost& host;
     const handshake::SecretKey& join_mask_key;
     handshake::ClientConfig handshake;  // `offer.mtu` is set by the attempt
@@ -49,10 +49,11 @@ class ClientAttempt {
     kFailed,
   };
 
-  // A ticket makes it a join. `token` is new. Nothing is sent before Begin.
-  ClientAttempt(const Context& context, const Endpoint& remote, uint32_t token,
-                std::optional<JoinTicket> ticket, const PortWish& wish,
-                uint64_t now_us);
+  // `owner` gets what comes of the flow. A ticket makes it a join. Nothing is
+  // sent before Begin.
+  ClientAttempt(const Context& context, FlowOwner& owner,
+                const Endpoint& remote, std::optional<JoinTicket> ticket,
+                const PortWish& wish, uint64_t now_us);
   ClientAttempt(const ClientAttempt&) = delete;
   ClientAttempt& operator=(const ClientAttempt&) = delete;
   ~ClientAttempt();
@@ -88,7 +89,9 @@ class ClientAttempt {
   handshake::SessionSecrets TakeSession() { return exchange_->TakeSession(); }
   const handshake::JoinedLane& joined() const { return joined_; }
   void TakeFlow() { taken_ = true; }
-  void Reinject() { assembler_.Reinject(context_.link, flow_, records_at_); }
+  void Reinject() {
+    assembler_.Reinject(context_.road.link, flow_, records_at_);
+  }
 
  private:
   void TryConnect(uint64_t now_us);
@@ -99,6 +102,7 @@ class ClientAttempt {
   void FeedJoin(std::span<const uint8_t> bytes);
 
   const Context context_;
+  FlowOwner& owner_;
   const Endpoint remote_;
   const uint32_t token_;
   const std::optional<JoinTicket> ticket_;

@@ -6,10 +6,9 @@
 namespace lwt::peer {
 
 using loop::Cause;
-ClientSession::ClientSession(Config config, LaneSlots& slots,
-                             const loop::Log& log, uint64_t now_us)
+ClientSession::ClientSession(Config config, const loop::Log& log,
+                             uint64_t now_us)
     : config_(std::move(config)),
-      slots_(slots),
       log_(log),
       backoff_(config_.rekey.random),
       phase_deadline_us_(now_us),
@@ -126,14 +125,10 @@ void ClientSession::OnHandshakeDone(uint64_t now_us) {
   lane.remote = attempt_->remote();
   lane.nonces = secrets.lane0;
   uint16_t mtu = secrets.mtu;
-  Session::Context context{config_.attempt.link,
-                           config_.attempt.host,
-                           slots_,
-                           log_,
-                           handshake::RekeyRole::kInitiator,
-                           config_.rekey};
-  auto session = std::make_unique<Session>(context, kHubPeer, std::string(kHub),
-                                           std::move(secrets), now_us);
+  Session::Context context{config_.attempt.road, config_.attempt.host, log_,
+                           handshake::RekeyRole::kInitiator, config_.rekey};
+  auto session = std::make_unique<Session>(
+      context, *this, kHubPeer, std::string(kHub), std::move(secrets), now_us);
   if (!session->InstallLane(lane, 0, now_us, kOldLaneUs)) {
     attempt_.reset();
     Retry("no lane is free for the new session", now_us);
@@ -166,11 +161,7 @@ void ClientSession::SettleLane(uint64_t now_us) {
 void ClientSession::OnEvent(const Event& event, uint64_t now_us) {
   switch (event.kind) {
     case EventKind::kFlowUp:
-      if (attempt_ != nullptr && event.token == attempt_->token()) {
-        attempt_->OnFlowUp(event.flow, now_us);
-      } else {
-        config_.attempt.link.Send(ReleaseFlowCommand{event.flow});
-      }
+      if (attempt_ != nullptr) attempt_->OnFlowUp(event.flow, now_us);
       break;
     case EventKind::kFlowDown:
       OnFlowDown(event, now_us);
@@ -187,9 +178,7 @@ void ClientSession::OnEvent(const Event& event, uint64_t now_us) {
     case EventKind::kEpochDue:
     case EventKind::kEpochSpent:
     case EventKind::kUnknownKind:
-      if (session_ != nullptr && session_->HasLane(event.lane)) {
-        session_->OnEvent(event, now_us);
-      }
+      if (session_ != nullptr) session_->OnEvent(event, now_us);
       break;
     case EventKind::kStreamRoom:
     case EventKind::kStreamEnded:
@@ -233,12 +222,12 @@ void ClientSession::OnStream(const PuntedStream& stream, uint64_t now_us) {
     CheckAttempt(now_us);
   } else if (session_ != nullptr && session_->FindFlow(stream.flow)) {
     // Punted before the worker had the lane.
-    Reinject(config_.attempt.link, stream, 0);
+    Reinject(link(), stream, 0);
   }
 }
 
 void ClientSession::OnRecord(const PuntedRecord& record, uint64_t now_us) {
-  if (session_ == nullptr || !session_->HasLane(record.lane)) return;
+  if (session_ == nullptr) return;
   session_->OnRecord(record.kind, record.bytes, now_us);
   CheckSession(now_us);
 }

@@ -26,7 +26,7 @@
 
 namespace lwt::peer {
 
-class ClientSession {
+class ClientSession final : public FlowOwner {
  public:
   // A service of this length makes back-off begin at 1 s again.
   static constexpr uint64_t kGoodServiceUs = 10'000'000;
@@ -45,14 +45,13 @@ class ClientSession {
     std::function<absl::Status(const handshake::PublicKey&)> on_key_changed;
   };
 
-  ClientSession(Config config, LaneSlots& slots, const loop::Log& log,
-                uint64_t now_us);
+  ClientSession(Config config, const loop::Log& log, uint64_t now_us);
 
   void OnResolved(absl::StatusOr<std::vector<Endpoint>> endpoints,
                   uint64_t now_us);
-  void OnEvent(const Event& event, uint64_t now_us);
-  void OnStream(const PuntedStream& stream, uint64_t now_us);
-  void OnRecord(const PuntedRecord& record, uint64_t now_us);
+  void OnEvent(const Event& event, uint64_t now_us) override;
+  void OnStream(const PuntedStream& stream, uint64_t now_us) override;
+  void OnRecord(const PuntedRecord& record, uint64_t now_us) override;
   void OnTimer(uint64_t now_us);
   uint64_t NextDeadline() const;
   // The way to the hub leads from another address now: roam.
@@ -74,6 +73,7 @@ class ClientSession {
   uint64_t rtt_us() const { return rtt_us_; }
 
  private:
+  WorkerLink& link() const { return config_.attempt.road.link; }
   enum class Phase : uint8_t { kWaiting, kResolving, kAttempt, kSettled };
   static constexpr uint32_t kHubPeer = 0;          // in Snapshot::peers
   static constexpr std::string_view kHub = "hub";  // for the log
@@ -106,7 +106,6 @@ class ClientSession {
   void Publish();
 
   Config config_;
-  LaneSlots& slots_;
   loop::RemoteLog log_;
   Backoff backoff_;
   Phase phase_ = Phase::kWaiting;
@@ -114,7 +113,6 @@ class ClientSession {
   std::vector<Endpoint> endpoints_;
   size_t next_endpoint_ = 0;
   size_t tried_ = 0;  // endpoints, since the last look-up
-  uint32_t next_token_ = 1;
   uint64_t snapshot_version_ = 0;
   std::unique_ptr<ClientAttempt> attempt_;
   std::unique_ptr<Session> session_;

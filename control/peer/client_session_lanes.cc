@@ -47,8 +47,8 @@ PortWish ClientSession::WishFor(uint8_t slot) const {
 void ClientSession::Launch(const Endpoint& remote,
                            std::optional<JoinTicket> ticket, uint64_t now_us) {
   const PortWish wish = WishFor(ticket ? ticket->slot : 0);
-  attempt_ = std::make_unique<ClientAttempt>(
-      config_.attempt, remote, next_token_++, std::move(ticket), wish, now_us);
+  attempt_ = std::make_unique<ClientAttempt>(config_.attempt, *this, remote,
+                                             std::move(ticket), wish, now_us);
   Publish();
   attempt_->Begin(now_us);
   CheckAttempt(now_us);
@@ -105,7 +105,7 @@ void ClientSession::TickLiveness(uint64_t now_us) {
   session_->Measure(now_us);
   session_->ShareLoss(now_us);
   for (const ClientLanes::Change& change :
-       lanes_.Tick(*session_, config_.attempt.link, now_us)) {
+       lanes_.Tick(*session_, link(), now_us)) {
     OnLaneState(change, now_us);
   }
 }
@@ -172,7 +172,7 @@ void ClientSession::Publish() {
   if (attempt_ != nullptr && attempt_->has_local()) {
     builder.Flow(attempt_->local(), attempt_->remote(), attempt_->slot());
   }
-  config_.attempt.link.Publish(builder.Build(++snapshot_version_, false));
+  link().Publish(builder.Build(++snapshot_version_, false));
 }
 
 }  // namespace lwt::peer

@@ -35,7 +35,7 @@ bool IsOneHost(const IpAddress& a, const IpAddress& b) {
 
 void HubSessions::OpenFlow(const Event& event, uint64_t now_us) {
   if (HubFlow* pushed_out = unproven_.PushedOut(event.remote.address)) {
-    config_.link.Send(CloseFlowCommand{pushed_out->flow()});
+    link().Send(CloseFlowCommand{pushed_out->flow()});
     unproven_.Remove(*pushed_out);
   }
   unproven_.Add(event.flow, event.remote.address)
@@ -82,7 +82,7 @@ void HubSessions::OnJoinAsked(HubFlow& flow, uint64_t now_us) {
         now_us);
     return;
   }
-  if (slots_.empty(flow.flow().worker())) {
+  if (config_.road.lanes.empty(flow.flow().worker())) {
     flow.Refuse("no lane is free for it", now_us);
     return;
   }
@@ -186,7 +186,6 @@ void HubSessions::OnJoinSaid(HubFlow& flow, uint64_t now_us) {
     return;
   }
   client->remote = lane.remote;
-  NoteLane(*client, lane.flow);
   Publish();
   flow.HandOver();
   log_.Info(Cause::Peer(session.name()), session.name(), ": lane ",
@@ -213,7 +212,7 @@ Verdict HubSessions::Judge(const PublicKey& key, const PeerOffer& offer,
             "this hub serves one client (multi_client = false), and another "
             "one is connected"};
   }
-  if (!known && (free_.empty() || slots_.empty(worker))) {
+  if (!known && (free_.empty() || config_.road.lanes.empty(worker))) {
     return {VerdictCode::kFull,
             config::Concat("this hub serves ", config_.max_clients,
                            " clients already (max_clients)")};
@@ -254,9 +253,10 @@ void HubSessions::Admit(HubFlow& flow, SessionSecrets secrets,
   std::string key = handshake::PublicKeyToText(secrets.peer_key);
   std::string name = NameOf(secrets);
   uint16_t mtu = secrets.mtu;
-  auto session = std::make_unique<Session>(
-      SessionContext(), static_cast<uint32_t>(client - clients_.data()), name,
-      std::move(secrets), now_us);
+  auto session =
+      std::make_unique<Session>(SessionContext(), *client,
+                                static_cast<uint32_t>(client - clients_.data()),
+                                name, std::move(secrets), now_us);
   if (!session->InstallLane(lane, 0, now_us, kOldLaneUs)) {
     flow.Refuse("no lane is free for it", now_us);
     return;
@@ -272,7 +272,6 @@ void HubSessions::Admit(HubFlow& flow, SessionSecrets secrets,
   index_.NoteSession(client->session->secrets().session_id,
                      client->session->secrets().peer_key,
                      client->session->peer());
-  NoteLane(*client, lane.flow);
   flow.SendVerdict(std::move(verdict), true);
   Publish();
   flow.HandOver();

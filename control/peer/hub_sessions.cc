@@ -14,54 +14,37 @@ using loop::Cause;
 
 }  // namespace
 
-HubSessions::HubSessions(const Config& config, LaneSlots& slots,
-                         const loop::Log& log, uint64_t now_us)
+HubSessions::HubSessions(const Config& config, const loop::Log& log,
+                         uint64_t now_us)
     : config_(config),
-      slots_(slots),
       log_(log),
       door_(config.door),
-      flow_context_{config.link, config.host,     door_,         limits_,
-                    log_,        config.visitors, stream_memory_},
+      flow_context_{config.road.link, config.host,   door_, limits_, log_,
+                    config.visitors,  stream_memory_},
       book_(config.door.offer.addresses),
+      unproven_(config.road.owners, *this),
       clients_(config.max_clients),
       next_sweep_us_(now_us + kSweepUs) {
-  for (uint32_t at = 0; at < config.max_clients; ++at) free_.insert(at);
+  for (uint32_t at = 0; at < config.max_clients; ++at) {
+    clients_[at].hub = this;
+    free_.insert(at);
+  }
   book_.Restore(config.held, now_us, config.host.UnixMs());
   config_.held.clear();
+  config_.road.owners.SetAcceptor(this);
   Publish();
 }
 
+HubSessions::~HubSessions() { config_.road.owners.SetAcceptor(nullptr); }
+
 Session::Context HubSessions::SessionContext() {
-  return {config_.link,
-          config_.host,
-          slots_,
-          log_,
-          handshake::RekeyRole::kResponder,
+  return {config_.road, config_.host, log_, handshake::RekeyRole::kResponder,
           config_.rekey};
-}
-
-HubSessions::Client* HubSessions::FindByLane(uint32_t lane) {
-  const std::optional<uint32_t> at = index_.OfLane(lane);
-  if (!at) return nullptr;
-  Client& client = clients_[*at];
-  return client.session && client.session->HasLane(lane) ? &client : nullptr;
-}
-
-HubSessions::Client* HubSessions::FindByFlow(FlowId flow) {
-  const std::optional<uint32_t> at = index_.OfFlow(flow);
-  if (!at) return nullptr;
-  Client& client = clients_[*at];
-  return client.session && client.session->FindFlow(flow) ? &client : nullptr;
 }
 
 HubSessions::Client* HubSessions::FindBySessionId(uint64_t id) {
   const std::optional<uint32_t> at = index_.OfSession(id);
   return at ? &clients_[*at] : nullptr;
-}
-
-void HubSessions::NoteLane(const Client& client, FlowId flow) {
-  index_.NoteLane(flow, client.session->FindFlow(flow)->index,
-                  static_cast<uint32_t>(&client - clients_.data()));
 }
 
 HubSessions::Client* HubSessions::FindByKey(const PublicKey& key) {
@@ -72,47 +55,56 @@ HubSessions::Client* HubSessions::FindByKey(const PublicKey& key) {
 void HubSessions::OnEvent(const Event& event, uint64_t now_us) {
   if (event.kind == EventKind::kFlowUp) {
     OpenFlow(event, now_us);
-    return;
+  } else if (event.kind == EventKind::kFlowDown) {
+    if (HubFlow* flow = unproven_.Find(event.flow)) {
+      link().Send(CloseFlowCommand{event.flow});
+      unproven_.Remove(*flow);
+    }
   }
-  if (event.kind == EventKind::kFlowDown) {
-    OnFlowDown(event, now_us);
-    return;
-  }
-  if (event.kind == EventKind::kResetHint) return;  // the client probes
-  Client* client = FindByLane(event.lane);
-  if (client == nullptr) return;
-  if (event.kind == EventKind::kReportAnswer) {
-    client->rtt_us = event.value;
-    return;
-  }
-  client->session->OnEvent(event, now_us);
-  CheckEnd(*client, now_us);
-}
-
-void HubSessions::OnFlowDown(const Event& event, uint64_t now_us) {
-  if (HubFlow* flow = unproven_.Find(event.flow)) {
-    config_.link.Send(CloseFlowCommand{event.flow});
-    unproven_.Remove(*flow);
-    return;
-  }
-  Client* client = FindByFlow(event.flow);
-  if (client == nullptr) return;
-  // The session outlives its flows: the client may join a new one.
-  client->session->RemoveLane(client->session->FindFlow(event.flow)->index);
-  if (client->session->lanes().empty()) {
-    log_.Info(Cause::Peer(client->session->name()), client->session->name(),
-              ": its connection was closed");
-  }
-  Publish();
 }
 
 void HubSessions::OnStream(const PuntedStream& stream, uint64_t now_us) {
   if (HubFlow* flow = unproven_.Find(stream.flow)) {
     flow->OnStream(stream, now_us);
     Advance(*flow, now_us);
-  } else if (FindByFlow(stream.flow) != nullptr) {
-    Reinject(config_.link, stream, 0);
   }
+}
+
+void HubSessions::Client::OnEvent(const Event& event, uint64_t now_us) {
+  switch (event.kind) {
+    case EventKind::kFlowDown:
+      hub->OnLaneDown(*this, event.flow);
+      return;
+    case EventKind::kResetHint:
+      return;  // the client probes
+    case EventKind::kReportAnswer:
+      rtt_us = event.value;
+      return;
+    default:
+      session->OnEvent(event, now_us);
+      hub->CheckEnd(*this, now_us);
+  }
+}
+
+// Punted before the worker had the lane.
+void HubSessions::Client::OnStream(const PuntedStream& stream, uint64_t) {
+  Reinject(hub->link(), stream, 0);
+}
+
+void HubSessions::Client::OnRecord(const PuntedRecord& record,
+                                   uint64_t now_us) {
+  session->OnRecord(record.kind, record.bytes, now_us);
+  hub->CheckEnd(*this, now_us);
+}
+
+// The session outlives its flows: the client may join a new one.
+void HubSessions::OnLaneDown(Client& client, FlowId flow) {
+  client.session->RemoveLane(client.session->FindFlow(flow)->index);
+  if (client.session->lanes().empty()) {
+    log_.Info(Cause::Peer(client.session->name()), client.session->name(),
+              ": its connection was closed");
+  }
+  Publish();
 }
 
 void HubSessions::EndSession(Client& client) {
@@ -137,13 +129,6 @@ void HubSessions::CheckEnd(Client& client, uint64_t now_us) {
   Drop(client, why, now_us);
 }
 
-void HubSessions::OnRecord(const PuntedRecord& record, uint64_t now_us) {
-  Client* client = FindByLane(record.lane);
-  if (client == nullptr) return;
-  client->session->OnRecord(record.kind, record.bytes, now_us);
-  CheckEnd(*client, now_us);
-}
-
 void HubSessions::OnTimer(uint64_t now_us) {
   for (Client& client : clients_) {
     if (!client.session || client.session->NextDeadline() > now_us) continue;
@@ -161,7 +146,7 @@ void HubSessions::Sweep(uint64_t now_us) {
     if (flow.state() == HubFlow::State::kHello) {
       flow.GiveUp(now_us);
     } else {
-      config_.link.Send(CloseFlowCommand{flow.flow()});
+      link().Send(CloseFlowCommand{flow.flow()});
     }
     unproven_.Remove(flow);
   });
@@ -266,7 +251,7 @@ void HubSessions::Publish() {
     }
   }
   config_.host.SetInnerMtu(mtu);
-  config_.link.Publish(builder.Build(++snapshot_version_, true));
+  link().Publish(builder.Build(++snapshot_version_, true));
 }
 
 }  // namespace lwt::peer

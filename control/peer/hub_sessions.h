@@ -1,8 +1,8 @@
 // The hub's clients: who may come in, who is there, what reaches whom.
 //
 // Sans-IO but for the seams. Owned by the gateway. Control thread. Sizes are
-// fixed by max_clients; searches walk the table of clients, which happens per
-// event, never per packet.
+// fixed by max_clients. It owns the flows that arrive where the hub listens
+// until they are lanes; then its clients do, each its own.
 #pragma once
 
 #include <functional>
@@ -21,7 +21,7 @@
 
 namespace lwt::peer {
 
-class HubSessions {
+class HubSessions final : public FlowOwner {
  public:
   // Nothing verified for three idle probe intervals of a client.
   static constexpr uint64_t kIdleUs = 3 * 26'000'000ull;
@@ -40,7 +40,7 @@ class HubSessions {
   }
 
   struct Config {
-    WorkerLink& link;
+    WorkerRoad& road;
     PeerHost& host;
     const handshake::SecretKey& join_mask_key;
     // Its offer has our addresses, MTU, and as lanes the number of workers.
@@ -60,7 +60,12 @@ class HubSessions {
     std::function<void(const BannedKeys&)> on_banned;
   };
 
-  struct Client {
+  struct Client final : FlowOwner {
+    void OnEvent(const Event& event, uint64_t now_us) override;
+    void OnStream(const PuntedStream& stream, uint64_t now_us) override;
+    void OnRecord(const PuntedRecord& record, uint64_t now_us) override;
+
+    HubSessions* hub = nullptr;
     std::unique_ptr<Session> session;  // nullptr: a free slot
     uint64_t rtt_us = 0;
     std::vector<IpPrefix> addresses;
@@ -68,12 +73,12 @@ class HubSessions {
     JoinBudget joins;
   };
 
-  HubSessions(const Config& config, LaneSlots& slots, const loop::Log& log,
-              uint64_t now_us);
+  HubSessions(const Config& config, const loop::Log& log, uint64_t now_us);
+  ~HubSessions() override;
 
-  void OnEvent(const Event& event, uint64_t now_us);
-  void OnStream(const PuntedStream& stream, uint64_t now_us);
-  void OnRecord(const PuntedRecord& record, uint64_t now_us);
+  // Of flows that are not a lane yet.
+  void OnEvent(const Event& event, uint64_t now_us) override;
+  void OnStream(const PuntedStream& stream, uint64_t now_us) override;
   void OnTimer(uint64_t now_us);
   uint64_t NextDeadline() const;
 
@@ -91,13 +96,12 @@ class HubSessions {
   const std::vector<Client>& clients() const { return clients_; }
 
  private:
+  WorkerLink& link() const { return config_.road.link; }
+
   // hub_sessions.cc: who is there.
-  Client* FindByLane(uint32_t lane);
-  Client* FindByFlow(FlowId flow);
   Client* FindBySessionId(uint64_t id);
   Client* FindByKey(const handshake::PublicKey& key);
-  void NoteLane(const Client& client, FlowId flow);
-  void OnFlowDown(const Event& event, uint64_t now_us);
+  void OnLaneDown(Client& client, FlowId flow);
   void EndSession(Client& client);
   void Drop(Client& client, std::string_view why, uint64_t now_us);
   void CheckEnd(Client& client, uint64_t now_us);
@@ -125,7 +129,6 @@ class HubSessions {
              handshake::ByteVector verdict, uint64_t now_us);
 
   Config config_;
-  LaneSlots& slots_;
   loop::RemoteLog log_;
   handshake::HubDoor door_;
   handshake::DoorLimits limits_;

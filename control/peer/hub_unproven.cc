@@ -32,7 +32,12 @@ bool HasProvenKey(const HubFlow& flow) {
 
 }  // namespace
 
-HubUnproven::HubUnproven() : flows_(kMaxFlows) {}
+HubUnproven::HubUnproven(FlowOwners& owners, FlowOwner& owner)
+    : owners_(owners), owner_(owner), flows_(kMaxFlows) {}
+
+HubUnproven::~HubUnproven() {
+  ForEach([this](HubFlow& flow) { Remove(flow); });
+}
 
 HubFlow* HubUnproven::Find(FlowId flow) {
   const auto found = std::find(ids_.begin(), ids_.end(), flow);
@@ -85,6 +90,7 @@ HubFlow& HubUnproven::Add(FlowId flow, const IpAddress& source) {
   sources_[network].network = NetworkOf(source);
   ++sources_[network].flows;
   ids_[place] = flow;
+  owners_.OwnFlow(flow, owner_);
   arrivals_[place] = next_arrival_++;
   source_of_[place] = network;
   return flows_[place];
@@ -93,6 +99,7 @@ HubFlow& HubUnproven::Add(FlowId flow, const IpAddress& source) {
 void HubUnproven::Remove(HubFlow& flow) {
   const auto place = static_cast<size_t>(&flow - flows_.data());
   flow.Free();
+  owners_.ForgetFlow(ids_[place], owner_);
   ids_[place] = kNullFlow;
   --sources_[source_of_[place]].flows;
 }

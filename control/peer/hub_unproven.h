@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "control/peer/flow_owners.h"
 #include "control/peer/hub_flow.h"
 
 namespace lwt::peer {
@@ -19,7 +20,11 @@ class HubUnproven {
   static constexpr size_t kMaxFlows = 1024;
   static constexpr size_t kMaxPreferred = kMaxFlows / 2;
 
-  HubUnproven();
+  // The flows here are `owner`'s.
+  HubUnproven(FlowOwners& owners, FlowOwner& owner);
+  HubUnproven(const HubUnproven&) = delete;
+  HubUnproven& operator=(const HubUnproven&) = delete;
+  ~HubUnproven();
 
   // Null for a flow that is none of these.
   HubFlow* Find(FlowId flow);
@@ -38,7 +43,8 @@ class HubUnproven {
   // what PushedOut named.
   HubFlow& Add(FlowId flow, const IpAddress& source);
 
-  // Frees the flow, if it is not free yet, and its place.
+  // Frees the flow, if it is not free yet, and its place. Whoever took the flow
+  // over keeps it.
   void Remove(HubFlow& flow);
 
   // Calls visit(HubFlow&) for each flow; it may remove the one it is given.
@@ -62,6 +68,8 @@ class HubUnproven {
   // Whether flow `a` is pushed out before flow `b`, both equally proven or not.
   bool GoesBefore(size_t a, size_t b, uint16_t newcomer) const;
 
+  FlowOwners& owners_;
+  FlowOwner& owner_;
   std::vector<HubFlow> flows_;                  // by place, as all of these
   std::array<FlowId, kMaxFlows> ids_{};         // kNullFlow: the place is free
   std::array<uint64_t, kMaxFlows> arrivals_{};  // grow from flow to flow

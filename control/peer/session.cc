@@ -51,9 +51,11 @@ MaskSecret MaskOf(const handshake::SecretKey& root, const SessionLane& lane) {
 
 }  // namespace
 
-Session::Session(const Context& context, uint32_t peer, std::string name,
-                 handshake::SessionSecrets secrets, uint64_t now_us)
+Session::Session(const Context& context, FlowOwner& owner, uint32_t peer,
+                 std::string name, handshake::SessionSecrets secrets,
+                 uint64_t now_us)
     : context_(context),
+      owner_(owner),
       peer_(peer),
       name_(std::move(name)),
       secrets_(std::move(secrets)),
@@ -77,7 +79,7 @@ bool Session::InstallLane(SessionLane lane, uint32_t epoch, uint64_t now_us,
                           uint64_t old_lane_us) {
   const handshake::KeyPair* roots = rekey_.Roots(epoch);
   if (roots == nullptr) return false;
-  std::optional<uint32_t> index = context_.slots.Take(lane.flow.worker());
+  std::optional<uint32_t> index = context_.road.lanes.Take(lane.flow.worker());
   if (!index) return false;
   lane.index = *index;
   lane.installed_us = now_us;
@@ -91,11 +93,13 @@ bool Session::InstallLane(SessionLane lane, uint32_t epoch, uint64_t now_us,
   install.receive = KeysOf(lane, epochs.front(), false);
   install.send_mask = MaskOf(RootOf(*roots, context_.role, true), lane);
   install.receive_mask = MaskOf(RootOf(*roots, context_.role, false), lane);
-  context_.link.Send(std::move(install));
+  link().Send(std::move(install));
   for (size_t i = 1; i < epochs.size(); ++i) {
-    context_.link.Send(
+    link().Send(
         InstallReceiveEpochCommand{lane.index, KeysOf(lane, epochs[i], false)});
   }
+  context_.road.owners.OwnFlow(lane.flow, owner_);
+  context_.road.owners.OwnLane(lane.index, owner_);
   UseLaneId(lane.id);
   context_.host.FollowNextHop(lane.flow, lane.remote.address);
   for (SessionLane& old : lanes_) {
@@ -115,7 +119,7 @@ bool Session::Opens(const SessionLane& lane, uint32_t epoch,
   for (uint32_t open : rekey_.OpenEpochs()) {
     keys.epochs.push_back(KeysOf(lane, open, false));
   }
-  return context_.link.Opens(keys, record);
+  return link().Opens(keys, record);
 }
 
 void Session::RemoveLane(uint32_t index, bool close_flow) {
@@ -123,10 +127,12 @@ void Session::RemoveLane(uint32_t index, bool close_flow) {
       lanes_.begin(), lanes_.end(),
       [&](const SessionLane& held) { return held.index == index; });
   if (lane == lanes_.end()) return;
-  Accumulate(removed_, context_.link.ReadLane(index));
+  Accumulate(removed_, link().ReadLane(index));
+  context_.road.owners.ForgetLane(index);
+  context_.road.owners.ForgetFlow(lane->flow, owner_);
   context_.host.ForgetNextHop(lane->flow);
-  context_.link.Send(RemoveLaneCommand{index, close_flow});
-  context_.slots.Give(index);
+  link().Send(RemoveLaneCommand{index, close_flow});
+  context_.road.lanes.Give(index);
   loss_pool_.Forget(index);
   lanes_.erase(lane);
 }
@@ -225,7 +231,7 @@ void Session::Apply(const std::vector<RekeyAction>& actions) {
       case RekeyAction::Kind::kInstallReceive:
         ++receive_epochs_;
         ApplyToLanes(action);
-        unopened_ = context_.link.Mark();
+        unopened_ = link().Mark();
         break;
       case RekeyAction::Kind::kSwitchSend:
         ++send_epochs_;
@@ -246,14 +252,14 @@ void Session::Apply(const std::vector<RekeyAction>& actions) {
 void Session::ApplyToLanes(const RekeyAction& action) {
   for (const SessionLane& lane : lanes_) {
     if (action.kind == RekeyAction::Kind::kRetire) {
-      context_.link.Send(RetireReceiveEpochCommand{lane.index, action.epoch});
+      link().Send(RetireReceiveEpochCommand{lane.index, action.epoch});
     } else if (rekey_.Roots(action.epoch) == nullptr) {
       continue;
     } else if (action.kind == RekeyAction::Kind::kInstallReceive) {
-      context_.link.Send(InstallReceiveEpochCommand{
+      link().Send(InstallReceiveEpochCommand{
           lane.index, KeysOf(lane, action.epoch, false)});
     } else {
-      context_.link.Send(
+      link().Send(
           SwitchSendEpochCommand{lane.index, KeysOf(lane, action.epoch, true)});
     }
   }
@@ -276,7 +282,7 @@ void Session::OnTimer(uint64_t now_us) {
 void Session::Measure(uint64_t now_us) {
   const SessionLane* lane = sending_lane();
   if (lane == nullptr || now_us < next_measure_us_) return;
-  uint64_t used = std::max(context_.link.ReadLane(lane->index).last_data_tx_us,
+  uint64_t used = std::max(link().ReadLane(lane->index).last_data_tx_us,
                            lane->installed_us);
   if (used + kMeasureUs < now_us) return;
   next_measure_us_ = now_us + kMeasureUs;
@@ -288,17 +294,17 @@ void Session::ShareLoss(uint64_t now_us) {
   next_share_us_ = now_us + kShareUs;
   loss_pool_.Age(now_us);
   for (const SessionLane& lane : lanes_) {
-    loss_pool_.Add(lane.index, context_.link.ReadLane(lane.index));
+    loss_pool_.Add(lane.index, link().ReadLane(lane.index));
   }
   const std::optional<double> loss = loss_pool_.loss();
   if (!loss) return;
   for (const SessionLane& lane : lanes_) {
-    context_.link.Send(TellLossCommand{lane.index, *loss});
+    link().Send(TellLossCommand{lane.index, *loss});
   }
 }
 
 void Session::Probe(uint32_t lane) {
-  context_.link.Send(ProbeLaneCommand{lane, ++probe_token_});
+  link().Send(ProbeLaneCommand{lane, ++probe_token_});
 }
 
 void Session::SetSuspect(uint32_t index, bool suspect) {
@@ -314,7 +320,7 @@ bool Session::WaitsForWorkers(uint64_t now_us) {
     return lane.worker() != lanes_.front().worker();
   };
   if (!unopened_ || std::none_of(lanes_.begin(), lanes_.end(), elsewhere) ||
-      context_.link.Passed(*unopened_)) {
+      link().Passed(*unopened_)) {
     unopened_.reset();
     next_flush_us_ = UINT64_MAX;
     return false;
@@ -327,7 +333,7 @@ void Session::Flush(uint64_t now_us) {
   const SessionLane* lane = sending_lane();
   if (lane == nullptr || WaitsForWorkers(now_us)) return;
   while (std::optional<handshake::ByteVector> bytes = channel_.Poll(now_us)) {
-    context_.link.Send(SendRecordCommand{
+    link().Send(SendRecordCommand{
         lane->index, static_cast<uint8_t>(wire::RecordKind::kControl),
         handshake::BuildControlRecord(
             *bytes,
@@ -339,7 +345,7 @@ void Session::SendClose(std::string_view reason) {
   std::vector<uint8_t> bytes = {kCloseNormal};
   bytes.insert(bytes.end(), reason.begin(), reason.end());
   for (const SessionLane& lane : lanes_) {
-    context_.link.Send(SendRecordCommand{
+    link().Send(SendRecordCommand{
         lane.index, static_cast<uint8_t>(wire::RecordKind::kClose), bytes});
   }
 }
@@ -361,8 +367,8 @@ const SessionLane* Session::sending_lane() const {
   const SessionLane* best = nullptr;
   uint64_t best_heard_us = 0;
   for (const SessionLane* lane : SendingLanes()) {
-    const uint64_t heard_us = std::max(
-        context_.link.ReadLane(lane->index).last_rx_us, lane->installed_us);
+    const uint64_t heard_us =
+        std::max(link().ReadLane(lane->index).last_rx_us, lane->installed_us);
     if (best != nullptr && heard_us < best_heard_us) continue;
     best = lane;
     best_heard_us = heard_us;
@@ -396,16 +402,10 @@ const SessionLane* Session::FindFlow(FlowId flow) const {
   return nullptr;
 }
 
-bool Session::HasLane(uint32_t index) const {
-  return std::any_of(
-      lanes_.begin(), lanes_.end(),
-      [&](const SessionLane& lane) { return lane.index == index; });
-}
-
 LaneReading Session::Totals() const {
   LaneReading sum = removed_;
   for (const SessionLane& lane : lanes_) {
-    LaneReading reading = context_.link.ReadLane(lane.index);
+    LaneReading reading = link().ReadLane(lane.index);
     Accumulate(sum, reading);
     if (reading.srtt_us != 0) sum.srtt_us = reading.srtt_us;
   }

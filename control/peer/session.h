@@ -16,10 +16,9 @@
 #include "control/handshake/rekey.h"
 #include "control/handshake/session_secrets.h"
 #include "control/loop/remote_log.h"
-#include "control/peer/lane_slots.h"
 #include "control/peer/loss_pool.h"
 #include "control/peer/peer_host.h"
-#include "control/peer/worker_link.h"
+#include "control/peer/worker_road.h"
 #include "dataplane/exchange/event.h"
 
 namespace lwt::peer {
@@ -43,17 +42,17 @@ class Session {
  public:
   // What all sessions of a gateway share; outlives them.
   struct Context {
-    WorkerLink& link;
+    WorkerRoad& road;
     PeerHost& host;
-    LaneSlots& slots;
     loop::RemoteLog& log;
     handshake::RekeyRole role;
     handshake::RekeyConfig rekey;
   };
 
-  // `peer` is the index in Snapshot::peers; `name` is for the log.
-  Session(const Context& context, uint32_t peer, std::string name,
-          handshake::SessionSecrets secrets, uint64_t now_us);
+  // `owner` gets what comes of its lanes and their flows. `peer` is the index
+  // in Snapshot::peers; `name` is for the log.
+  Session(const Context& context, FlowOwner& owner, uint32_t peer,
+          std::string name, handshake::SessionSecrets secrets, uint64_t now_us);
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
   ~Session();  // removes its lanes, each with a FIN
@@ -112,7 +111,6 @@ class Session {
   // The newest lane of a slot, or nullptr.
   const SessionLane* LaneOfSlot(uint8_t slot) const;
   const SessionLane* FindFlow(FlowId flow) const;
-  bool HasLane(uint32_t index) const;
 
   uint32_t peer() const { return peer_; }
   const std::string& name() const { return name_; }
@@ -127,12 +125,13 @@ class Session {
   uint64_t receive_epochs() const { return receive_epochs_; }
   uint64_t send_epochs() const { return send_epochs_; }
   LaneReading ReadingOf(const SessionLane& lane) const {
-    return context_.link.ReadLane(lane.index);
+    return link().ReadLane(lane.index);
   }
   // Sums over lanes that are and were; newest times.
   LaneReading Totals() const;
 
  private:
+  WorkerLink& link() const { return context_.road.link; }
   EpochKeys KeysOf(const SessionLane& lane, uint32_t epoch, bool send) const;
   void Apply(const std::vector<handshake::RekeyAction>& actions);
   void ApplyToLanes(const handshake::RekeyAction& action);
@@ -143,6 +142,7 @@ class Session {
   void Notify(handshake::NoticeCode code, std::string text);
 
   const Context context_;
+  FlowOwner& owner_;
   const uint32_t peer_;
   const std::string name_;
   handshake::SessionSecrets secrets_;  // its roots live in rekey_

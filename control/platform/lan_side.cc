@@ -224,10 +224,8 @@ void LanSide::OnHostChanges(const host::HostChanges& changes) {
   }
 }
 
-bool LanSide::OnEvent(const Event& event) {
-  if (event.kind != EventKind::kNoNeighbour) return false;
+void LanSide::OnEvent(const Event& event, uint64_t) {
   keeper_->Resolve(event.remote.address);
-  return true;
 }
 
 void LanSide::Publish(absl::StatusOr<std::shared_ptr<const LanTable>> table) {

@@ -18,12 +18,13 @@
 #include "control/host/netlink.h"
 #include "control/host/owner_table.h"
 #include "control/loop/log.h"
+#include "control/peer/flow_owners.h"
 #include "dataplane/worker.h"
 #include "drivers/uplink/af_packet.h"
 
 namespace lwt {
 
-class LanSide {
+class LanSide final : public peer::FlowOwner {
  public:
   struct Context {
     const config::Config& config;
@@ -48,8 +49,8 @@ class LanSide {
   // `workers` outlive this object.
   void Start(std::span<const std::unique_ptr<WorkerThread>> workers);
   void OnHostChanges(const host::HostChanges& changes);
-  // True when the event was for the LAN.
-  bool OnEvent(const Event& event);
+  // kNoNeighbour.
+  void OnEvent(const Event& event, uint64_t now_us) override;
   void OnTimer(uint64_t now_us) { keeper_->OnTimer(now_us); }
   uint64_t NextDeadline() const { return keeper_->next_deadline_us(); }
 

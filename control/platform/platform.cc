@@ -214,12 +214,16 @@ absl::Status Platform::OpenLan() {
   return absl::OkStatus();
 }
 
+uint32_t Platform::worker_lanes() const {
+  return config_.mode == Mode::kServer
+             ? peer::HubSessions::LanesFor(config_.hub.max_clients)
+             : kClientLanes;
+}
+
 WorkerOptions Platform::CommonOptions() const {
   WorkerOptions options;
   options.pool = memory_->small().get();
-  options.max_lanes = config_.mode == Mode::kServer
-                          ? peer::HubSessions::LanesFor(config_.hub.max_clients)
-                          : kClientLanes;
+  options.max_lanes = worker_lanes();
   options.arena_bytes = config_.arena_bytes();
   options.retransmit = config_.workers.retransmit;
   options.fec = config_.fec.Settings();

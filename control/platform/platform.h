@@ -76,6 +76,8 @@ class Platform {
   LanSide* lan() { return lan_.get(); }  // null without a LAN port
   const LanSide* lan() const { return lan_.get(); }
   // At least one.
+  // That each worker has.
+  uint32_t worker_lanes() const;
   std::span<const std::unique_ptr<WorkerThread>> workers() const {
     return workers_->workers();
   }

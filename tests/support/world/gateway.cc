@@ -111,7 +111,7 @@ Gateway::Gateway(Surroundings& around, const GatewayOptions& options,
                [this](Bytes bytes) { inside_.push_back(std::move(bytes)); }}),
       workers_(OneWorker(around, options, max_lanes, &uplink_, &tunnel_)),
       link_(workers_),
-      slots_(max_lanes),
+      road_(link_, max_lanes, 1),
       next_port_(options.outer.port) {
   around_.network.Attach(options.outer.address, this, options.delay_us);
 }
@@ -172,6 +172,9 @@ std::string Gateway::Leftovers() {
   if (!worker().pieces.all().empty()) left += "pieces of records, ";
   if (!worker().connects.empty()) left += "connects, ";
   if (!followed_.empty()) left += "next hops, ";
+  if (road_.owners.tokens() + road_.owners.flows() + road_.owners.lanes() > 0) {
+    left += "owned flows, ";
+  }
   return left;
 }
 

@@ -16,6 +16,7 @@
 #include "control/peer/hub_sessions.h"
 #include "control/peer/mailbox_link.h"
 #include "control/peer/worker_inbox.h"
+#include "control/peer/worker_road.h"
 #include "dataplane/worker.h"
 #include "dataplane/worker_state.h"
 #include "tests/support/world/network.h"
@@ -121,6 +122,17 @@ class Gateway : public Host,
   handshake::StaticKey identity_;
   Endpoint resolves_to_;  // what the name of the hub stands for
 
+  // peer::WorkerInbox::Sink
+  void OnEvent(const Event& event) override {
+    road_.owners.OnEvent(event, now());
+  }
+  void OnStream(const PuntedStream& stream) override {
+    road_.owners.OnStream(stream, now());
+  }
+  void OnRecord(const PuntedRecord& record) override {
+    road_.owners.OnRecord(record, now());
+  }
+
   // peer::ClientHost
   uint64_t UnixMs() override { return 1'750'000'000'000 + now() / 1000; }
   void FollowNextHop(FlowId flow, const IpAddress& remote) override;
@@ -147,7 +159,7 @@ class Gateway : public Host,
 
  protected:
   peer::MailboxLink link_;
-  peer::LaneSlots slots_;
+  peer::WorkerRoad road_;
 
  private:
   peer::WorkerInbox inbox_;
@@ -169,9 +181,6 @@ class ClientGateway final : public Gateway {
   const peer::ClientSession* session() const { return session_.get(); }
 
  private:
-  void OnEvent(const Event& event) override;
-  void OnStream(const PuntedStream& stream) override;
-  void OnRecord(const PuntedRecord& record) override;
   void RunTimers() override;
   uint64_t SessionDeadline() const override;
   void Answer(const std::vector<Endpoint>& endpoints) override;
@@ -189,9 +198,6 @@ class HubGateway final : public Gateway {
   size_t clients() const;
 
  private:
-  void OnEvent(const Event& event) override;
-  void OnStream(const PuntedStream& stream) override;
-  void OnRecord(const PuntedRecord& record) override;
   void RunTimers() override;
   uint64_t SessionDeadline() const override;
 

@@ -32,7 +32,7 @@ ClientGateway::ClientGateway(Surroundings& around,
   config.random = WorldRandom;
   session_ = std::make_unique<peer::ClientSession>(
       peer::ClientSession::Config{
-          .attempt = {link_, *this, join_mask_key_, config},
+          .attempt = {road_, *this, join_mask_key_, config},
           .rekey = RekeyOf(options),
           .hub_name = "hub.example",
           .tunnel_addresses = {options.inner},
@@ -41,7 +41,7 @@ ClientGateway::ClientGateway(Surroundings& around,
               [](const handshake::PublicKey&) { return absl::OkStatus(); },
           .on_key_changed = {},
       },
-      slots_, around.log, now());
+      around.log, now());
 }
 
 ClientGateway::~ClientGateway() { session_.reset(); }
@@ -49,18 +49,6 @@ ClientGateway::~ClientGateway() { session_.reset(); }
 void ClientGateway::Close() {
   session_->Close("the world ends");
   session_.reset();
-}
-
-void ClientGateway::OnEvent(const Event& event) {
-  if (session_ != nullptr) session_->OnEvent(event, now());
-}
-
-void ClientGateway::OnStream(const PuntedStream& stream) {
-  if (session_ != nullptr) session_->OnStream(stream, now());
-}
-
-void ClientGateway::OnRecord(const PuntedRecord& record) {
-  if (session_ != nullptr) session_->OnRecord(record, now());
 }
 
 void ClientGateway::RunTimers() { session_->OnTimer(now()); }
@@ -85,15 +73,14 @@ HubGateway::HubGateway(Surroundings& around, const GatewayOptions& options,
   door.replay_capacity = 4096;
   door.random = WorldRandom;
   peer::HubSessions::Config config{
-      .link = link_,
+      .road = road_,
       .host = *this,
       .join_mask_key = join_mask_key_,
       .door = door,
       .rekey = RekeyOf(options),
       .max_clients = max_clients,
   };
-  sessions_ =
-      std::make_unique<peer::HubSessions>(config, slots_, around.log, now());
+  sessions_ = std::make_unique<peer::HubSessions>(config, around.log, now());
   link_.Send(ListenCommand{{options.outer}});
 }
 
@@ -110,18 +97,6 @@ size_t HubGateway::clients() const {
   return static_cast<size_t>(std::count_if(
       all.begin(), all.end(),
       [](const auto& client) { return client.session != nullptr; }));
-}
-
-void HubGateway::OnEvent(const Event& event) {
-  if (sessions_ != nullptr) sessions_->OnEvent(event, now());
-}
-
-void HubGateway::OnStream(const PuntedStream& stream) {
-  if (sessions_ != nullptr) sessions_->OnStream(stream, now());
-}
-
-void HubGateway::OnRecord(const PuntedRecord& record) {
-  if (sessions_ != nullptr) sessions_->OnRecord(record, now());
 }
 
 void HubGateway::RunTimers() { sessions_->OnTimer(now()); }

@@ -129,13 +129,14 @@ class FallbackTest : public testing::Test {
   LogFile log_file_;
   loop::Log log_{config::LogLevel::kInfo, log_file_.fd()};
   std::unique_ptr<loop::EventLoop> loop_;
-  Fallback fallback_{*loop_, link_, log_};
+  peer::FlowOwners owners_{link_};
+  Fallback fallback_{*loop_, link_, owners_, log_};
 };
 
 TEST_F(FallbackTest, AVisitorTalksWithTheService) {
   const PuntedStream first = link_.Punt(kFlow, AsBytes("GET "), 0);
   ASSERT_TRUE(fallback_.Take(kFlow, kVisitor, {&first, 1}, kNow));
-  EXPECT_TRUE(fallback_.OnStream(link_.Punt(kFlow, AsBytes("/\r\n"), 4), kNow));
+  owners_.OnStream(link_.Punt(kFlow, AsBytes("/\r\n"), 4), kNow);
   ScopedFd service(service_.Accept());
   loop_->Turn(100'000);
   std::string request;
@@ -143,10 +144,10 @@ TEST_F(FallbackTest, AVisitorTalksWithTheService) {
   EXPECT_EQ(request, "GET /\r\n");
 
   EXPECT_EQ(send(service.get(), "200", 3, 0), 3);
-  EXPECT_TRUE(fallback_.OnEvent(Told(EventKind::kStreamRoom, 1000), kNow));
+  owners_.OnEvent(Told(EventKind::kStreamRoom, 1000), kNow);
   EXPECT_EQ(Answer(), "200");
   // His end reaches the service, and the service's ends the flow.
-  EXPECT_TRUE(fallback_.OnEvent(Told(EventKind::kStreamEnded), kNow));
+  owners_.OnEvent(Told(EventKind::kStreamEnded), kNow);
   EXPECT_EQ(ReadFrom(service.get()), "");
   shutdown(service.get(), SHUT_WR);
   TurnUntilGone();
@@ -157,7 +158,7 @@ TEST_F(FallbackTest, AVisitorTalksWithTheService) {
 TEST_F(FallbackTest, AVisitorWhoLeavesEndsTheConnection) {
   ASSERT_TRUE(fallback_.Take(kFlow, kVisitor, {}, kNow));
   ScopedFd service(service_.Accept());
-  EXPECT_TRUE(fallback_.OnEvent(Told(EventKind::kFlowDown), kNow));
+  owners_.OnEvent(Told(EventKind::kFlowDown), kNow);
   EXPECT_EQ(ReadFrom(service.get()), "");
   EXPECT_EQ(fallback_.visitors(), 0u);
   EXPECT_TRUE(link_.Sent<CloseFlowCommand>().empty());
@@ -170,19 +171,35 @@ TEST_F(FallbackTest, AsksAgainForRoomOfWhichItWasNotTold) {
   fallback_.OnTimer(kNow + kSecond);
   EXPECT_EQ(link_.Sent<SpliceCommand>().size(), 2u);
   // Where there is room it does not.
-  EXPECT_TRUE(fallback_.OnEvent(Told(EventKind::kStreamRoom, 1000), kNow));
+  owners_.OnEvent(Told(EventKind::kStreamRoom, 1000), kNow);
   fallback_.OnTimer(kNow + 3 * kSecond);
   EXPECT_EQ(link_.Sent<SpliceCommand>().size(), 2u);
 }
 
-TEST_F(FallbackTest, OthersFlowsAreNotItsBusiness) {
-  EXPECT_FALSE(fallback_.OnEvent(Told(EventKind::kFlowDown), kNow));
-  const PuntedStream stream = link_.Punt(kFlow, AsBytes("x"), 0);
-  EXPECT_FALSE(fallback_.OnStream(stream, kNow));
+TEST_F(FallbackTest, OwnsAFlowFromTakeUntilItsEnd) {
+  EXPECT_EQ(owners_.flows(), 0u);
+  ASSERT_TRUE(fallback_.Take(kFlow, kVisitor, {}, kNow));
+  EXPECT_EQ(owners_.flows(), 1u);
+  // Another's end is not its business.
+  Event other = Told(EventKind::kFlowDown);
+  other.flow = Flow(9);
+  owners_.OnEvent(other, kNow);
+  EXPECT_EQ(fallback_.visitors(), 1u);
+  owners_.OnEvent(Told(EventKind::kFlowDown), kNow);
+  EXPECT_EQ(fallback_.visitors(), 0u);
+  EXPECT_EQ(owners_.flows(), 0u);
+}
+
+TEST_F(FallbackTest, ATakenFlowStaysItsOwnWhenWhoGaveItForgetsIt) {
+  peer::FlowOwner hub;
+  owners_.OwnFlow(kFlow, hub);
+  ASSERT_TRUE(fallback_.Take(kFlow, kVisitor, {}, kNow));
+  owners_.ForgetFlow(kFlow, hub);
+  EXPECT_EQ(owners_.flows(), 1u);
 }
 
 TEST_F(FallbackTest, NobodyIsTakenWithoutAService) {
-  Fallback none(*loop_, link_, log_);
+  Fallback none(*loop_, link_, owners_, log_);
   EXPECT_FALSE(none.Take(kFlow, kVisitor, {}, kNow));
 }
 
@@ -228,8 +245,7 @@ TEST_F(FallbackTest, TheSlowestMakesRoom) {
   const std::string request(Fallback::kProgressBytes, 'x');
   for (uint32_t i = 0; i < Fallback::kMaxVisitors; ++i) {
     if (i == 77) continue;
-    ASSERT_TRUE(fallback_.OnStream(link_.Punt(Flow(i), AsBytes(request), 0),
-                                   kNow + kSecond));
+    owners_.OnStream(link_.Punt(Flow(i), AsBytes(request), 0), kNow + kSecond);
   }
   ASSERT_TRUE(fallback_.Take(kFlow, kVisitor, {}, kNow + kSecond));
   EXPECT_FALSE(fallback_.Serves(Flow(77)));
@@ -242,7 +258,7 @@ TEST_F(FallbackTest, AByteNowAndThenIsNoProgress) {
   uint64_t now_us = kNow;
   for (uint64_t i = 0; fallback_.visitors() > 0 && i < 300; ++i) {
     now_us += kSecond;
-    fallback_.OnStream(link_.Punt(kFlow, AsBytes("x"), i), now_us);
+    owners_.OnStream(link_.Punt(kFlow, AsBytes("x"), i), now_us);
     fallback_.OnTimer(now_us);
   }
   EXPECT_EQ(fallback_.visitors(), 0u);
@@ -254,7 +270,7 @@ TEST_F(FallbackTest, WhoReadsNothingIsLetGoSooner) {
   ASSERT_TRUE(fallback_.Take(kFlow, kVisitor, {}, kNow));
   ScopedFd service(service_.Accept());
   Connected();
-  ASSERT_TRUE(fallback_.OnEvent(Told(EventKind::kStreamRoom, 1000), kNow));
+  owners_.OnEvent(Told(EventKind::kStreamRoom, 1000), kNow);
   const std::string page(100'000, 'x');
   ASSERT_GT(send(service.get(), page.data(), page.size(), 0), 1000);
   ASSERT_EQ(Answer().size(), 1000u);
@@ -307,7 +323,7 @@ TEST_F(FallbackTest, GoesOnWhereDescriptorsHaveRunOut) {
 TEST_F(FallbackTest, AStreamThatCannotGoOnEndsTheConnection) {
   ASSERT_TRUE(fallback_.Take(kFlow, kVisitor, {}, kNow));
   for (size_t i = 0; i <= peer::Relay::kMaxRanges; ++i) {
-    fallback_.OnStream(link_.Punt(kFlow, AsBytes("x"), 1 + 2 * i), kNow);
+    owners_.OnStream(link_.Punt(kFlow, AsBytes("x"), 1 + 2 * i), kNow);
   }
   EXPECT_EQ(fallback_.visitors(), 0u);
   EXPECT_EQ(link_.Sent<CloseFlowCommand>().size(), 1u);

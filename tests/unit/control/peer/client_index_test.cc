@@ -15,30 +15,13 @@ namespace {
 
 constexpr handshake::PublicKey kSomeKey{7};
 
-TEST(ClientIndex, FindsWhatWasNotedLast) {
+TEST(ClientIndex, KnowsWhoHasASession) {
   ClientIndex index;
-  const FlowId flow = FlowId::Of(7, 1, 2);
   index.NoteSession(99, kSomeKey, 3);
-  index.NoteLane(flow, 5, 3);
   EXPECT_EQ(index.OfSession(99), 3u);
   EXPECT_EQ(index.OfKey(kSomeKey), 3u);
-  EXPECT_EQ(index.OfFlow(flow), 3u);
-  EXPECT_EQ(index.OfLane(5), 3u);
-  // The same place of the worker's table, used again.
-  index.NoteLane(FlowId::Of(7, 2, 2), 5, 4);
-  EXPECT_EQ(index.OfFlow(flow), std::nullopt);
-  EXPECT_EQ(index.OfFlow(FlowId::Of(7, 2, 2)), 4u);
-  EXPECT_EQ(index.OfLane(5), 4u);
-}
-
-TEST(ClientIndex, KnowsNoStranger) {
-  ClientIndex index;
-  index.NoteSession(99, kSomeKey, 3);
-  index.NoteLane(FlowId::Of(7, 1), 5, 3);
-  EXPECT_EQ(index.OfFlow(FlowId::Of(7, 1, 1)), std::nullopt);
-  EXPECT_EQ(index.OfFlow(FlowId::Of(8, 1)), std::nullopt);
-  EXPECT_EQ(index.OfFlow(kNullFlow), std::nullopt);
-  EXPECT_EQ(index.OfLane(6), std::nullopt);
+  EXPECT_EQ(index.OfSession(98), std::nullopt);
+  EXPECT_EQ(index.OfKey(handshake::PublicKey{8}), std::nullopt);
   index.ForgetSession(99, kSomeKey);
   EXPECT_EQ(index.OfSession(99), std::nullopt);
   EXPECT_EQ(index.OfKey(kSomeKey), std::nullopt);
@@ -65,7 +48,8 @@ class CrowdedHub {
     event.kind = EventKind::kFlowDown;
     event.flow = FlowId::Of(60'000, 9);
     const auto begun = std::chrono::steady_clock::now();
-    for (int i = 0; i < 1000; ++i) hub_.sessions->OnEvent(event, net_.now_us);
+    for (int i = 0; i < 1000; ++i)
+      hub_.road->owners.OnEvent(event, net_.now_us);
     const std::chrono::duration<double> took =
         std::chrono::steady_clock::now() - begun;
     return took.count();
@@ -79,7 +63,7 @@ class CrowdedHub {
 };
 
 // By turns, and the best of many: what else the machine does only adds.
-TEST(ClientIndex, AStrangersFlowCostsNoMoreWhereThereAreManyClients) {
+TEST(FlowOwners, AStrangersFlowCostsNoMoreWhereThereAreManyClients) {
   CrowdedHub few(2);
   CrowdedHub many(250);
   double of_few = 1e9;

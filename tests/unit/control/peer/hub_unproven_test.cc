@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/unit/control/peer/recording_link.h"
 #include "tests/unit/control/peer/stranger.h"
 
 namespace lwt::peer {
@@ -35,7 +36,10 @@ class HubUnprovenTest : public testing::Test {
     while (table_.PushedOut(SourceAt(source)) == nullptr) Add(source);
   }
 
-  HubUnproven table_;
+  RecordingLink link_;
+  FlowOwners owners_{link_};
+  FlowOwner hub_;
+  HubUnproven table_{owners_, hub_};
   std::map<const HubFlow*, FlowId> names_;
   uint32_t last_id_ = 0;
 };
@@ -75,6 +79,17 @@ TEST_F(HubUnprovenTest, NetworksOfIpv6Are56BitsLong) {
   Fill("2001:db8:2:1ff::2");
   EXPECT_EQ(AddToFull("2001:db8:3::1"), first);
   EXPECT_NE(table_.Find(before), nullptr);
+}
+
+TEST_F(HubUnprovenTest, AFlowIsOwnedWhileItIsHere) {
+  const FlowId mine = Add("192.0.2.1");
+  const FlowId taken = Add("192.0.2.2");
+  EXPECT_EQ(owners_.flows(), 2u);
+  FlowOwner another;
+  owners_.OwnFlow(taken, another);
+  table_.ForEach([&](HubFlow& flow) { table_.Remove(flow); });
+  EXPECT_EQ(owners_.flows(), 1u) << "what was taken over";
+  EXPECT_EQ(table_.Find(mine), nullptr);
 }
 
 TEST_F(HubUnprovenTest, PlacesComeBack) {

@@ -82,15 +82,15 @@ TEST(KeyTracesTest, OfALaneNothingIsLeft) {
   loop::RemoteLog remote_log(log);
   FakeNet net;
   FakeHost host(net, At("192.0.2.1:1").address);
-  LaneSlots slots(4, 1);
   auto link = std::make_unique<RecordingLink>();
+  WorkerRoad road(*link, 4, 1);
+  FlowOwner owner;
   handshake::SessionSecrets secrets;
   secrets.roots = {TestPsk(3), TestPsk(4)};
   auto session = std::make_unique<Session>(
-      Session::Context{*link, host, slots, remote_log,
-                       handshake::RekeyRole::kResponder,
+      Session::Context{road, host, remote_log, handshake::RekeyRole::kResponder,
                        handshake::RekeyConfig{}},
-      0, "client", std::move(secrets), 0);
+      owner, 0, "client", std::move(secrets), 0);
   SessionLane lane;
   lane.flow = FlowId::Of(7, 3);
   ASSERT_TRUE(session->InstallLane(lane, 0, 0, 0));

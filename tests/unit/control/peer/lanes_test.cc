@@ -229,7 +229,7 @@ TEST_F(LanesTest, RoamingTakesAllLanesAlong) {
 TEST_F(LanesTest, ALaneThatCannotBeHadIsTriedSeldom) {
   Start(2, 2);
   // The hub's second worker has no lane left: its joins are refused.
-  while (hub_->slots->Take(1)) {
+  while (hub_->road->lanes.Take(1)) {
   }
   ASSERT_TRUE(Until(kSecond, [&] { return client_->up(); }));
   const uint16_t first = client_->host.next_port;

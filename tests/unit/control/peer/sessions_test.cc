@@ -67,7 +67,7 @@ TEST_F(SessionsTest, AClientCannotHaveItsKeysRenewedWithoutEnd) {
   const uint32_t lane = session.lanes().front().index;
   const auto say = [&](handshake::ControlMessage message) {
     const auto kind = static_cast<uint8_t>(wire::RecordKind::kControl);
-    hub_.sessions->OnRecord(
+    hub_.road->owners.OnRecord(
         {lane, kind,
          handshake::BuildControlRecord(BuildControlMessage(message), 0)},
         net_.now_us);
@@ -249,7 +249,7 @@ TEST_F(SessionsTest, ClientThatGetsNoLaneLeavesNothing) {
   down.flow = FlowId{hub_.worker.flows.begin()->first};
   hub_.worker.events.push_back(down);
   Run(1000);  // too short for the client to join a flow
-  while (hub_.slots->Take(0)) {
+  while (hub_.road->lanes.Take(0)) {
   }
   client.Make();
   EXPECT_FALSE(Until(5 * kSecond, [&] { return client.up(); }));
@@ -422,7 +422,6 @@ TEST_F(SessionsTest, TheSameKeyReplacesItsSession) {
   ASSERT_TRUE(Until(kSecond, [&] { return client.up(); }));
   client.worker.Crash();
   client.session.reset();
-  client.slots = LaneSlots(4);
   client.Make();
   ASSERT_TRUE(Until(kSecond, [&] { return client.up(); }));
   EXPECT_EQ(hub_.count(), 1u);

@@ -85,7 +85,7 @@ struct TestClient {
         psk(TestPsk(psk_value)),
         join_mask_key(handshake::DeriveJoinMaskKey(psk)),
         identity(handshake::GenerateStaticKey()),
-        slots(4, workers),
+        road(worker, 4, workers),
         log(the_log),
         address(Prefix(tunnel_address)),
         max_records(records) {
@@ -106,7 +106,7 @@ struct TestClient {
     rekey.max_records = max_records;
     session = std::make_unique<ClientSession>(
         ClientSession::Config{
-            .attempt = {worker, host, join_mask_key, config},
+            .attempt = {road, host, join_mask_key, config},
             .rekey = rekey,
             .hub_name = "hub.test",
             .tunnel_addresses = {address},
@@ -122,7 +122,7 @@ struct TestClient {
                   return absl::UnavailableError("another key");
                 },
         },
-        slots, log, net.now_us);
+        log, net.now_us);
   }
 
   void Pump() {
@@ -137,7 +137,7 @@ struct TestClient {
       if (worker.events.empty()) continue;
       Event event = worker.events.front();
       worker.events.pop_front();
-      session->OnEvent(event, net.now_us);
+      road.owners.OnEvent(event, net.now_us);
     }
     session->OnTimer(net.now_us);
   }
@@ -145,12 +145,12 @@ struct TestClient {
     while (!worker.streams.empty()) {
       PuntedStream stream = worker.streams.front();
       worker.streams.pop_front();
-      session->OnStream(stream, net.now_us);
+      road.owners.OnStream(stream, net.now_us);
     }
     while (!worker.records.empty()) {
       PuntedRecord record = worker.records.front();
       worker.records.pop_front();
-      session->OnRecord(record, net.now_us);
+      road.owners.OnRecord(record, net.now_us);
     }
   }
   bool up() const { return session->state() == "up"; }
@@ -161,7 +161,7 @@ struct TestClient {
   handshake::SecretKey psk;
   handshake::SecretKey join_mask_key;
   handshake::StaticKey identity;
-  LaneSlots slots;
+  WorkerRoad road;
   const loop::Log& log;
   IpPrefix address;
   std::vector<IpPrefix> networks;  // behind the hub; Make takes them
@@ -189,7 +189,8 @@ struct TestHub {
   }
 
   void Make() {
-    slots.emplace(HubSessions::LanesFor(max_clients), worker.workers);
+    sessions.reset();
+    road.emplace(worker, HubSessions::LanesFor(max_clients), worker.workers);
     handshake::HubConfig door;
     door.psk = &psk;
     door.identity = &identity;
@@ -198,7 +199,7 @@ struct TestHub {
     door.offer.lanes = static_cast<uint8_t>(worker.workers);
     door.replay_capacity = 256;
     HubSessions::Config config{
-        .link = worker,
+        .road = *road,
         .host = host,
         .join_mask_key = join_mask_key,
         .door = door,
@@ -210,7 +211,7 @@ struct TestHub {
         .on_held = [this](const auto& now_held) { held = now_held; },
         .banned = banned,
         .on_banned = [this](const auto& keys) { banned = keys; }};
-    sessions = std::make_unique<HubSessions>(config, *slots, log, net.now_us);
+    sessions = std::make_unique<HubSessions>(config, log, net.now_us);
     worker.listening = true;
   }
   void Kill() {
@@ -226,13 +227,13 @@ struct TestHub {
              worker.events.front().kind != EventKind::kFlowDown) {
         Event event = worker.events.front();
         worker.events.pop_front();
-        if (sessions) sessions->OnEvent(event, net.now_us);
+        road->owners.OnEvent(event, net.now_us);
       }
       PumpStreams();
       if (worker.events.empty()) continue;
       Event event = worker.events.front();
       worker.events.pop_front();
-      if (sessions) sessions->OnEvent(event, net.now_us);
+      road->owners.OnEvent(event, net.now_us);
     }
     if (sessions) sessions->OnTimer(net.now_us);
   }
@@ -240,12 +241,12 @@ struct TestHub {
     while (!worker.streams.empty()) {
       PuntedStream stream = worker.streams.front();
       worker.streams.pop_front();
-      if (sessions) sessions->OnStream(stream, net.now_us);
+      road->owners.OnStream(stream, net.now_us);
     }
     while (!worker.records.empty()) {
       PuntedRecord record = worker.records.front();
       worker.records.pop_front();
-      if (sessions) sessions->OnRecord(record, net.now_us);
+      road->owners.OnRecord(record, net.now_us);
     }
   }
   size_t count() const {
@@ -262,7 +263,7 @@ struct TestHub {
   handshake::SecretKey psk;
   handshake::SecretKey join_mask_key;
   handshake::StaticKey identity;
-  std::optional<LaneSlots> slots;
+  std::optional<WorkerRoad> road;
   const loop::Log& log;
   // Behind clients; Make takes them.
   std::map<handshake::PublicKey, std::vector<IpPrefix>> networks;
