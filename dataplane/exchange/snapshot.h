@@ -23,6 +23,13 @@ struct SnapshotPeer {
   std::array<uint32_t, kMaxWorkers> lanes;
   uint16_t workers = 0;  // a bit for each that has one
   uint16_t inner_mtu = 0;
+  // The peer through which this one is reached while it has no lane, and which
+  // may bring its packets at any time: both ways at once, so that nothing is
+  // lost where one takes over from the other.
+  uint32_t relay = RouteTable::kNoPeer;
+  // A session to a hub, by its pinned key: what names any other as its relay
+  // is reached by nobody and vouched for by nobody.
+  bool may_relay = false;
 
   SnapshotPeer() { lanes.fill(kNoLane); }
   void SetLane(uint32_t worker, uint32_t lane) {
@@ -35,13 +42,33 @@ struct Snapshot {
   uint64_t version = 0;
   // Which peer an inner address belongs to. It routes what leaves and vouches
   // for what enters: a packet of a peer enters only if its source leads back
-  // to that peer.
+  // to that peer, or to one whose relay it is.
   RouteTable routes;
   std::vector<SnapshotPeer> peers;
   // Which worker has an outer flow; empty where there is one worker.
   FlowDirectory flows;
   // Inner packets of one peer may go to another (hub).
   bool forward_between_peers = false;
+
+  // Whose lanes take what is for `peer`: its own or, while it has none, those
+  // of its relay, of whose own relay nobody asks. Null where there is no such
+  // peer.
+  const SnapshotPeer* CarrierOf(uint32_t peer) const {
+    if (peer >= peers.size()) return nullptr;
+    const SnapshotPeer& own = peers[peer];
+    if (own.workers != 0 || !IsRelay(own.relay)) return &own;
+    return &peers[own.relay];
+  }
+  // Whether `from` may bring packets whose source leads to `peer`.
+  bool MayBring(uint32_t from, uint32_t peer) const {
+    if (peer == from) return peer != RouteTable::kNoPeer;
+    return peer < peers.size() && peers[peer].relay == from && IsRelay(from);
+  }
+
+ private:
+  bool IsRelay(uint32_t peer) const {
+    return peer < peers.size() && peers[peer].may_relay;
+  }
 };
 
 }  // namespace lwt

@@ -39,9 +39,10 @@ bool IsAdmitted(Worker& worker, const Frame& record,
     worker.counters.Drop(DropReason::kBadInner);
     return false;
   }
-  // Cryptokey routing: the source has to lead back to the peer.
+  // Cryptokey routing: the source has to lead back to the peer, or to one whose
+  // relay the peer is.
   if (!last.Matches(*inner)) last.Learn(*inner, worker.snapshot->routes);
-  if (last.peer != record.peer || last.peer == RouteTable::kNoPeer) {
+  if (!worker.snapshot->MayBring(record.peer, last.peer)) {
     worker.counters.Drop(DropReason::kInnerSource);
     return false;
   }

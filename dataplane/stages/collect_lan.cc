@@ -143,8 +143,8 @@ bool RoutePacket(Worker& worker, const LanTable& lan, rte_mbuf* mbuf,
   const Snapshot& snapshot = *worker.snapshot;
   const uint32_t peer =
       snapshot.routes.Lookup(inner->family, inner->destination);
-  const uint16_t mtu =
-      peer < snapshot.peers.size() ? snapshot.peers[peer].inner_mtu : 0;
+  const SnapshotPeer* carrier = snapshot.CarrierOf(peer);
+  const uint16_t mtu = carrier != nullptr ? carrier->inner_mtu : 0;
   if (mtu != 0 && LargestOf(mbuf) > mtu) {
     HandleTooBig(worker, lan, mbuf, mtu, turn);
     return false;

@@ -8,28 +8,23 @@
 namespace lwt {
 namespace {
 
-const SnapshotPeer* FindPeer(const Worker& worker, uint32_t peer) {
-  const auto& peers = worker.snapshot->peers;
-  return peer < peers.size() ? &peers[peer] : nullptr;
-}
-
 // The n-th of the workers in a set.
 uint32_t WorkerAt(uint32_t workers, uint32_t n) {
   while (n-- > 0) workers &= workers - 1;
   return static_cast<uint32_t>(std::countr_zero(workers));
 }
 
-// Hands the frame to a worker that has a lane to the peer: the same for all
+// Hands the frame to a worker that has a lane to the carrier: the same for all
 // packets of a flow, so that their order holds. What was handed over already
 // goes no further.
-void HandOn(Worker& worker, Frame& frame, const SnapshotPeer& peer,
+void HandOn(Worker& worker, Frame& frame, const SnapshotPeer& carrier,
             const wire::InnerPacket& inner) {
-  if (peer.workers == 0 || frame.lane != session::Lane::kNone) {
+  if (carrier.workers == 0 || frame.lane != session::Lane::kNone) {
     return worker.Drop(frame, DropReason::kNoLane);
   }
-  const auto count = static_cast<uint32_t>(std::popcount(peer.workers));
+  const auto count = static_cast<uint32_t>(std::popcount(carrier.workers));
   const uint32_t hash = wire::FlowHash(inner, {frame.data, frame.length});
-  frame.lane = WorkerAt(peer.workers, hash % count);
+  frame.lane = WorkerAt(carrier.workers, hash % count);
   worker.foreign.Push(frame);
 }
 
@@ -48,18 +43,18 @@ bool RouteOne(Worker& worker, Frame& frame) {
     frame.peer =
         worker.snapshot->routes.Lookup(inner->family, inner->destination);
   }
-  const SnapshotPeer* peer = FindPeer(worker, frame.peer);
-  if (peer == nullptr) {
+  const SnapshotPeer* carrier = worker.snapshot->CarrierOf(frame.peer);
+  if (carrier == nullptr) {
     worker.Drop(frame, DropReason::kNoRoute);
     return false;
   }
-  if (LargestPacket(frame) > peer->inner_mtu) {
+  if (LargestPacket(frame) > carrier->inner_mtu) {
     worker.Drop(frame, DropReason::kInnerTooBig);
     return false;
   }
-  const uint32_t own = peer->lanes[worker.options.index];
+  const uint32_t own = carrier->lanes[worker.options.index];
   if (own == SnapshotPeer::kNoLane) {
-    HandOn(worker, frame, *peer, *inner);
+    HandOn(worker, frame, *carrier, *inner);
     return false;
   }
   frame.lane = own;
