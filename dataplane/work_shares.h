@@ -5,14 +5,19 @@
 // The uplink queues frames of all peers in one line. Whoever sends most stands
 // in it most, and when it is full all lose alike. So the worker has to be done
 // at once with what one peer sends too much of. It is behind when the uplink
-// gave full bursts for kBehindUs. Then a peer that has had its part of a period
-// has the rest of what it sends dropped before it is opened, at a fraction of
-// the cost. The part begins below what the largest peer took, shrinks while the
-// worker stays behind, down to an equal one and an eighth, so that peers that
-// are alike never cut each other, and grows again when it has caught up: what
-// the others do not need, one peer may have. One that was alone for kAloneUs
-// has all: before, a packet that others send now and then would find the line
-// full.
+// gave full bursts for kBehindUs. Then a peer that has spent its credit has the
+// rest of what it sends dropped before it is opened, at a fraction of the cost.
+//
+// Each period earns a part, and what a peer leaves of kSavedParts it may spend
+// later: TCP sends in bursts, and a peer that needs less than its part on
+// average loses nothing by them.
+//
+// The part begins below what the largest peer took and shrinks while the worker
+// stays behind, down to an equal one of what is done and an eighth, so that
+// peers that are alike never cut each other. It grows again when the worker has
+// caught up: what the others do not need, one peer may have. One that was alone
+// for kAloneUs has all: before, a packet that others send now and then would
+// find the line full.
 //
 // Costs are weights, about TSC cycles. Owned by one worker; no memory is taken
 // after construction; some ten instructions for a record.
@@ -29,13 +34,15 @@ class WorkShares {
   static constexpr uint64_t kPeriodUs = 2000;
   static constexpr uint64_t kBehindUs = 5000;
   static constexpr uint64_t kAloneUs = 2'000'000;
+  // Of credit: 16 ms, so that what comes of it at once is not felt as a delay.
+  static constexpr uint64_t kSavedParts = 8;
   // Of a record or a packet, to which one for each of its bytes is added, and
   // of a shard that was given back. Rough ones do: what they miss makes the
   // part shrink for longer.
   static constexpr uint32_t kRecord = 2000;
   static constexpr uint32_t kRepaired = 4000;
   // What tells the peer how its lane is goes on for so many parts.
-  static constexpr uint64_t kSessionParts = 4;
+  static constexpr uint64_t kSessionOverdraft = 3;
   // A part is never less: some dozens of records.
   static constexpr uint64_t kLeastPart = 100'000;
 
@@ -50,11 +57,13 @@ class WorkShares {
   // The uplink has more than was taken.
   void SawMore() { full_ = true; }
 
-  // Work of this cost is to be done for the peer: false when that is beyond
-  // `parts` of its part.
-  bool Take(uint32_t peer, uint32_t cost, uint64_t parts = 1) {
+  // Work of this cost is to be done for the peer: false when its credit is
+  // spent, and `overdraft` parts on top.
+  [[nodiscard]] bool Take(uint32_t peer, uint32_t cost,
+                          uint64_t overdraft = 0) {
     Peer& taken = Current(peer);
-    if (taken.work >= parts * part_) [[unlikely]] {
+    if (taken.credit + static_cast<int64_t>(overdraft * part_) <= 0)
+        [[unlikely]] {
       return false;
     }
     Add(taken, cost);
@@ -66,38 +75,57 @@ class WorkShares {
   bool limited() const { return part_ != kUnlimited; }
 
  private:
-  // Four of them do not overflow.
-  static constexpr uint64_t kUnlimited = uint64_t{1} << 60;
+  // Twice kSavedParts of them do not overflow.
+  static constexpr uint64_t kUnlimited = uint64_t{1} << 56;
+
+  // Peers that send now and then are still there in a period without them.
+  static constexpr uint64_t kWindow = 8;  // periods
 
   struct Peer {
-    uint64_t work = 0;
+    uint64_t work = 0;   // in this period
+    int64_t credit = 0;  // below 0: work that was done unasked
     uint64_t period = 0;
   };
 
   Peer& Current(uint32_t peer) {
     Peer& current = peers_[peer];
-    if (current.period != period_) {
-      current = {.work = 0, .period = period_};
-      ++active_;
-    }
+    if (current.period != period_) Begin(current);
     return current;
   }
+  // The first work of a peer in this period. Nothing is saved of the time
+  // without a limit, and nothing is owed.
+  void Begin(Peer& begun) {
+    const bool fresh = begun.period < limited_since_;
+    const uint64_t periods =
+        fresh ? 1 : std::min(period_ - begun.period, kSavedParts);
+    const int64_t saved = fresh ? 0 : std::max<int64_t>(begun.credit, 0);
+    begun.credit = std::min(saved + static_cast<int64_t>(periods * part_),
+                            static_cast<int64_t>(kSavedParts * part_));
+    if (begun.period / kWindow != period_ / kWindow) ++active_;
+    begun.work = 0;
+    begun.period = period_;
+  }
   void Add(Peer& peer, uint32_t cost) {
+    peer.credit -= cost;
     peer.work += cost;
     done_ += cost;
     largest_ = std::max(largest_, peer.work);
   }
   void Divide(uint64_t now_us);
+  uint64_t NextPart(uint64_t now_us);
 
   std::vector<Peer> peers_;
   uint64_t part_ = kUnlimited;
   uint64_t period_ = 1;
+  uint64_t limited_since_ = 0;    // the period
   uint64_t since_us_ = 0;         // when the period began
   uint64_t caught_up_us_ = 0;     // when the uplink had no more than was taken
   uint64_t shared_until_us_ = 0;  // kAloneUs after a period of several peers
   uint64_t done_ = 0;             // in this period, for all peers
+  uint64_t usual_ = 0;            // the mean of it over the last kWindow
   uint64_t largest_ = 0;          // and for the one that took most
-  uint32_t active_ = 0;           // peers in this period
+  uint32_t active_ = 0;           // peers in this window of periods
+  uint32_t active_before_ = 0;    // and in the one before
   bool full_ = false;
 };
 

@@ -225,7 +225,7 @@ bool OpenFrame(Worker& worker, Frame& frame, OpenedRun& run) {
       header.kind == static_cast<uint8_t>(wire::RecordKind::kData);
   if (!worker.shares.Take(
           lane->peer, WorkShares::kRecord + frame.length,
-          is_data || is_parity ? 1 : WorkShares::kSessionParts)) {
+          is_data || is_parity ? 0 : WorkShares::kSessionOverdraft)) {
     worker.Drop(frame, DropReason::kOverShare);
     return false;
   }

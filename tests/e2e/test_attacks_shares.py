@@ -247,3 +247,73 @@ def test_a_flooding_client_leaves_the_others_their_share(make_topology, start):
                for peer in hub.status()["peers"]) > 100
     assert rate >= alone / 2, (rate, alone, got)
     assert ping_ms <= kernel_ms + 20, (ping_ms, kernel_ms)
+
+
+class _Load:
+    """TCP as fast as it goes from each host to the hub, a flow a host but for
+    `flows` of the first one."""
+
+    def __init__(self, hub, hosts, address, flows):
+        self._runs = []
+        for number, host in enumerate(hosts):
+            port = 5401 + number
+            server = hub.namespace.popen("iperf3", "-s", "-1", "-p", port,
+                                         stdout=subprocess.DEVNULL)
+            wait_until(
+                lambda port=port: hub.namespace.output(
+                    "ss", "-Hltn", f"sport = :{port}").strip(), 5,
+                "iperf3 listens")
+            client = host.namespace.popen(
+                "iperf3", "-c", address, "-p", port, "-J", "-t", _SECONDS,
+                "-P", flows if number == 0 else 1, stdout=subprocess.PIPE,
+                text=True)
+            self._runs.append((client, server))
+
+    def rates(self):
+        """Mbit/s that came of each host's."""
+        rates = []
+        for client, server in self._runs:
+            report = json.loads(client.communicate(timeout=60)[0])
+            assert "error" not in report, report["error"]
+            rates.append(report["end"]["sum_received"]["bits_per_second"] / 1e6)
+            server.kill()
+            server.wait()
+        return rates
+
+
+@pytest.mark.alone
+def test_a_client_at_full_load_leaves_each_other_half_of_an_equal_share(
+        make_topology, start):
+    """Three clients that are alike are the control, by turns with one of them
+    that sends by sixteen flows. A fourth has nothing to do and pings."""
+    topology = make_topology(clients=4)
+    *senders, idle = topology.clients
+    start(topology.hub.namespace,
+          server_arguments("10.0.0.1/24", Variant(workers=1)), "hub")
+    for number, host in enumerate(topology.clients):
+        start(host.namespace,
+              client_arguments(topology.hub.v4, f"10.0.0.{number + 2}/24"),
+              f"client{number}").wait_up()
+
+    def run(flows):
+        load = _Load(topology.hub, senders, "10.0.0.1", flows)
+        ping = idle.namespace.popen(
+            "ping", "-n", "-i", "0.02", "-c", _SECONDS * 40, "-W", "1",
+            "10.0.0.1", stdout=subprocess.PIPE, text=True)
+        times = sorted(float(ms) for ms in re.findall(
+            r"time=([\d.]+)", ping.communicate(timeout=60)[0]))
+        rates = load.rates()
+        assert len(times) > _SECONDS * 20, times
+        return rates, statistics.median(times), times[len(times) * 99 // 100]
+
+    shares, added, tails = [], [], []
+    for _ in range(3):
+        alike, alike_ms, alike_p99 = run(1)
+        rates, ping_ms, p99 = run(16)
+        shares.append(min(rates[1:]) / statistics.mean(alike))
+        added.append(ping_ms - alike_ms)
+        tails.append(p99 - alike_p99)
+    told = [[round(figure, 2) for figure in row]
+            for row in (shares, added, tails)]
+    assert statistics.median(shares) >= 0.5, told
+    assert statistics.median(added) <= 20, told

@@ -17,6 +17,7 @@ class Line {
  public:
   Line(size_t lanes, bool shares) : shares_(16), use_shares_(shares) {
     rates_.resize(lanes);
+    burst_ms_.resize(lanes);
     read_.resize(lanes);
     owed_.resize(lanes);
     longest_us_.resize(lanes);
@@ -24,6 +25,8 @@ class Line {
 
   // Frames a millisecond that a lane sends.
   void SetRate(size_t lane, double rate) { rates_[lane] = rate; }
+  // What it sends comes all at once, each so many ms.
+  void SetBurst(size_t lane, uint64_t ms) { burst_ms_[lane] = ms; }
 
   void Run(uint64_t until_us) {
     while (now_us_ < until_us) {
@@ -66,6 +69,9 @@ class Line {
       ++now_us_;
       for (uint32_t lane = 0; lane < rates_.size(); ++lane) {
         owed_[lane] += rates_[lane] / 1000;
+        if (burst_ms_[lane] > 0 && now_us_ % (burst_ms_[lane] * 1000) != 0) {
+          continue;
+        }
         for (; owed_[lane] >= 1; owed_[lane] -= 1) {
           if (line_.size() < kLine) line_.push_back({lane, now_us_});
         }
@@ -76,6 +82,7 @@ class Line {
   WorkShares shares_;
   const bool use_shares_;
   std::vector<double> rates_;
+  std::vector<uint64_t> burst_ms_;
   std::vector<double> owed_;
   std::vector<uint64_t> read_;
   std::vector<uint64_t> longest_us_;
@@ -107,6 +114,20 @@ TEST(WorkShares, AFloodLeavesTheOthersTheirShare) {
   const Outcome with = Flood(true);
   EXPECT_GT(with.least, 0.9);
   EXPECT_LT(with.longest_us, 15'000u);
+}
+
+// TCP sends a window at once and then waits.
+TEST(WorkShares, WhoSendsInBurstsHasTheSamePart) {
+  Line line(3, true);
+  line.SetRate(0, 4000);
+  for (size_t lane : {1, 2}) {
+    line.SetRate(lane, 160);
+    line.SetBurst(lane, 10);
+  }
+  line.Run(1'000'000 + 1'000'000);
+  EXPECT_GT(line.read(1), 0.9 * 160'000);
+  EXPECT_GT(line.read(2), 0.9 * 160'000);
+  EXPECT_GT(line.read(0), 200'000u);
 }
 
 TEST(WorkShares, OneLaneAloneIsNotLimited) {
@@ -191,7 +212,7 @@ TEST(WorkShares, WordsAboutTheLaneGoOnForSomeParts) {
   ASSERT_TRUE(shares.limited());
   while (shares.Take(0, kCost)) {
   }
-  EXPECT_TRUE(shares.Take(0, kCost, WorkShares::kSessionParts));
+  EXPECT_TRUE(shares.Take(0, kCost, WorkShares::kSessionOverdraft));
   EXPECT_TRUE(shares.Take(1, kCost));
 }
 
