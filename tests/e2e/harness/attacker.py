@@ -51,15 +51,17 @@ class Attacker:
         """A first message under a key, in hex."""
         return self._host.namespace.output(_JOINER, "-key", key).strip()
 
-    def join(self, count=1, first=0, key=KEY):
+    def join(self, count=1, first=0, key=KEY, rate=0):
         """Clients that come by the kernel's TCP, from 256 networks in turn,
-        and ask for addresses from the first-th on: the answers they got, and
-        the process that holds their connections."""
+        and ask for addresses from the first-th on, at most `rate` a second if
+        given: the answers they got, and the process that holds their
+        connections."""
         tunnel = ipaddress.ip_address("10.0.1.0") + first
         process = self._host.namespace.popen(
             _JOINER, "-to", f"{self._hub.v4}:{PORT}", "-key", key, "-from",
             f"10.67.0.{1 + first % 200}", "-tunnel", tunnel, "-count", count,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            "-rate", rate, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            text=True)
         return json.loads(process.stdout.readline()), process
 
 

@@ -3,11 +3,12 @@
 // TCP is the kernel's.
 //
 //   joiner -to ADDRESS:PORT -key TEXT -from ADDRESS -tunnel ADDRESS
-//          [-count N] [-at-once N]
+//          [-count N] [-at-once N] [-rate N]
 //   joiner -key TEXT
 //
 // Clients come from 256 networks in turn, the /24 of -from and those that
-// follow it; the n-th asks for the n-th tunnel address from -tunnel on. Prints
+// follow it; the n-th asks for the n-th tunnel address from -tunnel on. They
+// come as fast as others have their answer, or at most -rate a second. Prints
 // one JSON object when all have an answer, and holds the connections until its
 // standard input ends. Without -to it prints the first message of a client, in
 // hex.
@@ -80,6 +81,7 @@ struct Options {
   std::string key;
   uint32_t count = 1;
   uint32_t at_once = 64;
+  uint32_t rate = 0;  // a second; 0: no limit
 };
 
 // One client, from its SYN to the hub's verdict.
@@ -177,6 +179,9 @@ class Joining {
 
 using Clients = std::vector<std::unique_ptr<Joining>>;
 
+// Short enough for the clients that are due next.
+constexpr int kWaitMs = 5;
+
 void Wait(const Clients& clients, size_t first) {
   std::vector<pollfd> polled;
   std::vector<Joining*> running;
@@ -185,7 +190,7 @@ void Wait(const Clients& clients, size_t first) {
     polled.push_back({clients[i]->fd(), clients[i]->events(), 0});
     running.push_back(clients[i].get());
   }
-  poll(polled.data(), polled.size(), 100);
+  poll(polled.data(), polled.size(), kWaitMs);
   for (size_t i = 0; i < polled.size(); ++i) {
     if (polled[i].revents != 0) running[i]->OnReady();
     running[i]->GiveUpAfter(kPatience);
@@ -221,11 +226,19 @@ void Print(const Clients& clients) {
   std::fflush(stdout);
 }
 
+// How many clients are to have come by then.
+size_t DueOf(const Options& options, std::chrono::duration<double> passed) {
+  if (options.rate == 0) return options.count;
+  const double due = 1 + options.rate * passed.count();
+  return std::min<size_t>(options.count, static_cast<size_t>(due));
+}
+
 int Join(const handshake::SecretKey& psk, const Options& options) {
   Clients clients;
   size_t first = 0;  // all before it have an answer
+  const Clock::time_point begun = Clock::now();
   while (first < options.count) {
-    while (clients.size() < options.count &&
+    while (clients.size() < DueOf(options, Clock::now() - begun) &&
            clients.size() - first < options.at_once) {
       clients.push_back(std::make_unique<Joining>(
           psk, options, static_cast<uint32_t>(clients.size())));
@@ -270,6 +283,8 @@ bool Read(int argc, char** argv, Options& options) {
       options.key = value;
     } else if (name == "-count") {
       options.count = static_cast<uint32_t>(std::atoi(value));
+    } else if (name == "-rate") {
+      options.rate = static_cast<uint32_t>(std::atoi(value));
     } else if (name == "-at-once") {
       options.at_once = static_cast<uint32_t>(std::atoi(value));
     } else {
@@ -285,7 +300,7 @@ int Main(int argc, char** argv) {
   if (!Read(argc, argv, options)) {
     std::fprintf(stderr,
                  "usage: joiner -key TEXT [-to ADDRESS:PORT -from ADDRESS "
-                 "-tunnel ADDRESS [-count N] [-at-once N]]\n");
+                 "-tunnel ADDRESS [-count N] [-at-once N] [-rate N]]\n");
     return 2;
   }
   if (sodium_init() < 0) return 1;
