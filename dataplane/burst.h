@@ -31,9 +31,11 @@ struct Frame {
   rte_mbuf* mbuf = nullptr;
   uint8_t* data = nullptr;
   uint64_t stream_offset = 0;  // stream bytes: of the first, since the SYN
-  FlowId flow;
-  uint32_t length = 0;  // bytes at `data`
-  // A lane of ours; while handed over, the worker that is to have the frame.
+  // Of a record that came, from Open on. With `epoch`, `kind` and `group` it is
+  // the header, which is read once.
+  uint64_t packet_number = 0;
+  wire::GroupPlace group;  // of a record that came, or is to be sealed
+  uint32_t length = 0;     // bytes at `data`
   uint32_t lane = session::Lane::kNone;
   uint32_t peer = 0xffffffff;
   uint16_t packets = 1;  // inner packets in a shard or super-frame
@@ -41,10 +43,28 @@ struct Frame {
   // this frame stands for, since a long one is taken in parts.
   uint16_t segment_size = 0;
   uint16_t first_segment = 0;
-  uint8_t kind = 0;     // of a record, opened or to be sealed
-  bool opened = false;  // a parity that does not stay sealed
+  uint8_t kind = 0;   // of a record, that came or is to be sealed
+  uint8_t epoch = 0;  // low bits
+  // A parity, unmasked and no more: nothing of its header is proven.
+  bool sealed = false;
+  bool handed_over = false;  // by another worker: it goes to no third one
   InnerChecksum checksum = InnerChecksum::kUnknown;  // of an inner packet
-  wire::GroupPlace group;                            // of a record to be sealed
+
+  bool Is(wire::RecordKind is) const {
+    return kind == static_cast<uint8_t>(is);
+  }
+  wire::RecordHeader header() const {
+    return {.kind = kind,
+            .epoch = epoch,
+            .packet_number = packet_number,
+            .group = group};
+  }
+  void SetHeader(const wire::RecordHeader& header) {
+    kind = header.kind;
+    epoch = header.epoch;
+    packet_number = header.packet_number;
+    group = header.group;
+  }
 };
 
 static_assert(sizeof(Frame) <= 64);

@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "dataplane/session/lane.h"
+#include "dataplane/stages/reports.h"
 #include "dataplane/stages/stages.h"
 #include "dataplane/wire/record.h"
 #include "dataplane/worker_state.h"

@@ -6,18 +6,20 @@
 namespace lwt {
 
 void RunInbound(Worker& worker) {
-  Receive(worker);                  // frames from the uplink
-  Classify(worker, worker.opened);  // TCP, and the records in each segment
+  Receive(worker);                   // frames from the uplink
+  Classify(worker, worker.records);  // TCP, and the records in each segment
   HandOver(worker, Handoff::Road::kFrames);  // flows of other workers
-  Open(worker, worker.opened);               // replay window, tag, kind
-  FecDecode(worker, worker.opened);          // what was lost comes back
+  Open(worker, worker.records);              // replay window, tag
+  CountArrivals(worker, worker.records);     // what is missing
+  FecDecode(worker, worker.records);         // what was lost comes back
+  TakeMessages(worker, worker.records);      // reports, control records
   do {
-    while (AdmitInner(worker, worker.opened, worker.inner)) {
+    while (AdmitInner(worker, worker.records, worker.inner)) {
       Forward(worker, worker.inner);     // peer to peer, into Outbound
       DeliverLan(worker, worker.inner);  // to hosts of the LAN port
       Deliver(worker, worker.inner);     // to the tunnel device
     }
-  } while (TakeRepaired(worker, worker.opened));
+  } while (TakeRepaired(worker, worker.records));
   Acknowledge(worker);  // outer ACKs and retransmissions
 }
 

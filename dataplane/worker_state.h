@@ -55,10 +55,30 @@ struct PendingConnect {
   uint32_t token = 0;
 };
 
-// Opened records and how far AdmitInner has come in them.
-struct OpenedRecords {
+// The records of a turn, and how far AdmitInner has come in them.
+struct RecordsInHand {
   RecordBurst burst;
   size_t next = 0;
+};
+
+// Frames that are another worker's business, with whose.
+class ForeignFrames {
+ public:
+  struct Entry {
+    Frame frame;
+    uint32_t owner = 0;
+  };
+
+  std::span<const Entry> frames() const { return {entries_.data(), size_}; }
+  void Push(const Frame& frame, uint32_t owner) {
+    LWT_ASSERT(size_ < entries_.size());
+    entries_[size_++] = {frame, owner};
+  }
+  void Clear() { size_ = 0; }
+
+ private:
+  std::array<Entry, PacketBurst::kCapacity> entries_;
+  size_t size_ = 0;
 };
 
 class Worker {
@@ -88,14 +108,14 @@ class Worker {
 
   ReceivedFrames received;
   CutPieces pieces;  // of records cut on the way, waiting for the rest
-  OpenedRecords opened;
+  RecordsInHand records;
   PacketBurst inner;  // admitted, on their way inside or to another peer
   CollectedPackets collected;
   PacketBurst outbound;  // on their way to a lane, super-frames among them
   PacketBurst split;     // the same, single packets only
   PacketBurst ready;     // shards that the peer's window takes now
   PacketBurst coded;     // these with their parities
-  PacketBurst foreign;   // another worker's business: Handoff gives them away
+  ForeignFrames foreign;
   std::unique_ptr<LanState> lan;  // null without a LAN port
   uint64_t round = 0;             // counts outbound bursts
   fec::Encoder fec_encoder;
@@ -126,7 +146,7 @@ class Worker {
       lane.round = round;
       lane.budget = tcp.Sendable(lane.flow);
       lane.crowding = tcp.Crowding(lane.flow);
-      lane.open_shard = 0;
+      lane.open_shard = session::Lane::kNoShard;
       lane.numbered = 0;
     }
     return lane;

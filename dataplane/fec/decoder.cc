@@ -26,29 +26,29 @@ uint32_t FormOf(const wire::GroupPlace& place) {
 }
 
 // Of a data record the number tells the base exactly.
-bool DataBase(const wire::RecordHeader& header, uint64_t& base) {
-  const wire::GroupPlace& place = header.group;
+bool DataBase(const Frame& record, uint64_t& base) {
+  const wire::GroupPlace& place = record.group;
   if (!IsPossible(place.data, place.parity, place.stride) ||
       place.index >= place.data) {
     return false;
   }
   const uint64_t ahead = uint64_t{place.index} * place.stride;
-  base = header.packet_number - ahead;
-  return header.packet_number >= ahead &&
+  base = record.packet_number - ahead;
+  return record.packet_number >= ahead &&
          static_cast<uint32_t>(base) == place.base;
 }
 
 // A parity comes behind the data of its group, not far.
-bool ParityBase(const wire::RecordHeader& header, uint64_t& base) {
-  const wire::GroupPlace& place = header.group;
+bool ParityBase(const Frame& record, uint64_t& base) {
+  const wire::GroupPlace& place = record.group;
   if (!IsPossible(place.data, place.parity, place.stride) ||
       place.index >= place.parity) {
     return false;
   }
   const uint32_t ahead =
-      static_cast<uint32_t>(header.packet_number) - place.base;
-  base = header.packet_number - ahead;
-  return header.packet_number >= ahead && ahead > 0 && ahead <= kMaxReach;
+      static_cast<uint32_t>(record.packet_number) - place.base;
+  base = record.packet_number - ahead;
+  return record.packet_number >= ahead && ahead > 0 && ahead <= kMaxReach;
 }
 
 // What a parity says of its group goes with what is known of it.
@@ -76,12 +76,15 @@ size_t RoomOf(rte_mempool* pool) {
   return rte_pktmbuf_data_room_size(pool) - RTE_PKTMBUF_HEADROOM;
 }
 
-Frame FrameOf(const HeldShard& shard, uint32_t lane) {
+// A parity that was parked is kept as its bytes, its header among them.
+Frame FrameOfParked(const HeldShard& shard, uint32_t lane) {
   Frame frame;
   frame.mbuf = shard.mbuf;
   frame.data = shard.bytes;
   frame.length = shard.length;
   frame.lane = lane;
+  frame.sealed = true;
+  frame.SetHeader(wire::ReadRecordHeader(shard.bytes + wire::kRecordFraming));
   return frame;
 }
 
@@ -90,16 +93,15 @@ Frame FrameOf(const HeldShard& shard, uint32_t lane) {
 Decoder::Decoder(const Config& config)
     : config_(config), code_(config.code), store_(config.store) {}
 
-bool Decoder::OnData(uint32_t lane, const wire::RecordHeader& header,
-                     const Frame* record, uint64_t now_us, DecoderHost& host) {
-  const wire::GroupPlace& place = header.group;
+bool Decoder::OnShard(const Frame& record, uint64_t now_us, DecoderHost& host) {
+  const wire::GroupPlace& place = record.group;
   const uint64_t base =
-      header.packet_number - uint64_t{place.index} * place.stride;
-  Group* group = store_.Find(lane, base);
+      record.packet_number - uint64_t{place.index} * place.stride;
+  Group* group = store_.Find(record.lane, base);
   // Most records say of their group what the one before did.
   if (group == nullptr || group->form != FormOf(place) ||
       static_cast<uint32_t>(base) != place.base || place.index >= place.data) {
-    group = GroupOfData(lane, header, now_us, host);
+    group = GroupOfShard(record, now_us, host);
     if (group == nullptr) return false;
   }
   const uint64_t bit = Bit(place.index);
@@ -109,23 +111,23 @@ bool Decoder::OnData(uint32_t lane, const wire::RecordHeader& header,
     store_.Finish(*group);
     return true;
   }
-  if (record != nullptr && record->length > 0) {
+  if (record.length > 0 && record.Is(wire::RecordKind::kData)) {
     if (!store_.HasRoom() && !MakeRoom(*group, host)) return true;
-    store_.HoldData(*group, *record, place.index);
+    store_.HoldData(*group, record, place.index);
   }
   if ((group->parked | group->opened) != 0) TryRepair(*group, host);
   return true;
 }
 
-// The group that a data record belongs to, begun where it is the first that
+// The group that a shard of data belongs to, begun where it is the first that
 // arrives. Null when its place is impossible.
-Group* Decoder::GroupOfData(uint32_t lane, const wire::RecordHeader& header,
-                            uint64_t now_us, DecoderHost& host) {
+Group* Decoder::GroupOfShard(const Frame& record, uint64_t now_us,
+                             DecoderHost& host) {
   uint64_t base = 0;
-  if (!DataBase(header, base)) return nullptr;
-  const wire::GroupPlace& place = header.group;
-  Group* group = store_.Find(lane, base);
-  if (group == nullptr) group = &Begin(lane, base, now_us, host);
+  if (!DataBase(record, base)) return nullptr;
+  const wire::GroupPlace& place = record.group;
+  Group* group = store_.Find(record.lane, base);
+  if (group == nullptr) group = &Begin(record.lane, base, now_us, host);
   if ((group->meant != 0 && group->meant != place.data) ||
       (group->actual != 0 && place.index >= group->actual) ||
       (group->stride != 0 && group->stride != place.stride)) {
@@ -137,12 +139,12 @@ Group* Decoder::GroupOfData(uint32_t lane, const wire::RecordHeader& header,
   return group;
 }
 
-void Decoder::OnParity(const Frame& record, const wire::RecordHeader& header,
-                       uint64_t now_us, DecoderHost& host) {
+void Decoder::OnParity(const Frame& record, uint64_t now_us,
+                       DecoderHost& host) {
   uint64_t base = 0;
-  const wire::GroupPlace& place = header.group;
+  const wire::GroupPlace& place = record.group;
   Group* group =
-      ParityBase(header, base) ? store_.Find(record.lane, base) : nullptr;
+      ParityBase(record, base) ? store_.Find(record.lane, base) : nullptr;
   if (group == nullptr) return OpenNow(record, now_us, host);
   if (group->finished) return rte_pktmbuf_free(record.mbuf);
   const uint32_t row = uint32_t{1} << place.index;
@@ -200,41 +202,38 @@ void Decoder::GiveUp(Group& group, DecoderHost& host) {
 
 void Decoder::OpenNow(const Frame& record, uint64_t now_us, DecoderHost& host) {
   Frame opened = record;
-  wire::RecordHeader header;
-  if (host.OpenParity(opened, header)) {
-    OnOpenedParity(opened, header, now_us, host);
-  }
+  if (host.OpenParity(opened)) OnOpenedParity(opened, now_us, host);
 }
 
-void Decoder::OnOpenedParity(const Frame& record,
-                             const wire::RecordHeader& header, uint64_t now_us,
+void Decoder::OnOpenedParity(const Frame& record, uint64_t now_us,
                              DecoderHost& host) {
-  Group* group = GroupOfParity(record.lane, header, now_us, host);
+  Group* group = GroupOfParity(record, now_us, host);
   if (group == nullptr) return host.Drop(record, DropReason::kBadGroup);
   if (group->finished) return rte_pktmbuf_free(record.mbuf);
-  TakeOpened(*group, record, header.group, host);
+  TakeOpened(*group, record, host);
 }
 
 // The group that an opened parity belongs to, begun where it is the first that
 // arrives. Null when its place is impossible.
-Group* Decoder::GroupOfParity(uint32_t lane, const wire::RecordHeader& header,
-                              uint64_t now_us, DecoderHost& host) {
+Group* Decoder::GroupOfParity(const Frame& record, uint64_t now_us,
+                              DecoderHost& host) {
   uint64_t base = 0;
-  if (!ParityBase(header, base)) return nullptr;
-  Group* group = store_.Find(lane, base);
+  if (!ParityBase(record, base)) return nullptr;
+  Group* group = store_.Find(record.lane, base);
   if (group != nullptr) return group;
-  group = &Begin(lane, base, now_us, host);
+  group = &Begin(record.lane, base, now_us, host);
   // Data that was opened before the group was known cannot help: it is gone.
-  const wire::GroupPlace& place = header.group;
+  const wire::GroupPlace& place = record.group;
   for (size_t i = 0; i < place.data; ++i) {
-    if (!host.IsNew(lane, base + i * place.stride)) store_.Finish(*group);
+    if (!host.IsNew(record.lane, base + i * place.stride))
+      store_.Finish(*group);
   }
   return group;
 }
 
 // A proven parity: what it says of its group holds.
-void Decoder::TakeOpened(Group& group, const Frame& record,
-                         const wire::GroupPlace& place, DecoderHost& host) {
+void Decoder::TakeOpened(Group& group, const Frame& record, DecoderHost& host) {
+  const wire::GroupPlace& place = record.group;
   const bool fits = (group.length == 0 || record.length == group.length) &&
                     record.length >= group.longest && record.length > 0 &&
                     record.length <= RoomOf(config_.pool);
@@ -263,11 +262,8 @@ void Decoder::TakeOpened(Group& group, const Frame& record,
 // Opens one of the group's parked parities.
 void Decoder::OpenParked(Group& group, DecoderHost& host) {
   const auto row = static_cast<size_t>(std::countr_zero(group.parked));
-  Frame record = FrameOf(store_.TakeParked(group, row), group.lane);
-  wire::RecordHeader header;
-  if (host.OpenParity(record, header)) {
-    TakeOpened(group, record, header.group, host);
-  }
+  Frame record = FrameOfParked(store_.TakeParked(group, row), group.lane);
+  if (host.OpenParity(record)) TakeOpened(group, record, host);
 }
 
 void Decoder::TryRepair(Group& group, DecoderHost& host) {

@@ -30,9 +30,9 @@ namespace lwt::fec {
 // What the decoder needs of the worker and its lanes.
 class DecoderHost {
  public:
-  // Opens a sealed record in place: `record` is its plaintext then. False when
-  // it did not open; the record was dropped.
-  virtual bool OpenParity(Frame& record, wire::RecordHeader& header) = 0;
+  // Opens a sealed record in place: `record` is its plaintext then, its header
+  // proven. False when it did not open; the record was dropped.
+  virtual bool OpenParity(Frame& record) = 0;
   // Nothing was opened under this packet number.
   virtual bool IsNew(uint32_t lane, uint64_t packet_number) = 0;
   // Takes the number. False when it is taken.
@@ -61,18 +61,15 @@ class Decoder {
 
   explicit Decoder(const Config& config);
 
-  // A record of a group was opened. Of kind data, `record` is its plaintext
-  // and stays the caller's; of any other kind it is null: an empty shard.
-  // False when the place is impossible.
-  bool OnData(uint32_t lane, const wire::RecordHeader& header,
-              const Frame* record, uint64_t now_us, DecoderHost& host);
-  // A parity, still sealed but for its header, which is not proven. Takes the
-  // record.
-  void OnParity(const Frame& record, const wire::RecordHeader& header,
-                uint64_t now_us, DecoderHost& host);
+  // A record of a group was opened, no parity; it stays the caller's. One of
+  // another kind than data is an empty shard. False when the place is
+  // impossible.
+  [[nodiscard]] bool OnShard(const Frame& record, uint64_t now_us,
+                             DecoderHost& host);
+  // A parity, sealed, its header unmasked but not proven. Takes the record.
+  void OnParity(const Frame& record, uint64_t now_us, DecoderHost& host);
   // A parity that was opened already. Takes the record.
-  void OnOpenedParity(const Frame& record, const wire::RecordHeader& header,
-                      uint64_t now_us, DecoderHost& host);
+  void OnOpenedParity(const Frame& record, uint64_t now_us, DecoderHost& host);
   // Gives up groups whose time is over.
   void Expire(uint64_t now_us, DecoderHost& host);
   // Forgets what the lane holds.
@@ -93,15 +90,12 @@ class Decoder {
 
   Group& Begin(uint32_t lane, uint64_t base, uint64_t now_us,
                DecoderHost& host);
-  Group* GroupOfData(uint32_t lane, const wire::RecordHeader& header,
-                     uint64_t now_us, DecoderHost& host);
+  Group* GroupOfShard(const Frame& record, uint64_t now_us, DecoderHost& host);
   bool MakeRoom(const Group& group, DecoderHost& host);
   void GiveUp(Group& group, DecoderHost& host);
   void OpenNow(const Frame& record, uint64_t now_us, DecoderHost& host);
-  Group* GroupOfParity(uint32_t lane, const wire::RecordHeader& header,
-                       uint64_t now_us, DecoderHost& host);
-  void TakeOpened(Group& group, const Frame& record,
-                  const wire::GroupPlace& place, DecoderHost& host);
+  Group* GroupOfParity(const Frame& record, uint64_t now_us, DecoderHost& host);
+  void TakeOpened(Group& group, const Frame& record, DecoderHost& host);
   void OpenParked(Group& group, DecoderHost& host);
   void TryRepair(Group& group, DecoderHost& host);
   bool Prepare(const Group& group, Solve& solve);

@@ -66,6 +66,7 @@ struct PuntBudget {
 
 struct alignas(64) ReceiveHalf {
   uint64_t records_opened = 0;
+  uint32_t highest_epoch = 0;  // of these records
   // What the peer was told of its losses last, when it is told next, and until
   // when it is told that there are none.
   uint64_t reported_lost = 0;
@@ -82,6 +83,7 @@ struct alignas(64) ReceiveHalf {
 
 struct Lane {
   static constexpr uint32_t kNone = 0xffffffff;
+  static constexpr uint32_t kNoShard = 0xffffffff;
 
   bool installed = false;
   bool flow_up = false;
@@ -90,10 +92,11 @@ struct Lane {
   uint32_t shed_debt = 0;  // crowding summed up over shards, see AwaitWindow
   // Scratch of one outbound burst, valid while `round` is the worker's.
   uint64_t round = 0;
-  uint32_t budget = 0;      // bytes the peer's window still takes
-  uint32_t crowding = 0;    // OuterTcp::Crowding
-  uint32_t open_shard = 0;  // index + 1 of the shard that takes company, or 0
-  uint32_t numbered = 0;    // packet numbers promised to shards of FEC groups
+  uint32_t budget = 0;    // bytes the peer's window still takes
+  uint32_t crowding = 0;  // OuterTcp::Crowding
+  uint32_t numbered = 0;  // packet numbers promised to shards of FEC groups
+  uint32_t open_shard = kNoShard;  // in Pack, that takes company: its place
+  uint32_t last_record = 0;        // in Encapsulate: the place of the last
   // The probe whose answer is awaited.
   bool probe_pending = false;
   uint32_t probe_token = 0;

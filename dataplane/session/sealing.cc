@@ -1,5 +1,6 @@
 #include "dataplane/session/sealing.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -51,19 +52,6 @@ bool Decrypt(const Aead& aead, const ReceiveEpoch& epoch,
                    plaintext, size, plaintext + size);
 }
 
-// A key of the epoch is held and the packet number is new.
-bool MayOpen(const ReceiveHalf& half, const wire::RecordHeader& header,
-             DropReason& why) {
-  if (FindEpoch(half, header.epoch) == nullptr) {
-    why = DropReason::kUnknownEpoch;
-    return false;
-  }
-  const auto verdict = half.window.Peek(header.packet_number);
-  if (verdict == ReplayWindow::Verdict::kNew) return true;
-  why = ReasonOf(verdict);
-  return false;
-}
-
 }  // namespace
 
 bool SealRecord(const Aead& aead, SendHalf& half, wire::RecordKind kind,
@@ -92,36 +80,47 @@ bool SealRecord(const Aead& aead, SendHalf& half, wire::RecordKind kind,
   return true;
 }
 
-bool UnmaskRecord(const ReceiveHalf& half, std::span<uint8_t> record,
-                  wire::RecordHeader& header, DropReason& why) {
+const ReceiveEpoch* EpochOf(const ReceiveHalf& half,
+                            const wire::RecordHeader& header, DropReason& why) {
+  const ReceiveEpoch* epoch = FindEpoch(half, header.epoch);
+  if (epoch == nullptr) {
+    why = DropReason::kUnknownEpoch;
+    return nullptr;
+  }
+  const auto verdict = half.window.Peek(header.packet_number);
+  if (verdict == ReplayWindow::Verdict::kNew) return epoch;
+  why = ReasonOf(verdict);
+  return nullptr;
+}
+
+const ReceiveEpoch* UnmaskRecord(const ReceiveHalf& half,
+                                 std::span<uint8_t> record,
+                                 wire::RecordHeader& header, DropReason& why) {
   if (record.size() < wire::kRecordOverhead) {
     why = DropReason::kNoRecord;
-    return false;
+    return nullptr;
   }
   header = Unmask(half, record);
-  return MayOpen(half, header, why);
+  return EpochOf(half, header, why);
 }
 
 bool OpenUnmasked(const Aead& aead, ReceiveHalf& half,
-                  std::span<uint8_t> record, wire::RecordHeader& header,
-                  DropReason& why) {
-  header = wire::ReadRecordHeader(&record[wire::kRecordFraming]);
-  // Keys and window may have moved on since the header was looked at.
-  if (!MayOpen(half, header, why)) return false;
-  const ReceiveEpoch& epoch = *FindEpoch(half, header.epoch);
-  if (!Decrypt(aead, epoch, record, header)) {
-    why = DropReason::kBadTag;
-    return false;
-  }
+                  const ReceiveEpoch& epoch, std::span<uint8_t> record,
+                  const wire::RecordHeader& header) {
+  if (!Decrypt(aead, epoch, record, header)) return false;
   half.window.Commit(header.packet_number);
   ++half.records_opened;
+  half.highest_epoch = std::max(half.highest_epoch, epoch.epoch);
   return true;
 }
 
 bool OpenRecord(const Aead& aead, ReceiveHalf& half, std::span<uint8_t> record,
                 wire::RecordHeader& header, DropReason& why) {
-  return UnmaskRecord(half, record, header, why) &&
-         OpenUnmasked(aead, half, record, header, why);
+  const ReceiveEpoch* epoch = UnmaskRecord(half, record, header, why);
+  if (epoch == nullptr) return false;
+  if (OpenUnmasked(aead, half, *epoch, record, header)) return true;
+  why = DropReason::kBadTag;
+  return false;
 }
 
 bool ProveRecord(const Aead& aead, const ReceiveHalf& half,

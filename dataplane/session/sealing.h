@@ -18,30 +18,41 @@ namespace lwt::session {
 // wire::kRecordPrefix bytes of room and before wire::kRecordTag bytes of room;
 // both are filled. Takes the next packet number. False when the epoch or the
 // packet numbers are spent: then nothing is written.
-bool SealRecord(const Aead& aead, SendHalf& half, wire::RecordKind kind,
-                uint8_t* record, size_t size,
-                const wire::GroupPlace& group = {});
+[[nodiscard]] bool SealRecord(const Aead& aead, SendHalf& half,
+                              wire::RecordKind kind, uint8_t* record,
+                              size_t size, const wire::GroupPlace& group = {});
 
-// Unmasks the header of a whole record in place, framing included. True when
-// a key of its epoch is held and its packet number is new; else `why` is set.
-// Proves nothing and changes no state.
-bool UnmaskRecord(const ReceiveHalf& half, std::span<uint8_t> record,
-                  wire::RecordHeader& header, DropReason& why);
+// The epoch whose key opens a record with this header, which proves nothing.
+// Null, with `why` set, when no such key is held or the packet number is not
+// new. Changes no state.
+[[nodiscard]] const ReceiveEpoch* EpochOf(const ReceiveHalf& half,
+                                          const wire::RecordHeader& header,
+                                          DropReason& why);
 
-// Opens an unmasked record in place, now or later. On success the plaintext
-// begins at wire::kRecordPrefix and the packet number is committed in the
-// replay window. On failure `why` is set and no state has changed.
-bool OpenUnmasked(const Aead& aead, ReceiveHalf& half,
-                  std::span<uint8_t> record, wire::RecordHeader& header,
-                  DropReason& why);
+// Unmasks the header of a whole record in place, framing included, and reads
+// it. Its epoch, as EpochOf.
+[[nodiscard]] const ReceiveEpoch* UnmaskRecord(const ReceiveHalf& half,
+                                               std::span<uint8_t> record,
+                                               wire::RecordHeader& header,
+                                               DropReason& why);
 
-// Both at once.
-bool OpenRecord(const Aead& aead, ReceiveHalf& half, std::span<uint8_t> record,
-                wire::RecordHeader& header, DropReason& why);
+// Opens an unmasked record in place. `epoch` is its header's, found just now:
+// keys and window move on. On success the plaintext begins at
+// wire::kRecordPrefix and the packet number is committed in the replay window.
+// False, and no state has changed, when the tag is wrong.
+[[nodiscard]] bool OpenUnmasked(const Aead& aead, ReceiveHalf& half,
+                                const ReceiveEpoch& epoch,
+                                std::span<uint8_t> record,
+                                const wire::RecordHeader& header);
+
+// All at once; on failure `why` is set.
+[[nodiscard]] bool OpenRecord(const Aead& aead, ReceiveHalf& half,
+                              std::span<uint8_t> record,
+                              wire::RecordHeader& header, DropReason& why);
 
 // True when the tag of a whole record verifies, be its packet number new or
 // not. Changes no state but the bytes, which mean nothing afterwards.
-bool ProveRecord(const Aead& aead, const ReceiveHalf& half,
-                 std::span<uint8_t> record);
+[[nodiscard]] bool ProveRecord(const Aead& aead, const ReceiveHalf& half,
+                               std::span<uint8_t> record);
 
 }  // namespace lwt::session

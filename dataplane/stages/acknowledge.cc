@@ -1,3 +1,5 @@
+// Lets the outer TCP answer what came, and carries what its flows report.
+#include "dataplane/stages/reports.h"
 #include "dataplane/stages/stages.h"
 #include "dataplane/worker_state.h"
 

@@ -1,3 +1,5 @@
+// Cuts opened shards into inner packets and lets in those that their peer may
+// send.
 #include <array>
 #include <cstring>
 
@@ -76,7 +78,7 @@ void AdmitShard(Worker& worker, const Frame& record, PacketBurst& packets,
 
 }  // namespace
 
-bool AdmitInner(Worker& worker, OpenedRecords& records, PacketBurst& packets) {
+bool AdmitInner(Worker& worker, RecordsInHand& records, PacketBurst& packets) {
   packets.Clear();
   LastSource last;
   while (records.next < records.burst.size()) {

@@ -1,3 +1,4 @@
+// Holds back what the peer's window does not take now.
 #include "dataplane/stages/stages.h"
 #include "dataplane/wire/record.h"
 #include "dataplane/worker_state.h"

@@ -1,3 +1,4 @@
+// Runs the outer TCP of each frame and finds out whose its payload is.
 #include "dataplane/stages/cut_records.h"
 #include "dataplane/stages/stages.h"
 #include "dataplane/wire/frame_view.h"
@@ -14,7 +15,7 @@ constexpr size_t kRoomForAnswer = 8;
 // not accepted, hence not acknowledged, and comes again.
 void Punt(Worker& worker, const Frame& frame,
           const OuterTcp::Received& received) {
-  if (!worker.mailbox->PuntStream(frame.flow, frame.stream_offset,
+  if (!worker.mailbox->PuntStream(received.flow, frame.stream_offset,
                                   {frame.data, frame.length})) {
     return worker.Drop(frame, DropReason::kPuntFull);
   }
@@ -30,7 +31,6 @@ void TakePayload(Worker& worker, rte_mbuf* mbuf,
   frame.mbuf = mbuf;
   frame.data = const_cast<uint8_t*>(received.payload.data());
   frame.length = static_cast<uint32_t>(received.payload.size());
-  frame.flow = received.flow;
   frame.stream_offset = received.stream_offset;
   if (frame.length == 0) {
     worker.tcp.Accept(received, worker.now_us, worker.tx);
@@ -54,9 +54,7 @@ void DropOrHandOver(Worker& worker, Frame& frame, const wire::FrameView& view,
     const auto owner =
         worker.snapshot->flows.Find(FlowKey::Of(view.destination, view.source));
     if (owner && *owner != worker.options.index) {
-      frame.lane = *owner;
-      worker.foreign.Push(frame);
-      return;
+      return worker.foreign.Push(frame, *owner);
     }
     if (!owner && worker.options.answers_strays &&
         worker.tcp.AnswerStray(view, worker.now_us, worker.tx)) {
@@ -98,7 +96,7 @@ void ClassifyFrame(Worker& worker, rte_mbuf* mbuf, RecordBurst& records) {
 
 }  // namespace
 
-void Classify(Worker& worker, OpenedRecords& records) {
+void Classify(Worker& worker, RecordsInHand& records) {
   ReceivedFrames& received = worker.received;
   records.burst.Clear();
   records.next = 0;

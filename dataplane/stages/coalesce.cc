@@ -1,3 +1,4 @@
+// Merges packets that follow each other in a flow into one super-frame.
 #include "dataplane/stages/coalesce.h"
 
 #include <rte_memcpy.h>

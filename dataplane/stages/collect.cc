@@ -1,3 +1,4 @@
+// Reads the tunnel device and takes what other workers handed over.
 #include <algorithm>
 
 #include "dataplane/stages/collect_one.h"
@@ -69,8 +70,8 @@ size_t TakeFromOthers(Worker& worker, size_t room, PacketBurst& packets) {
                                       worker.options.index, {&frame, 1}) > 0) {
     worker.worked = true;
     worker.counters.taken_over.Add(1);
-    packets.Push(frame);
-    taken += frame.packets;
+    frame.handed_over = true;
+    taken += packets.Push(frame).packets;
   }
   return taken;
 }

@@ -1,3 +1,5 @@
+// Reads the LAN port, as a router does, and leaves to the kernel what is not
+// routed.
 #include <algorithm>
 
 #include "dataplane/stages/collect_one.h"

@@ -1,3 +1,4 @@
+// Keeps the parts of records that were cut on the way until the rest comes.
 #include "dataplane/stages/cut_pieces.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Cuts a stream's bytes into records, in whatever segments they come.
 #include "dataplane/stages/cut_records.h"
 
 #include <rte_memcpy.h>

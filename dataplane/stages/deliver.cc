@@ -1,3 +1,4 @@
+// Writes packets to the tunnel device.
 #include "dataplane/stages/coalesce.h"
 #include "dataplane/stages/inside_batch.h"
 #include "dataplane/stages/stages.h"

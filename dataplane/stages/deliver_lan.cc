@@ -1,3 +1,4 @@
+// Sends packets for hosts of the LAN to its port, as a router does.
 #include "dataplane/stages/coalesce.h"
 #include "dataplane/stages/inside_batch.h"
 #include "dataplane/stages/lan_answers.h"

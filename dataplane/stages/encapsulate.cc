@@ -1,3 +1,4 @@
+// Puts TCP, IP and link headers in front of sealed records.
 #include <rte_memcpy.h>
 
 #include <algorithm>
@@ -15,7 +16,7 @@ namespace {
 void FindLast(Worker& worker, PacketBurst& records) {
   const auto frames = records.frames();
   for (size_t i = 0; i < frames.size(); ++i) {
-    worker.lanes[frames[i].lane].open_shard = static_cast<uint32_t>(i) + 1;
+    worker.lanes[frames[i].lane].last_record = static_cast<uint32_t>(i);
   }
 }
 
@@ -78,12 +79,12 @@ void Encapsulate(Worker& worker, PacketBurst& records) {
     const size_t most =
         GatherRun(frames.subspan(at), {run.data(), segments ? run.size() : 1});
     const session::Lane& lane = worker.lanes[first.lane];
-    const bool push = lane.open_shard == at + most;
+    const bool push = lane.last_record + 1 == at + most;
     const size_t taken = worker.tcp.EncapsulateRun(
         lane.flow, {run.data(), most}, push, worker.now_us);
     if (taken == 0) {
-      ++at;
-      if (SendInParts(worker, first, lane.open_shard == at)) continue;
+      const bool last = lane.last_record == at++;
+      if (SendInParts(worker, first, last)) continue;
       worker.Drop(first,
                   lane.up() ? DropReason::kWindowFull : DropReason::kNoLane);
       continue;

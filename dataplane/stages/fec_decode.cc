@@ -1,7 +1,8 @@
+// Gives back lost shards: hands groups of records to the decoder, and what it
+// makes to the next stages.
 #include <algorithm>
 
 #include "dataplane/fec/decoder.h"
-#include "dataplane/session/sealing.h"
 #include "dataplane/stages/stages.h"
 #include "dataplane/wire/record.h"
 #include "dataplane/worker_state.h"
@@ -16,8 +17,10 @@ class Host final : public fec::DecoderHost {
  public:
   explicit Host(Worker& worker) : worker_(worker) {}
 
-  bool OpenParity(Frame& record, wire::RecordHeader& header) override {
-    return OpenUnmaskedFrame(worker_, record, header);
+  bool OpenParity(Frame& record) override {
+    if (!OpenSealed(worker_, record)) return false;
+    PublishOpened(worker_, record.lane);
+    return true;
   }
   bool IsNew(uint32_t lane, uint64_t packet_number) override {
     return worker_.lanes[lane].receive.window.Peek(packet_number) ==
@@ -58,41 +61,28 @@ class Host final : public fec::DecoderHost {
   Worker& worker_;
 };
 
-// Where k stands, seen from the plaintext (docs/protocol.md#records).
-constexpr ptrdiff_t kGroupData = 13 - ptrdiff_t{wire::kRecordHeader};
-
-wire::RecordHeader HeaderBefore(const uint8_t* plaintext) {
-  return wire::ReadRecordHeader(plaintext - wire::kRecordHeader);
-}
-
-// A parity, sealed but for its header, or opened.
 void TakeParity(Worker& worker, const Frame& record, Host& host) {
   worker.lane_counters[record.lane].parities_received.Add(1);
-  if (record.opened) {
-    return worker.fec_decoder.OnOpenedParity(record, HeaderBefore(record.data),
-                                             worker.now_us, host);
+  if (record.sealed) {
+    worker.fec_decoder.OnParity(record, worker.now_us, host);
+  } else {
+    worker.fec_decoder.OnOpenedParity(record, worker.now_us, host);
   }
-  worker.fec_decoder.OnParity(record,
-                              HeaderBefore(record.data + wire::kRecordPrefix),
-                              worker.now_us, host);
 }
 
-// True when the shard goes on.
-bool TakeData(Worker& worker, const Frame& record, Host& host) {
-  if (record.data[kGroupData] == 0) return true;  // in no group
-  const auto header = HeaderBefore(record.data);
+// True when the record goes on. One that is no data is an empty shard.
+bool TakeShard(Worker& worker, const Frame& record, Host& host) {
+  if (record.group.data == 0) return true;  // in no group
+  const bool fits = worker.fec_decoder.OnShard(record, worker.now_us, host);
+  if (!record.Is(wire::RecordKind::kData)) return true;
   LaneCounters& counters = worker.lane_counters[record.lane];
-  counters.fec_rx_data.Set(header.group.data);
-  counters.fec_rx_parity.Set(header.group.parity);
-  if (worker.fec_decoder.OnData(record.lane, header, &record, worker.now_us,
-                                host)) {
-    return true;
-  }
-  worker.Drop(record, DropReason::kBadGroup);
-  return false;
+  counters.fec_rx_data.Set(record.group.data);
+  counters.fec_rx_parity.Set(record.group.parity);
+  if (!fits) worker.Drop(record, DropReason::kBadGroup);
+  return fits;
 }
 
-void MoveRepaired(Worker& worker, OpenedRecords& records) {
+void MoveRepaired(Worker& worker, RecordsInHand& records) {
   const auto repaired = worker.repaired.frames();
   if (repaired.empty()) return;
   worker.worked = true;
@@ -109,7 +99,7 @@ void MoveRepaired(Worker& worker, OpenedRecords& records) {
 
 }  // namespace
 
-bool TakeRepaired(Worker& worker, OpenedRecords& records) {
+bool TakeRepaired(Worker& worker, RecordsInHand& records) {
   if (worker.repaired.empty()) return false;
   records.burst.Clear();
   records.next = 0;
@@ -117,19 +107,13 @@ bool TakeRepaired(Worker& worker, OpenedRecords& records) {
   return true;
 }
 
-void NoteEmptyShard(Worker& worker, uint32_t lane,
-                    const wire::RecordHeader& header) {
-  Host host(worker);
-  worker.fec_decoder.OnData(lane, header, nullptr, worker.now_us, host);
-}
-
-void FecDecode(Worker& worker, OpenedRecords& records) {
+void FecDecode(Worker& worker, RecordsInHand& records) {
   Host host(worker);
   size_t kept = 0;
   for (const Frame& record : records.burst.frames()) {
-    if (record.kind == static_cast<uint8_t>(wire::RecordKind::kParity)) {
+    if (record.Is(wire::RecordKind::kParity)) {
       TakeParity(worker, record, host);
-    } else if (TakeData(worker, record, host)) {
+    } else if (TakeShard(worker, record, host)) {
       records.burst.Keep(kept++, record);
     }
   }

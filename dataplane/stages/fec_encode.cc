@@ -1,3 +1,4 @@
+// Gives shards their places in groups and lets parities follow them.
 #include "dataplane/stages/stages.h"
 #include "dataplane/wire/record.h"
 #include "dataplane/worker_state.h"

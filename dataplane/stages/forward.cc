@@ -1,3 +1,4 @@
+// Moves packets of one peer for another to the outbound burst.
 #include "dataplane/stages/stages.h"
 #include "dataplane/wire/inner_packet.h"
 #include "dataplane/worker_state.h"

@@ -1,11 +1,12 @@
+// Gives frames that are another worker's business to that worker.
 #include "dataplane/stages/stages.h"
 #include "dataplane/worker_state.h"
 
 namespace lwt {
 
 void HandOver(Worker& worker, Handoff::Road road) {
-  for (const Frame& frame : worker.foreign.frames()) {
-    if (worker.options.handoff->Give(road, worker.options.index, frame.lane,
+  for (const auto& [frame, owner] : worker.foreign.frames()) {
+    if (worker.options.handoff->Give(road, worker.options.index, owner,
                                      frame)) {
       worker.counters.handed_over.Add(1);
     } else {

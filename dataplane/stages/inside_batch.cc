@@ -1,3 +1,4 @@
+// Makes packets fit to leave by a port of the inside, and gives them to it.
 #include "dataplane/stages/inside_batch.h"
 
 #include <rte_memcpy.h>

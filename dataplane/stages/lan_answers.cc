@@ -1,3 +1,4 @@
+// Tells hosts and peers that a packet goes no further, and why.
 #include "dataplane/stages/lan_answers.h"
 
 #include <algorithm>

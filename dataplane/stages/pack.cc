@@ -1,3 +1,4 @@
+// Puts small packets of one lane together in a shard.
 #include <rte_memcpy.h>
 
 #include "dataplane/stages/stages.h"
@@ -51,8 +52,8 @@ void Pack(Worker& worker, PacketBurst& packets) {
     LaneCounters& counters = worker.lane_counters[packet.lane];
     counters.tx_packets.Add(1);
     counters.tx_bytes.Add(packet.length);
-    if (lane.open_shard != 0) {
-      Frame& open = packets.frames()[lane.open_shard - 1];
+    if (lane.open_shard != session::Lane::kNoShard) {
+      Frame& open = packets.frames()[lane.open_shard];
       if (HasRoom(open, more, max_shard)) {
         Append(open, packet);
         continue;
@@ -70,8 +71,8 @@ void Pack(Worker& worker, PacketBurst& packets) {
       worker.Drop(packet, DropReason::kInnerTooBig);
       continue;
     }
-    packets.Keep(kept++, packet);
     lane.open_shard = static_cast<uint32_t>(kept);
+    packets.Keep(kept++, packet);
   }
   packets.Truncate(kept);
 }

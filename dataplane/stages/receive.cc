@@ -1,3 +1,4 @@
+// Reads the uplink and takes frames that other workers handed over.
 #include "dataplane/stages/stages.h"
 #include "dataplane/worker_state.h"
 

@@ -1,22 +1,11 @@
-#include "dataplane/golden_ratio.h"
+// Encrypts shards in place, each under its lane's next packet number.
 #include "dataplane/session/sealing.h"
 #include "dataplane/stages/stages.h"
-#include "dataplane/wire/be.h"
 #include "dataplane/wire/record.h"
 #include "dataplane/worker_state.h"
 
 namespace lwt {
 namespace {
-
-// Reports of one length, time and again, would show.
-constexpr size_t kReportPadding = 128;
-
-// Hangs on a secret of the lane; who sees the lengths learns no more by it.
-size_t PaddingOf(const Worker& worker, const session::Lane& lane) {
-  const uint64_t salt = wire::LoadBe64(&lane.send.iv[4]);
-  const uint64_t seed = (salt ^ lane.send.next_packet) + worker.now_us;
-  return seed * kGoldenRatio >> 32 & (kReportPadding - 1);
-}
 
 void ReportEpoch(Worker& worker, uint32_t index, EventKind kind) {
   Event event;
@@ -105,30 +94,6 @@ bool SendRecord(Worker& worker, uint32_t index, uint8_t kind,
   if (worker.tx.full()) Transmit(worker);
   worker.tx.Push(mbuf);
   return true;
-}
-
-bool SendReport(Worker& worker, uint32_t index, uint32_t token,
-                bool wants_answer, bool is_answer) {
-  const session::Lane& lane = worker.lanes[index];
-  wire::Report report;
-  report.wants_answer = wants_answer;
-  report.is_answer = is_answer;
-  report.token = token;
-  report.forward_point = worker.tcp.ForwardPoint(lane.flow);
-  const uint64_t next = lane.receive.meter.next();
-  report.highest_packet = next == 0 ? 0 : next - 1;
-  report.records_received = lane.receive.records_opened;
-  report.records_lost = lane.receive.meter.lost();
-  report.loss_bursts = lane.receive.meter.bursts();
-  report.shards_repaired = worker.lane_counters[index].shards_repaired.Get();
-  report.shards_unrepaired =
-      worker.lane_counters[index].shards_unrepaired.Get() +
-      lane.receive.meter.resent_late();
-  uint8_t bytes[wire::Report::kSize + kReportPadding] = {};
-  wire::WriteReport(report, bytes);
-  return SendRecord(worker, index,
-                    static_cast<uint8_t>(wire::RecordKind::kReport), bytes,
-                    wire::Report::kSize + PaddingOf(worker, lane));
 }
 
 }  // namespace lwt

@@ -1,3 +1,4 @@
+// Finds the peer of each packet, and the lane or the worker that leads to it.
 #include <bit>
 
 #include "dataplane/stages/stages.h"
@@ -17,15 +18,14 @@ uint32_t WorkerAt(uint32_t workers, uint32_t n) {
 // Hands the frame to a worker that has a lane to the carrier: the same for all
 // packets of a flow, so that their order holds. What was handed over already
 // goes no further.
-void HandOn(Worker& worker, Frame& frame, const SnapshotPeer& carrier,
+void HandOn(Worker& worker, const Frame& frame, const SnapshotPeer& carrier,
             const wire::InnerPacket& inner) {
-  if (carrier.workers == 0 || frame.lane != session::Lane::kNone) {
+  if (carrier.workers == 0 || frame.handed_over) {
     return worker.Drop(frame, DropReason::kNoLane);
   }
   const auto count = static_cast<uint32_t>(std::popcount(carrier.workers));
   const uint32_t hash = wire::FlowHash(inner, {frame.data, frame.length});
-  frame.lane = WorkerAt(carrier.workers, hash % count);
-  worker.foreign.Push(frame);
+  worker.foreign.Push(frame, WorkerAt(carrier.workers, hash % count));
 }
 
 bool RouteOne(Worker& worker, Frame& frame) {

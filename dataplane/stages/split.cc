@@ -1,3 +1,4 @@
+// Cuts super-frames of the inside into packets with headers of their own.
 #include <algorithm>
 #include <array>
 #include <cstring>

@@ -12,7 +12,7 @@
 namespace lwt {
 
 class Worker;
-struct OpenedRecords;
+struct RecordsInHand;
 
 // ---- Inbound
 
@@ -24,22 +24,31 @@ void Receive(Worker& worker);
 // frame into many. In: worker.received. Out: records. Stream bytes of flows
 // without a lane are copied to control. A frame of another worker's flow goes,
 // as it came, to worker.foreign.
-void Classify(Worker& worker, OpenedRecords& records);
+void Classify(Worker& worker, RecordsInHand& records);
 
-// Opens each record in place: replay window, tag, then and only then its kind.
-// Reports are used up here, control records go to control; data stays.
-void Open(Worker& worker, OpenedRecords& records);
+// Opens each record in place: replay window, then tag. A parity stays sealed,
+// only its header is unmasked. The header is the frame's from here on.
+void Open(Worker& worker, RecordsInHand& records);
 
-// Puts shards that were lost behind those that came, and takes parities out.
-void FecDecode(Worker& worker, OpenedRecords& records);
+// Counts what came and what did not, and tells the peer. A parity whose number
+// nothing vouches for is opened first.
+void CountArrivals(Worker& worker, RecordsInHand& records);
+
+// Puts shards that were lost behind the records that came, and takes parities
+// out.
+void FecDecode(Worker& worker, RecordsInHand& records);
+
+// Takes out what is not data: reports are followed, control records go to
+// control.
+void TakeMessages(Worker& worker, RecordsInHand& records);
 
 // In place of records that are used up, the shards given back that found no
 // room among them. False when there are none.
-bool TakeRepaired(Worker& worker, OpenedRecords& records);
+bool TakeRepaired(Worker& worker, RecordsInHand& records);
 
 // Cuts opened shards into inner packets and checks that the peer may send
 // them. False when nothing is left; `packets` is empty before and filled after.
-bool AdmitInner(Worker& worker, OpenedRecords& records, PacketBurst& packets);
+bool AdmitInner(Worker& worker, RecordsInHand& records, PacketBurst& packets);
 
 // Moves packets for another peer to the outbound burst, in mbufs of their own.
 void Forward(Worker& worker, PacketBurst& packets);
@@ -107,8 +116,6 @@ void HandOver(Worker& worker, Handoff::Road road);
 // the reason counted, when the lane is down or no buffer is free.
 bool SendRecord(Worker& worker, uint32_t lane, uint8_t kind,
                 const uint8_t* bytes, size_t size);
-bool SendReport(Worker& worker, uint32_t lane, uint32_t token,
-                bool wants_answer, bool is_answer);
 
 // Sends a sealed record that is longer than a segment of its flow may be, as it
 // is where a middlebox lowered the MSS: cut into segments, which the peer
@@ -117,15 +124,12 @@ bool SendReport(Worker& worker, uint32_t lane, uint32_t token,
 // window or buffers are short.
 bool SendInParts(Worker& worker, const Frame& record, bool push);
 
-// Opens a record whose header is unmasked: the frame is its plaintext then.
-// When it does not open it is dropped.
-bool OpenUnmaskedFrame(Worker& worker, Frame& frame,
-                       wire::RecordHeader& header);
-// A record of another kind holds the place of a shard.
-void NoteEmptyShard(Worker& worker, uint32_t lane,
-                    const wire::RecordHeader& header);
-// Sends with the code that the lane's policy has chosen.
-void ApplyPolicy(Worker& worker, uint32_t lane);
+// Opens a parity that Open left sealed: the frame is its plaintext then. When
+// it does not open it is dropped.
+[[nodiscard]] bool OpenSealed(Worker& worker, Frame& record);
+// Lets control read what Open and OpenSealed counted for the lane. False when
+// nothing was opened since.
+bool PublishOpened(Worker& worker, uint32_t lane);
 
 // Hands the events of the outer flows to control.
 void HandleFlowEvents(Worker& worker);

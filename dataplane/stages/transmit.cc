@@ -1,3 +1,4 @@
+// Writes what has been queued to the uplink.
 #include "dataplane/stages/stages.h"
 #include "dataplane/worker_state.h"
 

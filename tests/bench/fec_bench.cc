@@ -129,8 +129,7 @@ void EncodeAvx2(benchmark::State& state) { EncodeBy(kAvx2, state); }
 // Opens nothing and takes everything.
 class BenchHost final : public fec::DecoderHost {
  public:
-  bool OpenParity(Frame& record, wire::RecordHeader& header) override {
-    header = wire::ReadRecordHeader(record.data);
+  bool OpenParity(Frame& record) override {
     record.data += wire::kRecordPrefix;
     record.length -= wire::kRecordOverhead;
     return true;
@@ -189,7 +188,8 @@ class DecoderBench {
       if (is_lost_[i] != 0) continue;
       header.packet_number = base_ + static_cast<uint64_t>(i);
       header.group.index = static_cast<uint8_t>(i);
-      decoder_.OnData(kLane, header, &frames_[i], 0, host);
+      frames_[i].SetHeader(header);
+      benchmark::DoNotOptimize(decoder_.OnShard(frames_[i], 0, host));
     }
     header.kind = static_cast<uint8_t>(wire::RecordKind::kParity);
     TakeReferences();
@@ -198,8 +198,9 @@ class DecoderBench {
       header.group.index = static_cast<uint8_t>(i);
       Frame frame = frames_[k_ + i];
       frame.length += static_cast<uint32_t>(wire::kRecordOverhead);
-      wire::WriteRecordHeader(header, frame.data);
-      decoder_.OnParity(frame, header, 0, host);
+      wire::WriteRecordHeader(header, frame.data + wire::kRecordFraming);
+      frame.SetHeader(header);
+      decoder_.OnParity(frame, 0, host);
     }
     base_ += static_cast<uint64_t>(k_ + m_);
   }

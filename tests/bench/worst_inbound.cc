@@ -243,19 +243,17 @@ size_t TakeShards(WorstMeter& meter, uint32_t members, uint32_t before) {
   uint32_t base = 1;
   uint8_t index = 0;
   const auto take = [&](WorstMeter* counted) {
-    wire::RecordHeader header;
-    header.kind = static_cast<uint8_t>(wire::RecordKind::kData);
-    header.packet_number = base + index;
-    header.group = {base, index, 10, 3, 1};
     Frame frame;
+    frame.packet_number = base + index;
+    frame.group = {base, index, 10, 3, 1};
+    frame.lane = fec::testing::kLane;
     frame.mbuf = rte_pktmbuf_alloc(testing::TestPool());
     Must(frame.mbuf != nullptr);
     frame.data =
         reinterpret_cast<uint8_t*>(rte_pktmbuf_append(frame.mbuf, 1400));
     frame.length = 1400;
     const auto body = [&] {
-      rig.decoder().OnData(fec::testing::kLane, header, &frame, rig.now_us,
-                           rig);
+      Must(rig.decoder().OnShard(frame, rig.now_us, rig));
     };
     if (counted != nullptr) {
       counted->Count(body);

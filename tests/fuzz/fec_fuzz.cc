@@ -28,12 +28,13 @@ void Check(bool holds) {
 
 class Host final : public fec::DecoderHost {
  public:
-  bool OpenParity(Frame& record, wire::RecordHeader& header) override {
+  bool OpenParity(Frame& record) override {
     if (record.data[wire::kRecordPrefix] == 0xff) {
       rte_pktmbuf_free(record.mbuf);
       return false;
     }
-    header = wire::ReadRecordHeader(record.data + wire::kRecordFraming);
+    Check(record.header() ==
+          wire::ReadRecordHeader(record.data + wire::kRecordFraming));
     record.data += wire::kRecordPrefix;
     record.length -= wire::kRecordOverhead;
     return true;
@@ -79,13 +80,16 @@ void Feed(fec::Decoder& decoder, Host& host, const uint8_t* entry,
   frame.lane = 0;
   std::memset(frame.data, entry[10], size);
   wire::WriteRecordHeader(header, frame.data + wire::kRecordFraming);
+  frame.SetHeader(header);
   if (header.kind == 1) {
-    decoder.OnParity(frame, header, now_us, host);
+    decoder.OnParity(frame, now_us, host);
   } else {
     frame.data += wire::kRecordPrefix;
     frame.length -= wire::kRecordOverhead;
     const bool empty = (entry[0] & 2) != 0;
-    decoder.OnData(0, header, empty ? nullptr : &frame, now_us, host);
+    frame.kind = static_cast<uint8_t>(empty ? wire::RecordKind::kReport
+                                            : wire::RecordKind::kData);
+    static_cast<void>(decoder.OnShard(frame, now_us, host));
     rte_pktmbuf_free(mbuf);
   }
   Check(decoder.store().shards_held() <= kMaxShards);

@@ -99,22 +99,22 @@ class FecRig final : public DecoderHost {
   void Receive(Frame frame) {
     wire::RecordHeader header;
     DropReason why{};
-    if (!session::UnmaskRecord(*receive_, {frame.data, frame.length}, header,
-                               why)) {
+    if (session::UnmaskRecord(*receive_, {frame.data, frame.length}, header,
+                              why) == nullptr) {
       return Drop(frame, why);
     }
-    if (header.kind == static_cast<uint8_t>(wire::RecordKind::kParity)) {
-      return decoder_->OnParity(frame, header, now_us, *this);
+    frame.SetHeader(header);
+    frame.lane = kLane;
+    if (frame.Is(wire::RecordKind::kParity)) {
+      frame.sealed = true;
+      return decoder_->OnParity(frame, now_us, *this);
     }
-    if (!OpenParity(frame, header)) return;
-    const bool data =
-        header.kind == static_cast<uint8_t>(wire::RecordKind::kData);
-    if (header.group.data != 0 &&
-        !decoder_->OnData(kLane, header, data ? &frame : nullptr, now_us,
-                          *this)) {
+    if (!OpenParity(frame)) return;
+    if (frame.group.data != 0 && !decoder_->OnShard(frame, now_us, *this)) {
       return Drop(frame, DropReason::kBadGroup);
     }
-    if (data) delivered.emplace_back(frame.data, frame.data + frame.length);
+    if (frame.Is(wire::RecordKind::kData))
+      delivered.emplace_back(frame.data, frame.data + frame.length);
     rte_pktmbuf_free(frame.mbuf);
   }
 
@@ -135,12 +135,18 @@ class FecRig final : public DecoderHost {
   void SkipNumbers(uint64_t count) { send_.next_packet += count; }
   uint64_t next_number() const { return send_.next_packet; }
 
-  bool OpenParity(Frame& record, wire::RecordHeader& header) override {
+  bool OpenParity(Frame& record) override {
     DropReason why{};
     ++opened;
-    if (!session::OpenUnmasked(aead_, *receive_, {record.data, record.length},
-                               header, why)) {
+    const session::ReceiveEpoch* epoch =
+        session::EpochOf(*receive_, record.header(), why);
+    if (epoch == nullptr) {
       Drop(record, why);
+      return false;
+    }
+    if (!session::OpenUnmasked(aead_, *receive_, *epoch,
+                               {record.data, record.length}, record.header())) {
+      Drop(record, DropReason::kBadTag);
       return false;
     }
     record.data += wire::kRecordPrefix;

@@ -1,0 +1,27 @@
+// Reports: what the two ends of a lane tell each other of what came, and what
+// follows from that (docs/protocol.md#reports).
+#pragma once
+
+#include <cstdint>
+
+#include "dataplane/burst.h"
+
+namespace lwt {
+
+class Worker;
+
+// Seals a report and queues it for the uplink. False, with the reason counted,
+// where SendRecord is.
+bool SendReport(Worker& worker, uint32_t lane, uint32_t token,
+                bool wants_answer, bool is_answer);
+
+// Tells the peer of what it lost, where that is due.
+void ReportLosses(Worker& worker, uint32_t lane);
+
+// Follows an opened record of kind report. Takes the frame.
+void TakeReport(Worker& worker, const Frame& record);
+
+// Sends with the code that the lane's policy has chosen.
+void ApplyPolicy(Worker& worker, uint32_t lane);
+
+}  // namespace lwt
