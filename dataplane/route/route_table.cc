@@ -53,7 +53,7 @@ RouteTable::Level RouteTable::MakeLevel(uint8_t length,
     while (level.slots[at].peer != kNoPeer && level.slots[at].key != key) {
       at = (at + 1) & level.slot_mask;
     }
-    level.slots[at] = {key, route.peer};
+    level.slots[at] = {key, route.peer == kNoPeer ? kRefused : route.peer};
   }
   return level;
 }
@@ -86,7 +86,9 @@ uint32_t RouteTable::Lookup(Family family, const uint8_t* address) const {
     const Key masked = {key.high & level.mask.high, key.low & level.mask.low};
     size_t at = HashOf(masked) & level.slot_mask;
     for (; level.slots[at].peer != kNoPeer; at = (at + 1) & level.slot_mask) {
-      if (level.slots[at].key == masked) return level.slots[at].peer;
+      if (level.slots[at].key != masked) continue;
+      const uint32_t peer = level.slots[at].peer;
+      return peer == kRefused ? kNoPeer : peer;
     }
   }
   return kNoPeer;

@@ -24,7 +24,8 @@ class RouteTable {
   };
 
   RouteTable() = default;
-  // A prefix that occurs twice leads to the peer named last.
+  // A prefix that occurs twice leads to the peer named last; one that leads to
+  // kNoPeer is refused, whatever shorter prefix it lies in.
   explicit RouteTable(const std::vector<Route>& routes);
 
   // `address` points to 4 or 16 bytes. Returns kNoPeer when nothing matches.
@@ -32,6 +33,9 @@ class RouteTable {
   size_t size() const { return size_; }
 
  private:
+  // In a slot, of a prefix that leads to nobody; kNoPeer is a free slot.
+  static constexpr uint32_t kRefused = 0xfffffffe;
+
   struct Key {
     uint64_t high = 0;
     uint64_t low = 0;

@@ -31,6 +31,19 @@ TEST(RouteTable, EmptyTableFindsNobody) {
   EXPECT_EQ(table.size(), 0u);
 }
 
+// An address of ours in the network of a peer is not the peer's.
+TEST(RouteTable, APrefixThatLeadsToNobodyIsRefused) {
+  const RouteTable table = TableOf({{"10.0.0.0/24", 1},
+                                    {"10.0.0.7/32", kNoPeer},
+                                    {"fd00::/64", 1},
+                                    {"fd00::7/128", kNoPeer}});
+  EXPECT_EQ(Find(table, "10.0.0.6"), 1u);
+  EXPECT_EQ(Find(table, "10.0.0.7"), kNoPeer);
+  EXPECT_EQ(Find(table, "10.0.0.8"), 1u);
+  EXPECT_EQ(Find(table, "fd00::7"), kNoPeer);
+  EXPECT_EQ(Find(table, "fd00::8"), 1u);
+}
+
 TEST(RouteTable, LongestPrefixWins) {
   const RouteTable table = TableOf({{"10.0.0.0/8", 1},
                                     {"10.1.0.0/16", 2},
