@@ -71,6 +71,7 @@ void Gateway::Turn() {
   DrainWorkers();
   OnTimers();
   uint64_t now_us = NowUs();
+  road_->peers.Publish(now_us);
   uint64_t deadline_us = NextDeadline();
   uint64_t timeout_us = deadline_us > now_us ? deadline_us - now_us : 0;
   if (!PrepareSleep()) timeout_us = 0;
@@ -144,7 +145,8 @@ uint64_t Gateway::NextDeadline() const {
   if (const LanSide* lan = platform_->lan()) {
     next = std::min(next, lan->NextDeadline());
   }
-  return std::min({next, next_lookup_us_, next_suspend_check_us_});
+  return std::min({next, road_->peers.NextDeadline(), next_lookup_us_,
+                   next_suspend_check_us_});
 }
 
 void Gateway::OnHostChanges() {
@@ -152,6 +154,9 @@ void Gateway::OnHostChanges() {
   if (changes.empty()) return;
   outer_->OnHostChanges(changes);
   if (platform_->lan() != nullptr) platform_->lan()->OnHostChanges(changes);
+  if (hub_ != nullptr && (changes.everything || !changes.links.empty())) {
+    hub_->OnLinkChanged();
+  }
   bool moved =
       changes.everything || changes.routes || !changes.addresses.empty();
   if (!moved || client_ == nullptr || !client_->remote()) return;
@@ -188,6 +193,7 @@ void Gateway::SayGoodbye() {
   client_.reset();
   hub_.reset();
   fallback_.reset();
+  road_->peers.PublishNow();
   // Until the peers have answered the FINs, or a quarter of a second.
   flows_down_ = 0;
   uint64_t until_us = NowUs() + kGoodbyeUs;

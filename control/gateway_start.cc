@@ -144,7 +144,7 @@ absl::Status Gateway::StartSessions() {
   outer_ = std::make_unique<OuterSide>(config_, *platform_, *link_, *resolver_,
                                        log_);
   started_us_ = NowUs();
-  road_.emplace(*link_, platform_->worker_lanes(),
+  road_.emplace(*link_, *outer_, platform_->worker_lanes(),
                 static_cast<uint32_t>(platform_->workers().size()));
   if (platform_->lan() != nullptr) {
     platform_->lan()->Start(platform_->workers());

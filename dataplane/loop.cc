@@ -40,8 +40,10 @@ void PublishFlows(Worker& worker) {
 void RunLoopOnce(Worker& worker) {
   worker.worked = false;
   worker.shares.Turn(worker.now_us);
-  worker.snapshot = worker.mailbox->snapshot();
   RunCommands(worker);
+  // After the commands, so that what was published before one was sent is
+  // known when it has been carried out.
+  worker.snapshot = worker.mailbox->snapshot();
   // Until control has published a first picture there is nothing to route by.
   if (worker.snapshot != nullptr) {
     RunInbound(worker);

@@ -46,14 +46,13 @@ ClientAttempt::ClientAttempt(const Context& context, FlowOwner& owner,
   }
   local_ = *local;
   has_local_ = true;
-}
-
-void ClientAttempt::Begin(uint64_t now_us) {
-  if (state_ == State::kNextHop) TryConnect(now_us);
+  context_.road.peers.AddFlow(local_, remote_, slot());
+  TryConnect(now_us);
 }
 
 ClientAttempt::~ClientAttempt() {
   context_.road.owners.ForgetToken(token_);
+  if (has_local_) context_.road.peers.RemoveFlow(local_, remote_);
   if (taken_) return;
   if (flow_ != kNullFlow) {
     context_.road.owners.ForgetFlow(flow_, owner_);
@@ -69,7 +68,8 @@ void ClientAttempt::TryConnect(uint64_t now_us) {
     return;
   }
   state_ = State::kConnecting;
-  context_.road.link.Send(
+  // By then all workers know whose the flow is.
+  context_.road.peers.SendAfter(
       ConnectCommand{token_, local_, remote_, *link, slot()});
 }
 

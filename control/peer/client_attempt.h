@@ -49,8 +49,7 @@ class ClientAttempt {
     kFailed,
   };
 
-  // `owner` gets what comes of the flow. A ticket makes it a join. Nothing is
-  // sent before Begin.
+  // `owner` gets what comes of the flow. A ticket makes it a join.
   ClientAttempt(const Context& context, FlowOwner& owner,
                 const Endpoint& remote, std::optional<JoinTicket> ticket,
                 const PortWish& wish, uint64_t now_us);
@@ -58,8 +57,6 @@ class ClientAttempt {
   ClientAttempt& operator=(const ClientAttempt&) = delete;
   ~ClientAttempt();
 
-  // Once the workers know whose the flow will be.
-  void Begin(uint64_t now_us);
   void OnFlowUp(FlowId flow, uint64_t now_us);
   void OnFlowDown(FlowDownReason reason);
   void OnStream(const PuntedStream& stream, uint64_t now_us);
@@ -85,11 +82,12 @@ class ClientAttempt {
 
   // After kDone, each once. The flow and the local endpoint are the caller's
   // from TakeFlow on; Reinject hands sealed records that came early to the
-  // worker, after the lane is installed.
+  // worker, once it knows of the lane.
   handshake::SessionSecrets TakeSession() { return exchange_->TakeSession(); }
   const handshake::JoinedLane& joined() const { return joined_; }
   void TakeFlow() { taken_ = true; }
   void Reinject() {
+    context_.road.peers.Hold(flow_);
     assembler_.Reinject(context_.road.link, flow_, records_at_);
   }
 

@@ -6,14 +6,35 @@
 namespace lwt::peer {
 
 using loop::Cause;
+namespace {
+
+// The tunnel's networks and those behind the hub lead to it, whether it is
+// connected or not.
+PeerTable::Entry HubEntry(const ClientSession::Config& config) {
+  PeerTable::Entry entry;
+  entry.networks = config.tunnel_addresses;
+  entry.networks.insert(entry.networks.end(), config.networks.begin(),
+                        config.networks.end());
+  return entry;
+}
+
+}  // namespace
+
 ClientSession::ClientSession(Config config, const loop::Log& log,
                              uint64_t now_us)
     : config_(std::move(config)),
       log_(log),
       backoff_(config_.rekey.random),
       phase_deadline_us_(now_us),
+      peer_(*road().peers.Add(HubEntry(config_))),
       lanes_(config_.rekey.random) {
-  Publish();
+  road().peers.SetOwn(config_.tunnel_addresses);
+}
+
+ClientSession::~ClientSession() {
+  attempt_.reset();
+  session_.reset();
+  road().peers.Remove(peer_);
 }
 
 void ClientSession::Begin(uint64_t now_us) {
@@ -128,7 +149,7 @@ void ClientSession::OnHandshakeDone(uint64_t now_us) {
   Session::Context context{config_.attempt.road, config_.attempt.host, log_,
                            handshake::RekeyRole::kInitiator, config_.rekey};
   auto session = std::make_unique<Session>(
-      context, *this, kHubPeer, std::string(kHub), std::move(secrets), now_us);
+      context, *this, peer_, std::string(kHub), std::move(secrets), now_us);
   if (!session->InstallLane(lane, 0, now_us, kOldLaneUs)) {
     attempt_.reset();
     Retry("no lane is free for the new session", now_us);
@@ -137,7 +158,9 @@ void ClientSession::OnHandshakeDone(uint64_t now_us) {
   std::swap(session_, session);  // the old one's lanes go at the end
   lanes_.Begin(session_->secrets().lanes);
   up_since_us_ = now_us;
-  config_.attempt.host.SetInnerMtu(mtu);
+  PeerTable::Entry& entry = road().peers.Change(peer_);
+  entry.session = session_.get();
+  entry.device_mtu = mtu;
   SettleLane(now_us);
   session.reset();
   ReleaseLocals();
@@ -150,7 +173,6 @@ void ClientSession::SettleLane(uint64_t now_us) {
   locals_.push_back(attempt_->local());
   remote_ = attempt_->remote();
   lanes_.OnUp(attempt_->slot(), now_us);
-  Publish();
   attempt_->Reinject();
   attempt_.reset();
   phase_ = Phase::kSettled;
@@ -211,9 +233,9 @@ void ClientSession::OnFlowDown(const Event& event, uint64_t now_us) {
   const bool newest = lane == session_->LaneOfSlot(slot);
   session_->RemoveLane(lane->index);
   ReleaseLocals();
-  if (newest) lanes_.OnDown(slot, now_us);
-  Publish();
-  if (newest) OnLaneLost("the connection to the hub was closed", now_us);
+  if (!newest) return;
+  lanes_.OnDown(slot, now_us);
+  OnLaneLost("the connection to the hub was closed", now_us);
 }
 
 void ClientSession::OnStream(const PuntedStream& stream, uint64_t now_us) {
@@ -222,7 +244,7 @@ void ClientSession::OnStream(const PuntedStream& stream, uint64_t now_us) {
     CheckAttempt(now_us);
   } else if (session_ != nullptr && session_->FindFlow(stream.flow)) {
     // Punted before the worker had the lane.
-    Reinject(link(), stream, 0);
+    Reinject(road().link, stream, 0);
   }
 }
 
@@ -245,7 +267,6 @@ void ClientSession::DropSession(std::string_view why, uint64_t now_us) {
   lanes_.End();
   join_possible_ = false;
   ReleaseLocals();
-  Publish();
   attempt_.reset();
   if (!good) {
     Retry(std::string(why), now_us);

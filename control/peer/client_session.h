@@ -46,6 +46,7 @@ class ClientSession final : public FlowOwner {
   };
 
   ClientSession(Config config, const loop::Log& log, uint64_t now_us);
+  ~ClientSession() override;
 
   void OnResolved(absl::StatusOr<std::vector<Endpoint>> endpoints,
                   uint64_t now_us);
@@ -73,9 +74,8 @@ class ClientSession final : public FlowOwner {
   uint64_t rtt_us() const { return rtt_us_; }
 
  private:
-  WorkerLink& link() const { return config_.attempt.road.link; }
+  WorkerRoad& road() const { return config_.attempt.road; }
   enum class Phase : uint8_t { kWaiting, kResolving, kAttempt, kSettled };
-  static constexpr uint32_t kHubPeer = 0;          // in Snapshot::peers
   static constexpr std::string_view kHub = "hub";  // for the log
 
   // client_session.cc: the session as a whole.
@@ -103,7 +103,6 @@ class ClientSession final : public FlowOwner {
   void TickLiveness(uint64_t now_us);
   void OnLaneState(const ClientLanes::Change& change, uint64_t now_us);
   void ReleaseLocals();
-  void Publish();
 
   Config config_;
   loop::RemoteLog log_;
@@ -112,8 +111,8 @@ class ClientSession final : public FlowOwner {
   uint64_t phase_deadline_us_ = 0;
   std::vector<Endpoint> endpoints_;
   size_t next_endpoint_ = 0;
-  size_t tried_ = 0;  // endpoints, since the last look-up
-  uint64_t snapshot_version_ = 0;
+  size_t tried_ = 0;     // endpoints, since the last look-up
+  const uint32_t peer_;  // the hub, in the table of peers
   std::unique_ptr<ClientAttempt> attempt_;
   std::unique_ptr<Session> session_;
   ClientLanes lanes_;

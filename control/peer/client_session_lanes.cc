@@ -2,7 +2,6 @@
 #include <utility>
 
 #include "control/peer/client_session.h"
-#include "control/peer/snapshot_builder.h"
 
 namespace lwt::peer {
 
@@ -49,8 +48,6 @@ void ClientSession::Launch(const Endpoint& remote,
   const PortWish wish = WishFor(ticket ? ticket->slot : 0);
   attempt_ = std::make_unique<ClientAttempt>(config_.attempt, *this, remote,
                                              std::move(ticket), wish, now_us);
-  Publish();
-  attempt_->Begin(now_us);
   CheckAttempt(now_us);
 }
 
@@ -105,7 +102,7 @@ void ClientSession::TickLiveness(uint64_t now_us) {
   session_->Measure(now_us);
   session_->ShareLoss(now_us);
   for (const ClientLanes::Change& change :
-       lanes_.Tick(*session_, link(), now_us)) {
+       lanes_.Tick(*session_, road().link, now_us)) {
     OnLaneState(change, now_us);
   }
 }
@@ -122,7 +119,6 @@ void ClientSession::OnLaneState(const ClientLanes::Change& change,
     for (const SessionLane& other : session_->lanes()) {
       if (other.slot != change.slot) lanes_.Hint(other.slot, now_us);
     }
-    Publish();
     OnLaneLost("no answer through the tunnel", now_us);
   } else if (change.state == Liveness::State::kDead) {
     log_.Warn(Cause::Peer(kHub), "the path to ", ToString(lane.remote),
@@ -132,7 +128,6 @@ void ClientSession::OnLaneState(const ClientLanes::Change& change,
     }
     lanes_.OnDown(change.slot, now_us);
     ReleaseLocals();
-    Publish();
   } else {
     log_.Info(Cause::Peer(kHub), "the path to ", ToString(lane.remote),
               " answers again");
@@ -142,7 +137,6 @@ void ClientSession::OnLaneState(const ClientLanes::Change& change,
     phase_ = Phase::kSettled;
     phase_deadline_us_ = UINT64_MAX;
     reason_.clear();
-    Publish();
   }
 }
 
@@ -157,22 +151,6 @@ void ClientSession::ReleaseLocals() {
     return true;
   };
   std::erase_if(locals_, unused);
-}
-
-void ClientSession::Publish() {
-  SnapshotBuilder builder(1, config_.attempt.handshake.offer.lanes);
-  for (const IpPrefix& prefix : config_.tunnel_addresses) {
-    builder.Route(prefix, kHubPeer);
-    builder.RefuseHost(prefix.address);
-  }
-  for (const IpPrefix& network : config_.networks) {
-    builder.Route(network, kHubPeer);
-  }
-  if (session_ != nullptr) builder.Peer(*session_);
-  if (attempt_ != nullptr && attempt_->has_local()) {
-    builder.Flow(attempt_->local(), attempt_->remote(), attempt_->slot());
-  }
-  link().Publish(builder.Build(++snapshot_version_, false));
 }
 
 }  // namespace lwt::peer

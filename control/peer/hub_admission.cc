@@ -82,7 +82,7 @@ void HubSessions::OnJoinAsked(HubFlow& flow, uint64_t now_us) {
         now_us);
     return;
   }
-  if (config_.road.lanes.empty(flow.flow().worker())) {
+  if (!config_.road.peers.HasLane(flow.flow().worker())) {
     flow.Refuse("no lane is free for it", now_us);
     return;
   }
@@ -186,7 +186,8 @@ void HubSessions::OnJoinSaid(HubFlow& flow, uint64_t now_us) {
     return;
   }
   client->remote = lane.remote;
-  Publish();
+  config_.road.peers.Change(client->peer).device_mtu =
+      config_.host.MaxInnerMtu(lane.remote);
   flow.HandOver();
   log_.Info(Cause::Peer(session.name()), session.name(), ": lane ",
             lane.slot + 1, " of ", unsigned{session.secrets().lanes},
@@ -212,7 +213,7 @@ Verdict HubSessions::Judge(const PublicKey& key, const PeerOffer& offer,
             "this hub serves one client (multi_client = false), and another "
             "one is connected"};
   }
-  if (!known && (free_.empty() || config_.road.lanes.empty(worker))) {
+  if (!known && (free_.empty() || !config_.road.peers.HasLane(worker))) {
     return {VerdictCode::kFull,
             config::Concat("this hub serves ", config_.max_clients,
                            " clients already (max_clients)")};
@@ -237,6 +238,44 @@ void HubSessions::Decide(HubFlow& flow, uint64_t now_us) {
   Admit(flow, handshake.TakeSession(), std::move(bytes), now_us);
 }
 
+// By our own way to the client: what it offers is nobody else's business.
+PeerTable::Entry HubSessions::EntryOf(const SessionSecrets& secrets,
+                                      const Endpoint& remote) const {
+  PeerTable::Entry entry;
+  entry.addresses = secrets.peer.addresses;
+  const auto behind = config_.networks.find(secrets.peer_key);
+  if (behind != config_.networks.end()) entry.networks = behind->second;
+  entry.device_mtu = config_.host.MaxInnerMtu(remote);
+  return entry;
+}
+
+// Null where there is no room for it.
+std::unique_ptr<Session> HubSessions::MakeSession(Client& client,
+                                                  const HubFlow& flow,
+                                                  SessionSecrets secrets,
+                                                  uint64_t now_us) {
+  const std::optional<uint32_t> peer =
+      config_.road.peers.Add(EntryOf(secrets, flow.remote()));
+  if (!peer) return nullptr;
+  SessionLane lane;
+  lane.flow = flow.flow();
+  lane.local = flow.local();
+  lane.remote = flow.remote();
+  lane.nonces = secrets.lane0;
+  std::string name = NameOf(secrets);
+  auto session =
+      std::make_unique<Session>(SessionContext(), client, *peer,
+                                std::move(name), std::move(secrets), now_us);
+  if (!session->InstallLane(lane, 0, now_us, kOldLaneUs)) {
+    config_.road.peers.Remove(*peer);
+    return nullptr;
+  }
+  config_.road.peers.Change(*peer).session = session.get();
+  return session;
+}
+
+// The verdict leaves once all workers know of the client: what it sends when it
+// has read it is let in.
 void HubSessions::Admit(HubFlow& flow, SessionSecrets secrets,
                         ByteVector verdict, uint64_t now_us) {
   Client* client = FindByKey(secrets.peer_key);
@@ -245,22 +284,16 @@ void HubSessions::Admit(HubFlow& flow, SessionSecrets secrets,
   } else {
     client = &clients_[*free_.begin()];
   }
-  SessionLane lane;
-  lane.flow = flow.flow();
-  lane.local = flow.local();
-  lane.remote = flow.remote();
-  lane.nonces = secrets.lane0;
-  std::string key = handshake::PublicKeyToText(secrets.peer_key);
-  std::string name = NameOf(secrets);
-  uint16_t mtu = secrets.mtu;
-  auto session =
-      std::make_unique<Session>(SessionContext(), *client,
-                                static_cast<uint32_t>(client - clients_.data()),
-                                name, std::move(secrets), now_us);
-  if (!session->InstallLane(lane, 0, now_us, kOldLaneUs)) {
+  const std::string key = handshake::PublicKeyToText(secrets.peer_key);
+  const uint16_t mtu = secrets.mtu;
+  config_.road.peers.Hold(flow.flow());
+  auto session = MakeSession(*client, flow, std::move(secrets), now_us);
+  if (session == nullptr) {
     flow.Refuse("no lane is free for it", now_us);
     return;
   }
+  const auto at = static_cast<uint32_t>(client - clients_.data());
+  client->peer = session->peer();
   client->addresses = session->secrets().peer.addresses;
   client->remote = flow.remote();
   client->rtt_us = 0;
@@ -268,13 +301,12 @@ void HubSessions::Admit(HubFlow& flow, SessionSecrets secrets,
   book_.Bind(session->secrets().peer_key, client->addresses,
              client->remote.address, now_us);
   client->session = std::move(session);
-  free_.erase(client->session->peer());
+  free_.erase(at);
   index_.NoteSession(client->session->secrets().session_id,
-                     client->session->secrets().peer_key,
-                     client->session->peer());
+                     client->session->secrets().peer_key, at);
   flow.SendVerdict(std::move(verdict), true);
-  Publish();
   flow.HandOver();
+  const std::string& name = client->session->name();
   log_.Info(Cause::Peer(name), name, " up: ", ToString(client->remote),
             ", key ", key, ", inner MTU ", mtu);
 }

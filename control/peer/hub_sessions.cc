@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "control/config/text.h"
-#include "control/peer/snapshot_builder.h"
 
 namespace lwt::peer {
 namespace {
@@ -32,7 +31,7 @@ HubSessions::HubSessions(const Config& config, const loop::Log& log,
   book_.Restore(config.held, now_us, config.host.UnixMs());
   config_.held.clear();
   config_.road.owners.SetAcceptor(this);
-  Publish();
+  config_.road.peers.SetForwarding(true);
 }
 
 HubSessions::~HubSessions() { config_.road.owners.SetAcceptor(nullptr); }
@@ -104,14 +103,14 @@ void HubSessions::OnLaneDown(Client& client, FlowId flow) {
     log_.Info(Cause::Peer(client.session->name()), client.session->name(),
               ": its connection was closed");
   }
-  Publish();
 }
 
 void HubSessions::EndSession(Client& client) {
   const handshake::SessionSecrets& secrets = client.session->secrets();
   index_.ForgetSession(secrets.session_id, secrets.peer_key);
-  free_.insert(client.session->peer());
+  free_.insert(static_cast<uint32_t>(&client - clients_.data()));
   client.session.reset();
+  config_.road.peers.Remove(client.peer);
 }
 
 void HubSessions::Drop(Client& client, std::string_view why, uint64_t now_us) {
@@ -120,7 +119,6 @@ void HubSessions::Drop(Client& client, std::string_view why, uint64_t now_us) {
   book_.Release(client.session->secrets().peer_key, now_us);
   EndSession(client);
   client.addresses.clear();
-  Publish();
 }
 
 void HubSessions::CheckEnd(Client& client, uint64_t now_us) {
@@ -181,6 +179,17 @@ uint64_t HubSessions::NextDeadline() const {
   return next;
 }
 
+void HubSessions::OnLinkChanged() {
+  PeerTable& peers = config_.road.peers;
+  for (const Client& client : clients_) {
+    if (!client.session) continue;
+    const uint16_t mtu = config_.host.MaxInnerMtu(client.remote);
+    if (mtu != peers.Of(client.peer).device_mtu) {
+      peers.Change(client.peer).device_mtu = mtu;
+    }
+  }
+}
+
 bool HubSessions::Close(std::string_view reason, uint64_t now_us) {
   bool any = false;
   for (Client& client : clients_) {
@@ -227,31 +236,6 @@ bool HubSessions::Unban(const PublicKey& key) {
   if (config_.banned.erase(key) == 0) return false;
   if (config_.on_banned) config_.on_banned(config_.banned);
   return true;
-}
-
-void HubSessions::Publish() {
-  SnapshotBuilder builder(config_.max_clients, config_.door.offer.lanes);
-  // By our own ways to the clients: what they offer is nobody else's business.
-  uint16_t mtu = 0;
-  for (const Client& client : clients_) {
-    if (!client.session) continue;
-    builder.Peer(*client.session);
-    const uint16_t own = config_.host.MaxInnerMtu(client.remote);
-    mtu = mtu == 0 ? own : std::min(mtu, own);
-    uint32_t peer = client.session->peer();
-    for (const IpPrefix& prefix : client.addresses) {
-      builder.RouteHost(prefix.address, peer);
-    }
-    const auto behind =
-        config_.networks.find(client.session->secrets().peer_key);
-    if (behind != config_.networks.end()) {
-      for (const IpPrefix& network : behind->second) {
-        builder.Route(network, peer);
-      }
-    }
-  }
-  config_.host.SetInnerMtu(mtu);
-  link().Publish(builder.Build(++snapshot_version_, true));
 }
 
 }  // namespace lwt::peer

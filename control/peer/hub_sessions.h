@@ -71,6 +71,7 @@ class HubSessions final : public FlowOwner {
     std::vector<IpPrefix> addresses;
     Endpoint remote;
     JoinBudget joins;
+    uint32_t peer = 0;  // in the table of peers, of one with a session
   };
 
   HubSessions(const Config& config, const loop::Log& log, uint64_t now_us);
@@ -81,6 +82,9 @@ class HubSessions final : public FlowOwner {
   void OnStream(const PuntedStream& stream, uint64_t now_us) override;
   void OnTimer(uint64_t now_us);
   uint64_t NextDeadline() const;
+
+  // Our own ways to clients may carry more or less now.
+  void OnLinkChanged();
 
   // Says goodbye to all. True when there was somebody to say it to.
   bool Close(std::string_view reason, uint64_t now_us);
@@ -107,7 +111,6 @@ class HubSessions final : public FlowOwner {
   void CheckEnd(Client& client, uint64_t now_us);
   void Sweep(uint64_t now_us);
   void KeepAddresses(uint64_t now_us);
-  void Publish();
   Session::Context SessionContext();
 
   // hub_admission.cc: who may come in.
@@ -127,6 +130,11 @@ class HubSessions final : public FlowOwner {
                            uint64_t now_us);
   void Admit(HubFlow& flow, handshake::SessionSecrets secrets,
              handshake::ByteVector verdict, uint64_t now_us);
+  PeerTable::Entry EntryOf(const handshake::SessionSecrets& secrets,
+                           const Endpoint& remote) const;
+  std::unique_ptr<Session> MakeSession(Client& client, const HubFlow& flow,
+                                       handshake::SessionSecrets secrets,
+                                       uint64_t now_us);
 
   Config config_;
   loop::RemoteLog log_;
@@ -136,11 +144,10 @@ class HubSessions final : public FlowOwner {
   HubFlow::Context flow_context_;
   AddressBook book_;
   HubUnproven unproven_;
-  std::vector<Client> clients_;  // max_clients slots; index = peer
+  std::vector<Client> clients_;  // max_clients slots
   std::set<uint32_t> free_;      // those of no session
   ClientIndex index_;
   uint64_t next_sweep_us_;
-  uint64_t snapshot_version_ = 0;
   uint64_t kept_version_ = 0;  // of the book
 };
 

@@ -41,14 +41,14 @@ void MailboxLink::Send(Command command) {
 CommandMark MailboxLink::Mark() const {
   CommandMark mark{};
   for (size_t i = 0; i < workers_.size(); ++i) {
-    mark[i] = workers_[i]->mailbox().sent();
+    mark.sent[i] = workers_[i]->mailbox().sent();
   }
   return mark;
 }
 
 bool MailboxLink::Passed(const CommandMark& mark) const {
   for (size_t i = 0; i < workers_.size(); ++i) {
-    if (workers_[i]->mailbox().carried_out() < mark[i]) return false;
+    if (workers_[i]->mailbox().carried_out() < mark.sent[i]) return false;
   }
   return true;
 }

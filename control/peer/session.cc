@@ -63,6 +63,7 @@ Session::Session(const Context& context, FlowOwner& owner, uint32_t peer,
       created_us_(now_us) {}
 
 Session::~Session() {
+  context_.road.peers.Forget(*this);
   while (!lanes_.empty()) RemoveLane(lanes_.back().index);
 }
 
@@ -79,7 +80,8 @@ bool Session::InstallLane(SessionLane lane, uint32_t epoch, uint64_t now_us,
                           uint64_t old_lane_us) {
   const handshake::KeyPair* roots = rekey_.Roots(epoch);
   if (roots == nullptr) return false;
-  std::optional<uint32_t> index = context_.road.lanes.Take(lane.flow.worker());
+  std::optional<uint32_t> index =
+      context_.road.peers.TakeLane(lane.flow.worker());
   if (!index) return false;
   lane.index = *index;
   lane.installed_us = now_us;
@@ -107,6 +109,7 @@ bool Session::InstallLane(SessionLane lane, uint32_t epoch, uint64_t now_us,
     old.remove_at_us = std::min(old.remove_at_us, now_us + old_lane_us);
   }
   lanes_.push_back(lane);
+  context_.road.peers.LanesChanged();
   return true;
 }
 
@@ -132,7 +135,7 @@ void Session::RemoveLane(uint32_t index, bool close_flow) {
   context_.road.owners.ForgetFlow(lane->flow, owner_);
   context_.host.ForgetNextHop(lane->flow);
   link().Send(RemoveLaneCommand{index, close_flow});
-  context_.road.lanes.Give(index);
+  context_.road.peers.GiveLane(index);
   loss_pool_.Forget(index);
   lanes_.erase(lane);
 }
@@ -311,6 +314,7 @@ void Session::SetSuspect(uint32_t index, bool suspect) {
   for (SessionLane& lane : lanes_) {
     if (lane.index == index) lane.suspect = suspect;
   }
+  context_.road.peers.LanesChanged();
 }
 
 // A worker carries out its commands in order, so where all lanes are of one

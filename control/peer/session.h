@@ -91,8 +91,7 @@ class Session {
   void ShareLoss(uint64_t now_us);
   // Asks the peer for a sign of life on a lane.
   void Probe(uint32_t lane);
-  // Whether the lane is one to send on only when there is no other. The caller
-  // publishes.
+  // Whether the lane is one to send on only when there is no other.
   void SetSuspect(uint32_t lane, bool suspect);
 
   // Tells the peer that we close; lanes go with the destructor.

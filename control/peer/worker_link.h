@@ -41,8 +41,11 @@ struct OpeningKeys {
   MaskSecret mask{};
 };
 
-// A point in what each worker was sent.
-using CommandMark = std::array<uint64_t, kMaxWorkers>;
+// A point in what the workers were sent.
+struct CommandMark {
+  std::array<uint64_t, kMaxWorkers> sent{};  // by worker
+  uint64_t held = 0;                         // OrderedLink's
+};
 
 // Control thread.
 class WorkerLink {

@@ -1,5 +1,6 @@
 // The road between the sessions of a gateway and its workers: commands and
-// readings, who gets what comes back, and which lanes are free.
+// readings, who gets what comes back, which lanes are free, and what all
+// workers are to know of the peers.
 //
 // One for each gateway; outlives all its sessions. Control thread.
 #pragma once
@@ -8,18 +9,24 @@
 
 #include "control/peer/flow_owners.h"
 #include "control/peer/lane_slots.h"
-#include "control/peer/worker_link.h"
+#include "control/peer/ordered_link.h"
+#include "control/peer/peer_table.h"
 
 namespace lwt::peer {
 
 struct WorkerRoad {
-  // Each of `workers` has `worker_lanes` lanes.
-  WorkerRoad(WorkerLink& to_workers, uint32_t worker_lanes, uint32_t workers)
-      : link(to_workers), owners(to_workers), lanes(worker_lanes, workers) {}
+  // Each of `workers` has `worker_lanes` lanes, and there are no more peers.
+  WorkerRoad(WorkerLink& to_workers, PeerHost& host, uint32_t worker_lanes,
+             uint32_t workers)
+      : link(to_workers),
+        owners(link),
+        lanes(worker_lanes, workers),
+        peers(link, host, lanes, worker_lanes, workers) {}
 
-  WorkerLink& link;
+  OrderedLink link;
   FlowOwners owners;
-  LaneSlots lanes;
+  LaneSlots lanes;  // taken and given back by way of `peers`
+  PeerTable peers;
 };
 
 }  // namespace lwt::peer

@@ -111,7 +111,7 @@ Gateway::Gateway(Surroundings& around, const GatewayOptions& options,
                [this](Bytes bytes) { inside_.push_back(std::move(bytes)); }}),
       workers_(OneWorker(around, options, max_lanes, &uplink_, &tunnel_)),
       link_(workers_),
-      road_(link_, max_lanes, 1),
+      road_(link_, *this, max_lanes, 1),
       next_port_(options.outer.port) {
   around_.network.Attach(options.outer.address, this, options.delay_us);
 }
@@ -147,6 +147,7 @@ bool Gateway::Turn() {
     Drain();
     if (std::exchange(resolving_, false)) Answer({resolves_to_});
     if (SessionDeadline() <= now()) RunTimers();
+    road_.peers.Publish(now());
     if (!worked && uplink_.empty() && tunnel_.empty() && !resolving_ &&
         !worker().mailbox->HasCommands()) {
       return true;
@@ -157,7 +158,8 @@ bool Gateway::Turn() {
 
 uint64_t Gateway::NextDeadline() const {
   const auto& worker = static_cast<const SteppedWorker&>(*workers_.front());
-  return std::min(worker.NextDeadline(), SessionDeadline());
+  return std::min(
+      {worker.NextDeadline(), SessionDeadline(), road_.peers.NextDeadline()});
 }
 
 std::string Gateway::Leftovers() {

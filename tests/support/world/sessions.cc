@@ -49,6 +49,7 @@ ClientGateway::~ClientGateway() { session_.reset(); }
 void ClientGateway::Close() {
   session_->Close("the world ends");
   session_.reset();
+  road_.peers.PublishNow();
 }
 
 void ClientGateway::RunTimers() { session_->OnTimer(now()); }
@@ -89,6 +90,7 @@ HubGateway::~HubGateway() { sessions_.reset(); }
 void HubGateway::Close() {
   sessions_->Close("the world ends", now());
   sessions_.reset();
+  road_.peers.PublishNow();
 }
 
 size_t HubGateway::clients() const {

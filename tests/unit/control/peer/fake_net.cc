@@ -45,6 +45,7 @@ LaneReading FakeWorker::ReadLane(uint32_t lane) const {
 }
 
 void FakeWorker::Send(Command command) {
+  if (on_send) on_send(command);
   std::visit([this](const auto& which) { Run(which); }, command);
 }
 
@@ -273,7 +274,7 @@ void FakeWorker::Run(const ReinjectCommand& command) {
 }
 
 bool FakeWorker::SendData(uint32_t to, uint32_t worker) {
-  if (!published) return false;
+  if (!published || to >= published->peers.size()) return false;
   uint32_t own = published->peers.at(to).lanes[worker];
   if (own == SnapshotPeer::kNoLane) return false;
   uint32_t index = LaneName::Of(worker, own);

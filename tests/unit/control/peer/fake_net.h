@@ -62,6 +62,7 @@ class FakeWorker : public WorkerLink {
   void Crash();
 
   FakeWorker* hub = nullptr;  // where Connect leads
+  std::function<void(const Command&)> on_send;
   std::map<uint64_t, Flow> flows;
   std::map<uint32_t, Lane> lanes;
   std::unique_ptr<const Snapshot> published;

@@ -83,12 +83,13 @@ TEST(KeyTracesTest, OfALaneNothingIsLeft) {
   FakeNet net;
   FakeHost host(net, At("192.0.2.1:1").address);
   auto link = std::make_unique<RecordingLink>();
-  WorkerRoad road(*link, 4, 1);
+  auto road = std::make_unique<WorkerRoad>(*link, host, 4, 1);
   FlowOwner owner;
   handshake::SessionSecrets secrets;
   secrets.roots = {TestPsk(3), TestPsk(4)};
   auto session = std::make_unique<Session>(
-      Session::Context{road, host, remote_log, handshake::RekeyRole::kResponder,
+      Session::Context{*road, host, remote_log,
+                       handshake::RekeyRole::kResponder,
                        handshake::RekeyConfig{}},
       owner, 0, "client", std::move(secrets), 0);
   SessionLane lane;
@@ -109,6 +110,7 @@ TEST(KeyTracesTest, OfALaneNothingIsLeft) {
   // They are seen where they are.
   for (const auto& key : keys) EXPECT_GE(Traces(*key), 2u);
   session.reset();
+  road.reset();
   link.reset();
   for (const auto& key : keys) EXPECT_EQ(Traces(*key), 0u);
 }

@@ -30,7 +30,7 @@ class LanesTest : public testing::Test {
         next = net_.now_us + kSecond / 10;
         for (uint32_t worker = 0; worker < kMaxWorkers; ++worker) {
           client_->worker.SendData(0, worker);
-          hub_->worker.SendData(0, worker);
+          hub_->worker.SendData(hub_peer(), worker);
         }
         net_.At(next, [] {});
       }
@@ -49,7 +49,11 @@ class LanesTest : public testing::Test {
   uint32_t client_workers() {
     return client_->worker.published->peers[0].workers;
   }
-  uint32_t hub_workers() { return hub_->worker.published->peers[0].workers; }
+  uint32_t hub_peer() { return hub_->sessions->clients()[0].peer; }
+  uint32_t hub_workers() {
+    const auto& peers = hub_->worker.published->peers;
+    return hub_peer() < peers.size() ? peers[hub_peer()].workers : 0u;
+  }
   uint16_t PortOf(uint8_t slot) {
     return client_session().LaneOfSlot(slot)->local.port;
   }

@@ -129,6 +129,7 @@ TEST_F(SessionsTest, MtuIsWhatTheFamilyInUseCarries) {
   ASSERT_TRUE(Until(kSecond, [&] { return over_ipv6.up(); }));
   EXPECT_EQ(over_ipv6.host.mtu, 1389);
   hub_.host.path_mtu = 1409;
+  hub_.sessions->OnLinkChanged();
   TestClient& over_ipv4 = AddClient("10.0.0.3/24");
   ASSERT_TRUE(Until(kSecond, [&] { return over_ipv4.up(); }));
   EXPECT_EQ(over_ipv4.host.mtu, 1400);

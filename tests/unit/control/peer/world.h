@@ -85,7 +85,7 @@ struct TestClient {
         psk(TestPsk(psk_value)),
         join_mask_key(handshake::DeriveJoinMaskKey(psk)),
         identity(handshake::GenerateStaticKey()),
-        road(worker, 4, workers),
+        road(worker, host, 4, workers),
         log(the_log),
         address(Prefix(tunnel_address)),
         max_records(records) {
@@ -104,6 +104,8 @@ struct TestClient {
     config.expected_hub_key = expected_hub_key;
     handshake::RekeyConfig rekey;
     rekey.max_records = max_records;
+    session.reset();
+    road.peers.PublishNow();  // the hub has its number again
     session = std::make_unique<ClientSession>(
         ClientSession::Config{
             .attempt = {road, host, join_mask_key, config},
@@ -140,6 +142,10 @@ struct TestClient {
       road.owners.OnEvent(event, net.now_us);
     }
     session->OnTimer(net.now_us);
+    road.peers.Publish(net.now_us);
+  }
+  uint64_t NextDeadline() const {
+    return std::min(session->NextDeadline(), road.peers.NextDeadline());
   }
   void PumpStreams() {
     while (!worker.streams.empty()) {
@@ -190,7 +196,8 @@ struct TestHub {
 
   void Make() {
     sessions.reset();
-    road.emplace(worker, HubSessions::LanesFor(max_clients), worker.workers);
+    road.emplace(worker, host, HubSessions::LanesFor(max_clients),
+                 worker.workers);
     handshake::HubConfig door;
     door.psk = &psk;
     door.identity = &identity;
@@ -236,6 +243,11 @@ struct TestHub {
       road->owners.OnEvent(event, net.now_us);
     }
     if (sessions) sessions->OnTimer(net.now_us);
+    road->peers.Publish(net.now_us);
+  }
+  uint64_t NextDeadline() const {
+    const uint64_t next = road->peers.NextDeadline();
+    return sessions ? std::min(next, sessions->NextDeadline()) : next;
   }
   void PumpStreams() {
     while (!worker.streams.empty()) {
@@ -286,10 +298,9 @@ bool RunWorld(FakeNet& net, TestHub& hub, std::vector<TestClient*> clients,
     for (TestClient* client : clients) client->Pump();
     if (done()) return true;
     if (net.now_us >= end_us) return false;
-    uint64_t next = std::min(end_us, net.next_us());
-    if (hub.sessions) next = std::min(next, hub.sessions->NextDeadline());
+    uint64_t next = std::min({end_us, net.next_us(), hub.NextDeadline()});
     for (TestClient* client : clients) {
-      next = std::min(next, client->session->NextDeadline());
+      next = std::min(next, client->NextDeadline());
     }
     net.now_us = std::max(next, net.now_us + 1);
   }

@@ -1,0 +1,243 @@
+#include "control/peer/peer_table.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/unit/control/peer/recording_link.h"
+#include "tests/unit/control/peer/world.h"
+
+namespace lwt::peer {
+namespace {
+
+// Keeps the last snapshot, and counts them.
+class KeepingLink : public RecordingLink {
+ public:
+  void Publish(std::unique_ptr<const Snapshot> one) override {
+    snapshot = std::move(one);
+    ++published;
+    commands_before = commands.size();
+  }
+
+  std::unique_ptr<const Snapshot> snapshot;
+  int published = 0;
+  size_t commands_before = 0;  // the last of them
+};
+
+class PeerTableTest : public testing::Test {
+ protected:
+  explicit PeerTableTest(uint32_t workers = 1)
+      : host_(net_, At("192.0.2.1:1").address),
+        lanes_(4, workers),
+        table_(link_, host_, lanes_, 3, workers) {}
+
+  uint32_t PeerAt(const char* text) const {
+    const IpAddress address = *ParseIpAddress(text);
+    return inner_.snapshot->routes.Lookup(address.family, address.bytes.data());
+  }
+
+  FakeNet net_;
+  FakeHost host_;
+  KeepingLink inner_;
+  OrderedLink link_{inner_};
+  LaneSlots lanes_;
+  PeerTable table_;
+};
+
+TEST_F(PeerTableTest, OneTurnsChangesAreOneSnapshot) {
+  table_.Publish(0);
+  EXPECT_EQ(inner_.published, 1) << "the first, with nobody in it";
+  const uint32_t a = *table_.Add({.addresses = {Prefix("10.0.0.2/24")}});
+  const uint32_t b = *table_.Add({.networks = {Prefix("192.168.0.0/16")}});
+  table_.Change(a).networks = {Prefix("10.9.0.0/16")};
+  EXPECT_EQ(inner_.published, 1);
+  EXPECT_EQ(table_.NextDeadline(), 0u);
+  table_.Publish(1);
+  table_.Publish(2);
+  EXPECT_EQ(inner_.published, 2);
+  EXPECT_EQ(table_.NextDeadline(), PeerTable::kNever);
+  EXPECT_EQ(PeerAt("10.0.0.2"), a);
+  EXPECT_EQ(PeerAt("10.0.0.3"), RouteTable::kNoPeer) << "a host, no network";
+  EXPECT_EQ(PeerAt("10.9.7.7"), a);
+  EXPECT_EQ(PeerAt("192.168.3.4"), b);
+  EXPECT_FALSE(inner_.snapshot->forward_between_peers);
+  table_.SetForwarding(true);
+  table_.Publish(3);
+  EXPECT_TRUE(inner_.snapshot->forward_between_peers);
+}
+
+TEST_F(PeerTableTest, AnAddressOfOursIsNoPeers) {
+  table_.SetOwn({Prefix("10.0.0.7/24")});
+  const uint32_t peer = *table_.Add({.networks = {Prefix("10.0.0.7/24")}});
+  table_.Publish(0);
+  EXPECT_EQ(PeerAt("10.0.0.1"), peer);
+  EXPECT_EQ(PeerAt("10.0.0.7"), RouteTable::kNoPeer);
+}
+
+// A worker that has the old snapshot would take the new peer's packets for the
+// old one's.
+TEST_F(PeerTableTest, ANumberIsFreeOnceNoSnapshotHasIt) {
+  const uint32_t a = *table_.Add({.addresses = {Prefix("10.0.0.2/24")}});
+  table_.Publish(0);
+  table_.Remove(a);
+  const uint32_t b = *table_.Add({.addresses = {Prefix("10.0.0.3/24")}});
+  EXPECT_NE(a, b);
+  table_.Publish(1);
+  EXPECT_EQ(PeerAt("10.0.0.2"), RouteTable::kNoPeer);
+  EXPECT_EQ(*table_.Add({}), a);
+}
+
+TEST_F(PeerTableTest, AFullTableMakesRoomByASnapshotOutOfTurn) {
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(table_.Add({}));
+  EXPECT_FALSE(table_.Add({}));
+  table_.Remove(1);
+  const int before = inner_.published;
+  EXPECT_EQ(table_.Add({}), 1u);
+  EXPECT_EQ(inner_.published, before + 1);
+}
+
+TEST_F(PeerTableTest, ALaneIsFreeOnceNoSnapshotHasIt) {
+  std::vector<uint32_t> taken;
+  for (int i = 0; i < 3; ++i) taken.push_back(*table_.TakeLane(0));
+  table_.Publish(0);
+  table_.GiveLane(taken[0]);
+  const uint32_t last = *table_.TakeLane(0);
+  EXPECT_NE(last, taken[0]);
+  // None is left but the one that leaves.
+  const int before = inner_.published;
+  EXPECT_TRUE(table_.HasLane(0));
+  EXPECT_EQ(inner_.published, before + 1);
+  EXPECT_EQ(table_.TakeLane(0), taken[0]);
+  EXPECT_FALSE(table_.HasLane(0));
+  EXPECT_EQ(inner_.published, before + 1) << "nothing leaves";
+}
+
+TEST_F(PeerTableTest, CommandsThatWaitFollowTheSnapshot) {
+  table_.Publish(0);
+  table_.SendAfter(ConnectCommand{});
+  EXPECT_EQ(inner_.commands.size(), 1u) << "nothing was changed";
+  table_.Hold(FlowId::Of(1, 1));
+  link_.Send(ReinjectCommand{FlowId::Of(1, 1), 0, {1}});
+  table_.SendAfter(ConnectCommand{});
+  EXPECT_EQ(inner_.commands.size(), 1u);
+  table_.Publish(1);
+  EXPECT_EQ(inner_.commands.size(), 3u);
+  EXPECT_EQ(inner_.commands_before, 1u);
+}
+
+TEST_F(PeerTableTest, TheDeviceTakesWhatAllPeersCan) {
+  host_.mtu = 99;
+  table_.Publish(0);
+  EXPECT_EQ(host_.mtu, 0) << "nobody is there";
+  host_.mtu = 99;
+  const uint32_t a = *table_.Add({});
+  table_.Publish(1);
+  EXPECT_EQ(host_.mtu, 99) << "not known yet";
+  table_.Change(a).device_mtu = 1400;
+  table_.Add({.device_mtu = 1380});
+  table_.Publish(2);
+  EXPECT_EQ(host_.mtu, 1380);
+}
+
+// 500 that join in a second at 10 000 clients do not mean 500 snapshots.
+TEST_F(PeerTableTest, ALargeTableIsPublishedLessOften) {
+  LaneSlots lanes(1, 1);
+  PeerTable large(link_, host_, lanes, 20'000, 1);
+  for (int i = 0; i < 10'000; ++i) {
+    large.Add({.addresses = {{{Family::kIpv4,
+                               {10, static_cast<uint8_t>(i / 250),
+                                static_cast<uint8_t>(i % 250), 1}},
+                              24}}});
+  }
+  large.Publish(0);
+  const int before = inner_.published;
+  uint64_t longest = 0;
+  uint64_t last = 0;
+  for (uint64_t now = 0; now < kSecond; now += 2000) {
+    large.LanesChanged();
+    const uint64_t version = large.version();
+    large.Publish(now);
+    if (large.version() == version) {
+      EXPECT_LE(large.NextDeadline(), last + PeerTable::kMostWaitUs);
+      continue;
+    }
+    longest = std::max(longest, now - last);
+    last = now;
+  }
+  EXPECT_LE(inner_.published - before, 60);
+  EXPECT_GE(inner_.published - before, 10);
+  EXPECT_LE(longest, PeerTable::kMostWaitUs + 2000);
+  // What waits is out at its time, with no further change.
+  large.LanesChanged();
+  const uint64_t due = large.NextDeadline();
+  ASSERT_NE(due, PeerTable::kNever);
+  large.Publish(due - 1);
+  EXPECT_EQ(large.NextDeadline(), due);
+  large.Publish(due);
+  EXPECT_EQ(large.NextDeadline(), PeerTable::kNever);
+}
+
+TEST_F(PeerTableTest, ASmallTableNeverWaits) {
+  for (uint64_t now = 0; now < 100; ++now) {
+    table_.LanesChanged();
+    table_.Publish(now);
+  }
+  EXPECT_EQ(inner_.published, 100);
+}
+
+class TwoWorkersTableTest : public PeerTableTest {
+ protected:
+  TwoWorkersTableTest() : PeerTableTest(2) {}
+};
+
+TEST_F(TwoWorkersTableTest, AllWorkersKnowWhoseAFlowOnItsWayIs) {
+  const Endpoint local = At("192.0.2.10:40000");
+  const Endpoint remote = At("192.0.2.1:9000");
+  table_.AddFlow(local, remote, 1);
+  table_.Publish(0);
+  EXPECT_EQ(inner_.snapshot->flows.Find(FlowKey::Of(local, remote)), 1u);
+  table_.RemoveFlow(local, remote);
+  table_.Publish(1);
+  EXPECT_EQ(inner_.snapshot->flows.size(), 0u);
+}
+
+// A client that comes up is routed by every worker before its verdict leaves,
+// and its own packets are let in from the first on.
+TEST(PeerTableWorldTest, NothingOfAClientIsLostWhileItsSnapshotWaits) {
+  loop::Log log{loop::LogLevel::kError};
+  FakeNet net;
+  TestHub hub(net, log);
+  TestClient client(net, hub.worker, log, "10.0.0.2/24");
+  // Found at the very command that tells the client that it is in.
+  bool routed = false;
+  hub.worker.on_send = [&](const Command& command) {
+    if (!std::holds_alternative<InstallLaneCommand>(command)) return;
+    const IpAddress address = Prefix("10.0.0.2").address;
+    routed = hub.worker.published->routes.Lookup(
+                 address.family, address.bytes.data()) != RouteTable::kNoPeer;
+  };
+  ASSERT_TRUE(
+      RunWorld(net, hub, {&client}, kSecond, [&] { return client.up(); }));
+  EXPECT_TRUE(routed);
+}
+
+// A client that comes and goes and comes again before the next snapshot.
+TEST(PeerTableWorldTest, WhoLeavesWhileItsCommandsWaitLeavesNothing) {
+  loop::Log log{loop::LogLevel::kError};
+  FakeNet net;
+  TestHub hub(net, log);
+  TestClient client(net, hub.worker, log, "10.0.0.2/24");
+  ASSERT_TRUE(RunWorld(net, hub, {&client}, kSecond, [&] {
+    return hub.road->link.held() > 0 || hub.count() == 1;
+  }));
+  ASSERT_TRUE(hub.sessions->Ban(client.identity.public_key, net.now_us));
+  RunFor(net, hub, {&client}, 100'000);
+  EXPECT_EQ(hub.count(), 0u);
+  EXPECT_TRUE(hub.worker.lanes.empty());
+  EXPECT_EQ(hub.road->owners.lanes(), 0u);
+}
+
+}  // namespace
+}  // namespace lwt::peer
