@@ -1,13 +1,12 @@
 #include "tests/support/world/conversation.h"
 
 #include <algorithm>
-#include <map>
 #include <utility>
 #include <vector>
 
 #include "control/config/text.h"
-#include "dataplane/wire/checksum.h"
 #include "tests/support/world/attacker.h"
+#include "tests/support/world/traffic.h"
 #include "tests/support/world/world.h"
 
 namespace lwt::world {
@@ -23,7 +22,6 @@ constexpr uint64_t kPingUs = kSecond / 10;
 constexpr uint64_t kLongestPhaseUs = 8 * kSecond;
 // FINs, unproven flows, and groups of records that wait for others.
 constexpr uint64_t kAfterlifeUs = 40 * kSecond;
-constexpr size_t kUdp = wire::kIpv4HeaderSize + wire::kUdpHeaderSize;
 
 fec::Settings AnyCode(Choices& choices) {
   fec::Settings fec;
@@ -35,106 +33,6 @@ fec::Settings AnyCode(Choices& choices) {
 }
 
 Endpoint Hub() { return *ParseEndpoint("192.0.2.1:443"); }
-
-// Inner packets that tell who sent which, so that one that nobody sent, or that
-// comes twice, is seen.
-class Traffic {
- public:
-  explicit Traffic(World& world) : world_(world) {}
-
-  void Send(Gateway& from, const IpAddress& to, size_t size) {
-    const Sent sent = {from.options().inner.address, to,
-                       std::max(size, kUdp + sizeof(uint64_t)),
-                       world_.now_us()};
-    under_way_.emplace(++sent_, sent);
-    from.SendInside(PacketOf(sent_, sent));
-  }
-
-  // Takes what came everywhere. False when something is not what was sent.
-  bool TakeAll() {
-    for (Gateway* gateway : world_.gateways()) {
-      for (const Bytes& packet : gateway->TakeInside()) {
-        if (!Take(*gateway, packet)) return false;
-      }
-    }
-    return true;
-  }
-
-  // From now on packets are to pass.
-  void Mark() {
-    mark_ = sent_;
-    newest_.clear();
-  }
-  // Whether one that was sent since the mark has arrived.
-  bool Passed(const Gateway& from, const Gateway& to) const {
-    const auto at = newest_.find(
-        {from.options().inner.address.bytes, to.options().inner.address.bytes});
-    return at != newest_.end() && at->second > mark_;
-  }
-  uint64_t arrived() const { return arrived_; }
-  // Forgets what is lost for good: nothing waits longer for its repair.
-  void Prune() {
-    std::erase_if(under_way_, [&](const auto& packet) {
-      return packet.second.at_us + kLongestWayUs < world_.now_us();
-    });
-  }
-
- private:
-  static constexpr uint64_t kLongestWayUs = 120 * kSecond;
-  using Way = std::pair<std::array<uint8_t, 16>, std::array<uint8_t, 16>>;
-  struct Sent {
-    IpAddress from;
-    IpAddress to;
-    size_t size = 0;
-    uint64_t at_us = 0;
-  };
-
-  static Bytes PacketOf(uint64_t number, const Sent& sent) {
-    Bytes packet(sent.size);
-    packet[0] = 0x45;
-    wire::StoreBe16(&packet[2], static_cast<uint16_t>(sent.size));
-    packet[8] = 64;
-    packet[9] = wire::kProtocolUdp;
-    std::copy_n(sent.from.bytes.begin(), 4, &packet[12]);
-    std::copy_n(sent.to.bytes.begin(), 4, &packet[16]);
-    wire::StoreChecksum(
-        &packet[10],
-        wire::ChecksumFinish(wire::ChecksumIpv4Header(packet.data())));
-    wire::StoreBe16(&packet[24],
-                    static_cast<uint16_t>(sent.size - wire::kIpv4HeaderSize));
-    wire::StoreBe64(&packet[kUdp], number);
-    for (size_t i = kUdp + sizeof(number); i < packet.size(); ++i) {
-      packet[i] = static_cast<uint8_t>(number * 7 + i);
-    }
-    return packet;
-  }
-
-  // What is for a client that is not there comes to the hub's host.
-  bool Take(const Gateway& at, const Bytes& packet) {
-    if (packet.size() < kUdp + sizeof(uint64_t)) return false;
-    const auto sent = under_way_.find(wire::LoadBe64(&packet[kUdp]));
-    if (sent == under_way_.end() ||
-        PacketOf(sent->first, sent->second) != packet) {
-      return false;
-    }
-    const IpAddress& here = at.options().inner.address;
-    if (sent->second.to == here) {
-      newest_[{sent->second.from.bytes, here.bytes}] = sent->first;
-    } else if (&at != &world_.hub()) {
-      return false;
-    }
-    under_way_.erase(sent);
-    ++arrived_;
-    return true;
-  }
-
-  World& world_;
-  std::map<uint64_t, Sent> under_way_;
-  std::map<Way, uint64_t> newest_;
-  uint64_t sent_ = 0;
-  uint64_t mark_ = 0;
-  uint64_t arrived_ = 0;
-};
 
 class Conversation {
  public:

@@ -19,7 +19,8 @@ constexpr int kMostTurns = 10'000;
 constexpr size_t kArena = 1 << 20;
 constexpr uint64_t kWaitingUs = 1000;
 // Outer headers, the record's and the shard's: what a record takes of a frame.
-constexpr uint16_t kOverhead = 1500 - 1409;
+constexpr uint16_t kIpv4Overhead = 1500 - 1409;
+constexpr uint16_t kIpv6Overhead = 1500 - 1389;
 constexpr uint16_t kFirstPort = 32768;
 
 std::mt19937_64& Engine() {
@@ -94,13 +95,14 @@ Gateway::Gateway(Surroundings& around, const GatewayOptions& options,
       psk_(TheKey()),
       join_mask_key_(handshake::DeriveJoinMaskKey(psk_)),
       identity_(MakeIdentity()),
+      network_(options.network == nullptr ? around.internet : *options.network),
       uplink_({.mtu = options.mtu,
                .segments = options.super_frames,
                .small = around.small,
                .jumbo = around.jumbo,
                .sent =
                    [this](Bytes bytes) {
-                     around_.network.Send({std::move(bytes), false});
+                     network_.Send({std::move(bytes), false});
                    }}),
       tunnel_(
           {.link_header_size = 0,
@@ -113,10 +115,20 @@ Gateway::Gateway(Surroundings& around, const GatewayOptions& options,
       link_(workers_),
       road_(link_, *this, max_lanes, 1),
       next_port_(options.outer.port) {
-  around_.network.Attach(options.outer.address, this, options.delay_us);
+  for (const Endpoint& outer : Outers()) {
+    network_.Attach(outer.address, this, options.delay_us);
+  }
 }
 
-Gateway::~Gateway() { around_.network.Detach(options_.outer.address); }
+Gateway::~Gateway() {
+  for (const Endpoint& outer : Outers()) network_.Detach(outer.address);
+}
+
+std::vector<Endpoint> Gateway::Outers() const {
+  std::vector<Endpoint> all = {options_.outer};
+  all.insert(all.end(), options_.also.begin(), options_.also.end());
+  return all;
+}
 
 void Gateway::Arrive(Frame frame) { uplink_.Arrive(std::move(frame)); }
 
@@ -145,7 +157,7 @@ bool Gateway::Turn() {
     stepped().Step();
     const bool worked = worker().worked;
     Drain();
-    if (std::exchange(resolving_, false)) Answer({resolves_to_});
+    if (std::exchange(resolving_, false)) Answer(resolves_to_);
     if (SessionDeadline() <= now()) RunTimers();
     road_.peers.Publish(now());
     if (!worked && uplink_.empty() && tunnel_.empty() && !resolving_ &&
@@ -207,16 +219,24 @@ void Gateway::FollowNextHop(FlowId flow, const IpAddress&) {
 
 void Gateway::ForgetNextHop(FlowId flow) { std::erase(followed_, flow); }
 
-uint16_t Gateway::MaxInnerMtu(const Endpoint&) {
-  return static_cast<uint16_t>(options_.mtu - kOverhead);
+uint16_t Gateway::MaxInnerMtu(const Endpoint& remote) {
+  const bool ipv4 = remote.address.family == Family::kIpv4;
+  return static_cast<uint16_t>(options_.mtu -
+                               (ipv4 ? kIpv4Overhead : kIpv6Overhead));
 }
 
 absl::StatusOr<Endpoint> Gateway::OpenLocal(const Endpoint& remote,
                                             const peer::PortWish& wish) {
+  const auto outers = Outers();
+  const auto outer =
+      std::find_if(outers.begin(), outers.end(), [&](const Endpoint& own) {
+        return own.address.family == remote.address.family;
+      });
+  if (outer == outers.end()) return absl::UnavailableError("no route");
   do {
     next_port_ = std::max(kFirstPort, static_cast<uint16_t>(next_port_ + 1));
   } while (!wish.IsMet(uint32_t{next_port_} + remote.port));
-  locals_.push_back({options_.outer.address, next_port_});
+  locals_.push_back({outer->address, next_port_});
   return locals_.back();
 }
 

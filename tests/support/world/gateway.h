@@ -31,7 +31,7 @@ void WorldRandom(std::span<uint8_t> out);
 // What all gateways of a world share; outlives them.
 struct Surroundings {
   const uint64_t& now_us;
-  Network& network;
+  Network& internet;
   rte_mempool* small = nullptr;
   rte_mempool* jumbo = nullptr;
   loop::Log log{loop::LogLevel::kError};
@@ -39,12 +39,16 @@ struct Surroundings {
 
 struct GatewayOptions {
   Endpoint outer;              // a client's port counts upwards from here
+  std::vector<Endpoint> also;  // its further addresses
   IpPrefix inner;              // address and network
+  Network* network = nullptr;  // where it is; null: on the internet
   uint64_t delay_us = 10'000;  // of the way to it
   uint16_t mtu = 1500;
   bool super_frames = false;
   fec::Settings fec;
   uint64_t rekey_records = 1 << 20;
+  // What the name of its hub stands for, on a client; else that of the first.
+  std::vector<Endpoint> hubs;
 };
 
 // A worker that nobody runs.
@@ -103,6 +107,8 @@ class Gateway : public Host,
   // Ports held for flows of its own.
   size_t ports_held() const { return locals_.size(); }
 
+  // All its outer addresses.
+  std::vector<Endpoint> Outers() const;
   const GatewayOptions& options() const { return options_; }
   Worker& worker() { return stepped().worker(); }
 
@@ -120,7 +126,7 @@ class Gateway : public Host,
   handshake::SecretKey psk_;
   handshake::SecretKey join_mask_key_;
   handshake::StaticKey identity_;
-  Endpoint resolves_to_;  // what the name of the hub stands for
+  std::vector<Endpoint> resolves_to_;  // what the name of the hub stands for
 
   // peer::WorkerInbox::Sink
   void OnEvent(const Event& event) override {
@@ -153,6 +159,7 @@ class Gateway : public Host,
   }
   void Drain();
 
+  Network& network_;
   WirePort uplink_;
   WirePort tunnel_;
   std::vector<std::unique_ptr<WorkerThread>> workers_;
@@ -172,8 +179,8 @@ class Gateway : public Host,
 
 class ClientGateway final : public Gateway {
  public:
-  ClientGateway(Surroundings& around, const GatewayOptions& options,
-                const Endpoint& hub);
+  // `options` have hubs.
+  ClientGateway(Surroundings& around, const GatewayOptions& options);
   ~ClientGateway() override;
 
   void Close() override;

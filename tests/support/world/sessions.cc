@@ -19,14 +19,14 @@ handshake::RekeyConfig RekeyOf(const GatewayOptions& options) {
 }  // namespace
 
 ClientGateway::ClientGateway(Surroundings& around,
-                             const GatewayOptions& options, const Endpoint& hub)
+                             const GatewayOptions& options)
     : Gateway(around, options, kClientLanes) {
-  resolves_to_ = hub;
+  resolves_to_ = options.hubs;
   handshake::ClientConfig config;
   config.psk = &psk_;
   config.identity = &identity_;
   config.server_name = "www.example.com";
-  config.offer.mtu = MaxInnerMtu(hub);
+  config.offer.mtu = MaxInnerMtu(options.hubs.front());
   config.offer.addresses = {options.inner};
   config.offer.lanes = 1;
   config.random = WorldRandom;
@@ -82,7 +82,7 @@ HubGateway::HubGateway(Surroundings& around, const GatewayOptions& options,
       .max_clients = max_clients,
   };
   sessions_ = std::make_unique<peer::HubSessions>(config, around.log, now());
-  link_.Send(ListenCommand{{options.outer}});
+  link_.Send(ListenCommand{Outers()});
 }
 
 HubGateway::~HubGateway() { sessions_.reset(); }

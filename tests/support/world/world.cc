@@ -54,9 +54,9 @@ rte_mempool* JumboBuffers() {
 }
 
 World::World(uint64_t seed, bool verbose)
-    : network_(now_us_),
+    : topology_(now_us_),
       around_{
-          now_us_, network_, SmallBuffers(), JumboBuffers(),
+          now_us_, topology_.internet(), SmallBuffers(), JumboBuffers(),
           loop::Log(verbose ? loop::LogLevel::kDebug : loop::LogLevel::kError)},
       small_before_(rte_mempool_avail_count(SmallBuffers())),
       jumbo_before_(rte_mempool_avail_count(JumboBuffers())) {
@@ -64,30 +64,32 @@ World::World(uint64_t seed, bool verbose)
 }
 
 HubGateway& World::AddHub(const GatewayOptions& options, uint32_t max_clients) {
-  hub_ = std::make_unique<HubGateway>(around_, options, max_clients);
-  return *hub_;
+  hubs_.push_back(std::make_unique<HubGateway>(around_, options, max_clients));
+  return *hubs_.back();
 }
 
 ClientGateway& World::AddClient(const GatewayOptions& options) {
-  clients_.push_back(
-      std::make_unique<ClientGateway>(around_, options, hub_->options().outer));
+  GatewayOptions all = options;
+  if (all.hubs.empty()) all.hubs = {hub().options().outer};
+  clients_.push_back(std::make_unique<ClientGateway>(around_, all));
   return *clients_.back();
 }
 
 std::vector<Gateway*> World::gateways() const {
-  std::vector<Gateway*> all = {hub_.get()};
+  std::vector<Gateway*> all;
+  for (const auto& hub : hubs_) all.push_back(hub.get());
   for (const auto& client : clients_) all.push_back(client.get());
   return all;
 }
 
 void World::Turn() {
-  network_.RunDue();
+  topology_.RunDue();
   for (Gateway* gateway : gateways()) spun_ = !gateway->Turn() || spun_;
 }
 
 void World::Advance(uint64_t until_us) {
   Turn();
-  uint64_t next = network_.NextUs();
+  uint64_t next = topology_.NextUs();
   for (Gateway* gateway : gateways()) {
     next = std::min(next, gateway->NextDeadline());
   }
@@ -98,7 +100,7 @@ void World::Advance(uint64_t until_us) {
 void World::Close() {
   for (const auto& client : clients_) client->Close();
   Turn();
-  hub_->Close();
+  for (const auto& hub : hubs_) hub->Close();
 }
 
 std::string World::Leftovers() {

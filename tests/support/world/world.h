@@ -1,4 +1,4 @@
-// A fake world: one hub and its clients, each a whole gateway, on a network in
+// A fake world: hubs and their clients, each a whole gateway, on networks in
 // memory, in fake time, in one thread. The same for the same seed.
 #pragma once
 
@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "tests/support/world/gateway.h"
-#include "tests/support/world/network.h"
+#include "tests/support/world/topology.h"
 
 namespace lwt::world {
 
@@ -21,7 +21,7 @@ class World {
  public:
   explicit World(uint64_t seed, bool verbose = false);
 
-  // One hub, before the first client.
+  // Before its clients.
   HubGateway& AddHub(const GatewayOptions& options, uint32_t max_clients = 8);
   ClientGateway& AddClient(const GatewayOptions& options);
 
@@ -46,8 +46,11 @@ class World {
   bool spun() const { return spun_; }
 
   uint64_t now_us() const { return now_us_; }
-  Network& network() { return network_; }
-  HubGateway& hub() { return *hub_; }
+  Network& network() { return topology_.internet(); }
+  Topology& topology() { return topology_; }
+  // The first one, and all.
+  HubGateway& hub() { return *hubs_.front(); }
+  const std::vector<std::unique_ptr<HubGateway>>& hubs() const { return hubs_; }
   const std::vector<std::unique_ptr<ClientGateway>>& clients() const {
     return clients_;
   }
@@ -57,11 +60,11 @@ class World {
   void Turn();
 
   uint64_t now_us_ = kSecond;
-  Network network_;
+  Topology topology_;
   Surroundings around_;
   unsigned small_before_;
   unsigned jumbo_before_;
-  std::unique_ptr<HubGateway> hub_;
+  std::vector<std::unique_ptr<HubGateway>> hubs_;
   std::vector<std::unique_ptr<ClientGateway>> clients_;
   bool spun_ = false;
 };
