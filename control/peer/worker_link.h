@@ -27,7 +27,7 @@ struct LaneReading {
   uint64_t records_sealed = 0;
   uint64_t retransmitted_segments = 0;
   uint64_t last_rx_us = 0;       // when a record last verified, 0: never
-  uint64_t last_data_tx_us = 0;  // when inner traffic was last sealed
+  uint64_t last_data_tx_us = 0;  // … inner traffic was last sealed or waited
   uint64_t srtt_us = 0;
 #define LWT_READING_MEMBER(member, name, sentence) uint64_t member = 0;
   LWT_FEC_COUNTERS(LWT_READING_MEMBER)

@@ -131,7 +131,7 @@ struct alignas(64) WorkerCounters {
   X(records_sealed, "records_sealed", "Records sealed.")                     \
   X(last_rx_us, "last_rx_us", "Worker's clock when a record last verified.") \
   X(last_data_tx_us, "last_data_tx_us",                                      \
-    "Worker's clock when inner traffic was last sealed.")                    \
+    "Worker's clock when inner traffic was last sealed, or had to wait.")    \
   X(srtt_us, "srtt_us",                                                      \
     "Smoothed round trip of the outer flow, 0 before the first sample.")     \
   X(retransmitted_segments, "retransmitted_segments",                        \

@@ -6,8 +6,10 @@ namespace lwt {
 namespace {
 
 // Kept of the peer's window for reports, so that a hole that fills the window
-// can always be reported: about fifty of them.
+// can always be reported: about fifty of them, but no more than a quarter of a
+// small window.
 constexpr uint64_t kReportReserve = 8192;
+constexpr uint64_t kMostReserved = 4;
 
 // Flows of a worker that may have more holes at once than their own list holds.
 constexpr size_t kRangePlaces = 32;
@@ -195,7 +197,12 @@ bool OuterTcp::IsOpen(FlowId id) { return FindOpen(id) != nullptr; }
 uint32_t OuterTcp::Sendable(FlowId id) {
   const OuterFlow* flow = FindOpen(id);
   if (flow == nullptr) return 0;
-  const uint64_t used = flow->snd_nxt + kReportReserve;
+  // With nothing in flight there is no hole.
+  const uint64_t in_flight = flow->snd_nxt - flow->snd_una;
+  const uint64_t window = flow->snd_right - flow->snd_una;
+  const uint64_t reserve =
+      in_flight == 0 ? 0 : std::min(kReportReserve, window / kMostReserved);
+  const uint64_t used = flow->snd_nxt + reserve;
   if (flow->snd_right <= used) return 0;
   return static_cast<uint32_t>(flow->snd_right - used);
 }

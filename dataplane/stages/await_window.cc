@@ -63,7 +63,9 @@ void ReleaseWaiting(Worker& worker, PacketBurst& ready) {
   });
 }
 
+// The lane has something to send: whether its path works has to show.
 void Wait(Worker& worker, const Frame& shard) {
+  worker.lane_counters[shard.lane].last_data_tx_us.Set(worker.now_us);
   session::WaitQueues& queues = worker.wait_queues;
   const uint32_t other = queues.InTheWay(shard.lane);
   if (other != session::WaitQueues::kNone) {

@@ -73,5 +73,17 @@ TEST_F(AwaitWindowTest, ClosedWindowsLeaveTheOthersRoomToWait) {
   for (uint32_t lane = 0; lane < kJoined; ++lane) EXPECT_EQ(held(lane), 0u);
 }
 
+// A window that somebody closed for good must not pass for a lane without
+// traffic, whose path is asked after every 20 s only.
+TEST_F(AwaitWindowTest, WhatWaitsAsksForASignOfLife) {
+  const Worker& worker = pair_.client.worker();
+  const auto before = worker.lane_counters[2].last_data_tx_us.Get();
+  pair_.Advance(1000);
+  Give(2, 1);
+  EXPECT_EQ(worker.lane_counters[2].last_data_tx_us.Get(), worker.now_us);
+  EXPECT_GT(worker.now_us, before);
+  EXPECT_EQ(worker.lane_counters[1].last_data_tx_us.Get(), before);
+}
+
 }  // namespace
 }  // namespace lwt::testing

@@ -34,7 +34,7 @@ class HandWrittenPeer : public testing::Test {
     view.tcp.flags = flags;
     view.tcp.seq = seq_;
     view.tcp.ack = ack_;
-    view.tcp.window = 1000;
+    view.tcp.window = window_;
     view.tcp.options.timestamps = wire::TcpTimestamps{ts_, 0};
     return view;
   }
@@ -95,6 +95,7 @@ class HandWrittenPeer : public testing::Test {
   OuterTcp tcp_;
   TxBatch batch_;
   uint64_t now_us_ = 5'000'000;
+  uint16_t window_ = 1000;  // scaled by 7 but in a SYN
   TcpSeq seq_{1000};
   TcpSeq ack_;
   uint32_t ts_ = 100;

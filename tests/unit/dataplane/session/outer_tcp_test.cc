@@ -391,6 +391,30 @@ TEST_F(OuterTcpTest, SendsNothingBeyondThePeersWindow) {
   EXPECT_GT(sent + 87, window);
 }
 
+// As behind a shaper, or a SYN proxy that scales windows otherwise.
+TEST_F(OuterTcpTest, ASmallWindowCarriesRecordsToo) {
+  for (const uint16_t window : {12, 24, 62}) {  // 1536, 3072 and 7936 bytes
+    window_ = window;
+    Open(1000 * window);
+    for (int i = 0; i < 10; ++i) {
+      ASSERT_GE(tcp_.Sendable(flow_), 1448u) << window;
+      ASSERT_TRUE(SendBytes(1448));
+      Drain(batch_);
+      ack_ = ack_ + 1448;
+      Give(View(wire::kAck));
+    }
+    // Nothing acknowledged: room for a report is left.
+    while (tcp_.Sendable(flow_) >= 1448) {
+      ASSERT_TRUE(SendBytes(1448));
+      Drain(batch_);
+    }
+    EXPECT_TRUE(SendBytes(87)) << window;
+    Drain(batch_);
+    tcp_.Release(flow_);
+    Drain(batch_);
+  }
+}
+
 TEST_F(OuterTcpTest, CutsAStreamAtTheMss) {
   Open();
   const std::vector<uint8_t> bytes(4000, 9);
