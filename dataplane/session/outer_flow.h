@@ -108,6 +108,9 @@ struct alignas(64) OuterFlow {
   uint32_t rack_rtt_us = 0;
   uint64_t rack_us = 0;
   uint64_t rack_end = 0;
+  // Of the repairs that were SACKed, when the one sent last was: perhaps that
+  // copy has arrived, perhaps one before.
+  uint64_t repair_us = 0;
 
   uint32_t srtt_us = 0;
   uint32_t rttvar_us = 0;
@@ -145,6 +148,10 @@ struct alignas(64) OuterFlow {
   }
   wire::TcpSeq ReceiveSeq(uint64_t offset) const {
     return irs + 1 + static_cast<uint32_t>(offset);
+  }
+  // Our timestamp (RFC 7323) of that time.
+  uint32_t Stamp(uint64_t now_us) const {
+    return static_cast<uint32_t>(now_us / 1000) + ts_offset;
   }
   // Offsets of numbers from the wire; negative for what lies before the first
   // byte.

@@ -350,21 +350,23 @@ class OuterTcp {
 
   // outer_tcp_ack.cc: acks from the peer, and what they leave to repair.
   bool TakeAck(OuterFlow& flow, const wire::TcpView& tcp, uint64_t now_us);
-  void TakeAcked(OuterFlow& flow, uint64_t ack, uint64_t now_us);
-  void AdvanceUna(OuterFlow& flow, uint64_t ack, uint64_t now_us);
+  void TakeAcked(OuterFlow& flow, uint64_t ack, const wire::TcpView& tcp,
+                 uint64_t now_us);
+  void AdvanceUna(OuterFlow& flow, uint64_t ack, const wire::TcpView& tcp,
+                  uint64_t now_us);
   bool FollowAck(OuterFlow& flow, const wire::TcpView& tcp, uint64_t now_us);
   void TakeBlocks(OuterFlow& flow, const wire::TcpView& tcp, uint64_t now_us);
   void TakeSack(OuterFlow& flow, uint64_t left, uint64_t right,
                 uint64_t now_us);
   void Deliver(OuterFlow& flow, SentArena::Position at, uint64_t right,
                uint64_t now_us);
-  void OnDelivered(OuterFlow& flow, const SentSegment& segment,
-                   uint64_t now_us);
+  void OnSacked(OuterFlow& flow, const SentSegment& segment, uint64_t now_us);
   void OnRepairInVain(OuterFlow& flow);
   void BeginRecovery(OuterFlow& flow);
   uint64_t ReorderWindow(const OuterFlow& flow) const;
   uint64_t KeptFrom(const OuterFlow& flow) const;
   bool Awaits(const OuterFlow& flow) const;
+  static bool IsOvertaken(const OuterFlow& flow, const SentSegment& segment);
   uint64_t LostAt(const OuterFlow& flow, const SentSegment& segment,
                   uint64_t now_us) const;
   void MoveForward(OuterFlow& flow, uint64_t to, uint64_t now_us);

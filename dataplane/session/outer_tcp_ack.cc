@@ -35,6 +35,15 @@ bool SentBefore(uint64_t sent_us, uint64_t end, const OuterFlow& flow) {
          (sent_us == flow.rack_us && end <= flow.rack_end);
 }
 
+// Whether an ack that passes the segment was made by an earlier copy of it than
+// the last: it echoes the timestamp of what it was made by (RFC 7323 §4.3).
+bool IsOfEarlierCopy(const OuterFlow& flow, const SentSegment& segment,
+                     const wire::TcpView& ack) {
+  const auto& stamps = ack.options.timestamps;
+  return flow.timestamps && stamps.has_value() &&
+         static_cast<int32_t>(stamps->echo - flow.Stamp(segment.last_us)) < 0;
+}
+
 // RACK (RFC 8985 §6.2 step 2): of what was delivered, what was sent last.
 void NoteLatest(OuterFlow& flow, uint64_t sent_us, uint64_t end,
                 uint64_t now_us) {
@@ -65,7 +74,7 @@ bool OuterTcp::TakeAck(OuterFlow& flow, const wire::TcpView& tcp,
   flow.snd_right = std::max(flow.snd_right, to + window);
   flow.snd_max_window = std::max(flow.snd_max_window, window);
   rtt_from_us_ = 0;
-  if (to > flow.snd_una) AdvanceUna(flow, to, now_us);
+  if (to > flow.snd_una) AdvanceUna(flow, to, tcp, now_us);
   if (flow.sack && tcp.options.sack_count != 0) TakeBlocks(flow, tcp, now_us);
   if (rtt_from_us_ != 0) MeasureRtt(flow, now_us - rtt_from_us_);
   return true;
@@ -119,15 +128,19 @@ void OuterTcp::TakeBlocks(OuterFlow& flow, const wire::TcpView& tcp,
   }
 }
 
-void OuterTcp::OnDelivered(OuterFlow& flow, const SentSegment& segment,
-                           uint64_t now_us) {
-  if (!segment.retransmitted) {
-    rtt_from_us_ = std::max(rtt_from_us_, segment.last_us);
-    if (segment.end() < flow.fack) flow.reordering = true;
-  } else if (now_us - segment.last_us <
-             (flow.reordering ? flow.srtt_us : flow.min_rtt_us)) {
-    return;  // the ack is for an earlier copy
+// A SACK told of the segment. Of a repair it does not say which copy it is of:
+// above a hole the peer echoes what came below it (RFC 7323 §4.3). So it tells
+// of no round trip, and of the others less, see IsOvertaken.
+void OuterTcp::OnSacked(OuterFlow& flow, const SentSegment& segment,
+                        uint64_t now_us) {
+  if (segment.retransmitted) {
+    if (now_us - segment.last_us >= flow.min_rtt_us) {
+      flow.repair_us = std::max(flow.repair_us, segment.last_us);
+    }
+    return;
   }
+  rtt_from_us_ = std::max(rtt_from_us_, segment.last_us);
+  if (segment.end() < flow.fack) flow.reordering = true;
   NoteLatest(flow, segment.last_us, segment.end(), now_us);
 }
 
@@ -156,8 +169,11 @@ uint64_t OuterTcp::ReorderWindow(const OuterFlow& flow) const {
 
 // Takes the segments that end below `ack` off the list. Those sent once were
 // sent in order, so the last of them tells all but whether there was a hole
-// before the first.
-void OuterTcp::TakeAcked(OuterFlow& flow, uint64_t ack, uint64_t now_us) {
+// before the first. Of those sent again only what was made by the last copy
+// counts (RFC 8985 §6.2 step 2): a round trip too short, of a segment sent just
+// now, would make all that is in flight look lost.
+void OuterTcp::TakeAcked(OuterFlow& flow, uint64_t ack,
+                         const wire::TcpView& tcp, uint64_t now_us) {
   uint64_t fresh_end = 0;
   uint64_t fresh_us = 0;
   while (!flow.sent.empty()) {
@@ -165,7 +181,10 @@ void OuterTcp::TakeAcked(OuterFlow& flow, uint64_t ack, uint64_t now_us) {
     const uint64_t end = segment.end();
     if (end > ack) break;
     if (segment.retransmitted) {
-      if (!segment.sacked) OnDelivered(flow, segment, now_us);
+      if (!segment.sacked && now_us - segment.last_us >= flow.min_rtt_us &&
+          !IsOfEarlierCopy(flow, segment, tcp)) {
+        NoteLatest(flow, segment.last_us, end, now_us);
+      }
     } else if (!segment.sacked) {
       if (fresh_end == 0 && end < flow.fack) flow.reordering = true;
       fresh_end = end;
@@ -181,8 +200,9 @@ void OuterTcp::TakeAcked(OuterFlow& flow, uint64_t ack, uint64_t now_us) {
 // Apart from TakeAck, which every segment comes to and which mostly has nothing
 // for it: the compiler would make room for both.
 [[gnu::noinline]] void OuterTcp::AdvanceUna(OuterFlow& flow, uint64_t ack,
+                                            const wire::TcpView& tcp,
                                             uint64_t now_us) {
-  TakeAcked(flow, ack, now_us);
+  TakeAcked(flow, ack, tcp, now_us);
   flow.snd_una = ack;
   if (flow.spliced) Raise(flow, EventType::kStreamRoom);
   flow.backoff = 0;
@@ -226,7 +246,7 @@ void OuterTcp::Deliver(OuterFlow& flow, SentArena::Position at, uint64_t right,
       ++totals_.sack_steps;
       if (++walked == kMaxSackedWalk) return;
     } else {
-      OnDelivered(flow, segment, now_us);
+      OnSacked(flow, segment, now_us);
       // The bytes of a stream may not be done without, should the SACK have
       // been a lie.
       segment.sacked = segment.end() <= flow.stream_end;
@@ -294,21 +314,30 @@ void OuterTcp::GiveUpOld(OuterFlow& flow, uint64_t now_us) {
   }
 }
 
-// When the segment is taken for lost, if what came later has arrived: after a
-// round trip, the latest or the mean one. The latest alone may be that of an
-// ack that was meant for an earlier copy, and make a storm of repairs.
+// Whether something that was sent later has arrived (RFC 8985 §6.2 step 5).
+// Where that is a SACKed repair, it may have been the copy of before, which was
+// sent earlier than what is in flight: it counts against what was sent again
+// itself, and holes.
+bool OuterTcp::IsOvertaken(const OuterFlow& flow, const SentSegment& segment) {
+  if (SentBefore(segment.last_us, segment.end(), flow)) return true;
+  return segment.last_us <= flow.repair_us &&
+         (segment.retransmitted || segment.end() <= flow.fack);
+}
+
+// When the segment is taken for lost, if it is overtaken. What was sent again
+// waits for a round trip in the mean, whatever the latest one was.
 uint64_t OuterTcp::LostAt(const OuterFlow& flow, const SentSegment& segment,
                           uint64_t now_us) const {
   const uint64_t reordering = ReorderWindow(flow);
-  const uint64_t round_trip =
-      std::max<uint64_t>(flow.rack_rtt_us, flow.srtt_us);
   if (segment.retransmitted) {
-    return segment.last_us + std::max(round_trip, kLeastAgainUs) + reordering;
+    const uint64_t round_trip =
+        std::max<uint64_t>({flow.rack_rtt_us, flow.srtt_us, kLeastAgainUs});
+    return segment.last_us + round_trip + reordering;
   }
   const bool certain =
       !flow.reordering &&
       flow.fack >= segment.end() + kDuplicateThreshold * flow.max_payload;
-  return certain ? now_us : segment.last_us + round_trip + reordering;
+  return certain ? now_us : segment.last_us + flow.rack_rtt_us + reordering;
 }
 
 // Sends the segment again if it is lost by now. False where it is not, and none
@@ -316,7 +345,7 @@ uint64_t OuterTcp::LostAt(const OuterFlow& flow, const SentSegment& segment,
 bool OuterTcp::RetransmitIfLost(OuterFlow& flow, SentArena::Position at,
                                 uint64_t now_us, TxBatch& out) {
   const SentSegment& segment = arena_.At(at);
-  if (!SentBefore(segment.last_us, segment.end(), flow)) return false;
+  if (!IsOvertaken(flow, segment)) return false;
   ++totals_.repair_steps;
   const uint64_t due = LostAt(flow, segment, now_us);
   if (due > now_us) {

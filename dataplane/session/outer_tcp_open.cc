@@ -86,8 +86,7 @@ void OuterTcp::SendSyn(OuterFlow& flow, uint64_t now_us, TxBatch& out) {
   segment.tcp.flags = wire::kSyn;
   options.mss = mss;
   if (!answer || flow.timestamps) {
-    options.timestamps = {static_cast<uint32_t>(now_us / 1000) + flow.ts_offset,
-                          flow.ts_recent};
+    options.timestamps = {flow.Stamp(now_us), flow.ts_recent};
   }
   options.sack_permitted = !answer || flow.sack;
   if (!answer || flow.own_scale != 0) {

@@ -69,8 +69,7 @@ FlowTemplate::Segment OuterTcp::NextSegment(OuterFlow& flow, uint64_t offset,
       .flags = wire::kAck,
       .window = AdvanceWindow(flow),
       .ip_id = flow.ip_id++,
-      .timestamps = {static_cast<uint32_t>(now_us / 1000) + flow.ts_offset,
-                     flow.ts_recent},
+      .timestamps = {flow.Stamp(now_us), flow.ts_recent},
   };
 }
 

@@ -132,7 +132,7 @@ bool WindowChecker::Look(const wire::FrameView& frame) {
 TcpRig::TcpRig(const OuterTcp::Config& client_config,
                const OuterTcp::Config& hub_config, LinkConfig link_config,
                uint64_t seed)
-    : link(link_config), random_(seed) {
+    : link(link_config), random_(seed), stall_seed_(seed << 32) {
   client.tcp = std::make_unique<OuterTcp>(client_config);
   hub.tcp = std::make_unique<OuterTcp>(hub_config);
   const Endpoint listen[] = {At("0.0.0.0:9000"), At("[::]:9000")};
@@ -163,6 +163,28 @@ void TcpRig::CheckSent(Side& from, const wire::FrameView& view) {
   }
 }
 
+// Each span of time begins with a stall of its own length.
+uint64_t TcpRig::BehindStall(uint64_t arrival_us) {
+  constexpr uint64_t kSpanUs = 20'000;
+  const uint64_t span = arrival_us / kSpanUs;
+  std::mt19937_64 random(span + stall_seed_);
+  const uint64_t until_us = span * kSpanUs + random() % link.stall_us;
+  return std::max(arrival_us, until_us);
+}
+
+uint64_t TcpRig::ArrivalUs(bool to_hub) {
+  uint64_t& busy_until_us = link_busy_until_us_[to_hub];
+  busy_until_us = std::max(busy_until_us, now_us) + link.frame_us;
+  uint64_t arrival_us = busy_until_us + link.delay_us;
+  if (link.jitter_us != 0) arrival_us += random_() % link.jitter_us;
+  if (link.late != 0 &&
+      std::uniform_real_distribution<double>(0, 1)(random_) < link.late) {
+    ++frames_late;
+    arrival_us += link.late_us;
+  }
+  return link.stall_us == 0 ? arrival_us : BehindStall(arrival_us);
+}
+
 void TcpRig::Transmit(Side& from) {
   std::uniform_real_distribution<double> chance(0, 1);
   for (Frame& frame : Drain(batch_)) {
@@ -175,10 +197,8 @@ void TcpRig::Transmit(Side& from) {
     }
     const int copies = chance(random_) < link.duplicate ? 2 : 1;
     for (int i = 0; i < copies; ++i) {
-      const uint64_t jitter =
-          link.jitter_us == 0 ? 0 : random_() % link.jitter_us;
-      flying_.emplace(now_us + link.delay_us + jitter,
-                      Flying{frame, &from == &client});
+      const bool to_hub = &from == &client;
+      flying_.emplace(ArrivalUs(to_hub), Flying{frame, to_hub});
     }
   }
 }

@@ -7,6 +7,7 @@
 
 #include <rte_mbuf.h>
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -78,6 +79,14 @@ struct LinkConfig {
   uint64_t jitter_us = 0;
   double loss = 0;
   double duplicate = 0;
+  // Of frames that take longer, by so much, and are passed by those behind.
+  double late = 0;
+  uint64_t late_us = 1000;
+  // What one frame keeps the link busy for; those behind it wait.
+  uint64_t frame_us = 0;
+  // Now and then nothing arrives for up to so long, as where who carries the
+  // frames shares his core; then all does that has been due.
+  uint64_t stall_us = 0;
 };
 
 class TcpRig {
@@ -132,6 +141,7 @@ class TcpRig {
   // What the rig saw go wrong; empty when all is well.
   std::vector<std::string> faults;
   uint64_t frames_lost = 0;
+  uint64_t frames_late = 0;
   // Sequence and ack number that the client sent last.
   std::pair<uint32_t, uint32_t> client_numbers;
   // Called for every frame as it is sent; false loses it.
@@ -146,6 +156,8 @@ class TcpRig {
   };
 
   void Transmit(Side& from);
+  uint64_t ArrivalUs(bool to_hub);
+  uint64_t BehindStall(uint64_t arrival_us);
   void Deliver(const Flying& flying);
   void TakePayload(Side& side, const OuterTcp::Received& received);
   void TakeEvents(Side& side);
@@ -153,7 +165,9 @@ class TcpRig {
   void Fault(const char* what);
 
   std::mt19937_64 random_;
+  const uint64_t stall_seed_;
   std::multimap<uint64_t, Flying> flying_;
+  std::array<uint64_t, 2> link_busy_until_us_{};  // towards the hub: [1]
   WindowChecker checker_;
   std::map<uint16_t, uint32_t> last_ack_;
   TxBatch batch_;
