@@ -38,46 +38,4 @@ std::optional<ControlMessage> ParseControlMessage(ByteSpan bytes) {
   return message;
 }
 
-ByteVector BuildRekeyShare(const RekeyShare& share) {
-  ByteWriter out;
-  return out.U32(share.epoch).Append(share.public_key).Take();
-}
-
-std::optional<RekeyShare> ParseRekeyShare(ByteSpan body) {
-  ByteReader reader(body);
-  RekeyShare share;
-  if (!reader.U32(&share.epoch) || !reader.Copy(share.public_key) ||
-      !reader.empty()) {
-    return std::nullopt;
-  }
-  return share;
-}
-
-ByteVector BuildRekeyDone(uint32_t epoch) {
-  ByteWriter out;
-  return out.U32(epoch).Take();
-}
-
-std::optional<uint32_t> ParseRekeyDone(ByteSpan body) {
-  ByteReader reader(body);
-  uint32_t epoch = 0;
-  if (!reader.U32(&epoch) || !reader.empty()) return std::nullopt;
-  return epoch;
-}
-
-ByteVector BuildNotice(const Notice& notice) {
-  ByteWriter out;
-  out.U8(static_cast<uint8_t>(notice.code));
-  out.Append(std::string_view(notice.text).substr(0, kMaxControlBody - 1));
-  return out.Take();
-}
-
-std::optional<Notice> ParseNotice(ByteSpan body) {
-  ByteReader reader(body);
-  uint8_t code = 0;
-  if (!reader.U8(&code)) return std::nullopt;
-  return Notice{.code = static_cast<NoticeCode>(code),
-                .text = PrintableText(reader.rest())};
-}
-
 }  // namespace lwt::handshake

@@ -1,8 +1,8 @@
-// Control messages: the bytes inside a sealed record of kind control.
+// The frame of control messages: the bytes inside a sealed record of kind
+// control. What their bodies say is messages.h.
 #pragma once
 
 #include <optional>
-#include <string>
 
 #include "control/handshake/bytes.h"
 
@@ -38,25 +38,5 @@ std::optional<ByteSpan> ParseControlRecord(ByteSpan content);
 ByteVector BuildControlMessage(const ControlMessage& message);
 // nullopt when too short, too long, or a numbered ack or unnumbered message.
 std::optional<ControlMessage> ParseControlMessage(ByteSpan bytes);
-
-// The body of offer and answer.
-struct RekeyShare {
-  uint32_t epoch = 0;
-  std::array<uint8_t, 32> public_key{};
-};
-ByteVector BuildRekeyShare(const RekeyShare& share);
-std::optional<RekeyShare> ParseRekeyShare(ByteSpan body);
-
-// The body of done.
-ByteVector BuildRekeyDone(uint32_t epoch);
-std::optional<uint32_t> ParseRekeyDone(ByteSpan body);
-
-enum class NoticeCode : uint8_t { kText = 0, kUnknownType = 1 };
-struct Notice {
-  NoticeCode code = NoticeCode::kText;
-  std::string text;  // UTF-8; control characters are shown as '?'
-};
-ByteVector BuildNotice(const Notice& notice);
-std::optional<Notice> ParseNotice(ByteSpan body);
 
 }  // namespace lwt::handshake

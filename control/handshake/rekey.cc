@@ -3,6 +3,17 @@
 #include <algorithm>
 
 namespace lwt::handshake {
+namespace {
+
+template <ControlBody M>
+RekeyAction Say(const M& message, uint32_t epoch) {
+  return {.kind = RekeyAction::Kind::kSend,
+          .epoch = epoch,
+          .type = M::kType,
+          .body = message.Build()};
+}
+
+}  // namespace
 
 Rekey::Rekey(RekeyRole role, const RekeyConfig& config, KeyPair roots,
              uint64_t now_us)
@@ -27,9 +38,7 @@ void Rekey::Tick(uint64_t now_us, uint64_t records,
     Begin(actions);
   } else if (role_ == RekeyRole::kResponder && records >= config_.max_records) {
     pending_ = true;
-    actions->push_back({.kind = RekeyAction::Kind::kSend,
-                        .epoch = send_epoch_ + 1,
-                        .type = ControlType::kRekeyRequest});
+    actions->push_back(Say(RekeyRequest{}, send_epoch_ + 1));
   }
 }
 
@@ -58,85 +67,64 @@ std::vector<uint32_t> Rekey::OpenEpochs() const {
   return epochs;
 }
 
-bool Rekey::Receive(const ControlMessage& message, uint64_t now_us,
-                    std::vector<RekeyAction>* actions) {
-  const bool initiator = role_ == RekeyRole::kInitiator;
-  if (message.type == ControlType::kRekeyRequest) {
-    return initiator && message.body.empty() && OnRequest(actions);
-  }
-  if (message.type == ControlType::kRekeyDone) {
-    const std::optional<uint32_t> epoch = ParseRekeyDone(message.body);
-    return !initiator && epoch && OnDone(*epoch, now_us, actions);
-  }
-  const std::optional<RekeyShare> share = ParseRekeyShare(message.body);
-  if (!share) return false;
-  if (message.type == ControlType::kRekeyOffer) {
-    return !initiator && OnOffer(*share, actions);
-  }
-  return message.type == ControlType::kRekeyAnswer && initiator &&
-         OnAnswer(*share, now_us, actions);
-}
-
 void Rekey::Begin(std::vector<RekeyAction>* actions) {
   config_.random(ephemeral_.bytes());
   pending_ = true;
-  const RekeyShare share{.epoch = send_epoch_ + 1,
+  const RekeyOffer offer{.epoch = send_epoch_ + 1,
                          .public_key = X25519Public(ephemeral_.bytes())};
-  actions->push_back({.kind = RekeyAction::Kind::kSend,
-                      .epoch = share.epoch,
-                      .type = ControlType::kRekeyOffer,
-                      .body = BuildRekeyShare(share)});
+  actions->push_back(Say(offer, offer.epoch));
 }
 
-bool Rekey::OnRequest(std::vector<RekeyAction>* actions) {
+bool Rekey::Receive(const RekeyRequest&, uint64_t,
+                    std::vector<RekeyAction>* actions) {
+  if (role_ != RekeyRole::kInitiator) return false;
   // A request that crossed our offer is answered by it.
   if (!pending_) Begin(actions);
   return true;
 }
 
-bool Rekey::OnOffer(const RekeyShare& share,
+bool Rekey::Receive(const RekeyOffer& offer, uint64_t,
                     std::vector<RekeyAction>* actions) {
-  if (share.epoch != send_epoch_ + 1 || Roots(share.epoch) != nullptr) {
+  if (role_ != RekeyRole::kResponder || offer.epoch != send_epoch_ + 1 ||
+      Roots(offer.epoch) != nullptr) {
     return false;
   }
   WipedBytes<32> shared;
   config_.random(ephemeral_.bytes());
-  if (!X25519(ephemeral_.bytes(), share.public_key, shared.bytes())) {
+  if (!X25519(ephemeral_.bytes(), offer.public_key, shared.bytes())) {
     return false;
   }
-  const RekeyShare answer{.epoch = share.epoch,
-                          .public_key = X25519Public(ephemeral_.bytes())};
+  const RekeyAnswer answer{.epoch = offer.epoch,
+                           .public_key = X25519Public(ephemeral_.bytes())};
   ephemeral_ = WipedBytes<32>();
   pending_ = true;
-  Open(share.epoch, shared.bytes(), actions);
-  actions->push_back({.kind = RekeyAction::Kind::kSend,
-                      .epoch = share.epoch,
-                      .type = ControlType::kRekeyAnswer,
-                      .body = BuildRekeyShare(answer)});
+  Open(offer.epoch, shared.bytes(), actions);
+  actions->push_back(Say(answer, answer.epoch));
   return true;
 }
 
-bool Rekey::OnAnswer(const RekeyShare& share, uint64_t now_us,
-                     std::vector<RekeyAction>* actions) {
+bool Rekey::Receive(const RekeyAnswer& answer, uint64_t now_us,
+                    std::vector<RekeyAction>* actions) {
   WipedBytes<32> shared;
-  if (!pending_ || share.epoch != send_epoch_ + 1 ||
-      !X25519(ephemeral_.bytes(), share.public_key, shared.bytes())) {
+  if (role_ != RekeyRole::kInitiator || !pending_ ||
+      answer.epoch != send_epoch_ + 1 ||
+      !X25519(ephemeral_.bytes(), answer.public_key, shared.bytes())) {
     return false;
   }
   ephemeral_ = WipedBytes<32>();
-  Open(share.epoch, shared.bytes(), actions);
-  Switch(share.epoch, now_us, actions);
-  actions->push_back({.kind = RekeyAction::Kind::kSend,
-                      .epoch = share.epoch,
-                      .type = ControlType::kRekeyDone,
-                      .body = BuildRekeyDone(share.epoch)});
+  Open(answer.epoch, shared.bytes(), actions);
+  Switch(answer.epoch, now_us, actions);
+  actions->push_back(Say(RekeyDone{.epoch = answer.epoch}, answer.epoch));
   return true;
 }
 
-bool Rekey::OnDone(uint32_t epoch, uint64_t now_us,
-                   std::vector<RekeyAction>* actions) {
-  if (epoch != send_epoch_ + 1 || Roots(epoch) == nullptr) return false;
-  Switch(epoch, now_us, actions);
+bool Rekey::Receive(const RekeyDone& done, uint64_t now_us,
+                    std::vector<RekeyAction>* actions) {
+  if (role_ != RekeyRole::kResponder || done.epoch != send_epoch_ + 1 ||
+      Roots(done.epoch) == nullptr) {
+    return false;
+  }
+  Switch(done.epoch, now_us, actions);
   return true;
 }
 

@@ -8,8 +8,8 @@
 #include <optional>
 #include <vector>
 
-#include "control/handshake/control_message.h"
 #include "control/handshake/lane_keys.h"
+#include "control/handshake/messages.h"
 
 namespace lwt::handshake {
 
@@ -54,9 +54,15 @@ class Rekey {
   void Tick(uint64_t now_us, uint64_t records,
             std::vector<RekeyAction>* actions);
 
-  // Takes a delivered message of one of the four re-key types. False when it
-  // breaks the protocol: the caller closes the session.
-  bool Receive(const ControlMessage& message, uint64_t now_us,
+  // Takes what the peer says. False when it breaks the protocol, as by coming
+  // from the wrong side: the caller closes the session.
+  bool Receive(const RekeyRequest& request, uint64_t now_us,
+               std::vector<RekeyAction>* actions);
+  bool Receive(const RekeyOffer& offer, uint64_t now_us,
+               std::vector<RekeyAction>* actions);
+  bool Receive(const RekeyAnswer& answer, uint64_t now_us,
+               std::vector<RekeyAction>* actions);
+  bool Receive(const RekeyDone& done, uint64_t now_us,
                std::vector<RekeyAction>* actions);
 
   uint64_t NextDeadline() const;
@@ -75,12 +81,6 @@ class Rekey {
   };
 
   void Begin(std::vector<RekeyAction>* actions);
-  bool OnRequest(std::vector<RekeyAction>* actions);
-  bool OnOffer(const RekeyShare& share, std::vector<RekeyAction>* actions);
-  bool OnAnswer(const RekeyShare& share, uint64_t now_us,
-                std::vector<RekeyAction>* actions);
-  bool OnDone(uint32_t epoch, uint64_t now_us,
-              std::vector<RekeyAction>* actions);
   void Open(uint32_t epoch, KeySpan shared, std::vector<RekeyAction>* actions);
   void Switch(uint32_t epoch, uint64_t now_us,
               std::vector<RekeyAction>* actions);

@@ -146,8 +146,12 @@ void ClientSession::OnHandshakeDone(uint64_t now_us) {
   lane.remote = attempt_->remote();
   lane.nonces = secrets.lane0;
   uint16_t mtu = secrets.mtu;
-  Session::Context context{config_.attempt.road, config_.attempt.host, log_,
-                           handshake::RekeyRole::kInitiator, config_.rekey};
+  Session::Context context{config_.attempt.road,
+                           config_.attempt.host,
+                           log_,
+                           handshake::RekeyRole::kInitiator,
+                           config_.rekey,
+                           config_.messages};
   auto session = std::make_unique<Session>(
       context, *this, peer_, std::string(kHub), std::move(secrets), now_us);
   if (!session->InstallLane(lane, 0, now_us, kOldLaneUs)) {

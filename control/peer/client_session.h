@@ -36,6 +36,7 @@ class ClientSession final : public FlowOwner {
   struct Config {
     ClientAttempt::Context attempt;  // the lanes of its offer are our workers
     handshake::RekeyConfig rekey;
+    MessageTable messages = CommonMessages();
     std::string hub_name;  // as configured, for the log
     std::vector<IpPrefix> tunnel_addresses;
     std::vector<IpPrefix> networks;  // behind the hub

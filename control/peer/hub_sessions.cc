@@ -37,8 +37,9 @@ HubSessions::HubSessions(const Config& config, const loop::Log& log,
 HubSessions::~HubSessions() { config_.road.owners.SetAcceptor(nullptr); }
 
 Session::Context HubSessions::SessionContext() {
-  return {config_.road, config_.host, log_, handshake::RekeyRole::kResponder,
-          config_.rekey};
+  return {config_.road,  config_.host,
+          log_,          handshake::RekeyRole::kResponder,
+          config_.rekey, config_.messages};
 }
 
 HubSessions::Client* HubSessions::FindBySessionId(uint64_t id) {

@@ -46,6 +46,7 @@ class HubSessions final : public FlowOwner {
     // Its offer has our addresses, MTU, and as lanes the number of workers.
     handshake::HubConfig door;
     handshake::RekeyConfig rekey;
+    MessageTable messages = CommonMessages();
     uint32_t max_clients = 100;
     bool multi_client = true;
     // Networks behind clients.

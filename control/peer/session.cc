@@ -169,28 +169,10 @@ void Session::OnClose(std::span<const uint8_t> bytes) {
 }
 
 void Session::Deliver(const ControlMessage& message, uint64_t now_us) {
-  switch (message.type) {
-    case ControlType::kRekeyRequest:
-    case ControlType::kRekeyOffer:
-    case ControlType::kRekeyAnswer:
-    case ControlType::kRekeyDone: {
-      std::vector<RekeyAction> actions;
-      if (rekey_.Receive(message, now_us, &actions)) {
-        Apply(actions);
-      } else {
-        end_reason_ = "the peer broke the protocol of key renewal";
-      }
-      return;
-    }
-    case ControlType::kNotice: {
-      std::optional<handshake::Notice> notice =
-          handshake::ParseNotice(message.body);
-      if (notice)
-        context_.log.Warn(Cause::Peer(name_), name_, " says: ", notice->text);
-      return;
-    }
-    case ControlType::kAck:
-      return;
+  if (const auto* handler = context_.messages.Find(message.type)) {
+    const bool good = handler->take(*this, message.body, now_us);
+    if (!good && !handler->breach.empty()) end_reason_ = handler->breach;
+    return;
   }
   unsigned type = static_cast<unsigned>(message.type);
   context_.log.Warn(Cause::Peer(name_), name_,
@@ -200,9 +182,20 @@ void Session::Deliver(const ControlMessage& message, uint64_t now_us) {
          config::Concat("control message of unknown type ", type));
 }
 
+bool Session::Queue(ControlType type, handshake::ByteVector body) {
+  if (channel_.Send(type, std::move(body))) return true;
+  end_reason_ = "the peer acknowledges no control message";
+  return false;
+}
+
+void Session::LogNotice(std::string_view text) {
+  context_.log.Warn(Cause::Peer(name_), name_, " says: ", text);
+}
+
+// One that finds no room is no harm.
 void Session::Notify(handshake::NoticeCode code, std::string text) {
   channel_.Send(ControlType::kNotice,
-                handshake::BuildNotice({code, std::move(text)}));
+                handshake::Notice{code, std::move(text)}.Build());
 }
 
 void Session::OnEvent(const Event& event, uint64_t now_us) {
@@ -227,9 +220,7 @@ void Session::Apply(const std::vector<RekeyAction>& actions) {
   for (const RekeyAction& action : actions) {
     switch (action.kind) {
       case RekeyAction::Kind::kSend:
-        if (!channel_.Send(action.type, action.body)) {
-          end_reason_ = "the peer acknowledges no control message";
-        }
+        Queue(action.type, action.body);
         break;
       case RekeyAction::Kind::kInstallReceive:
         ++receive_epochs_;

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "control/handshake/control_channel.h"
@@ -17,6 +18,7 @@
 #include "control/handshake/session_secrets.h"
 #include "control/loop/remote_log.h"
 #include "control/peer/loss_pool.h"
+#include "control/peer/message_table.h"
 #include "control/peer/peer_host.h"
 #include "control/peer/worker_road.h"
 #include "dataplane/exchange/event.h"
@@ -47,6 +49,7 @@ class Session {
     loop::RemoteLog& log;
     handshake::RekeyRole role;
     handshake::RekeyConfig rekey;
+    const MessageTable& messages;
   };
 
   // `owner` gets what comes of its lanes and their flows. `peer` is the index
@@ -81,6 +84,23 @@ class Session {
   void OnEvent(const Event& event, uint64_t now_us);
   void OnTimer(uint64_t now_us);
   uint64_t NextDeadline() const;
+
+  // Puts a message on the channel, to leave at the next OnTimer. False, and
+  // nothing is sent, when the peer does not understand its type; or when it has
+  // long acknowledged nothing, which ends the session.
+  template <handshake::ControlBody M>
+  bool Send(const M& message) {
+    return M::kUnderstoodBy(secrets_.peer) && Queue(M::kType, message.Build());
+  }
+  // Handlers of the message table.
+  template <handshake::ControlBody M>
+  bool TakeRekey(const M& message, uint64_t now_us) {
+    std::vector<handshake::RekeyAction> actions;
+    if (!rekey_.Receive(message, now_us, &actions)) return false;
+    Apply(actions);
+    return true;
+  }
+  void LogNotice(std::string_view text);
 
   // Has the round trip of a lane that is new or in use measured, at most every
   // kMeasureUs; kReportAnswer brings it.
@@ -134,6 +154,7 @@ class Session {
   EpochKeys KeysOf(const SessionLane& lane, uint32_t epoch, bool send) const;
   void Apply(const std::vector<handshake::RekeyAction>& actions);
   void ApplyToLanes(const handshake::RekeyAction& action);
+  bool Queue(handshake::ControlType type, handshake::ByteVector body);
   void Deliver(const handshake::ControlMessage& message, uint64_t now_us);
   void OnClose(std::span<const uint8_t> bytes);
   bool WaitsForWorkers(uint64_t now_us);

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include "control/handshake/control_message.h"
 #include "control/handshake/lane_join.h"
+#include "control/handshake/messages.h"
 #include "control/handshake/tls_shape.h"
 #include "tests/bench/worst_meter.h"
 #include "tests/unit/control/handshake/exchange_fixture.h"
@@ -137,8 +137,7 @@ size_t ReadControl(WorstMeter& meter, size_t body, size_t padding) {
   handshake::ControlMessage message;
   message.sequence = 1;
   message.type = handshake::ControlType::kNotice;
-  message.body = handshake::BuildNotice(
-      {handshake::NoticeCode::kText, std::string(body, '\x01')});
+  message.body = handshake::Notice{.text = std::string(body, '\x01')}.Build();
   const ByteVector content = handshake::BuildControlRecord(
       handshake::BuildControlMessage(message), padding);
   for (size_t i = 0; i < kCalls; ++i) {
@@ -147,7 +146,7 @@ size_t ReadControl(WorstMeter& meter, size_t body, size_t padding) {
       Must(bytes.has_value());
       const auto parsed = handshake::ParseControlMessage(*bytes);
       Must(parsed.has_value());
-      Must(handshake::ParseNotice(parsed->body).has_value());
+      Must(handshake::Notice::Parse(parsed->body).has_value());
     });
   }
   return kCalls;

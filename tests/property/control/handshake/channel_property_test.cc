@@ -7,6 +7,7 @@
 
 #include "control/handshake/control_channel.h"
 #include "control/handshake/rekey.h"
+#include "tests/unit/control/handshake/give_rekey.h"
 
 namespace lwt::handshake {
 namespace {
@@ -57,7 +58,8 @@ TEST(ControlChannelProperty, AllArriveOnceAndInOrder) {
       ASSERT_LT(now_us, 1'000'000'000u) << "no progress";
       for (int i = 0; i < 2; ++i) {
         if (sent[i] < kMessages && random() % 3 == 0 &&
-            ends[i].Send(ControlType::kNotice, BuildRekeyDone(sent[i] + 1))) {
+            ends[i].Send(ControlType::kNotice,
+                         RekeyDone{sent[i] + 1}.Build())) {
           ++sent[i];
         }
         while (auto bytes = ends[i].Poll(now_us)) links[i].Put(*bytes, now_us);
@@ -65,7 +67,7 @@ TEST(ControlChannelProperty, AllArriveOnceAndInOrder) {
           std::vector<ControlMessage> messages;
           ASSERT_TRUE(ends[i].Receive(*bytes, &messages));
           for (const ControlMessage& message : messages) {
-            ASSERT_EQ(*ParseRekeyDone(message.body), ++received[i]);
+            ASSERT_EQ(RekeyDone::Parse(message.body)->epoch, ++received[i]);
           }
         }
       }
@@ -120,7 +122,7 @@ TEST(RekeyProperty, NoRecordMeetsAClosedEpoch) {
           std::vector<ControlMessage> messages;
           ASSERT_TRUE(side.channel.Receive(*bytes, &messages));
           for (const ControlMessage& message : messages) {
-            ASSERT_TRUE(side.rekey.Receive(message, now_us, &actions));
+            ASSERT_TRUE(GiveRekey(side.rekey, message, now_us, &actions));
           }
         }
         side.Apply(actions);

@@ -3,18 +3,19 @@
 #include <algorithm>
 
 #include "control/handshake/control_channel.h"
+#include "control/handshake/messages.h"
 
 namespace lwt::handshake {
 namespace {
 
 constexpr auto kType = ControlType::kNotice;
 
-ByteVector Numbered(uint32_t number) { return BuildRekeyDone(number); }
+ByteVector Numbered(uint32_t number) { return RekeyDone{number}.Build(); }
 
 std::vector<uint32_t> NumbersOf(const std::vector<ControlMessage>& messages) {
   std::vector<uint32_t> numbers;
   for (const ControlMessage& message : messages) {
-    numbers.push_back(*ParseRekeyDone(message.body));
+    numbers.push_back(RekeyDone::Parse(message.body)->epoch);
   }
   return numbers;
 }
@@ -59,13 +60,13 @@ TEST(ControlMessage, RoundTripAndBounds) {
 }
 
 TEST(ControlMessage, NoticesAreMadeHarmless) {
-  const auto notice =
-      ParseNotice(BuildNotice({NoticeCode::kUnknownType, "type 9\x1b[2J\n"}));
+  const auto notice = Notice::Parse(
+      Notice{NoticeCode::kUnknownType, "type 9\x1b[2J\n"}.Build());
   ASSERT_TRUE(notice);
   EXPECT_EQ(notice->code, NoticeCode::kUnknownType);
   EXPECT_EQ(notice->text, "type 9?[2J?");
-  EXPECT_FALSE(ParseNotice({}));
-  EXPECT_EQ(BuildNotice({.text = std::string(5000, 'x')}).size(),
+  EXPECT_FALSE(Notice::Parse({}));
+  EXPECT_EQ(Notice{.text = std::string(5000, 'x')}.Build().size(),
             kMaxControlBody);
 }
 

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "control/handshake/control_channel.h"
+#include "tests/unit/control/handshake/give_rekey.h"
 
 namespace lwt::handshake {
 namespace {
@@ -65,7 +66,7 @@ struct Side {
     std::vector<RekeyAction> actions;
     bool good = channel.Receive(bytes, &messages);
     for (const ControlMessage& message : messages) {
-      good &= rekey.Receive(message, now_us, &actions);
+      good &= GiveRekey(rekey, message, now_us, &actions);
       Apply(actions);
     }
     return good;
@@ -208,27 +209,27 @@ TEST(Rekey, BrokenMessagesAreRefused) {
   const auto refused = [&](RekeyRole role, ControlType type, ByteVector body) {
     Rekey rekey(role, {}, StartRoots(), 0);
     const bool good =
-        rekey.Receive(Message(type, std::move(body)), 1, &actions);
+        GiveRekey(rekey, Message(type, std::move(body)), 1, &actions);
     return !good && actions.empty() &&
            rekey.OpenEpochs() == std::vector<uint32_t>{0};
   };
   using enum ControlType;
   const auto hub = RekeyRole::kResponder;
   const auto client = RekeyRole::kInitiator;
-  const ByteVector offer = BuildRekeyShare({.epoch = 1, .public_key = key});
+  const ByteVector offer = RekeyOffer{1, key}.Build();
   EXPECT_TRUE(refused(client, kRekeyOffer, offer));
   EXPECT_TRUE(refused(client, kRekeyAnswer, offer)) << "nothing was offered";
   EXPECT_TRUE(refused(client, kRekeyRequest, {1}));
-  EXPECT_TRUE(refused(client, kRekeyDone, BuildRekeyDone(1)));
+  EXPECT_TRUE(refused(client, kRekeyDone, RekeyDone{1}.Build()));
   EXPECT_TRUE(refused(hub, kRekeyAnswer, offer));
   EXPECT_TRUE(refused(hub, kRekeyRequest, {}));
-  EXPECT_TRUE(refused(hub, kRekeyDone, BuildRekeyDone(1))) << "no answer yet";
+  EXPECT_TRUE(refused(hub, kRekeyDone, RekeyDone{1}.Build()))
+      << "no answer yet";
   EXPECT_TRUE(refused(hub, kRekeyDone, {0}));
   EXPECT_TRUE(refused(hub, kNotice, offer));
   EXPECT_TRUE(refused(hub, kRekeyOffer, {offer.begin(), offer.end() - 1}));
-  EXPECT_TRUE(refused(hub, kRekeyOffer,
-                      BuildRekeyShare({.epoch = 2, .public_key = key})));
-  EXPECT_TRUE(refused(hub, kRekeyOffer, BuildRekeyShare({.epoch = 1})))
+  EXPECT_TRUE(refused(hub, kRekeyOffer, RekeyOffer{2, key}.Build()));
+  EXPECT_TRUE(refused(hub, kRekeyOffer, RekeyOffer{1, {}}.Build()))
       << "small order";
 }
 
@@ -238,8 +239,8 @@ TEST(Rekey, AnOfferTwiceIsRefused) {
   const ByteVector offer = *pair.client.channel.Poll(kSecond);
   EXPECT_TRUE(pair.hub.Take(offer, kSecond));
   std::vector<RekeyAction> actions;
-  EXPECT_FALSE(
-      pair.hub.rekey.Receive(*ParseControlMessage(offer), kSecond, &actions));
+  EXPECT_FALSE(GiveRekey(pair.hub.rekey, *ParseControlMessage(offer), kSecond,
+                         &actions));
   EXPECT_TRUE(actions.empty());
 }
 

@@ -4,7 +4,7 @@
 #include <fstream>
 #include <map>
 
-#include "control/handshake/control_message.h"
+#include "control/handshake/messages.h"
 #include "tests/unit/control/handshake/exchange_fixture.h"
 
 namespace lwt::handshake {
@@ -108,20 +108,19 @@ TEST_F(WireDoc, ClientHello) {
 TEST_F(WireDoc, ControlMessages) {
   std::array<uint8_t, 32> secret;
   FixedEphemeral(secret);
-  const ByteVector share =
-      BuildRekeyShare({.epoch = 1, .public_key = X25519Public(secret)});
-  const auto build = [](uint32_t sequence, uint32_t acknowledged,
-                        ControlType type, ByteVector body) {
-    return BuildControlMessage({sequence, acknowledged, type, body});
+  const auto key = X25519Public(secret);
+  const auto build = []<ControlBody M>(uint32_t sequence, uint32_t acknowledged,
+                                       const M& body) {
+    return BuildControlMessage(
+        {sequence, acknowledged, M::kType, body.Build()});
   };
-  Expect("request", build(1, 0, ControlType::kRekeyRequest, {}));
-  Expect("offer", build(1, 1, ControlType::kRekeyOffer, share));
-  Expect("answer", build(2, 1, ControlType::kRekeyAnswer, share));
-  Expect("done", build(2, 2, ControlType::kRekeyDone, BuildRekeyDone(1)));
-  Expect("ack", build(0, 2, ControlType::kAck, {}));
+  Expect("request", build(1, 0, RekeyRequest{}));
+  Expect("offer", build(1, 1, RekeyOffer{1, key}));
+  Expect("answer", build(2, 1, RekeyAnswer{1, key}));
+  Expect("done", build(2, 2, RekeyDone{1}));
+  Expect("ack", BuildControlMessage({.acknowledged = 2}));
   Expect("notice",
-         build(3, 2, ControlType::kNotice,
-               BuildNotice({NoticeCode::kUnknownType, "unknown type 9"})));
+         build(3, 2, Notice{NoticeCode::kUnknownType, "unknown type 9"}));
 }
 
 }  // namespace

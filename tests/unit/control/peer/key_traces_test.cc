@@ -87,10 +87,11 @@ TEST(KeyTracesTest, OfALaneNothingIsLeft) {
   FlowOwner owner;
   handshake::SessionSecrets secrets;
   secrets.roots = {TestPsk(3), TestPsk(4)};
+  const MessageTable messages = CommonMessages();
   auto session = std::make_unique<Session>(
       Session::Context{*road, host, remote_log,
                        handshake::RekeyRole::kResponder,
-                       handshake::RekeyConfig{}},
+                       handshake::RekeyConfig{}, messages},
       owner, 0, "client", std::move(secrets), 0);
   SessionLane lane;
   lane.flow = FlowId::Of(7, 3);

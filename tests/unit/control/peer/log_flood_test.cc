@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <string>
 
-#include "control/handshake/control_message.h"
+#include "control/handshake/messages.h"
 #include "dataplane/wire/record.h"
 #include "drivers/scoped_fd.h"
 #include "tests/unit/control/peer/world.h"
@@ -72,7 +72,7 @@ TEST_F(LogFloodTest, NoticesOfAnyLength) {
   const std::string text(handshake::kMaxControlBody - 1, 'x');
   for (uint32_t i = 0; i < kMessages; ++i) {
     SayMessage(handshake::ControlType::kNotice,
-               handshake::BuildNotice({handshake::NoticeCode::kText, text}));
+               handshake::Notice{.text = text}.Build());
   }
   ExpectFewLines("client 10.0.0.2 says: xxx");
 }

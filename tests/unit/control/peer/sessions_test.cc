@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "control/handshake/control_message.h"
+#include "control/handshake/messages.h"
 #include "dataplane/wire/record.h"
 #include "tests/unit/control/peer/world.h"
 
@@ -78,11 +78,11 @@ TEST_F(SessionsTest, AClientCannotHaveItsKeysRenewedWithoutEnd) {
     say({.sequence = 2 * epoch - 1,
          .acknowledged = epoch - 1,
          .type = handshake::ControlType::kRekeyOffer,
-         .body = handshake::BuildRekeyShare({epoch, share})});
+         .body = handshake::RekeyOffer{epoch, share}.Build()});
     say({.sequence = 2 * epoch,
          .acknowledged = epoch,
          .type = handshake::ControlType::kRekeyDone,
-         .body = handshake::BuildRekeyDone(epoch)});
+         .body = handshake::RekeyDone{epoch}.Build()});
   }
   EXPECT_EQ(session.send_epoch(), Session::kMessages.burst / 2);
 }

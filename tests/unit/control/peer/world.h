@@ -110,6 +110,7 @@ struct TestClient {
         ClientSession::Config{
             .attempt = {road, host, join_mask_key, config},
             .rekey = rekey,
+            .messages = messages,
             .hub_name = "hub.test",
             .tunnel_addresses = {address},
             .networks = networks,
@@ -175,6 +176,7 @@ struct TestClient {
   handshake::PublicKey hub_key{};
   std::optional<handshake::PublicKey> expected_hub_key;  // Make takes it
   std::vector<handshake::PublicKey> changed_keys;
+  MessageTable messages = CommonMessages();  // Make takes them
   std::unique_ptr<ClientSession> session;
 };
 
@@ -211,6 +213,7 @@ struct TestHub {
         .join_mask_key = join_mask_key,
         .door = door,
         .rekey = {},
+        .messages = messages,
         .max_clients = max_clients,
         .multi_client = multi_client,
         .networks = networks,
@@ -281,8 +284,9 @@ struct TestHub {
   std::map<handshake::PublicKey, std::vector<IpPrefix>> networks;
   bool multi_client;
   uint32_t max_clients;
-  std::vector<HeldAddress> held;  // as the state directory keeps it
-  BannedKeys banned;              // the same
+  MessageTable messages = CommonMessages();  // Make takes them
+  std::vector<HeldAddress> held;             // as the state directory keeps it
+  BannedKeys banned;                         // the same
   std::unique_ptr<HubSessions> sessions;
 };
 

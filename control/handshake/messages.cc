@@ -1,0 +1,57 @@
+#include "control/handshake/messages.h"
+
+namespace lwt::handshake {
+
+std::optional<RekeyRequest> RekeyRequest::Parse(ByteSpan body) {
+  if (!body.empty()) return std::nullopt;
+  return RekeyRequest{};
+}
+
+template <ControlType type>
+ByteVector RekeyShare<type>::Build() const {
+  ByteWriter out;
+  return out.U32(epoch).Append(public_key).Take();
+}
+
+template <ControlType type>
+std::optional<RekeyShare<type>> RekeyShare<type>::Parse(ByteSpan body) {
+  ByteReader reader(body);
+  RekeyShare share;
+  if (!reader.U32(&share.epoch) || !reader.Copy(share.public_key) ||
+      !reader.empty()) {
+    return std::nullopt;
+  }
+  return share;
+}
+
+template struct RekeyShare<ControlType::kRekeyOffer>;
+template struct RekeyShare<ControlType::kRekeyAnswer>;
+
+ByteVector RekeyDone::Build() const {
+  ByteWriter out;
+  return out.U32(epoch).Take();
+}
+
+std::optional<RekeyDone> RekeyDone::Parse(ByteSpan body) {
+  ByteReader reader(body);
+  uint32_t epoch = 0;
+  if (!reader.U32(&epoch) || !reader.empty()) return std::nullopt;
+  return RekeyDone{.epoch = epoch};
+}
+
+ByteVector Notice::Build() const {
+  ByteWriter out;
+  out.U8(static_cast<uint8_t>(code));
+  out.Append(std::string_view(text).substr(0, kMaxControlBody - 1));
+  return out.Take();
+}
+
+std::optional<Notice> Notice::Parse(ByteSpan body) {
+  ByteReader reader(body);
+  uint8_t code = 0;
+  if (!reader.U8(&code)) return std::nullopt;
+  return Notice{.code = static_cast<NoticeCode>(code),
+                .text = PrintableText(reader.rest())};
+}
+
+}  // namespace lwt::handshake

@@ -1,0 +1,88 @@
+// The types of control messages: what the body of each says, as a struct and as
+// bytes (docs/protocol.md, "Control messages").
+//
+// What a session does with one is registered apart from its bytes, in
+// control/peer/message_table.h.
+#pragma once
+
+#include <array>
+#include <concepts>
+#include <optional>
+#include <string>
+
+#include "control/handshake/control_message.h"
+#include "control/handshake/session_secrets.h"
+
+namespace lwt::handshake {
+
+// A type of message: its number, its body both ways, and whether the other end
+// of a session understands it, by what the handshake told of that end. To one
+// that does not, it is never sent.
+template <typename M>
+concept ControlBody = requires(const M& message, ByteSpan body,
+                               const PeerOffer& peer) {
+  { M::kType } -> std::convertible_to<ControlType>;
+  { message.Build() } -> std::same_as<ByteVector>;
+  // nullopt for what is no such body.
+  { M::Parse(body) } -> std::same_as<std::optional<M>>;
+  { M::kUnderstoodBy(peer) } -> std::same_as<bool>;
+};
+
+// Types of version 1 of the protocol: nobody is without them.
+inline bool SinceVersion1(const PeerOffer&) { return true; }
+
+struct RekeyRequest {
+  static constexpr auto kType = ControlType::kRekeyRequest;
+  static constexpr auto kUnderstoodBy = SinceVersion1;
+
+  ByteVector Build() const { return {}; }
+  static std::optional<RekeyRequest> Parse(ByteSpan body);
+};
+
+// Offer and answer say the same.
+template <ControlType type>
+struct RekeyShare {
+  static constexpr auto kType = type;
+  static constexpr auto kUnderstoodBy = SinceVersion1;
+  uint32_t epoch = 0;
+  std::array<uint8_t, 32> public_key{};
+
+  ByteVector Build() const;
+  static std::optional<RekeyShare> Parse(ByteSpan body);
+};
+using RekeyOffer = RekeyShare<ControlType::kRekeyOffer>;
+using RekeyAnswer = RekeyShare<ControlType::kRekeyAnswer>;
+
+struct RekeyDone {
+  static constexpr auto kType = ControlType::kRekeyDone;
+  static constexpr auto kUnderstoodBy = SinceVersion1;
+  uint32_t epoch = 0;
+
+  ByteVector Build() const;
+  static std::optional<RekeyDone> Parse(ByteSpan body);
+};
+
+enum class NoticeCode : uint8_t { kText = 0, kUnknownType = 1 };
+struct Notice {
+  static constexpr auto kType = ControlType::kNotice;
+  static constexpr auto kUnderstoodBy = SinceVersion1;
+  NoticeCode code = NoticeCode::kText;
+  std::string text;  // UTF-8; control characters are shown as '?'
+
+  ByteVector Build() const;
+  static std::optional<Notice> Parse(ByteSpan body);
+};
+
+template <ControlBody... Ms>
+struct MessageList {
+  // Calls f<M>() for each.
+  template <typename F>
+  static void ForEach(F f) {
+    (f.template operator()<Ms>(), ...);
+  }
+};
+// All types that there are: tests and the fuzzer go through it.
+using ControlMessages =
+    MessageList<RekeyRequest, RekeyOffer, RekeyAnswer, RekeyDone, Notice>;
+
+}  // namespace lwt::handshake
