@@ -162,7 +162,7 @@ absl::Status Gateway::StartSessions() {
   log_.Info("ready: ", config::NameOf(config_.mode), ", ",
             config_.tunnel.device, " ",
             ToString(config_.tunnel.addresses.front()), ", inner MTU ",
-            platform_->tunnel_mtu(), ", control socket ",
+            platform_->tunnel_mtu().mtu(), ", control socket ",
             platform_->paths().control_socket);
   return absl::OkStatus();
 }

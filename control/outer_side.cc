@@ -68,10 +68,10 @@ OuterSide::OuterSide(const config::Config& config, Platform& platform,
               [this](const IpAddress& remote, const host::NextHop& hop) {
                 OnNextHop(remote, hop);
               }),
-      tunnel_keeper_(platform.netlink(), {.ifindex = platform.tunnel_index(),
-                                          .addresses = config.tunnel.addresses,
-                                          .networks = config.PeerNetworks(),
-                                          .least_mtu = config.LeastMtu()}) {}
+      tunnel_keeper_(platform.netlink(), platform.tunnel_mtu(),
+                     {.ifindex = platform.tunnel_index(),
+                      .addresses = config.tunnel.addresses,
+                      .networks = config.PeerNetworks()}) {}
 
 absl::Status OuterSide::Listen(const Endpoint& local) {
   std::vector<Endpoint> endpoints = {local};
@@ -137,8 +137,7 @@ void OuterSide::OnHostChanges(const host::HostChanges& changes) {
 
 void OuterSide::OnTimer(uint64_t now_us) {
   if (now_us >= keeper_.next_deadline_us()) keeper_.OnTimer(now_us);
-  for (const std::string& line :
-       tunnel_keeper_.OnTimer(platform_.tunnel_mtu(), now_us)) {
+  for (const std::string& line : tunnel_keeper_.OnTimer(now_us)) {
     log_.Warn(line);
   }
   remote_log_.Report();
@@ -205,21 +204,13 @@ void OuterSide::SuspectPath(const IpAddress& remote) {
 }
 
 void OuterSide::SetInnerMtu(uint16_t mtu) {
-  if (mtu == 0) {
-    mtu = platform_.MaxInnerMtu(
-        config_.hub.local ? config_.hub.local->address.family : Family::kIpv4);
-  }
-  // What the kernel hands over beyond a session's is dropped; below this the
-  // device would lose its IPv6 addresses.
-  mtu = std::max(mtu, config_.LeastMtu());
-  mtu = std::min(mtu, platform_.MaxInnerMtu(Family::kIpv4));
-  if (mtu == platform_.tunnel_mtu()) return;
-  absl::Status status = platform_.SetTunnelMtu(mtu);
-  if (status.ok()) {
-    remote_log_.Info(Cause::Peer("inner MTU"), "inner MTU of ",
-                     config_.tunnel.device, " is ", mtu);
-  } else {
-    remote_log_.Error(Cause::Peer("inner MTU"), status.message());
+  const Cause cause = Cause::Peer("inner MTU");
+  const absl::StatusOr<bool> changed = platform_.tunnel_mtu().Propose(mtu);
+  if (!changed.ok()) {
+    remote_log_.Error(cause, changed.status().message());
+  } else if (*changed) {
+    remote_log_.Info(cause, "inner MTU of ", config_.tunnel.device, " is ",
+                     platform_.tunnel_mtu().mtu());
   }
 }
 

@@ -214,7 +214,7 @@ api::Status MakeStatus(const StatusSources& sources) {
   status.tunnel.device = platform.tunnel().info().device;
   status.tunnel.driver = platform.tunnel().info().driver;
   status.tunnel.reason = platform.tunnel_reason();
-  status.tunnel.mtu = platform.tunnel_mtu();
+  status.tunnel.mtu = platform.tunnel_mtu().mtu();
   for (const IpPrefix& prefix : config.tunnel.addresses) {
     status.tunnel.addresses.push_back(ToString(prefix));
   }

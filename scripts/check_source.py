@@ -1,7 +1,8 @@
 """Checks what no formatter does: sizes of files and functions, that includes
 go one way, control -> dataplane -> drivers and from room to room inside each of
-them, that a file uses the names it takes over by using, and that a line of the
-log that a peer or a stranger can cause goes through what bounds it.
+them, that a file uses the names it takes over by using, that a line of the log
+that a peer or a stranger can cause goes through what bounds it, and that what one
+object owns is changed by it alone.
 
 usage: check_source.py FILE...    prints findings, exits 1 when there are any
 """
@@ -73,6 +74,10 @@ USING = re.compile(r"\busing\s+(?:\w+|::)+::(\w+)\s*;")
 REMOTE_FILES = re.compile(r"control/(peer/|fallback)")
 LOG_CALL = re.compile(r"\blog_?(?:\.|->)(?:Error|Warn|Info|Debug)\(\s*"
                       r"(?!(?:loop::)?Cause::)")
+# What one file alone calls, since one object owns what it changes.
+OWNED_CALLS = {
+    "SetLinkMtu": ("control/platform/tunnel_device.cc", "control/host/netlink."),
+}
 SCOPE = re.compile(r"\b(namespace|class|struct|union|enum)\b|extern\s*\"")
 
 
@@ -178,6 +183,18 @@ def check_logs(path, text):
               "names its loop::Cause"
 
 
+def check_owned_calls(path, text):
+    if path.parts[0] not in LAYERS:
+        return
+    code = TOKEN.sub(blank, text)
+    for name, (owner, definition) in OWNED_CALLS.items():
+        if path.as_posix() == owner or path.as_posix().startswith(definition):
+            continue
+        for match in re.finditer(rf"\b{name}\s*\(", code):
+            line = code.count("\n", 0, match.start()) + 1
+            yield f"{path}:{line}: {name} is called by {owner} alone"
+
+
 def main():
     findings = []
     for name in sys.argv[1:]:
@@ -194,6 +211,7 @@ def main():
         if path.suffix == ".cc":
             findings += check_usings(path, text)
             findings += check_logs(path, text)
+            findings += check_owned_calls(path, text)
     print("\n".join(findings), end="\n" if findings else "")
     sys.exit(1 if findings else 0)
 

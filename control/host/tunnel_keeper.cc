@@ -33,7 +33,7 @@ void TunnelKeeper::Said::Note(const absl::Status& status,
   }
 }
 
-std::vector<std::string> TunnelKeeper::OnTimer(uint16_t mtu, uint64_t now_us) {
+std::vector<std::string> TunnelKeeper::OnTimer(uint64_t now_us) {
   if (now_us < look_at_us_) return {};
   look_at_us_ = UINT64_MAX;
   looked_us_ = now_us;
@@ -41,7 +41,7 @@ std::vector<std::string> TunnelKeeper::OnTimer(uint16_t mtu, uint64_t now_us) {
   // One that is down gets its addresses when it comes up, and the kernel tells.
   if (!link.ok() || !link->up) return {};
   Said said;
-  RaiseMtu(*link, mtu, said);
+  RaiseMtu(*link, said);
   BringAddresses(said);
   BringNetworks(said);
   std::set_difference(said.failures.begin(), said.failures.end(),
@@ -51,12 +51,12 @@ std::vector<std::string> TunnelKeeper::OnTimer(uint16_t mtu, uint64_t now_us) {
   return std::move(said.mended);
 }
 
-void TunnelKeeper::RaiseMtu(const Link& link, uint16_t mtu, Said& said) {
-  if (link.mtu >= spec_.least_mtu) return;
-  said.Note(
-      netlink_.SetLinkMtu(spec_.ifindex, mtu),
-      absl::StrCat("the MTU of ", link.name, " was ", link.mtu,
-                   ", too small for its addresses: it is ", mtu, " again"));
+void TunnelKeeper::RaiseMtu(const Link& link, Said& said) {
+  if (!mtu_.TooSmall(link.mtu)) return;
+  said.Note(mtu_.Restore(),
+            absl::StrCat("the MTU of ", link.name, " was ", link.mtu,
+                         ", too small for its addresses: it is ", mtu_.mtu(),
+                         " again"));
 }
 
 void TunnelKeeper::BringAddresses(Said& said) {

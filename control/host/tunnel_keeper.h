@@ -14,6 +14,7 @@
 
 #include "control/host/netlink.h"
 #include "control/host/netlink_types.h"
+#include "control/host/tunnel_mtu.h"
 
 namespace lwt::host {
 
@@ -23,18 +24,16 @@ class TunnelKeeper {
     int ifindex = 0;
     std::vector<IpPrefix> addresses;
     std::vector<IpPrefix> networks;  // that lead to the device
-    uint16_t least_mtu = 0;          // that the addresses need
   };
 
-  TunnelKeeper(Netlink& netlink, Spec spec)
-      : netlink_(netlink), spec_(std::move(spec)) {}
+  TunnelKeeper(Netlink& netlink, TunnelMtu& mtu, Spec spec)
+      : netlink_(netlink), mtu_(mtu), spec_(std::move(spec)) {}
 
   void HostChanged(const HostChanges& changes, uint64_t now_us);
-  // At next_deadline_us(). Sets the device to `mtu` where it is too small;
-  // what else the host's owner makes of it stays. Sentences for the log: what
-  // was missing and is back, or why not, which is said once for as long as it
-  // stays so.
-  std::vector<std::string> OnTimer(uint16_t mtu, uint64_t now_us);
+  // At next_deadline_us(). Has an MTU that is too small set again; what else
+  // the host's owner makes of it stays. Sentences for the log: what was missing
+  // and is back, or why not, which is said once for as long as it stays so.
+  std::vector<std::string> OnTimer(uint64_t now_us);
   uint64_t next_deadline_us() const { return look_at_us_; }
 
  private:
@@ -46,11 +45,12 @@ class TunnelKeeper {
     void Note(const absl::Status& status, std::string when_mended);
   };
 
-  void RaiseMtu(const Link& link, uint16_t mtu, Said& said);
+  void RaiseMtu(const Link& link, Said& said);
   void BringAddresses(Said& said);
   void BringNetworks(Said& said);
 
   Netlink& netlink_;
+  TunnelMtu& mtu_;
   const Spec spec_;
   uint64_t look_at_us_ = UINT64_MAX;
   uint64_t looked_us_ = 0;

@@ -184,7 +184,11 @@ absl::Status Platform::OpenTunnel() {
   platform::TunnelDevice::Spec spec;
   spec.name = config_.tunnel.device;
   spec.driver = config_.tunnel.port;
-  spec.mtu = mtu;
+  spec.mtu = [this, family] {
+    return host::TunnelMtu::Bounds{.least = config_.LeastMtu(),
+                                   .most = MaxInnerMtu(Family::kIpv4),
+                                   .alone = MaxInnerMtu(family)};
+  };
   spec.queues = uplink().port_count();
   spec.small_pool = memory_->small().get();
   spec.jumbo_pool = memory_->jumbo().get();

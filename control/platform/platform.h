@@ -48,8 +48,8 @@ class Platform {
   // The largest inner MTU for an outer family, as the configuration limits it,
   // and no less than the tunnel addresses need.
   uint16_t MaxInnerMtu(Family family) const;
-  absl::Status SetTunnelMtu(uint16_t mtu) { return tunnel_->SetMtu(mtu); }
-  uint16_t tunnel_mtu() const { return tunnel_->mtu(); }
+  host::TunnelMtu& tunnel_mtu() { return tunnel_->mtu(); }
+  const host::TunnelMtu& tunnel_mtu() const { return tunnel_->mtu(); }
   // Reads the uplink's link again after a change.
   void RefreshLink() { uplink_->RefreshLink(*netlink_); }
 

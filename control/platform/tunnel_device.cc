@@ -14,7 +14,7 @@ using PortsOr = absl::StatusOr<std::vector<std::unique_ptr<Port>>>;
 PortsOr OpenWithOffload(const TunnelDevice::Spec& spec) {
   OffloadSpec offload;
   offload.name = spec.name;
-  offload.mtu = spec.mtu;
+  offload.mtu = spec.mtu().alone;
   offload.queues = spec.queues;
   offload.pool = spec.small_pool;
   offload.jumbo_pool = spec.jumbo_pool;
@@ -24,7 +24,7 @@ PortsOr OpenWithOffload(const TunnelDevice::Spec& spec) {
 PortsOr OpenTap(const TunnelDevice::Spec& spec) {
   TapSpec tap;
   tap.name = spec.name;
-  tap.mtu = spec.mtu;
+  tap.mtu = spec.mtu().alone;
   tap.queues = spec.queues;
   tap.pool = spec.small_pool;
   return OpenTapPorts(tap);
@@ -69,7 +69,10 @@ absl::Status TunnelDevice::Configure(const Spec& spec) {
   absl::StatusOr<host::Link> link = netlink_.LinkByName(spec.name);
   if (!link.ok()) return link.status();
   ifindex_ = link->index;
-  absl::Status status = SetMtu(spec.mtu);
+  mtu_.emplace(spec.mtu, [this](uint16_t mtu) {
+    return netlink_.SetLinkMtu(ifindex_, mtu);
+  });
+  absl::Status status = mtu_->Restore();
   for (const IpPrefix& address : spec.addresses) {
     if (status.ok()) status = netlink_.AddAddress(ifindex_, address);
   }
@@ -77,13 +80,6 @@ absl::Status TunnelDevice::Configure(const Spec& spec) {
   for (const IpPrefix& network : spec.networks) {
     if (status.ok()) status = netlink_.AddRoute(ifindex_, network);
   }
-  return status;
-}
-
-absl::Status TunnelDevice::SetMtu(uint16_t mtu) {
-  if (mtu == mtu_) return absl::OkStatus();
-  absl::Status status = netlink_.SetLinkMtu(ifindex_, mtu);
-  if (status.ok()) mtu_ = mtu;
   return status;
 }
 

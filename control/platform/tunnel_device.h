@@ -5,7 +5,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "control/config/config.h"
 #include "control/host/netlink.h"
+#include "control/host/tunnel_mtu.h"
 #include "drivers/ip_endpoint.h"
 #include "drivers/port.h"
 
@@ -25,7 +28,7 @@ class TunnelDevice {
   struct Spec {
     std::string name;
     config::TunnelPort driver = config::TunnelPort::kAuto;
-    uint16_t mtu = 0;
+    std::function<host::TunnelMtu::Bounds()> mtu;
     uint16_t queues = 1;  // one for each worker
     rte_mempool* small_pool = nullptr;
     rte_mempool* jumbo_pool = nullptr;
@@ -40,9 +43,8 @@ class TunnelDevice {
   TunnelDevice(const TunnelDevice&) = delete;
   TunnelDevice& operator=(const TunnelDevice&) = delete;
 
-  absl::Status SetMtu(uint16_t mtu);
-
-  uint16_t mtu() const { return mtu_; }
+  host::TunnelMtu& mtu() { return *mtu_; }
+  const host::TunnelMtu& mtu() const { return *mtu_; }
   int ifindex() const { return ifindex_; }
   Port& port(size_t worker) { return *ports_[worker]; }
   const Port& port(size_t worker) const { return *ports_[worker]; }
@@ -59,7 +61,7 @@ class TunnelDevice {
   std::vector<std::unique_ptr<Port>> ports_;
   std::string reason_;
   int ifindex_ = 0;
-  uint16_t mtu_ = 0;
+  std::optional<host::TunnelMtu> mtu_;
 };
 
 }  // namespace lwt::platform

@@ -63,3 +63,16 @@ def test_a_folder_without_a_place_is_told(findings):
     assert findings("control/attic/a.h", "") == [
         "control/attic/a.h:1: control/attic has no place in ROOMS of "
         "scripts/check_source.py"]
+
+
+@pytest.mark.parametrize("path, told", [
+    ("control/platform/tunnel_device.cc", False),
+    ("control/host/netlink.cc", False),
+    ("control/host/tunnel_keeper.cc", True),
+    ("control/peer/session.cc", True),
+])
+def test_what_is_owned_is_called_by_its_owner_alone(findings, path, told):
+    text = "// SetLinkMtu(1)\nvoid F() { netlink.SetLinkMtu(1, 1400); }\n"
+    owner = "control/platform/tunnel_device.cc"
+    assert findings(path, text) == (
+        [f"{path}:2: SetLinkMtu is called by {owner} alone"] if told else [])

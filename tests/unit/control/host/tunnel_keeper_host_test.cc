@@ -28,7 +28,6 @@ class TunnelKeeperTest : public TwoHosts {
                        *ParseIpPrefix("fd09::1/64")};
     spec_.networks = {*ParseIpPrefix("10.77.0.0/16"),
                       *ParseIpPrefix("fd77::/64")};
-    spec_.least_mtu = 1280;
     for (const IpPrefix& address : spec_.addresses) {
       ASSERT_TRUE(netlink_->AddAddress(index_, address).ok());
     }
@@ -36,7 +35,7 @@ class TunnelKeeperTest : public TwoHosts {
       ASSERT_TRUE(netlink_->AddRoute(index_, network).ok());
     }
     monitor_ = *NetlinkMonitor::Open();
-    keeper_.emplace(*netlink_, spec_);
+    keeper_.emplace(*netlink_, mtu_, spec_);
   }
 
   // What the kernel told goes to the keeper, whose time comes then.
@@ -44,7 +43,7 @@ class TunnelKeeperTest : public TwoHosts {
     now_us_ += kSecondUs;
     keeper_->HostChanged(monitor_->Drain(), now_us_);
     if (keeper_->next_deadline_us() == UINT64_MAX) return {};
-    return keeper_->OnTimer(kMtu, now_us_);
+    return keeper_->OnTimer(now_us_);
   }
   bool HasAll() {
     const auto present = *netlink_->AddressesOf(index_);
@@ -64,6 +63,11 @@ class TunnelKeeperTest : public TwoHosts {
   std::optional<InNetns> in_;
   std::unique_ptr<Netlink> netlink_;
   std::unique_ptr<NetlinkMonitor> monitor_;
+  TunnelMtu mtu_{
+      [] {
+        return TunnelMtu::Bounds{.least = 1280, .most = 1409, .alone = kMtu};
+      },
+      [this](uint16_t mtu) { return netlink_->SetLinkMtu(index_, mtu); }};
   TunnelKeeper::Spec spec_;
   std::optional<TunnelKeeper> keeper_;
   int index_ = 0;
@@ -93,7 +97,7 @@ TEST_F(TunnelKeeperTest, ADeviceThatWasDownIsAsBefore) {
 
 TEST_F(TunnelKeeperTest, WhatCannotBeMendedIsSaidOnce) {
   spec_.addresses.push_back({*ParseIpAddress("10.9.0.9"), 40});  // no prefix
-  keeper_.emplace(*netlink_, spec_);
+  keeper_.emplace(*netlink_, mtu_, spec_);
   ASSERT_TRUE(netlink_->SetLinkMtu(index_, 1200).ok());
   EXPECT_EQ(Look().size(), 4u) << "MTU, address, route, and why one is not";
   ASSERT_TRUE(netlink_->SetLinkMtu(index_, 1200).ok());
@@ -107,7 +111,7 @@ TEST_F(TunnelKeeperTest, LooksOnceASecond) {
   ASSERT_TRUE(netlink_->SetLinkMtu(index_, 1200).ok());
   keeper_->HostChanged(monitor_->Drain(), now_us_ + 1);
   EXPECT_EQ(keeper_->next_deadline_us(), looked_us + kSecondUs);
-  EXPECT_TRUE(keeper_->OnTimer(kMtu, now_us_ + 1).empty());
+  EXPECT_TRUE(keeper_->OnTimer(now_us_ + 1).empty());
 }
 
 }  // namespace

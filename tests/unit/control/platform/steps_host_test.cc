@@ -63,7 +63,11 @@ class StepsTest : public host::TwoHosts {
   TunnelDevice::Spec Tunnel(config::TunnelPort driver) const {
     return {.name = "lwt7",
             .driver = driver,
-            .mtu = 1371,
+            .mtu =
+                [] {
+                  return host::TunnelMtu::Bounds{
+                      .least = 1280, .most = 1409, .alone = 1371};
+                },
             .small_pool = memory_->small().get(),
             .jumbo_pool = memory_->jumbo().get(),
             .addresses = {ParseIpPrefix("10.0.0.1/24").value()},
@@ -137,8 +141,8 @@ TEST_P(TunnelDriverTest, ATunnelDeviceComesGoesAndComesAgain) {
     EXPECT_NE(OutputOf("ip route show dev lwt7").find("192.0.2.0/24"),
               std::string::npos);
     EXPECT_EQ((*device)->port(0).info().device, "lwt7");
-    ASSERT_TRUE((*device)->SetMtu(1400).ok());
-    EXPECT_EQ((*device)->mtu(), 1400);
+    ASSERT_TRUE(*(*device)->mtu().Propose(1400));
+    EXPECT_EQ((*device)->mtu().mtu(), 1400);
     EXPECT_NE(OutputOf("ip link show dev lwt7").find("mtu 1400"),
               std::string::npos);
   }
