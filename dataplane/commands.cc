@@ -38,21 +38,22 @@ void SetReceiveKeys(const Aead& aead, session::ReceiveHalf& half,
 }
 
 void DropWaiting(Worker& worker, uint32_t lane) {
-  while (!worker.wait_queues.Empty(lane)) {
-    rte_pktmbuf_free(worker.wait_queues.Front(lane).shard);
+  while (!worker.outbound.wait_queues.Empty(lane)) {
+    rte_pktmbuf_free(worker.outbound.wait_queues.Front(lane).shard);
     worker.counters.Drop(DropReason::kNoLane);
-    worker.wait_queues.Pop(lane);
+    worker.outbound.wait_queues.Pop(lane);
   }
 }
 
 void ClearLane(Worker& worker, uint32_t index) {
   DropWaiting(worker, index);
-  std::erase(worker.waiting_lanes, index);
-  worker.pieces.Release(index, [&worker](const CutPieces::Piece& piece) {
-    worker.Drop(piece.frame, DropReason::kNoSession);
-  });
-  worker.fec_encoder.Release(index);
-  worker.fec_decoder.Release(index);
+  std::erase(worker.outbound.waiting_lanes, index);
+  worker.inbound.pieces.Release(
+      index, [&worker](const CutPieces::Piece& piece) {
+        worker.Drop(piece.frame, DropReason::kNoSession);
+      });
+  worker.outbound.encoder.Release(index);
+  worker.inbound.decoder.Release(index);
   worker.lanes[index] = session::Lane{};
 }
 
@@ -81,7 +82,7 @@ size_t WholeRecords(std::span<const uint8_t> bytes, size_t room) {
 // Copies stream bytes back into buffers, as if they had just come.
 void Reinject(Worker& worker, uint32_t lane, uint64_t stream_offset,
               std::span<const uint8_t> bytes) {
-  ReceivedFrames& received = worker.received;
+  ReceivedFrames& received = worker.inbound.received;
   while (!bytes.empty()) {
     if (received.reinjected.full()) {
       return worker.counters.Drop(DropReason::kPuntFull);
@@ -123,7 +124,7 @@ struct Runner {
   }
 
   void operator()(const ConnectCommand& command) {
-    if (worker.connects.size() == Worker::kMaxConnects) {
+    if (!worker.MayConnect()) {
       return FlowFailed(worker, kNullFlow, kNoUser, command.token);
     }
     const FlowId flow =
@@ -132,7 +133,7 @@ struct Runner {
     if (flow == kNullFlow) {
       return FlowFailed(worker, flow, kNoUser, command.token);
     }
-    worker.connects.push_back({flow, command.token});
+    worker.AwaitConnect(flow, command.token);
   }
 
   void operator()(const SendStreamCommand& command) {

@@ -24,13 +24,13 @@ void PublishFlow(Worker& worker, uint32_t index) {
 }
 
 void PublishFlows(Worker& worker) {
-  if (worker.now_us - worker.published_us < kPublishUs) return;
-  worker.published_us = worker.now_us;
+  if (worker.now_us - worker.figures.published_us < kPublishUs) return;
+  worker.figures.published_us = worker.now_us;
   const auto lanes = static_cast<uint32_t>(worker.lanes.size());
   for (uint32_t i = 0; i < std::min(lanes, kPublishLanes); ++i) {
-    worker.next_published = (worker.next_published + 1) % lanes;
-    if (worker.lanes[worker.next_published].installed) {
-      PublishFlow(worker, worker.next_published);
+    worker.figures.next_lane = (worker.figures.next_lane + 1) % lanes;
+    if (worker.lanes[worker.figures.next_lane].installed) {
+      PublishFlow(worker, worker.figures.next_lane);
     }
   }
 }

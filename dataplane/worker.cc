@@ -147,10 +147,11 @@ void ThreadedWorker::ReadClocks(bool idle) {
 
 uint64_t ThreadedWorker::SleepTime() const {
   const uint64_t deadline = std::min(worker_->tcp.NextDeadline(),
-                                     worker_->fec_encoder.NextDeadline());
+                                     worker_->outbound.encoder.NextDeadline());
   const uint64_t until = deadline > now_us_ ? deadline - now_us_ : 0;
-  const uint64_t longest =
-      worker_->waiting_lanes.empty() ? kLongestSleepUs : kWaitingSleepUs;
+  const uint64_t longest = worker_->outbound.waiting_lanes.empty()
+                               ? kLongestSleepUs
+                               : kWaitingSleepUs;
   return std::min(until, longest);
 }
 

@@ -57,6 +57,15 @@ constexpr uint32_t kWaitNodes = 4 * session::WaitQueues::kMaxPerLane;
 
 }  // namespace
 
+InboundState::InboundState(const WorkerOptions& options)
+    : pieces(options.max_lanes), decoder(DecoderConfig(options)) {}
+
+OutboundState::OutboundState(const WorkerOptions& options)
+    : wait_queues(kWaitNodes, options.max_lanes),
+      encoder(EncoderConfig(options)) {
+  waiting_lanes.reserve(options.max_lanes);
+}
+
 Worker::Worker(const WorkerOptions& worker_options, Aead worker_aead,
                std::unique_ptr<Mailbox> worker_mailbox)
     : options(worker_options),
@@ -65,24 +74,21 @@ Worker::Worker(const WorkerOptions& worker_options, Aead worker_aead,
       uplink(worker_options.uplink),
       tcp(TcpConfig(worker_options)),
       lanes(worker_options.max_lanes),
-      wait_queues(kWaitNodes, worker_options.max_lanes),
-      pieces(worker_options.max_lanes),
-      fec_encoder(EncoderConfig(worker_options)),
-      fec_decoder(DecoderConfig(worker_options)),
+      inbound(worker_options),
+      outbound(worker_options),
       shares(worker_options.max_lanes),
       lane_counters(worker_options.max_lanes) {
   if (options.lan != nullptr) lan = std::make_unique<LanState>();
-  waiting_lanes.reserve(worker_options.max_lanes);
-  connects.reserve(kMaxConnects);
+  connects_.reserve(kMaxConnects);
 }
 
 uint32_t Worker::TakeToken(FlowId flow) {
   const auto at = std::find_if(
-      connects.begin(), connects.end(),
+      connects_.begin(), connects_.end(),
       [flow](const PendingConnect& pending) { return pending.flow == flow; });
-  if (at == connects.end()) return 0;
+  if (at == connects_.end()) return 0;
   const uint32_t token = at->token;
-  connects.erase(at);
+  connects_.erase(at);
   return token;
 }
 

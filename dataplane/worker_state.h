@@ -16,6 +16,7 @@
 #include "dataplane/exchange/mailbox.h"
 #include "dataplane/fec/decoder.h"
 #include "dataplane/fec/encoder.h"
+#include "dataplane/frame_ledger.h"
 #include "dataplane/lan_state.h"
 #include "dataplane/session/lane.h"
 #include "dataplane/session/outer_tcp.h"
@@ -49,16 +50,12 @@ struct ReceivedFrames {
   }
 };
 
-// A flow that control asked for, until it is up or down.
-struct PendingConnect {
-  FlowId flow;
-  uint32_t token = 0;
-};
-
 // The records of a turn, and how far AdmitInner has come in them.
 struct RecordsInHand {
   RecordBurst burst;
   size_t next = 0;
+
+  size_t size() const { return burst.size() - next; }
 };
 
 // Frames that are another worker's business, with whose.
@@ -75,10 +72,63 @@ class ForeignFrames {
     entries_[size_++] = {frame, owner};
   }
   void Clear() { size_ = 0; }
+  size_t size() const { return size_; }
 
  private:
   std::array<Entry, PacketBurst::kCapacity> entries_;
   size_t size_ = 0;
+};
+
+// What the inbound stages hand on, and what of it waits for another turn.
+struct InboundState {
+  explicit InboundState(const WorkerOptions& options);
+
+  // Receive fills it, Classify takes from it, as far as records has room. Bytes
+  // that control gives back are put in by a command.
+  ReceivedFrames received;
+  // CutRecords alone. A command forgets a lane's.
+  CutPieces pieces;
+  // From Classify to AdmitInner, which may need several turns of Deliver.
+  RecordsInHand records;
+  // FecDecode alone. A command forgets a lane's.
+  fec::Decoder decoder;
+  // FecDecode, until records has room.
+  RepairedBurst repaired;
+  // From AdmitInner to Deliver: for the inside, or for another peer.
+  PacketBurst packets;
+};
+
+// What the outbound stages hand on, and what of it waits for another turn.
+struct OutboundState {
+  explicit OutboundState(const WorkerOptions& options);
+
+  // Collect alone.
+  CollectedPackets collected;
+  // From Forward, DeliverLan, Collect and CollectLan to Split, super-frames
+  // among them.
+  PacketBurst packets;
+  // From Split to AwaitWindow: single packets, from Pack on shards.
+  PacketBurst split;
+  // Counts bursts: SelectRoute begins one, LaneInRound asks for it.
+  uint64_t round = 0;
+  // AwaitWindow, and the loop asks whether to sleep. A command forgets a
+  // lane's.
+  session::WaitQueues wait_queues;
+  std::vector<uint32_t> waiting_lanes;  // with a queue; capacity = max_lanes
+  // From AwaitWindow to FecEncode.
+  PacketBurst ready;
+  // FecEncode and, for its place in a group, SendRecord. Reports and commands
+  // say what code it makes.
+  fec::Encoder encoder;
+  // From FecEncode to Encapsulate: with parities, from Seal on records.
+  PacketBurst coded;
+};
+
+// Whose outer flow's figures are copied next to where control reads them. The
+// loop alone.
+struct FigureTurn {
+  uint32_t next_lane = 0;
+  uint64_t published_us = 0;
 };
 
 class Worker {
@@ -93,46 +143,37 @@ class Worker {
   const Aead aead;
   const std::unique_ptr<Mailbox> mailbox;
 
-  Port* uplink;  // the one of `options`, until control swaps it
-
-  // MonotonicUs, read once per loop.
-  uint64_t now_us = 0;
+  // Of this turn. Written by the loop, `uplink` by the command that swaps it.
+  uint64_t now_us = 0;  // MonotonicUs, read once
   const Snapshot* snapshot = nullptr;
+  Port* uplink;
+  bool worked = false;  // any stage found something to do
 
+  // Sessions: commands install and remove, all stages look up.
   OuterTcp tcp;
   // Their keys lie in locked memory, as far as the limit allows.
   std::vector<session::Lane, SecretAllocator<session::Lane>> lanes;
-  session::WaitQueues wait_queues;
-  std::vector<uint32_t> waiting_lanes;   // with a queue; capacity = max_lanes
-  std::vector<PendingConnect> connects;  // few: a client opens one at a time
 
-  ReceivedFrames received;
-  CutPieces pieces;  // of records cut on the way, waiting for the rest
-  RecordsInHand records;
-  PacketBurst inner;  // admitted, on their way inside or to another peer
-  CollectedPackets collected;
-  PacketBurst outbound;  // on their way to a lane, super-frames among them
-  PacketBurst split;     // the same, single packets only
-  PacketBurst ready;     // shards that the peer's window takes now
-  PacketBurst coded;     // these with their parities
+  InboundState inbound;
+  OutboundState outbound;
+  // Classify and SelectRoute put in, HandOver gives away.
   ForeignFrames foreign;
-  std::unique_ptr<LanState> lan;  // null without a LAN port
-  uint64_t round = 0;             // counts outbound bursts
-  fec::Encoder fec_encoder;
-  fec::Decoder fec_decoder;
-  RepairedBurst repaired;
-  TxBatch tx;                   // frames for the uplink
-  bool worked = false;          // this loop iteration did something
-  uint32_t next_published = 0;  // lane whose flow's figures come next
-  uint64_t published_us = 0;
-
+  // DeliverLan, CollectLan and their answers; null without a LAN port.
+  std::unique_ptr<LanState> lan;
+  // All that the outer TCP sends, and Encapsulate; Transmit empties it.
+  TxBatch tx;
+  // Open and FecDecode take, Forward charges, the loop counts its turns.
   WorkShares shares;
+  FigureTurn figures;
+  [[no_unique_address]] FrameLedger ledger;
 
+  // Written by any stage, read by control.
   WorkerCounters counters;
   std::vector<LaneCounters> lane_counters;
 
   // Frees the frame's reference and counts why, a super-frame as its packets.
   void Drop(const Frame& frame, DropReason reason) {
+    ledger.Gone();
     counters.Drop(reason, frame.segment_size == 0 ? 1 : frame.packets);
     rte_pktmbuf_free(frame.mbuf);
   }
@@ -142,8 +183,8 @@ class Worker {
   // The lane's scratch for this outbound burst, fresh at the first touch.
   session::Lane& LaneInRound(uint32_t index) {
     session::Lane& lane = lanes[index];
-    if (lane.round != round) {
-      lane.round = round;
+    if (lane.round != outbound.round) {
+      lane.round = outbound.round;
       lane.budget = tcp.Sendable(lane.flow);
       lane.crowding = tcp.Crowding(lane.flow);
       lane.open_shard = session::Lane::kNoShard;
@@ -151,12 +192,28 @@ class Worker {
     }
     return lane;
   }
-  // The token of a flow that control opened, else 0. Forgets it.
+  // Control asked for this flow and hears of it by its token.
+  bool MayConnect() const { return connects_.size() < kMaxConnects; }
+  void AwaitConnect(FlowId flow, uint32_t token) {
+    LWT_ASSERT(MayConnect());
+    connects_.push_back({flow, token});
+  }
+  bool awaits_connects() const { return !connects_.empty(); }
+  // The token of such a flow, else 0. Forgets it.
   uint32_t TakeToken(FlowId flow);
   // An event that finds the ring full is lost but counted.
   void Report(const Event& event) {
     if (!mailbox->Report(event)) counters.Drop(DropReason::kSessionPuntFull);
   }
+
+ private:
+  // A flow that control asked for, until it is up or down.
+  struct PendingConnect {
+    FlowId flow;
+    uint32_t token = 0;
+  };
+
+  std::vector<PendingConnect> connects_;  // few: a client opens one at a time
 };
 
 }  // namespace lwt

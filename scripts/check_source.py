@@ -28,7 +28,8 @@ ROOMS = {
     "dataplane": [
         # Words and numbers that all stages share.
         "dataplane/clock. dataplane/drop_reason. dataplane/fair_shares. "
-        "dataplane/golden_ratio. dataplane/session/sip_hash. "
+        "dataplane/frame_ledger. dataplane/golden_ratio. "
+        "dataplane/session/sip_hash. "
         "dataplane/work_shares.",
         "dataplane/wire/",
         # What a lane knows of loss, without the groups.

@@ -64,6 +64,7 @@ void AdmitShard(Worker& worker, const Frame& record, PacketBurst& packets,
   std::span<uint8_t> bytes;
   while (reader.Next(word, bytes)) {
     if (!IsAdmitted(worker, record, bytes, last)) continue;
+    worker.ledger.Made();
     Frame& packet = packets.Push(record);
     packet.data = bytes.data();
     packet.length = static_cast<uint32_t>(bytes.size());
@@ -73,6 +74,7 @@ void AdmitShard(Worker& worker, const Frame& record, PacketBurst& packets,
     counters.rx_bytes.Add(bytes.size());
   }
   if (reader.malformed()) worker.counters.Drop(DropReason::kBadShard);
+  worker.ledger.Gone();
   rte_pktmbuf_free(record.mbuf);
 }
 
@@ -81,6 +83,7 @@ void AdmitShard(Worker& worker, const Frame& record, PacketBurst& packets,
 bool AdmitInner(Worker& worker, RecordsInHand& records, PacketBurst& packets) {
   packets.Clear();
   LastSource last;
+  const StageCheck check(worker.ledger, records, packets);
   while (records.next < records.burst.size()) {
     const Frame& record = records.burst.frames()[records.next];
     const size_t most = record.length / kSmallestPacket + 1;

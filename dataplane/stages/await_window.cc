@@ -36,7 +36,7 @@ Frame FrameOf(const session::WaitQueues::Waiting& waiting, uint32_t lane) {
 // something is left.
 bool ReleaseLane(Worker& worker, uint32_t index, PacketBurst& ready) {
   session::Lane& lane = worker.LaneInRound(index);
-  session::WaitQueues& queues = worker.wait_queues;
+  session::WaitQueues& queues = worker.outbound.wait_queues;
   while (!queues.Empty(index)) {
     const auto& front = queues.Front(index);
     const Frame frame = FrameOf(front, index);
@@ -45,6 +45,7 @@ bool ReleaseLane(Worker& worker, uint32_t index, PacketBurst& ready) {
     const bool fits = lane.budget >= RecordBytes(frame.length);
     if (lane.up() && !too_late && (!fits || ready.full())) return true;
     queues.Pop(index);
+    worker.ledger.Made();
     if (!lane.up()) {
       worker.Drop(frame, DropReason::kNoLane);
     } else if (fits && !ready.full()) {
@@ -58,7 +59,7 @@ bool ReleaseLane(Worker& worker, uint32_t index, PacketBurst& ready) {
 }
 
 void ReleaseWaiting(Worker& worker, PacketBurst& ready) {
-  std::erase_if(worker.waiting_lanes, [&](uint32_t lane) {
+  std::erase_if(worker.outbound.waiting_lanes, [&](uint32_t lane) {
     return !ReleaseLane(worker, lane, ready);
   });
 }
@@ -66,25 +67,28 @@ void ReleaseWaiting(Worker& worker, PacketBurst& ready) {
 // The lane has something to send: whether its path works has to show.
 void Wait(Worker& worker, const Frame& shard) {
   worker.lane_counters[shard.lane].last_data_tx_us.Set(worker.now_us);
-  session::WaitQueues& queues = worker.wait_queues;
+  session::WaitQueues& queues = worker.outbound.wait_queues;
   const uint32_t other = queues.InTheWay(shard.lane);
   if (other != session::WaitQueues::kNone) {
     const Frame front = FrameOf(queues.Front(other), other);
     queues.Pop(other);
+    worker.ledger.Made();
     worker.Drop(front, DropReason::kWindowFull);
   }
   const bool first = queues.Empty(shard.lane);
   if (!queues.Push(shard.lane, {shard.mbuf, shard.packets, worker.now_us})) {
     return worker.Drop(shard, DropReason::kWindowFull);
   }
-  if (first) worker.waiting_lanes.push_back(shard.lane);
+  worker.ledger.Gone();
+  if (first) worker.outbound.waiting_lanes.push_back(shard.lane);
 }
 
 }  // namespace
 
 void AwaitWindow(Worker& worker, PacketBurst& shards, PacketBurst& ready) {
   ready.Clear();
-  if (!worker.waiting_lanes.empty()) ReleaseWaiting(worker, ready);
+  const StageCheck check(worker.ledger, shards, ready);
+  if (!worker.outbound.waiting_lanes.empty()) ReleaseWaiting(worker, ready);
   for (const Frame& shard : shards.frames()) {
     session::Lane& lane = worker.LaneInRound(shard.lane);
     if (Sheds(lane)) {
@@ -92,7 +96,7 @@ void AwaitWindow(Worker& worker, PacketBurst& shards, PacketBurst& ready) {
       continue;
     }
     const uint32_t bytes = RecordBytes(shard.length);
-    if (worker.wait_queues.Empty(shard.lane) && lane.budget >= bytes &&
+    if (worker.outbound.wait_queues.Empty(shard.lane) && lane.budget >= bytes &&
         !ready.full()) {
       lane.budget -= bytes;
       ready.Push(shard);

@@ -20,6 +20,7 @@ void Punt(Worker& worker, const Frame& frame,
     return worker.Drop(frame, DropReason::kPuntFull);
   }
   worker.worked = true;
+  worker.ledger.Gone();
   worker.counters.streams_punted.Add(1);
   worker.tcp.Accept(received, worker.now_us, worker.tx);
   rte_pktmbuf_free(frame.mbuf);
@@ -33,6 +34,7 @@ void TakePayload(Worker& worker, rte_mbuf* mbuf,
   frame.length = static_cast<uint32_t>(received.payload.size());
   frame.stream_offset = received.stream_offset;
   if (frame.length == 0) {
+    worker.ledger.Gone();
     worker.tcp.Accept(received, worker.now_us, worker.tx);
     rte_pktmbuf_free(mbuf);
     return;
@@ -66,6 +68,7 @@ void DropOrHandOver(Worker& worker, Frame& frame, const wire::FrameView& view,
 
 void ClassifyFrame(Worker& worker, rte_mbuf* mbuf, RecordBurst& records) {
   if (worker.tx.room() < kRoomForAnswer) Transmit(worker);
+  worker.ledger.Made();
   Frame frame;
   frame.mbuf = mbuf;
   wire::FrameView view;
@@ -87,6 +90,7 @@ void ClassifyFrame(Worker& worker, rte_mbuf* mbuf, RecordBurst& records) {
       return DropOrHandOver(worker, frame, view, received);
     case OuterTcp::Verdict::kConsumed:
       worker.counters.segments_consumed.Add(1);
+      worker.ledger.Gone();
       rte_pktmbuf_free(mbuf);
       return;
     case OuterTcp::Verdict::kPayload:
@@ -97,16 +101,19 @@ void ClassifyFrame(Worker& worker, rte_mbuf* mbuf, RecordBurst& records) {
 }  // namespace
 
 void Classify(Worker& worker, RecordsInHand& records) {
-  ReceivedFrames& received = worker.received;
+  ReceivedFrames& received = worker.inbound.received;
   records.burst.Clear();
   records.next = 0;
+  const StageCheck check(worker.ledger, records, worker.foreign);
   if (received.rest.length > 0) {
     const Frame rest = received.rest;
     received.rest = Frame{};
+    worker.ledger.Made();
     CutRecords(worker, rest, records.burst);
   }
   while (received.next_reinjected < received.reinjected.size() &&
          received.rest.length == 0) {
+    worker.ledger.Made();
     CutRecords(worker, received.reinjected.frames()[received.next_reinjected++],
                records.burst);
   }

@@ -71,6 +71,7 @@ size_t TakeFromOthers(Worker& worker, size_t room, PacketBurst& packets) {
     worker.worked = true;
     worker.counters.taken_over.Add(1);
     frame.handed_over = true;
+    worker.ledger.Made();
     taken += packets.Push(frame).packets;
   }
   return taken;
@@ -82,6 +83,7 @@ size_t TakeFromOthers(Worker& worker, size_t room, PacketBurst& packets) {
                                           Counter& super_frames, size_t room,
                                           PacketBurst& packets) {
   rte_mbuf* mbuf = collected.mbufs[collected.next];
+  worker.ledger.Made();
   Frame frame;
   frame.mbuf = mbuf;
   frame.data = rte_pktmbuf_mtod(mbuf, uint8_t*);
@@ -105,7 +107,8 @@ size_t TakeOne(Worker& worker, CollectedPackets& collected,
 }
 
 void Collect(Worker& worker, PacketBurst& packets) {
-  CollectedPackets& collected = worker.collected;
+  const StageCheck check(worker.ledger, packets);
+  CollectedPackets& collected = worker.outbound.collected;
   size_t room = PacketBurst::kCapacity - packets.size();
   if (worker.options.handoff != nullptr) {
     room -= TakeFromOthers(worker, std::min(room, 2 * kMostCollected), packets);

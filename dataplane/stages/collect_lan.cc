@@ -102,6 +102,7 @@ bool Fragment(Worker& worker, rte_mbuf* mbuf, uint16_t mtu, Turn& turn) {
     frame.length = static_cast<uint32_t>(fragments.Write(i, frame.data));
     mbufs[i]->data_len = static_cast<uint16_t>(frame.length);
     mbufs[i]->pkt_len = frame.length;
+    worker.ledger.Made();
     turn.packets.Push(frame);
   }
   turn.fragments_left -= count;
@@ -214,6 +215,7 @@ void CollectLan(Worker& worker, PacketBurst& packets) {
   const LanTable* lan = worker.mailbox->lan();
   if (lan == nullptr) return;
   if (worker.options.twin != nullptr) PassFromTwin(worker);
+  const StageCheck check(worker.ledger, packets);
   CollectedPackets& collected = worker.lan->collected;
   Turn turn{packets};
   const size_t room = RoomIn(packets);

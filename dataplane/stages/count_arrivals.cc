@@ -67,6 +67,7 @@ bool PublishOpened(Worker& worker, uint32_t index) {
 // Records of one lane mostly come one after the other: what is counted by their
 // sum is counted once for each run of them.
 void CountArrivals(Worker& worker, RecordsInHand& records) {
+  const StageCheck check(worker.ledger, records);
   const auto frames = records.burst.frames();
   size_t kept = 0;
   for (size_t at = 0; at < frames.size();) {

@@ -36,6 +36,7 @@ bool HasRoom(const Frame& held, size_t record_size) {
 }
 
 void DropPiece(Worker& worker, const Piece& piece) {
+  worker.ledger.Made();
   worker.Drop(piece.frame, piece.start == Start::kUnknown
                                ? DropReason::kNoRecord
                                : DropReason::kRecordCut);
@@ -54,8 +55,9 @@ uint16_t CutWhole(Worker& worker, Frame& stream, RecordBurst& records) {
     ++cut;
   }
   if (cut == 0) return 0;
-  worker.pieces.SetBoundary(stream.lane, stream.stream_offset);
+  worker.inbound.pieces.SetBoundary(stream.lane, stream.stream_offset);
   const int more = stream.length > 0 ? cut : cut - 1;
+  worker.ledger.Made(static_cast<size_t>(more));
   if (more > 0) {
     rte_mbuf_refcnt_update(stream.mbuf, static_cast<int16_t>(more));
   }
@@ -68,7 +70,7 @@ class Joiner {
  public:
   Joiner(Worker& worker, uint32_t lane, RecordBurst& records)
       : worker_(worker),
-        pieces_(worker.pieces),
+        pieces_(worker.inbound.pieces),
         lane_(lane),
         records_(records) {}
 
@@ -84,6 +86,16 @@ class Joiner {
     bool failed_guess = false;
   };
 
+  // Of a piece that is worked on from here on.
+  Frame TakeOut(Piece& piece) {
+    worker_.ledger.Made();
+    return pieces_.Take(piece);
+  }
+  // Of a stream that nothing is left of.
+  void UseUp(const Frame& stream) {
+    worker_.ledger.Gone();
+    rte_pktmbuf_free(stream.mbuf);
+  }
   bool Work(Frame& stream, bool known, bool failed_guess);
   bool Join(Frame& stream);
   bool IsWithin(const Piece& piece, uint64_t begin, uint64_t end) const;
@@ -138,6 +150,7 @@ void Joiner::MakeWay(const Frame& stream) {
       },
       [&](const Piece& piece) {
         if (is_old(piece)) return DropPiece(worker_, piece);
+        worker_.ledger.Made();
         worker_.Drop(piece.frame, DropReason::kDuplicatePart);
       });
 }
@@ -152,6 +165,7 @@ void Joiner::DropHeld(uint64_t begin, uint64_t end) {
   pieces_.RemoveIf(
       [&](const Piece& piece) { return IsWithin(piece, begin, end); },
       [&](const Piece& piece) {
+        worker_.ledger.Made();
         worker_.Drop(piece.frame, DropReason::kDuplicatePart);
       });
 }
@@ -230,7 +244,7 @@ bool Joiner::Join(Frame& stream) {
   take(*size);
   reach_ = head->end();
   if (held.length < *size) return false;
-  const Frame whole = pieces_.Take(*head);
+  const Frame whole = TakeOut(*head);
   records_.Push(whole);
   worker_.counters.records_joined.Add(1);
   pieces_.SetBoundary(lane_, *reach_);
@@ -302,7 +316,7 @@ bool Joiner::CutFront(Frame& stream, bool known, bool failed_guess) {
     failed_guess = false;
     known = true;
   }
-  rte_pktmbuf_free(stream.mbuf);
+  UseUp(stream);
   return true;
 }
 
@@ -312,7 +326,7 @@ bool Joiner::Work(Frame& stream, bool known, bool failed_guess) {
   if (!failed_guess && pieces_.FindHead(lane_, stream.stream_offset)) {
     known = Join(stream);
     if (stream.length == 0) {
-      rte_pktmbuf_free(stream.mbuf);
+      UseUp(stream);
       return true;
     }
     if (records_.full()) return false;
@@ -325,7 +339,7 @@ std::optional<Joiner::Next> Joiner::Follow() {
   if (!reach_) return std::nullopt;
   Piece* piece = pieces_.FindHolding(lane_, *reach_);
   if (piece == nullptr) return std::nullopt;
-  Next next{pieces_.Take(*piece), false, false};
+  Next next{TakeOut(*piece), false, false};
   Advance(next.stream,
           static_cast<uint32_t>(*reach_ - next.stream.stream_offset));
   return next;
@@ -393,9 +407,9 @@ std::optional<Joiner::Next> Joiner::TryGuesses() {
         continue;
       case Verdict::kRight:
         worker_.counters.records_found.Add(1);
-        return Next{pieces_.Take(piece), true, false};
+        return Next{TakeOut(piece), true, false};
       case Verdict::kWrong:
-        return Next{pieces_.Take(piece), false, true};
+        return Next{TakeOut(piece), false, true};
     }
   }
   return std::nullopt;
@@ -416,7 +430,8 @@ void Joiner::Run(Frame stream, bool known) {
       for (Piece& piece : pieces_.all()) {
         if (piece.frame.lane == lane_) piece.unsettled = true;
       }
-      worker_.received.rest = next->stream;
+      worker_.ledger.Gone();
+      worker_.inbound.received.rest = next->stream;
       return;
     }
     next = TakeNext();
@@ -427,7 +442,7 @@ void Joiner::Run(Frame stream, bool known) {
 
 void CutRecords(Worker& worker, Frame stream, RecordBurst& records) {
   bool known = false;
-  if (worker.pieces.empty(stream.lane)) {
+  if (worker.inbound.pieces.empty(stream.lane)) {
     known = CutWhole(worker, stream, records) > 0;
     if (stream.length == 0) return;
   }

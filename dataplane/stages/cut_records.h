@@ -9,11 +9,11 @@ namespace lwt {
 class Worker;
 
 // Moves the records of `stream`, whose reference it takes, to `records`. What a
-// full burst does not take stays in worker.received.rest. Of a record that
-// begins or ends in another segment the part is kept, within bounds, until that
-// comes, be it earlier or later in the stream. Where a hole hides the begin of
-// a record it is looked for: at the segment's start, else by what a record
-// looks like, proved by its tag.
+// full burst does not take stays in worker.inbound.received.rest. Of a record
+// that begins or ends in another segment the part is kept, within bounds, until
+// that comes, be it earlier or later in the stream. Where a hole hides the
+// begin of a record it is looked for: at the segment's start, else by what a
+// record looks like, proved by its tag.
 void CutRecords(Worker& worker, Frame stream, RecordBurst& records);
 
 // Places in one segment that may be tried for the begin of a record.

@@ -7,6 +7,7 @@
 namespace lwt {
 
 void Deliver(Worker& worker, PacketBurst& packets) {
+  const StageCheck check(worker.ledger, packets);
   InsideBatch batch(worker, *worker.options.tunnel);
   if (worker.options.tunnel->info().segments) {
     Coalescer coalescer(worker, batch);
@@ -14,6 +15,7 @@ void Deliver(Worker& worker, PacketBurst& packets) {
   } else {
     for (const Frame& packet : packets.frames()) batch.Push(packet);
   }
+  worker.ledger.Gone(packets.size());
   packets.Clear();
 }
 

@@ -29,6 +29,7 @@ bool MayPass(Worker& worker, const LanTable& lan, const Frame& packet) {
 }
 
 void DeliverAll(Worker& worker, const LanTable& lan, PacketBurst& packets) {
+  const StageCheck check(worker.ledger, packets);
   InsideBatch batch(worker, *worker.options.lan, &lan);
   Coalescer coalescer(worker, batch);
   const bool merge = worker.options.lan->info().segments;
@@ -46,6 +47,7 @@ void DeliverAll(Worker& worker, const LanTable& lan, PacketBurst& packets) {
         break;
       case LanTable::Place::kNeighbour:
         if (!MayPass(worker, lan, packet)) break;
+        worker.ledger.Gone();
         if (merge) {
           coalescer.Push(packet);
         } else {

@@ -66,10 +66,12 @@ bool SendInParts(Worker& worker, const Frame& record, bool push) {
     sent += taken;
   }
   worker.counters.records_cut.Add(1);
+  worker.ledger.Gone();
   return true;
 }
 
 void Encapsulate(Worker& worker, PacketBurst& records) {
+  const StageCheck check(worker.ledger, records);
   FindLast(worker, records);
   const std::span<const Frame> frames = records.frames();
   const bool segments = worker.uplink->info().segments;
@@ -92,6 +94,7 @@ void Encapsulate(Worker& worker, PacketBurst& records) {
     if (taken > 1) worker.counters.uplink_tx_super_frames.Add(1);
     if (worker.tx.full()) Transmit(worker);
     worker.tx.Push(first.mbuf);
+    worker.ledger.Gone(taken);
     at += taken;
   }
   records.Clear();

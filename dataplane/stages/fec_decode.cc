@@ -18,7 +18,9 @@ class Host final : public fec::DecoderHost {
   explicit Host(Worker& worker) : worker_(worker) {}
 
   bool OpenParity(Frame& record) override {
+    worker_.ledger.Made();
     if (!OpenSealed(worker_, record)) return false;
+    worker_.ledger.Gone();
     PublishOpened(worker_, record.lane);
     return true;
   }
@@ -32,7 +34,7 @@ class Host final : public fec::DecoderHost {
   }
   // A lane leaves half to the others.
   size_t room(uint32_t lane) override {
-    const auto frames = worker_.repaired.frames();
+    const auto frames = worker_.inbound.repaired.frames();
     const auto own = static_cast<size_t>(
         std::count_if(frames.begin(), frames.end(),
                       [lane](const Frame& each) { return each.lane == lane; }));
@@ -43,9 +45,11 @@ class Host final : public fec::DecoderHost {
     Frame frame = shard;
     frame.peer = worker_.lanes[shard.lane].peer;
     frame.kind = static_cast<uint8_t>(wire::RecordKind::kData);
-    worker_.repaired.Push(frame);
+    worker_.ledger.Made();
+    worker_.inbound.repaired.Push(frame);
   }
   void Drop(const Frame& record, DropReason reason) override {
+    worker_.ledger.Made();
     worker_.Drop(record, reason);
   }
   void CountRepaired(uint32_t lane, size_t count) override {
@@ -63,17 +67,18 @@ class Host final : public fec::DecoderHost {
 
 void TakeParity(Worker& worker, const Frame& record, Host& host) {
   worker.lane_counters[record.lane].parities_received.Add(1);
+  worker.ledger.Gone();
   if (record.sealed) {
-    worker.fec_decoder.OnParity(record, worker.now_us, host);
+    worker.inbound.decoder.OnParity(record, worker.now_us, host);
   } else {
-    worker.fec_decoder.OnOpenedParity(record, worker.now_us, host);
+    worker.inbound.decoder.OnOpenedParity(record, worker.now_us, host);
   }
 }
 
 // True when the record goes on. One that is no data is an empty shard.
 bool TakeShard(Worker& worker, const Frame& record, Host& host) {
   if (record.group.data == 0) return true;  // in no group
-  const bool fits = worker.fec_decoder.OnShard(record, worker.now_us, host);
+  const bool fits = worker.inbound.decoder.OnShard(record, worker.now_us, host);
   if (!record.Is(wire::RecordKind::kData)) return true;
   LaneCounters& counters = worker.lane_counters[record.lane];
   counters.fec_rx_data.Set(record.group.data);
@@ -83,24 +88,24 @@ bool TakeShard(Worker& worker, const Frame& record, Host& host) {
 }
 
 void MoveRepaired(Worker& worker, RecordsInHand& records) {
-  const auto repaired = worker.repaired.frames();
+  const auto repaired = worker.inbound.repaired.frames();
   if (repaired.empty()) return;
   worker.worked = true;
   size_t kept = 0;
   for (const Frame& shard : repaired) {
     if (records.burst.full()) {
-      worker.repaired.Keep(kept++, shard);
+      worker.inbound.repaired.Keep(kept++, shard);
     } else {
       records.burst.Push(shard);
     }
   }
-  worker.repaired.Truncate(kept);
+  worker.inbound.repaired.Truncate(kept);
 }
 
 }  // namespace
 
 bool TakeRepaired(Worker& worker, RecordsInHand& records) {
-  if (worker.repaired.empty()) return false;
+  if (worker.inbound.repaired.empty()) return false;
   records.burst.Clear();
   records.next = 0;
   MoveRepaired(worker, records);
@@ -108,6 +113,7 @@ bool TakeRepaired(Worker& worker, RecordsInHand& records) {
 }
 
 void FecDecode(Worker& worker, RecordsInHand& records) {
+  const StageCheck check(worker.ledger, records, worker.inbound.repaired);
   Host host(worker);
   size_t kept = 0;
   for (const Frame& record : records.burst.frames()) {
@@ -118,7 +124,7 @@ void FecDecode(Worker& worker, RecordsInHand& records) {
     }
   }
   records.burst.Truncate(kept);
-  worker.fec_decoder.Expire(worker.now_us, host);
+  worker.inbound.decoder.Expire(worker.now_us, host);
   MoveRepaired(worker, records);
 }
 

@@ -31,7 +31,8 @@ void Number(Worker& worker, PacketBurst& out, size_t first) {
 
 void CloseFull(Worker& worker, uint32_t lane, PacketBurst& out) {
   const size_t before = out.size();
-  worker.fec_encoder.CloseFull(lane, out);
+  worker.outbound.encoder.CloseFull(lane, out);
+  worker.ledger.Made(out.size() - before);
   if (out.size() > before) Number(worker, out, before);
 }
 
@@ -39,7 +40,7 @@ void AddShard(Worker& worker, const Frame& shard, PacketBurst& out) {
   CloseFull(worker, shard.lane, out);
   session::Lane& lane = worker.LaneInRound(shard.lane);
   Frame placed = shard;
-  placed.group = worker.fec_encoder.Add(
+  placed.group = worker.outbound.encoder.Add(
       shard.lane, lane.send.next_packet + lane.numbered++,
       {shard.data, shard.length}, worker.now_us);
   if (placed.group.data == 0) worker.counters.fec_unprotected.Add(1);
@@ -54,10 +55,11 @@ void AddShard(Worker& worker, const Frame& shard, PacketBurst& out) {
 // longest shard, so that a run of full records goes on through them.
 void FecEncode(Worker& worker, PacketBurst& shards, PacketBurst& out) {
   out.Clear();
+  const StageCheck check(worker.ledger, shards, out);
   const auto frames = shards.frames();
   for (size_t i = 0; i < frames.size(); ++i) {
     const size_t left = frames.size() - i;
-    if (worker.fec_encoder.Active(frames[i].lane) &&
+    if (worker.outbound.encoder.Active(frames[i].lane) &&
         out.size() + left + kRoom <= PacketBurst::kCapacity) {
       AddShard(worker, frames[i], out);
     } else {
@@ -66,7 +68,8 @@ void FecEncode(Worker& worker, PacketBurst& shards, PacketBurst& out) {
   }
   shards.Clear();
   const size_t before = out.size();
-  worker.fec_encoder.Flush(worker.now_us, out);
+  worker.outbound.encoder.Flush(worker.now_us, out);
+  worker.ledger.Made(out.size() - before);
   if (out.size() > before) Number(worker, out, before);
 }
 

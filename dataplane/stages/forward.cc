@@ -9,7 +9,7 @@ namespace {
 // The opened record stays as it is: its plaintext may still be needed for
 // repair, so what goes to another peer is sealed in a buffer of its own.
 void ForwardPacket(Worker& worker, const Frame& packet, uint32_t to_peer) {
-  if (worker.outbound.full()) {
+  if (worker.outbound.packets.full()) {
     return worker.Drop(packet, DropReason::kUplinkFull);
   }
   rte_mbuf* copy = rte_pktmbuf_alloc(worker.options.pool);
@@ -26,7 +26,7 @@ void ForwardPacket(Worker& worker, const Frame& packet, uint32_t to_peer) {
   out.length = packet.length;
   out.peer = to_peer;
   out.checksum = packet.checksum;
-  worker.outbound.Push(out);
+  worker.outbound.packets.Push(out);
   worker.counters.forwarded_packets.Add(1);
   // It is the sender that makes this work.
   worker.shares.Charge(packet.peer, WorkShares::kRecord + packet.length);
@@ -37,6 +37,7 @@ void ForwardPacket(Worker& worker, const Frame& packet, uint32_t to_peer) {
 
 void Forward(Worker& worker, PacketBurst& packets) {
   if (!worker.snapshot->forward_between_peers) return;
+  const StageCheck check(worker.ledger, packets, worker.outbound.packets);
   size_t kept = 0;
   for (const Frame& packet : packets.frames()) {
     const auto inner = wire::ParseInner({packet.data, packet.length});

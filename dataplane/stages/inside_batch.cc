@@ -68,7 +68,7 @@ rte_mbuf* InsideBatch::Own(const Frame& packet) {
   rte_mempool* pool = worker_.options.pool;
   const bool copy = IsShared(packet) && packet.length <= copied_size_;
   rte_mbuf* mbuf = copy ? Copy(pool, packet) : AsPart(pool, packet, 0);
-  if (mbuf == nullptr) worker_.Drop(packet, DropReason::kPoolEmpty);
+  if (mbuf == nullptr) Refuse(packet, DropReason::kPoolEmpty);
   return mbuf;
 }
 
@@ -78,7 +78,7 @@ rte_mbuf* InsideBatch::Own(const Frame& packet) {
 void InsideBatch::PushUnfinished(const Frame& packet) {
   const auto transport =
       wire::ParseInnerTransport({packet.data, packet.length});
-  if (!transport) return worker_.Drop(packet, DropReason::kBadInner);
+  if (!transport) return Refuse(packet, DropReason::kBadInner);
   rte_mbuf* mbuf = Own(packet);
   if (mbuf == nullptr) return;
   if (port_.info().segments) {

@@ -42,6 +42,11 @@ class InsideBatch {
   // A packet in an mbuf that is ours to send, or null with the drop counted.
   rte_mbuf* Own(const Frame& packet);
   void PushUnfinished(const Frame& packet);
+  // For a packet whose stage has let go of it.
+  void Refuse(const Frame& packet, DropReason reason) {
+    worker_.ledger.Made();
+    worker_.Drop(packet, reason);
+  }
   void Add(rte_mbuf* mbuf, uint32_t packets) {
     if (size_ == kCapacity) Flush();
     mbufs_[size_] = mbuf;

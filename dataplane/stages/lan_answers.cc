@@ -57,7 +57,7 @@ void AnswerLanHost(Worker& worker, const LanTable& lan, wire::Obstacle obstacle,
 
 void AnswerPeer(Worker& worker, const LanTable& lan, wire::Obstacle obstacle,
                 uint16_t mtu, const Frame& packet) {
-  if (worker.outbound.full()) return;
+  if (worker.outbound.packets.full()) return;
   rte_mbuf* answer = MakeAnswer(worker, lan.OwnTunnel(FamilyOf(packet.data)),
                                 obstacle, mtu, {packet.data, packet.length});
   if (answer == nullptr) return;
@@ -66,7 +66,7 @@ void AnswerPeer(Worker& worker, const LanTable& lan, wire::Obstacle obstacle,
   out.data = rte_pktmbuf_mtod(answer, uint8_t*);
   out.length = answer->data_len;
   out.peer = packet.peer;
-  worker.outbound.Push(out);
+  worker.outbound.packets.Push(out);
   worker.counters.icmp_errors_sent.Add(1);
 }
 

@@ -76,6 +76,7 @@ bool OpenSealed(Worker& worker, Frame& record) {
 }
 
 void Open(Worker& worker, RecordsInHand& records) {
+  const StageCheck check(worker.ledger, records);
   size_t kept = 0;
   for (Frame& record : records.burst.frames()) {
     if (OpenOne(worker, record)) records.burst.Keep(kept++, record);

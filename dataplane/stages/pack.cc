@@ -42,6 +42,7 @@ void Append(Frame& shard, const Frame& packet) {
 }  // namespace
 
 void Pack(Worker& worker, PacketBurst& packets) {
+  const StageCheck check(worker.ledger, packets);
   size_t kept = 0;
   for (Frame& packet : packets.frames()) {
     session::Lane& lane = worker.LaneInRound(packet.lane);
@@ -56,6 +57,7 @@ void Pack(Worker& worker, PacketBurst& packets) {
       Frame& open = packets.frames()[lane.open_shard];
       if (HasRoom(open, more, max_shard)) {
         Append(open, packet);
+        worker.ledger.Gone();
         continue;
       }
     }

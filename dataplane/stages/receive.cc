@@ -20,7 +20,7 @@ size_t TakeFromOthers(Worker& worker, std::span<rte_mbuf*> mbufs) {
 }  // namespace
 
 void Receive(Worker& worker) {
-  ReceivedFrames& received = worker.received;
+  ReceivedFrames& received = worker.inbound.received;
   if (!received.drained()) return worker.shares.SawMore();
   received.next = 0;
   const std::span<rte_mbuf*> mbufs = received.mbufs;

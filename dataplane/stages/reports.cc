@@ -110,13 +110,14 @@ void TakeReport(Worker& worker, const Frame& record) {
                /*is_answer=*/true);
   }
   if (report->is_answer) TakeAnswer(worker, record.lane, report->token);
+  worker.ledger.Gone();
   rte_pktmbuf_free(record.mbuf);
 }
 
 void ApplyPolicy(Worker& worker, uint32_t index) {
-  worker.fec_encoder.SetParameters(index,
-                                   worker.lanes[index].policy.parameters());
-  const fec::Parameters& code = worker.fec_encoder.parameters(index);
+  worker.outbound.encoder.SetParameters(
+      index, worker.lanes[index].policy.parameters());
+  const fec::Parameters& code = worker.outbound.encoder.parameters(index);
   LaneCounters& counters = worker.lane_counters[index];
   counters.fec_tx_data.Set(code.data);
   counters.fec_tx_parity.Set(code.parity);

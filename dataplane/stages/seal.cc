@@ -51,6 +51,7 @@ bool SealFrame(Worker& worker, Frame& frame) {
 }  // namespace
 
 void Seal(Worker& worker, PacketBurst& shards) {
+  const StageCheck check(worker.ledger, shards);
   size_t kept = 0;
   for (Frame& frame : shards.frames()) {
     if (!SealFrame(worker, frame)) continue;
@@ -72,6 +73,7 @@ bool SendRecord(Worker& worker, uint32_t index, uint8_t kind,
     worker.counters.Drop(DropReason::kPoolEmpty);
     return false;
   }
+  worker.ledger.Made();
   Frame frame;
   frame.mbuf = mbuf;
   frame.lane = index;
@@ -84,7 +86,7 @@ bool SendRecord(Worker& worker, uint32_t index, uint8_t kind,
   frame.data = rte_pktmbuf_mtod(mbuf, uint8_t*) + wire::kRecordPrefix;
   if (size > 0) rte_memcpy(frame.data, bytes, size);
   frame.kind = kind;
-  frame.group = worker.fec_encoder.Claim(index, lane->send.next_packet);
+  frame.group = worker.outbound.encoder.Claim(index, lane->send.next_packet);
   if (!SealFrame(worker, frame)) return false;
   if (!worker.tcp.Encapsulate(lane->flow, mbuf, /*push=*/true, worker.now_us)) {
     if (SendInParts(worker, frame, /*push=*/true)) return true;
@@ -92,6 +94,7 @@ bool SendRecord(Worker& worker, uint32_t index, uint8_t kind,
     return false;
   }
   if (worker.tx.full()) Transmit(worker);
+  worker.ledger.Gone();
   worker.tx.Push(mbuf);
   return true;
 }

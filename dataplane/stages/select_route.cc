@@ -69,7 +69,8 @@ bool RouteOne(Worker& worker, Frame& frame) {
 }  // namespace
 
 void SelectRoute(Worker& worker, PacketBurst& packets) {
-  ++worker.round;
+  const StageCheck check(worker.ledger, packets, worker.foreign);
+  ++worker.outbound.round;
   size_t kept = 0;
   for (Frame& frame : packets.frames()) {
     if (RouteOne(worker, frame)) packets.Keep(kept++, frame);

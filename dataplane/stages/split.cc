@@ -81,10 +81,22 @@ void SplitChain(const Frame& frame, PacketBurst& split) {
   }
 }
 
+void SplitSuper(Worker& worker, const Frame& frame, PacketBurst& split) {
+  const size_t before = split.size();
+  if (frame.mbuf->nb_segs > 1) {
+    SplitChain(frame, split);
+  } else {
+    SplitOne(worker, frame, split);
+  }
+  worker.ledger.Made(split.size() - before);
+  worker.ledger.Gone();
+}
+
 }  // namespace
 
 void Split(Worker& worker, PacketBurst& packets, PacketBurst& split) {
   split.Clear();
+  const StageCheck check(worker.ledger, packets, split);
   const uint32_t room = rte_pktmbuf_data_room_size(worker.options.pool) -
                         uint32_t{RTE_PKTMBUF_HEADROOM};
   for (const Frame& frame : packets.frames()) {
@@ -92,10 +104,8 @@ void Split(Worker& worker, PacketBurst& packets, PacketBurst& split) {
       split.Push(frame);
     } else if (LargestPacket(frame) > room) {
       worker.Drop(frame, DropReason::kInnerTooBig);
-    } else if (frame.mbuf->nb_segs > 1) {
-      SplitChain(frame, split);
     } else {
-      SplitOne(worker, frame, split);
+      SplitSuper(worker, frame, split);
     }
   }
   packets.Clear();

@@ -21,9 +21,9 @@ struct RecordsInHand;
 void Receive(Worker& worker);
 
 // Runs the outer TCP of each frame and cuts its payload into records, a merged
-// frame into many. In: worker.received. Out: records. Stream bytes of flows
-// without a lane are copied to control. A frame of another worker's flow goes,
-// as it came, to worker.foreign.
+// frame into many. In: worker.inbound.received. Out: records. Stream bytes of
+// flows without a lane are copied to control. A frame of another worker's flow
+// goes, as it came, to worker.foreign.
 void Classify(Worker& worker, RecordsInHand& records);
 
 // Opens each record in place: replay window, then tag. A parity stays sealed,

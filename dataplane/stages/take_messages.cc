@@ -18,6 +18,7 @@ void PuntRecord(Worker& worker, const Frame& record) {
     return worker.Drop(record, DropReason::kSessionPuntFull);
   }
   worker.counters.records_punted.Add(1);
+  worker.ledger.Gone();
   rte_pktmbuf_free(record.mbuf);
 }
 
@@ -44,6 +45,7 @@ void TakeMessage(Worker& worker, const Frame& record) {
     case wire::RecordKind::kReport:
       return TakeReport(worker, record);
     case wire::RecordKind::kProbe:
+      worker.ledger.Gone();
       return rte_pktmbuf_free(record.mbuf);
     case wire::RecordKind::kData:
     case wire::RecordKind::kParity:
@@ -55,6 +57,7 @@ void TakeMessage(Worker& worker, const Frame& record) {
 }  // namespace
 
 void TakeMessages(Worker& worker, RecordsInHand& records) {
+  const StageCheck check(worker.ledger, records);
   size_t kept = 0;
   for (const Frame& record : records.burst.frames()) {
     if (record.Is(wire::RecordKind::kData)) {

@@ -266,7 +266,8 @@ void GatewayRig::RunHub() {
   for (int loop = 0; loop < kMostLoops; ++loop) {
     RunLoopOnce(worker);
     const uint64_t received = worker.counters.uplink_rx_frames.Get();
-    if (worker.received.drained() && received - received_before_ >= Carried()) {
+    if (worker.inbound.received.drained() &&
+        received - received_before_ >= Carried()) {
       return;
     }
   }

@@ -83,7 +83,8 @@ class Device {
     Require(packets >= kTrains * kTrain, "packets are missing");
     FillInner();
     Worker& worker = node_->worker();
-    const uint64_t in = CyclesOf([&] { Deliver(worker, worker.inner); });
+    const uint64_t in =
+        CyclesOf([&] { Deliver(worker, worker.inbound.packets); });
     return {static_cast<double>(out) / static_cast<double>(packets),
             static_cast<double>(in) / kArrivals};
   }
@@ -103,13 +104,13 @@ class Device {
   size_t TakeBurst(uint64_t& cycles) {
     Worker& worker = node_->worker();
     cycles += CyclesOf([&] {
-      Collect(worker, worker.outbound);
-      Split(worker, worker.outbound, worker.split);
+      Collect(worker, worker.outbound.packets);
+      Split(worker, worker.outbound.packets, worker.outbound.split);
     });
-    for (const Frame& frame : worker.split.frames()) {
+    for (const Frame& frame : worker.outbound.split.frames()) {
       rte_pktmbuf_free(frame.mbuf);
     }
-    return worker.split.size();
+    return worker.outbound.split.size();
   }
 
   void FillInner() {
@@ -124,7 +125,7 @@ class Device {
       std::copy(bytes.begin(), bytes.end(), frame.data);
       frame.length = static_cast<uint32_t>(bytes.size());
       frame.checksum = InnerChecksum::kGood;
-      node_->worker().inner.Push(frame);
+      node_->worker().inbound.packets.Push(frame);
       spec.seq += 1348;
       ++spec.id;
     }

@@ -39,9 +39,10 @@ struct Records {
     worker.aead.ExpandMaskKey(testing::TestMask(0), lane.receive.mask);
   }
   ~Records() {
-    node.worker().pieces.Release(kLane, [](const CutPieces::Piece& piece) {
-      rte_pktmbuf_free(piece.frame.mbuf);
-    });
+    node.worker().inbound.pieces.Release(kLane,
+                                         [](const CutPieces::Piece& piece) {
+                                           rte_pktmbuf_free(piece.frame.mbuf);
+                                         });
   }
 
   Bytes Seal(size_t size) {
@@ -150,7 +151,7 @@ size_t CutFalseBegins(WorstMeter& meter) {
       WriteFalseBegin(records, size, &begin[1]);
       records.Cut(nullptr, begin, offset + j * kBegin);
     }
-    Must(records.node.worker().pieces.full());
+    Must(records.node.worker().inbound.pieces.full());
     Must(records.Cut(&meter, whole, offset + kBegins + kShorts * kShort) == 0);
   }
   return kCalls;

@@ -88,12 +88,12 @@ void Feed(Rig& rig, const uint8_t* entry) {
       rte_pktmbuf_free(record.mbuf);
     }
     records.Clear();
-    const Frame rest = worker.received.rest;
+    const Frame rest = worker.inbound.received.rest;
     if (rest.length == 0) break;
-    worker.received.rest = Frame{};
+    worker.inbound.received.rest = Frame{};
     lwt::CutRecords(worker, rest, records);
   }
-  Check(worker.pieces.all().size() <= CutPieces::kCapacity);
+  Check(worker.inbound.pieces.all().size() <= CutPieces::kCapacity);
 }
 
 }  // namespace
@@ -106,7 +106,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     Feed(*rig, data + at);
   }
   lwt::Worker& worker = rig->node.worker();
-  worker.pieces.Release(0, [](const CutPieces::Piece& piece) {
+  worker.inbound.pieces.Release(0, [](const CutPieces::Piece& piece) {
     rte_pktmbuf_free(piece.frame.mbuf);
   });
   worker.now_us = 0;

@@ -26,9 +26,9 @@ class AwaitWindowTest : public ::testing::Test {
   void Give(uint32_t lane, uint32_t count) {
     Worker& worker = pair_.client.worker();
     for (; count > 0; --count) {
-      ++worker.round;
+      ++worker.outbound.round;
       for (session::Lane& each : worker.lanes) {
-        each.round = worker.round;
+        each.round = worker.outbound.round;
         each.budget = 0;
         each.crowding = 0;
       }
@@ -48,7 +48,7 @@ class AwaitWindowTest : public ::testing::Test {
   }
 
   uint32_t held(uint32_t lane) {
-    return pair_.client.worker().wait_queues.held(lane);
+    return pair_.client.worker().outbound.wait_queues.held(lane);
   }
 
   GatewayPair pair_{ManyLanes()};

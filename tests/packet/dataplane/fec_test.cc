@@ -124,14 +124,14 @@ TEST_F(FecTest, WithoutLossNoParityIsOpened) {
   EXPECT_EQ(Arrived(), Sent());
   EXPECT_EQ(hub().parities_received.Get(), 12u);
   EXPECT_EQ(pair_->hub.counters().records_opened.Get() - before, 40u);
-  EXPECT_EQ(pair_->hub.worker().fec_decoder.store().shards_held(), 0u);
+  EXPECT_EQ(pair_->hub.worker().inbound.decoder.store().shards_held(), 0u);
 }
 
 TEST_F(FecTest, TheTimerClosesAGroupAndALonePacketHasOneCopy) {
   Use(Fixed(10, 3));
   Send(1, {0});
   EXPECT_TRUE(Arrived().empty());
-  EXPECT_EQ(pair_->client.worker().fec_encoder.NextDeadline(),
+  EXPECT_EQ(pair_->client.worker().outbound.encoder.NextDeadline(),
             pair_->now_us + 2000);
   Wait(1999);
   EXPECT_EQ(client().parities_sent.Get(), 0u);
@@ -351,8 +351,8 @@ TEST_F(FecTest, ALaneThatGoesGivesItsBuffersBack) {
   pair_->client.mailbox().Send(RemoveLaneCommand{0, true});
   pair_->hub.mailbox().Send(RemoveLaneCommand{0, true});
   Settle();
-  EXPECT_EQ(pair_->client.worker().fec_encoder.open_blocks(), 0u);
-  EXPECT_EQ(pair_->hub.worker().fec_decoder.store().shards_held(), 0u);
+  EXPECT_EQ(pair_->client.worker().outbound.encoder.open_blocks(), 0u);
+  EXPECT_EQ(pair_->hub.worker().inbound.decoder.store().shards_held(), 0u);
   Arrived();
   pair_.reset();
   EXPECT_EQ(rte_mempool_avail_count(TestPool()), before);

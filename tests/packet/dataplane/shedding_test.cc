@@ -18,7 +18,7 @@ class SheddingTest : public ::testing::TestWithParam<uint32_t> {
   std::vector<bool> PassBurst(uint32_t crowding, size_t count) {
     Worker& worker = pair_.client.worker();
     session::Lane& lane = worker.lanes[kLane];
-    lane.round = ++worker.round;
+    lane.round = ++worker.outbound.round;
     lane.budget = UINT32_MAX;
     lane.crowding = crowding;
     PacketBurst shards;

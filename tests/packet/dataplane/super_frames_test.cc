@@ -236,17 +236,19 @@ TEST(SuperFramesToPeerTest, ForwardKeepsWhatIsKnownOfTheChecksum) {
     frame.peer = 1;
     frame.checksum = state;
     std::copy(packet.begin(), packet.end(), frame.data);
-    worker.inner.Push(frame);
+    worker.inbound.packets.Push(frame);
   }
-  Forward(worker, worker.inner);
-  ASSERT_EQ(worker.outbound.size(), 3u);
-  EXPECT_EQ(worker.outbound.frames()[0].checksum, InnerChecksum::kUnknown);
-  EXPECT_EQ(worker.outbound.frames()[1].checksum, InnerChecksum::kGood);
-  EXPECT_EQ(worker.outbound.frames()[2].checksum, InnerChecksum::kUnfinished);
-  for (const Frame& frame : worker.outbound.frames()) {
+  Forward(worker, worker.inbound.packets);
+  ASSERT_EQ(worker.outbound.packets.size(), 3u);
+  EXPECT_EQ(worker.outbound.packets.frames()[0].checksum,
+            InnerChecksum::kUnknown);
+  EXPECT_EQ(worker.outbound.packets.frames()[1].checksum, InnerChecksum::kGood);
+  EXPECT_EQ(worker.outbound.packets.frames()[2].checksum,
+            InnerChecksum::kUnfinished);
+  for (const Frame& frame : worker.outbound.packets.frames()) {
     rte_pktmbuf_free(frame.mbuf);
   }
-  worker.outbound.Clear();
+  worker.outbound.packets.Clear();
   worker.snapshot = nullptr;
 }
 

@@ -36,9 +36,10 @@ std::unique_ptr<Port> Tap(const char* name) {
 
 // What one worker takes from its device the other gives to its own.
 void Carry(Node& from, Node& to) {
-  Collect(from.worker(), from.worker().outbound);
-  Split(from.worker(), from.worker().outbound, to.worker().inner);
-  Deliver(to.worker(), to.worker().inner);
+  Collect(from.worker(), from.worker().outbound.packets);
+  Split(from.worker(), from.worker().outbound.packets,
+        to.worker().inbound.packets);
+  Deliver(to.worker(), to.worker().inbound.packets);
 }
 
 class TunnelRelayTest : public ::testing::Test {

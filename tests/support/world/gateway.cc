@@ -83,9 +83,10 @@ void SteppedWorker::Step() {
 
 uint64_t SteppedWorker::NextDeadline() const {
   const uint64_t next = std::min(worker_->tcp.NextDeadline(),
-                                 worker_->fec_encoder.NextDeadline());
-  return worker_->waiting_lanes.empty() ? next
-                                        : std::min(next, now_us_ + kWaitingUs);
+                                 worker_->outbound.encoder.NextDeadline());
+  return worker_->outbound.waiting_lanes.empty()
+             ? next
+             : std::min(next, now_us_ + kWaitingUs);
 }
 
 Gateway::Gateway(Surroundings& around, const GatewayOptions& options,
@@ -182,9 +183,9 @@ std::string Gateway::Leftovers() {
   for (const session::Lane& lane : worker().lanes) {
     if (lane.installed) left += "a lane, ";
   }
-  if (!worker().waiting_lanes.empty()) left += "shards that wait, ";
-  if (!worker().pieces.all().empty()) left += "pieces of records, ";
-  if (!worker().connects.empty()) left += "connects, ";
+  if (!worker().outbound.waiting_lanes.empty()) left += "shards that wait, ";
+  if (!worker().inbound.pieces.all().empty()) left += "pieces of records, ";
+  if (worker().awaits_connects()) left += "connects, ";
   if (!followed_.empty()) left += "next hops, ";
   if (road_.owners.tokens() + road_.owners.flows() + road_.owners.lanes() > 0) {
     left += "owned flows, ";
@@ -203,7 +204,7 @@ std::string Gateway::Describe() {
                    stats->rto_us, " us, ", stats->bytes_in_flight,
                    " B in flight, window ", stats->peer_window, ", sendable ",
                    worker().tcp.Sendable(lane.flow), ", waiting ",
-                   worker().wait_queues.held(i));
+                   worker().outbound.wait_queues.held(i));
   }
   for (size_t i = 0; i < kDropReasonCount; ++i) {
     const uint64_t count = worker().counters.drops[i].Get();

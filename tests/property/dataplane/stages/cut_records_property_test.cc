@@ -43,7 +43,7 @@ class CutRecordsTest : public ::testing::TestWithParam<uint32_t> {
 
   // Keys on both sides, an empty stream.
   void Renew() {
-    worker().pieces.Release(kLane, [](const CutPieces::Piece& piece) {
+    worker().inbound.pieces.Release(kLane, [](const CutPieces::Piece& piece) {
       rte_pktmbuf_free(piece.frame.mbuf);
     });
     session::Lane& lane = worker().lanes[kLane];
@@ -103,9 +103,9 @@ class CutRecordsTest : public ::testing::TestWithParam<uint32_t> {
     frame.stream_offset = kBase + range.begin;
     CutRecords(worker(), frame, burst_);
     Open();
-    while (worker().received.rest.length > 0) {
-      const Frame rest = worker().received.rest;
-      worker().received.rest = Frame{};
+    while (worker().inbound.received.rest.length > 0) {
+      const Frame rest = worker().inbound.received.rest;
+      worker().inbound.received.rest = Frame{};
       CutRecords(worker(), rest, burst_);
       Open();
     }
@@ -291,14 +291,14 @@ TEST_P(CutRecordsTest, HoldsNoMoreThanItsShare) {
   const uint64_t dropped = Drops(DropReason::kNoRecord);
   for (size_t i = 0; i < 2000; ++i) {
     Arrive({records_[i].begin + 100, records_[i].begin + 900});
-    EXPECT_LE(worker().pieces.all().size(), CutPieces::kCapacity);
+    EXPECT_LE(worker().inbound.pieces.all().size(), CutPieces::kCapacity);
   }
   EXPECT_EQ(Drops(DropReason::kNoRecord) - dropped,
             2000 - CutPieces::kCapacity);
   // What is kept does not stay for ever.
   worker().now_us += 2 * CutPieces::kMaxAgeUs;
   Arrive(records_.back());
-  EXPECT_TRUE(worker().pieces.empty(kLane));
+  EXPECT_TRUE(worker().inbound.pieces.empty(kLane));
   EXPECT_EQ(opened_, std::vector<uint64_t>{1999});
 }
 
@@ -326,10 +326,10 @@ TEST_P(CutRecordsTest, GarbageIsBoundedAndPassesBy) {
     CutRecords(worker(), frame, burst_);
     for (Frame& record : burst_.frames()) rte_pktmbuf_free(record.mbuf);
     burst_.Clear();
-    rte_pktmbuf_free(worker().received.rest.mbuf);
-    worker().received.rest = Frame{};
+    rte_pktmbuf_free(worker().inbound.received.rest.mbuf);
+    worker().inbound.received.rest = Frame{};
     std::copy(good.begin(), good.end(), stream_.begin());
-    ASSERT_LE(worker().pieces.all().size(), CutPieces::kCapacity);
+    ASSERT_LE(worker().inbound.pieces.all().size(), CutPieces::kCapacity);
   }
   // The lane goes on.
   worker().now_us += 2 * CutPieces::kMaxAgeUs;
@@ -351,15 +351,15 @@ TEST_P(CutRecordsTest, GuessesCostOnlyWhereBytesGrow) {
                 stream_.begin() + static_cast<long>(at));
     Arrive({at - 50, at + 600});
   }
-  ASSERT_GE(worker().pieces.all().size(), 100u);
+  ASSERT_GE(worker().inbound.pieces.all().size(), 100u);
   stream_ = good;
-  const uint64_t before = worker().pieces.gathered();
+  const uint64_t before = worker().inbound.pieces.gathered();
   for (size_t i = 200; i < 300; ++i) {
     Arrive({records_[i].begin, records_[i].begin + record / 2});
     Arrive({records_[i].begin + record / 2, records_[i].end});
   }
   EXPECT_EQ(opened_.size(), 100u);
-  EXPECT_LT(worker().pieces.gathered() - before, 100 * record);
+  EXPECT_LT(worker().inbound.pieces.gathered() - before, 100 * record);
 }
 
 // Many guesses that one segment completes are not all tried by it.
@@ -372,17 +372,17 @@ TEST_P(CutRecordsTest, OneSegmentHasFewGuessesTried) {
   }
   // None begins with its segment, where a record is taken to begin.
   for (size_t i = 0; i < 40; ++i) Arrive({99 + 8 * i, 107 + 8 * i});
-  const uint64_t before = worker().pieces.gathered();
+  const uint64_t before = worker().inbound.pieces.gathered();
   Arrive({419, 1800});
   // Each that is tried is copied whole, and looked at anew from its second
   // byte.
-  EXPECT_LE(worker().pieces.gathered() - before,
+  EXPECT_LE(worker().inbound.pieces.gathered() - before,
             kMaxTries * (5u + 512u) + 40 * 5u);
 }
 
 // What one lane keeps does not push out another's.
 TEST_P(CutRecordsTest, ALaneThatHoldsMostMakesRoom) {
-  CutPieces& pieces = worker().pieces;
+  CutPieces& pieces = worker().inbound.pieces;
   const auto keep = [&](uint32_t lane, uint64_t at) {
     if (pieces.full()) {
       CutPieces::Piece& gone = pieces.ToGiveUp();

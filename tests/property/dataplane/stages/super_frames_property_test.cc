@@ -86,10 +86,10 @@ TEST_P(SuperFramesPropertyTest, SplitEqualsTheSlowWay) {
         tunnel_->GiveSuper(TestJumboPool(), super, l4, spec.udp, segment_size);
       }
     }
-    while (!tunnel_->empty() || !worker().collected.drained()) {
-      Collect(worker(), worker().outbound);
-      Split(worker(), worker().outbound, worker().split);
-      for (const Frame& frame : worker().split.frames()) {
+    while (!tunnel_->empty() || !worker().outbound.collected.drained()) {
+      Collect(worker(), worker().outbound.packets);
+      Split(worker(), worker().outbound.packets, worker().outbound.split);
+      for (const Frame& frame : worker().outbound.split.frames()) {
         Bytes bytes(frame.data, frame.data + frame.length);
         const auto transport = wire::ParseInnerTransport(bytes);
         ASSERT_EQ(transport.has_value(),
@@ -120,9 +120,9 @@ TEST_P(SuperFramesPropertyTest, SplitThenMergeIsTheIdentity) {
     Bytes super = MakeInner(spec);
     Unfinish(super, l4, spec.udp);
     tunnel_->GiveSuper(TestJumboPool(), super, l4, spec.udp, segment_size);
-    Collect(worker(), worker().outbound);
-    Split(worker(), worker().outbound, worker().inner);
-    Deliver(worker(), worker().inner);
+    Collect(worker(), worker().outbound.packets);
+    Split(worker(), worker().outbound.packets, worker().inbound.packets);
+    Deliver(worker(), worker().inbound.packets);
     ASSERT_EQ(tunnel_->sent.size(), 1u);
     const FakeTunnel::Sent& sent = tunnel_->sent.front();
     EXPECT_EQ(sent.bytes, super);
@@ -267,9 +267,9 @@ TEST_P(SuperFramesPropertyTest, CuttingWhatWasMergedGivesBackWhatCame) {
     for (size_t i = Below(300) + 1; i > 0; --i) {
       arrivals.push_back(flows.Next());
     }
-    Put(arrivals, random_, worker().inner);
+    Put(arrivals, random_, worker().inbound.packets);
     const uint64_t before = node_->counters().tunnel_tx_packets.Get();
-    Deliver(worker(), worker().inner);
+    Deliver(worker(), worker().inbound.packets);
     EXPECT_EQ(node_->counters().tunnel_tx_packets.Get() - before,
               arrivals.size());
     std::map<FlowKey, std::vector<Bytes>> came;
