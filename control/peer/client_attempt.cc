@@ -150,11 +150,11 @@ void ClientAttempt::OnFlowDown(FlowDownReason reason) {
 }
 
 void ClientAttempt::OnStream(const PuntedStream& stream, uint64_t now_us) {
-  quiet_at_us_ = now_us + kQuietUs;
   assembler_.Add(stream);
   while (state_ == State::kExchange) {
     std::span<const uint8_t> bytes = assembler_.Next();
     if (bytes.empty()) return;
+    quiet_at_us_ = now_us + kQuietUs;
     if (ticket_) {
       FeedJoin(bytes);
     } else {

@@ -28,9 +28,10 @@ struct JoinTicket {
 class ClientAttempt {
  public:
   static constexpr uint64_t kTimeoutUs = 10'000'000;
-  // A hub that says nothing for so long will not finish: bytes that somebody
-  // put into the stream have taken the place of true ones. Time for two losses
-  // of one segment in a row.
+  // A hub of which nothing comes in order for so long will not finish: bytes
+  // that somebody put into the stream have taken the place of true ones, or a
+  // forged ack took them for arrived. Time for two losses of one segment in a
+  // row.
   static constexpr uint64_t kQuietUs = 5'000'000;
   static constexpr uint64_t kLinkPollUs = 50'000;
 

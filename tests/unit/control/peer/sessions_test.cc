@@ -171,6 +171,22 @@ TEST_F(SessionsTest, AHubThatSaysNothingIsLeftAfterFiveSeconds) {
       << client.session->reason();
 }
 
+// As when a forged ack told the hub that its last words had arrived: it takes
+// the client for up and sends, and all of it stands behind a hole.
+TEST_F(SessionsTest, WhatStandsBehindAHoleIsNoWordOfTheHub) {
+  hub_.sessions.reset();
+  TestClient& client = AddClient("10.0.0.2/24");
+  Run(kSecond / 2);
+  const FlowId flow = FlowId::Of(client.worker.next_flow - 1, 1);
+  for (uint64_t i = 0; i < 55 && client.session->state() != "down"; ++i) {
+    Run(kSecond / 10);
+    client.session->OnStream(
+        PuntedStream{flow, 4000 + 100 * i, std::vector<uint8_t>(100)},
+        net_.now_us);
+  }
+  EXPECT_EQ(client.session->state(), "down");
+}
+
 TEST_F(SessionsTest, WrongKeyIsSaidAndTriedAgain) {
   TestClient& client = AddClient("10.0.0.2/24", 2);
   EXPECT_FALSE(Until(5 * kSecond, [&] { return client.up(); }));
