@@ -17,6 +17,7 @@ namespace {
 // What one command can make the outer TCP send: a ServerHello flight of a few
 // segments.
 constexpr size_t kAnswerRoom = 16;
+static_assert(kAnswerRoom <= TxBatch::kCapacity);
 
 void SetSendKeys(const Aead& aead, session::SendHalf& half,
                  const EpochKeys& keys) {

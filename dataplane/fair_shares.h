@@ -16,6 +16,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "drivers/check.h"
+
 namespace lwt {
 
 class FairShares {
@@ -29,6 +31,7 @@ class FairShares {
     SetHeld(lane, lanes_[lane].held + count);
   }
   void Remove(uint32_t lane, uint32_t count) {
+    LWT_ASSERT(count <= lanes_[lane].held);
     total_ -= count;
     SetHeld(lane, lanes_[lane].held - count);
   }

@@ -131,6 +131,11 @@ struct FigureTurn {
   uint64_t published_us = 0;
 };
 
+// A lane's index is a flow's user, a frame's lane and an entry of a snapshot;
+// none of it is one value everywhere.
+static_assert(kNoUser == session::Lane::kNone);
+static_assert(SnapshotPeer::kNoLane == session::Lane::kNone);
+
 class Worker {
  public:
   // Outer flows that control may have under way at once.

@@ -1,8 +1,9 @@
 """Checks what no formatter does: sizes of files and functions, that includes
 go one way, control -> dataplane -> drivers and from room to room inside each of
 them, that a file uses the names it takes over by using, that a line of the log
-that a peer or a stranger can cause goes through what bounds it, and that what one
-object owns is changed by it alone.
+that a peer or a stranger can cause goes through what bounds it, that what one
+object owns is changed by it alone, and that nobody overlooks what a parser or a
+push says.
 
 usage: check_source.py FILE...    prints findings, exits 1 when there are any
 """
@@ -79,6 +80,10 @@ LOG_CALL = re.compile(r"\blog_?(?:\.|->)(?:Error|Warn|Info|Debug)\(\s*"
 OWNED_CALLS = {
     "SetLinkMtu": ("control/platform/tunnel_device.cc", "control/host/netlink."),
 }
+# False from these is bad input, or something that found no room.
+ANSWERS = re.compile(
+    r"^[ \t]*(\[\[nodiscard\]\]\s*)?(?:(?:static|inline|virtual|constexpr)\s+)*"
+    r"bool\s+((?:Parse|Push|TryPush|Put|Insert|Give)\w*)\s*\(", re.MULTILINE)
 SCOPE = re.compile(r"\b(namespace|class|struct|union|enum)\b|extern\s*\"")
 
 
@@ -196,6 +201,16 @@ def check_owned_calls(path, text):
             yield f"{path}:{line}: {name} is called by {owner} alone"
 
 
+def check_answers(path, text):
+    if path.parts[0] not in LAYERS:
+        return
+    code = TOKEN.sub(blank, text)
+    for match in ANSWERS.finditer(code):
+        if not match.group(1):
+            line = code.count("\n", 0, match.start(2)) + 1
+            yield f"{path}:{line}: {match.group(2)} is to be [[nodiscard]]"
+
+
 def main():
     findings = []
     for name in sys.argv[1:]:
@@ -209,6 +224,8 @@ def main():
             findings += check_functions(path, text)
             findings += check_includes(path, text)
             findings += check_rooms(path, text)
+        if path.suffix == ".h":
+            findings += check_answers(path, text)
         if path.suffix == ".cc":
             findings += check_usings(path, text)
             findings += check_logs(path, text)

@@ -67,7 +67,8 @@ void HubDoor::Try(FirstFlight& flight, uint64_t unix_ms, DoorKeeper& keeper) {
   } else if (!keeper.MayEnter()) {
     flight.kind = FirstFlightKind::kTooMany;
   } else {
-    replay_cache_.Insert(sealed.last<kTagSize>(), unix_ms);
+    // New: Holds has looked.
+    static_cast<void>(replay_cache_.Insert(sealed.last<kTagSize>(), unix_ms));
     flight.kind = FirstFlightKind::kProven;
     flight.handshake = HubHandshake(config_, noise, *flight.hello);
   }

@@ -53,7 +53,7 @@ class NoiseHandshake {
   // Opens the peer's next message. `payload` has room for message size minus
   // PayloadOverhead(). False when it does not verify, is too short, is out of
   // turn, or names a small-order point; the state is then as before.
-  bool ReadMessage(ByteSpan message, std::span<uint8_t> payload);
+  [[nodiscard]] bool ReadMessage(ByteSpan message, std::span<uint8_t> payload);
 
   // Bytes that the next message has beside its payload.
   size_t PayloadOverhead() const;
@@ -70,7 +70,7 @@ class NoiseHandshake {
   std::span<const NoiseToken> Tokens() const;
   bool Write(ByteSpan payload, ByteVector* out);
   bool Read(ByteSpan message, std::span<uint8_t> payload);
-  bool ReadToken(NoiseToken token, ByteReader* reader);
+  [[nodiscard]] bool ReadToken(NoiseToken token, ByteReader* reader);
   bool MixDh(NoiseToken token);
 
   void MixHash(ByteSpan data);

@@ -23,7 +23,7 @@ class ReplayCache {
   using Tag = std::span<const uint8_t, kTagSize>;
   bool Holds(Tag tag, uint64_t now_ms) const;
   // True, and remembered, when the tag is new.
-  bool Insert(Tag tag, uint64_t now_ms);
+  [[nodiscard]] bool Insert(Tag tag, uint64_t now_ms);
 
  private:
   static constexpr size_t kWays = 16;

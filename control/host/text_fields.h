@@ -19,7 +19,7 @@ inline std::string_view TakeField(std::string_view& text, char separator) {
 
 // False unless `text` is a whole decimal number that `value` can hold.
 template <typename T>
-bool ReadNumber(std::string_view text, T& value) {
+[[nodiscard]] bool ReadNumber(std::string_view text, T& value) {
   const char* end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(text.data(), end, value);
   return error == std::errc() && stop == end;

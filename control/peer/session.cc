@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "dataplane/exchange/snapshot.h"
+#include "dataplane/session/lane.h"
 #include "dataplane/wire/record.h"
 
 namespace lwt::peer {
@@ -13,6 +15,11 @@ using handshake::ControlType;
 using handshake::RekeyAction;
 using handshake::RekeyRole;
 using loop::Cause;
+
+// What the session counts and the workers count are the same things.
+static_assert(handshake::Rekey::kOpenEpochs == session::kReceiveEpochs);
+static_assert(handshake::Rekey::kHardLimit <= session::kEpochHardLimit);
+static_assert(handshake::kMaxLanes == kMaxLanesPerPeer);
 
 constexpr uint8_t kCloseNormal = 0;
 constexpr size_t kMaxControlPadding = 255;

@@ -48,7 +48,8 @@ class Handoff {
 
   // Of worker `from`. With true `to` has the frame's reference. False when the
   // ring, or its share of large buffers, is full.
-  bool Give(Road road, uint32_t from, uint32_t to, const Frame& frame);
+  [[nodiscard]] bool Give(Road road, uint32_t from, uint32_t to,
+                          const Frame& frame);
   // Of worker `from`: wakes whom it gave something since the last call.
   void WakeReceivers(uint32_t from);
 
@@ -61,6 +62,7 @@ class Handoff {
   struct alignas(64) End {
     Mailbox* mailbox = nullptr;
     uint32_t given_to = 0;  // a bit for each, since the last WakeReceivers
+    static_assert(kMaxWorkers <= 32);
     std::array<uint32_t, 2> next{};  // by road: who comes first at Take
   };
 

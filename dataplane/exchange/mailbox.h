@@ -76,9 +76,10 @@ class Mailbox {
   const LanTable* lan() const { return lan_.load(std::memory_order_acquire); }
   // False when the ring is full: the caller counts the drop.
   bool Report(const Event& event);
-  bool PuntStream(FlowId flow, uint64_t stream_offset,
-                  std::span<const uint8_t> bytes);
-  bool PuntRecord(uint32_t lane, uint8_t kind, std::span<const uint8_t> bytes);
+  [[nodiscard]] bool PuntStream(FlowId flow, uint64_t stream_offset,
+                                std::span<const uint8_t> bytes);
+  [[nodiscard]] bool PuntRecord(uint32_t lane, uint8_t kind,
+                                std::span<const uint8_t> bytes);
   // Wakes control if it sleeps and anything was queued since the last call.
   void KickControl();
   // Sleeping worker: parked is set before the last check of the rings.

@@ -28,7 +28,7 @@ class MessageRing {
       : mask_(capacity - 1), memory_(std::make_unique<uint8_t[]>(capacity)) {}
 
   // The writer. False, with nothing written, when there is no room.
-  bool Put(const Header& header, std::span<const uint8_t> bytes) {
+  [[nodiscard]] bool Put(const Header& header, std::span<const uint8_t> bytes) {
     const size_t size = SizeOf(bytes.size());
     const uint64_t end = end_.load(std::memory_order_relaxed);
     // Where the reader was last seen; it is only asked when that is not enough.

@@ -22,6 +22,7 @@ struct SnapshotPeer {
   // By worker: which of its own lanes it sends on.
   std::array<uint32_t, kMaxWorkers> lanes;
   uint16_t workers = 0;  // a bit for each that has one
+  static_assert(kMaxWorkers <= 16);
   uint16_t inner_mtu = 0;
   // The peer through which this one is reached while it has no lane, and which
   // may bring its packets at any time: both ways at once, so that nothing is

@@ -32,7 +32,7 @@ class DecoderHost {
  public:
   // Opens a sealed record in place: `record` is its plaintext then, its header
   // proven. False when it did not open; the record was dropped.
-  virtual bool OpenParity(Frame& record) = 0;
+  [[nodiscard]] virtual bool OpenParity(Frame& record) = 0;
   // Nothing was opened under this packet number.
   virtual bool IsNew(uint32_t lane, uint64_t packet_number) = 0;
   // Takes the number. False when it is taken.

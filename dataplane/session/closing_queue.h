@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "dataplane/session/flow_id.h"
+#include "drivers/check.h"
 
 namespace lwt {
 
@@ -19,9 +20,15 @@ class ClosingQueue {
   bool empty() const { return head_ == tail_; }
   bool full() const { return tail_ - head_ == names_.size(); }
   // Not when full.
-  void Push(FlowId flow) { names_[tail_++ & mask_] = flow; }
+  void Push(FlowId flow) {
+    LWT_ASSERT(!full());
+    names_[tail_++ & mask_] = flow;
+  }
   // Not when empty.
-  FlowId Pop() { return names_[head_++ & mask_]; }
+  FlowId Pop() {
+    LWT_ASSERT(!empty());
+    return names_[head_++ & mask_];
+  }
 
  private:
   std::vector<FlowId> names_;

@@ -21,6 +21,9 @@ inline constexpr uint32_t kReceiveEpochs = 4;
 // docs/protocol.md, far below what AES-GCM permits with a counter.
 inline constexpr uint64_t kEpochHardLimit = uint64_t{1} << 34;
 inline constexpr uint64_t kMaxPacketNumber = (uint64_t{1} << 48) - 1;
+static_assert(kEpochHardLimit < kMaxPacketNumber);
+// The low eight bits of an epoch tell its slot too.
+static_assert(256 % kReceiveEpochs == 0);
 
 struct alignas(64) SendHalf {
   uint64_t next_packet = 0;

@@ -19,6 +19,7 @@ SentArena::~SentArena() {
 
 SentArena::Position SentArena::Push(rte_mbuf* record, uint32_t slot) {
   const Position at = free_;
+  LWT_ASSERT(at != kNone);
   SentSegment& kept = segments_[at];
   free_ = kept.next;
   kept.next = kNone;

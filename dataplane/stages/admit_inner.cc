@@ -13,6 +13,9 @@ namespace {
 
 // The most packets a shard can hold: a word and the smallest IP header each.
 constexpr size_t kSmallestPacket = wire::kShardWord + 20;
+// Else a record would wait for room for ever.
+static_assert(wire::kMaxRecordLength / kSmallestPacket + 1 <=
+              PacketBurst::kCapacity);
 
 // Whose the last source is: the packets of a burst mostly have one.
 struct LastSource {

@@ -9,6 +9,7 @@ namespace {
 
 // What one frame can make the outer TCP answer, with room to spare.
 constexpr size_t kRoomForAnswer = 8;
+static_assert(kRoomForAnswer <= TxBatch::kCapacity);
 
 // Stream bytes of a flow without a lane go to control, as a copy: whoever sent
 // them has proved nothing, and keeps no buffer of ours. What finds no room is

@@ -53,7 +53,7 @@ class Coalescer {
   Run* FindFlow(const uint8_t* packet, const wire::InnerTransport& transport);
   Run& FreePlace();
   void Begin(const Frame& packet, const wire::InnerTransport& transport);
-  bool Append(Run& run, const Frame& packet);
+  [[nodiscard]] bool Append(Run& run, const Frame& packet);
   bool MakeChain(Run& run);
   void FinishChain(Run& run);
   void Flush(Run& run);

@@ -15,6 +15,8 @@ class Worker;
 // Packets of one turn, each segment of a super-frame counted: the uplink has
 // its turn after about 0.1 ms of them.
 inline constexpr size_t kMostCollected = 256;
+// What others hand over, what Collect reads and what CollectLan does.
+static_assert(4 * kMostCollected <= PacketBurst::kCapacity);
 
 // Moves the packet at `collected.next`, or as much of the super-frame there as
 // there is room for, to the burst. Returns how many packets that makes.

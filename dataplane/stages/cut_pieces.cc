@@ -27,6 +27,7 @@ std::span<const uint8_t> CutPieces::InOrder(uint32_t lane) const {
 }
 
 void CutPieces::Add(const Piece& piece) {
+  LWT_ASSERT(!full());
   const auto comes_before = [&](uint8_t place) {
     const Piece& other = pieces_[place];
     return std::pair(other.frame.lane, other.begin()) <

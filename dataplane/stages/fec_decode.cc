@@ -11,6 +11,8 @@ namespace lwt {
 namespace {
 
 constexpr size_t kMostRepaired = RepairedBurst::kCapacity / 2;  // of a lane
+// Else a group that lost the most it can would never be repaired.
+static_assert(kMostRepaired >= fec::kMaxParity);
 
 // The worker as the decoder sees it.
 class Host final : public fec::DecoderHost {

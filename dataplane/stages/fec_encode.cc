@@ -8,6 +8,7 @@ namespace {
 
 // Room that a shard needs: itself and the parities of two blocks.
 constexpr size_t kRoom = 1 + 2 * fec::kMaxBlockParities;
+static_assert(kRoom < PacketBurst::kCapacity);
 
 // Lets parities from `first` on take the next packet numbers and their part of
 // the peer's window, like data; those that find no room there never wait.

@@ -13,7 +13,8 @@
 
 namespace lwt {
 
-inline std::optional<wire::SuperFrame> ReadSuperFrame(const rte_mbuf* mbuf) {
+[[nodiscard]] inline std::optional<wire::SuperFrame> ReadSuperFrame(
+    const rte_mbuf* mbuf) {
   const auto* data = rte_pktmbuf_mtod(mbuf, const uint8_t*);
   const bool udp = (mbuf->packet_type & RTE_PTYPE_L4_MASK) == RTE_PTYPE_L4_UDP;
   return wire::ParseSuperFrame({data, mbuf->pkt_len}, mbuf->l3_len, udp,

@@ -18,7 +18,8 @@ struct InnerPacket {
 
 // Nullopt when the bytes are not exactly one IPv4 or IPv6 packet: the header's
 // length field has to name their number.
-std::optional<InnerPacket> ParseInner(std::span<const uint8_t> packet);
+[[nodiscard]] std::optional<InnerPacket> ParseInner(
+    std::span<const uint8_t> packet);
 
 // False for multicast, limited broadcast, loopback, link-local and unspecified
 // addresses: they are never behind a peer.

@@ -23,7 +23,7 @@ struct InnerTransport {
 // Nullopt unless the bytes are one IP packet in which TCP or UDP follows the
 // IPv4 header, or the IPv6 header without extension headers, whole and no
 // fragment.
-std::optional<InnerTransport> ParseInnerTransport(
+[[nodiscard]] std::optional<InnerTransport> ParseInnerTransport(
     std::span<const uint8_t> packet);
 
 // Sum over the pseudo header (RFC 9293 section 3.1, RFC 8200 section 8.1) for

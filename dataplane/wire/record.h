@@ -177,6 +177,6 @@ struct Report {
 };
 
 void WriteReport(const Report& report, uint8_t* out);
-std::optional<Report> ReadReport(std::span<const uint8_t> bytes);
+[[nodiscard]] std::optional<Report> ReadReport(std::span<const uint8_t> bytes);
 
 }  // namespace lwt::wire

@@ -27,9 +27,9 @@ struct SuperFrame {
 // `ip_size` and `udp` are what the port says of the packet: where its TCP or
 // UDP header begins. Nullopt when the bytes are not exactly one such packet, or
 // there is nothing to cut (no payload, `segment_size` 0).
-std::optional<SuperFrame> ParseSuperFrame(std::span<const uint8_t> packet,
-                                          size_t ip_size, bool udp,
-                                          uint16_t segment_size);
+[[nodiscard]] std::optional<SuperFrame> ParseSuperFrame(
+    std::span<const uint8_t> packet, size_t ip_size, bool udp,
+    uint16_t segment_size);
 
 // Writes the segments of one super-frame, in any order. Lengths, IPv4 IDs and
 // checksums, sequence numbers and flags are those of each (RFC 9293; CWR on the

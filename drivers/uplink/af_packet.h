@@ -70,7 +70,7 @@ class AfPacketUplink final : public Uplink {
   // af_packet.cc
   void Place(uint16_t slot, rte_mbuf* buffer);
   uint16_t FillBuffers();
-  bool GiveAway(uint16_t slot);
+  [[nodiscard]] bool GiveAway(uint16_t slot);
   template <Side kSide>
   rte_mbuf* TakeFrame(uint16_t slot);
   template <Side kSide>

@@ -76,3 +76,19 @@ def test_what_is_owned_is_called_by_its_owner_alone(findings, path, told):
     owner = "control/platform/tunnel_device.cc"
     assert findings(path, text) == (
         [f"{path}:2: SetLinkMtu is called by {owner} alone"] if told else [])
+
+
+@pytest.mark.parametrize("declaration, told", [
+    ("[[nodiscard]] bool ParseTcp(Span bytes);", None),
+    ("  [[nodiscard]] static bool Put(int value);", None),
+    ("  bool pushed() const;", None),
+    ("// bool Parse(Span bytes);", None),
+    ("bool ParseTcp(Span bytes);", "ParseTcp"),
+    ("  virtual bool TryPush(int value) = 0;", "TryPush"),
+    ("  static bool Insert(int value);", "Insert"),
+])
+def test_what_a_parser_or_a_push_says_is_not_overlooked(findings, declaration,
+                                                        told):
+    path = "dataplane/wire/a.h"
+    assert findings(path, f"#pragma once\n{declaration}\n") == (
+        [f"{path}:2: {told} is to be [[nodiscard]]"] if told else [])

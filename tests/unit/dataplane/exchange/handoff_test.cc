@@ -83,9 +83,9 @@ TEST_F(HandoffTest, RoadsAndWorkersAreApartAndInOrder) {
 
 TEST_F(HandoffTest, NobodyIsStarvedByAFullRing) {
   for (uint32_t i = 0; i < 100; ++i) {
-    handoff_->Give(Road::kFrames, 0, 2, Numbered(i));
+    ASSERT_TRUE(handoff_->Give(Road::kFrames, 0, 2, Numbered(i)));
   }
-  handoff_->Give(Road::kFrames, 1, 2, Numbered(900));
+  ASSERT_TRUE(handoff_->Give(Road::kFrames, 1, 2, Numbered(900)));
   std::array<Frame, 4> few;
   bool seen = false;
   for (int turn = 0; turn < 3 && !seen; ++turn) {
@@ -135,7 +135,7 @@ TEST_F(HandoffTest, LargeBuffersHaveAShareOfTheRing) {
 
 TEST_F(HandoffTest, WakesThoseThatSleepAndWereGivenSomething) {
   for (auto& box : boxes_) box->Park();
-  handoff_->Give(Road::kFrames, 0, 1, Numbered(1));
+  ASSERT_TRUE(handoff_->Give(Road::kFrames, 0, 1, Numbered(1)));
   handoff_->WakeReceivers(0);
   EXPECT_TRUE(Kicked(1));
   EXPECT_FALSE(Kicked(2));
@@ -143,7 +143,7 @@ TEST_F(HandoffTest, WakesThoseThatSleepAndWereGivenSomething) {
   handoff_->WakeReceivers(0);
   EXPECT_FALSE(Kicked(1));
   for (auto& box : boxes_) box->Unpark();
-  handoff_->Give(Road::kFrames, 0, 1, Numbered(1));
+  ASSERT_TRUE(handoff_->Give(Road::kFrames, 0, 1, Numbered(1)));
   handoff_->WakeReceivers(0);
   EXPECT_FALSE(Kicked(1)) << "one that is awake looks by itself";
 }
