@@ -13,14 +13,13 @@ constexpr DropReason kReported[] = {
 
 }  // namespace
 
-void DropReport::OnTimer(std::span<const std::unique_ptr<WorkerThread>> workers,
-                         uint64_t now_us) {
+void DropReport::OnTimer(uint64_t now_us) {
   if (now_us < next_us_) return;
   next_us_ = now_us + kPeriodUs;
   for (DropReason reason : kReported) {
     size_t index = static_cast<size_t>(reason);
     uint64_t count = 0;
-    for (const auto& worker : workers) {
+    for (const auto& worker : workers_) {
       count += worker->counters().drops[index].Get();
     }
     if (count > seen_[index]) {

@@ -7,22 +7,26 @@
 #include <memory>
 #include <span>
 
+#include "control/loop/component.h"
 #include "control/loop/log.h"
 #include "dataplane/worker.h"
 
 namespace lwt {
 
-class DropReport {
+class DropReport final : public loop::Component {
  public:
   static constexpr uint64_t kPeriodUs = 10'000'000;
 
-  explicit DropReport(const loop::Log& log) : log_(log) {}
+  // `workers` outlive this object.
+  DropReport(std::span<const std::unique_ptr<WorkerThread>> workers,
+             const loop::Log& log)
+      : workers_(workers), log_(log) {}
 
-  // Call about as often as the loop turns; looks every kPeriodUs only.
-  void OnTimer(std::span<const std::unique_ptr<WorkerThread>> workers,
-               uint64_t now_us);
+  uint64_t NextDeadline() const override { return next_us_; }
+  void OnTimer(uint64_t now_us) override;
 
  private:
+  const std::span<const std::unique_ptr<WorkerThread>> workers_;
   const loop::Log& log_;
   std::array<uint64_t, kDropReasonCount> seen_{};
   uint64_t next_us_ = 0;

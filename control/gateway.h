@@ -1,7 +1,9 @@
-// One gateway, client or hub: everything that runs on the control thread.
+// One gateway: everything that runs on the control thread, as a list of
+// components.
 //
-// Made by Start, run by Run until a signal ends it; destroying it takes
-// everything down and undoes what was changed on the host.
+// Made by Start, which alone knows what kind of gateway it is; run by Run until
+// a signal ends it; destroying it takes everything down and undoes what was
+// changed on the host.
 #pragma once
 
 #include <memory>
@@ -10,24 +12,17 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "control/api/request.h"
 #include "control/config/config.h"
-#include "control/drop_report.h"
-#include "control/fallback.h"
-#include "control/handshake/static_key.h"
+#include "control/gateway_parts.h"
 #include "control/host/resolver.h"
-#include "control/host/state_writer.h"
 #include "control/host/suspend_watch.h"
-#include "control/loop/api_server.h"
+#include "control/loop/components.h"
 #include "control/loop/event_loop.h"
 #include "control/loop/log.h"
 #include "control/loop/signals.h"
-#include "control/outer_side.h"
-#include "control/peer/client_session.h"
-#include "control/peer/hub_sessions.h"
 #include "control/peer/mailbox_link.h"
 #include "control/peer/worker_inbox.h"
-#include "control/peer/worker_road.h"
-#include "control/platform/platform.h"
 #include "dataplane/clock.h"
 
 namespace lwt {
@@ -47,20 +42,12 @@ class Gateway : private peer::WorkerInbox::Sink {
 
  private:
   Gateway(config::Config& config, loop::Signals& signals, const loop::Log& log)
-      : config_(config),
-        signals_(signals),
-        log_(log),
-        state_writer_(std::make_unique<host::StateWriter>(log)),
-        drop_report_(log) {}
+      : config_(config), signals_(signals), log_(log) {}
 
   absl::Status LoadSecrets(handshake::SecretKey psk);
   std::optional<IpAddress> FindHub();
-  absl::Status StartSessions();
-  absl::Status StartClient();
-  absl::Status StartHub();
-  void LookUpFallback();
-  void OnResolved();
-  std::vector<peer::HeldAddress> HeldAddresses();
+  absl::Status StartComponents();
+  absl::Status StartRole();
   absl::Status WatchSources();
 
   void Turn();
@@ -78,8 +65,6 @@ class Gateway : private peer::WorkerInbox::Sink {
   void SayGoodbye();
   void CheckSuspend(uint64_t now_us);
   std::string Answer(const api::Request& request);
-  std::string AnswerPeer(const api::Request& request);
-  std::string AnswerForget(const peer::AddressesNamed& names);
   static uint64_t NowUs() { return MonotonicUs(); }
 
   config::Config& config_;
@@ -87,22 +72,14 @@ class Gateway : private peer::WorkerInbox::Sink {
   const loop::Log& log_;
   std::unique_ptr<loop::EventLoop> loop_;
   std::unique_ptr<host::Resolver> resolver_;
-  std::unique_ptr<host::StateWriter> state_writer_;
-  handshake::SecretKey psk_;
-  handshake::SecretKey join_mask_key_;
-  std::optional<handshake::StaticKey> identity_;
+  std::optional<NameLookups> names_;
+  Secrets secrets_;
   std::unique_ptr<Platform> platform_;
   std::unique_ptr<peer::MailboxLink> link_;
   std::vector<peer::WorkerInbox> inboxes_;  // one for each worker
   std::unique_ptr<OuterSide> outer_;
   std::optional<peer::WorkerRoad> road_;
-  std::unique_ptr<peer::ClientSession> client_;
-  std::unique_ptr<Fallback> fallback_;  // a hub's, where one is configured
-  uint64_t fallback_lookup_ = 0;        // the resolver's
-  uint64_t next_lookup_us_ = UINT64_MAX;
-  std::unique_ptr<peer::HubSessions> hub_;
-  std::unique_ptr<loop::ApiServer> api_;
-  DropReport drop_report_;
+  loop::Components components_;
   std::optional<host::SuspendWatch> suspend_watch_;
   uint64_t next_suspend_check_us_ = 0;
   uint64_t started_us_ = 0;

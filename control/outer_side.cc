@@ -56,12 +56,12 @@ absl::StatusOr<host::PortReservation> HoldPort(const IpAddress& source,
 }  // namespace
 
 OuterSide::OuterSide(const config::Config& config, Platform& platform,
-                     peer::WorkerLink& link, host::Resolver& resolver,
+                     peer::WorkerLink& link, NameLookups& names,
                      const loop::Log& log)
     : config_(config),
       platform_(platform),
       link_(link),
-      resolver_(resolver),
+      names_(names),
       log_(log),
       remote_log_(log),
       keeper_(platform.netlink(), platform.link(),
@@ -126,9 +126,10 @@ absl::Status OuterSide::ApplyEndpoints() {
   return status;
 }
 
-void OuterSide::OnHostChanges(const host::HostChanges& changes) {
-  keeper_.HostChanged(changes, NowUs());
-  tunnel_keeper_.HostChanged(changes, NowUs());
+void OuterSide::OnHostChanges(const host::HostChanges& changes,
+                              uint64_t now_us) {
+  keeper_.HostChanged(changes, now_us);
+  tunnel_keeper_.HostChanged(changes, now_us);
   if (changes.everything || !changes.links.empty()) platform_.RefreshLink();
   if (!changes.everything && changes.addresses.empty()) return;
   absl::Status status = UpdateListenAddresses();
@@ -172,7 +173,8 @@ uint64_t OuterSide::UnixMs() {
 }
 
 void OuterSide::FollowNextHop(FlowId flow, const IpAddress& remote) {
-  followed_.emplace_back(flow, remote);
+  remote_of_[flow.value] = remote;
+  followed_[remote].insert(flow.value);
   keeper_.Add(remote, NowUs());
   const host::NextHop* hop = keeper_.Find(remote);
   if (hop != nullptr && hop->ready) {
@@ -181,12 +183,13 @@ void OuterSide::FollowNextHop(FlowId flow, const IpAddress& remote) {
 }
 
 void OuterSide::ForgetNextHop(FlowId flow) {
-  for (auto it = followed_.begin(); it != followed_.end(); ++it) {
-    if (it->first != flow) continue;
-    keeper_.Remove(it->second);
-    followed_.erase(it);
-    return;
-  }
+  const auto found = remote_of_.find(flow.value);
+  if (found == remote_of_.end()) return;
+  keeper_.Remove(found->second);
+  const auto flows = followed_.find(found->second);
+  flows->second.erase(flow.value);
+  if (flows->second.empty()) followed_.erase(flows);
+  remote_of_.erase(found);
 }
 
 void OuterSide::OnNextHop(const IpAddress& remote, const host::NextHop& hop) {
@@ -194,8 +197,10 @@ void OuterSide::OnNextHop(const IpAddress& remote, const host::NextHop& hop) {
     log_.Debug("next hop to ", ToString(remote), ": ", hop.problem);
     return;
   }
-  for (const auto& [flow, address] : followed_) {
-    if (address == remote) link_.Send(SetLinkCommand{flow, HeaderOf(hop)});
+  const auto flows = followed_.find(remote);
+  if (flows == followed_.end()) return;
+  for (const uint64_t flow : flows->second) {
+    link_.Send(SetLinkCommand{FlowId{flow}, HeaderOf(hop)});
   }
 }
 
@@ -215,10 +220,14 @@ void OuterSide::SetInnerMtu(uint16_t mtu) {
 }
 
 void OuterSide::Resolve() {
-  if (resolve_id_ != 0) resolver_.Cancel(resolve_id_);
+  if (lookup_ != 0) names_.Cancel(lookup_);
   absl::StatusOr<uint64_t> id =
-      resolver_.Start(config_.client.remote->host, config_.client.remote->port);
-  resolve_id_ = id.ok() ? *id : 0;
+      names_.Start(config_.client.remote->host, config_.client.remote->port,
+                   [this](absl::StatusOr<std::vector<Endpoint>> endpoints) {
+                     lookup_ = 0;
+                     if (on_hub_found_) on_hub_found_(std::move(endpoints));
+                   });
+  lookup_ = id.ok() ? *id : 0;
   if (!id.ok()) log_.Error(id.status().message());
 }
 

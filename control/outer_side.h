@@ -9,13 +9,18 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "control/host/neighbour_keeper.h"
 #include "control/host/port_reservation.h"
-#include "control/host/resolver.h"
 #include "control/host/tunnel_keeper.h"
+#include "control/loop/component.h"
 #include "control/loop/remote_log.h"
+#include "control/name_lookups.h"
+#include "control/peer/address_order.h"
 #include "control/peer/peer_host.h"
 #include "control/peer/worker_link.h"
 #include "control/platform/platform.h"
@@ -23,27 +28,29 @@
 
 namespace lwt {
 
-class OuterSide final : public peer::ClientHost {
+class OuterSide final : public loop::Component, public peer::ClientHost {
  public:
   // A closed flow's endpoint stays ours this long, so that the last segments
   // of its peer meet no kernel that would answer them with a RST.
   static constexpr uint64_t kLingerUs = 30'000'000;
 
   OuterSide(const config::Config& config, Platform& platform,
-            peer::WorkerLink& link, host::Resolver& resolver,
-            const loop::Log& log);
+            peer::WorkerLink& link, NameLookups& names, const loop::Log& log);
 
   // A hub's: holds the port, takes SYNs at it on all its addresses.
   absl::Status Listen(const Endpoint& local);
 
-  void OnHostChanges(const host::HostChanges& changes);
-  void OnTimer(uint64_t now_us);
-  uint64_t NextDeadline() const;
+  void OnHostChanges(const host::HostChanges& changes,
+                     uint64_t now_us) override;
+  void OnTimer(uint64_t now_us) override;
+  uint64_t NextDeadline() const override;
 
   // Our address on the way to `remote`; nullopt when there is no way.
   std::optional<IpAddress> SourceTo(const IpAddress& remote);
-  // Of the look-up under way.
-  uint64_t resolve_id() const { return resolve_id_; }
+  // Who gets the answer to Resolve; an empty one: nobody any more.
+  void OnHubFound(NameLookups::Handler handler) {
+    on_hub_found_ = std::move(handler);
+  }
 
   uint64_t UnixMs() override;
   void FollowNextHop(FlowId flow, const IpAddress& remote) override;
@@ -73,17 +80,20 @@ class OuterSide final : public peer::ClientHost {
   const config::Config& config_;
   Platform& platform_;
   peer::WorkerLink& link_;
-  host::Resolver& resolver_;
+  NameLookups& names_;
   const loop::Log& log_;
   loop::RemoteLog remote_log_;  // of what sessions ask for
   host::NeighbourKeeper keeper_;
   host::TunnelKeeper tunnel_keeper_;
-  uint64_t resolve_id_ = 0;
+  NameLookups::Handler on_hub_found_;
+  uint64_t lookup_ = 0;        // of the hub, under way
   std::vector<Local> locals_;  // a client's
   std::vector<host::PortReservation> listening_;
   std::vector<Endpoint> listen_addresses_;  // none of them unspecified
   std::vector<Endpoint> applied_;
-  std::vector<std::pair<FlowId, IpAddress>> followed_;
+  // Flows that go to a next hop, by their far end.
+  std::map<IpAddress, std::set<uint64_t>, peer::AddressOrder> followed_;
+  std::unordered_map<uint64_t, IpAddress> remote_of_;  // by flow
 };
 
 }  // namespace lwt

@@ -65,24 +65,6 @@ void FillSession(const Session& session, uint64_t now_us,
   if (totals.srtt_us != 0) peer.rtt_us = totals.srtt_us;
 }
 
-api::PeerStatus HubPeer(const StatusSources& sources, uint64_t now_us) {
-  const peer::ClientSession& client = *sources.client;
-  api::PeerStatus peer;
-  for (const IpPrefix& prefix : sources.config.tunnel.addresses) {
-    peer.tunnel_addresses.push_back(
-        ToString(IpPrefix{prefix.Network(), prefix.length}));
-  }
-  if (client.remote()) peer.endpoint = ToString(*client.remote());
-  peer.state = client.state();
-  peer.path = "hub";
-  peer.reason = client.reason();
-  if (client.session() != nullptr) {
-    FillSession(*client.session(), now_us, peer);
-    if (client.rtt_us() != 0) peer.rtt_us = client.rtt_us();
-  }
-  return peer;
-}
-
 api::PeerStatus ClientPeer(const peer::HubSessions::Client& client,
                            uint64_t now_us) {
   api::PeerStatus peer;
@@ -192,6 +174,34 @@ api::PoolStatus PoolOf(const char* name, const PacketPool& pool) {
 
 }  // namespace
 
+void ReportHub(const peer::ClientSession& client, const config::Config& config,
+               uint64_t now_us, api::Status& status) {
+  api::PeerStatus peer;
+  for (const IpPrefix& prefix : config.tunnel.addresses) {
+    peer.tunnel_addresses.push_back(
+        ToString(IpPrefix{prefix.Network(), prefix.length}));
+  }
+  if (client.remote()) peer.endpoint = ToString(*client.remote());
+  peer.state = client.state();
+  peer.path = "hub";
+  peer.reason = client.reason();
+  if (client.session() != nullptr) {
+    FillSession(*client.session(), now_us, peer);
+    if (client.rtt_us() != 0) peer.rtt_us = client.rtt_us();
+  }
+  status.peers.push_back(std::move(peer));
+}
+
+void ReportClients(const peer::HubSessions& hub, uint64_t now_us,
+                   api::Status& status) {
+  for (const auto& client : hub.clients()) {
+    if (client.session) status.peers.push_back(ClientPeer(client, now_us));
+  }
+  for (const handshake::PublicKey& key : hub.banned()) {
+    status.banned.push_back(handshake::PublicKeyToText(key));
+  }
+}
+
 api::Status MakeStatus(const StatusSources& sources) {
   const Platform& platform = sources.platform;
   const config::Config& config = sources.config;
@@ -220,17 +230,6 @@ api::Status MakeStatus(const StatusSources& sources) {
   }
 
   if (platform.lan() != nullptr) status.lan = LanOf(*platform.lan());
-  if (sources.client != nullptr) {
-    status.peers.push_back(HubPeer(sources, now_us));
-  }
-  if (sources.hub != nullptr) {
-    for (const auto& client : sources.hub->clients()) {
-      if (client.session) status.peers.push_back(ClientPeer(client, now_us));
-    }
-    for (const handshake::PublicKey& key : sources.hub->banned()) {
-      status.banned.push_back(handshake::PublicKeyToText(key));
-    }
-  }
   for (const auto& worker : platform.workers()) FillWorker(*worker, status);
   FillCounters(platform, status);
   FillPorts(platform, status);

@@ -14,10 +14,15 @@ struct StatusSources {
   const Platform& platform;
   const handshake::PublicKey& public_key;
   uint64_t started_us = 0;
-  const peer::ClientSession* client = nullptr;  // of a client
-  const peer::HubSessions* hub = nullptr;       // of a server
 };
 
+// All but the peers.
 api::Status MakeStatus(const StatusSources& sources);
+
+// A client's peer, the hub; and a hub's, with the keys that are banned.
+void ReportHub(const peer::ClientSession& client, const config::Config& config,
+               uint64_t now_us, api::Status& status);
+void ReportClients(const peer::HubSessions& hub, uint64_t now_us,
+                   api::Status& status);
 
 }  // namespace lwt

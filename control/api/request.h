@@ -34,6 +34,11 @@ enum class RequestKind : uint8_t {
   kPeerBanned,
 };
 
+// What only a hub can do.
+constexpr bool IsOfPeers(RequestKind kind) {
+  return kind >= RequestKind::kPeerForget;
+}
+
 struct Request {
   RequestKind kind = RequestKind::kStatus;
   IpPrefix range;  // of one address, or with the bits behind its length zero

@@ -13,11 +13,12 @@
 
 #include "absl/status/statusor.h"
 #include "control/api/request.h"
+#include "control/loop/component.h"
 #include "control/loop/event_loop.h"
 
 namespace lwt::loop {
 
-class ApiServer {
+class ApiServer final : public Component {
  public:
   // Makes the whole response to a request.
   using Handler = std::function<std::string(const api::Request&)>;
@@ -32,11 +33,11 @@ class ApiServer {
                                                           Handler handler);
   ApiServer(const ApiServer&) = delete;
   ApiServer& operator=(const ApiServer&) = delete;
-  ~ApiServer();
+  ~ApiServer() override;
 
   // Drops clients that took too long.
-  void OnTimer(uint64_t now_us);
-  uint64_t NextDeadline() const;
+  void OnTimer(uint64_t now_us) override;
+  uint64_t NextDeadline() const override;
 
  private:
   struct Client {

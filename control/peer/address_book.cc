@@ -62,31 +62,54 @@ Verdict AddressBook::Check(const PublicKey& key,
           config::Concat(text, " is not a host of the hub's tunnel network ",
                          network)};
     }
-    for (const Binding& binding : bindings_) {
-      if (binding.address != address || binding.key == key) continue;
-      if (binding.until_us <= now_us) continue;
-      return {VerdictCode::kAddressTaken,
-              config::Concat(
-                  text,
-                  " belongs to another client; choose another one, or free it "
-                  "on the hub: lwtctl peer forget ",
-                  text)};
+    const auto bound = bindings_.find(address);
+    if (bound == bindings_.end() || bound->second.key == key ||
+        bound->second.until_us <= now_us) {
+      continue;
     }
+    return {VerdictCode::kAddressTaken,
+            config::Concat(
+                text,
+                " belongs to another client; choose another one, or free it "
+                "on the hub: lwtctl peer forget ",
+                text)};
   }
   return {};
+}
+
+std::set<IpAddress, AddressOrder> AddressBook::AddressesOf(
+    const PublicKey& key) const {
+  const auto found = of_key_.find(key);
+  if (found == of_key_.end()) return {};
+  return found->second;
+}
+
+void AddressBook::Erase(Bindings::iterator binding) {
+  const auto of_key = of_key_.find(binding->second.key);
+  of_key->second.erase(binding->first);
+  if (of_key->second.empty()) of_key_.erase(of_key);
+  if (const auto away = away_.find(binding->second.network);
+      !binding->second.connected() && away != away_.end()) {
+    const auto end = away->second.find(binding->second.until_us);
+    if (end != away->second.end()) away->second.erase(end);
+    if (away->second.empty()) away_.erase(away);
+  }
+  bindings_.erase(binding);
 }
 
 // Those that are over go, and then those that are free soonest. Whoever is
 // connected stays: max_clients is far below kMaxBindings.
 void AddressBook::MakeRoomFor(size_t count, uint64_t now_us) {
-  std::erase_if(bindings_, [&](const Binding& binding) {
-    return binding.until_us <= now_us;
-  });
+  if (bindings_.size() + count <= kMaxBindings) return;
+  for (auto at = bindings_.begin(); at != bindings_.end();) {
+    const auto binding = at++;
+    if (binding->second.until_us <= now_us) Erase(binding);
+  }
   while (!bindings_.empty() && bindings_.size() + count > kMaxBindings) {
-    bindings_.erase(std::min_element(bindings_.begin(), bindings_.end(),
-                                     [](const Binding& a, const Binding& b) {
-                                       return a.until_us < b.until_us;
-                                     }));
+    Erase(std::min_element(bindings_.begin(), bindings_.end(),
+                           [](const auto& a, const auto& b) {
+                             return a.second.until_us < b.second.until_us;
+                           }));
   }
 }
 
@@ -94,66 +117,77 @@ void AddressBook::Bind(const PublicKey& key,
                        const std::vector<IpPrefix>& addresses,
                        const IpAddress& source, uint64_t now_us) {
   ++version_;
-  const bool earned =
-      std::any_of(bindings_.begin(), bindings_.end(), [&](const Binding& held) {
-        return held.key == key && held.earned && held.until_us > now_us;
-      });
-  std::erase_if(bindings_, [&](const Binding& binding) {
-    if (binding.key == key) return true;
-    return std::any_of(addresses.begin(), addresses.end(),
-                       [&](const IpPrefix& prefix) {
-                         return prefix.address == binding.address;
-                       });
-  });
+  bool earned = false;
+  for (const IpAddress& address : AddressesOf(key)) {
+    const auto held = bindings_.find(address);
+    earned |= held->second.earned && held->second.until_us > now_us;
+    Erase(held);
+  }
+  for (const IpPrefix& prefix : addresses) {
+    const auto held = bindings_.find(prefix.address);
+    if (held != bindings_.end()) Erase(held);
+  }
   MakeRoomFor(addresses.size(), now_us);
   for (const IpPrefix& prefix : addresses) {
-    bindings_.push_back({prefix.address, key, UINT64_MAX, SourceNetwork(source),
-                         now_us, earned});
+    bindings_[prefix.address] = {key, UINT64_MAX, SourceNetwork(source), now_us,
+                                 earned};
+    of_key_[key].insert(prefix.address);
   }
 }
 
-size_t AddressBook::AwayOf(const IpPrefix& network, uint64_t now_us) const {
-  return static_cast<size_t>(std::count_if(
-      bindings_.begin(), bindings_.end(), [&](const Binding& binding) {
-        return !binding.connected() && binding.until_us > now_us &&
-               binding.network == network;
-      }));
+size_t AddressBook::AwayOf(const IpPrefix& network, uint64_t now_us) {
+  const auto found = away_.find(network);
+  if (found == away_.end()) return 0;
+  std::multiset<uint64_t>& ends = found->second;
+  ends.erase(ends.begin(), ends.upper_bound(now_us));
+  return ends.size();
+}
+
+void AddressBook::HoldUntil(Binding& binding, uint64_t until_us) {
+  binding.until_us = until_us;
+  away_[binding.network].insert(until_us);
 }
 
 void AddressBook::Release(const PublicKey& key, uint64_t now_us) {
   ++version_;
-  std::erase_if(bindings_, [&](Binding& binding) {
-    if (binding.key != key || !binding.connected()) return false;
+  for (const IpAddress& address : AddressesOf(key)) {
+    const auto held = bindings_.find(address);
+    Binding& binding = held->second;
+    if (!binding.connected()) continue;
     if (!binding.earned &&
         (now_us - binding.since_us < kEarnUs ||
          AwayOf(binding.network, now_us) >= kMaxAwayOfNetwork)) {
-      return true;
+      Erase(held);
+      continue;
     }
     binding.earned = true;
-    binding.until_us = now_us + kHoldUs;
-    return false;
-  });
+    HoldUntil(binding, now_us + kHoldUs);
+  }
 }
 
 void AddressBook::ReleaseAll(uint64_t now_us) {
   ++version_;
-  for (Binding& binding : bindings_) {
-    if (binding.connected()) binding.until_us = now_us + kHoldUs;
+  for (auto& [address, binding] : bindings_) {
+    if (binding.connected()) HoldUntil(binding, now_us + kHoldUs);
   }
 }
 
 std::vector<HeldAddress> AddressBook::Forget(const AddressesNamed& names) {
-  const auto is_named = [&](const Binding& binding) {
-    const auto* const range = std::get_if<IpPrefix>(&names);
-    return range != nullptr ? range->Contains(binding.address)
-                            : std::get<PublicKey>(names) == binding.key;
-  };
+  std::vector<IpAddress> named;
+  if (const auto* const range = std::get_if<IpPrefix>(&names)) {
+    for (const auto& [address, binding] : bindings_) {
+      if (range->Contains(address)) named.push_back(address);
+    }
+  } else {
+    const auto of_key = AddressesOf(std::get<PublicKey>(names));
+    named.assign(of_key.begin(), of_key.end());
+  }
   std::vector<HeldAddress> forgotten;
-  std::erase_if(bindings_, [&](const Binding& binding) {
-    if (!is_named(binding)) return false;
-    forgotten.push_back({binding.address, binding.key});
-    return true;
-  });
+  for (const IpAddress& address : named) {
+    const auto binding = bindings_.find(address);
+    forgotten.push_back({address, binding->second.key});
+    Erase(binding);
+  }
   if (!forgotten.empty()) ++version_;
   return forgotten;
 }
@@ -161,9 +195,9 @@ std::vector<HeldAddress> AddressBook::Forget(const AddressesNamed& names) {
 std::vector<HeldAddress> AddressBook::Held(uint64_t now_us,
                                            uint64_t unix_ms) const {
   std::vector<HeldAddress> held;
-  for (const Binding& binding : bindings_) {
+  for (const auto& [address, binding] : bindings_) {
     if (binding.until_us <= now_us) continue;
-    held.push_back({binding.address, binding.key,
+    held.push_back({address, binding.key,
                     binding.connected()
                         ? HeldAddress::kConnected
                         : unix_ms + (binding.until_us - now_us) / 1000});
@@ -180,8 +214,11 @@ void AddressBook::Restore(const std::vector<HeldAddress>& held, uint64_t now_us,
       left_us =
           std::min((entry.until_unix_ms - unix_ms), kHoldUs / 1000) * 1000;
     }
-    bindings_.push_back({entry.address, entry.key, now_us + left_us, IpPrefix(),
-                         now_us, /*earned=*/true});
+    const auto twin = bindings_.find(entry.address);
+    if (twin != bindings_.end()) Erase(twin);
+    bindings_[entry.address] = {entry.key, now_us + left_us, IpPrefix(), now_us,
+                                /*earned=*/true};
+    of_key_[entry.key].insert(entry.address);
   }
 }
 

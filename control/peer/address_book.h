@@ -6,17 +6,19 @@
 // has to earn its hold by being connected for kEarnUs, and of one source
 // network (/24 or /48) at most kMaxAwayOfNetwork addresses are held for keys
 // that are away. Nobody else's hold is shortened by that. Owned by HubSessions.
-// Control thread. A search walks a list of at most kMaxBindings entries; they
-// change a few times a day. What it holds outlives the process by Held() and
-// Restore().
+// Control thread. What a client causes costs the same however many addresses
+// are bound. What it holds outlives the process by Held() and Restore().
 #pragma once
 
+#include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "control/handshake/session_secrets.h"
+#include "control/peer/address_order.h"
 #include "control/peer/held_addresses.h"
 
 namespace lwt::peer {
@@ -61,7 +63,6 @@ class AddressBook {
 
  private:
   struct Binding {
-    IpAddress address;
     handshake::PublicKey key{};
     uint64_t until_us = UINT64_MAX;  // UINT64_MAX while connected
     IpPrefix network;  // where it was connected from; 0 bits: not known
@@ -74,10 +75,21 @@ class AddressBook {
   bool InNetwork(const IpAddress& address) const;
   bool IsOwn(const IpAddress& address) const;
   void MakeRoomFor(size_t count, uint64_t now_us);
-  size_t AwayOf(const IpPrefix& network, uint64_t now_us) const;
+  size_t AwayOf(const IpPrefix& network, uint64_t now_us);
+  void HoldUntil(Binding& binding, uint64_t until_us);
+
+  using Bindings = std::map<IpAddress, Binding, AddressOrder>;
+
+  std::set<IpAddress, AddressOrder> AddressesOf(
+      const handshake::PublicKey& key) const;
+  void Erase(Bindings::iterator binding);
 
   std::vector<IpPrefix> own_;
-  std::vector<Binding> bindings_;
+  Bindings bindings_;
+  // Until when those that are away are held, by network.
+  std::map<IpPrefix, std::multiset<uint64_t>, PrefixOrder> away_;
+  // The bindings by key: clients make their keys as they like, so in a tree.
+  std::map<handshake::PublicKey, std::set<IpAddress, AddressOrder>> of_key_;
   uint64_t version_ = 0;
 };
 

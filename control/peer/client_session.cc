@@ -343,13 +343,16 @@ uint64_t ClientSession::NextDeadline() const {
   return next;
 }
 
-bool ClientSession::Close(std::string_view reason) {
+size_t ClientSession::Close(std::string_view reason) {
+  phase_ = Phase::kClosed;
+  phase_deadline_us_ = UINT64_MAX;
   attempt_.reset();
-  if (session_ == nullptr || session_->lanes().empty()) return false;
+  if (session_ == nullptr) return 0;
+  const size_t flows = session_->lanes().size();
   session_->SendClose(reason);
   session_.reset();
   lanes_.End();
-  return true;
+  return flows;
 }
 
 std::string_view ClientSession::state() const {

@@ -62,8 +62,9 @@ class ClientSession final : public FlowOwner {
   // tried later is tried now.
   void OnResumed(uint64_t now_us);
 
-  // Says goodbye to the hub. True when there was somebody to say it to.
-  bool Close(std::string_view reason);
+  // Says goodbye to the hub, and begins nothing any more. How many flows that
+  // ends.
+  size_t Close(std::string_view reason);
 
   // "connecting", "up", "suspect" or "down".
   std::string_view state() const;
@@ -76,7 +77,13 @@ class ClientSession final : public FlowOwner {
 
  private:
   WorkerRoad& road() const { return config_.attempt.road; }
-  enum class Phase : uint8_t { kWaiting, kResolving, kAttempt, kSettled };
+  enum class Phase : uint8_t {
+    kWaiting,
+    kResolving,
+    kAttempt,
+    kSettled,
+    kClosed
+  };
   static constexpr std::string_view kHub = "hub";  // for the log
 
   // client_session.cc: the session as a whole.

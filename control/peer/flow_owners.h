@@ -23,6 +23,8 @@ class FlowOwner {
   virtual void OnEvent(const Event& event, uint64_t now_us) {}
   // Bytes of a flow that its worker has no lane for.
   virtual void OnStream(const PuntedStream& stream, uint64_t now_us) {}
+  // A session with lanes of this owner may be due sooner than it was.
+  virtual void OnSessionDue() {}
   // A control or close record that a lane opened.
   virtual void OnRecord(const PuntedRecord& record, uint64_t now_us) {}
 };

@@ -188,6 +188,7 @@ void HubSessions::OnJoinSaid(HubFlow& flow, uint64_t now_us) {
   client->remote = lane.remote;
   config_.road.peers.Change(client->peer).device_mtu =
       config_.host.MaxInnerMtu(lane.remote);
+  LookSoon(*client, now_us);
   flow.HandOver();
   log_.Info(Cause::Peer(session.name()), session.name(), ": lane ",
             lane.slot + 1, " of ", unsigned{session.secrets().lanes},
@@ -292,7 +293,7 @@ void HubSessions::Admit(HubFlow& flow, SessionSecrets secrets,
     flow.Refuse("no lane is free for it", now_us);
     return;
   }
-  const auto at = static_cast<uint32_t>(client - clients_.data());
+  const uint32_t at = SlotOf(*client);
   client->peer = session->peer();
   client->addresses = session->secrets().peer.addresses;
   client->remote = flow.remote();
@@ -304,6 +305,7 @@ void HubSessions::Admit(HubFlow& flow, SessionSecrets secrets,
   free_.erase(at);
   index_.NoteSession(client->session->secrets().session_id,
                      client->session->secrets().peer_key, at);
+  LookSoon(*client, now_us);
   flow.SendVerdict(std::move(verdict), true);
   flow.HandOver();
   const std::string& name = client->session->name();

@@ -23,7 +23,9 @@ HubSessions::HubSessions(const Config& config, const loop::Log& log,
       book_(config.door.offer.addresses),
       unproven_(config.road.owners, *this),
       clients_(config.max_clients),
-      next_sweep_us_(now_us + kSweepUs) {
+      deadlines_(config.max_clients),
+      began_us_(now_us),
+      next_sweep_us_(NextSweep(now_us)) {
   for (uint32_t at = 0; at < config.max_clients; ++at) {
     clients_[at].hub = this;
     free_.insert(at);
@@ -73,7 +75,7 @@ void HubSessions::OnStream(const PuntedStream& stream, uint64_t now_us) {
 void HubSessions::Client::OnEvent(const Event& event, uint64_t now_us) {
   switch (event.kind) {
     case EventKind::kFlowDown:
-      hub->OnLaneDown(*this, event.flow);
+      hub->OnLaneDown(*this, event.flow, now_us);
       return;
     case EventKind::kResetHint:
       return;  // the client probes
@@ -82,7 +84,7 @@ void HubSessions::Client::OnEvent(const Event& event, uint64_t now_us) {
       return;
     default:
       session->OnEvent(event, now_us);
-      hub->CheckEnd(*this, now_us);
+      hub->AfterWork(*this, now_us);
   }
 }
 
@@ -94,22 +96,25 @@ void HubSessions::Client::OnStream(const PuntedStream& stream, uint64_t) {
 void HubSessions::Client::OnRecord(const PuntedRecord& record,
                                    uint64_t now_us) {
   session->OnRecord(record.kind, record.bytes, now_us);
-  hub->CheckEnd(*this, now_us);
+  hub->AfterWork(*this, now_us);
 }
 
 // The session outlives its flows: the client may join a new one.
-void HubSessions::OnLaneDown(Client& client, FlowId flow) {
+void HubSessions::OnLaneDown(Client& client, FlowId flow, uint64_t now_us) {
   client.session->RemoveLane(client.session->FindFlow(flow)->index);
   if (client.session->lanes().empty()) {
     log_.Info(Cause::Peer(client.session->name()), client.session->name(),
               ": its connection was closed");
   }
+  AfterWork(client, now_us);
 }
 
 void HubSessions::EndSession(Client& client) {
   const handshake::SessionSecrets& secrets = client.session->secrets();
   index_.ForgetSession(secrets.session_id, secrets.peer_key);
-  free_.insert(static_cast<uint32_t>(&client - clients_.data()));
+  const uint32_t slot = SlotOf(client);
+  free_.insert(slot);
+  deadlines_.Set(slot, loop::Deadlines::kNever);
   client.session.reset();
   config_.road.peers.Remove(client.peer);
 }
@@ -122,23 +127,67 @@ void HubSessions::Drop(Client& client, std::string_view why, uint64_t now_us) {
   client.addresses.clear();
 }
 
-void HubSessions::CheckEnd(Client& client, uint64_t now_us) {
-  if (!client.session || client.session->end_reason().empty()) return;
-  std::string why = client.session->end_reason();
-  Drop(client, why, now_us);
+// A session that has ended is dropped; another's deadline may have moved.
+void HubSessions::AfterWork(Client& client, uint64_t now_us) {
+  if (!client.session) return;
+  if (!client.session->end_reason().empty()) {
+    const std::string why = client.session->end_reason();
+    Drop(client, why, now_us);
+    return;
+  }
+  Schedule(client);
+}
+
+void HubSessions::Schedule(const Client& client) {
+  if (!client.session) return;
+  deadlines_.Set(SlotOf(client),
+                 std::min(client.session->NextDeadline(), client.look_at_us));
 }
 
 void HubSessions::OnTimer(uint64_t now_us) {
-  for (Client& client : clients_) {
-    if (!client.session || client.session->NextDeadline() > now_us) continue;
-    client.session->OnTimer(now_us);
-    CheckEnd(client, now_us);
-  }
+  due_.clear();
+  while (const auto due = deadlines_.TakeDue(now_us)) due_.push_back(*due);
+  for (const uint32_t slot : due_) Visit(clients_[slot], now_us);
   if (now_us >= next_sweep_us_) Sweep(now_us);
 }
 
+void HubSessions::Visit(Client& client, uint64_t now_us) {
+  ++visits_;
+  if (client.session && client.session->NextDeadline() <= now_us) {
+    client.session->OnTimer(now_us);
+  }
+  if (client.session && client.look_at_us <= now_us) LookAt(client, now_us);
+  AfterWork(client, now_us);
+}
+
+void HubSessions::LookAt(Client& client, uint64_t now_us) {
+  const Session::Activity last = client.session->LastActivity();
+  if (now_us > last.heard_us && now_us - last.heard_us > kIdleUs) {
+    client.session->SendClose("nothing was heard of you");
+    Drop(client, "nothing was heard of it", now_us);
+    return;
+  }
+  client.session->Measure(now_us);
+  client.session->ShareLoss(now_us);
+  const bool in_use = last.used_us + kIdleLookUs >= now_us;
+  client.look_at_us = NextSweep(std::min(
+      now_us + (in_use ? 0 : kIdleLookUs - kSweepUs), last.heard_us + kIdleUs));
+}
+
+// One that has a new lane.
+void HubSessions::LookSoon(Client& client, uint64_t now_us) {
+  client.look_at_us = NextSweep(now_us);
+  AfterWork(client, now_us);
+}
+
+// The first after that time.
+uint64_t HubSessions::NextSweep(uint64_t from_us) const {
+  return from_us - (from_us - began_us_) % kSweepUs + kSweepUs;
+}
+
+// Of flows that are not a lane yet, and of the log and the file.
 void HubSessions::Sweep(uint64_t now_us) {
-  next_sweep_us_ = now_us + kSweepUs;
+  next_sweep_us_ = NextSweep(now_us);
   log_.Report();
   unproven_.ForEach([&](HubFlow& flow) {
     if (now_us < flow.deadline_us()) return;
@@ -149,18 +198,6 @@ void HubSessions::Sweep(uint64_t now_us) {
     }
     unproven_.Remove(flow);
   });
-  for (Client& client : clients_) {
-    if (!client.session) continue;
-    uint64_t heard = std::max(client.session->Totals().last_rx_us,
-                              client.session->created_us());
-    if (now_us > heard && now_us - heard > kIdleUs) {
-      client.session->SendClose("nothing was heard of you");
-      Drop(client, "nothing was heard of it", now_us);
-    } else {
-      client.session->Measure(now_us);
-      client.session->ShareLoss(now_us);
-    }
-  }
   KeepAddresses(now_us);
 }
 
@@ -168,16 +205,6 @@ void HubSessions::KeepAddresses(uint64_t now_us) {
   if (kept_version_ == book_.version() || !config_.on_held) return;
   kept_version_ = book_.version();
   config_.on_held(book_.Held(now_us, config_.host.UnixMs()));
-}
-
-uint64_t HubSessions::NextDeadline() const {
-  uint64_t next = next_sweep_us_;
-  for (const Client& client : clients_) {
-    if (client.session) {
-      next = std::min(next, client.session->NextDeadline());
-    }
-  }
-  return next;
 }
 
 void HubSessions::OnLinkChanged() {
@@ -191,17 +218,17 @@ void HubSessions::OnLinkChanged() {
   }
 }
 
-bool HubSessions::Close(std::string_view reason, uint64_t now_us) {
-  bool any = false;
+size_t HubSessions::Close(std::string_view reason, uint64_t now_us) {
+  size_t flows = 0;
   for (Client& client : clients_) {
     if (!client.session) continue;
-    any = any || !client.session->lanes().empty();
+    flows += client.session->lanes().size();
     client.session->SendClose(reason);
     EndSession(client);
   }
   book_.ReleaseAll(now_us);
   KeepAddresses(now_us);
-  return any;
+  return flows;
 }
 
 std::vector<IpAddress> HubSessions::Forget(const AddressesNamed& names,

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "control/loop/deadlines.h"
 #include "control/peer/address_book.h"
 #include "control/peer/banned_keys.h"
 #include "control/peer/client_index.h"
@@ -25,7 +26,10 @@ class HubSessions final : public FlowOwner {
  public:
   // Nothing verified for three idle probe intervals of a client.
   static constexpr uint64_t kIdleUs = 3 * 26'000'000ull;
+  // All that is looked at by the clock is, of a client, when this period begins
+  // anew: of one in use each time, of an idle one every kIdleLookUs.
   static constexpr uint64_t kSweepUs = 500'000;
+  static constexpr uint64_t kIdleLookUs = Session::kMeasureUs;
   // What the unproven flows keep of their streams, beyond kOwnBytes each.
   static constexpr size_t kStreamBytes = 8 << 20;
   // Of one session, beside those that it sends on.
@@ -66,6 +70,8 @@ class HubSessions final : public FlowOwner {
     void OnStream(const PuntedStream& stream, uint64_t now_us) override;
     void OnRecord(const PuntedRecord& record, uint64_t now_us) override;
 
+    void OnSessionDue() override { hub->Schedule(*this); }
+
     HubSessions* hub = nullptr;
     std::unique_ptr<Session> session;  // nullptr: a free slot
     uint64_t rtt_us = 0;
@@ -73,6 +79,7 @@ class HubSessions final : public FlowOwner {
     Endpoint remote;
     JoinBudget joins;
     uint32_t peer = 0;  // in the table of peers, of one with a session
+    uint64_t look_at_us = UINT64_MAX;
   };
 
   HubSessions(const Config& config, const loop::Log& log, uint64_t now_us);
@@ -81,14 +88,16 @@ class HubSessions final : public FlowOwner {
   // Of flows that are not a lane yet.
   void OnEvent(const Event& event, uint64_t now_us) override;
   void OnStream(const PuntedStream& stream, uint64_t now_us) override;
+  // Does what is due, and touches no client of whom nothing is.
   void OnTimer(uint64_t now_us);
-  uint64_t NextDeadline() const;
-
+  uint64_t NextDeadline() const {
+    return std::min(next_sweep_us_, deadlines_.Next());
+  }
   // Our own ways to clients may carry more or less now.
   void OnLinkChanged();
 
-  // Says goodbye to all. True when there was somebody to say it to.
-  bool Close(std::string_view reason, uint64_t now_us);
+  // Says goodbye to all. How many flows that ends.
+  size_t Close(std::string_view reason, uint64_t now_us);
   // Frees tunnel addresses, and drops the clients that have them. Which.
   std::vector<IpAddress> Forget(const AddressesNamed& names, uint64_t now_us);
   // Keeps a key out for good, frees its addresses, and drops its client. False
@@ -99,6 +108,8 @@ class HubSessions final : public FlowOwner {
   const BannedKeys& banned() const { return config_.banned; }
 
   const std::vector<Client>& clients() const { return clients_; }
+  // How many clients OnTimer has looked at so far.
+  uint64_t visits() const { return visits_; }
 
  private:
   WorkerLink& link() const { return config_.road.link; }
@@ -106,10 +117,18 @@ class HubSessions final : public FlowOwner {
   // hub_sessions.cc: who is there.
   Client* FindBySessionId(uint64_t id);
   Client* FindByKey(const handshake::PublicKey& key);
-  void OnLaneDown(Client& client, FlowId flow);
+  uint32_t SlotOf(const Client& client) const {
+    return static_cast<uint32_t>(&client - clients_.data());
+  }
+  void OnLaneDown(Client& client, FlowId flow, uint64_t now_us);
   void EndSession(Client& client);
   void Drop(Client& client, std::string_view why, uint64_t now_us);
-  void CheckEnd(Client& client, uint64_t now_us);
+  void AfterWork(Client& client, uint64_t now_us);
+  void Schedule(const Client& client);
+  void Visit(Client& client, uint64_t now_us);
+  void LookAt(Client& client, uint64_t now_us);
+  void LookSoon(Client& client, uint64_t now_us);
+  uint64_t NextSweep(uint64_t from_us) const;
   void Sweep(uint64_t now_us);
   void KeepAddresses(uint64_t now_us);
   Session::Context SessionContext();
@@ -148,6 +167,10 @@ class HubSessions final : public FlowOwner {
   std::vector<Client> clients_;  // max_clients slots
   std::set<uint32_t> free_;      // those of no session
   ClientIndex index_;
+  loop::Deadlines deadlines_;  // by slot
+  std::vector<uint32_t> due_;  // scratch
+  uint64_t visits_ = 0;
+  const uint64_t began_us_;
   uint64_t next_sweep_us_;
   uint64_t kept_version_ = 0;  // of the book
 };

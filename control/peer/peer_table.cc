@@ -15,57 +15,33 @@ IpPrefix HostOf(const IpAddress& address) {
 
 }  // namespace
 
-class PeerTable::Builder {
- public:
-  Builder(size_t peers, uint32_t workers)
-      : snapshot_(std::make_unique<Snapshot>()), workers_(workers) {
-    snapshot_->peers.resize(peers);
+void PeerTable::Make(uint32_t peer, Slot& slot) const {
+  const Entry& entry = slot.entry;
+  slot.made = true;
+  slot.peer = SnapshotPeer();
+  slot.peer.relay = entry.relay;
+  slot.peer.may_relay = entry.may_relay;
+  slot.routes.clear();
+  for (const IpPrefix& own : entry.addresses) {
+    slot.routes.push_back({HostOf(own.address), peer});
   }
-
-  void Route(const IpPrefix& prefix, uint32_t peer) {
-    routes_.push_back({{prefix.Network(), prefix.length}, peer});
+  for (const IpPrefix& network : entry.networks) {
+    slot.routes.push_back({{network.Network(), network.length}, peer});
   }
-
-  void Add(uint32_t index, const Entry& entry) {
-    for (const IpPrefix& own : entry.addresses) {
-      Route(HostOf(own.address), index);
-    }
-    for (const IpPrefix& network : entry.networks) Route(network, index);
-    if (entry.session == nullptr) return;
-    // Each worker sends on the newest of the session's lanes that it has.
-    SnapshotPeer& peer = snapshot_->peers[index];
-    peer.inner_mtu = entry.session->secrets().mtu;
-    for (const SessionLane* lane : entry.session->SendingLanes()) {
-      peer.SetLane(lane->worker(), LaneName::Index(lane->index));
-    }
-    for (const SessionLane& lane : entry.session->lanes()) {
-      AddFlow(lane.local, lane.remote, lane.flow.worker());
-    }
+  slot.flows.clear();
+  if (entry.session == nullptr) return;
+  // Each worker sends on the newest of the session's lanes that it has.
+  slot.peer.inner_mtu = entry.session->secrets().mtu;
+  for (const SessionLane* lane : entry.session->SendingLanes()) {
+    slot.peer.SetLane(lane->worker(), LaneName::Index(lane->index));
   }
-
   // With one worker nobody asks where a flow is.
-  void AddFlow(const Endpoint& local, const Endpoint& remote, uint32_t worker) {
-    if (workers_ > 1) flows_.push_back({FlowKey::Of(local, remote), worker});
+  if (workers_ == 1) return;
+  for (const SessionLane& lane : entry.session->lanes()) {
+    slot.flows.push_back(
+        {FlowKey::Of(lane.local, lane.remote), lane.flow.worker()});
   }
-
-  size_t size() const {
-    return snapshot_->peers.size() + routes_.size() + flows_.size();
-  }
-
-  std::unique_ptr<const Snapshot> Finish(uint64_t version, bool between_peers) {
-    snapshot_->version = version;
-    snapshot_->routes = RouteTable(routes_);
-    snapshot_->flows = FlowDirectory(std::move(flows_));
-    snapshot_->forward_between_peers = between_peers;
-    return std::move(snapshot_);
-  }
-
- private:
-  std::unique_ptr<Snapshot> snapshot_;
-  const uint32_t workers_;
-  std::vector<FlowDirectory::Entry> flows_;
-  std::vector<RouteTable::Route> routes_;
-};
+}
 
 PeerTable::PeerTable(OrderedLink& link, PeerHost& host, LaneSlots& lanes,
                      uint32_t peers, uint32_t workers)
@@ -87,7 +63,7 @@ std::optional<uint32_t> PeerTable::Add(Entry entry) {
   }
   const uint32_t peer = *free_.begin();
   free_.erase(free_.begin());
-  entries_[peer] = std::move(entry);
+  entries_[peer].emplace(Slot{.entry = std::move(entry)});
   dirty_ = true;
   return peer;
 }
@@ -101,15 +77,15 @@ void PeerTable::Remove(uint32_t peer) {
 
 PeerTable::Entry& PeerTable::Change(uint32_t peer) {
   dirty_ = true;
-  return *entries_[peer];
+  entries_[peer]->made = false;
+  return entries_[peer]->entry;
 }
 
 void PeerTable::Forget(const Session& session) {
   if (session.peer() >= entries_.size()) return;
-  std::optional<Entry>& entry = entries_[session.peer()];
-  if (!entry || entry->session != &session) return;
-  entry->session = nullptr;
-  dirty_ = true;
+  const std::optional<Slot>& slot = entries_[session.peer()];
+  if (!slot || slot->entry.session != &session) return;
+  Change(session.peer()).session = nullptr;
 }
 
 void PeerTable::SetOwn(std::vector<IpPrefix> addresses) {
@@ -172,37 +148,61 @@ void PeerTable::Publish(uint64_t now_us) {
 }
 
 void PeerTable::PublishNow() {
-  // An address of ours is no peer's, whatever network it lies in.
-  Builder builder(entries_.size(), workers_);
-  Fill(builder);
-  size_ = builder.size();
+  std::unique_ptr<Snapshot> snapshot = Build();
+  size_ =
+      snapshot->peers.size() + snapshot->routes.size() + snapshot->flows.size();
   TellDevice();
   dirty_ = false;
-  link_.Publish(builder.Finish(++version_, between_peers_));
+  link_.Publish(std::move(snapshot));
   Reuse();
 }
 
-void PeerTable::Fill(Builder& builder) const {
+std::unique_ptr<Snapshot> PeerTable::Build() {
+  auto snapshot = std::make_unique<Snapshot>();
+  snapshot->version = ++version_;
+  snapshot->forward_between_peers = between_peers_;
+  snapshot->peers.reserve(entries_.size());
+  std::vector<RouteTable::Route> routes;
+  std::vector<FlowDirectory::Entry> flows;
   for (uint32_t peer = 0; peer < entries_.size(); ++peer) {
-    if (entries_[peer]) builder.Add(peer, *entries_[peer]);
+    if (!entries_[peer]) {
+      snapshot->peers.emplace_back();
+      continue;
+    }
+    Slot& slot = *entries_[peer];
+    // Before the number of one that is gone can be another's.
+    uint32_t& relay = slot.entry.relay;
+    if (relay != RouteTable::kNoPeer &&
+        (relay >= entries_.size() || !entries_[relay])) {
+      relay = RouteTable::kNoPeer;
+      slot.made = false;
+    }
+    if (!slot.made) Make(peer, slot);
+    snapshot->peers.push_back(slot.peer);
+    routes.insert(routes.end(), slot.routes.begin(), slot.routes.end());
+    flows.insert(flows.end(), slot.flows.begin(), slot.flows.end());
   }
+  // An address of ours is no peer's, whatever network it lies in.
   for (const IpPrefix& own : own_) {
-    builder.Route(HostOf(own.address), RouteTable::kNoPeer);
+    routes.push_back({HostOf(own.address), RouteTable::kNoPeer});
   }
   for (const Flow& flow : flows_) {
-    builder.AddFlow(flow.local, flow.remote, flow.worker);
+    flows.push_back({FlowKey::Of(flow.local, flow.remote), flow.worker});
   }
+  snapshot->routes = RouteTable(routes);
+  snapshot->flows = FlowDirectory(std::move(flows));
+  return snapshot;
 }
 
 // The device takes what all peers can, and where there is none, what it likes.
 void PeerTable::TellDevice() {
   std::optional<uint16_t> mtu;
   bool any = false;
-  for (const std::optional<Entry>& entry : entries_) {
-    if (!entry) continue;
+  for (const std::optional<Slot>& slot : entries_) {
+    if (!slot) continue;
     any = true;
-    if (entry->device_mtu == 0) continue;
-    mtu = std::min(mtu.value_or(UINT16_MAX), entry->device_mtu);
+    const uint16_t own = slot->entry.device_mtu;
+    if (own != 0) mtu = std::min(mtu.value_or(UINT16_MAX), own);
   }
   if (!any) mtu = 0;
   if (!mtu) return;

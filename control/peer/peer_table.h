@@ -12,6 +12,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <set>
 #include <vector>
@@ -33,7 +34,7 @@ class PeerTable {
   static constexpr uint64_t kMostWaitUs = 100'000;
   // Ten times what it takes to make a snapshot, for each peer, route and flow
   // in it.
-  static constexpr uint64_t kWaitNsEach = 1'000;
+  static constexpr uint64_t kWaitNsEach = 2'000;
 
   struct Entry {
     const Session* session = nullptr;  // its lanes; null: nobody is connected
@@ -41,6 +42,10 @@ class PeerTable {
     std::vector<IpPrefix> networks;    // behind it
     // What the tunnel device may take for this peer's sake; 0: not known yet.
     uint16_t device_mtu = 0;
+    // The peer through which it is reached while it has no lane; whether this
+    // one may be that of others. Nobody's any more once that one is removed.
+    uint32_t relay = RouteTable::kNoPeer;
+    bool may_relay = false;
   };
 
   // `lanes` are taken and given back here. No more peers than `peers`.
@@ -55,9 +60,11 @@ class PeerTable {
   void Remove(uint32_t peer);
   // What a peer is, to be changed.
   Entry& Change(uint32_t peer);
-  const Entry& Of(uint32_t peer) const { return *entries_[peer]; }
-  // A session's lanes are others now.
-  void LanesChanged() { dirty_ = true; }
+  const Entry& Of(uint32_t peer) const { return entries_[peer]->entry; }
+  // The lanes of its session are others now.
+  void LanesChanged(uint32_t peer) {
+    if (peer < entries_.size() && entries_[peer]) Change(peer);
+  }
   // A session is gone; its peer may stay.
   void Forget(const Session& session);
 
@@ -93,14 +100,21 @@ class PeerTable {
   size_t size() const { return size_; }
 
  private:
+  // An entry, and what was made of it for the last snapshot.
+  struct Slot {
+    Entry entry;
+    bool made = false;
+    SnapshotPeer peer;
+    std::vector<RouteTable::Route> routes;
+    std::vector<FlowDirectory::Entry> flows;
+  };
   struct Flow {
     Endpoint local;
     Endpoint remote;
     uint32_t worker = 0;
   };
-  class Builder;
-
-  void Fill(Builder& builder) const;
+  void Make(uint32_t peer, Slot& slot) const;
+  std::unique_ptr<Snapshot> Build();
   void TellDevice();
   void Reuse();
 
@@ -109,9 +123,9 @@ class PeerTable {
   LaneSlots& lanes_;
   const uint32_t most_;
   const uint32_t workers_;
-  std::vector<std::optional<Entry>> entries_;  // by number
-  std::set<uint32_t> free_;                    // of those, the unused
-  std::vector<uint32_t> leaving_;              // in the last snapshot
+  std::vector<std::optional<Slot>> entries_;  // by number
+  std::set<uint32_t> free_;                   // of those, the unused
+  std::vector<uint32_t> leaving_;             // in the last snapshot
   std::vector<uint32_t> leaving_lanes_;
   std::vector<Flow> flows_;
   std::vector<IpPrefix> own_;

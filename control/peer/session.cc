@@ -116,7 +116,7 @@ bool Session::InstallLane(SessionLane lane, uint32_t epoch, uint64_t now_us,
     old.remove_at_us = std::min(old.remove_at_us, now_us + old_lane_us);
   }
   lanes_.push_back(lane);
-  context_.road.peers.LanesChanged();
+  context_.road.peers.LanesChanged(peer_);
   return true;
 }
 
@@ -145,6 +145,7 @@ void Session::RemoveLane(uint32_t index, bool close_flow) {
   context_.road.peers.GiveLane(index);
   loss_pool_.Forget(index);
   lanes_.erase(lane);
+  context_.road.peers.LanesChanged(peer_);
 }
 
 void Session::OnRecord(uint8_t kind, std::span<const uint8_t> bytes,
@@ -190,9 +191,10 @@ void Session::Deliver(const ControlMessage& message, uint64_t now_us) {
 }
 
 bool Session::Queue(ControlType type, handshake::ByteVector body) {
-  if (channel_.Send(type, std::move(body))) return true;
-  end_reason_ = "the peer acknowledges no control message";
-  return false;
+  const bool queued = channel_.Send(type, std::move(body));
+  if (!queued) end_reason_ = "the peer acknowledges no control message";
+  owner_.OnSessionDue();
+  return queued;
 }
 
 void Session::LogNotice(std::string_view text) {
@@ -312,7 +314,7 @@ void Session::SetSuspect(uint32_t index, bool suspect) {
   for (SessionLane& lane : lanes_) {
     if (lane.index == index) lane.suspect = suspect;
   }
-  context_.road.peers.LanesChanged();
+  context_.road.peers.LanesChanged(peer_);
 }
 
 // A worker carries out its commands in order, so where all lanes are of one
@@ -353,6 +355,7 @@ void Session::SendClose(std::string_view reason) {
 }
 
 uint64_t Session::NextDeadline() const {
+  if (!end_reason_.empty()) return 0;  // to be dropped
   uint64_t next = rekey_.NextDeadline();
   if (unopened_) {
     next = std::min(next, next_flush_us_);
@@ -402,6 +405,17 @@ const SessionLane* Session::FindFlow(FlowId flow) const {
     if (lane.flow == flow) return &lane;
   }
   return nullptr;
+}
+
+Session::Activity Session::LastActivity() const {
+  Activity last{std::max(removed_.last_rx_us, created_us_), 0};
+  for (const SessionLane& lane : lanes_) {
+    const LaneReading reading = link().ReadLane(lane.index);
+    last.heard_us = std::max(last.heard_us, reading.last_rx_us);
+    last.used_us =
+        std::max({last.used_us, reading.last_data_tx_us, lane.installed_us});
+  }
+  return last;
 }
 
 LaneReading Session::Totals() const {

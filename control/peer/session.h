@@ -102,6 +102,14 @@ class Session {
   }
   void LogNotice(std::string_view text);
 
+  // When the peer was last heard of, and when a lane was last used by inner
+  // traffic, or made.
+  struct Activity {
+    uint64_t heard_us = 0;
+    uint64_t used_us = 0;
+  };
+  Activity LastActivity() const;
+
   // Has the round trip of a lane that is new or in use measured, at most every
   // kMeasureUs; kReportAnswer brings it.
   static constexpr uint64_t kMeasureUs = 5'000'000;

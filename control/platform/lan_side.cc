@@ -216,7 +216,7 @@ void LanSide::Start(std::span<const std::unique_ptr<WorkerThread>> workers) {
   Publish(keeper_->shared_table());
 }
 
-void LanSide::OnHostChanges(const host::HostChanges& changes) {
+void LanSide::OnHostChanges(const host::HostChanges& changes, uint64_t) {
   const bool was_up = link().up;
   Publish(keeper_->OnHostChanges(changes));
   if (link().up != was_up) {

@@ -17,6 +17,7 @@
 #include "control/host/lan_keeper.h"
 #include "control/host/netlink.h"
 #include "control/host/owner_table.h"
+#include "control/loop/component.h"
 #include "control/loop/log.h"
 #include "control/peer/flow_owners.h"
 #include "dataplane/worker.h"
@@ -24,7 +25,7 @@
 
 namespace lwt {
 
-class LanSide final : public peer::FlowOwner {
+class LanSide final : public loop::Component, public peer::FlowOwner {
  public:
   struct Context {
     const config::Config& config;
@@ -48,11 +49,12 @@ class LanSide final : public peer::FlowOwner {
 
   // `workers` outlive this object.
   void Start(std::span<const std::unique_ptr<WorkerThread>> workers);
-  void OnHostChanges(const host::HostChanges& changes);
+  void OnHostChanges(const host::HostChanges& changes,
+                     uint64_t now_us) override;
   // kNoNeighbour.
   void OnEvent(const Event& event, uint64_t now_us) override;
-  void OnTimer(uint64_t now_us) { keeper_->OnTimer(now_us); }
-  uint64_t NextDeadline() const { return keeper_->next_deadline_us(); }
+  void OnTimer(uint64_t now_us) override { keeper_->OnTimer(now_us); }
+  uint64_t NextDeadline() const override { return keeper_->next_deadline_us(); }
 
   const host::Link& link() const { return keeper_->link(); }
   const LanTable* table() const { return keeper_->table(); }

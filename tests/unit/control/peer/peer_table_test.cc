@@ -141,6 +141,20 @@ TEST_F(PeerTableTest, TheDeviceTakesWhatAllPeersCan) {
   EXPECT_EQ(host_.mtu, 1380);
 }
 
+// Nor does what is left of it: its number may be another's afterwards.
+TEST_F(PeerTableTest, ARelayThatIsGoneRelaysForNobody) {
+  const uint32_t hub = *table_.Add({.may_relay = true});
+  const uint32_t direct = *table_.Add({.relay = hub});
+  table_.Publish(0);
+  EXPECT_TRUE(inner_.snapshot->MayBring(hub, direct));
+  EXPECT_FALSE(inner_.snapshot->MayBring(direct, hub));
+  table_.Remove(hub);
+  table_.Publish(1);
+  ASSERT_EQ(*table_.Add({.may_relay = true}), hub);
+  table_.Publish(2);
+  EXPECT_FALSE(inner_.snapshot->MayBring(hub, direct));
+}
+
 // 500 that join in a second at 10 000 clients do not mean 500 snapshots.
 TEST_F(PeerTableTest, ALargeTableIsPublishedLessOften) {
   LaneSlots lanes(1, 1);
@@ -156,7 +170,7 @@ TEST_F(PeerTableTest, ALargeTableIsPublishedLessOften) {
   uint64_t longest = 0;
   uint64_t last = 0;
   for (uint64_t now = 0; now < kSecond; now += 2000) {
-    large.LanesChanged();
+    large.LanesChanged(0);
     const uint64_t version = large.version();
     large.Publish(now);
     if (large.version() == version) {
@@ -170,7 +184,7 @@ TEST_F(PeerTableTest, ALargeTableIsPublishedLessOften) {
   EXPECT_GE(inner_.published - before, 10);
   EXPECT_LE(longest, PeerTable::kMostWaitUs + 2000);
   // What waits is out at its time, with no further change.
-  large.LanesChanged();
+  large.LanesChanged(0);
   const uint64_t due = large.NextDeadline();
   ASSERT_NE(due, PeerTable::kNever);
   large.Publish(due - 1);
@@ -181,7 +195,7 @@ TEST_F(PeerTableTest, ALargeTableIsPublishedLessOften) {
 
 TEST_F(PeerTableTest, ASmallTableNeverWaits) {
   for (uint64_t now = 0; now < 100; ++now) {
-    table_.LanesChanged();
+    table_.SetForwarding(true);
     table_.Publish(now);
   }
   EXPECT_EQ(inner_.published, 100);

@@ -1,0 +1,39 @@
+// A gateway's life as a client: its session with the hub, by what the settings
+// say. Owned by the gateway. Control thread.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "control/gateway_parts.h"
+#include "control/loop/component.h"
+#include "control/peer/client_session.h"
+
+namespace lwt {
+
+class ClientSide final : public loop::Component {
+ public:
+  static absl::StatusOr<std::unique_ptr<ClientSide>> Start(
+      const GatewayParts& parts, uint64_t now_us);
+  ~ClientSide() override;
+
+  uint64_t NextDeadline() const override { return session_.NextDeadline(); }
+  void OnTimer(uint64_t now_us) override { session_.OnTimer(now_us); }
+  void OnHostChanges(const host::HostChanges& changes,
+                     uint64_t now_us) override;
+  void OnResumed(uint64_t now_us) override { session_.OnResumed(now_us); }
+  void Report(api::Status& status, uint64_t now_us) const override;
+  std::optional<std::string> Answer(const api::Request& request,
+                                    uint64_t now_us) override;
+  size_t Close(std::string_view reason, uint64_t now_us) override;
+
+ private:
+  ClientSide(const GatewayParts& parts, peer::ClientSession::Config config,
+             uint64_t now_us);
+
+  const GatewayParts parts_;
+  peer::ClientSession session_;
+};
+
+}  // namespace lwt

@@ -1,0 +1,40 @@
+// What the components of a gateway are made from. All of it outlives them.
+#pragma once
+
+#include "control/config/config.h"
+#include "control/handshake/rekey.h"
+#include "control/handshake/static_key.h"
+#include "control/loop/event_loop.h"
+#include "control/loop/log.h"
+#include "control/name_lookups.h"
+#include "control/outer_side.h"
+#include "control/peer/worker_road.h"
+#include "control/platform/platform.h"
+
+namespace lwt {
+
+struct Secrets {
+  handshake::SecretKey psk;
+  handshake::SecretKey join_mask_key;
+  handshake::StaticKey identity;
+};
+
+struct GatewayParts {
+  const config::Config& config;
+  const loop::Log& log;
+  loop::EventLoop& loop;
+  NameLookups& names;
+  Platform& platform;
+  peer::WorkerRoad& road;
+  OuterSide& outer;
+  const Secrets& secrets;
+
+  handshake::RekeyConfig Rekey() const {
+    handshake::RekeyConfig rekey;
+    rekey.interval_us = uint64_t{config.rekey.seconds} * 1'000'000;
+    rekey.max_records = config.rekey.records;
+    return rekey;
+  }
+};
+
+}  // namespace lwt

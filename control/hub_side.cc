@@ -1,0 +1,205 @@
+#include "control/hub_side.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "control/api/request.h"
+#include "control/status_report.h"
+
+namespace lwt {
+namespace {
+
+constexpr uint64_t kFallbackLookupUs = 60'000'000;
+
+// The keys were read before.
+std::map<handshake::PublicKey, std::vector<IpPrefix>> NetworksOf(
+    const config::Config& config) {
+  std::map<handshake::PublicKey, std::vector<IpPrefix>> networks;
+  for (const config::PeerEntry& peer : config.hub.peers) {
+    const auto key = handshake::PublicKeyFromText(peer.public_key);
+    if (key.ok()) networks[*key] = peer.allowed_ips;
+  }
+  return networks;
+}
+
+std::string NobodyHas(const peer::AddressesNamed& names) {
+  const auto* range = std::get_if<IpPrefix>(&names);
+  if (range == nullptr) return "no tunnel address is held for that key";
+  const bool one = range->length == range->address.size() * 8;
+  return one ? "no client has " + ToString(range->address)
+             : "no client has an address of " + ToString(*range);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<HubSide>> HubSide::Start(
+    const GatewayParts& parts, uint64_t now_us) {
+  std::unique_ptr<HubSide> side(new HubSide(parts));
+  absl::StatusOr<peer::HubSessions::Config> config = side->SessionsConfig();
+  if (!config.ok()) return config.status();
+  if (parts.config.hub.fallback) {
+    side->fallback_ = std::make_unique<Fallback>(parts.loop, parts.road.link,
+                                                 parts.road.owners, parts.log);
+    config->visitors = side->fallback_.get();
+    side->LookUpFallback(now_us);
+  }
+  side->sessions_ =
+      std::make_unique<peer::HubSessions>(*config, parts.log, now_us);
+  absl::Status status = parts.outer.Listen(*parts.config.hub.local);
+  if (!status.ok()) return status;
+  parts.log.Info("listening at ", ToString(*parts.config.hub.local),
+                 ", public key ",
+                 handshake::PublicKeyToText(parts.secrets.identity.public_key));
+  return side;
+}
+
+HubSide::~HubSide() {
+  if (lookup_ != 0) parts_.names.Cancel(lookup_);
+  sessions_.reset();  // before the visitors' door that it turns to
+}
+
+std::vector<peer::HeldAddress> HubSide::HeldAddresses() {
+  auto held = peer::LoadHeldAddresses(parts_.platform.paths().state_dir);
+  if (held.ok()) return *std::move(held);
+  parts_.log.Warn(held.status().message());
+  return {};
+}
+
+absl::StatusOr<peer::HubSessions::Config> HubSide::SessionsConfig() {
+  const std::string state_dir = parts_.platform.paths().state_dir;
+  absl::StatusOr<peer::BannedKeys> banned = peer::LoadBannedKeys(state_dir);
+  if (!banned.ok()) return banned.status();
+  handshake::HubConfig door;
+  door.psk = &parts_.secrets.psk;
+  door.identity = &parts_.secrets.identity;
+  door.offer.mtu = parts_.platform.MaxInnerMtu(Family::kIpv4);
+  door.offer.addresses = parts_.config.tunnel.addresses;
+  door.offer.lanes = static_cast<uint8_t>(parts_.platform.workers().size());
+  return peer::HubSessions::Config{
+      .road = parts_.road,
+      .host = parts_.outer,
+      .join_mask_key = parts_.secrets.join_mask_key,
+      .door = std::move(door),
+      .rekey = parts_.Rekey(),
+      .max_clients = parts_.config.hub.max_clients,
+      .multi_client = parts_.config.hub.multi_client,
+      .networks = NetworksOf(parts_.config),
+      .held = HeldAddresses(),
+      .on_held =
+          [this, state_dir](const std::vector<peer::HeldAddress>& held) {
+            writer_->Put(peer::HeldAddressesPath(state_dir),
+                         peer::FormatHeldAddresses(held));
+          },
+      .banned = *std::move(banned),
+      .on_banned =
+          [this, state_dir](const peer::BannedKeys& keys) {
+            writer_->Put(peer::BannedKeysPath(state_dir),
+                         peer::FormatBannedKeys(keys));
+          },
+  };
+}
+
+// Again every minute, so that a service that moves is found.
+void HubSide::LookUpFallback(uint64_t now_us) {
+  next_lookup_us_ = now_us + kFallbackLookupUs;
+  const auto found = [this](absl::StatusOr<std::vector<Endpoint>> endpoints) {
+    lookup_ = 0;
+    if (endpoints.ok()) {
+      fallback_->SetService(endpoints->front());
+    } else {
+      parts_.log.Warn("fallback: ", endpoints.status().message());
+    }
+  };
+  if (lookup_ != 0) parts_.names.Cancel(lookup_);
+  const auto& service = *parts_.config.hub.fallback;
+  absl::StatusOr<uint64_t> id =
+      parts_.names.Start(service.host, service.port, found);
+  lookup_ = id.ok() ? *id : 0;
+}
+
+uint64_t HubSide::NextDeadline() const {
+  uint64_t next = next_lookup_us_;
+  if (sessions_ != nullptr) next = std::min(next, sessions_->NextDeadline());
+  if (fallback_ != nullptr) next = std::min(next, fallback_->NextDeadline());
+  return next;
+}
+
+void HubSide::OnTimer(uint64_t now_us) {
+  if (sessions_ != nullptr) sessions_->OnTimer(now_us);
+  if (fallback_ != nullptr) fallback_->OnTimer(now_us);
+  if (now_us >= next_lookup_us_) LookUpFallback(now_us);
+}
+
+void HubSide::OnHostChanges(const host::HostChanges& changes, uint64_t) {
+  if (sessions_ == nullptr) return;
+  if (changes.everything || !changes.links.empty()) sessions_->OnLinkChanged();
+}
+
+void HubSide::Report(api::Status& status, uint64_t now_us) const {
+  if (sessions_ != nullptr) ReportClients(*sessions_, now_us, status);
+}
+
+std::optional<std::string> HubSide::Answer(const api::Request& request,
+                                           uint64_t now_us) {
+  if (!api::IsOfPeers(request.kind)) return std::nullopt;
+  if (sessions_ == nullptr) return api::ErrorResponse("the gateway stops");
+  switch (request.kind) {
+    case api::RequestKind::kPeerForget:
+      return Forget(request.range, now_us);
+    case api::RequestKind::kPeerForgetKey:
+      return Forget(request.key, now_us);
+    case api::RequestKind::kPeerBan:
+      return Ban(request.key, now_us);
+    case api::RequestKind::kPeerUnban:
+      return Unban(request.key);
+    case api::RequestKind::kPeerBanned:
+      return Banned();
+    default:
+      return std::nullopt;
+  }
+}
+
+std::string HubSide::Forget(const peer::AddressesNamed& names,
+                            uint64_t now_us) {
+  std::string text;
+  for (const IpAddress& address : sessions_->Forget(names, now_us)) {
+    text += ToString(address) + " is free\n";
+  }
+  if (text.empty()) return api::ErrorResponse(NobodyHas(names));
+  text +=
+      "a client that is alive asks for its address again; lwtctl peer ban "
+      "KEY keeps it out\n";
+  return api::OkResponse(text);
+}
+
+std::string HubSide::Ban(const handshake::PublicKey& key, uint64_t now_us) {
+  return sessions_->Ban(key, now_us)
+             ? api::OkResponse(handshake::PublicKeyToText(key) + " is banned\n")
+             : api::ErrorResponse(
+                   "as many keys are banned as may be: unban one first");
+}
+
+std::string HubSide::Unban(const handshake::PublicKey& key) {
+  const std::string text = handshake::PublicKeyToText(key);
+  return sessions_->Unban(key) ? api::OkResponse(text + " may come again\n")
+                               : api::ErrorResponse(text + " is not banned");
+}
+
+std::string HubSide::Banned() const {
+  std::string text;
+  for (const handshake::PublicKey& banned : sessions_->banned()) {
+    text += handshake::PublicKeyToText(banned) + "\n";
+  }
+  return api::OkResponse(text.empty() ? "no key is banned\n" : text);
+}
+
+size_t HubSide::Close(std::string_view reason, uint64_t now_us) {
+  const size_t flows = sessions_->Close(reason, now_us);
+  sessions_.reset();
+  fallback_.reset();
+  next_lookup_us_ = kNever;
+  return flows;
+}
+
+}  // namespace lwt

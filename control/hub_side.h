@@ -1,0 +1,57 @@
+// A gateway's life as a hub: its clients, the web site for whoever is none, and
+// what the operator may ask of both, by what the settings say. Owned by the
+// gateway. Control thread.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "control/fallback.h"
+#include "control/gateway_parts.h"
+#include "control/host/state_writer.h"
+#include "control/loop/component.h"
+#include "control/peer/hub_sessions.h"
+
+namespace lwt {
+
+class HubSide final : public loop::Component {
+ public:
+  // Listens from then on.
+  static absl::StatusOr<std::unique_ptr<HubSide>> Start(
+      const GatewayParts& parts, uint64_t now_us);
+  ~HubSide() override;
+
+  uint64_t NextDeadline() const override;
+  void OnTimer(uint64_t now_us) override;
+  void OnHostChanges(const host::HostChanges& changes,
+                     uint64_t now_us) override;
+  void Report(api::Status& status, uint64_t now_us) const override;
+  std::optional<std::string> Answer(const api::Request& request,
+                                    uint64_t now_us) override;
+  size_t Close(std::string_view reason, uint64_t now_us) override;
+
+ private:
+  explicit HubSide(const GatewayParts& parts)
+      : parts_(parts),
+        writer_(std::make_unique<host::StateWriter>(parts.log)) {}
+
+  absl::StatusOr<peer::HubSessions::Config> SessionsConfig();
+  std::vector<peer::HeldAddress> HeldAddresses();
+  void LookUpFallback(uint64_t now_us);
+  std::string Forget(const peer::AddressesNamed& names, uint64_t now_us);
+  std::string Ban(const handshake::PublicKey& key, uint64_t now_us);
+  std::string Unban(const handshake::PublicKey& key);
+  std::string Banned() const;
+
+  const GatewayParts parts_;
+  // Written before the next run may read it.
+  std::unique_ptr<host::StateWriter> writer_;
+  std::unique_ptr<Fallback> fallback_;  // where one is configured
+  uint64_t lookup_ = 0;                 // of its name
+  uint64_t next_lookup_us_ = kNever;
+  std::unique_ptr<peer::HubSessions> sessions_;
+};
+
+}  // namespace lwt
