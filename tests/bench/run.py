@@ -34,8 +34,9 @@ SCENARIOS = {
         "native", "pipeline", 300, "cycles a packet of sender and receiver "
         "with each code, beside bare cryptography and FEC, and at 3 % loss"),
     "scale": Scenario(
-        "native", "scale", 120, "cycles and memory with 1 to 10 000 peers, "
-        "and a million routes"),
+        "native", "scale", 240, "cycles and memory with 1 to 10 000 peers, "
+        "and a million routes; what 10 000 clients cost a hub's control "
+        "thread"),
     "workers": Scenario("native", "workers", 120, "two workers against one"),
     "worst": Scenario("native", "worst", 60, "cycles of the worst legal input "
                       "of each stage and parser, beside the common one"),

@@ -47,6 +47,13 @@ GOALS = {
         "scale", "10 000 peers against 1, cycles, sender", 1.15, True),
     "scale-receiver": Goal(
         "scale", "10 000 peers against 1, cycles, receiver", 1.15, True),
+    "scale-idle": Goal(
+        "scale", "control thread with 10 000 idle clients, share of a core",
+        0.005, True),
+    "scale-joins": Goal(
+        "scale", "a join at 10 000 clients: X25519 alone over all that the hub "
+        "does", 0.7),
+    "scale-joins-rate": Goal("scale", "joins a second at 10 000 clients", 500),
     "worst": Goal(
         "worst", "worst legal input over the common one, cycles", 8, True),
     "idle-p50": Goal(

@@ -56,23 +56,28 @@ def quotient(rounds, name, above, below):
     return twin.ratio("value", "above", "below")
 
 
-def _run(context, program):
+def _run(context, program, parts=1):
+    """`parts`: how many programs are still to run, this one among them."""
     path = context.build / "tests/bench" / program
     words = [str(path), str(max(context.rounds, _BLOCKS)),
-             f"{max(context.share(1), 1):.0f}"]
+             f"{max(context.share(parts), 1):.0f}"]
     return words, run(*words).stdout
 
 
-def _report(context, scenario, program, label):
-    report = Report(scenario, context.facts)
-    report.method.append(_METHOD)
-    command, text = _run(context, program)
+def _measure(context, report, program, label, parts=1):
+    command, text = _run(context, program, parts)
     report.commands[program] = [" ".join(command)]
     rounds, repetitions = parse(text, label)
     for done in repetitions.values():
         report.count(**done)
-    report.raw = [dataclasses.asdict(one) for one in rounds.all]
-    return report, rounds, repetitions
+    report.raw += [dataclasses.asdict(one) for one in rounds.all]
+    return rounds, repetitions
+
+
+def _report(context, scenario, program, label, parts=1):
+    report = Report(scenario, context.facts)
+    report.method.append(_METHOD)
+    return report, *_measure(context, report, program, label, parts)
 
 
 def _rows(rounds, repetitions, figures):
@@ -194,7 +199,7 @@ def scale_label(block):
 
 def scale(context):
     report, rounds, repetitions = _report(context, "scale", "bench-scale",
-                                          scale_label)
+                                          scale_label, parts=2)
     report.method.append(
         "Packets of 1400 B over rings, on 8 peers in turn (one peer: on that "
         "one). Every peer has a lane with keys and windows at both ends and "
@@ -219,7 +224,41 @@ def scale(context):
         report.targets.append(
             target(f"scale-{figure}",
                    rounds.ratio(figure, "10000 peers", "1 peers")))
+    _hub_control(context, report)
     return report
+
+
+def _hub_control(context, report):
+    """What a crowd costs a hub's control thread, idle and joining."""
+    rounds, repetitions = _measure(context, report, "bench-hub-control",
+                                   lambda block: block["row"])
+    report.method.append(
+        "control thread: the real sessions, snapshots and owners of a hub with "
+        "10 000 clients, above a worker that only answers, in fake time. idle: "
+        "cycles of the turns of one second with keep-alives alone, over those "
+        "of a second. joins: cycles of one join at 500 joins a second, with all "
+        "that the hub does meanwhile, beside the X25519 that the hub's half of "
+        "a handshake is made of.")
+    idle = quotient(rounds, "idle", "busy", "core")
+    joins = quotient(rounds, "joins", "x25519", "join")
+    rate = quotient(rounds, "joins", "second", "join")
+    rows = [{"name": "idle, share of a core", "value": _exact(idle),
+             **repetitions.get("idle", {})},
+            {"name": "a join: X25519 alone / all", "value": str(joins),
+             **repetitions.get("joins", {})},
+            {"name": "joins a second", "value": _exact(rate, 0),
+             **repetitions.get("joins", {})}]
+    report.tables.append(
+        Table("a hub's control thread, 10 000 clients",
+              [("name", "", ""), ("value", "", ""), ("kept", "kept", ""),
+               ("total", "of", "")], rows))
+    report.targets += [target("scale-idle", idle), target("scale-joins", joins),
+                       target("scale-joins-rate", rate)]
+
+
+def _exact(ratio, digits=4):
+    """A share of a core is too small for the two digits of a ratio."""
+    return str(ratio) if ratio.value is None else f"{ratio.value:.{digits}f}"
 
 
 def workers(context):

@@ -63,14 +63,20 @@ def scale_block(peers, routes, cost):
                        "receiver": cost})
 
 
+def hub_control_block(row, **figures):
+    return json.dumps({"row": row, "complete": True, "kept": 25, "total": 26,
+                       **figures})
+
+
 @pytest.fixture
 def context(monkeypatch):
     """A context whose program prints what `printed` holds."""
-    made = types.SimpleNamespace(facts={}, rounds=10, printed="",
+    made = types.SimpleNamespace(facts={}, rounds=10, printed="", more={},
                                  share=lambda parts: 60.0)
     monkeypatch.setattr(native, "_run",
-                        lambda context, program: ([program, "15"],
-                                                  context.printed))
+                        lambda context, program, parts: (
+                            [program, "15"],
+                            context.more.get(program, context.printed)))
     return made
 
 
@@ -120,11 +126,24 @@ def test_scale_report(context):
     context.printed = "\n".join([scale_block(1, 0, 100.0),
                                  scale_block(10000, 0, 120.0),
                                  scale_block(10000, 1000000, 130.0)] * 15)
+    context.more["bench-hub-control"] = "\n".join([
+        hub_control_block("idle", busy=1e6, core=1e9),
+        hub_control_block("joins", join=4e5, x25519=3e5, second=1e9)] * 15)
     report = native.scale(context)
     assert [row["name"] for row in report.tables[0].rows] == [
         "1 peers", "10000 peers", "10000 peers, 1000000 routes"]
     assert report.targets[0].value == pytest.approx(1.2)
     assert report.targets[0].verdict == "missed"
+    assert [row["value"] for row in report.tables[1].rows] == [
+        "0.0010", "0.75", "2500"]
+    assert [one.verdict for one in report.targets[-3:]] == ["met"] * 3
+
+
+def test_a_control_thread_that_was_not_measured_is_refused(context):
+    context.printed = scale_block(1, 0, 100.0)
+    context.more["bench-hub-control"] = ""
+    report = native.scale(context)
+    assert [one.value for one in report.targets[-3:]] == [None] * 3
 
 
 def test_workers_report(context):
