@@ -22,22 +22,18 @@ uint64_t BootTimeUs() {
 
 class WorkerRings : public peer::WorkerInbox::Source {
  public:
-  WorkerRings(peer::MailboxLink& link, uint32_t worker)
-      : link_(link), worker_(worker) {}
+  explicit WorkerRings(Mailbox& mailbox) : mailbox_(mailbox) {}
 
-  bool PollEvent(Event& event) override {
-    return link_.PollEvent(worker_, event);
-  }
+  bool PollEvent(Event& event) override { return mailbox_.PollEvent(event); }
   bool PollStream(PuntedStream& stream) override {
-    return link_.PollStream(worker_, stream);
+    return mailbox_.PollStream(stream);
   }
   bool PollRecord(PuntedRecord& record) override {
-    return link_.PollRecord(worker_, record);
+    return mailbox_.PollRecord(record);
   }
 
  private:
-  peer::MailboxLink& link_;
-  const uint32_t worker_;
+  Mailbox& mailbox_;
 };
 
 }  // namespace
@@ -82,23 +78,24 @@ void Gateway::AfterSleep() {
 void Gateway::DrainWorkers() {
   inboxes_.resize(platform_->workers().size());
   for (uint32_t worker = 0; worker < inboxes_.size(); ++worker) {
-    platform_->workers()[worker]->mailbox().Collect();
-    WorkerRings rings(*link_, worker);
-    inboxes_[worker].Drain(rings, *this);
+    Mailbox& mailbox = platform_->workers()[worker]->mailbox();
+    mailbox.Collect();
+    WorkerRings rings(mailbox);
+    inboxes_[worker].Drain(rings, {worker}, *this);
   }
 }
 
-void Gateway::OnEvent(const Event& event) {
+void Gateway::OnEvent(peer::WorkerIndex from, const Event& event) {
   if (event.kind == EventKind::kFlowDown) ++flows_down_;
-  road_->owners.OnEvent(event, NowUs());
+  road_->owners.OnEvent(from, event, NowUs());
 }
 
 void Gateway::OnStream(const PuntedStream& stream) {
   road_->owners.OnStream(stream, NowUs());
 }
 
-void Gateway::OnRecord(const PuntedRecord& record) {
-  road_->owners.OnRecord(record, NowUs());
+void Gateway::OnRecord(peer::WorkerIndex from, const PuntedRecord& record) {
+  road_->owners.OnRecord(from, record, NowUs());
 }
 
 // A peer may have given up on us meanwhile; whether it has shows at once.

@@ -55,9 +55,9 @@ class Gateway : private peer::WorkerInbox::Sink {
   bool PrepareSleep();
   void AfterSleep();
   void DrainWorkers();
-  void OnEvent(const Event& event) override;
+  void OnEvent(peer::WorkerIndex from, const Event& event) override;
   void OnStream(const PuntedStream& stream) override;
-  void OnRecord(const PuntedRecord& record) override;
+  void OnRecord(peer::WorkerIndex from, const PuntedRecord& record) override;
   void OnTimers();
   uint64_t NextDeadline() const;
   void OnHostChanges();

@@ -86,7 +86,7 @@ absl::Status OuterSide::Listen(const Endpoint& local) {
     listening_.push_back(*std::move(held));
   }
   absl::Status status = UpdateListenAddresses();
-  if (status.ok()) link_.Send(ListenCommand{endpoints});
+  if (status.ok()) link_.SendToAll(ListenCommand{endpoints});
   return status;
 }
 

@@ -22,7 +22,7 @@ api::LaneStatus LaneOf(const Session& session, const peer::SessionLane& lane) {
   const auto sending = session.SendingLanes();
   api::LaneStatus status;
   status.slot = lane.slot;
-  status.worker = lane.worker();
+  status.worker = lane.name.worker.value;
   status.local = ToString(lane.local);
   status.remote = ToString(lane.remote);
   status.sending =

@@ -66,10 +66,10 @@ std::vector<ClientLanes::Change> ClientLanes::Tick(Session& session,
     Slot& slot = slots_[i];
     const SessionLane* lane = session.LaneOfSlot(i);
     if (!slot.liveness || lane == nullptr) continue;
-    LaneReading reading = link.ReadLane(lane->index);
+    LaneReading reading = link.ReadLane(lane->name);
     reading.last_rx_us = std::max(reading.last_rx_us, lane->installed_us);
     const Liveness::State before = slot.liveness->state();
-    if (slot.liveness->Tick(reading, now_us)) session.Probe(lane->index);
+    if (slot.liveness->Tick(reading, now_us)) session.Probe(lane->name);
     const Liveness::State after = slot.liveness->state();
     if (after != before) changes.push_back({i, after});
     if (after != before && now_us - slot.up_since_us >= kGoodServiceUs) {

@@ -198,27 +198,29 @@ void ClientSession::OnEvent(const Event& event, uint64_t now_us) {
         lanes_.Hint(lane->slot, now_us);
       }
       break;
-    case EventKind::kReportAnswer:
-      if (session_ != nullptr) OnProbeAnswered(event, now_us);
-      break;
-    case EventKind::kEpochDue:
-    case EventKind::kEpochSpent:
-    case EventKind::kUnknownKind:
-      if (session_ != nullptr) session_->OnEvent(event, now_us);
-      break;
-    case EventKind::kStreamRoom:
-    case EventKind::kStreamEnded:
-    case EventKind::kNoNeighbour:
+    default:
       break;  // a client relays nothing
   }
   CheckAttempt(now_us);
   CheckSession(now_us);
 }
 
-void ClientSession::OnProbeAnswered(const Event& event, uint64_t now_us) {
+void ClientSession::OnLaneEvent(LaneName lane, const Event& event,
+                                uint64_t now_us) {
+  if (session_ == nullptr) return;
+  if (event.kind == EventKind::kReportAnswer) {
+    OnProbeAnswered(lane, event.value, now_us);
+  } else {
+    session_->OnEvent(event, now_us);
+  }
+  CheckSession(now_us);
+}
+
+void ClientSession::OnProbeAnswered(LaneName name, uint64_t rtt_us,
+                                    uint64_t now_us) {
   for (const SessionLane& lane : session_->lanes()) {
-    if (lane.index != event.lane) continue;
-    rtt_us_ = event.value;
+    if (lane.name != name) continue;
+    rtt_us_ = rtt_us;
     lanes_.OnAnswer(lane.slot, now_us);
   }
 }
@@ -235,7 +237,7 @@ void ClientSession::OnFlowDown(const Event& event, uint64_t now_us) {
   if (lane == nullptr) return;
   const uint8_t slot = lane->slot;
   const bool newest = lane == session_->LaneOfSlot(slot);
-  session_->RemoveLane(lane->index);
+  session_->RemoveLane(lane->name);
   ReleaseLocals();
   if (!newest) return;
   lanes_.OnDown(slot, now_us);
@@ -252,7 +254,8 @@ void ClientSession::OnStream(const PuntedStream& stream, uint64_t now_us) {
   }
 }
 
-void ClientSession::OnRecord(const PuntedRecord& record, uint64_t now_us) {
+void ClientSession::OnRecord(LaneName, const PuntedRecord& record,
+                             uint64_t now_us) {
   if (session_ == nullptr) return;
   session_->OnRecord(record.kind, record.bytes, now_us);
   CheckSession(now_us);

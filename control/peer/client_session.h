@@ -53,7 +53,9 @@ class ClientSession final : public FlowOwner {
                   uint64_t now_us);
   void OnEvent(const Event& event, uint64_t now_us) override;
   void OnStream(const PuntedStream& stream, uint64_t now_us) override;
-  void OnRecord(const PuntedRecord& record, uint64_t now_us) override;
+  void OnLaneEvent(LaneName lane, const Event& event, uint64_t now_us) override;
+  void OnRecord(LaneName lane, const PuntedRecord& record,
+                uint64_t now_us) override;
   void OnTimer(uint64_t now_us);
   uint64_t NextDeadline() const;
   // The way to the hub leads from another address now: roam.
@@ -94,7 +96,7 @@ class ClientSession final : public FlowOwner {
   void OnHandshakeDone(uint64_t now_us);
   void SettleLane(uint64_t now_us);
   void Retry(std::string why, uint64_t now_us);
-  void OnProbeAnswered(const Event& event, uint64_t now_us);
+  void OnProbeAnswered(LaneName name, uint64_t rtt_us, uint64_t now_us);
   void OnFlowDown(const Event& event, uint64_t now_us);
   void CheckSession(uint64_t now_us);
   void DropSession(std::string_view why, uint64_t now_us);
@@ -119,8 +121,8 @@ class ClientSession final : public FlowOwner {
   uint64_t phase_deadline_us_ = 0;
   std::vector<Endpoint> endpoints_;
   size_t next_endpoint_ = 0;
-  size_t tried_ = 0;     // endpoints, since the last look-up
-  const uint32_t peer_;  // the hub, in the table of peers
+  size_t tried_ = 0;      // endpoints, since the last look-up
+  const PeerIndex peer_;  // the hub, in the table of peers
   std::unique_ptr<ClientAttempt> attempt_;
   std::unique_ptr<Session> session_;
   ClientLanes lanes_;

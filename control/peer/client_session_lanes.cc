@@ -73,7 +73,7 @@ void ClientSession::OnJoined(uint64_t now_us) {
   }
   // The hub takes the flow for a lane once a record on it verifies.
   if (const SessionLane* joined = session_->LaneOfSlot(lane.slot)) {
-    session_->Probe(joined->index);
+    session_->Probe(joined->name);
   }
   SettleLane(now_us);
   if (further) {
@@ -112,7 +112,7 @@ void ClientSession::OnLaneState(const ClientLanes::Change& change,
   const SessionLane* const changed = session_->LaneOfSlot(change.slot);
   if (changed == nullptr) return;
   const SessionLane lane = *changed;
-  session_->SetSuspect(lane.index, change.state != Liveness::State::kAlive);
+  session_->SetSuspect(lane.name, change.state != Liveness::State::kAlive);
   if (change.state == Liveness::State::kSuspect) {
     config_.attempt.host.SuspectPath(lane.remote.address);
     // What ails one may ail all: they are asked now, not when they are used.
@@ -124,7 +124,7 @@ void ClientSession::OnLaneState(const ClientLanes::Change& change,
     log_.Warn(Cause::Peer(kHub), "the path to ", ToString(lane.remote),
               " is dead");
     while (const SessionLane* dead = session_->LaneOfSlot(change.slot)) {
-      session_->RemoveLane(dead->index);
+      session_->RemoveLane(dead->name);
     }
     lanes_.OnDown(change.slot, now_us);
     ReleaseLocals();

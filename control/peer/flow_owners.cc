@@ -1,6 +1,14 @@
 #include "control/peer/flow_owners.h"
 
 namespace lwt::peer {
+namespace {
+
+bool IsOfLane(EventKind kind) {
+  return kind == EventKind::kEpochDue || kind == EventKind::kEpochSpent ||
+         kind == EventKind::kReportAnswer || kind == EventKind::kUnknownKind;
+}
+
+}  // namespace
 
 uint32_t FlowOwners::NewToken(FlowOwner& owner) {
   do {
@@ -26,19 +34,25 @@ FlowOwner* FlowOwners::Of(const Event& event) const {
     case EventKind::kStreamRoom:
     case EventKind::kStreamEnded:
       return OfFlow(event.flow);
+    case EventKind::kNoNeighbour:
+      return lan_;
     case EventKind::kEpochDue:
     case EventKind::kEpochSpent:
     case EventKind::kReportAnswer:
     case EventKind::kUnknownKind:
-      return OfLane(event.lane);
-    case EventKind::kNoNeighbour:
-      return lan_;
+      break;  // a lane's
   }
   return nullptr;
 }
 
-void FlowOwners::OnEvent(const Event& event, uint64_t now_us) {
-  if (FlowOwner* owner = Of(event)) {
+void FlowOwners::OnEvent(WorkerIndex from, const Event& event,
+                         uint64_t now_us) {
+  if (IsOfLane(event.kind)) {
+    const LaneName lane{from, {event.lane}};
+    if (FlowOwner* owner = OfLane(lane)) {
+      owner->OnLaneEvent(lane, event, now_us);
+    }
+  } else if (FlowOwner* owner = Of(event)) {
     owner->OnEvent(event, now_us);
   } else if (event.kind == EventKind::kFlowUp) {
     link_.Send(ReleaseFlowCommand{event.flow});
@@ -49,8 +63,10 @@ void FlowOwners::OnStream(const PuntedStream& stream, uint64_t now_us) {
   if (FlowOwner* owner = OfFlow(stream.flow)) owner->OnStream(stream, now_us);
 }
 
-void FlowOwners::OnRecord(const PuntedRecord& record, uint64_t now_us) {
-  if (FlowOwner* owner = OfLane(record.lane)) owner->OnRecord(record, now_us);
+void FlowOwners::OnRecord(WorkerIndex from, const PuntedRecord& record,
+                          uint64_t now_us) {
+  const LaneName lane{from, {record.lane}};
+  if (FlowOwner* owner = OfLane(lane)) owner->OnRecord(lane, record, now_us);
 }
 
 }  // namespace lwt::peer

@@ -20,13 +20,18 @@ namespace lwt::peer {
 class FlowOwner {
  public:
   virtual ~FlowOwner() = default;
+  // Of a flow.
   virtual void OnEvent(const Event& event, uint64_t now_us) {}
+  // Of a lane.
+  virtual void OnLaneEvent(LaneName lane, const Event& event, uint64_t now_us) {
+  }
   // Bytes of a flow that its worker has no lane for.
   virtual void OnStream(const PuntedStream& stream, uint64_t now_us) {}
   // A session with lanes of this owner may be due sooner than it was.
   virtual void OnSessionDue() {}
   // A control or close record that a lane opened.
-  virtual void OnRecord(const PuntedRecord& record, uint64_t now_us) {}
+  virtual void OnRecord(LaneName lane, const PuntedRecord& record,
+                        uint64_t now_us) {}
 };
 
 class FlowOwners {
@@ -44,19 +49,19 @@ class FlowOwners {
   // Unless it is another's by now.
   void ForgetFlow(FlowId flow, const FlowOwner& owner);
 
-  void OwnLane(uint32_t lane, FlowOwner& owner) { by_lane_[lane] = &owner; }
-  void ForgetLane(uint32_t lane) { by_lane_.erase(lane); }
+  void OwnLane(LaneName lane, FlowOwner& owner) { by_lane_[lane] = &owner; }
+  void ForgetLane(LaneName lane) { by_lane_.erase(lane); }
 
   // Whose the flows are that arrive where we listen. Null: nobody's.
   void SetAcceptor(FlowOwner* acceptor) { acceptor_ = acceptor; }
   // Who is told of hosts of the LAN that packets wait for.
   void SetLan(FlowOwner* lan) { lan_ = lan; }
 
-  // What workers report. A flow that is up and that nobody owns is let go; all
-  // else that is nobody's any more is passed over.
-  void OnEvent(const Event& event, uint64_t now_us);
+  // What a worker reports. A flow that is up and that nobody owns is let go;
+  // all else that is nobody's any more is passed over.
+  void OnEvent(WorkerIndex from, const Event& event, uint64_t now_us);
   void OnStream(const PuntedStream& stream, uint64_t now_us);
-  void OnRecord(const PuntedRecord& record, uint64_t now_us);
+  void OnRecord(WorkerIndex from, const PuntedRecord& record, uint64_t now_us);
 
   // What is owned: nothing is left behind by who is gone.
   size_t tokens() const { return by_token_.size(); }
@@ -67,7 +72,7 @@ class FlowOwners {
   FlowOwner* Of(const Event& event) const;
   FlowOwner* OfToken(uint32_t token) const { return Find(by_token_, token); }
   FlowOwner* OfFlow(FlowId flow) const { return Find(by_flow_, flow.value); }
-  FlowOwner* OfLane(uint32_t lane) const { return Find(by_lane_, lane); }
+  FlowOwner* OfLane(LaneName lane) const { return Find(by_lane_, lane); }
 
   template <typename Map>
   static FlowOwner* Find(const Map& map, typename Map::key_type key) {
@@ -78,7 +83,7 @@ class FlowOwners {
   WorkerLink& link_;
   std::unordered_map<uint32_t, FlowOwner*> by_token_;
   std::unordered_map<uint64_t, FlowOwner*> by_flow_;
-  std::unordered_map<uint32_t, FlowOwner*> by_lane_;
+  std::unordered_map<LaneName, FlowOwner*> by_lane_;
   FlowOwner* acceptor_ = nullptr;
   FlowOwner* lan_ = nullptr;
   uint32_t last_token_ = 0;

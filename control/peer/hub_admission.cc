@@ -82,7 +82,7 @@ void HubSessions::OnJoinAsked(HubFlow& flow, uint64_t now_us) {
         now_us);
     return;
   }
-  if (!config_.road.peers.HasLane(flow.flow().worker())) {
+  if (!config_.road.peers.HasLane({flow.flow().worker()})) {
     flow.Refuse("no lane is free for it", now_us);
     return;
   }
@@ -154,7 +154,7 @@ void HubSessions::MakeRoomForLane(Session& session) {
   const std::vector<SessionLane>& lanes = session.lanes();
   while (static_cast<size_t>(std::count_if(lanes.begin(), lanes.end(),
                                            is_old)) >= kMaxOldLanes) {
-    session.RemoveLane(std::find_if(lanes.begin(), lanes.end(), is_old)->index);
+    session.RemoveLane(std::find_if(lanes.begin(), lanes.end(), is_old)->name);
   }
 }
 
@@ -196,7 +196,7 @@ void HubSessions::OnJoinSaid(HubFlow& flow, uint64_t now_us) {
 }
 
 Verdict HubSessions::Judge(const PublicKey& key, const PeerOffer& offer,
-                           uint32_t worker, uint64_t now_us) {
+                           WorkerIndex worker, uint64_t now_us) {
   if (offer.version != handshake::kProtocolVersion) {
     return {VerdictCode::kVersion,
             config::Concat("this hub speaks protocol version ",
@@ -225,7 +225,8 @@ Verdict HubSessions::Judge(const PublicKey& key, const PeerOffer& offer,
 void HubSessions::Decide(HubFlow& flow, uint64_t now_us) {
   handshake::HubHandshake& handshake = flow.handshake();
   const PublicKey key = handshake.peer_key();
-  Verdict verdict = Judge(key, handshake.peer(), flow.flow().worker(), now_us);
+  Verdict verdict =
+      Judge(key, handshake.peer(), {flow.flow().worker()}, now_us);
   bool accepted = verdict.code == VerdictCode::kAccepted;
   ByteVector bytes;
   HubProgress progress = handshake.Finish(verdict, &bytes);
@@ -255,7 +256,7 @@ std::unique_ptr<Session> HubSessions::MakeSession(Client& client,
                                                   const HubFlow& flow,
                                                   SessionSecrets secrets,
                                                   uint64_t now_us) {
-  const std::optional<uint32_t> peer =
+  const std::optional<PeerIndex> peer =
       config_.road.peers.Add(EntryOf(secrets, flow.remote()));
   if (!peer) return nullptr;
   SessionLane lane;

@@ -72,20 +72,21 @@ void HubSessions::OnStream(const PuntedStream& stream, uint64_t now_us) {
   }
 }
 
+// At a hint that its flow is dead the client probes, not we.
 void HubSessions::Client::OnEvent(const Event& event, uint64_t now_us) {
-  switch (event.kind) {
-    case EventKind::kFlowDown:
-      hub->OnLaneDown(*this, event.flow, now_us);
-      return;
-    case EventKind::kResetHint:
-      return;  // the client probes
-    case EventKind::kReportAnswer:
-      rtt_us = event.value;
-      return;
-    default:
-      session->OnEvent(event, now_us);
-      hub->AfterWork(*this, now_us);
+  if (event.kind == EventKind::kFlowDown) {
+    hub->OnLaneDown(*this, event.flow, now_us);
   }
+}
+
+void HubSessions::Client::OnLaneEvent(LaneName, const Event& event,
+                                      uint64_t now_us) {
+  if (event.kind == EventKind::kReportAnswer) {
+    rtt_us = event.value;
+    return;
+  }
+  session->OnEvent(event, now_us);
+  hub->AfterWork(*this, now_us);
 }
 
 // Punted before the worker had the lane.
@@ -93,7 +94,7 @@ void HubSessions::Client::OnStream(const PuntedStream& stream, uint64_t) {
   Reinject(hub->link(), stream, 0);
 }
 
-void HubSessions::Client::OnRecord(const PuntedRecord& record,
+void HubSessions::Client::OnRecord(LaneName, const PuntedRecord& record,
                                    uint64_t now_us) {
   session->OnRecord(record.kind, record.bytes, now_us);
   hub->AfterWork(*this, now_us);
@@ -101,7 +102,7 @@ void HubSessions::Client::OnRecord(const PuntedRecord& record,
 
 // The session outlives its flows: the client may join a new one.
 void HubSessions::OnLaneDown(Client& client, FlowId flow, uint64_t now_us) {
-  client.session->RemoveLane(client.session->FindFlow(flow)->index);
+  client.session->RemoveLane(client.session->FindFlow(flow)->name);
   if (client.session->lanes().empty()) {
     log_.Info(Cause::Peer(client.session->name()), client.session->name(),
               ": its connection was closed");

@@ -68,7 +68,10 @@ class HubSessions final : public FlowOwner {
   struct Client final : FlowOwner {
     void OnEvent(const Event& event, uint64_t now_us) override;
     void OnStream(const PuntedStream& stream, uint64_t now_us) override;
-    void OnRecord(const PuntedRecord& record, uint64_t now_us) override;
+    void OnLaneEvent(LaneName lane, const Event& event,
+                     uint64_t now_us) override;
+    void OnRecord(LaneName lane, const PuntedRecord& record,
+                  uint64_t now_us) override;
 
     void OnSessionDue() override { hub->Schedule(*this); }
 
@@ -78,7 +81,7 @@ class HubSessions final : public FlowOwner {
     std::vector<IpPrefix> addresses;
     Endpoint remote;
     JoinBudget joins;
-    uint32_t peer = 0;  // in the table of peers, of one with a session
+    PeerIndex peer;  // of one with a session
     uint64_t look_at_us = UINT64_MAX;
   };
 
@@ -146,8 +149,8 @@ class HubSessions final : public FlowOwner {
   void Decide(HubFlow& flow, uint64_t now_us);
   // `worker` is the flow's.
   handshake::Verdict Judge(const handshake::PublicKey& key,
-                           const handshake::PeerOffer& offer, uint32_t worker,
-                           uint64_t now_us);
+                           const handshake::PeerOffer& offer,
+                           WorkerIndex worker, uint64_t now_us);
   void Admit(HubFlow& flow, handshake::SessionSecrets secrets,
              handshake::ByteVector verdict, uint64_t now_us);
   PeerTable::Entry EntryOf(const handshake::SessionSecrets& secrets,

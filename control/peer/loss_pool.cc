@@ -21,7 +21,7 @@ void LossPool::Age(uint64_t now_us) {
   lost_ *= keep;
 }
 
-void LossPool::Add(uint32_t lane, const LaneReading& reading) {
+void LossPool::Add(LaneName lane, const LaneReading& reading) {
   const Counted now = {reading.records_sealed, reading.peer_lost};
   const auto at = lanes_.try_emplace(lane, now).first;
   const Counted before = std::exchange(at->second, now);

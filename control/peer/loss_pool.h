@@ -17,8 +17,8 @@ class LossPool {
   // Before the first Add of a round: what was counted until now weighs less.
   void Age(uint64_t now_us);
   // A lane's counters now. What came since the last time counts.
-  void Add(uint32_t lane, const LaneReading& reading);
-  void Forget(uint32_t lane) { lanes_.erase(lane); }
+  void Add(LaneName lane, const LaneReading& reading);
+  void Forget(LaneName lane) { lanes_.erase(lane); }
 
   // Share of our records that was lost of late, 0 … 1; nothing where too few
   // were for that to mean something.
@@ -30,7 +30,7 @@ class LossPool {
     uint64_t lost = 0;
   };
 
-  std::map<uint32_t, Counted> lanes_;
+  std::map<LaneName, Counted> lanes_;
   uint64_t aged_us_ = 0;
   double sealed_ = 0;  // decaying sums
   double lost_ = 0;

@@ -3,39 +3,15 @@
 #include <algorithm>
 #include <utility>
 
-#include "control/peer/lane_slots.h"
 #include "dataplane/session/sealing.h"
 
 namespace lwt::peer {
-namespace {
+void MailboxLink::Send(WorkerIndex worker, Command command) {
+  workers_[worker.value]->mailbox().Send(std::move(command));
+}
 
-// The worker that a command is for. A lane's name in it becomes the index that
-// the worker knows.
-struct Address {
-  uint32_t operator()(ListenCommand&) const { return 0; }
-  template <typename OfOneWorker>
-  uint32_t operator()(OfOneWorker& command) const {
-    if constexpr (requires { command.worker; }) {
-      return command.worker;
-    } else if constexpr (requires { command.lane; }) {
-      const uint32_t lane = command.lane;
-      command.lane = LaneName::Index(lane);
-      return LaneName::Worker(lane);
-    } else {
-      return command.flow.worker();
-    }
-  }
-};
-
-}  // namespace
-
-void MailboxLink::Send(Command command) {
-  if (std::holds_alternative<ListenCommand>(command)) {
-    for (const auto& worker : workers_) worker->mailbox().Send(command);
-    return;
-  }
-  const uint32_t worker = std::visit(Address{}, command);
-  workers_[worker]->mailbox().Send(std::move(command));
+void MailboxLink::SendToAll(const ListenCommand& command) {
+  for (const auto& worker : workers_) worker->mailbox().Send(command);
 }
 
 CommandMark MailboxLink::Mark() const {
@@ -58,9 +34,9 @@ void MailboxLink::Publish(std::unique_ptr<const Snapshot> snapshot) {
   for (const auto& worker : workers_) worker->mailbox().Publish(shared);
 }
 
-LaneReading MailboxLink::ReadLane(uint32_t lane) const {
+LaneReading MailboxLink::ReadLane(LaneName lane) const {
   const LaneCounters& counters =
-      workers_[LaneName::Worker(lane)]->lane_counters(LaneName::Index(lane));
+      workers_[lane.worker.value]->lane_counters(lane.index.value);
   LaneReading reading;
   reading.rx_packets = counters.rx_packets.Get();
   reading.rx_bytes = counters.rx_bytes.Get();
@@ -93,22 +69,6 @@ bool MailboxLink::Opens(const OpeningKeys& keys,
   }
   std::vector<uint8_t> copy(record.begin(), record.end());
   return session::ProveRecord(*aead_, *half, copy);
-}
-
-bool MailboxLink::PollEvent(uint32_t worker, Event& event) {
-  if (!workers_[worker]->mailbox().PollEvent(event)) return false;
-  if (event.lane != kNoUser) event.lane = LaneName::Of(worker, event.lane);
-  return true;
-}
-
-bool MailboxLink::PollStream(uint32_t worker, PuntedStream& stream) {
-  return workers_[worker]->mailbox().PollStream(stream);
-}
-
-bool MailboxLink::PollRecord(uint32_t worker, PuntedRecord& record) {
-  if (!workers_[worker]->mailbox().PollRecord(record)) return false;
-  record.lane = LaneName::Of(worker, record.lane);
-  return true;
 }
 
 }  // namespace lwt::peer

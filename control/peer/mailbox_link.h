@@ -17,18 +17,15 @@ class MailboxLink : public WorkerLink {
   explicit MailboxLink(std::span<const std::unique_ptr<WorkerThread>> workers)
       : workers_(workers), aead_(Aead::Create()) {}
 
-  void Send(Command command) override;
+  using WorkerLink::Send;
+  void Send(WorkerIndex worker, Command command) override;
+  void SendToAll(const ListenCommand& command) override;
   CommandMark Mark() const override;
   bool Passed(const CommandMark& mark) const override;
   void Publish(std::unique_ptr<const Snapshot> snapshot) override;
-  LaneReading ReadLane(uint32_t lane) const override;
+  LaneReading ReadLane(LaneName lane) const override;
   bool Opens(const OpeningKeys& keys,
              std::span<const uint8_t> record) const override;
-
-  // What a worker has to say, its lanes by their names.
-  bool PollEvent(uint32_t worker, Event& event);
-  bool PollStream(uint32_t worker, PuntedStream& stream);
-  bool PollRecord(uint32_t worker, PuntedRecord& record);
 
  private:
   const std::span<const std::unique_ptr<WorkerThread>> workers_;

@@ -5,19 +5,19 @@
 
 namespace lwt::peer {
 
-bool OrderedLink::IsHeld(const Command& command) {
+bool OrderedLink::IsHeld(WorkerIndex worker, const Command& command) {
   if (flows_.empty()) return false;
   return std::visit(
-      [this](const auto& one) {
+      [&](const auto& one) {
         if constexpr (requires {
                         one.lane;
                         one.flow;
                       }) {
           const bool held = flows_.contains(one.flow.value);
-          if (held) lanes_.insert(one.lane);
+          if (held) lanes_.insert({worker, {one.lane}});
           return held;
         } else if constexpr (requires { one.lane; }) {
-          return lanes_.contains(one.lane);
+          return lanes_.contains({worker, {one.lane}});
         } else if constexpr (requires { one.flow; }) {
           return flows_.contains(one.flow.value);
         } else {
@@ -27,16 +27,16 @@ bool OrderedLink::IsHeld(const Command& command) {
       command);
 }
 
-void OrderedLink::SendHeld(Command command) {
+void OrderedLink::SendHeld(WorkerIndex worker, Command command) {
   ++ever_held_;
-  held_.push_back(std::move(command));
+  held_.push_back({worker, std::move(command)});
 }
 
-void OrderedLink::Send(Command command) {
-  if (IsHeld(command)) {
-    SendHeld(std::move(command));
+void OrderedLink::Send(WorkerIndex worker, Command command) {
+  if (IsHeld(worker, command)) {
+    SendHeld(worker, std::move(command));
   } else {
-    inner_.Send(std::move(command));
+    inner_.Send(worker, std::move(command));
   }
 }
 
@@ -54,8 +54,8 @@ bool OrderedLink::Passed(const CommandMark& mark) const {
 void OrderedLink::Publish(std::unique_ptr<const Snapshot> snapshot) {
   inner_.Publish(std::move(snapshot));
   if (!held_.empty()) {
-    for (Command& command : std::exchange(held_, {})) {
-      inner_.Send(std::move(command));
+    for (Held& held : std::exchange(held_, {})) {
+      inner_.Send(held.worker, std::move(held.command));
     }
     released_ = inner_.Mark();
   }

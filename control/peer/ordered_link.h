@@ -20,13 +20,17 @@ class OrderedLink final : public WorkerLink {
   // that is made on it meanwhile.
   void Hold(FlowId flow) { flows_.insert(flow.value); }
   // The same of one command, whose flow has no name yet.
-  void SendHeld(Command command);
+  void SendHeld(WorkerIndex worker, Command command);
 
-  void Send(Command command) override;
+  using WorkerLink::Send;
+  void Send(WorkerIndex worker, Command command) override;
+  void SendToAll(const ListenCommand& command) override {
+    inner_.SendToAll(command);
+  }
   CommandMark Mark() const override;
   bool Passed(const CommandMark& mark) const override;
   void Publish(std::unique_ptr<const Snapshot> snapshot) override;
-  LaneReading ReadLane(uint32_t lane) const override {
+  LaneReading ReadLane(LaneName lane) const override {
     return inner_.ReadLane(lane);
   }
   bool Opens(const OpeningKeys& keys,
@@ -37,12 +41,17 @@ class OrderedLink final : public WorkerLink {
   size_t held() const { return held_.size(); }
 
  private:
-  bool IsHeld(const Command& command);
+  struct Held {
+    WorkerIndex worker;
+    Command command;
+  };
+
+  bool IsHeld(WorkerIndex worker, const Command& command);
 
   WorkerLink& inner_;
   std::unordered_set<uint64_t> flows_;
-  std::unordered_set<uint32_t> lanes_;
-  std::vector<Command> held_;
+  std::unordered_set<LaneName> lanes_;
+  std::vector<Held> held_;
   uint64_t ever_held_ = 0;
   CommandMark released_{};  // behind the last that were held and went on
 };

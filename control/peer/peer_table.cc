@@ -9,31 +9,34 @@
 namespace lwt::peer {
 namespace {
 
+static_assert(PeerIndex::kNone.value == RouteTable::kNoPeer);
+static_assert(LaneIndex::kNone.value == SnapshotPeer::kNoLane);
+
 IpPrefix HostOf(const IpAddress& address) {
   return {address, static_cast<uint8_t>(address.size() * 8)};
 }
 
 }  // namespace
 
-void PeerTable::Make(uint32_t peer, Slot& slot) const {
+void PeerTable::Make(PeerIndex peer, Slot& slot) const {
   const Entry& entry = slot.entry;
   slot.made = true;
   slot.peer = SnapshotPeer();
-  slot.peer.relay = entry.relay;
+  slot.peer.relay = entry.relay.value;
   slot.peer.may_relay = entry.may_relay;
   slot.routes.clear();
   for (const IpPrefix& own : entry.addresses) {
-    slot.routes.push_back({HostOf(own.address), peer});
+    slot.routes.push_back({HostOf(own.address), peer.value});
   }
   for (const IpPrefix& network : entry.networks) {
-    slot.routes.push_back({{network.Network(), network.length}, peer});
+    slot.routes.push_back({{network.Network(), network.length}, peer.value});
   }
   slot.flows.clear();
   if (entry.session == nullptr) return;
   // Each worker sends on the newest of the session's lanes that it has.
   slot.peer.inner_mtu = entry.session->secrets().mtu;
   for (const SessionLane* lane : entry.session->SendingLanes()) {
-    slot.peer.SetLane(lane->worker(), LaneName::Index(lane->index));
+    slot.peer.SetLane(lane->name.worker.value, lane->name.index.value);
   }
   // With one worker nobody asks where a flow is.
   if (workers_ == 1) return;
@@ -51,40 +54,38 @@ PeerTable::PeerTable(OrderedLink& link, PeerHost& host, LaneSlots& lanes,
       most_(peers),
       workers_(workers) {}
 
-std::optional<uint32_t> PeerTable::Add(Entry entry) {
+std::optional<PeerIndex> PeerTable::Add(Entry entry) {
   const auto room = [this] {
     return !free_.empty() || entries_.size() < most_;
   };
   if (!room() && !leaving_.empty()) PublishNow();
   if (!room()) return std::nullopt;
   if (free_.empty()) {
-    free_.insert(static_cast<uint32_t>(entries_.size()));
+    free_.insert({static_cast<uint32_t>(entries_.size())});
     entries_.emplace_back();
   }
-  const uint32_t peer = *free_.begin();
+  const PeerIndex peer = *free_.begin();
   free_.erase(free_.begin());
-  entries_[peer].emplace(Slot{.entry = std::move(entry)});
+  entries_[peer.value].emplace(Slot{.entry = std::move(entry)});
   dirty_ = true;
   return peer;
 }
 
-void PeerTable::Remove(uint32_t peer) {
-  if (peer >= entries_.size() || !entries_[peer]) return;
-  entries_[peer].reset();
+void PeerTable::Remove(PeerIndex peer) {
+  if (!Has(peer)) return;
+  entries_[peer.value].reset();
   leaving_.push_back(peer);
   dirty_ = true;
 }
 
-PeerTable::Entry& PeerTable::Change(uint32_t peer) {
+PeerTable::Entry& PeerTable::Change(PeerIndex peer) {
   dirty_ = true;
-  entries_[peer]->made = false;
-  return entries_[peer]->entry;
+  entries_[peer.value]->made = false;
+  return entries_[peer.value]->entry;
 }
 
 void PeerTable::Forget(const Session& session) {
-  if (session.peer() >= entries_.size()) return;
-  const std::optional<Slot>& slot = entries_[session.peer()];
-  if (!slot || slot->entry.session != &session) return;
+  if (!Has(session.peer()) || Of(session.peer()).session != &session) return;
   Change(session.peer()).session = nullptr;
 }
 
@@ -99,7 +100,7 @@ void PeerTable::SetForwarding(bool between_peers) {
 }
 
 void PeerTable::AddFlow(const Endpoint& local, const Endpoint& remote,
-                        uint32_t worker) {
+                        WorkerIndex worker) {
   if (workers_ == 1) return;
   flows_.push_back({local, remote, worker});
   dirty_ = true;
@@ -112,16 +113,16 @@ void PeerTable::RemoveFlow(const Endpoint& local, const Endpoint& remote) {
   if (std::erase_if(flows_, is_it) > 0) dirty_ = true;
 }
 
-bool PeerTable::HasLane(uint32_t worker) {
+bool PeerTable::HasLane(WorkerIndex worker) {
   if (lanes_.empty(worker) && !leaving_lanes_.empty()) PublishNow();
   return !lanes_.empty(worker);
 }
 
-std::optional<uint32_t> PeerTable::TakeLane(uint32_t worker) {
+std::optional<LaneName> PeerTable::TakeLane(WorkerIndex worker) {
   return HasLane(worker) ? lanes_.Take(worker) : std::nullopt;
 }
 
-void PeerTable::GiveLane(uint32_t lane) {
+void PeerTable::GiveLane(LaneName lane) {
   leaving_lanes_.push_back(lane);
   dirty_ = true;
 }
@@ -131,11 +132,11 @@ void PeerTable::Hold(FlowId flow) {
   link_.Hold(flow);
 }
 
-void PeerTable::SendAfter(Command command) {
+void PeerTable::SendAfter(WorkerIndex worker, Command command) {
   if (dirty_) {
-    link_.SendHeld(std::move(command));
+    link_.SendHeld(worker, std::move(command));
   } else {
-    link_.Send(std::move(command));
+    link_.Send(worker, std::move(command));
   }
 }
 
@@ -171,13 +172,12 @@ std::unique_ptr<Snapshot> PeerTable::Build() {
     }
     Slot& slot = *entries_[peer];
     // Before the number of one that is gone can be another's.
-    uint32_t& relay = slot.entry.relay;
-    if (relay != RouteTable::kNoPeer &&
-        (relay >= entries_.size() || !entries_[relay])) {
-      relay = RouteTable::kNoPeer;
+    PeerIndex& relay = slot.entry.relay;
+    if (relay != PeerIndex::kNone && !Has(relay)) {
+      relay = PeerIndex::kNone;
       slot.made = false;
     }
-    if (!slot.made) Make(peer, slot);
+    if (!slot.made) Make({peer}, slot);
     snapshot->peers.push_back(slot.peer);
     routes.insert(routes.end(), slot.routes.begin(), slot.routes.end());
     flows.insert(flows.end(), slot.flows.begin(), slot.flows.end());
@@ -187,7 +187,7 @@ std::unique_ptr<Snapshot> PeerTable::Build() {
     routes.push_back({HostOf(own.address), RouteTable::kNoPeer});
   }
   for (const Flow& flow : flows_) {
-    flows.push_back({FlowKey::Of(flow.local, flow.remote), flow.worker});
+    flows.push_back({FlowKey::Of(flow.local, flow.remote), flow.worker.value});
   }
   snapshot->routes = RouteTable(routes);
   snapshot->flows = FlowDirectory(std::move(flows));
@@ -211,8 +211,8 @@ void PeerTable::TellDevice() {
 
 // No worker will begin to use these any more.
 void PeerTable::Reuse() {
-  for (const uint32_t peer : std::exchange(leaving_, {})) free_.insert(peer);
-  for (const uint32_t lane : std::exchange(leaving_lanes_, {})) {
+  for (const PeerIndex peer : std::exchange(leaving_, {})) free_.insert(peer);
+  for (const LaneName lane : std::exchange(leaving_lanes_, {})) {
     lanes_.Give(lane);
   }
 }

@@ -44,7 +44,7 @@ class PeerTable {
     uint16_t device_mtu = 0;
     // The peer through which it is reached while it has no lane; whether this
     // one may be that of others. Nobody's any more once that one is removed.
-    uint32_t relay = RouteTable::kNoPeer;
+    PeerIndex relay;
     bool may_relay = false;
   };
 
@@ -54,16 +54,18 @@ class PeerTable {
   PeerTable(const PeerTable&) = delete;
   PeerTable& operator=(const PeerTable&) = delete;
 
-  // A new peer's number, the index in Snapshot::peers; nullopt when there are
-  // too many.
-  std::optional<uint32_t> Add(Entry entry);
-  void Remove(uint32_t peer);
+  // A new peer's number; nullopt when there are too many.
+  std::optional<PeerIndex> Add(Entry entry);
+  void Remove(PeerIndex peer);
   // What a peer is, to be changed.
-  Entry& Change(uint32_t peer);
-  const Entry& Of(uint32_t peer) const { return entries_[peer]->entry; }
+  Entry& Change(PeerIndex peer);
+  bool Has(PeerIndex peer) const {
+    return peer.value < entries_.size() && entries_[peer.value].has_value();
+  }
+  const Entry& Of(PeerIndex peer) const { return entries_[peer.value]->entry; }
   // The lanes of its session are others now.
-  void LanesChanged(uint32_t peer) {
-    if (peer < entries_.size() && entries_[peer]) Change(peer);
+  void LanesChanged(PeerIndex peer) {
+    if (Has(peer)) Change(peer);
   }
   // A session is gone; its peer may stay.
   void Forget(const Session& session);
@@ -75,18 +77,19 @@ class PeerTable {
 
   // A flow of ours that is not a lane yet: all workers are to know whose its
   // frames are.
-  void AddFlow(const Endpoint& local, const Endpoint& remote, uint32_t worker);
+  void AddFlow(const Endpoint& local, const Endpoint& remote,
+               WorkerIndex worker);
   void RemoveFlow(const Endpoint& local, const Endpoint& remote);
 
-  std::optional<uint32_t> TakeLane(uint32_t worker);
-  bool HasLane(uint32_t worker);
+  std::optional<LaneName> TakeLane(WorkerIndex worker);
+  bool HasLane(WorkerIndex worker);
   // Of a lane that its worker was told to remove.
-  void GiveLane(uint32_t lane);
+  void GiveLane(LaneName lane);
 
   // Commands of this flow wait until what was changed is out.
   void Hold(FlowId flow);
   // So does this one, where something was.
-  void SendAfter(Command command);
+  void SendAfter(WorkerIndex worker, Command command);
 
   // Call it at the end of each turn: makes a snapshot if something was changed
   // and it is time.
@@ -111,9 +114,9 @@ class PeerTable {
   struct Flow {
     Endpoint local;
     Endpoint remote;
-    uint32_t worker = 0;
+    WorkerIndex worker;
   };
-  void Make(uint32_t peer, Slot& slot) const;
+  void Make(PeerIndex peer, Slot& slot) const;
   std::unique_ptr<Snapshot> Build();
   void TellDevice();
   void Reuse();
@@ -124,9 +127,9 @@ class PeerTable {
   const uint32_t most_;
   const uint32_t workers_;
   std::vector<std::optional<Slot>> entries_;  // by number
-  std::set<uint32_t> free_;                   // of those, the unused
-  std::vector<uint32_t> leaving_;             // in the last snapshot
-  std::vector<uint32_t> leaving_lanes_;
+  std::set<PeerIndex> free_;                  // of those, the unused
+  std::vector<PeerIndex> leaving_;            // in the last snapshot
+  std::vector<LaneName> leaving_lanes_;
   std::vector<Flow> flows_;
   std::vector<IpPrefix> own_;
   bool between_peers_ = false;

@@ -58,7 +58,7 @@ MaskSecret MaskOf(const handshake::SecretKey& root, const SessionLane& lane) {
 
 }  // namespace
 
-Session::Session(const Context& context, FlowOwner& owner, uint32_t peer,
+Session::Session(const Context& context, FlowOwner& owner, PeerIndex peer,
                  std::string name, handshake::SessionSecrets secrets,
                  uint64_t now_us)
     : context_(context),
@@ -71,7 +71,7 @@ Session::Session(const Context& context, FlowOwner& owner, uint32_t peer,
 
 Session::~Session() {
   context_.road.peers.Forget(*this);
-  while (!lanes_.empty()) RemoveLane(lanes_.back().index);
+  while (!lanes_.empty()) RemoveLane(lanes_.back().name);
 }
 
 EpochKeys Session::KeysOf(const SessionLane& lane, uint32_t epoch,
@@ -87,28 +87,27 @@ bool Session::InstallLane(SessionLane lane, uint32_t epoch, uint64_t now_us,
                           uint64_t old_lane_us) {
   const handshake::KeyPair* roots = rekey_.Roots(epoch);
   if (roots == nullptr) return false;
-  std::optional<uint32_t> index =
-      context_.road.peers.TakeLane(lane.flow.worker());
-  if (!index) return false;
-  lane.index = *index;
+  const std::optional<LaneName> name =
+      context_.road.peers.TakeLane({lane.flow.worker()});
+  if (!name) return false;
+  lane.name = *name;
   lane.installed_us = now_us;
   std::vector<uint32_t> epochs = rekey_.OpenEpochs();
 
   InstallLaneCommand install;
-  install.lane = lane.index;
-  install.peer = peer_;
+  install.peer = peer_.value;
   install.flow = lane.flow;
   install.send = KeysOf(lane, rekey_.send_epoch(), true);
   install.receive = KeysOf(lane, epochs.front(), false);
   install.send_mask = MaskOf(RootOf(*roots, context_.role, true), lane);
   install.receive_mask = MaskOf(RootOf(*roots, context_.role, false), lane);
-  link().Send(std::move(install));
+  SendTo(lane, std::move(install));
   for (size_t i = 1; i < epochs.size(); ++i) {
-    link().Send(
-        InstallReceiveEpochCommand{lane.index, KeysOf(lane, epochs[i], false)});
+    SendTo(lane,
+           InstallReceiveEpochCommand{.keys = KeysOf(lane, epochs[i], false)});
   }
   context_.road.owners.OwnFlow(lane.flow, owner_);
-  context_.road.owners.OwnLane(lane.index, owner_);
+  context_.road.owners.OwnLane(lane.name, owner_);
   UseLaneId(lane.id);
   context_.host.FollowNextHop(lane.flow, lane.remote.address);
   for (SessionLane& old : lanes_) {
@@ -132,18 +131,18 @@ bool Session::Opens(const SessionLane& lane, uint32_t epoch,
   return link().Opens(keys, record);
 }
 
-void Session::RemoveLane(uint32_t index, bool close_flow) {
-  auto lane = std::find_if(
-      lanes_.begin(), lanes_.end(),
-      [&](const SessionLane& held) { return held.index == index; });
+void Session::RemoveLane(LaneName name, bool close_flow) {
+  auto lane =
+      std::find_if(lanes_.begin(), lanes_.end(),
+                   [&](const SessionLane& held) { return held.name == name; });
   if (lane == lanes_.end()) return;
-  Accumulate(removed_, link().ReadLane(index));
-  context_.road.owners.ForgetLane(index);
+  Accumulate(removed_, link().ReadLane(name));
+  context_.road.owners.ForgetLane(name);
   context_.road.owners.ForgetFlow(lane->flow, owner_);
   context_.host.ForgetNextHop(lane->flow);
-  link().Send(RemoveLaneCommand{index, close_flow});
-  context_.road.peers.GiveLane(index);
-  loss_pool_.Forget(index);
+  SendTo(*lane, RemoveLaneCommand{.close_flow = close_flow});
+  context_.road.peers.GiveLane(name);
+  loss_pool_.Forget(name);
   lanes_.erase(lane);
   context_.road.peers.LanesChanged(peer_);
 }
@@ -255,26 +254,26 @@ void Session::Apply(const std::vector<RekeyAction>& actions) {
 void Session::ApplyToLanes(const RekeyAction& action) {
   for (const SessionLane& lane : lanes_) {
     if (action.kind == RekeyAction::Kind::kRetire) {
-      link().Send(RetireReceiveEpochCommand{lane.index, action.epoch});
+      SendTo(lane, RetireReceiveEpochCommand{.epoch = action.epoch});
     } else if (rekey_.Roots(action.epoch) == nullptr) {
       continue;
     } else if (action.kind == RekeyAction::Kind::kInstallReceive) {
-      link().Send(InstallReceiveEpochCommand{
-          lane.index, KeysOf(lane, action.epoch, false)});
+      SendTo(lane, InstallReceiveEpochCommand{
+                       .keys = KeysOf(lane, action.epoch, false)});
     } else {
-      link().Send(
-          SwitchSendEpochCommand{lane.index, KeysOf(lane, action.epoch, true)});
+      SendTo(lane,
+             SwitchSendEpochCommand{.keys = KeysOf(lane, action.epoch, true)});
     }
   }
 }
 
 void Session::OnTimer(uint64_t now_us) {
-  std::vector<uint32_t> due;
+  std::vector<LaneName> due;
   for (const SessionLane& lane : lanes_) {
-    if (lane.remove_at_us <= now_us) due.push_back(lane.index);
+    if (lane.remove_at_us <= now_us) due.push_back(lane.name);
   }
-  for (uint32_t index : due) {
-    RemoveLane(index, context_.role == RekeyRole::kInitiator);
+  for (const LaneName name : due) {
+    RemoveLane(name, context_.role == RekeyRole::kInitiator);
   }
   std::vector<RekeyAction> actions;
   rekey_.Tick(now_us, 0, &actions);
@@ -285,11 +284,11 @@ void Session::OnTimer(uint64_t now_us) {
 void Session::Measure(uint64_t now_us) {
   const SessionLane* lane = sending_lane();
   if (lane == nullptr || now_us < next_measure_us_) return;
-  uint64_t used = std::max(link().ReadLane(lane->index).last_data_tx_us,
-                           lane->installed_us);
+  uint64_t used =
+      std::max(link().ReadLane(lane->name).last_data_tx_us, lane->installed_us);
   if (used + kMeasureUs < now_us) return;
   next_measure_us_ = now_us + kMeasureUs;
-  Probe(lane->index);
+  Probe(lane->name);
 }
 
 void Session::ShareLoss(uint64_t now_us) {
@@ -297,22 +296,22 @@ void Session::ShareLoss(uint64_t now_us) {
   next_share_us_ = now_us + kShareUs;
   loss_pool_.Age(now_us);
   for (const SessionLane& lane : lanes_) {
-    loss_pool_.Add(lane.index, link().ReadLane(lane.index));
+    loss_pool_.Add(lane.name, link().ReadLane(lane.name));
   }
   const std::optional<double> loss = loss_pool_.loss();
   if (!loss) return;
   for (const SessionLane& lane : lanes_) {
-    link().Send(TellLossCommand{lane.index, *loss});
+    SendTo(lane, TellLossCommand{.loss = *loss});
   }
 }
 
-void Session::Probe(uint32_t lane) {
-  link().Send(ProbeLaneCommand{lane, ++probe_token_});
+void Session::Probe(LaneName lane) {
+  link().Send(lane.worker, ProbeLaneCommand{lane.index.value, ++probe_token_});
 }
 
-void Session::SetSuspect(uint32_t index, bool suspect) {
+void Session::SetSuspect(LaneName name, bool suspect) {
   for (SessionLane& lane : lanes_) {
-    if (lane.index == index) lane.suspect = suspect;
+    if (lane.name == name) lane.suspect = suspect;
   }
   context_.road.peers.LanesChanged(peer_);
 }
@@ -321,7 +320,7 @@ void Session::SetSuspect(uint32_t index, bool suspect) {
 // there is nothing to wait for.
 bool Session::WaitsForWorkers(uint64_t now_us) {
   const auto elsewhere = [&](const SessionLane& lane) {
-    return lane.worker() != lanes_.front().worker();
+    return lane.name.worker != lanes_.front().name.worker;
   };
   if (!unopened_ || std::none_of(lanes_.begin(), lanes_.end(), elsewhere) ||
       link().Passed(*unopened_)) {
@@ -337,11 +336,11 @@ void Session::Flush(uint64_t now_us) {
   const SessionLane* lane = sending_lane();
   if (lane == nullptr || WaitsForWorkers(now_us)) return;
   while (std::optional<handshake::ByteVector> bytes = channel_.Poll(now_us)) {
-    link().Send(SendRecordCommand{
-        lane->index, static_cast<uint8_t>(wire::RecordKind::kControl),
-        handshake::BuildControlRecord(
-            *bytes,
-            handshake::RandomUpTo(context_.rekey.random, kMaxControlPadding))});
+    SendTo(*lane, SendRecordCommand{
+                      .kind = static_cast<uint8_t>(wire::RecordKind::kControl),
+                      .bytes = handshake::BuildControlRecord(
+                          *bytes, handshake::RandomUpTo(context_.rekey.random,
+                                                        kMaxControlPadding))});
   }
 }
 
@@ -349,12 +348,14 @@ void Session::SendClose(std::string_view reason) {
   std::vector<uint8_t> bytes = {kCloseNormal};
   bytes.insert(bytes.end(), reason.begin(), reason.end());
   for (const SessionLane& lane : lanes_) {
-    link().Send(SendRecordCommand{
-        lane.index, static_cast<uint8_t>(wire::RecordKind::kClose), bytes});
+    SendTo(lane, SendRecordCommand{
+                     .kind = static_cast<uint8_t>(wire::RecordKind::kClose),
+                     .bytes = bytes});
   }
 }
 
 uint64_t Session::NextDeadline() const {
+  if (!end_reason_.empty()) return 0;  // to be dropped
   if (!end_reason_.empty()) return 0;  // to be dropped
   uint64_t next = rekey_.NextDeadline();
   if (unopened_) {
@@ -373,7 +374,7 @@ const SessionLane* Session::sending_lane() const {
   uint64_t best_heard_us = 0;
   for (const SessionLane* lane : SendingLanes()) {
     const uint64_t heard_us =
-        std::max(link().ReadLane(lane->index).last_rx_us, lane->installed_us);
+        std::max(link().ReadLane(lane->name).last_rx_us, lane->installed_us);
     if (best != nullptr && heard_us < best_heard_us) continue;
     best = lane;
     best_heard_us = heard_us;
@@ -410,7 +411,7 @@ const SessionLane* Session::FindFlow(FlowId flow) const {
 Session::Activity Session::LastActivity() const {
   Activity last{std::max(removed_.last_rx_us, created_us_), 0};
   for (const SessionLane& lane : lanes_) {
-    const LaneReading reading = link().ReadLane(lane.index);
+    const LaneReading reading = link().ReadLane(lane.name);
     last.heard_us = std::max(last.heard_us, reading.last_rx_us);
     last.used_us =
         std::max({last.used_us, reading.last_data_tx_us, lane.installed_us});
@@ -421,7 +422,7 @@ Session::Activity Session::LastActivity() const {
 LaneReading Session::Totals() const {
   LaneReading sum = removed_;
   for (const SessionLane& lane : lanes_) {
-    LaneReading reading = link().ReadLane(lane.index);
+    LaneReading reading = link().ReadLane(lane.name);
     Accumulate(sum, reading);
     if (reading.srtt_us != 0) sum.srtt_us = reading.srtt_us;
   }

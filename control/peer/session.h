@@ -26,9 +26,9 @@
 namespace lwt::peer {
 
 struct SessionLane {
-  uint32_t index = 0;  // its name, see LaneName
-  uint16_t id = 0;     // the session's, never used twice
-  uint8_t slot = 0;    // its place among those that we send on
+  LaneName name;
+  uint16_t id = 0;   // the session's, never used twice
+  uint8_t slot = 0;  // its place among those that we send on
   FlowId flow;
   Endpoint local;
   Endpoint remote;
@@ -36,8 +36,6 @@ struct SessionLane {
   uint64_t installed_us = 0;
   uint64_t remove_at_us = UINT64_MAX;  // replaced: only receives until then
   bool suspect = false;                // others take over while there are any
-
-  uint32_t worker() const { return LaneName::Worker(index); }
 };
 
 class Session {
@@ -52,16 +50,16 @@ class Session {
     const MessageTable& messages;
   };
 
-  // `owner` gets what comes of its lanes and their flows. `peer` is the index
-  // in Snapshot::peers; `name` is for the log.
-  Session(const Context& context, FlowOwner& owner, uint32_t peer,
+  // `owner` gets what comes of its lanes and their flows; `name` is for the
+  // log.
+  Session(const Context& context, FlowOwner& owner, PeerIndex peer,
           std::string name, handshake::SessionSecrets secrets, uint64_t now_us);
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
   ~Session();  // removes its lanes, each with a FIN
 
   // Gives the flow's worker the keys of a new lane, made in `epoch`, which from
-  // now on is the one of its slot that we send on; `lane` has no index yet.
+  // now on is the one of its slot that we send on; `lane` has no name yet.
   // Those that had the slot are removed after `old_lane_us`: a client's with a
   // FIN; a hub's without a word, for nobody is there who did not close it.
   // False when the worker has no lane free or the epoch is not open.
@@ -72,7 +70,7 @@ class Session {
   bool Opens(const SessionLane& lane, uint32_t epoch,
              std::span<const uint8_t> record) const;
   // With a FIN, or without a word.
-  void RemoveLane(uint32_t index, bool close_flow = true);
+  void RemoveLane(LaneName name, bool close_flow = true);
 
   // Control messages that a peer may send in a second; those beyond are not
   // taken, and come again since nobody acknowledged them. Two of them renew the
@@ -118,9 +116,9 @@ class Session {
   static constexpr uint64_t kShareUs = 1'000'000;
   void ShareLoss(uint64_t now_us);
   // Asks the peer for a sign of life on a lane.
-  void Probe(uint32_t lane);
+  void Probe(LaneName lane);
   // Whether the lane is one to send on only when there is no other.
-  void SetSuspect(uint32_t lane, bool suspect);
+  void SetSuspect(LaneName lane, bool suspect);
 
   // Tells the peer that we close; lanes go with the destructor.
   void SendClose(std::string_view reason);
@@ -139,7 +137,7 @@ class Session {
   const SessionLane* LaneOfSlot(uint8_t slot) const;
   const SessionLane* FindFlow(FlowId flow) const;
 
-  uint32_t peer() const { return peer_; }
+  PeerIndex peer() const { return peer_; }
   const std::string& name() const { return name_; }
   const handshake::SessionSecrets& secrets() const { return secrets_; }
   uint64_t created_us() const { return created_us_; }
@@ -152,12 +150,18 @@ class Session {
   uint64_t receive_epochs() const { return receive_epochs_; }
   uint64_t send_epochs() const { return send_epochs_; }
   LaneReading ReadingOf(const SessionLane& lane) const {
-    return link().ReadLane(lane.index);
+    return link().ReadLane(lane.name);
   }
   // Sums over lanes that are and were; newest times.
   LaneReading Totals() const;
 
  private:
+  // To a lane's worker, about it.
+  template <typename OfLane>
+  void SendTo(const SessionLane& lane, OfLane command) {
+    command.lane = lane.name.index.value;
+    link().Send(lane.name.worker, Command(std::move(command)));
+  }
   WorkerLink& link() const { return context_.road.link; }
   EpochKeys KeysOf(const SessionLane& lane, uint32_t epoch, bool send) const;
   void Apply(const std::vector<handshake::RekeyAction>& actions);
@@ -171,7 +175,7 @@ class Session {
 
   const Context context_;
   FlowOwner& owner_;
-  const uint32_t peer_;
+  const PeerIndex peer_;
   const std::string name_;
   handshake::SessionSecrets secrets_;  // its roots live in rekey_
   handshake::Rekey rekey_;

@@ -6,11 +6,12 @@
 namespace lwt::peer {
 namespace {
 
-void HandRecords(WorkerInbox::Source& source, WorkerInbox::Sink& sink) {
+void HandRecords(WorkerInbox::Source& source, WorkerIndex from,
+                 WorkerInbox::Sink& sink) {
   PuntedRecord record;
   for (int i = 0; i < WorkerInbox::kDrainLimit && source.PollRecord(record);
        ++i) {
-    sink.OnRecord(record);
+    sink.OnRecord(from, record);
   }
 }
 
@@ -44,7 +45,7 @@ void WorkerInbox::HandOf(FlowId flow, Sink& sink) {
   streams_.erase(first, streams_.end());
 }
 
-void WorkerInbox::Drain(Source& source, Sink& sink) {
+void WorkerInbox::Drain(Source& source, WorkerIndex from, Sink& sink) {
   // Streams first: the events before them are then all there to be seen.
   Take(source);
   bool events_left = true;
@@ -57,12 +58,12 @@ void WorkerInbox::Drain(Source& source, Sink& sink) {
       // close record.
       Take(source);
       HandOf(event.flow, sink);
-      HandRecords(source, sink);
+      HandRecords(source, from, sink);
     }
-    sink.OnEvent(event);
+    sink.OnEvent(from, event);
   }
   if (!events_left) Hand(sink);
-  HandRecords(source, sink);
+  HandRecords(source, from, sink);
 }
 
 }  // namespace lwt::peer

@@ -12,6 +12,7 @@
 
 #include <deque>
 
+#include "control/peer/names.h"
 #include "dataplane/exchange/event.h"
 
 namespace lwt::peer {
@@ -34,13 +35,14 @@ class WorkerInbox {
   class Sink {
    public:
     virtual ~Sink() = default;
-    virtual void OnEvent(const Event& event) = 0;
+    virtual void OnEvent(WorkerIndex from, const Event& event) = 0;
     virtual void OnStream(const PuntedStream& stream) = 0;
-    virtual void OnRecord(const PuntedRecord& record) = 0;
+    virtual void OnRecord(WorkerIndex from, const PuntedRecord& record) = 0;
   };
 
-  // What has come. While events are left behind, so are stream bytes.
-  void Drain(Source& source, Sink& sink);
+  // What has come of the worker. While events are left behind, so are stream
+  // bytes.
+  void Drain(Source& source, WorkerIndex from, Sink& sink);
 
  private:
   void Take(Source& source);

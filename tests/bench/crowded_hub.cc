@@ -32,7 +32,7 @@ void ForgetCaches() {
 
 }  // namespace
 
-void QuietWorker::Send(Command command) {
+void QuietWorker::Send(peer::WorkerIndex, Command command) {
   if (auto* say = std::get_if<SendStreamCommand>(&command)) {
     auto& said = said_[say->flow.value];
     said.insert(said.end(), say->bytes.begin(), say->bytes.end());
@@ -97,7 +97,7 @@ void CrowdedHub::Join() {
   up.flow = FlowId::Of(number % FlowId::kMaxSlots, number);
   up.local = {Ipv4(192, 1), 9000};
   up.remote = {Ipv4(100, number * 256), 40000};
-  working_ += CyclesOf([&] { road_.owners.OnEvent(up, now_us_); });
+  working_ += CyclesOf([&] { road_.owners.OnEvent({0}, up, now_us_); });
   const std::vector<uint8_t> hello = client->Start(UnixMs());
   Hear(up.flow, hello, 0);
   std::vector<uint8_t> proof;

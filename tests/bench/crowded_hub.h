@@ -17,14 +17,16 @@ namespace lwt::bench {
 // A worker that notes what it was told, and has what it counts at hand.
 class QuietWorker final : public peer::WorkerLink {
  public:
-  void Send(Command command) override;
+  using WorkerLink::Send;
+  void Send(peer::WorkerIndex worker, Command command) override;
+  void SendToAll(const ListenCommand&) override {}
   void Publish(std::unique_ptr<const Snapshot> snapshot) override {
     snapshot_ = std::move(snapshot);
   }
   peer::CommandMark Mark() const override { return {}; }
   bool Passed(const peer::CommandMark&) const override { return true; }
-  peer::LaneReading ReadLane(uint32_t lane) const override {
-    return readings_[lane];
+  peer::LaneReading ReadLane(peer::LaneName lane) const override {
+    return readings_[lane.index.value];
   }
   bool Opens(const peer::OpeningKeys&,
              std::span<const uint8_t>) const override {

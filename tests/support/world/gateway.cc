@@ -138,19 +138,19 @@ void Gateway::Drain() {
   mailbox.Collect();
   class Rings : public peer::WorkerInbox::Source {
    public:
-    explicit Rings(peer::MailboxLink& link) : link_(link) {}
-    bool PollEvent(Event& event) override { return link_.PollEvent(0, event); }
+    explicit Rings(Mailbox& from) : from_(from) {}
+    bool PollEvent(Event& event) override { return from_.PollEvent(event); }
     bool PollStream(PuntedStream& stream) override {
-      return link_.PollStream(0, stream);
+      return from_.PollStream(stream);
     }
     bool PollRecord(PuntedRecord& record) override {
-      return link_.PollRecord(0, record);
+      return from_.PollRecord(record);
     }
 
    private:
-    peer::MailboxLink& link_;
-  } rings(link_);
-  inbox_.Drain(rings, *this);
+    Mailbox& from_;
+  } rings(mailbox);
+  inbox_.Drain(rings, {0}, *this);
 }
 
 bool Gateway::Turn() {

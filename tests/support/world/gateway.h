@@ -129,14 +129,14 @@ class Gateway : public Host,
   std::vector<Endpoint> resolves_to_;  // what the name of the hub stands for
 
   // peer::WorkerInbox::Sink
-  void OnEvent(const Event& event) override {
-    road_.owners.OnEvent(event, now());
+  void OnEvent(peer::WorkerIndex from, const Event& event) override {
+    road_.owners.OnEvent(from, event, now());
   }
   void OnStream(const PuntedStream& stream) override {
     road_.owners.OnStream(stream, now());
   }
-  void OnRecord(const PuntedRecord& record) override {
-    road_.owners.OnRecord(record, now());
+  void OnRecord(peer::WorkerIndex from, const PuntedRecord& record) override {
+    road_.owners.OnRecord(from, record, now());
   }
 
   // peer::ClientHost

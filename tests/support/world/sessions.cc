@@ -82,7 +82,7 @@ HubGateway::HubGateway(Surroundings& around, const GatewayOptions& options,
       .max_clients = max_clients,
   };
   sessions_ = std::make_unique<peer::HubSessions>(config, around.log, now());
-  link_.Send(ListenCommand{Outers()});
+  link_.SendToAll(ListenCommand{Outers()});
 }
 
 HubGateway::~HubGateway() { sessions_.reset(); }

@@ -75,7 +75,7 @@ class ExampleComponentTest : public testing::Test {
     Event event;
     event.kind = kind;
     event.flow = flow;
-    road_.owners.OnEvent(event, now_us);
+    road_.owners.OnEvent({0}, event, now_us);
   }
   uint64_t Reported() const {
     api::Status status;

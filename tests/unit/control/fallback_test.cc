@@ -144,10 +144,10 @@ TEST_F(FallbackTest, AVisitorTalksWithTheService) {
   EXPECT_EQ(request, "GET /\r\n");
 
   EXPECT_EQ(send(service.get(), "200", 3, 0), 3);
-  owners_.OnEvent(Told(EventKind::kStreamRoom, 1000), kNow);
+  owners_.OnEvent({0}, Told(EventKind::kStreamRoom, 1000), kNow);
   EXPECT_EQ(Answer(), "200");
   // His end reaches the service, and the service's ends the flow.
-  owners_.OnEvent(Told(EventKind::kStreamEnded), kNow);
+  owners_.OnEvent({0}, Told(EventKind::kStreamEnded), kNow);
   EXPECT_EQ(ReadFrom(service.get()), "");
   shutdown(service.get(), SHUT_WR);
   TurnUntilGone();
@@ -158,7 +158,7 @@ TEST_F(FallbackTest, AVisitorTalksWithTheService) {
 TEST_F(FallbackTest, AVisitorWhoLeavesEndsTheConnection) {
   ASSERT_TRUE(fallback_.Take(kFlow, kVisitor, {}, kNow));
   ScopedFd service(service_.Accept());
-  owners_.OnEvent(Told(EventKind::kFlowDown), kNow);
+  owners_.OnEvent({0}, Told(EventKind::kFlowDown), kNow);
   EXPECT_EQ(ReadFrom(service.get()), "");
   EXPECT_EQ(fallback_.visitors(), 0u);
   EXPECT_TRUE(link_.Sent<CloseFlowCommand>().empty());
@@ -171,7 +171,7 @@ TEST_F(FallbackTest, AsksAgainForRoomOfWhichItWasNotTold) {
   fallback_.OnTimer(kNow + kSecond);
   EXPECT_EQ(link_.Sent<SpliceCommand>().size(), 2u);
   // Where there is room it does not.
-  owners_.OnEvent(Told(EventKind::kStreamRoom, 1000), kNow);
+  owners_.OnEvent({0}, Told(EventKind::kStreamRoom, 1000), kNow);
   fallback_.OnTimer(kNow + 3 * kSecond);
   EXPECT_EQ(link_.Sent<SpliceCommand>().size(), 2u);
 }
@@ -183,9 +183,9 @@ TEST_F(FallbackTest, OwnsAFlowFromTakeUntilItsEnd) {
   // Another's end is not its business.
   Event other = Told(EventKind::kFlowDown);
   other.flow = Flow(9);
-  owners_.OnEvent(other, kNow);
+  owners_.OnEvent({0}, other, kNow);
   EXPECT_EQ(fallback_.visitors(), 1u);
-  owners_.OnEvent(Told(EventKind::kFlowDown), kNow);
+  owners_.OnEvent({0}, Told(EventKind::kFlowDown), kNow);
   EXPECT_EQ(fallback_.visitors(), 0u);
   EXPECT_EQ(owners_.flows(), 0u);
 }
@@ -270,7 +270,7 @@ TEST_F(FallbackTest, WhoReadsNothingIsLetGoSooner) {
   ASSERT_TRUE(fallback_.Take(kFlow, kVisitor, {}, kNow));
   ScopedFd service(service_.Accept());
   Connected();
-  owners_.OnEvent(Told(EventKind::kStreamRoom, 1000), kNow);
+  owners_.OnEvent({0}, Told(EventKind::kStreamRoom, 1000), kNow);
   const std::string page(100'000, 'x');
   ASSERT_GT(send(service.get(), page.data(), page.size(), 0), 1000);
   ASSERT_EQ(Answer().size(), 1000u);

@@ -82,9 +82,9 @@ class Trouble {
     if (client_.worker.lanes.empty()) return;
     Event event;
     event.kind = kind;
-    event.lane = client_.worker.lanes.begin()->first;
     event.flow = client_.worker.lanes.begin()->second.flow;
-    client_.worker.events.push_back(event);
+    client_.worker.events.push_back(
+        {client_.worker.lanes.begin()->first, event});
   }
 
   std::mt19937 random_;

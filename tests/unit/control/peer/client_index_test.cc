@@ -49,7 +49,7 @@ class CrowdedHub {
     event.flow = FlowId::Of(60'000, 9);
     const auto begun = std::chrono::steady_clock::now();
     for (int i = 0; i < 1000; ++i)
-      hub_.road->owners.OnEvent(event, net_.now_us);
+      hub_.road->owners.OnEvent({0}, event, net_.now_us);
     const std::chrono::duration<double> took =
         std::chrono::steady_clock::now() - begun;
     return took.count();

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "control/peer/lane_slots.h"
 #include "dataplane/wire/record.h"
 
 namespace lwt::peer {
@@ -39,12 +38,13 @@ bool FakeWorker::Opens(const OpeningKeys& keys,
                      });
 }
 
-LaneReading FakeWorker::ReadLane(uint32_t lane) const {
+LaneReading FakeWorker::ReadLane(LaneName lane) const {
   auto found = lanes.find(lane);
   return found == lanes.end() ? LaneReading{} : found->second.reading;
 }
 
-void FakeWorker::Send(Command command) {
+void FakeWorker::Send(WorkerIndex worker, Command command) {
+  running_ = worker;
   if (on_send) on_send(command);
   std::visit([this](const auto& which) { Run(which); }, command);
 }
@@ -134,13 +134,13 @@ void FakeWorker::Run(const InstallLaneCommand& command) {
   lane.send_mask = command.send_mask;
   lane.receive_mask = command.receive_mask;
   lane.reading.last_rx_us = net_.now_us;
-  lanes[command.lane] = lane;
+  lanes[Named(command.lane)] = lane;
   auto flow = flows.find(command.flow.value);
-  if (flow != flows.end()) flow->second.lane = static_cast<int>(command.lane);
+  if (flow != flows.end()) flow->second.lane = Named(command.lane);
 }
 
 void FakeWorker::Run(const RemoveLaneCommand& command) {
-  auto lane = lanes.find(command.lane);
+  auto lane = lanes.find(Named(command.lane));
   if (lane == lanes.end()) return;
   FlowId flow = lane->second.flow;
   lanes.erase(lane);
@@ -164,7 +164,7 @@ void FakeWorker::End(FlowId id, bool fin) {
 }
 
 void FakeWorker::Run(const InstallReceiveEpochCommand& command) {
-  auto lane = lanes.find(command.lane);
+  auto lane = lanes.find(Named(command.lane));
   if (lane == lanes.end()) return;
   lane->second.receive[command.keys.epoch] = command.keys;
   if (lane->second.receive.size() > 4) {
@@ -173,16 +173,16 @@ void FakeWorker::Run(const InstallReceiveEpochCommand& command) {
 }
 
 void FakeWorker::Run(const SwitchSendEpochCommand& command) {
-  auto lane = lanes.find(command.lane);
+  auto lane = lanes.find(Named(command.lane));
   if (lane != lanes.end()) lane->second.send = command.keys;
 }
 
 void FakeWorker::Run(const RetireReceiveEpochCommand& command) {
-  auto lane = lanes.find(command.lane);
+  auto lane = lanes.find(Named(command.lane));
   if (lane != lanes.end()) lane->second.receive.erase(command.epoch);
 }
 
-void FakeWorker::SealAndSend(uint32_t index, uint8_t kind,
+void FakeWorker::SealAndSend(LaneName index, uint8_t kind,
                              std::vector<uint8_t> content) {
   auto lane = lanes.find(index);
   if (lane == lanes.end()) return;
@@ -211,11 +211,11 @@ void FakeWorker::ArriveRecord(FlowId id, const std::vector<uint8_t>& bytes,
                               uint64_t offset) {
   auto flow = flows.find(id.value);
   if (flow == flows.end()) return;
-  if (flow->second.lane < 0) {
+  if (flow->second.lane == LaneName::kNone) {
     Punt(id, bytes, offset);
     return;
   }
-  uint32_t index = static_cast<uint32_t>(flow->second.lane);
+  const LaneName index = flow->second.lane;
   Lane& lane = lanes[index];
   const bool opens = std::any_of(
       lane.receive.begin(), lane.receive.end(), [&](const auto& held) {
@@ -240,23 +240,23 @@ void FakeWorker::ArriveRecord(FlowId id, const std::vector<uint8_t>& bytes,
       } else {
         Event answer;
         answer.kind = EventKind::kReportAnswer;
-        answer.lane = index;
         answer.value = 2 * FakeNet::kDelayUs;
-        events.push_back(answer);
+        events.push_back({index, answer});
       }
       break;
     default:
-      records.push_back({index, bytes[kKind], content});
+      records.push_back(
+          {index.worker, {index.index.value, bytes[kKind], content}});
   }
 }
 
 void FakeWorker::Run(const SendRecordCommand& command) {
-  SealAndSend(command.lane, command.kind, command.bytes);
+  SealAndSend(Named(command.lane), command.kind, command.bytes);
 }
 
 void FakeWorker::Run(const ProbeLaneCommand& command) {
-  SealAndSend(command.lane, static_cast<uint8_t>(wire::RecordKind::kReport),
-              {1});
+  SealAndSend(Named(command.lane),
+              static_cast<uint8_t>(wire::RecordKind::kReport), {1});
 }
 
 void FakeWorker::Run(const ReinjectCommand& command) {
@@ -277,7 +277,7 @@ bool FakeWorker::SendData(uint32_t to, uint32_t worker) {
   if (!published || to >= published->peers.size()) return false;
   uint32_t own = published->peers.at(to).lanes[worker];
   if (own == SnapshotPeer::kNoLane) return false;
-  uint32_t index = LaneName::Of(worker, own);
+  const LaneName index{{worker}, {own}};
   auto lane = lanes.find(index);
   if (lane == lanes.end()) return false;
   lane->second.reading.last_data_tx_us = net_.now_us;

@@ -17,6 +17,20 @@ namespace lwt::peer {
 
 class FakeNet;
 
+// With the worker that has it to say; an event of a flow tells it by the flow.
+struct FakeEvent : Event {
+  FakeEvent(const Event& event) : Event(event), worker{flow.worker()} {}
+  FakeEvent(LaneName of, const Event& event) : Event(event), worker(of.worker) {
+    lane = of.index.value;
+  }
+
+  WorkerIndex worker;
+};
+struct FakeRecord {
+  WorkerIndex worker;
+  PuntedRecord record;
+};
+
 class FakeWorker : public WorkerLink {
  public:
   struct Flow {
@@ -25,7 +39,7 @@ class FakeWorker : public WorkerLink {
     Endpoint local;
     Endpoint remote;
     uint64_t sent = 0;  // stream bytes
-    int lane = -1;
+    LaneName lane = LaneName::kNone;
   };
   struct Lane {
     FlowId flow;
@@ -40,13 +54,15 @@ class FakeWorker : public WorkerLink {
 
   explicit FakeWorker(FakeNet& net) : net_(net) {}
 
-  void Send(Command command) override;
+  using WorkerLink::Send;
+  void Send(WorkerIndex worker, Command command) override;
+  void SendToAll(const ListenCommand&) override {}
   void Publish(std::unique_ptr<const Snapshot> snapshot) override {
     published = std::move(snapshot);
   }
   CommandMark Mark() const override { return {}; }
   bool Passed(const CommandMark&) const override { return passed; }
-  LaneReading ReadLane(uint32_t lane) const override;
+  LaneReading ReadLane(LaneName lane) const override;
   bool Opens(const OpeningKeys& keys,
              std::span<const uint8_t> record) const override;
 
@@ -64,11 +80,11 @@ class FakeWorker : public WorkerLink {
   FakeWorker* hub = nullptr;  // where Connect leads
   std::function<void(const Command&)> on_send;
   std::map<uint64_t, Flow> flows;
-  std::map<uint32_t, Lane> lanes;
+  std::map<LaneName, Lane> lanes;
   std::unique_ptr<const Snapshot> published;
-  std::deque<Event> events;
+  std::deque<FakeEvent> events;
   std::deque<PuntedStream> streams;
-  std::deque<PuntedRecord> records;
+  std::deque<FakeRecord> records;
   bool listening = false;
   uint32_t workers = 1;  // SYNs come to the one that the ports tell
   bool passed = true;    // commands are carried out at once by all workers
@@ -96,13 +112,15 @@ class FakeWorker : public WorkerLink {
   void Run(const SendRecordCommand& command);
   void Run(const ProbeLaneCommand& command);
   void Run(const TellLossCommand& command) {
-    lanes.at(command.lane).told_loss = command.loss;
+    lanes.at(Named(command.lane)).told_loss = command.loss;
   }
   void Run(const ReinjectCommand& command);
   void End(FlowId flow, bool fin);
-  void SealAndSend(uint32_t lane, uint8_t kind, std::vector<uint8_t> bytes);
+  void SealAndSend(LaneName lane, uint8_t kind, std::vector<uint8_t> bytes);
+  LaneName Named(uint32_t index) const { return {running_, {index}}; }
 
   FakeNet& net_;
+  WorkerIndex running_;  // whose command is carried out
 };
 
 class FakeNet {

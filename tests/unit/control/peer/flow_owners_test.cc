@@ -11,7 +11,7 @@ namespace lwt::peer {
 namespace {
 
 constexpr FlowId kOwnedFlow = FlowId::Of(7, 1, 2);
-constexpr uint32_t kOwnedLane = 5;
+constexpr LaneName kOwnedLane{{2}, {5}};
 
 // Writes down what it gets.
 class WritingOwner : public FlowOwner {
@@ -20,7 +20,11 @@ class WritingOwner : public FlowOwner {
     events.push_back(event.kind);
   }
   void OnStream(const PuntedStream&, uint64_t) override { ++streams; }
-  void OnRecord(const PuntedRecord&, uint64_t) override { ++records; }
+  void OnLaneEvent(LaneName lane, const Event& event, uint64_t) override {
+    EXPECT_EQ(lane, kOwnedLane);
+    events.push_back(event.kind);
+  }
+  void OnRecord(LaneName, const PuntedRecord&, uint64_t) override { ++records; }
 
   std::vector<EventKind> events;
   int streams = 0;
@@ -30,13 +34,13 @@ class WritingOwner : public FlowOwner {
 class FlowOwnersTest : public testing::Test {
  protected:
   void Report(EventKind kind, FlowId flow, uint32_t token = 0,
-              uint32_t lane = kNoUser) {
+              LaneName lane = LaneName::kNone) {
     Event event;
     event.kind = kind;
     event.flow = flow;
     event.token = token;
-    event.lane = lane;
-    owners_.OnEvent(event, 1);
+    event.lane = lane.index.value;
+    owners_.OnEvent(lane.worker, event, 1);
   }
 
   RecordingLink link_;
@@ -100,7 +104,7 @@ TEST_F(FlowOwnersTest, ALanesEventsAndRecordsAreItsOwners) {
   // The token of a report's answer is that of a probe, not of a flow.
   const uint32_t token = owners_.NewToken(other_);
   for (const EventKind kind : kinds) Report(kind, kNullFlow, token, kOwnedLane);
-  owners_.OnRecord({kOwnedLane, 1, {1}}, 1);
+  owners_.OnRecord(kOwnedLane.worker, {kOwnedLane.index.value, 1, {1}}, 1);
   EXPECT_EQ(one_.events, kinds);
   EXPECT_EQ(one_.records, 1);
   EXPECT_TRUE(other_.events.empty());
@@ -114,11 +118,21 @@ TEST_F(FlowOwnersTest, WhatHasEndedIsNobodys) {
   Report(EventKind::kFlowDown, kOwnedFlow);
   Report(EventKind::kEpochDue, kNullFlow, 0, kOwnedLane);
   owners_.OnStream({kOwnedFlow, 0, {1}}, 1);
-  owners_.OnRecord({kOwnedLane, 1, {1}}, 1);
+  owners_.OnRecord(kOwnedLane.worker, {kOwnedLane.index.value, 1, {1}}, 1);
   EXPECT_TRUE(one_.events.empty());
   EXPECT_EQ(one_.streams + one_.records, 0);
   EXPECT_TRUE(link_.commands.empty());
   EXPECT_EQ(owners_.flows() + owners_.lanes(), 0u);
+}
+
+// Every worker has a lane of that index.
+TEST_F(FlowOwnersTest, ALaneOfAnotherWorkerIsAnother) {
+  owners_.OwnLane(kOwnedLane, one_);
+  const LaneName elsewhere{{1}, kOwnedLane.index};
+  Report(EventKind::kEpochDue, kNullFlow, 0, elsewhere);
+  owners_.OnRecord(elsewhere.worker, {elsewhere.index.value, 1, {1}}, 1);
+  EXPECT_TRUE(one_.events.empty());
+  EXPECT_EQ(one_.records, 0);
 }
 
 // A flow's name is not that of the next one in its place.

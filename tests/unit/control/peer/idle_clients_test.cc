@@ -45,7 +45,7 @@ TEST_F(IdleClientsTest, ATurnWithNothingDueTouchesNone) {
   Event stray;
   stray.kind = EventKind::kFlowDown;
   stray.flow = FlowId::Of(60'000, 9);
-  hub_.road->owners.OnEvent(stray, net_.now_us);
+  hub_.road->owners.OnEvent({0}, stray, net_.now_us);
   hub_.sessions->OnTimer(net_.now_us);
   EXPECT_EQ(hub_.sessions->visits(), before);
 }
@@ -66,7 +66,7 @@ TEST_F(IdleClientsTest, OneInUseIsMeasuredAsOftenAsEver) {
   hub_.worker.on_send = [&](const Command& command) {
     if (std::holds_alternative<ProbeLaneCommand>(command)) ++probes;
   };
-  const uint32_t peer = hub_.sessions->clients()[0].peer;
+  const uint32_t peer = hub_.sessions->clients()[0].peer.value;
   uint64_t next = net_.now_us;
   RunWorld(net_, hub_, all_, 60 * kSecond, [&] {
     if (net_.now_us >= next) {

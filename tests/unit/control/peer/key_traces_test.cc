@@ -92,7 +92,7 @@ TEST(KeyTracesTest, OfALaneNothingIsLeft) {
       Session::Context{*road, host, remote_log,
                        handshake::RekeyRole::kResponder,
                        handshake::RekeyConfig{}, messages},
-      owner, 0, "client", std::move(secrets), 0);
+      owner, PeerIndex{0}, "client", std::move(secrets), 0);
   SessionLane lane;
   lane.flow = FlowId::Of(7, 3);
   ASSERT_TRUE(session->InstallLane(lane, 0, 0, 0));

@@ -49,7 +49,7 @@ class LanesTest : public testing::Test {
   uint32_t client_workers() {
     return client_->worker.published->peers[0].workers;
   }
-  uint32_t hub_peer() { return hub_->sessions->clients()[0].peer; }
+  uint32_t hub_peer() { return hub_->sessions->clients()[0].peer.value; }
   uint32_t hub_workers() {
     const auto& peers = hub_->worker.published->peers;
     return hub_peer() < peers.size() ? peers[hub_peer()].workers : 0u;
@@ -72,7 +72,7 @@ TEST_F(LanesTest, EachWorkerGetsALaneOfItsOwnOnBothSides) {
   EXPECT_EQ(client_workers(), 0b1111u);
   EXPECT_EQ(hub_workers(), 0b1111u);
   for (const SessionLane& lane : client_session().lanes()) {
-    EXPECT_EQ(lane.worker(), lane.slot);
+    EXPECT_EQ(lane.name.worker, WorkerIndex{lane.slot});
     EXPECT_EQ(lane.flow.worker(), lane.slot);
   }
   std::set<uint32_t> ids;
@@ -233,7 +233,7 @@ TEST_F(LanesTest, RoamingTakesAllLanesAlong) {
 TEST_F(LanesTest, ALaneThatCannotBeHadIsTriedSeldom) {
   Start(2, 2);
   // The hub's second worker has no lane left: its joins are refused.
-  while (hub_->road->lanes.Take(1)) {
+  while (hub_->road->lanes.Take({1})) {
   }
   ASSERT_TRUE(Until(kSecond, [&] { return client_->up(); }));
   const uint16_t first = client_->host.next_port;
@@ -268,8 +268,8 @@ TEST_F(LanesTest, AllLanesAreReKeyedAndNoneSealsWhatNobodyCanOpen) {
   for (uint32_t round = 1; round <= 5; ++round) {
     Event due;
     due.kind = EventKind::kEpochDue;
-    due.lane = client_session().lanes().back().index;
-    client_->worker.events.push_back(due);
+    client_->worker.events.push_back(
+        {client_session().lanes().back().name, due});
     EXPECT_TRUE(UntilWithTraffic(kSecond, [&] {
       return client_session().send_epoch() == round &&
              hub_session().send_epoch() == round;
@@ -286,8 +286,7 @@ TEST_F(LanesTest, AnAnswerWaitsUntilAllWorkersCanOpenTheNewEpoch) {
   hub_->worker.passed = false;
   Event due;
   due.kind = EventKind::kEpochDue;
-  due.lane = client_session().lanes().back().index;
-  client_->worker.events.push_back(due);
+  client_->worker.events.push_back({client_session().lanes().back().name, due});
   Run(kSecond);
   EXPECT_EQ(client_session().send_epoch(), 0u);
   hub_->worker.passed = true;
@@ -311,16 +310,17 @@ TEST(PortWishTest, AsksForAWorkerHereAndAFreeOneThere) {
 
 TEST(LaneSlotsTest, EachWorkerHasItsOwn) {
   LaneSlots slots(2, 3);
-  const uint32_t lane = *slots.Take(2);
-  EXPECT_EQ(LaneName::Worker(lane), 2u);
-  EXPECT_EQ(LaneName::Index(lane), 0u);
-  EXPECT_EQ(LaneName::Index(*slots.Take(2)), 1u);
-  EXPECT_FALSE(slots.Take(2));
-  EXPECT_TRUE(slots.empty(2));
-  EXPECT_FALSE(slots.empty(1));
-  EXPECT_TRUE(slots.empty(3)) << "no such worker";
+  const LaneName lane = *slots.Take({2});
+  EXPECT_EQ(lane, (LaneName{{2}, {0}}));
+  EXPECT_EQ(*slots.Take({2}), (LaneName{{2}, {1}}));
+  EXPECT_FALSE(slots.Take({2}));
+  EXPECT_TRUE(slots.empty({2}));
+  EXPECT_FALSE(slots.empty({1}));
+  EXPECT_TRUE(slots.empty({3})) << "no such worker";
+  EXPECT_TRUE(slots.empty(WorkerIndex::kNone));
   slots.Give(lane);
-  EXPECT_EQ(slots.Take(2), lane);
+  slots.Give(LaneName::kNone);
+  EXPECT_EQ(slots.Take({2}), lane);
 }
 
 // Of each lane, what was told it of the loss of all.
@@ -351,6 +351,8 @@ TEST_F(LanesTest, ALoneLaneIsToldNothing) {
   EXPECT_EQ(lane.told_loss, 0);
 }
 
+constexpr LaneName kLostLane{{0}, {7}};
+
 // A lane takes the place of another, whose counters stand there until its
 // worker has it.
 TEST(LossPoolTest, CountersThatBeginAnewAreNoLoss) {
@@ -358,15 +360,15 @@ TEST(LossPoolTest, CountersThatBeginAnewAreNoLoss) {
   LaneReading reading;
   reading.records_sealed = 5000;
   reading.peer_lost = 900;
-  pool.Add(7, reading);
+  pool.Add(kLostLane, reading);
   EXPECT_EQ(pool.loss(), std::nullopt);
   reading.records_sealed = 10;
   reading.peer_lost = 0;
-  pool.Add(7, reading);
+  pool.Add(kLostLane, reading);
   EXPECT_EQ(pool.loss(), std::nullopt);
   reading.records_sealed = 110;
   reading.peer_lost = 5;
-  pool.Add(7, reading);
+  pool.Add(kLostLane, reading);
   EXPECT_EQ(pool.loss(), 0.05);
   pool.Age(100 * kSecond);
   EXPECT_EQ(pool.loss(), std::nullopt);

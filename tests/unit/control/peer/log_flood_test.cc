@@ -24,9 +24,12 @@ class LogFloodTest : public testing::Test {
   }
   // Makes the client's worker seal a control record of this content.
   void Say(const handshake::ByteVector& content) {
-    client_.worker.Send(SendRecordCommand{
-        client_.session->session()->lanes().front().index,
-        static_cast<uint8_t>(wire::RecordKind::kControl), content});
+    const LaneName lane = client_.session->session()->lanes().front().name;
+    client_.worker.Send(
+        lane.worker,
+        SendRecordCommand{lane.index.value,
+                          static_cast<uint8_t>(wire::RecordKind::kControl),
+                          content});
     RunFor(net_, hub_, {&client_}, 1000);
   }
   void SayMessage(handshake::ControlType type,

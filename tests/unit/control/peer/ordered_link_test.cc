@@ -17,9 +17,10 @@ constexpr FlowId kGoesOn = FlowId::Of(8, 1);
 // Counts what was sent, and says of which of it that it was carried out.
 class CountingLink : public RecordingLink {
  public:
-  void Send(Command command) override {
+  using RecordingLink::Send;
+  void Send(WorkerIndex worker, Command command) override {
     if (!published) ++before_publish;
-    RecordingLink::Send(std::move(command));
+    RecordingLink::Send(worker, std::move(command));
   }
   void Publish(std::unique_ptr<const Snapshot>) override { published = true; }
   CommandMark Mark() const override {
@@ -73,7 +74,7 @@ class OrderedLinkTest : public testing::Test {
 TEST_F(OrderedLinkTest, WithNothingHeldAllGoesOnAtOnce) {
   Say(kWaits, 1);
   Install(kWaits, 3);
-  link_.Send(ProbeLaneCommand{3, 1});
+  link_.Send({0}, ProbeLaneCommand{3, 1});
   EXPECT_EQ(Sent(), "1IP");
 }
 
@@ -82,21 +83,22 @@ TEST_F(OrderedLinkTest, AFlowThatWaitsKeepsItsOrderAndOthersPassIt) {
   Install(kWaits, 3);
   Say(kWaits, 1);
   Say(kGoesOn, 2);
-  link_.Send(ProbeLaneCommand{4, 1});
-  link_.Send(ProbeLaneCommand{3, 1});
-  link_.Send(RemoveLaneCommand{3});
-  EXPECT_EQ(Sent(), "2P");
+  link_.Send({0}, ProbeLaneCommand{4, 1});
+  link_.Send({1}, ProbeLaneCommand{3, 1});  // another worker's lane
+  link_.Send({0}, ProbeLaneCommand{3, 1});
+  link_.Send({0}, RemoveLaneCommand{3});
+  EXPECT_EQ(Sent(), "2PP");
   EXPECT_EQ(link_.held(), 4u);
   link_.Publish(nullptr);
-  EXPECT_EQ(Sent(), "2PI1PR");
-  EXPECT_EQ(inner_.before_publish, 2u) << "the snapshot goes first";
+  EXPECT_EQ(Sent(), "2PPI1PR");
+  EXPECT_EQ(inner_.before_publish, 3u) << "the snapshot goes first";
   Say(kWaits, 3);
-  link_.Send(ProbeLaneCommand{3, 1});
-  EXPECT_EQ(Sent(), "2PI1PR3P") << "once only";
+  link_.Send({0}, ProbeLaneCommand{3, 1});
+  EXPECT_EQ(Sent(), "2PPI1PR3P") << "once only";
 }
 
 TEST_F(OrderedLinkTest, OneCommandMayWaitThatHasNoFlowYet) {
-  link_.SendHeld(ConnectCommand{});
+  link_.SendHeld({0}, ConnectCommand{});
   Say(kGoesOn, 1);
   link_.Publish(nullptr);
   EXPECT_EQ(Sent(), "1C");

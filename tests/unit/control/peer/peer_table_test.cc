@@ -33,9 +33,10 @@ class PeerTableTest : public testing::Test {
         lanes_(4, workers),
         table_(link_, host_, lanes_, 3, workers) {}
 
-  uint32_t PeerAt(const char* text) const {
+  PeerIndex PeerAt(const char* text) const {
     const IpAddress address = *ParseIpAddress(text);
-    return inner_.snapshot->routes.Lookup(address.family, address.bytes.data());
+    return {
+        inner_.snapshot->routes.Lookup(address.family, address.bytes.data())};
   }
 
   FakeNet net_;
@@ -49,8 +50,8 @@ class PeerTableTest : public testing::Test {
 TEST_F(PeerTableTest, OneTurnsChangesAreOneSnapshot) {
   table_.Publish(0);
   EXPECT_EQ(inner_.published, 1) << "the first, with nobody in it";
-  const uint32_t a = *table_.Add({.addresses = {Prefix("10.0.0.2/24")}});
-  const uint32_t b = *table_.Add({.networks = {Prefix("192.168.0.0/16")}});
+  const PeerIndex a = *table_.Add({.addresses = {Prefix("10.0.0.2/24")}});
+  const PeerIndex b = *table_.Add({.networks = {Prefix("192.168.0.0/16")}});
   table_.Change(a).networks = {Prefix("10.9.0.0/16")};
   EXPECT_EQ(inner_.published, 1);
   EXPECT_EQ(table_.NextDeadline(), 0u);
@@ -59,7 +60,7 @@ TEST_F(PeerTableTest, OneTurnsChangesAreOneSnapshot) {
   EXPECT_EQ(inner_.published, 2);
   EXPECT_EQ(table_.NextDeadline(), PeerTable::kNever);
   EXPECT_EQ(PeerAt("10.0.0.2"), a);
-  EXPECT_EQ(PeerAt("10.0.0.3"), RouteTable::kNoPeer) << "a host, no network";
+  EXPECT_EQ(PeerAt("10.0.0.3"), PeerIndex::kNone) << "a host, no network";
   EXPECT_EQ(PeerAt("10.9.7.7"), a);
   EXPECT_EQ(PeerAt("192.168.3.4"), b);
   EXPECT_FALSE(inner_.snapshot->forward_between_peers);
@@ -70,57 +71,57 @@ TEST_F(PeerTableTest, OneTurnsChangesAreOneSnapshot) {
 
 TEST_F(PeerTableTest, AnAddressOfOursIsNoPeers) {
   table_.SetOwn({Prefix("10.0.0.7/24")});
-  const uint32_t peer = *table_.Add({.networks = {Prefix("10.0.0.7/24")}});
+  const PeerIndex peer = *table_.Add({.networks = {Prefix("10.0.0.7/24")}});
   table_.Publish(0);
   EXPECT_EQ(PeerAt("10.0.0.1"), peer);
-  EXPECT_EQ(PeerAt("10.0.0.7"), RouteTable::kNoPeer);
+  EXPECT_EQ(PeerAt("10.0.0.7"), PeerIndex::kNone);
 }
 
 // A worker that has the old snapshot would take the new peer's packets for the
 // old one's.
 TEST_F(PeerTableTest, ANumberIsFreeOnceNoSnapshotHasIt) {
-  const uint32_t a = *table_.Add({.addresses = {Prefix("10.0.0.2/24")}});
+  const PeerIndex a = *table_.Add({.addresses = {Prefix("10.0.0.2/24")}});
   table_.Publish(0);
   table_.Remove(a);
-  const uint32_t b = *table_.Add({.addresses = {Prefix("10.0.0.3/24")}});
+  const PeerIndex b = *table_.Add({.addresses = {Prefix("10.0.0.3/24")}});
   EXPECT_NE(a, b);
   table_.Publish(1);
-  EXPECT_EQ(PeerAt("10.0.0.2"), RouteTable::kNoPeer);
+  EXPECT_EQ(PeerAt("10.0.0.2"), PeerIndex::kNone);
   EXPECT_EQ(*table_.Add({}), a);
 }
 
 TEST_F(PeerTableTest, AFullTableMakesRoomByASnapshotOutOfTurn) {
   for (int i = 0; i < 3; ++i) ASSERT_TRUE(table_.Add({}));
   EXPECT_FALSE(table_.Add({}));
-  table_.Remove(1);
+  table_.Remove({1});
   const int before = inner_.published;
-  EXPECT_EQ(table_.Add({}), 1u);
+  EXPECT_EQ(table_.Add({}), PeerIndex{1});
   EXPECT_EQ(inner_.published, before + 1);
 }
 
 TEST_F(PeerTableTest, ALaneIsFreeOnceNoSnapshotHasIt) {
-  std::vector<uint32_t> taken;
-  for (int i = 0; i < 3; ++i) taken.push_back(*table_.TakeLane(0));
+  std::vector<LaneName> taken;
+  for (int i = 0; i < 3; ++i) taken.push_back(*table_.TakeLane({0}));
   table_.Publish(0);
   table_.GiveLane(taken[0]);
-  const uint32_t last = *table_.TakeLane(0);
+  const LaneName last = *table_.TakeLane({0});
   EXPECT_NE(last, taken[0]);
   // None is left but the one that leaves.
   const int before = inner_.published;
-  EXPECT_TRUE(table_.HasLane(0));
+  EXPECT_TRUE(table_.HasLane({0}));
   EXPECT_EQ(inner_.published, before + 1);
-  EXPECT_EQ(table_.TakeLane(0), taken[0]);
-  EXPECT_FALSE(table_.HasLane(0));
+  EXPECT_EQ(table_.TakeLane({0}), taken[0]);
+  EXPECT_FALSE(table_.HasLane({0}));
   EXPECT_EQ(inner_.published, before + 1) << "nothing leaves";
 }
 
 TEST_F(PeerTableTest, CommandsThatWaitFollowTheSnapshot) {
   table_.Publish(0);
-  table_.SendAfter(ConnectCommand{});
+  table_.SendAfter({0}, ConnectCommand{});
   EXPECT_EQ(inner_.commands.size(), 1u) << "nothing was changed";
   table_.Hold(FlowId::Of(1, 1));
   link_.Send(ReinjectCommand{FlowId::Of(1, 1), 0, {1}});
-  table_.SendAfter(ConnectCommand{});
+  table_.SendAfter({0}, ConnectCommand{});
   EXPECT_EQ(inner_.commands.size(), 1u);
   table_.Publish(1);
   EXPECT_EQ(inner_.commands.size(), 3u);
@@ -132,7 +133,7 @@ TEST_F(PeerTableTest, TheDeviceTakesWhatAllPeersCan) {
   table_.Publish(0);
   EXPECT_EQ(host_.mtu, 0) << "nobody is there";
   host_.mtu = 99;
-  const uint32_t a = *table_.Add({});
+  const PeerIndex a = *table_.Add({});
   table_.Publish(1);
   EXPECT_EQ(host_.mtu, 99) << "not known yet";
   table_.Change(a).device_mtu = 1400;
@@ -143,16 +144,16 @@ TEST_F(PeerTableTest, TheDeviceTakesWhatAllPeersCan) {
 
 // Nor does what is left of it: its number may be another's afterwards.
 TEST_F(PeerTableTest, ARelayThatIsGoneRelaysForNobody) {
-  const uint32_t hub = *table_.Add({.may_relay = true});
-  const uint32_t direct = *table_.Add({.relay = hub});
+  const PeerIndex hub = *table_.Add({.may_relay = true});
+  const PeerIndex direct = *table_.Add({.relay = hub});
   table_.Publish(0);
-  EXPECT_TRUE(inner_.snapshot->MayBring(hub, direct));
-  EXPECT_FALSE(inner_.snapshot->MayBring(direct, hub));
+  EXPECT_TRUE(inner_.snapshot->MayBring(hub.value, direct.value));
+  EXPECT_FALSE(inner_.snapshot->MayBring(direct.value, hub.value));
   table_.Remove(hub);
   table_.Publish(1);
   ASSERT_EQ(*table_.Add({.may_relay = true}), hub);
   table_.Publish(2);
-  EXPECT_FALSE(inner_.snapshot->MayBring(hub, direct));
+  EXPECT_FALSE(inner_.snapshot->MayBring(hub.value, direct.value));
 }
 
 // 500 that join in a second at 10 000 clients do not mean 500 snapshots.
@@ -170,7 +171,7 @@ TEST_F(PeerTableTest, ALargeTableIsPublishedLessOften) {
   uint64_t longest = 0;
   uint64_t last = 0;
   for (uint64_t now = 0; now < kSecond; now += 2000) {
-    large.LanesChanged(0);
+    large.LanesChanged({0});
     const uint64_t version = large.version();
     large.Publish(now);
     if (large.version() == version) {
@@ -184,7 +185,7 @@ TEST_F(PeerTableTest, ALargeTableIsPublishedLessOften) {
   EXPECT_GE(inner_.published - before, 10);
   EXPECT_LE(longest, PeerTable::kMostWaitUs + 2000);
   // What waits is out at its time, with no further change.
-  large.LanesChanged(0);
+  large.LanesChanged({0});
   const uint64_t due = large.NextDeadline();
   ASSERT_NE(due, PeerTable::kNever);
   large.Publish(due - 1);
@@ -209,7 +210,7 @@ class TwoWorkersTableTest : public PeerTableTest {
 TEST_F(TwoWorkersTableTest, AllWorkersKnowWhoseAFlowOnItsWayIs) {
   const Endpoint local = At("192.0.2.10:40000");
   const Endpoint remote = At("192.0.2.1:9000");
-  table_.AddFlow(local, remote, 1);
+  table_.AddFlow(local, remote, {1});
   table_.Publish(0);
   EXPECT_EQ(inner_.snapshot->flows.Find(FlowKey::Of(local, remote)), 1u);
   table_.RemoveFlow(local, remote);

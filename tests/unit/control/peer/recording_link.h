@@ -11,11 +11,17 @@ namespace lwt::peer {
 
 class RecordingLink : public WorkerLink {
  public:
-  void Send(Command command) override { commands.push_back(command); }
+  using WorkerLink::Send;
+  void Send(WorkerIndex, Command command) override {
+    commands.push_back(std::move(command));
+  }
+  void SendToAll(const ListenCommand& command) override {
+    commands.push_back(command);
+  }
   void Publish(std::unique_ptr<const Snapshot>) override {}
   CommandMark Mark() const override { return {}; }
   bool Passed(const CommandMark&) const override { return true; }
-  LaneReading ReadLane(uint32_t) const override { return {}; }
+  LaneReading ReadLane(LaneName) const override { return {}; }
   bool Opens(const OpeningKeys&, std::span<const uint8_t>) const override {
     return false;
   }

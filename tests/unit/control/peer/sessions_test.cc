@@ -64,11 +64,12 @@ TEST_F(SessionsTest, AClientCannotHaveItsKeysRenewedWithoutEnd) {
   TestClient& client = AddClient("10.0.0.2/24");
   ASSERT_TRUE(Until(kSecond, [&] { return client.up(); }));
   const Session& session = *hub_.sessions->clients()[0].session;
-  const uint32_t lane = session.lanes().front().index;
+  const LaneName lane = session.lanes().front().name;
   const auto say = [&](handshake::ControlMessage message) {
     const auto kind = static_cast<uint8_t>(wire::RecordKind::kControl);
     hub_.road->owners.OnRecord(
-        {lane, kind,
+        lane.worker,
+        {lane.index.value, kind,
          handshake::BuildControlRecord(BuildControlMessage(message), 0)},
         net_.now_us);
   };
@@ -266,7 +267,7 @@ TEST_F(SessionsTest, ClientThatGetsNoLaneLeavesNothing) {
   down.flow = FlowId{hub_.worker.flows.begin()->first};
   hub_.worker.events.push_back(down);
   Run(1000);  // too short for the client to join a flow
-  while (hub_.road->lanes.Take(0)) {
+  while (hub_.road->lanes.Take({0})) {
   }
   client.Make();
   EXPECT_FALSE(Until(5 * kSecond, [&] { return client.up(); }));
@@ -476,8 +477,7 @@ TEST_F(SessionsTest, ReKeysManyTimesWithoutALoss) {
     }
     Event due;
     due.kind = EventKind::kEpochDue;
-    due.lane = client.worker.lanes.begin()->first;
-    client.worker.events.push_back(due);
+    client.worker.events.push_back({client.worker.lanes.begin()->first, due});
     Run(kSecond / 5);
   }
   EXPECT_GE(client.session->session()->send_epoch(), 25u);

@@ -64,14 +64,14 @@ class Rings : public WorkerInbox::Source {
 // Writes down what it is given: "up 1", "bytes 1", "down 1", "record 7".
 class Notes : public WorkerInbox::Sink {
  public:
-  void OnEvent(const Event& event) override {
+  void OnEvent(WorkerIndex, const Event& event) override {
     const bool up = event.kind == EventKind::kFlowUp;
     Note(up ? "up " : "down ", event.flow.slot());
   }
   void OnStream(const PuntedStream& stream) override {
     Note("bytes ", stream.flow.slot());
   }
-  void OnRecord(const PuntedRecord& record) override {
+  void OnRecord(WorkerIndex, const PuntedRecord& record) override {
     Note("record ", record.lane);
   }
 
@@ -85,7 +85,7 @@ class Notes : public WorkerInbox::Sink {
 
 class WorkerInboxTest : public testing::Test {
  protected:
-  void Drain() { inbox_.Drain(rings_, notes_); }
+  void Drain() { inbox_.Drain(rings_, {0}, notes_); }
 
   Rings rings_;
   Notes notes_;
@@ -118,9 +118,9 @@ TEST_F(WorkerInboxTest, NoMomentBringsBytesBeforeTheirFlow) {
     rings.Bytes(2);
     rings.Down(2);
     while (polls <= moment || !rings.streams.empty()) {
-      inbox.Drain(rings, notes);
+      inbox.Drain(rings, {0}, notes);
     }
-    inbox.Drain(rings, notes);
+    inbox.Drain(rings, {0}, notes);
     const auto at = [&](const char* what) {
       const auto found =
           std::find(notes.notes.begin(), notes.notes.end(), what);

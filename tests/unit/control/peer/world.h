@@ -138,9 +138,9 @@ struct TestClient {
            !worker.records.empty()) {
       PumpStreams();
       if (worker.events.empty()) continue;
-      Event event = worker.events.front();
+      FakeEvent event = worker.events.front();
       worker.events.pop_front();
-      road.owners.OnEvent(event, net.now_us);
+      road.owners.OnEvent(event.worker, event, net.now_us);
     }
     session->OnTimer(net.now_us);
     road.peers.Publish(net.now_us);
@@ -155,9 +155,9 @@ struct TestClient {
       road.owners.OnStream(stream, net.now_us);
     }
     while (!worker.records.empty()) {
-      PuntedRecord record = worker.records.front();
+      FakeRecord record = worker.records.front();
       worker.records.pop_front();
-      road.owners.OnRecord(record, net.now_us);
+      road.owners.OnRecord(record.worker, record.record, net.now_us);
     }
   }
   bool up() const { return session->state() == "up"; }
@@ -235,15 +235,15 @@ struct TestHub {
            !worker.records.empty()) {
       while (!worker.events.empty() &&
              worker.events.front().kind != EventKind::kFlowDown) {
-        Event event = worker.events.front();
+        FakeEvent event = worker.events.front();
         worker.events.pop_front();
-        road->owners.OnEvent(event, net.now_us);
+        road->owners.OnEvent(event.worker, event, net.now_us);
       }
       PumpStreams();
       if (worker.events.empty()) continue;
-      Event event = worker.events.front();
+      FakeEvent event = worker.events.front();
       worker.events.pop_front();
-      road->owners.OnEvent(event, net.now_us);
+      road->owners.OnEvent(event.worker, event, net.now_us);
     }
     if (sessions) sessions->OnTimer(net.now_us);
     road->peers.Publish(net.now_us);
@@ -259,9 +259,9 @@ struct TestHub {
       road->owners.OnStream(stream, net.now_us);
     }
     while (!worker.records.empty()) {
-      PuntedRecord record = worker.records.front();
+      FakeRecord record = worker.records.front();
       worker.records.pop_front();
-      road->owners.OnRecord(record, net.now_us);
+      road->owners.OnRecord(record.worker, record.record, net.now_us);
     }
   }
   size_t count() const {
