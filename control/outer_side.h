@@ -14,13 +14,13 @@
 #include <utility>
 #include <vector>
 
+#include "control/host/address_order.h"
 #include "control/host/neighbour_keeper.h"
 #include "control/host/port_reservation.h"
 #include "control/host/tunnel_keeper.h"
 #include "control/loop/component.h"
 #include "control/loop/remote_log.h"
 #include "control/name_lookups.h"
-#include "control/peer/address_order.h"
 #include "control/peer/peer_host.h"
 #include "control/peer/worker_link.h"
 #include "control/platform/platform.h"
@@ -92,7 +92,7 @@ class OuterSide final : public loop::Component, public peer::ClientHost {
   std::vector<Endpoint> listen_addresses_;  // none of them unspecified
   std::vector<Endpoint> applied_;
   // Flows that go to a next hop, by their far end.
-  std::map<IpAddress, std::set<uint64_t>, peer::AddressOrder> followed_;
+  std::map<IpAddress, std::set<uint64_t>, host::AddressOrder> followed_;
   std::unordered_map<uint64_t, IpAddress> remote_of_;  // by flow
 };
 

@@ -36,7 +36,16 @@ enum class RequestKind : uint8_t {
 
 // What only a hub can do.
 constexpr bool IsOfPeers(RequestKind kind) {
-  return kind >= RequestKind::kPeerForget;
+  switch (kind) {
+    case RequestKind::kPeerForget:
+    case RequestKind::kPeerForgetKey:
+    case RequestKind::kPeerBan:
+    case RequestKind::kPeerUnban:
+    case RequestKind::kPeerBanned:
+      return true;
+    default:
+      return false;
+  }
 }
 
 struct Request {

@@ -4,7 +4,6 @@
 #include <linux/if_ether.h>
 
 #include <algorithm>
-#include <limits>
 #include <utility>
 
 namespace lwt::host {
@@ -34,7 +33,9 @@ void NeighbourKeeper::Add(const IpAddress& remote, uint64_t now_us) {
     ++entry->references;
     return;
   }
-  Entry& entry = entries_.emplace_back(Entry{.remote = remote});
+  Entry& entry = entries_[remote];
+  entry.remote = remote;
+  entry.due = due_.emplace(now_us, remote);
   entry.hop.problem = "not asked yet";
   Update(entry, now_us);
   Refresh(entry, now_us);
@@ -43,8 +44,8 @@ void NeighbourKeeper::Add(const IpAddress& remote, uint64_t now_us) {
 void NeighbourKeeper::Remove(const IpAddress& remote) {
   Entry* entry = Lookup(remote);
   if (entry == nullptr || --entry->references > 0) return;
-  std::erase_if(entries_,
-                [&](const Entry& each) { return each.remote == remote; });
+  due_.erase(entry->due);
+  entries_.erase(remote);
 }
 
 void NeighbourKeeper::Suspect(const IpAddress& remote, uint64_t now_us) {
@@ -57,7 +58,7 @@ void NeighbourKeeper::Suspect(const IpAddress& remote, uint64_t now_us) {
 void NeighbourKeeper::HostChanged(const HostChanges& changes, uint64_t now_us) {
   const bool all = UplinkChanged(changes) || changes.routes ||
                    changes.everything || !changes.addresses.empty();
-  for (Entry& entry : entries_) {
+  for (auto& [remote, entry] : entries_) {
     const IpAddress& hop = entry.hop.route.NextHop(entry.remote);
     const bool neighbour_changed = std::any_of(
         changes.neighbours.begin(), changes.neighbours.end(),
@@ -69,33 +70,21 @@ void NeighbourKeeper::HostChanged(const HostChanges& changes, uint64_t now_us) {
 }
 
 void NeighbourKeeper::OnTimer(uint64_t now_us) {
-  for (Entry& entry : entries_) {
-    if (entry.refresh_at_us > now_us) continue;
+  while (next_deadline_us() <= now_us) {
+    Entry& entry = entries_.at(due_.begin()->second);
     Update(entry, now_us);
     Refresh(entry, now_us);
   }
 }
 
-uint64_t NeighbourKeeper::next_deadline_us() const {
-  uint64_t next = std::numeric_limits<uint64_t>::max();
-  for (const Entry& entry : entries_) {
-    next = std::min(next, entry.refresh_at_us);
-  }
-  return next;
-}
-
 const NextHop* NeighbourKeeper::Find(const IpAddress& remote) const {
-  for (const Entry& entry : entries_) {
-    if (entry.remote == remote) return &entry.hop;
-  }
-  return nullptr;
+  const auto found = entries_.find(remote);
+  return found == entries_.end() ? nullptr : &found->second.hop;
 }
 
 NeighbourKeeper::Entry* NeighbourKeeper::Lookup(const IpAddress& remote) {
-  for (Entry& entry : entries_) {
-    if (entry.remote == remote) return &entry;
-  }
-  return nullptr;
+  const auto found = entries_.find(remote);
+  return found == entries_.end() ? nullptr : &found->second;
 }
 
 void NeighbourKeeper::Update(Entry& entry, uint64_t now_us) {
@@ -155,8 +144,10 @@ NextHop NeighbourKeeper::Resolve(const Entry& entry) {
 }
 
 void NeighbourKeeper::Refresh(Entry& entry, uint64_t now_us) {
-  entry.refresh_at_us =
-      now_us + (entry.hop.ready ? kRefreshPeriodUs : kRetryPeriodUs);
+  due_.erase(entry.due);
+  entry.due = due_.emplace(
+      now_us + (entry.hop.ready ? kRefreshPeriodUs : kRetryPeriodUs),
+      entry.remote);
   const bool resolvable = entry.hop.route.ifindex == uplink_.index &&
                           uplink_.link_header_size().value_or(0) != 0 &&
                           !uplink_.loopback;

@@ -3,7 +3,8 @@
 // The kernel stays the master of routes and neighbours; this class asks it,
 // follows its changes, and makes it keep the entries alive that only raw
 // frames use (NTF_USE every 20 s and at once on a suspect path). Owned by the
-// control thread, which feeds it time and changes.
+// control thread, which feeds it time and changes. A turn with nothing due
+// costs the same however many addresses there are.
 #pragma once
 
 #include <absl/status/status.h>
@@ -11,10 +12,11 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <span>
 #include <string>
-#include <vector>
 
+#include "control/host/address_order.h"
 #include "control/host/netlink.h"
 #include "control/host/netlink_types.h"
 #include "drivers/ip_endpoint.h"
@@ -65,18 +67,21 @@ class NeighbourKeeper {
   void HostChanged(const HostChanges& changes, uint64_t now_us);
   void OnTimer(uint64_t now_us);
   // When OnTimer wants to be called; UINT64_MAX: not at all.
-  uint64_t next_deadline_us() const;
+  uint64_t next_deadline_us() const {
+    return due_.empty() ? UINT64_MAX : due_.begin()->first;
+  }
 
   // nullptr for an address not added.
   const NextHop* Find(const IpAddress& remote) const;
   const Link& uplink() const { return uplink_; }
 
  private:
+  using Due = std::multimap<uint64_t, IpAddress>;
   struct Entry {
     IpAddress remote;
     uint32_t references = 1;
     NextHop hop;
-    uint64_t refresh_at_us = 0;
+    Due::iterator due;  // its place there
   };
 
   Entry* Lookup(const IpAddress& remote);
@@ -88,7 +93,8 @@ class NeighbourKeeper {
   Netlink& netlink_;
   Link uplink_;
   const OnChange on_change_;
-  std::vector<Entry> entries_;
+  std::map<IpAddress, Entry, AddressOrder> entries_;
+  Due due_;  // when each is to be refreshed
 };
 
 }  // namespace lwt::host

@@ -77,7 +77,7 @@ Verdict AddressBook::Check(const PublicKey& key,
   return {};
 }
 
-std::set<IpAddress, AddressOrder> AddressBook::AddressesOf(
+std::set<IpAddress, host::AddressOrder> AddressBook::AddressesOf(
     const PublicKey& key) const {
   const auto found = of_key_.find(key);
   if (found == of_key_.end()) return {};

@@ -18,7 +18,7 @@
 #include <vector>
 
 #include "control/handshake/session_secrets.h"
-#include "control/peer/address_order.h"
+#include "control/host/address_order.h"
 #include "control/peer/held_addresses.h"
 
 namespace lwt::peer {
@@ -78,18 +78,19 @@ class AddressBook {
   size_t AwayOf(const IpPrefix& network, uint64_t now_us);
   void HoldUntil(Binding& binding, uint64_t until_us);
 
-  using Bindings = std::map<IpAddress, Binding, AddressOrder>;
+  using Bindings = std::map<IpAddress, Binding, host::AddressOrder>;
 
-  std::set<IpAddress, AddressOrder> AddressesOf(
+  std::set<IpAddress, host::AddressOrder> AddressesOf(
       const handshake::PublicKey& key) const;
   void Erase(Bindings::iterator binding);
 
   std::vector<IpPrefix> own_;
   Bindings bindings_;
   // Until when those that are away are held, by network.
-  std::map<IpPrefix, std::multiset<uint64_t>, PrefixOrder> away_;
+  std::map<IpPrefix, std::multiset<uint64_t>, host::PrefixOrder> away_;
   // The bindings by key: clients make their keys as they like, so in a tree.
-  std::map<handshake::PublicKey, std::set<IpAddress, AddressOrder>> of_key_;
+  std::map<handshake::PublicKey, std::set<IpAddress, host::AddressOrder>>
+      of_key_;
   uint64_t version_ = 0;
 };
 

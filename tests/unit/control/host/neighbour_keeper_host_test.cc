@@ -65,6 +65,23 @@ void ExpectHeader(const LinkHeader& header, const MacAddress& destination,
   EXPECT_EQ(view[12] << 8 | view[13], type);
 }
 
+TEST_F(NeighbourKeeperTest, EachIsDueAtItsOwnTime) {
+  EXPECT_EQ(keeper_->next_deadline_us(), UINT64_MAX);
+  const IpAddress first = Ip("10.77.0.2");
+  const IpAddress second = Ip("fd77::2");
+  keeper_->Add(first, now_us_);
+  const uint64_t due = keeper_->next_deadline_us();
+  EXPECT_EQ(due, now_us_ + NeighbourKeeper::kRetryPeriodUs);
+  keeper_->Add(second, now_us_ + 300'000);
+  EXPECT_EQ(keeper_->next_deadline_us(), due);
+  keeper_->OnTimer(due);
+  EXPECT_EQ(keeper_->next_deadline_us(), due + 300'000) << "the other's";
+  keeper_->Remove(second);
+  EXPECT_GE(keeper_->next_deadline_us(), due + NeighbourKeeper::kRetryPeriodUs);
+  keeper_->Remove(first);
+  EXPECT_EQ(keeper_->next_deadline_us(), UINT64_MAX);
+}
+
 TEST_F(NeighbourKeeperTest, ResolvesOnTheLinkForBothFamilies) {
   for (const auto& [text, type] :
        {std::pair("10.77.0.2", 0x0800), std::pair("fd77::2", 0x86dd)}) {

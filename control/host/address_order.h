@@ -5,7 +5,7 @@
 
 #include "drivers/ip_endpoint.h"
 
-namespace lwt::peer {
+namespace lwt::host {
 
 struct AddressOrder {
   bool operator()(const IpAddress& a, const IpAddress& b) const {
@@ -20,4 +20,4 @@ struct PrefixOrder {
   }
 };
 
-}  // namespace lwt::peer
+}  // namespace lwt::host
