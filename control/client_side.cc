@@ -75,7 +75,7 @@ void ClientSide::OnHostChanges(const host::HostChanges& changes,
   if (source) session_.OnSourceChanged(*source, now_us);
 }
 
-void ClientSide::Report(api::Status& status, uint64_t now_us) const {
+void ClientSide::Report(telemetry::Status& status, uint64_t now_us) const {
   ReportHub(session_, parts_.config, now_us, status);
 }
 

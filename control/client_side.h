@@ -23,7 +23,7 @@ class ClientSide final : public loop::Component {
   void OnHostChanges(const host::HostChanges& changes,
                      uint64_t now_us) override;
   void OnResumed(uint64_t now_us) override { session_.OnResumed(now_us); }
-  void Report(api::Status& status, uint64_t now_us) const override;
+  void Report(telemetry::Status& status, uint64_t now_us) const override;
   std::optional<std::string> Answer(const api::Request& request,
                                     uint64_t now_us) override;
   size_t Close(std::string_view reason, uint64_t now_us) override;

@@ -4,8 +4,8 @@
 #include <ctime>
 #include <utility>
 
-#include "control/api/status.h"
 #include "control/status_report.h"
+#include "control/telemetry/status.h"
 
 namespace lwt {
 namespace {
@@ -157,15 +157,15 @@ void Gateway::SayGoodbye() {
 std::string Gateway::Answer(const api::Request& request) {
   const uint64_t now_us = NowUs();
   if (auto answer = components_.Answer(request, now_us)) return *answer;
-  api::Status status = MakeStatus(
+  telemetry::Status status = MakeStatus(
       {config_, *platform_, secrets_.identity.public_key, started_us_});
   if (request.kind == api::RequestKind::kVersion) {
     return api::OkResponse(status.version + "\n");
   }
   components_.Report(status, now_us);
   return api::OkResponse(request.kind == api::RequestKind::kStatusJson
-                             ? api::ToJson(status)
-                             : api::ToTable(status));
+                             ? telemetry::ToJson(status)
+                             : telemetry::ToTable(status));
 }
 
 }  // namespace lwt

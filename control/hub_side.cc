@@ -136,7 +136,7 @@ void HubSide::OnHostChanges(const host::HostChanges& changes, uint64_t) {
   if (changes.everything || !changes.links.empty()) sessions_->OnLinkChanged();
 }
 
-void HubSide::Report(api::Status& status, uint64_t now_us) const {
+void HubSide::Report(telemetry::Status& status, uint64_t now_us) const {
   if (sessions_ != nullptr) ReportClients(*sessions_, now_us, status);
 }
 

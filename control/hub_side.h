@@ -27,7 +27,7 @@ class HubSide final : public loop::Component {
   void OnTimer(uint64_t now_us) override;
   void OnHostChanges(const host::HostChanges& changes,
                      uint64_t now_us) override;
-  void Report(api::Status& status, uint64_t now_us) const override;
+  void Report(telemetry::Status& status, uint64_t now_us) const override;
   std::optional<std::string> Answer(const api::Request& request,
                                     uint64_t now_us) override;
   size_t Close(std::string_view reason, uint64_t now_us) override;

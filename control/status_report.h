@@ -2,10 +2,10 @@
 // Control thread; some microseconds a peer.
 #pragma once
 
-#include "control/api/status.h"
 #include "control/peer/client_session.h"
 #include "control/peer/hub_sessions.h"
 #include "control/platform/platform.h"
+#include "control/telemetry/status.h"
 
 namespace lwt {
 
@@ -17,12 +17,12 @@ struct StatusSources {
 };
 
 // All but the peers.
-api::Status MakeStatus(const StatusSources& sources);
+telemetry::Status MakeStatus(const StatusSources& sources);
 
 // A client's peer, the hub; and a hub's, with the keys that are banned.
 void ReportHub(const peer::ClientSession& client, const config::Config& config,
-               uint64_t now_us, api::Status& status);
+               uint64_t now_us, telemetry::Status& status);
 void ReportClients(const peer::HubSessions& hub, uint64_t now_us,
-                   api::Status& status);
+                   telemetry::Status& status);
 
 }  // namespace lwt

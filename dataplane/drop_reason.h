@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "drivers/metric.h"
+
 namespace lwt {
 
 // X(enumerator, name, sentence)
@@ -84,8 +86,20 @@ enum class DropReason : uint8_t {
 inline constexpr size_t kDropReasonCount = 0 LWT_DROP_REASONS(LWT_DROP_COUNT);
 #undef LWT_DROP_COUNT
 
-std::string_view NameOf(DropReason reason);
-std::string_view SentenceOf(DropReason reason);
+// All are counters, in the order of the enumerators.
+inline constexpr Metric kDropMetrics[] = {
+#define LWT_DROP_METRIC(enumerator, name, sentence) \
+  {name, MetricKind::kCounter, MetricUnit::kNumber, sentence},
+    LWT_DROP_REASONS(LWT_DROP_METRIC)
+#undef LWT_DROP_METRIC
+};
+
+inline std::string_view NameOf(DropReason reason) {
+  return kDropMetrics[static_cast<size_t>(reason)].name;
+}
+inline std::string_view SentenceOf(DropReason reason) {
+  return kDropMetrics[static_cast<size_t>(reason)].help;
+}
 
 // How a parser gives up: states why and is false.
 inline bool Fail(DropReason reason, DropReason& why) {

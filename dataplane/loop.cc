@@ -26,6 +26,7 @@ void PublishFlow(Worker& worker, uint32_t index) {
 void PublishFlows(Worker& worker) {
   if (worker.now_us - worker.figures.published_us < kPublishUs) return;
   worker.figures.published_us = worker.now_us;
+  worker.counters.long_lists.Set(worker.tcp.totals().long_lists);
   const auto lanes = static_cast<uint32_t>(worker.lanes.size());
   for (uint32_t i = 0; i < std::min(lanes, kPublishLanes); ++i) {
     worker.figures.next_lane = (worker.figures.next_lane + 1) % lanes;

@@ -11,6 +11,8 @@
 #include <span>
 #include <string>
 
+#include "drivers/metric.h"
+
 namespace lwt {
 
 struct PortInfo {
@@ -53,22 +55,17 @@ inline constexpr uint16_t kMaxChain = 64;
 inline constexpr uint16_t kMaxChainHeaders = 128;
 
 // What went wrong at a port, ever since it was opened.
-// X(member, name, sentence)
-#define LWT_PORT_COUNTERS(X)                                            \
-  X(rx_missed, "rx_missed",                                             \
+// X(member, kind, unit, help)
+#define LWT_PORT_METRICS(X)                                             \
+  X(rx_missed, kCounter, kNumber,                                       \
     "Frames lost because the device's queue was full.")                 \
-  X(rx_no_buffer, "rx_no_buffer",                                       \
+  X(rx_no_buffer, kCounter, kNumber,                                    \
     "Frames dropped, or bursts cut short, because the pool was empty.") \
-  X(rx_truncated, "rx_truncated", "Frames longer than a buffer.")       \
-  X(tx_refused, "tx_refused", "Frames that the device refused.")        \
-  X(tx_cut, "tx_cut",                                                   \
+  X(rx_truncated, kCounter, kNumber, "Frames longer than a buffer.")    \
+  X(tx_refused, kCounter, kNumber, "Frames that the device refused.")   \
+  X(tx_cut, kCounter, kNumber,                                          \
     "Super-frames that the device refused, hence cut in software.")
-
-struct PortCounters {
-#define LWT_COUNTER_MEMBER(member, name, sentence) uint64_t member = 0;
-  LWT_PORT_COUNTERS(LWT_COUNTER_MEMBER)
-#undef LWT_COUNTER_MEMBER
-};
+LWT_READING(PortReading, LWT_PORT_METRICS);
 
 class Port {
  public:
@@ -93,7 +90,7 @@ class Port {
   virtual int wait_fd() const = 0;
 
   // May be called by any thread.
-  virtual PortCounters ReadCounters() const { return {}; }
+  virtual PortReading ReadCounters() const { return {}; }
 
   const PortInfo& info() const { return info_; }
 

@@ -52,6 +52,7 @@ ROOMS = {
     "control": [
         "control/handshake/",
         "control/api/",
+        "control/telemetry/",
         "control/config/",
         "control/loop/",
         "control/host/",

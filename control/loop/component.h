@@ -13,11 +13,13 @@
 
 namespace lwt::api {
 struct Request;
-struct Status;
 }  // namespace lwt::api
 namespace lwt::host {
 struct HostChanges;
 }  // namespace lwt::host
+namespace lwt::telemetry {
+struct Status;
+}  // namespace lwt::telemetry
 
 namespace lwt::loop {
 
@@ -38,7 +40,7 @@ class Component {
   // The host was suspended: peers may have given up on us meanwhile.
   virtual void OnResumed(uint64_t now_us) {}
   // Adds its part to what the operator is shown.
-  virtual void Report(api::Status& status, uint64_t now_us) const {}
+  virtual void Report(telemetry::Status& status, uint64_t now_us) const {}
   // The whole response to an operator's request that is this component's.
   virtual std::optional<std::string> Answer(const api::Request& request,
                                             uint64_t now_us) {

@@ -48,7 +48,7 @@ class Components {
   void OnResumed(uint64_t now_us) {
     for (Component* one : all_) one->OnResumed(now_us);
   }
-  void Report(api::Status& status, uint64_t now_us) const {
+  void Report(telemetry::Status& status, uint64_t now_us) const {
     for (const Component* one : all_) one->Report(status, now_us);
   }
   // Of the first whose request it is.

@@ -35,24 +35,7 @@ void MailboxLink::Publish(std::unique_ptr<const Snapshot> snapshot) {
 }
 
 LaneReading MailboxLink::ReadLane(LaneName lane) const {
-  const LaneCounters& counters =
-      workers_[lane.worker.value]->lane_counters(lane.index.value);
-  LaneReading reading;
-  reading.rx_packets = counters.rx_packets.Get();
-  reading.rx_bytes = counters.rx_bytes.Get();
-  reading.tx_packets = counters.tx_packets.Get();
-  reading.tx_bytes = counters.tx_bytes.Get();
-  reading.records_opened = counters.records_opened.Get();
-  reading.records_sealed = counters.records_sealed.Get();
-  reading.retransmitted_segments = counters.retransmitted_segments.Get();
-  reading.last_rx_us = counters.last_rx_us.Get();
-  reading.last_data_tx_us = counters.last_data_tx_us.Get();
-  reading.srtt_us = counters.srtt_us.Get();
-#define LWT_READ(member, name, sentence) reading.member = counters.member.Get();
-  LWT_FEC_COUNTERS(LWT_READ)
-  LWT_FEC_GAUGES(LWT_READ)
-#undef LWT_READ
-  return reading;
+  return workers_[lane.worker.value]->lane_counters(lane.index.value).Read();
 }
 
 bool MailboxLink::Opens(const OpeningKeys& keys,

@@ -26,25 +26,6 @@ constexpr size_t kMaxControlPadding = 255;
 // How often workers are looked at that have yet to install keys.
 constexpr uint64_t kWorkersPollUs = 500;
 
-void Accumulate(LaneReading& sum, const LaneReading& lane) {
-  sum.rx_packets += lane.rx_packets;
-  sum.rx_bytes += lane.rx_bytes;
-  sum.tx_packets += lane.tx_packets;
-  sum.tx_bytes += lane.tx_bytes;
-  sum.records_opened += lane.records_opened;
-  sum.records_sealed += lane.records_sealed;
-  sum.retransmitted_segments += lane.retransmitted_segments;
-  sum.last_rx_us = std::max(sum.last_rx_us, lane.last_rx_us);
-  sum.last_data_tx_us = std::max(sum.last_data_tx_us, lane.last_data_tx_us);
-#define LWT_SUM(member, name, sentence) sum.member += lane.member;
-  LWT_FEC_COUNTERS(LWT_SUM)
-#undef LWT_SUM
-#define LWT_LARGEST(member, name, sentence) \
-  sum.member = std::max(sum.member, lane.member);
-  LWT_FEC_GAUGES(LWT_LARGEST)
-#undef LWT_LARGEST
-}
-
 const handshake::SecretKey& RootOf(const handshake::KeyPair& roots,
                                    RekeyRole role, bool send) {
   bool from_initiator = (role == RekeyRole::kInitiator) == send;
@@ -136,7 +117,7 @@ void Session::RemoveLane(LaneName name, bool close_flow) {
       std::find_if(lanes_.begin(), lanes_.end(),
                    [&](const SessionLane& held) { return held.name == name; });
   if (lane == lanes_.end()) return;
-  Accumulate(removed_, link().ReadLane(name));
+  removed_.Add(link().ReadLane(name));
   context_.road.owners.ForgetLane(name);
   context_.road.owners.ForgetFlow(lane->flow, owner_);
   context_.host.ForgetNextHop(lane->flow);
@@ -421,11 +402,13 @@ Session::Activity Session::LastActivity() const {
 
 LaneReading Session::Totals() const {
   LaneReading sum = removed_;
+  uint64_t newest_us = 0;
   for (const SessionLane& lane : lanes_) {
     LaneReading reading = link().ReadLane(lane.name);
-    Accumulate(sum, reading);
-    if (reading.srtt_us != 0) sum.srtt_us = reading.srtt_us;
+    sum.Add(reading);
+    if (reading.srtt_us != 0) newest_us = reading.srtt_us;
   }
+  sum.srtt_us = newest_us;
   return sum;
 }
 

@@ -19,24 +19,6 @@
 
 namespace lwt::peer {
 
-// One lane's counters at one moment.
-struct LaneReading {
-  uint64_t rx_packets = 0;
-  uint64_t rx_bytes = 0;
-  uint64_t tx_packets = 0;
-  uint64_t tx_bytes = 0;
-  uint64_t records_opened = 0;
-  uint64_t records_sealed = 0;
-  uint64_t retransmitted_segments = 0;
-  uint64_t last_rx_us = 0;       // when a record last verified, 0: never
-  uint64_t last_data_tx_us = 0;  // … inner traffic was last sealed or waited
-  uint64_t srtt_us = 0;
-#define LWT_READING_MEMBER(member, name, sentence) uint64_t member = 0;
-  LWT_FEC_COUNTERS(LWT_READING_MEMBER)
-  LWT_FEC_GAUGES(LWT_READING_MEMBER)
-#undef LWT_READING_MEMBER
-};
-
 // What a lane opens records with.
 struct OpeningKeys {
   std::vector<EpochKeys> epochs;  // all that are open

@@ -60,7 +60,7 @@ class OffloadPort final : public Port {
   uint16_t Receive(std::span<rte_mbuf*> frames) override;
   uint16_t Transmit(std::span<rte_mbuf*> frames) override;
   int wait_fd() const override { return fd_.get(); }
-  PortCounters ReadCounters() const override;
+  PortReading ReadCounters() const override;
 
  private:
   rte_mbuf* TakeFrame(size_t size);
@@ -134,8 +134,8 @@ uint16_t OffloadPort::Transmit(std::span<rte_mbuf*> frames) {
   return static_cast<uint16_t>(done);
 }
 
-PortCounters OffloadPort::ReadCounters() const {
-  PortCounters counters;
+PortReading OffloadPort::ReadCounters() const {
+  PortReading counters;
   counters.rx_no_buffer = no_buffer_.load(std::memory_order_relaxed);
   counters.tx_refused = refused_.load(std::memory_order_relaxed);
   return counters;

@@ -70,7 +70,7 @@ class TapPort final : public Port {
   uint16_t Receive(std::span<rte_mbuf*> frames) override;
   uint16_t Transmit(std::span<rte_mbuf*> frames) override;
   int wait_fd() const override { return queue_fd_; }
-  PortCounters ReadCounters() const override;
+  PortReading ReadCounters() const override;
 
  private:
   const std::shared_ptr<Vdev> device_;
@@ -109,8 +109,8 @@ uint16_t TapPort::Transmit(std::span<rte_mbuf*> frames) {
   return static_cast<uint16_t>(done);
 }
 
-PortCounters TapPort::ReadCounters() const {
-  PortCounters counters;
+PortReading TapPort::ReadCounters() const {
+  PortReading counters;
   rte_eth_stats statistics{};
   // The driver counts for all queues together: the first tells.
   if (queue_ == 0 && rte_eth_stats_get(port_id_, &statistics) == 0) {

@@ -310,14 +310,14 @@ uint16_t AfPacketUplink::Receive(std::span<rte_mbuf*> frames) {
              : TakeFrames<Side::kInside>(first, received, frames);
 }
 
-PortCounters AfPacketUplink::ReadCounters() const {
+PortReading AfPacketUplink::ReadCounters() const {
   tpacket_stats statistics{};
   socklen_t size = sizeof(statistics);
   // Reading resets the kernel's counters.
   if (getsockopt(fd_, SOL_PACKET, PACKET_STATISTICS, &statistics, &size) == 0) {
     missed_.fetch_add(statistics.tp_drops, std::memory_order_relaxed);
   }
-  PortCounters counters;
+  PortReading counters;
   counters.rx_missed = missed_.load(std::memory_order_relaxed);
   counters.rx_no_buffer = no_buffer_.load(std::memory_order_relaxed);
   counters.rx_truncated = truncated_.load(std::memory_order_relaxed);

@@ -45,7 +45,7 @@ class AfPacketUplink final : public Uplink {
   uint16_t Receive(std::span<rte_mbuf*> frames) override;
   uint16_t Transmit(std::span<rte_mbuf*> frames) override;
   int wait_fd() const override { return fd_; }
-  PortCounters ReadCounters() const override;
+  PortReading ReadCounters() const override;
 
  private:
   // Which way frames are described for who reads them (port.h).

@@ -42,7 +42,7 @@ class AfXdpUplink final : public Uplink {
     return ports_.front()->Transmit(frames);
   }
   int wait_fd() const override { return ports_.front()->wait_fd(); }
-  PortCounters ReadCounters() const override {
+  PortReading ReadCounters() const override {
     return ports_.front()->ReadCounters();
   }
 

@@ -114,8 +114,8 @@ uint16_t AfXdpPort::Transmit(std::span<rte_mbuf*> frames) {
   return static_cast<uint16_t>(done);
 }
 
-PortCounters AfXdpPort::ReadCounters() const {
-  PortCounters counters;
+PortReading AfXdpPort::ReadCounters() const {
+  PortReading counters;
   rte_eth_stats statistics{};
   if (queues_.front().index == 0 &&
       rte_eth_stats_get(port_id_, &statistics) == 0) {

@@ -33,7 +33,7 @@ class AfXdpPort final : public Port {
   uint16_t Transmit(std::span<rte_mbuf*> frames) override;
   int wait_fd() const override { return epoll_.get(); }
   // Those of the whole device but for tx_refused come from the first port.
-  PortCounters ReadCounters() const override;
+  PortReading ReadCounters() const override;
 
  private:
   AfXdpPort(PortInfo info, uint16_t port_id, rte_mempool* pool,

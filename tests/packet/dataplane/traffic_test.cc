@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <set>
 
 #include "dataplane/wire/record.h"
 #include "dataplane/wire/tcp.h"
@@ -247,6 +248,29 @@ TEST_F(TrafficTest, AStreamThatCannotGoOnEndsWithAFin) {
   ASSERT_FALSE(pair_.client.events.empty());
   EXPECT_EQ(pair_.client.events[0].kind, EventKind::kFlowDown);
   EXPECT_EQ(pair_.client.events[0].flow, client_flow);
+}
+
+// Every other segment is lost for good: more holes than a list has places for.
+TEST_F(TrafficTest, ALongListOfHolesIsCounted) {
+  std::set<uint32_t> seen;
+  std::set<uint32_t> lost;
+  const auto lose = [&](int direction, Bytes& frame) {
+    if (direction == 1 || frame.size() <= kOuterHeaders) return true;
+    const uint32_t seq = wire::LoadBe32(&frame[14 + 20 + 4]);
+    if (seen.insert(seq).second && seen.size() % 2 == 0) lost.insert(seq);
+    return !lost.contains(seq);
+  };
+  pair_.Settle(lose);
+  EXPECT_EQ(pair_.hub.counters().long_lists.Get(), 0u);
+  for (int i = 0; i < 200; ++i) {
+    ASSERT_TRUE(pair_.client.GiveToTunnel(InnerUdp4(kClient, kHub, 100)));
+    pair_.Settle(lose);
+  }
+  pair_.Advance(20'000);
+  pair_.Settle(lose);
+  EXPECT_GT(lost.size(), 60u);
+  EXPECT_EQ(pair_.hub.counters().long_lists.Get(), 1u);
+  EXPECT_EQ(pair_.client.counters().long_lists.Get(), 0u);
 }
 
 TEST_F(TrafficTest, EveryBufferComesBack) {

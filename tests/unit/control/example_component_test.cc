@@ -7,15 +7,19 @@
 #include <string>
 
 #include "control/api/request.h"
-#include "control/api/status.h"
 #include "control/host/netlink_types.h"
 #include "control/loop/components.h"
 #include "control/peer/worker_road.h"
+#include "control/telemetry/status.h"
 #include "tests/unit/control/peer/recording_link.h"
 #include "tests/unit/control/peer/world.h"
 
 namespace lwt {
 namespace {
+
+#define LWT_ECHO_METRICS(X) \
+  X(flows, kGauge, kNumber, "Strangers who are answered.")
+LWT_READING(EchoReading, LWT_ECHO_METRICS);
 
 class EchoDoor final : public loop::Component, public peer::FlowOwner {
  public:
@@ -36,8 +40,8 @@ class EchoDoor final : public loop::Component, public peer::FlowOwner {
   void OnTimer(uint64_t now_us) override {
     while (NextDeadline() <= now_us) Let(FlowId{until_.begin()->first});
   }
-  void Report(api::Status& status, uint64_t) const override {
-    status.counters.push_back({"echo_flows", until_.size()});
+  void Report(telemetry::Status& status, uint64_t) const override {
+    status.counters.push_back({"echo", EchoReading{until_.size()}.All()});
   }
   size_t Close(std::string_view, uint64_t) override {
     const size_t flows = until_.size();
@@ -78,9 +82,10 @@ class ExampleComponentTest : public testing::Test {
     road_.owners.OnEvent({0}, event, now_us);
   }
   uint64_t Reported() const {
-    api::Status status;
+    telemetry::Status status;
     components_.Report(status, 0);
-    return status.counters.empty() ? 0 : status.counters.back().count;
+    return status.counters.empty() ? 0
+                                   : status.counters.back().readings.values[0];
   }
 
   peer::FakeNet net_;

@@ -4,12 +4,12 @@
 #include <cstdio>
 
 #include "control/api/printable.h"
-#include "control/api/status.h"
-#include "dataplane/drop_reason.h"
+#include "control/telemetry/status.h"
 
-namespace lwt::api {
+namespace lwt::telemetry {
 namespace {
 
+using api::Printable;
 using Row = std::vector<std::string>;
 
 std::string Join(const std::vector<std::string>& texts) {
@@ -90,7 +90,7 @@ void AddTable(const std::vector<Row>& rows, std::string& out) {
 void AddHead(const Status& status, std::string& out) {
   out += "lightweight-tunnel " + status.version + ", " + status.mode +
          ", pid " + std::to_string(status.pid) + ", up " +
-         Duration(status.uptime_s) + "\n";
+         Duration(status.reading.uptime_s) + "\n";
   const UplinkStatus& uplink = status.uplink;
   std::vector<Row> rows;
   if (status.encryption == "none") {
@@ -100,12 +100,13 @@ void AddHead(const Status& status, std::string& out) {
   }
   rows.push_back({"public key", OrDash(status.public_key)});
   rows.push_back({"uplink", uplink.device + ", " + uplink.driver + ", MTU " +
-                                std::to_string(uplink.link_mtu) +
+                                std::to_string(uplink.reading.link_mtu) +
                                 (uplink.up ? ", up" : ", DOWN") + ", seen as " +
                                 uplink.persona});
   if (!uplink.reason.empty()) rows.push_back({"", uplink.reason});
   rows.push_back({"tunnel", status.tunnel.device + ", " + status.tunnel.driver +
-                                ", MTU " + std::to_string(status.tunnel.mtu) +
+                                ", MTU " +
+                                std::to_string(status.tunnel.reading.mtu) +
                                 ", " + Join(status.tunnel.addresses)});
   if (!status.tunnel.reason.empty()) {
     rows.push_back({"", status.tunnel.reason});
@@ -124,29 +125,32 @@ void AddHead(const Status& status, std::string& out) {
 void AddPeer(const PeerStatus& peer, std::string& out) {
   out += "\npeer " + Printable(Join(peer.tunnel_addresses)) + ": " +
          Printable(peer.state) + "\n";
+  const PeerReading& now = peer.reading;
+  const LaneReading& totals = peer.totals;
   std::vector<Row> rows;
   if (!peer.reason.empty()) rows.push_back({"reason", peer.reason});
   rows.push_back({"public key", OrDash(peer.public_key)});
   rows.push_back({"endpoint", OrDash(peer.endpoint)});
-  rows.push_back({"path", peer.path + ", lanes " + std::to_string(peer.lanes) +
-                              ", MTU " + std::to_string(peer.mtu)});
+  rows.push_back({"path", peer.path + ", lanes " + std::to_string(now.lanes) +
+                              ", MTU " + std::to_string(now.mtu)});
   rows.push_back(
       {"round trip",
-       peer.rtt_us ? Format("%.3f ms", static_cast<double>(*peer.rtt_us) / 1000)
-                   : "-"});
-  rows.push_back({"last handshake", peer.last_handshake_s
-                                        ? Duration(*peer.last_handshake_s) +
+       now.rtt_us == kNoValue
+           ? "-"
+           : Format("%.3f ms", static_cast<double>(now.rtt_us) / 1000)});
+  rows.push_back({"last handshake", now.last_handshake_s == kNoValue
+                                        ? "-"
+                                        : Duration(now.last_handshake_s) +
                                               " ago, key epoch " +
-                                              std::to_string(peer.epoch)
-                                        : "-"});
-  rows.push_back({"received", Traffic(peer.rx_packets, peer.rx_bytes)});
-  rows.push_back({"sent", Traffic(peer.tx_packets, peer.tx_bytes)});
-  rows.push_back({"records", std::to_string(peer.records_opened) + " opened, " +
-                                 std::to_string(peer.records_lost) + " lost, " +
-                                 std::to_string(peer.records_sealed) +
-                                 " sealed, " +
-                                 std::to_string(peer.retransmitted_segments) +
-                                 " segments sent again"});
+                                              std::to_string(now.epoch)});
+  rows.push_back({"received", Traffic(totals.rx_packets, totals.rx_bytes)});
+  rows.push_back({"sent", Traffic(totals.tx_packets, totals.tx_bytes)});
+  rows.push_back(
+      {"records", std::to_string(totals.records_opened) + " opened, " +
+                      std::to_string(totals.records_lost) + " lost, " +
+                      std::to_string(totals.records_sealed) + " sealed, " +
+                      std::to_string(totals.retransmitted_segments) +
+                      " segments sent again"});
   AddTable(rows, out);
 }
 
@@ -156,43 +160,41 @@ void AddWorkers(const std::vector<WorkerStatus>& workers, std::string& out) {
   std::vector<Row> rows = {{"cpus", "busy", "sleeps", "uplink in", "uplink out",
                             "tunnel in", "tunnel out"}};
   for (const WorkerStatus& worker : workers) {
-    double all = static_cast<double>(worker.busy_cycles) +
-                 static_cast<double>(worker.idle_cycles);
+    const WorkerReading& reading = worker.reading;
+    double all = static_cast<double>(reading.busy_cycles) +
+                 static_cast<double>(reading.idle_cycles);
     double busy =
-        all == 0 ? 0 : 100 * static_cast<double>(worker.busy_cycles) / all;
-    rows.push_back(
-        {worker.cpus, Format("%.1f %%", busy), std::to_string(worker.sleeps),
-         std::to_string(worker.rx_frames), std::to_string(worker.tx_frames),
-         std::to_string(worker.tun_rx_packets),
-         std::to_string(worker.tun_tx_packets)});
+        all == 0 ? 0 : 100 * static_cast<double>(reading.busy_cycles) / all;
+    rows.push_back({worker.cpus, Format("%.1f %%", busy),
+                    std::to_string(reading.sleeps),
+                    std::to_string(reading.uplink_rx_frames),
+                    std::to_string(reading.uplink_tx_frames),
+                    std::to_string(reading.tunnel_rx_packets),
+                    std::to_string(reading.tunnel_tx_packets)});
   }
   AddTable(rows, out);
 }
 
-std::string SentenceFor(std::string_view name) {
-  for (size_t i = 0; i < kDropReasonCount; ++i) {
-    auto reason = static_cast<DropReason>(i);
-    if (NameOf(reason) == name) return std::string(SentenceOf(reason));
-  }
-  return "";
-}
-
-void AddDrops(const std::vector<NamedCount>& drops, std::string& out) {
+void AddDrops(const Readings& drops, std::string& out) {
   std::vector<Row> rows;
-  for (const NamedCount& drop : drops) {
-    if (drop.count == 0) continue;
-    rows.push_back(
-        {drop.name, std::to_string(drop.count), SentenceFor(drop.name)});
+  for (size_t i = 0; i < drops.values.size(); ++i) {
+    if (drops.values[i] == 0) continue;
+    const Metric& metric = drops.metrics[i];
+    rows.push_back({std::string(metric.name), std::to_string(drops.values[i]),
+                    std::string(metric.help)});
   }
   out += rows.empty() ? "\ndrops: none\n" : "\ndrops\n";
   AddTable(rows, out);
 }
 
-void AddCounters(const std::vector<NamedCount>& counters, std::string& out) {
+void AddCounters(const std::vector<CounterGroup>& groups, std::string& out) {
   std::vector<Row> rows;
-  for (const NamedCount& counter : counters) {
-    if (counter.count == 0) continue;
-    rows.push_back({counter.name, std::to_string(counter.count)});
+  for (const CounterGroup& group : groups) {
+    for (size_t i = 0; i < group.readings.values.size(); ++i) {
+      if (group.readings.values[i] == 0) continue;
+      rows.push_back({NameIn(group, group.readings.metrics[i]),
+                      std::to_string(group.readings.values[i])});
+    }
   }
   if (rows.empty()) return;
   out += "\ncounters\n";
@@ -204,8 +206,9 @@ void AddPools(const std::vector<PoolStatus>& pools, std::string& out) {
   out += "\nbuffers\n";
   std::vector<Row> rows;
   for (const PoolStatus& pool : pools) {
-    rows.push_back({pool.name, std::to_string(pool.in_use) + " of " +
-                                   std::to_string(pool.buffers) + " in use"});
+    rows.push_back({pool.name, std::to_string(pool.reading.in_use) + " of " +
+                                   std::to_string(pool.reading.buffers) +
+                                   " in use"});
   }
   AddTable(rows, out);
 }
@@ -224,4 +227,4 @@ std::string ToTable(const Status& status) {
   return out;
 }
 
-}  // namespace lwt::api
+}  // namespace lwt::telemetry

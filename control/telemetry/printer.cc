@@ -1,0 +1,159 @@
+#include "control/telemetry/printer.h"
+
+#include <algorithm>
+
+#include "drivers/check.h"
+
+namespace lwt::telemetry {
+namespace {
+
+void PutNumbers(Printer& printer, const Readings& readings, size_t begin = 0,
+                size_t end = SIZE_MAX) {
+  for (size_t i = begin; i < std::min(end, readings.values.size()); ++i) {
+    const Metric& metric = readings.metrics[i];
+    printer.Number(metric.name, metric, readings.values[i]);
+  }
+}
+
+// A number under a second name, which programs read before all came of lists.
+void PutAlias(Printer& printer, std::string_view name, const Readings& readings,
+              std::string_view metric) {
+  size_t at = 0;
+  while (readings.metrics[at].name != metric) {
+    ++at;
+    LWT_CHECK(at < readings.metrics.size(), "an alias of no metric");
+  }
+  printer.Number(name, readings.metrics[at], readings.values[at]);
+}
+
+void PutUplink(Printer& printer, const UplinkStatus& uplink) {
+  printer.BeginObject("uplink");
+  printer.Text("driver", uplink.driver);
+  printer.Text("device", uplink.device);
+  printer.Text("reason", uplink.reason);
+  PutNumbers(printer, uplink.reading.All());
+  printer.Flag("up", uplink.up);
+  printer.Flag("super_frames", uplink.super_frames);
+  printer.Text("persona", uplink.persona);
+  printer.EndObject();
+}
+
+void PutTunnel(Printer& printer, const TunnelStatus& tunnel) {
+  printer.BeginObject("tunnel");
+  printer.Text("device", tunnel.device);
+  printer.Text("driver", tunnel.driver);
+  printer.Text("reason", tunnel.reason);
+  PutNumbers(printer, tunnel.reading.All());
+  printer.Texts("addresses", tunnel.addresses);
+  printer.EndObject();
+}
+
+void PutLan(Printer& printer, const LanStatus& lan) {
+  printer.BeginObject("lan");
+  printer.Text("device", lan.device);
+  printer.Text("driver", lan.driver);
+  printer.Text("reason", lan.reason);
+  printer.Flag("up", lan.up);
+  printer.Texts("addresses", lan.addresses);
+  PutNumbers(printer, lan.reading.All());
+  printer.EndObject();
+}
+
+void PutLane(Printer& printer, const LaneStatus& lane) {
+  printer.BeginObject({});
+  printer.Id("slot", lane.slot);
+  printer.Id("worker", lane.worker);
+  printer.Text("local", lane.local);
+  printer.Text("remote", lane.remote);
+  printer.Flag("sending", lane.sending);
+  PutNumbers(printer, lane.reading.All());
+  printer.EndObject();
+}
+
+void PutPeer(Printer& printer, const PeerStatus& peer) {
+  printer.BeginObject({});
+  printer.Texts("tunnel_addresses", peer.tunnel_addresses);
+  printer.Text("public_key", peer.public_key);
+  printer.Text("endpoint", peer.endpoint);
+  printer.Text("state", peer.state);
+  printer.Text("path", peer.path);
+  printer.Text("reason", peer.reason);
+  PutNumbers(printer, peer.reading.All());
+  const Readings totals = peer.totals.All();
+  PutNumbers(printer, totals, 0, kTrafficMetrics);
+  PutAlias(printer, "records_lost", totals, "records_lost");
+  printer.BeginObject("fec");
+  PutNumbers(printer, totals, kTrafficMetrics);
+  printer.EndObject();
+  printer.BeginList("lane_list");
+  for (const LaneStatus& lane : peer.lane_list) PutLane(printer, lane);
+  printer.EndList();
+  printer.EndObject();
+}
+
+void PutWorker(Printer& printer, const WorkerStatus& worker) {
+  const Readings readings = worker.reading.All();
+  printer.BeginObject({});
+  printer.Text("cpus", worker.cpus);
+  PutNumbers(printer, readings);
+  PutAlias(printer, "rx_frames", readings, "uplink_rx_frames");
+  PutAlias(printer, "tx_frames", readings, "uplink_tx_frames");
+  PutAlias(printer, "tun_rx_packets", readings, "tunnel_rx_packets");
+  PutAlias(printer, "tun_tx_packets", readings, "tunnel_tx_packets");
+  printer.EndObject();
+}
+
+void PutCounters(Printer& printer, const Status& status) {
+  printer.BeginObject("drops");
+  PutNumbers(printer, status.drops);
+  printer.EndObject();
+  printer.BeginObject("counters");
+  for (const CounterGroup& group : status.counters) {
+    for (size_t i = 0; i < group.readings.values.size(); ++i) {
+      const Metric& metric = group.readings.metrics[i];
+      printer.Number(NameIn(group, metric), metric, group.readings.values[i]);
+    }
+  }
+  printer.EndObject();
+}
+
+void PutMemory(Printer& printer, const Status& status) {
+  printer.BeginObject("memory");
+  printer.Text("mode", status.memory_mode);
+  printer.BeginList("pools");
+  for (const PoolStatus& pool : status.pools) {
+    printer.BeginObject({});
+    printer.Text("name", pool.name);
+    PutNumbers(printer, pool.reading.All());
+    printer.EndObject();
+  }
+  printer.EndList();
+  printer.EndObject();
+}
+
+}  // namespace
+
+void Print(const Status& status, Printer& printer) {
+  printer.BeginObject({});
+  printer.Text("version", status.version);
+  printer.Text("mode", status.mode);
+  PutNumbers(printer, status.reading.All());
+  printer.Id("pid", status.pid);
+  printer.Text("encryption", status.encryption);
+  printer.Text("public_key", status.public_key);
+  PutUplink(printer, status.uplink);
+  PutTunnel(printer, status.tunnel);
+  if (!status.lan.device.empty()) PutLan(printer, status.lan);
+  printer.BeginList("peers");
+  for (const PeerStatus& peer : status.peers) PutPeer(printer, peer);
+  printer.EndList();
+  printer.Texts("banned", status.banned);
+  printer.BeginList("workers");
+  for (const WorkerStatus& worker : status.workers) PutWorker(printer, worker);
+  printer.EndList();
+  PutCounters(printer, status);
+  PutMemory(printer, status);
+  printer.EndObject();
+}
+
+}  // namespace lwt::telemetry
