@@ -39,7 +39,15 @@ struct alignas(64) OuterFlow {
   bool sack = false;
   uint8_t peer_scale = 0;
   uint8_t own_scale = 0;
+  // Of a segment: what the path is known or hoped to take, what both MSS
+  // allow, the largest that was acknowledged, and the one that is being tried
+  // above max_payload, 0 for none. See outer_tcp_path.cc.
   uint16_t max_payload = 536;
+  uint16_t most_payload = 536;
+  uint16_t proven_payload = 0;
+  uint16_t probe_payload = 0;
+  uint16_t search_gap_s = 1;
+  bool search_from_top = false;
 
   // The receiving half.
   uint64_t rcv_nxt = 0;    // all below has arrived or was given up
@@ -123,7 +131,9 @@ struct alignas(64) OuterFlow {
   uint64_t reorder_at_us = kNever;
   uint64_t forward_at_us = kNever;
   uint64_t forward_told_us = 0;
-  uint64_t end_at_us = kNever;  // proof or close has to be done by then
+  uint64_t search_at_us = kNever;  // for a larger payload
+  uint64_t proven_us = 0;          // when the newest of proven_payload was sent
+  uint64_t end_at_us = kNever;     // proof or close has to be done by then
   uint64_t syn_sent_us = 0;
   uint64_t challenged_us = 0;  // when an invalid segment was last answered
   uint64_t ahead_from_us = 0;  // when the first of `ahead` came

@@ -130,14 +130,18 @@ class OuterTcp {
   // that the peer can offer, where it would stand still: 0, in the first
   // quarter or where no hole is the reason, to 255.
   uint32_t Crowding(FlowId flow);
-  // Largest payload of a segment.
+  // Largest payload of a segment that the path is known or hoped to take.
   uint32_t MaxPayload(FlowId flow);
+  // Of `size` bytes that are more than that, how many the first segment is to
+  // have: now and then some more, to learn whether the path takes them.
+  uint32_t FirstPart(FlowId flow, uint32_t size, uint64_t now_us);
   // Makes a segment of each of the first `records` and one frame of them all,
   // which records[0] is the head of, and returns how many it took. More than
   // one only with port_segments: as many as are of one size, the last may be
   // shorter, and fit a frame of 64 KiB and the window. PSH goes on the last,
   // where all are taken. 0, with nothing changed, when the flow is not open,
-  // the first exceeds MaxPayload, or the window does not hold it.
+  // the first exceeds MaxPayload and what FirstPart told, or the window does
+  // not hold it.
   //
   // Each is an mbuf of one piece, the first with kHeadroom bytes before its
   // data, and holds whole sealed records. A reference of each is kept until it
@@ -240,7 +244,9 @@ class OuterTcp {
     uint64_t cookies_accepted = 0;
     uint64_t challenge_acks = 0;
     uint64_t resets_sent = 0;
-    uint64_t long_lists = 0;       // lists of holes that took a larger place
+    uint64_t long_lists = 0;  // lists of holes that took a larger place
+    uint64_t path_steps_down =
+        0;  // times that a flow's segments became smaller
     uint64_t buffers_missing = 0;  // a segment of ours found no mbuf or room
     // Kept segments that were looked at, beyond those newly told of, to find
     // the places of SACK blocks; and those that might have been lost.
@@ -381,12 +387,23 @@ class OuterTcp {
   // outer_tcp_send.cc: acks, FIN, and payload again.
   bool SendAck(OuterFlow& flow, uint64_t now_us, TxBatch& out);
   void SendFin(OuterFlow& flow, uint64_t now_us, TxBatch& out);
+  // Whole, or in parts that the path takes.
   bool Retransmit(OuterFlow& flow, SentArena::Position at, uint64_t now_us,
                   TxBatch& out);
+  bool RetransmitPart(OuterFlow& flow, SentArena::Position at, uint16_t from,
+                      uint16_t count, uint64_t now_us, TxBatch& out);
   FlowTemplate::Segment NextSegment(OuterFlow& flow, uint64_t offset,
                                     uint64_t now_us);
   void FlushFlow(OuterFlow& flow, uint64_t now_us, TxBatch& out);
   bool Emit(rte_mbuf* frame, TxBatch& out);
+
+  // outer_tcp_path.cc: what the path takes. A segment with such a payload was
+  // acknowledged; one is lost.
+  void NoteProven(OuterFlow& flow, uint16_t payload, uint64_t sent_us);
+  void NoteLost(OuterFlow& flow, SentArena::Position at, bool timeout,
+                uint64_t now_us);
+  void StepDown(OuterFlow& flow, uint16_t lost, uint64_t now_us);
+  void EndProbe(OuterFlow& flow, uint64_t now_us);
 
   // outer_tcp_payload.cc: payload of ours.
   size_t RunLength(const OuterFlow& flow,

@@ -133,6 +133,9 @@ void OuterTcp::TakeBlocks(OuterFlow& flow, const wire::TcpView& tcp,
 // of no round trip, and of the others less, see IsOvertaken.
 void OuterTcp::OnSacked(OuterFlow& flow, const SentSegment& segment,
                         uint64_t now_us) {
+  if (segment.size >= flow.proven_payload && !segment.in_parts) {
+    NoteProven(flow, segment.size, segment.last_us);
+  }
   if (segment.retransmitted) {
     if (now_us - segment.last_us >= flow.min_rtt_us) {
       flow.repair_us = std::max(flow.repair_us, segment.last_us);
@@ -176,11 +179,15 @@ void OuterTcp::TakeAcked(OuterFlow& flow, uint64_t ack,
                          const wire::TcpView& tcp, uint64_t now_us) {
   uint64_t fresh_end = 0;
   uint64_t fresh_us = 0;
+  uint16_t largest = 0;
   while (!flow.sent.empty()) {
     const SentSegment& segment = arena_.At(flow.sent.head());
     const uint64_t end = segment.end();
     if (end > ack) break;
     if (segment.retransmitted) {
+      if (!segment.in_parts && segment.size >= flow.proven_payload) {
+        NoteProven(flow, segment.size, segment.last_us);
+      }
       if (!segment.sacked && now_us - segment.last_us >= flow.min_rtt_us &&
           !IsOfEarlierCopy(flow, segment, tcp)) {
         NoteLatest(flow, segment.last_us, end, now_us);
@@ -189,10 +196,12 @@ void OuterTcp::TakeAcked(OuterFlow& flow, uint64_t ack,
       if (fresh_end == 0 && end < flow.fack) flow.reordering = true;
       fresh_end = end;
       fresh_us = segment.last_us;
+      largest = std::max(largest, segment.size);
     }
     flow.sent.RemoveHead(arena_);
   }
   if (fresh_end == 0) return;
+  if (largest >= flow.proven_payload) NoteProven(flow, largest, fresh_us);
   rtt_from_us_ = std::max(rtt_from_us_, fresh_us);
   NoteLatest(flow, fresh_us, fresh_end, now_us);
 }
@@ -357,6 +366,7 @@ bool OuterTcp::RetransmitIfLost(OuterFlow& flow, SentArena::Position at,
     if (first) MoveForward(flow, segment.end(), now_us);
     return first;
   }
+  NoteLost(flow, at, /*timeout=*/false, now_us);
   if (!Retransmit(flow, at, now_us, out)) {
     flow.reorder_at_us = now_us + kTickUs;
     return false;

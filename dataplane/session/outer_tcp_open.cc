@@ -164,7 +164,8 @@ void OuterTcp::TakeSyn(OuterFlow& flow, const wire::TcpView& tcp) {
   const uint16_t mss = std::min(
       LocalMss(family), std::max(kMinMss, options.mss.value_or(fallback)));
   const size_t room = flow.timestamps ? wire::kTimestampOptionSize : 0;
-  flow.max_payload = static_cast<uint16_t>(mss - room);
+  flow.most_payload = static_cast<uint16_t>(mss - room);
+  flow.max_payload = flow.most_payload;
   flow.header.Set(flow.key, flow.header.link(), flow.flow_label,
                   flow.timestamps);
   SetUpStreams(flow);

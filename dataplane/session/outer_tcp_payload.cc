@@ -112,7 +112,7 @@ size_t OuterTcp::RunLength(const OuterFlow& flow,
       std::min<size_t>(records.size(), config_.port_segments ? kMaxChain : 1);
   if (most == 0) return 0;
   const uint32_t size = rte_pktmbuf_data_len(records.front());
-  if (size == 0 || size > flow.max_payload ||
+  if (size == 0 || size > std::max(flow.max_payload, flow.probe_payload) ||
       rte_pktmbuf_headroom(records.front()) < flow.header.size()) {
     return 0;
   }

@@ -135,29 +135,48 @@ void OuterTcp::SendFin(OuterFlow& flow, uint64_t now_us, TxBatch& out) {
   }
 }
 
-bool OuterTcp::Retransmit(OuterFlow& flow, SentArena::Position at,
-                          uint64_t now_us, TxBatch& out) {
-  SentSegment& kept = arena_.At(at);
+// The bytes from `from` on of a kept segment, as one of their own.
+bool OuterTcp::RetransmitPart(OuterFlow& flow, SentArena::Position at,
+                              uint16_t from, uint16_t count, uint64_t now_us,
+                              TxBatch& out) {
+  const SentSegment& kept = arena_.At(at);
   rte_mbuf* frame = out.full() ? nullptr : rte_pktmbuf_alloc(config_.pool);
-  const auto size = static_cast<uint16_t>(flow.header.size() + kept.size);
+  const auto size = static_cast<uint16_t>(flow.header.size() + count);
   char* to = frame == nullptr ? nullptr : Append(frame, size);
   if (to == nullptr) {
     rte_pktmbuf_free(frame);
     ++totals_.buffers_missing;
     return false;
   }
-  FlowTemplate::Segment segment = NextSegment(flow, kept.offset, now_us);
-  if (kept.push) segment.flags |= wire::kPsh;
-  segment.payload_size = static_cast<uint16_t>(kept.size);
+  FlowTemplate::Segment segment = NextSegment(flow, kept.offset + from, now_us);
+  if (kept.push && from + count == kept.size) segment.flags |= wire::kPsh;
+  segment.payload_size = count;
   auto* const headers = reinterpret_cast<uint8_t*>(to);
   segment.payload_sum = wire::CopyAndChecksum(headers + flow.header.size(),
-                                              arena_.Payload(at), kept.size);
+                                              arena_.Payload(at) + from, count);
   flow.header.Write(headers, segment);
   flow.AckSent(/*told_ranges=*/false);
-  kept.last_us = now_us;
-  flow.sent.SentAgain(arena_, at);
   ++flow.segments_retransmitted;
   out.Push(frame);
+  return true;
+}
+
+bool OuterTcp::Retransmit(OuterFlow& flow, SentArena::Position at,
+                          uint64_t now_us, TxBatch& out) {
+  SentSegment& kept = arena_.At(at);
+  for (uint16_t from = 0; from < kept.size;) {
+    const uint16_t count = std::min<uint16_t>(
+        static_cast<uint16_t>(kept.size - from), flow.max_payload);
+    if (!RetransmitPart(flow, at, from, count, now_us, out)) return false;
+    from = static_cast<uint16_t>(from + count);
+  }
+  const bool in_parts = kept.size > flow.max_payload;
+  kept.copies = in_parts && !kept.in_parts
+                    ? 1
+                    : static_cast<uint8_t>(std::min(kept.copies + 1, 255));
+  kept.in_parts = in_parts;
+  kept.last_us = now_us;
+  flow.sent.SentAgain(arena_, at);
   return true;
 }
 

@@ -111,7 +111,10 @@ void OuterTcp::OnRetransmitTimer(OuterFlow& flow, uint64_t now_us,
   const bool lied = at != SentArena::kNone && arena_.At(at).sacked;
   for (int i = 0; i < kSegmentsPerTimeout && at != SentArena::kNone; ++i) {
     const bool wanted = lied || !arena_.At(at).sacked;
-    if (wanted && SendsAgain(flow, at)) Retransmit(flow, at, now_us, out);
+    if (wanted && SendsAgain(flow, at)) {
+      NoteLost(flow, at, /*timeout=*/true, now_us);
+      Retransmit(flow, at, now_us, out);
+    }
     at = arena_.At(at).next;
   }
   if (fin_waits) SendFin(flow, now_us, out);

@@ -33,6 +33,8 @@ SentArena::Position SentArena::Push(rte_mbuf* record, uint32_t slot) {
   kept.sacked = false;
   kept.repaired = false;
   kept.hole = false;
+  kept.in_parts = false;
+  kept.copies = 1;
   shares_.Add(slot, 1);
   rte_mbuf_refcnt_update(record, 1);
   return at;

@@ -39,11 +39,13 @@ struct alignas(64) SentSegment {
   uint16_t size = 0;           // bytes of payload
   uint16_t data_off = 0;       // of the payload in the mbuf's buffer
   uint16_t slot = 0;           // of the flow
+  uint8_t copies = 0;          // that were sent, itself among them
   bool push : 1 = false;
   bool retransmitted : 1 = false;
   bool sacked : 1 = false;  // and kept: a stream's, see OuterTcp::Deliver
   bool repaired : 1 = false;
   bool hole : 1 = false;
+  bool in_parts : 1 = false;  // the last copy was
 
   uint64_t end() const { return offset + size; }
 };

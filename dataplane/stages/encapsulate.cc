@@ -44,7 +44,9 @@ bool SendInParts(Worker& worker, const Frame& record, bool push) {
     return false;
   }
   std::array<rte_mbuf*, kMaxChain> parts;
-  const size_t count = (record.length + most - 1) / most;
+  const uint32_t first =
+      worker.tcp.FirstPart(flow, record.length, worker.now_us);
+  const size_t count = 1 + (record.length - first + most - 1) / most;
   if (count > parts.size() ||
       rte_pktmbuf_alloc_bulk(worker.options.pool, &parts[1],
                              static_cast<unsigned>(count - 1)) != 0) {
@@ -52,12 +54,12 @@ bool SendInParts(Worker& worker, const Frame& record, bool push) {
   }
   parts[0] = record.mbuf;
   for (size_t i = 1; i < count; ++i) {
-    const size_t from = i * most;
+    const size_t from = first + (i - 1) * most;
     const auto size =
         static_cast<uint16_t>(std::min<size_t>(most, record.length - from));
     rte_memcpy(rte_pktmbuf_append(parts[i], size), record.data + from, size);
   }
-  rte_pktmbuf_trim(record.mbuf, static_cast<uint16_t>(record.length - most));
+  rte_pktmbuf_trim(record.mbuf, static_cast<uint16_t>(record.length - first));
   for (size_t sent = 0; sent < count;) {
     const size_t taken = worker.tcp.EncapsulateRun(
         flow, {&parts[sent], count - sent}, push, worker.now_us);

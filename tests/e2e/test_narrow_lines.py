@@ -1,0 +1,82 @@
+"""Lines that take less than the links at both ends: on the way from the start,
+or from some moment on; with a router that says so, and with one that does not.
+Beside them a connection of the kernels' own."""
+
+import pytest
+
+from harness.traffic import Iperf, longest_silence, transfer
+from harness.variant import Variant
+
+_HUB, _CLIENT = "10.0.0.1", "10.0.0.2"
+_SIZE = 2 << 20
+
+
+def _narrow(topology, mtu, told=True):
+    """The router forwards nothing larger, either way; ICMP as it is meant, or
+    a black hole."""
+    for host in (topology.hub, topology.client):
+        leg = host.namespace.label
+        topology.router.ip("route", "replace", f"{host.v4}/32", "dev", leg,
+                           "mtu", "lock", mtu)
+    if not told:
+        topology.router.nft("""
+            table inet mute {
+              chain output {
+                type filter hook output priority 0;
+                icmp type destination-unreachable counter drop
+              }
+            }""")
+
+
+def _hosts(topology):
+    return topology.hub.namespace, topology.client.namespace
+
+
+def _carries_all(topology):
+    """Pings of every size, and bytes both ways."""
+    hub, client = _hosts(topology)
+    for size in (56, 1000, 1300, 1381):
+        assert client.ping(_HUB, size=size) == 3, size
+        assert hub.ping(_CLIENT, size=size) == 3, size
+    transfer(client, hub, _HUB, _SIZE)
+    transfer(hub, client, _CLIENT, _SIZE)
+
+
+def _comes_up(topology, start, variant, mtu):
+    """The first flight of the hub is of full segments."""
+    _narrow(topology, mtu)
+    hub, client = _hosts(topology)
+    transfer(hub, client, topology.client.v4, _SIZE, port=5556)
+    start.pair(topology, variant)
+    _carries_all(topology)
+
+
+def test_comes_up_on_a_line_narrower_than_both_ends(topology, start, variant):
+    _comes_up(topology, start, variant, 1400)
+
+
+@pytest.mark.parametrize("mtu", [1492, 1280])
+def test_comes_up_on_lines_of_other_widths(topology, start, mtu):
+    _comes_up(topology, start, Variant(), mtu)
+
+
+def test_comes_up_where_no_router_says_why(topology, start):
+    _narrow(topology, 1400, told=False)
+    start.pair(topology, Variant())
+    _carries_all(topology)
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["icmp", "black-hole"])
+def test_outlives_a_line_that_becomes_narrow_under_way(topology, start, told):
+    hub, client = _hosts(topology)
+    start.pair(topology, Variant())
+    _carries_all(topology)
+    flow = Iperf(hub, client, _HUB, "-b", "20M", seconds=12)
+    client.run("sleep", "2")
+    _narrow(topology, 1300, told)
+    report = flow.result()
+    assert longest_silence(report) < 5, report["intervals"]
+    assert client.ping(_HUB, size=1381) == 3
+    assert hub.ping(_CLIENT, size=1381) == 3
+    _narrow(topology, 1500)
+    _carries_all(topology)

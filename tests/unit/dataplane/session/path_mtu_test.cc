@@ -1,0 +1,132 @@
+// Paths that take less than both ends' links, without a word about it.
+#include <gtest/gtest.h>
+
+#include "tests/unit/dataplane/session/tcp_rig.h"
+
+namespace lwt::test {
+namespace {
+
+constexpr uint64_t kSecond = 1'000'000;
+// Of IPv4 with timestamps.
+constexpr uint32_t kHeaders = 52;
+
+class PathMtuTest : public testing::Test {
+ protected:
+  PathMtuTest() : rig_(RigConfig(1), RigConfig(2), LinkConfig{}, 7) {
+    rig_.filter = [this](const wire::FrameView& frame) {
+      const size_t size = frame.tcp.payload.size();
+      largest_ = std::max(largest_, size);
+      return size + kHeaders <= path_mtu_;
+    };
+  }
+
+  // Records of these sizes each 10 ms; those larger than the flow takes go in
+  // parts, as a worker sends them.
+  void Traffic(uint64_t for_us, uint16_t size = 1448) {
+    OuterTcp& tcp = *rig_.client.tcp;
+    for (const uint64_t end = rig_.now_us + for_us; rig_.now_us < end;) {
+      uint32_t left = size;
+      bool first = true;
+      while (left > 0) {
+        const uint32_t most = tcp.MaxPayload(rig_.client.flow);
+        uint32_t part = std::min(left, most);
+        if (first && left > most) {
+          part = tcp.FirstPart(rig_.client.flow, left, rig_.now_us);
+        }
+        first = false;
+        if (!rig_.Send(rig_.client, static_cast<uint16_t>(part))) break;
+        left -= part;
+      }
+      rig_.RunTo(rig_.now_us + 10'000);
+    }
+  }
+  bool Completes(uint64_t within_us) {
+    return rig_.RunUntil(within_us,
+                         [this] { return rig_.Complete(rig_.client); });
+  }
+  uint32_t path_payload() { return path_mtu_ - kHeaders; }
+  uint32_t payload() { return rig_.client.tcp->MaxPayload(rig_.client.flow); }
+  uint64_t delivered() {
+    uint64_t sum = 0;
+    for (const auto& [begin, end] : rig_.hub.delivered) sum += end - begin;
+    return sum;
+  }
+
+  TcpRig rig_;
+  uint32_t path_mtu_ = 1500;
+  size_t largest_ = 0;
+};
+
+// The hub's first flight is of full segments: without this no tunnel ever came
+// up where the path takes less.
+TEST_F(PathMtuTest, AFirstFlightArrivesWhateverThePathTakes) {
+  for (const uint32_t mtu : {1492, 1400, 1280, 1100, 600}) {
+    TcpRig rig(RigConfig(1), RigConfig(2), LinkConfig{}, 7);
+    rig.filter = [mtu](const wire::FrameView& frame) {
+      return frame.tcp.payload.size() + kHeaders <= mtu;
+    };
+    ASSERT_TRUE(rig.Open());
+    for (int i = 0; i < 3; ++i) ASSERT_TRUE(rig.Send(rig.client, 1448));
+    EXPECT_TRUE(rig.RunUntil((mtu >= 1280 ? 3 : 12) * kSecond, [&] {
+      return rig.Complete(rig.client);
+    })) << mtu;
+    EXPECT_EQ(rig.client.forward_seen, 0u);
+    EXPECT_TRUE(rig.faults.empty());
+    uint64_t sum = 0;
+    for (const auto& [begin, end] : rig.hub.delivered) sum += end - begin;
+    EXPECT_EQ(sum, 3u * 1448) << mtu;
+  }
+}
+
+TEST_F(PathMtuTest, FollowsAPathThatShrinksAndGrowsAgain) {
+  ASSERT_TRUE(rig_.Open());
+  Traffic(kSecond);
+  EXPECT_EQ(payload(), 1448u);
+  for (const uint32_t mtu : {1300u, 1500u, 600u, 1500u, 1420u, 1500u}) {
+    path_mtu_ = mtu;
+    // A black hole is found within 15 s, and what opens is used again.
+    Traffic(15 * kSecond);
+    EXPECT_LE(payload(), path_payload()) << mtu;
+    const uint64_t before = delivered();
+    const uint64_t from = rig_.client.sent;
+    Traffic(30 * kSecond);
+    ASSERT_TRUE(Completes(5 * kSecond));
+    EXPECT_EQ(delivered() - before, rig_.client.sent - from)
+        << "bytes were given up at " << mtu;
+    if (mtu == 1500) {
+      EXPECT_EQ(payload(), 1448u);
+    } else {
+      EXPECT_LE(payload(), path_payload()) << mtu;
+      EXPECT_GE(payload() + 100, std::min(path_payload(), 1300u)) << mtu;
+    }
+  }
+}
+
+// Loss alone is no reason: full segments come through all the while.
+TEST_F(PathMtuTest, LossDoesNotMakeSegmentsSmall) {
+  ASSERT_TRUE(rig_.Open());
+  Traffic(kSecond);
+  rig_.link.loss = 0.1;
+  Traffic(60 * kSecond);
+  EXPECT_EQ(payload(), 1448u);
+  EXPECT_EQ(rig_.client.tcp->totals().path_steps_down, 0u);
+}
+
+// The search costs a segment each time, sent again at once, and seldom.
+TEST_F(PathMtuTest, TheSearchIsRare) {
+  ASSERT_TRUE(rig_.Open());
+  path_mtu_ = 1300;
+  Traffic(10 * kSecond);
+  uint64_t too_large = 0;
+  rig_.filter = [&too_large](const wire::FrameView& frame) {
+    const bool fits = frame.tcp.payload.size() + kHeaders <= 1300;
+    if (!fits) ++too_large;
+    return fits;
+  };
+  Traffic(120 * kSecond);
+  EXPECT_GE(too_large, 1u);
+  EXPECT_LE(too_large, 8u);
+}
+
+}  // namespace
+}  // namespace lwt::test
