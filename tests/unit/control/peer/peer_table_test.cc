@@ -238,6 +238,59 @@ TEST(PeerTableWorldTest, NothingOfAClientIsLostWhileItsSnapshotWaits) {
   EXPECT_TRUE(routed);
 }
 
+// In a crowd, where a snapshot is not made at once: a client comes up no later
+// than that makes it, and what it sends then is let in.
+TEST(PeerTableWorldTest, AClientOfACrowdWaitsForItsSnapshotAndNoLonger) {
+  loop::Log log{loop::LogLevel::kError};
+  FakeNet net;
+  constexpr uint32_t kPeers = 4000;
+  TestHub hub(net, log, true, kPeers);
+  for (uint32_t i = 0; i < kPeers; ++i) {
+    PeerTable::Entry entry;
+    entry.addresses = {{{Family::kIpv4,
+                         {10, 1, static_cast<uint8_t>(i / 250),
+                          static_cast<uint8_t>(i % 250)}},
+                        16}};
+    ASSERT_TRUE(hub.road->peers.Add(std::move(entry)));
+  }
+  std::vector<std::unique_ptr<TestClient>> clients;
+  std::vector<TestClient*> all;
+  for (int i = 0; i < 8; ++i) {
+    const std::string address = "10.0.0." + std::to_string(2 + i) + "/24";
+    clients.push_back(
+        std::make_unique<TestClient>(net, hub.worker, log, address.c_str()));
+    all.push_back(clients.back().get());
+  }
+  RunFor(net, hub, {}, 100'000);
+  const uint64_t snapshots = hub.road->peers.version();
+  // One after the other, sooner than snapshots follow each other.
+  for (size_t i = 1; i < all.size(); ++i) {
+    RunFor(net, hub, {all.begin(), all.begin() + static_cast<ptrdiff_t>(i)},
+           kSecond / 250);
+  }
+  const uint64_t begun = net.now_us;
+  uint64_t held = 0;
+  ASSERT_TRUE(RunWorld(net, hub, all, kSecond, [&] {
+    held = std::max<uint64_t>(held, hub.road->link.held());
+    for (TestClient* client : all) {
+      if (!client->up()) return false;
+      const IpAddress& address = client->address.address;
+      EXPECT_NE(hub.worker.published->routes.Lookup(address.family,
+                                                    address.bytes.data()),
+                RouteTable::kNoPeer);
+    }
+    return true;
+  }));
+  EXPECT_GT(held, 0u) << "they waited";
+  // Three round trips: the flow, the key, the verdict.
+  EXPECT_LE(net.now_us - begun,
+            6 * FakeNet::kDelayUs + PeerTable::kMostWaitUs + 1000);
+  EXPECT_LT(hub.road->peers.version() - snapshots, all.size() - 1);
+  for (TestClient* client : all) EXPECT_TRUE(client->worker.SendData());
+  RunFor(net, hub, all, 2 * FakeNet::kDelayUs);
+  EXPECT_EQ(hub.worker.data_received, all.size());
+}
+
 // A client that comes and goes and comes again before the next snapshot.
 TEST(PeerTableWorldTest, WhoLeavesWhileItsCommandsWaitLeavesNothing) {
   loop::Log log{loop::LogLevel::kError};
