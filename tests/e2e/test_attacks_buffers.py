@@ -13,7 +13,8 @@ from scapy.layers.inet import TCP
 
 from harness.gateway import PORT, client_arguments
 from harness.middle import Middle, payload, with_payload
-from harness.traffic import transfer
+from harness.prober import Prober
+from harness.traffic import Iperf, transfer
 from harness.variant import VARIANTS, Variant
 from harness.wait import wait_until
 
@@ -137,3 +138,37 @@ def test_false_begins_of_records_stop_nothing(start):
         assert hub.counters()["records_found"] == before
     finally:
         middle.delete()
+
+
+# Holes that a flow's own list holds, and flows of a worker that may have more.
+_OWN_HOLES, _PLACES = 56, 32
+
+
+def test_strangers_get_no_places_for_many_holes(topology, start):
+    """More of them than there are places, each with more holes than it can
+    have without one."""
+    hub, _ = start.pair(topology, Variant())
+    prober = Prober(topology)
+    for _ in range(_PLACES + 2):
+        talk = prober.talk(PORT)
+        talk.syn()
+        prober.collect()
+        talk.take()
+        talk.say("A", stamp=1)
+        for hole in range(_OWN_HOLES + 8):
+            talk.say("PA", seq=3 + 2 * hole, stamp=2, payload=b"x")
+    prober.collect()
+    prober.close()
+    counters = hub.counters()
+    assert counters["uplink_rx_frames"] > _PLACES * _OWN_HOLES
+    assert counters["long_lists"] == 0
+    transfer(topology.client.namespace, topology.hub.namespace, "10.0.0.1",
+             1 << 20)
+
+
+def test_a_client_gets_a_place_for_many_holes(make_bad_link, start):
+    link = make_bad_link(delay_ms=50, loss=10, seed=3)
+    hub, _ = start.pair(link, Variant(), flags=("-fec", "off"))
+    Iperf(link.hub.namespace, link.client.namespace, "10.0.0.1", "-u", "-b",
+          "80M", "-l", "1200", seconds=2).result()
+    assert hub.counters()["long_lists"] >= 1
