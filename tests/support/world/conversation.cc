@@ -20,8 +20,9 @@ constexpr uint64_t kPatienceUs = 10 * kSecond;
 constexpr uint64_t kBackoffUs = 32 * kSecond;
 constexpr uint64_t kPingUs = kSecond / 10;
 constexpr uint64_t kLongestPhaseUs = 8 * kSecond;
-// FINs, unproven flows, and groups of records that wait for others.
-constexpr uint64_t kAfterlifeUs = 40 * kSecond;
+// FINs, groups of records that wait for others, and SYNs in the name of a client
+// that are answered for 63 s.
+constexpr uint64_t kAfterlifeUs = 70 * kSecond;
 
 fec::Settings AnyCode(Choices& choices) {
   fec::Settings fec;

@@ -72,7 +72,8 @@ TEST(FlowOwners, AStrangersFlowCostsNoMoreWhereThereAreManyClients) {
     of_few = std::min(of_few, few.ThousandStrays());
     of_many = std::min(of_many, many.ThousandStrays());
   }
-  EXPECT_LT(of_many, 1.3 * of_few) << of_few << " " << of_many;
+  // A walk over the clients would cost a hundred times as much.
+  EXPECT_LT(of_many, 3 * of_few) << of_few << " " << of_many;
 }
 
 }  // namespace
