@@ -41,7 +41,7 @@ struct alignas(64) OuterFlow {
   uint8_t own_scale = 0;
   // Of a segment: what the path is known or hoped to take, what both MSS
   // allow, the largest that was acknowledged, and the one that is being tried
-  // above max_payload, 0 for none. See outer_tcp_path.cc.
+  // above max_payload at probe_offset, 0 for none. See outer_tcp_path.cc.
   uint16_t max_payload = 536;
   uint16_t most_payload = 536;
   uint16_t proven_payload = 0;
@@ -133,7 +133,9 @@ struct alignas(64) OuterFlow {
   uint64_t forward_told_us = 0;
   uint64_t search_at_us = kNever;  // for a larger payload
   uint64_t proven_us = 0;          // when the newest of proven_payload was sent
-  uint64_t end_at_us = kNever;     // proof or close has to be done by then
+  uint64_t stepped_us = 0;         // when max_payload was last made smaller
+  uint64_t probe_offset = 0;
+  uint64_t end_at_us = kNever;  // proof or close has to be done by then
   uint64_t syn_sent_us = 0;
   uint64_t challenged_us = 0;  // when an invalid segment was last answered
   uint64_t ahead_from_us = 0;  // when the first of `ahead` came
@@ -172,6 +174,11 @@ struct alignas(64) OuterFlow {
     return static_cast<int64_t>(snd_una) + (seq - SendSeq(snd_una));
   }
   bool proven() const { return user != kNoUser; }
+  // Whether the next segment may have so many bytes more than max_payload: the
+  // one that probe_payload was told for, no other of its size.
+  bool Tries(uint32_t size) const {
+    return size <= probe_payload && snd_nxt == probe_offset;
+  }
   // Every segment carries the ack; only a pure ACK tells of ranges.
   void AckSent(bool told_ranges) {
     rcv_acked = rcv_nxt;

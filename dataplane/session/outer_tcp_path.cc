@@ -54,9 +54,13 @@ void OuterTcp::NoteLost(OuterFlow& flow, SentArena::Position at, bool timeout,
                         uint64_t now_us) {
   const SentSegment& lost = arena_.At(at);
   if (lost.size > flow.max_payload && !lost.in_parts) {
-    if (lost.size == flow.probe_payload) EndProbe(flow, now_us);
+    const bool probe = flow.probe_payload != 0;
+    if (probe && lost.offset == flow.probe_offset) EndProbe(flow, now_us);
     return;
   }
+  // A copy from before the last step was of another size: what a timeout finds
+  // lost together is one sign.
+  if (lost.last_us < flow.stepped_us) return;
   const uint16_t size = std::min(lost.size, flow.max_payload);
   // Below what nearly every path takes one timeout is not enough.
   const bool likely = size > PayloadOf(flow, kStepsDown.front()) ||
@@ -73,6 +77,7 @@ void OuterTcp::StepDown(OuterFlow& flow, uint16_t lost, uint64_t now_us) {
     if (payload >= lost) continue;
     ++totals_.path_steps_down;
     flow.max_payload = payload;
+    flow.stepped_us = now_us;
     flow.proven_payload = std::min(flow.proven_payload, payload);
     flow.probe_payload = 0;
     flow.search_from_top = true;
@@ -109,6 +114,7 @@ uint32_t OuterTcp::FirstPart(FlowId id, uint32_t size, uint64_t now_us) {
   flow->search_from_top = false;
   next = std::min(next, size);
   flow->probe_payload = static_cast<uint16_t>(next);
+  flow->probe_offset = flow->snd_nxt;
   flow->search_at_us = now_us;
   return next;
 }

@@ -108,12 +108,15 @@ void OuterTcp::SendRun(OuterFlow& flow, std::span<rte_mbuf* const> records,
 // How many of the first records make one frame that the window takes.
 size_t OuterTcp::RunLength(const OuterFlow& flow,
                            std::span<rte_mbuf* const> records) const {
-  const size_t most =
+  size_t most =
       std::min<size_t>(records.size(), config_.port_segments ? kMaxChain : 1);
   if (most == 0) return 0;
   const uint32_t size = rte_pktmbuf_data_len(records.front());
-  if (size == 0 || size > std::max(flow.max_payload, flow.probe_payload) ||
-      rte_pktmbuf_headroom(records.front()) < flow.header.size()) {
+  if (size > flow.max_payload) {
+    if (!flow.Tries(size)) return 0;
+    most = 1;
+  }
+  if (size == 0 || rte_pktmbuf_headroom(records.front()) < flow.header.size()) {
     return 0;
   }
   uint64_t room = std::min<uint64_t>(flow.snd_right - flow.snd_nxt,
@@ -149,10 +152,15 @@ bool OuterTcp::SendStream(FlowId id, std::span<const uint8_t> bytes,
     return false;
   }
   // A jumbo link takes longer segments than a buffer holds.
-  const size_t most = std::min<size_t>(
-      flow->max_payload,
-      rte_pktmbuf_data_room_size(config_.pool) - RTE_PKTMBUF_HEADROOM);
-  const size_t count = (bytes.size() + most - 1) / most;
+  const size_t room =
+      rte_pktmbuf_data_room_size(config_.pool) - RTE_PKTMBUF_HEADROOM;
+  const size_t most = std::min<size_t>(flow->max_payload, room);
+  size_t size = std::min(bytes.size(), room);
+  if (size > flow->max_payload) {
+    size = FirstPart(id, static_cast<uint32_t>(size), now_us);
+  }
+  const size_t first = size == 0 ? 0 : 1;
+  const size_t count = first + (bytes.size() - size + most - 1) / most;
   std::array<rte_mbuf*, 64> frames;
   if (count > frames.size() || count > out.room() ||
       rte_pktmbuf_alloc_bulk(config_.pool, frames.data(),
@@ -161,10 +169,10 @@ bool OuterTcp::SendStream(FlowId id, std::span<const uint8_t> bytes,
     return false;
   }
   for (size_t i = 0; i < count; ++i) {
-    const size_t size = std::min(bytes.size(), most);
     char* to = rte_pktmbuf_append(frames[i], static_cast<uint16_t>(size));
     std::memcpy(to, bytes.data(), size);
     bytes = bytes.subspan(size);
+    size = std::min(bytes.size(), most);
     SendRun(*flow, {&frames[i], 1}, bytes.empty(), now_us);
     out.Push(frames[i]);
   }

@@ -24,7 +24,8 @@ class PathMtuTest : public testing::Test {
   // parts, as a worker sends them.
   void Traffic(uint64_t for_us, uint16_t size = 1448) {
     OuterTcp& tcp = *rig_.client.tcp;
-    for (const uint64_t end = rig_.now_us + for_us; rig_.now_us < end;) {
+    const uint64_t end = rig_.now_us + for_us;
+    do {
       uint32_t left = size;
       bool first = true;
       while (left > 0) {
@@ -37,8 +38,8 @@ class PathMtuTest : public testing::Test {
         if (!rig_.Send(rig_.client, static_cast<uint16_t>(part))) break;
         left -= part;
       }
-      rig_.RunTo(rig_.now_us + 10'000);
-    }
+      rig_.RunTo(std::min(end, rig_.now_us + 10'000));
+    } while (rig_.now_us < end);
   }
   bool Completes(uint64_t within_us) {
     return rig_.RunUntil(within_us,
@@ -126,6 +127,62 @@ TEST_F(PathMtuTest, TheSearchIsRare) {
   Traffic(120 * kSecond);
   EXPECT_GE(too_large, 1u);
   EXPECT_LE(too_large, 8u);
+}
+
+// While one segment is out to learn whether the path takes it, others of its
+// size are not.
+TEST_F(PathMtuTest, OneSegmentAtATimeIsTooLarge) {
+  ASSERT_TRUE(rig_.Open());
+  path_mtu_ = 1300;
+  Traffic(kSecond / 2);
+  ASSERT_EQ(payload(), 1228u);
+  ASSERT_TRUE(rig_.RunUntil(5 * kSecond,
+                            [this] { return rig_.Complete(rig_.client); }));
+  rig_.RunTo(rig_.now_us + kSecond);
+  OuterTcp& tcp = *rig_.client.tcp;
+  tcp.SetPort(1500, /*segments=*/true);
+  ASSERT_EQ(tcp.FirstPart(rig_.client.flow, 1448, rig_.now_us), 1448u);
+  EXPECT_EQ(rig_.SendRun(rig_.client, {1448, 1448, 1448}), 1u);
+  EXPECT_EQ(rig_.SendRun(rig_.client, {1448, 1448, 1448}), 0u);
+  EXPECT_FALSE(rig_.Send(rig_.client, 1448));
+  EXPECT_TRUE(rig_.Send(rig_.client, 1228));
+  EXPECT_TRUE(Completes(5 * kSecond));
+}
+
+// All that was in flight at once is one sign of what the path takes, not a
+// sign for each segment of it.
+TEST_F(PathMtuTest, GoesNoFurtherDownThanThePath) {
+  ASSERT_TRUE(rig_.Open());
+  Traffic(kSecond);
+  path_mtu_ = 1100;
+  uint32_t least = payload();
+  for (int i = 0; i < 500; ++i) {
+    for (int j = 0; j < 4; ++j) Traffic(0);
+    rig_.Send(rig_.client, 100);  // small ones come through
+    Traffic(kSecond / 100);
+    least = std::min(least, payload());
+  }
+  EXPECT_EQ(least, 954u);
+  EXPECT_EQ(rig_.client.tcp->totals().path_steps_down, 2u);
+}
+
+// What is relayed looks upwards as well.
+TEST_F(PathMtuTest, AStreamGrowsAgain) {
+  ASSERT_TRUE(rig_.Open());
+  // Each 50 ms, of ten segments of what both ends' links take.
+  const auto stream = [&](uint64_t for_us) {
+    for (const uint64_t end = rig_.now_us + for_us; rig_.now_us < end;) {
+      rig_.SendStream(rig_.client, 14480);
+      rig_.RunTo(rig_.now_us + 50'000);
+    }
+  };
+  path_mtu_ = 1300;
+  stream(2 * kSecond);
+  EXPECT_EQ(payload(), 1228u);
+  path_mtu_ = 1500;
+  stream(10 * kSecond);
+  EXPECT_EQ(payload(), 1448u);
+  EXPECT_TRUE(Completes(5 * kSecond));
 }
 
 }  // namespace

@@ -324,6 +324,19 @@ bool TcpRig::Send(Side& from, uint16_t size, bool report) {
   return true;
 }
 
+bool TcpRig::SendStream(Side& from, uint32_t size) {
+  const auto stats = from.tcp->Stats(from.flow);
+  if (!stats.has_value()) return false;
+  std::vector<uint8_t> bytes(size);
+  for (uint32_t i = 0; i < size; ++i) {
+    bytes[i] = StreamByte(stats->bytes_sent + i);
+  }
+  if (!from.tcp->SendStream(from.flow, bytes, now_us, batch_)) return false;
+  from.sent = stats->bytes_sent + size;
+  Transmit(from);
+  return true;
+}
+
 void TcpRig::FlushBoth() {
   for (Side* side : {&client, &hub}) {
     side->tcp->Flush(now_us, batch_);

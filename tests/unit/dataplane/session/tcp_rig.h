@@ -118,6 +118,8 @@ class TcpRig {
   // Sends stream bytes as a run of records of these sizes, of which it takes
   // the first ones that Sendable allows, and returns how many.
   size_t SendRun(Side& from, const std::vector<uint16_t>& sizes);
+  // Sends `size` stream bytes with OuterTcp::SendStream.
+  bool SendStream(Side& from, uint32_t size);
   // Runs the link and the timers up to `until_us`.
   void RunTo(uint64_t until_us);
   // Runs until `done`, for at most `limit_us`; false when time ran out.
