@@ -181,7 +181,7 @@ bool OuterTcp::Retransmit(OuterFlow& flow, SentArena::Position at,
 }
 
 void OuterTcp::FlushFlow(OuterFlow& flow, uint64_t now_us, TxBatch& out) {
-  const bool enough = flow.ack_owed >= 2u * flow.max_payload;
+  const bool enough = flow.ack_owed >= 2u * flow.most_payload;
   const bool quick = flow.ack_owed != 0 && flow.quick_acks != 0;
   if (flow.ack_now || enough || quick) {
     if (SendAck(flow, now_us, out) && quick) --flow.quick_acks;

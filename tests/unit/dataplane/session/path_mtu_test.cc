@@ -166,6 +166,37 @@ TEST_F(PathMtuTest, GoesNoFurtherDownThanThePath) {
   EXPECT_EQ(rig_.client.tcp->totals().path_steps_down, 2u);
 }
 
+// How small our own segments are says nothing of those that come: they are
+// acknowledged as ever, every second one.
+TEST_F(PathMtuTest, AcksAsOftenAsBefore) {
+  ASSERT_TRUE(rig_.Open());
+  const auto acks_of = [this] {
+    uint64_t acks = 0;
+    rig_.observer = [&](const TcpRig::Side& from, const Frame& frame) {
+      const bool ours = &from == &rig_.client;
+      if (ours && frame.View().tcp.payload.empty()) ++acks;
+    };
+    for (int i = 0; i < 100; ++i) {
+      for (int j = 0; j < 4; ++j) {
+        // A burst a piece, as a link would bring them.
+        rig_.RunTo(rig_.now_us + 100);
+        EXPECT_TRUE(rig_.Send(rig_.hub, 1448));
+      }
+      rig_.RunTo(rig_.now_us + 10'000);
+    }
+    rig_.observer = nullptr;
+    return acks;
+  };
+  acks_of();  // the quick ones of the beginning
+  const uint64_t before = acks_of();
+  path_mtu_ = 600;
+  Traffic(15 * kSecond);
+  ASSERT_EQ(payload(), 548u);
+  ASSERT_TRUE(Completes(5 * kSecond));
+  rig_.filter = nullptr;
+  EXPECT_LE(acks_of(), before + before / 10);
+}
+
 // What is relayed looks upwards as well.
 TEST_F(PathMtuTest, AStreamGrowsAgain) {
   ASSERT_TRUE(rig_.Open());
