@@ -14,10 +14,10 @@
 namespace lwt {
 namespace {
 
-// What one command can make the outer TCP send: a ServerHello flight of a few
-// segments.
+// What one command can make the outer TCP send, but for a piece of a stream.
 constexpr size_t kAnswerRoom = 16;
 static_assert(kAnswerRoom <= TxBatch::kCapacity);
+static_assert(OuterTcp::kStreamSegments <= TxBatch::kCapacity);
 
 void SetSendKeys(const Aead& aead, session::SendHalf& half,
                  const EpochKeys& keys) {
@@ -138,6 +138,7 @@ struct Runner {
   }
 
   void operator()(const SendStreamCommand& command) {
+    if (worker.tx.room() < OuterTcp::kStreamSegments) Transmit(worker);
     if (!worker.tcp.SendStream(command.flow, command.bytes, worker.now_us,
                                worker.tx)) {
       // A stream with a gap is of no use to anybody; the peer, who may be a

@@ -118,8 +118,11 @@ class OuterTcp {
   // where more holes opened than one ACK can tell.
   void Accept(const Received& received, uint64_t now_us, TxBatch& out);
 
-  // Sends handshake bytes, cut at the MSS, PSH at the end. False, with nothing
-  // sent, when the flow is not open or the peer's window does not hold them.
+  // Segments of a SendStream at most: 16 KiB of the smallest.
+  static constexpr size_t kStreamSegments = 256;
+  // Sends bytes of a handshake or a relay, cut at the MSS, PSH at the end.
+  // False, with nothing sent, when the flow is not open, or when the peer's
+  // window or `out`, which has room for kStreamSegments, does not hold them.
   bool SendStream(FlowId flow, std::span<const uint8_t> bytes, uint64_t now_us,
                   TxBatch& out);
 

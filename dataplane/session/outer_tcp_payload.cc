@@ -161,7 +161,7 @@ bool OuterTcp::SendStream(FlowId id, std::span<const uint8_t> bytes,
   }
   const size_t first = size == 0 ? 0 : 1;
   const size_t count = first + (bytes.size() - size + most - 1) / most;
-  std::array<rte_mbuf*, 64> frames;
+  std::array<rte_mbuf*, kStreamSegments> frames;
   if (count > frames.size() || count > out.room() ||
       rte_pktmbuf_alloc_bulk(config_.pool, frames.data(),
                              static_cast<unsigned>(count)) != 0) {

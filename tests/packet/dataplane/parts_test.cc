@@ -77,6 +77,23 @@ TEST_P(PartsTest, AControlRecordIsCutToo) {
   EXPECT_EQ(cut(), 1u);
 }
 
+// Pieces of a stream leave however small the peer's segments are, and however
+// full the burst is: a visitor may offer the smallest MSS that a kernel keeps
+// to, and meets the service all the same.
+TEST_P(PartsTest, PiecesOfAStreamLeaveInTheSmallestSegments) {
+  constexpr uint16_t kLeastMtu = 88 + 40;
+  constexpr size_t kPiece = 16 * 1024;  // a relay's
+  GatewayPair pair(SmallWorker(), RingPorts(GetParam()),
+                   RingPorts(/*segments=*/false, kLeastMtu));
+  pair.Establish();
+  for (int i = 0; i < 3; ++i) {
+    pair.client.mailbox().Send(
+        SendStreamCommand{pair.client_flow, Bytes(kPiece)});
+  }
+  pair.client.RunAt(pair.now_us);
+  EXPECT_EQ(pair.client.counters().streams_broken.Get(), 0u);
+}
+
 TEST_P(PartsTest, WithoutBuffersNothingIsSentAndTheDropIsNamed) {
   ASSERT_TRUE(pair_.client.GiveToTunnel(InnerUdp4(kClient, kHub, 1409)));
   std::vector<rte_mbuf*> hoard;
