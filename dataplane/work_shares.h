@@ -93,12 +93,14 @@ class WorkShares {
     return current;
   }
   // The first work of a peer in this period. Nothing is saved of the time
-  // without a limit, and nothing is owed.
+  // without a limit. What was overdrawn is owed, or a peer whose words are all
+  // about its lane would have so many parts of every period.
   void Begin(Peer& begun) {
     const bool fresh = begun.period < limited_since_;
     const uint64_t periods =
         fresh ? 1 : std::min(period_ - begun.period, kSavedParts);
-    const int64_t saved = fresh ? 0 : std::max<int64_t>(begun.credit, 0);
+    const auto most_owed = static_cast<int64_t>(kSessionOverdraft * part_);
+    const int64_t saved = fresh ? 0 : std::max(begun.credit, -most_owed);
     begun.credit = std::min(saved + static_cast<int64_t>(periods * part_),
                             static_cast<int64_t>(kSavedParts * part_));
     if (begun.period / kWindow != period_ / kWindow) ++active_;

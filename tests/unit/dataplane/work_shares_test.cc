@@ -18,6 +18,7 @@ class Line {
   Line(size_t lanes, bool shares) : shares_(16), use_shares_(shares) {
     rates_.resize(lanes);
     burst_ms_.resize(lanes);
+    overdraft_.resize(lanes);
     read_.resize(lanes);
     owed_.resize(lanes);
     longest_us_.resize(lanes);
@@ -28,6 +29,11 @@ class Line {
   // What it sends comes all at once, each so many ms.
   void SetBurst(size_t lane, uint64_t ms) { burst_ms_[lane] = ms; }
 
+  // All that it sends are words about the lane.
+  void SetWords(size_t lane) {
+    overdraft_[lane] = WorkShares::kSessionOverdraft;
+  }
+
   void Run(uint64_t until_us) {
     while (now_us_ < until_us) {
       shares_.Turn(now_us_);
@@ -36,7 +42,8 @@ class Line {
       for (; taken < kBurst && !line_.empty(); ++taken) {
         const Waiting next = line_.front();
         line_.pop_front();
-        if (use_shares_ && !shares_.Take(next.lane, kCost)) {
+        if (use_shares_ &&
+            !shares_.Take(next.lane, kCost, overdraft_[next.lane])) {
           cycles += kRefused;
           continue;
         }
@@ -83,6 +90,7 @@ class Line {
   const bool use_shares_;
   std::vector<double> rates_;
   std::vector<uint64_t> burst_ms_;
+  std::vector<uint64_t> overdraft_;
   std::vector<double> owed_;
   std::vector<uint64_t> read_;
   std::vector<uint64_t> longest_us_;
@@ -197,6 +205,22 @@ TEST(WorkShares, OneIsAloneOnceTheOthersWereSilentForLong) {
   EXPECT_TRUE(line.shares().limited());
   line.Run(1'150'000 + WorkShares::kAloneUs);
   EXPECT_FALSE(line.shares().limited());
+}
+
+// What a peer says of its lane takes no more of the worker than data does.
+TEST(WorkShares, AFloodOfWordsAboutTheLaneLeavesOthersTheirPart) {
+  std::array<uint64_t, 2> read{};
+  for (const bool words : {false, true}) {
+    Line line(2, true);
+    line.SetRate(0, 400);
+    line.SetRate(1, 4000);
+    if (words) line.SetWords(1);
+    line.Run(1'000'000);
+    const uint64_t before = line.read(0);
+    line.Run(3'000'000);
+    read[words] = line.read(0) - before;
+  }
+  EXPECT_GT(read[1], read[0] * 9 / 10) << "of " << read[0];
 }
 
 TEST(WorkShares, WordsAboutTheLaneGoOnForSomeParts) {
