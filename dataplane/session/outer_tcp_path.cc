@@ -68,6 +68,12 @@ void OuterTcp::NoteLost(OuterFlow& flow, SentArena::Position at, bool timeout,
   const bool unproven = timeout && likely && size > flow.proven_payload;
   const bool vanished =
       lost.copies >= kLostCopies && flow.proven_us < lost.first_us;
+  if (vanished && size < flow.proven_payload) {
+    // Of those that came since only as large ones were noted: from now on those
+    // of this size are, for one copy more.
+    flow.proven_payload = size;
+    return;
+  }
   if (unproven || vanished) StepDown(flow, size, now_us);
 }
 

@@ -113,6 +113,16 @@ TEST_F(PathMtuTest, LossDoesNotMakeSegmentsSmall) {
   EXPECT_EQ(rig_.client.tcp->totals().path_steps_down, 0u);
 }
 
+// Nor where a flow that once sent full segments has smaller ones now: those
+// that come through are as large as the one that was lost.
+TEST_F(PathMtuTest, LossDoesNotMakeSmallerOnesSmaller) {
+  ASSERT_TRUE(rig_.Open());
+  Traffic(kSecond);
+  rig_.link.loss = 0.1;
+  Traffic(60 * kSecond, 1200);
+  EXPECT_EQ(rig_.client.tcp->totals().path_steps_down, 0u);
+}
+
 // The search costs a segment each time, sent again at once, and seldom.
 TEST_F(PathMtuTest, TheSearchIsRare) {
   ASSERT_TRUE(rig_.Open());
