@@ -6,9 +6,9 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "control/client/client_session.h"
 #include "control/gateway_parts.h"
 #include "control/loop/component.h"
-#include "control/peer/client_session.h"
 
 namespace lwt {
 

@@ -7,8 +7,8 @@
 #include <memory>
 #include <span>
 
+#include "control/base/log.h"
 #include "control/loop/component.h"
-#include "control/loop/log.h"
 #include "dataplane/worker.h"
 
 namespace lwt {

@@ -13,16 +13,16 @@
 
 #include "absl/status/statusor.h"
 #include "control/api/request.h"
+#include "control/base/log.h"
 #include "control/config/config.h"
 #include "control/gateway_parts.h"
 #include "control/host/resolver.h"
 #include "control/host/suspend_watch.h"
 #include "control/loop/components.h"
 #include "control/loop/event_loop.h"
-#include "control/loop/log.h"
 #include "control/loop/signals.h"
-#include "control/peer/mailbox_link.h"
-#include "control/peer/worker_inbox.h"
+#include "control/workers/mailbox_link.h"
+#include "control/workers/worker_inbox.h"
 #include "dataplane/clock.h"
 
 namespace lwt {

@@ -1,15 +1,15 @@
 // What the components of a gateway are made from. All of it outlives them.
 #pragma once
 
+#include "control/base/log.h"
 #include "control/config/config.h"
 #include "control/handshake/rekey.h"
 #include "control/handshake/static_key.h"
 #include "control/loop/event_loop.h"
-#include "control/loop/log.h"
 #include "control/name_lookups.h"
 #include "control/outer_side.h"
-#include "control/peer/worker_road.h"
 #include "control/platform/platform.h"
+#include "control/session/worker_road.h"
 
 namespace lwt {
 

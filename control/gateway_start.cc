@@ -4,8 +4,8 @@
 #include <thread>
 #include <utility>
 
+#include "control/base/text.h"
 #include "control/client_side.h"
-#include "control/config/text.h"
 #include "control/drop_report.h"
 #include "control/gateway.h"
 #include "control/handshake/psk.h"

@@ -41,7 +41,7 @@ absl::StatusOr<std::unique_ptr<HubSide>> HubSide::Start(
   if (parts.config.hub.fallback) {
     side->fallback_ = std::make_unique<Fallback>(parts.loop, parts.road.link,
                                                  parts.road.owners, parts.log);
-    config->visitors = side->fallback_.get();
+    config->probers = side->fallback_.get();
     side->LookUpFallback(now_us);
   }
   side->sessions_ =
@@ -56,7 +56,7 @@ absl::StatusOr<std::unique_ptr<HubSide>> HubSide::Start(
 
 HubSide::~HubSide() {
   if (lookup_ != 0) parts_.names.Cancel(lookup_);
-  sessions_.reset();  // before the visitors' door that it turns to
+  sessions_.reset();  // before the probers' door that it turns to
 }
 
 std::vector<peer::HeldAddress> HubSide::HeldAddresses() {

@@ -8,11 +8,11 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "control/fallback.h"
+#include "control/fallback/fallback.h"
 #include "control/gateway_parts.h"
 #include "control/host/state_writer.h"
+#include "control/hub/hub_sessions.h"
 #include "control/loop/component.h"
-#include "control/peer/hub_sessions.h"
 
 namespace lwt {
 

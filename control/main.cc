@@ -4,10 +4,10 @@
 #include <memory>
 #include <string>
 
+#include "control/base/log.h"
 #include "control/cli/daemon_command.h"
 #include "control/gateway.h"
 #include "control/host/undo.h"
-#include "control/loop/log.h"
 #include "control/loop/signals.h"
 
 namespace {

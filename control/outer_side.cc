@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "control/config/text.h"
+#include "control/base/text.h"
 
 namespace lwt {
 namespace {

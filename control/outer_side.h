@@ -14,16 +14,16 @@
 #include <utility>
 #include <vector>
 
+#include "control/base/remote_log.h"
 #include "control/host/address_order.h"
 #include "control/host/neighbour_keeper.h"
 #include "control/host/port_reservation.h"
 #include "control/host/tunnel_keeper.h"
 #include "control/loop/component.h"
-#include "control/loop/remote_log.h"
 #include "control/name_lookups.h"
-#include "control/peer/peer_host.h"
-#include "control/peer/worker_link.h"
 #include "control/platform/platform.h"
+#include "control/workers/peer_host.h"
+#include "control/workers/worker_link.h"
 #include "dataplane/clock.h"
 
 namespace lwt {

@@ -2,8 +2,8 @@
 // Control thread; some microseconds a peer.
 #pragma once
 
-#include "control/peer/client_session.h"
-#include "control/peer/hub_sessions.h"
+#include "control/client/client_session.h"
+#include "control/hub/hub_sessions.h"
 #include "control/platform/platform.h"
 #include "control/telemetry/status.h"
 

@@ -3,7 +3,7 @@
 // into the process (vDSO), as it does with the TSC and the clocks of
 // hypervisors.
 //
-// The TSC itself would cost less, but it begins anew after some suspends, and
+// The TSC itself would cost less, but it starts again after some suspends, and
 // jumps where a virtual machine moves; the kernel notices either and goes on
 // (docs/decisions/0032-the-kernels-clock.md). It stands still while the host is
 // suspended, as the timestamps of the kernel's own TCP do.
@@ -24,7 +24,7 @@ inline uint64_t MonotonicUs() {
 }
 
 // Cycles between two readings of the TSC, for figures of load: nothing where
-// it began anew in between.
+// it started again in between.
 inline uint64_t CyclesBetween(uint64_t from, uint64_t to) {
   return to > from ? to - from : 0;
 }

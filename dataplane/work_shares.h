@@ -48,7 +48,7 @@ class WorkShares {
 
   explicit WorkShares(uint32_t peers) : peers_(peers) {}
 
-  // At the begin of each loop.
+  // At the start of each loop.
   void Turn(uint64_t now_us) {
     if (!full_) caught_up_us_ = now_us;
     full_ = false;

@@ -50,13 +50,17 @@ ROOMS = {
         "dataplane/",
     ],
     "control": [
+        "control/base/",
         "control/handshake/",
         "control/api/",
         "control/telemetry/",
         "control/config/",
         "control/loop/",
         "control/host/",
-        "control/peer/",
+        "control/workers/",
+        "control/session/",
+        "control/fallback/",
+        "control/client/ control/hub/",
         "control/platform/",
         "control/cli/",
         "control/",
@@ -74,7 +78,7 @@ ALIGNAS = re.compile(r"\balignas\([^)]*\)")
 USING = re.compile(r"\busing\s+(?:\w+|::)+::(\w+)\s*;")
 # Where all that is logged is caused from outside: each line names its cause,
 # which RemoteLog alone takes.
-REMOTE_FILES = re.compile(r"control/(peer/|fallback)")
+REMOTE_FILES = re.compile(r"control/(workers|session|client|hub|fallback)/")
 LOG_CALL = re.compile(r"\blog_?(?:\.|->)(?:Error|Warn|Info|Debug)\(\s*"
                       r"(?!(?:loop::)?Cause::)")
 # What one file alone calls, since one object owns what it changes.

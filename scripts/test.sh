@@ -13,7 +13,7 @@ usage: scripts/test.sh [-quick] [-all] [-e2e PATTERN]
                 TSan; the end-to-end tests
   -quick        leave the sanitizer builds out
   -all          also run every fuzzer for 60 s with its coverage bound, the
-                man in the middle for 10^7 of his steps, and ping, bulk
+                man in the middle for 10^7 of its steps, and ping, bulk
                 transfer and kills on every combination of ports and workers
   -e2e PATTERN  only the end-to-end tests that match (as pytest -k); 'all'
                 takes every one

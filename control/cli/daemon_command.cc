@@ -12,10 +12,10 @@
 #include <span>
 
 #include "absl/strings/str_split.h"
+#include "control/base/text.h"
 #include "control/cli/print.h"
 #include "control/cli/version.h"
 #include "control/config/reference.h"
-#include "control/config/text.h"
 #include "control/config/values.h"
 #include "control/config/write_toml.h"
 #include "control/handshake/psk.h"

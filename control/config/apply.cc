@@ -5,9 +5,9 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
+#include "control/base/text.h"
 #include "control/config/nearest_name.h"
 #include "control/config/options.h"
-#include "control/config/text.h"
 #include "control/config/values.h"
 
 namespace lwt::config {

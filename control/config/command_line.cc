@@ -4,7 +4,7 @@
 
 #include <optional>
 
-#include "control/config/text.h"
+#include "control/base/text.h"
 #include "control/config/values.h"
 
 namespace lwt::config {

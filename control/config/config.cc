@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include "absl/strings/str_join.h"
+#include "control/base/text.h"
 #include "control/config/networks.h"
 #include "control/config/secret_file.h"
-#include "control/config/text.h"
 #include "control/handshake/psk.h"
 
 namespace lwt::config {

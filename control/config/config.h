@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "control/base/log_level.h"
 #include "dataplane/fec/policy.h"
 #include "drivers/ip_endpoint.h"
 #include "drivers/memory_mode.h"
@@ -22,9 +23,10 @@ namespace lwt::config {
 inline constexpr uint16_t kLeastMtuIpv4 = 576;
 inline constexpr uint16_t kLeastMtuIpv6 = 1280;
 
+using lwt::LogLevel;
+
 enum class Mode : uint8_t { kUnset, kServer, kClient };
 enum class Encryption : uint8_t { kAes256Gcm, kNone };
-enum class LogLevel : uint8_t { kError, kWarn, kInfo, kDebug };
 enum class UplinkDriver : uint8_t { kAuto, kAfPacket, kAfXdp };
 enum class TunnelPort : uint8_t { kAuto, kOffload, kTap };
 enum class PersonaChoice : uint8_t { kAuto, kLinux61, kLinux618 };

@@ -2,7 +2,7 @@
 
 #include <map>
 
-#include "control/config/text.h"
+#include "control/base/text.h"
 
 namespace lwt::config {
 namespace {

@@ -3,8 +3,8 @@
 #include <sodium.h>
 
 #include "absl/strings/str_join.h"
+#include "control/base/text.h"
 #include "control/config/secret_file.h"
-#include "control/config/text.h"
 
 namespace lwt::config {
 namespace {

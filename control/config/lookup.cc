@@ -1,10 +1,10 @@
 // Rows of the table by name, and names that are near to a mistyped one.
 #include <algorithm>
 
+#include "control/base/text.h"
 #include "control/config/command_line.h"
 #include "control/config/nearest_name.h"
 #include "control/config/options.h"
-#include "control/config/text.h"
 #include "control/config/values.h"
 
 namespace lwt::config {

@@ -2,7 +2,7 @@
 
 #include <optional>
 
-#include "control/config/text.h"
+#include "control/base/text.h"
 #include "control/config/values.h"
 #include "control/handshake/static_key.h"
 

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
+#include "control/base/text.h"
 #include "control/config/fields.h"
 #include "control/config/networks.h"
-#include "control/config/text.h"
 #include "control/config/values.h"
 #include "dataplane/session/flow_id.h"
 

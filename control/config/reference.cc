@@ -1,9 +1,9 @@
 #include "control/config/reference.h"
 
 #include "absl/strings/str_replace.h"
+#include "control/base/text.h"
 #include "control/config/command_line.h"
 #include "control/config/options.h"
-#include "control/config/text.h"
 
 namespace lwt::config {
 namespace {
@@ -12,7 +12,7 @@ constexpr std::string_view kPageHead =
     R"(# Configuration
 
 This page is made from the table in `control/config/options.cc`; a test
-compares the two. To print it anew, build the target `config-reference` and run
+compares the two. To print it again, build the target `config-reference` and run
 it.
 
 A setting is given by its flag, or by its key in the TOML file that `-c` names.

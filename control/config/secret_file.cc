@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "control/config/text.h"
+#include "control/base/text.h"
 
 namespace lwt::config {
 namespace {

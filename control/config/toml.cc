@@ -16,8 +16,8 @@
 #include <vector>
 
 #include "absl/strings/str_join.h"
+#include "control/base/text.h"
 #include "control/config/load.h"
-#include "control/config/text.h"
 #include "control/config/values.h"
 
 namespace lwt::config {

@@ -6,7 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/escaping.h"
-#include "control/config/text.h"
+#include "control/base/text.h"
 
 namespace lwt::config {
 namespace {

@@ -1,8 +1,8 @@
 #include "control/config/write_toml.h"
 
+#include "control/base/text.h"
 #include "control/config/options.h"
 #include "control/config/reference.h"
-#include "control/config/text.h"
 
 namespace lwt::config {
 namespace {

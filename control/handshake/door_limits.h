@@ -1,10 +1,10 @@
 // What a hub spends on first messages, and on whose.
 //
 // Whoever failed is charged, after the fact: a host, and its network. That
-// keeps nobody out; it decides from which sum his next hello is tried. Trying
+// keeps nobody out; it decides from which sum its next hello is tried. Trying
 // one costs up to 45 µs, so the sums leave the control thread four fifths of
 // its time under any flood. Who proved the shared key is counted for itself,
-// since letting him in costs four X25519 (0.3 ms). Control thread.
+// since letting it in costs four X25519 (0.3 ms). Control thread.
 #pragma once
 
 #include "control/handshake/hub_handshake.h"

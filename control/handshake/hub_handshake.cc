@@ -61,7 +61,7 @@ void HubDoor::Try(FirstFlight& flight, uint64_t unix_ms, DoorKeeper& keeper) {
       flight.clock_off_ms < -kMaxClockOffMs) {
     flight.kind = FirstFlightKind::kClockOff;
   } else if (replay_cache_.Holds(sealed.last<kTagSize>(), unix_ms)) {
-    // Before the keeper is asked: whoever repeats what he overheard must not
+    // Before the keeper is asked: whoever repeats what it overheard must not
     // use up what those with the key have.
     flight.kind = FirstFlightKind::kReplay;
   } else if (!keeper.MayEnter()) {

@@ -84,11 +84,11 @@ class HubHandshake {
 
 enum class FirstFlightKind : uint8_t {
   kIncomplete,  // a ClientHello so far; wait for more
-  kUnproven,    // not proven, or not tried: alert and FIN, but for a lane join
-  kReplay,      // key good, message seen before: alert and FIN
-  kClockOff,    // key good, clock off by more than 10 min: log, alert and FIN
-  kTooMany,     // key good, one more than the keeper lets in: alert and FIN
-  kProven,      // `handshake` is there
+  kUnproven,  // not proven, or not tried: alert and FIN, except for a lane join
+  kReplay,    // key good, message seen before: alert and FIN
+  kClockOff,  // key good, clock off by more than 10 min: log, alert and FIN
+  kTooMany,   // key good, one more than the keeper lets in: alert and FIN
+  kProven,    // `handshake` is there
 };
 
 struct FirstFlight {

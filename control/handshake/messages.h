@@ -2,7 +2,7 @@
 // bytes (docs/protocol.md, "Control messages").
 //
 // What a session does with one is registered apart from its bytes, in
-// control/peer/message_table.h.
+// control/session/message_table.h.
 #pragma once
 
 #include <array>

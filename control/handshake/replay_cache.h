@@ -3,7 +3,7 @@
 //
 // A table of fixed size made at start: buckets of 16 chosen by a keyed hash.
 // Only holders of the shared key can fill it. In a full bucket the oldest makes
-// room: one who floods it may repeat messages early, which gets him no further
+// room: one who floods it may repeat messages early, which gets it no further
 // than a new one would, and keeps nobody out. Control thread.
 #pragma once
 

@@ -73,7 +73,7 @@ absl::Status ReadKeyFile(const std::string& path, bool secret,
   if (secret && (info.st_mode & 077) != 0) {
     return absl::PermissionDeniedError(absl::StrFormat(
         "%s holds this gateway's secret key, but its mode %04o lets others at "
-        "it; mend it with: chmod 600 %s",
+        "it; fix it with: chmod 600 %s",
         path, info.st_mode & 07777, path));
   }
   KeyText text;
@@ -187,9 +187,9 @@ absl::Status HubKeyChangedError(const std::string& state_dir,
                                 const PublicKey& seen) {
   const std::string remedy =
       configured.empty()
-          ? absl::StrCat("if the hub was set up anew, delete ",
+          ? absl::StrCat("if the hub was set up again, delete ",
                          PinPath(state_dir))
-          : "if the hub was set up anew, change server_public_key";
+          : "if the hub was set up again, change server_public_key";
   return absl::FailedPreconditionError(absl::StrCat(
       "the hub's public key is ", PublicKeyToText(seen),
       ", not the one known here; somebody may be posing as it; ", remedy));

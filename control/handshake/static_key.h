@@ -24,7 +24,7 @@ absl::StatusOr<PublicKey> PublicKeyFromText(std::string_view text);
 
 // Reads `static.key` of the state directory; makes the directory (0700) and the
 // file (0600, whole or not at all) when they are missing. Refuses a file that
-// others may read, and says how to mend it.
+// others may read, and says how to fix it.
 absl::StatusOr<StaticKey> LoadOrCreateStaticKey(const std::string& state_dir);
 
 // The hub's key that this client expects: `configured` (the text of

@@ -110,7 +110,7 @@ constexpr std::array kOffered = {kExtServerName,
                                  kExtCompressCertificate,
                                  kExtApplicationSettings};
 
-// A browser of this kind deals its extensions anew for each hello. Fisher and
+// A browser of this kind deals its extensions again for each hello. Fisher and
 // Yates, by the numbers of SplitMix64.
 std::array<uint16_t, kOffered.size()> Dealt(uint64_t seed) {
   auto order = kOffered;

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "control/base/text_fields.h"
 #include "control/host/journal.h"
-#include "control/host/text_fields.h"
 
 namespace lwt::host {
 namespace {

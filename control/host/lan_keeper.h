@@ -28,7 +28,7 @@ class LanKeeper {
   // of the interface that overlaps it is left out.
   LanKeeper(Netlink& netlink, const Link& link, RoutedSet routed);
 
-  // Reads the kernel anew. The table when it differs from the last one, else
+  // Reads the kernel again. The table when it differs from the last one, else
   // null.
   absl::StatusOr<std::shared_ptr<const LanTable>> Read();
   // The same when the changes concern the interface.

@@ -70,7 +70,7 @@ class Netlink {
  private:
   explicit Netlink(mnl_socket* socket);
 
-  // Sends the request, a complete message but for its sequence number, and
+  // Sends the request, a complete message except for its sequence number, and
   // hands each answer to `take`, until the kernel's end or error.
   using Take = std::function<void(std::span<const uint8_t> message)>;
   absl::Status Exchange(nlmsghdr* request, const Take& take);

@@ -4,14 +4,14 @@
 // One thread of its own, started with the first file. Of several contents for
 // one path the last counts. What cannot be written is tried again, after 1 s
 // at first and 60 s at most, and said once, as is its success after that.
-// Control thread, but for the one it owns.
+// Control thread, except for the one it owns.
 #pragma once
 
 #include <chrono>
 #include <memory>
 #include <string>
 
-#include "control/loop/log.h"
+#include "control/base/log.h"
 
 namespace lwt::host {
 

@@ -25,9 +25,9 @@ void TunnelKeeper::HostChanged(const HostChanges& changes, uint64_t now_us) {
 }
 
 void TunnelKeeper::Said::Note(const absl::Status& status,
-                              std::string when_mended) {
+                              std::string when_fixed) {
   if (status.ok()) {
-    mended.push_back(std::move(when_mended));
+    fixed.push_back(std::move(when_fixed));
   } else {
     failures.insert(std::string(status.message()));
   }
@@ -46,9 +46,9 @@ std::vector<std::string> TunnelKeeper::OnTimer(uint64_t now_us) {
   BringNetworks(said);
   std::set_difference(said.failures.begin(), said.failures.end(),
                       failures_.begin(), failures_.end(),
-                      std::back_inserter(said.mended));
+                      std::back_inserter(said.fixed));
   failures_ = std::move(said.failures);
-  return std::move(said.mended);
+  return std::move(said.fixed);
 }
 
 void TunnelKeeper::RaiseMtu(const Link& link, Said& said) {
@@ -77,8 +77,8 @@ void TunnelKeeper::BringAddresses(Said& said) {
 void TunnelKeeper::BringNetworks(Said& said) {
   for (const IpPrefix& network : spec_.networks) {
     if (!netlink_.AddRoute(spec_.ifindex, network).ok()) continue;
-    said.mended.push_back(absl::StrCat("the route to ", ToString(network),
-                                       " was gone: it is back"));
+    said.fixed.push_back(absl::StrCat("the route to ", ToString(network),
+                                      " was gone: it is back"));
   }
 }
 

@@ -2,8 +2,8 @@
 // come back, as after the device was down or its MTU too small for IPv6, which
 // has the kernel drop all that is IPv6 there.
 //
-// Sans-IO but for netlink; owned by OuterSide, control thread. It looks once a
-// second at most, and only after the kernel told of a change.
+// Sans-IO except for netlink; owned by OuterSide, control thread. It looks once
+// a second at most, and only after the kernel told of a change.
 #pragma once
 
 #include <cstdint>
@@ -39,10 +39,10 @@ class TunnelKeeper {
  private:
   // What a look found.
   struct Said {
-    std::vector<std::string> mended;
+    std::vector<std::string> fixed;
     std::set<std::string> failures;
 
-    void Note(const absl::Status& status, std::string when_mended);
+    void Note(const absl::Status& status, std::string when_fixed);
   };
 
   void RaiseMtu(const Link& link, Said& said);

@@ -4,7 +4,7 @@
 // once all peers are gone. A peer's own packets are measured by the MTU of its
 // session, not by this.
 //
-// Sans-IO but for the one call that sets the device. Owned by the tunnel
+// Sans-IO except for the one call that sets the device. Owned by the tunnel
 // device, control thread.
 #pragma once
 

@@ -7,9 +7,9 @@
 #include <memory>
 
 #include "absl/status/statusor.h"
+#include "control/base/log.h"
 #include "control/host/instance.h"
 #include "control/host/journal.h"
-#include "control/loop/log.h"
 
 namespace lwt::platform {
 

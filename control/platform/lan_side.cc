@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_join.h"
-#include "control/config/text.h"
+#include "control/base/text.h"
 #include "drivers/tun/offload_port.h"
 #include "drivers/uplink/interface.h"
 #include "drivers/uplink/memif.h"

@@ -13,13 +13,13 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "control/base/log.h"
 #include "control/config/config.h"
 #include "control/host/lan_keeper.h"
 #include "control/host/netlink.h"
 #include "control/host/owner_table.h"
 #include "control/loop/component.h"
-#include "control/loop/log.h"
-#include "control/peer/flow_owners.h"
+#include "control/workers/flow_owners.h"
 #include "dataplane/worker.h"
 #include "drivers/uplink/af_packet.h"
 

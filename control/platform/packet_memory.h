@@ -10,7 +10,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "control/loop/log.h"
+#include "control/base/log.h"
 #include "drivers/memory_mode.h"
 #include "drivers/packet_pool.h"
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "control/peer/hub_sessions.h"
+#include "control/hub/hub_sessions.h"
 #include "control/platform/uplink_plan.h"
 #include "dataplane/wire/record.h"
 

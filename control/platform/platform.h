@@ -14,12 +14,12 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "control/base/log.h"
 #include "control/config/config.h"
 #include "control/host/netlink.h"
 #include "control/host/netlink_monitor.h"
 #include "control/host/persona.h"
 #include "control/host/uplink_choice.h"
-#include "control/loop/log.h"
 #include "control/platform/host_place.h"
 #include "control/platform/lan_side.h"
 #include "control/platform/packet_memory.h"
@@ -97,7 +97,7 @@ class Platform {
   absl::Status OpenTunnel();
   absl::Status OpenLan();
   absl::Status StartWorkers();
-  // What an attachment's port is asked for, but for interface and driver.
+  // What an attachment's port is asked for, except for interface and driver.
   UplinkSpec PortSpec(uint32_t ports) const;
   platform::MemoryUse MemoryFor(uint32_t xdp_queues) const;
   WorkerOptions CommonOptions() const;

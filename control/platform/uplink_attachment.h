@@ -13,10 +13,10 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "control/base/log.h"
 #include "control/host/ingress_guard.h"
 #include "control/host/netlink.h"
 #include "control/host/uplink_choice.h"
-#include "control/loop/log.h"
 #include "control/platform/host_place.h"
 #include "drivers/uplink/uplink.h"
 

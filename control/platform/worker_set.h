@@ -10,7 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "control/loop/log.h"
+#include "control/base/log.h"
 #include "control/platform/worker_plan.h"
 #include "dataplane/exchange/handoff.h"
 #include "dataplane/worker.h"

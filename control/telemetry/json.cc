@@ -2,7 +2,7 @@
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 
-#include "control/api/printable.h"
+#include "control/base/printable.h"
 #include "control/telemetry/printer.h"
 
 namespace lwt::telemetry {

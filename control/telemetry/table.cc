@@ -3,7 +3,7 @@
 #include <cstdarg>
 #include <cstdio>
 
-#include "control/api/printable.h"
+#include "control/base/printable.h"
 #include "control/telemetry/status.h"
 
 namespace lwt::telemetry {

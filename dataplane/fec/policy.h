@@ -49,7 +49,7 @@ class Policy {
   // A report of the peer.
   void OnReport(const Feedback& feedback, uint64_t now_us);
   // What all lanes to the peer lose together, 0 … 1, of use to one that has
-  // sent too little of late to know itself. Forgotten after kBelievedUs.
+  // sent too little recently to know itself. Forgotten after kBelievedUs.
   void OnPeerLoss(double loss, uint64_t now_us);
   static constexpr uint64_t kBelievedUs = 3'000'000;
 

@@ -1,6 +1,6 @@
 // The LAN as workers see it: its networks, our addresses in it, and the
 // link-layer addresses of its hosts. Built once by control from what the kernel
-// says, then read-only but for one mark per host; published by itself beside
+// says, then read-only except for one mark per host; published by itself beside
 // the snapshot (docs/architecture.md#publish-and-sleep).
 //
 // A lookup costs a comparison for each network and a probe or two.

@@ -3,7 +3,7 @@
 //
 // Time and parsed frames come in, mbufs go out; there is no clock, lock,
 // system call or allocation after construction. Owned and called by one worker
-// thread. A lookup, a send or an ack costs O(1) but for the holes of a lossy
+// thread. A lookup, a send or an ack costs O(1) except for the holes of a lossy
 // flow, which are bounded per call. Time is microseconds of one monotonic
 // clock. Delivery is never held for order: every payload in the window is
 // handed up as it comes, and acks are for segments.

@@ -102,7 +102,7 @@ void OuterTcp::SendSyn(OuterFlow& flow, uint64_t now_us, TxBatch& out) {
   }
   Emit(MakeControlSegment(config_.pool, flow.key, segment), out);
   if (answer) {
-    // An answer to a repeated SYN begins the wait anew, no longer than before.
+    // An answer to a repeated SYN begins the wait again, no longer than before.
     flow.rto_at_us = now_us + (kSecondUs << flow.backoff);
   } else {
     flow.rto_at_us = flow.syn_sent_us +
@@ -352,7 +352,7 @@ OuterTcp::Received OuterTcp::RefuseHalfOpen(OuterFlow& flow, const Input& in) {
 }
 
 // A SYN where one was received: the same again, the other half of crossing
-// SYNs, or one of a peer that began anew, who learns that there is a flow
+// SYNs, or one of a peer that started again, who learns that there is a flow
 // already, as anybody who forges one does.
 OuterTcp::Received OuterTcp::ReceiveSecondSyn(OuterFlow& flow, const Input& in,
                                               bool acked) {

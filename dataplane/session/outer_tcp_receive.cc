@@ -51,7 +51,7 @@ bool OuterTcp::IsOldStamp(const OuterFlow& flow, std::optional<int32_t> step,
 // sends is old: a kernel's connection is over then. But where segment after
 // segment of the window is older, and none is not, it was not the peer's.
 bool OuterTcp::RefusesStamp(OuterFlow& flow, int64_t begin, int64_t size) {
-  // A stranger meets a kernel; who opened the flow knows whom he called.
+  // A stranger meets a kernel; who opened the flow knows whom it called.
   if (flow.inbound && !flow.proven()) return true;
   if (begin > static_cast<int64_t>(flow.rcv_right) ||
       begin + size < static_cast<int64_t>(flow.rcv_acked)) {

@@ -6,7 +6,7 @@
 namespace lwt {
 namespace {
 
-// What a relay may have on its way, so that one visitor does not take the ring
+// What a relay may have on its way, so that one prober does not take the ring
 // of sent bytes from the tunnels.
 constexpr uint64_t kSplicedInFlight = 128 * 1024;
 

@@ -138,7 +138,7 @@ void OuterTcp::SendLoneAck(const ClosedFlow& told, const Input& in) {
 }
 
 // As Linux treats a segment of a connection in TIME-WAIT or FIN-WAIT-2. True
-// when nothing is left to do; a SYN that begins the connection anew is for the
+// when nothing is left to do; a SYN that begins the connection again is for the
 // listener, with an ISN beyond all that the old one sent.
 bool OuterTcp::ReceiveClosed(ClosedFlow& closed, const Input& in,
                              std::optional<TcpSeq>& isn) {

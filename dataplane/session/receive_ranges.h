@@ -5,7 +5,7 @@
 // that would need a new range is not counted (and comes again). A path of many
 // packets in flight has as many holes as it loses in two round trips, so a list
 // may borrow a larger place of its worker. Its cost grows with the logarithm of
-// its length, but for one move of the spans behind a new one, and of all of
+// its length, except for one move of the spans behind a new one, and of all of
 // them where there is no room behind them: 16 KiB each at most. What is filled
 // from the front moves nothing.
 #pragma once

@@ -57,8 +57,9 @@ bool IsSameFlow(const uint8_t* a, const uint8_t* b,
          std::memcmp(a + transport.ip_size, b + transport.ip_size, 4) == 0;
 }
 
-// IP headers equal but for length, checksum, and an ID that counts on or, where
-// nothing may be fragmented, means nothing and stays (RFC 6864 section 4.1).
+// IP headers equal except for length, checksum, and an ID that counts on or,
+// where nothing may be fragmented, means nothing and stays (RFC 6864
+// section 4.1).
 bool IpGoesOn(const uint8_t* first, const uint8_t* next, uint32_t index,
               const InnerTransport& transport) {
   if (!IsIpv4(transport)) {
@@ -74,7 +75,7 @@ bool IpGoesOn(const uint8_t* first, const uint8_t* next, uint32_t index,
   return LoadBe16(next + 4) == counted || fixed;
 }
 
-// TCP headers equal but for sequence number, checksum and PSH.
+// TCP headers equal except for sequence number, checksum and PSH.
 bool TcpGoesOn(const uint8_t* first, const uint8_t* next, uint32_t payload,
                size_t header_size) {
   return LoadBe32(next + 4) == LoadBe32(first + 4) + payload &&

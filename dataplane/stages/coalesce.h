@@ -3,9 +3,9 @@
 // call, where one call costs as much as all other work on a packet together.
 //
 // Packets of one flow merge when cutting the result gives them back: equal
-// headers but for numbers that count on, equal sizes but for the last, and a
-// right checksum, by word of the authenticated sender or by a look. Payload is
-// not copied. No packet overtakes an earlier one of its flow.
+// headers except for numbers that count on, equal sizes except for the last,
+// and a right checksum, by word of the authenticated sender or by a look.
+// Payload is not copied. No packet overtakes an earlier one of its flow.
 //
 // A local of Deliver or DeliverLan: no run outlives a burst.
 #pragma once

@@ -32,7 +32,7 @@ class CutPieces {
   // What is known of a piece's first byte.
   enum class Start : uint8_t {
     kUnknown,  // the middle or the end of a record, or nothing of ours
-    kGuess,    // looks like the begin of a record that ends in another segment
+    kGuess,    // looks like the start of a record that ends in another segment
     kKnown,    // a record begins
   };
 

@@ -256,7 +256,7 @@ bool Joiner::Prove(std::span<uint8_t> copy) {
   return session::ProveRecord(worker_.aead, worker_.lanes[lane_].receive, copy);
 }
 
-// Looks for the begin of a record from `from` on. True when one was proved:
+// Looks for the start of a record from `from` on. True when one was proved:
 // `stream` begins there then. Else all of it is kept, parted where a record
 // seems to begin that ends in another segment.
 bool Joiner::Search(Frame& stream, uint32_t from) {
@@ -302,7 +302,7 @@ bool Joiner::CutFront(Frame& stream, bool known, bool failed_guess) {
     if (!failed_guess && wire::MayBeginRecord(BytesOf(stream))) {
       const auto size = wire::RecordSize(BytesOf(stream));
       if (size && *size <= stream.length) return false;
-      // A few bytes that look like the begin of a record may well be chance.
+      // A few bytes that look like the start of a record may well be chance.
       const bool sure = known || stream.length >= wire::kRecordFraming;
       Keep(stream, 0, stream.length, sure ? Start::kKnown : Start::kGuess);
       if (sure) reach_ = stream.stream_offset + stream.length;

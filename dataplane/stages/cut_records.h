@@ -16,7 +16,7 @@ class Worker;
 // record looks like, proved by its tag.
 void CutRecords(Worker& worker, Frame stream, RecordBurst& records);
 
-// Places in one segment that may be tried for the begin of a record.
+// Places in one segment that may be tried for the start of a record.
 inline constexpr int kMaxCandidates = 3;
 // Guesses of before that one segment may complete and have tried; others wait
 // for the next.

@@ -24,7 +24,7 @@ void FinishSegment(const wire::SuperFrame& super, Frame& packet) {
   packet.checksum = InnerChecksum::kGood;
 }
 
-// A packet of the super-frame, but for its bytes.
+// A packet of the super-frame, except for its bytes.
 Frame& PushSegment(const Frame& frame, PacketBurst& split) {
   Frame& packet = split.Push(frame);
   packet.packets = 1;

@@ -108,7 +108,7 @@ class AfPacketUplink final : public Uplink {
   std::array<iovec, kMaxTxVectors> tx_vectors_{};
   std::array<mmsghdr, kAfPacketFrames> tx_messages_{};
 
-  // Written by the worker only, but for missed_, which is its readers'.
+  // Written by the worker only, except for missed_, which is its readers'.
   std::atomic<uint64_t> no_buffer_ = 0;
   std::atomic<uint64_t> truncated_ = 0;
   std::atomic<uint64_t> refused_ = 0;

@@ -32,7 +32,7 @@ class AfXdpPort final : public Port {
   uint16_t Receive(std::span<rte_mbuf*> frames) override;
   uint16_t Transmit(std::span<rte_mbuf*> frames) override;
   int wait_fd() const override { return epoll_.get(); }
-  // Those of the whole device but for tx_refused come from the first port.
+  // Those of the whole device except for tx_refused come from the first port.
   PortReading ReadCounters() const override;
 
  private:

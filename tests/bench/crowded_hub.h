@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "control/handshake/client_handshake.h"
-#include "control/peer/hub_sessions.h"
-#include "control/peer/worker_road.h"
+#include "control/hub/hub_sessions.h"
+#include "control/session/worker_road.h"
 
 namespace lwt::bench {
 

@@ -180,8 +180,8 @@ std::vector<WorstCase> RecordCases() {
   using Meter = WorstMeter;
   return {
       {"records in a segment",
-       "the end of one and the begin of the next, put together and opened",
-       "false begins behind a hole, more of them in all pieces", CutInHalves,
+       "the end of one and the start of the next, put together and opened",
+       "false starts behind a hole, more of them in all pieces", CutInHalves,
        CutFalseBegins},
       {"opening, replay window", "the next number", "70 000 numbers on",
        [](Meter& m) { return OpenApart(m, 0); },

@@ -111,7 +111,7 @@ def test_strangers_hold_no_buffer(make_topology, start, variant, count, kind):
 
 
 def test_false_begins_of_records_stop_nothing(start):
-    """Somebody in the path writes what looks like the begins of records, each
+    """Somebody in the path writes what looks like the starts of records, each
     behind a hole of its own: the hub keeps some, and the tunnel carries on."""
     middle = Middle()
     try:

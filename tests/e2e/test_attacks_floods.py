@@ -108,7 +108,7 @@ def _under(lab, port, address, seconds):
     rate = mbits(Iperf(*lab.ends, address, *_LOAD, seconds=seconds).result())
     took = _median_ms(lab.ping(address, 50))
     sent = flood.stop()
-    # A core that is busy lets him fall behind, in either run.
+    # A core that is busy lets it fall behind, in either run.
     assert sent["sent"] > 0.5 * _SWEEP_RATE * sent["seconds"], sent
     return rate, took
 

@@ -84,11 +84,11 @@ def _connect(host, address):
 
 
 def _ask(host, address):
-    with _connect(host, address) as visitor:
-        visitor.settimeout(15)
-        visitor.sendall(_REQUEST)
+    with _connect(host, address) as prober:
+        prober.settimeout(15)
+        prober.sendall(_REQUEST)
         answer = b""
-        while chunk := visitor.recv(65536):
+        while chunk := prober.recv(65536):
             answer += chunk
     return answer
 
@@ -109,8 +109,8 @@ def test_slow_connections_of_one_source_keep_nobody_out(
     with contextlib.ExitStack() as stack:
         slow = [stack.enter_context(_connect(greedy, topology.hub.v4))
                 for _ in range(300)]
-        for visitor in slow:
-            visitor.sendall(b"G")
+        for prober in slow:
+            prober.sendall(b"G")
         # All of them were looked at.
         hub.wait_log("the fallback is full: .* makes room")
         for host in (other, greedy):
@@ -125,7 +125,7 @@ def test_slow_connections_of_one_source_keep_nobody_out(
 
 
 class _Stream:
-    """A visitor whose segments are made by hand, quickly, at an address that
+    """A prober whose segments are made by hand, quickly, at an address that
     no kernel has."""
 
     def __init__(self, topology, number):

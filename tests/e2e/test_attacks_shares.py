@@ -250,7 +250,7 @@ def test_a_flooding_client_leaves_the_others_their_share(make_topology, start):
 
 
 class _Load:
-    """TCP as fast as it goes from each host to the hub, a flow a host but for
+    """TCP as fast as it goes from each host to the hub, a flow a host except for
     `flows` of the first one."""
 
     def __init__(self, hub, hosts, address, flows):

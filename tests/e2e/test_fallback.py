@@ -99,13 +99,13 @@ def test_the_site_works_beside_the_tunnel(topology, tunnel, site, folder):
         assert text == "a web site\n" * 2
 
 
-def test_what_a_visitor_uploads_arrives(topology, tunnel, site, folder):
+def test_what_a_prober_uploads_arrives(topology, tunnel, site, folder):
     del tunnel
     _curl(topology, folder, "-T", site / "big", _url("up/big"))
     assert (site / "up" / "big").read_bytes() == (site / "big").read_bytes()
 
 
-def test_many_visitors_at_once(topology, tunnel, folder):
+def test_many_probers_at_once(topology, tunnel, folder):
     del tunnel
     with concurrent.futures.ThreadPoolExecutor(20) as pool:
         done = [pool.submit(_curl, topology, folder, _url(""))
@@ -126,11 +126,11 @@ def _speak(topology, octets, patience=15):
     """What a TCP client of the kernel gets for `octets`, until the end."""
 
     def talk():
-        with socket.create_connection((topology.hub.v4, PORT), 5) as visitor:
-            visitor.settimeout(patience)
-            visitor.sendall(octets)
+        with socket.create_connection((topology.hub.v4, PORT), 5) as prober:
+            prober.settimeout(patience)
+            prober.sendall(octets)
             answer = b""
-            while chunk := visitor.recv(65536):
+            while chunk := prober.recv(65536):
                 answer += chunk
             return answer
 

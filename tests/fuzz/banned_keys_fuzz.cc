@@ -3,7 +3,7 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "control/peer/banned_keys.h"
+#include "control/hub/banned_keys.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace lwt::peer;

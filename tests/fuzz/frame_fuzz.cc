@@ -25,7 +25,7 @@ OuterTcp::Config SmallConfig() {
 }
 
 // One rig for all inputs: its state is what the inputs are thrown at, and it
-// is opened anew when they brought it down.
+// is opened again when they brought it down.
 TcpRig& Rig() {
   static TcpRig* rig = nullptr;
   if (rig == nullptr || !rig->hub.tcp->IsOpen(rig->hub.flow) ||

@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "control/peer/address_book.h"
+#include "control/hub/address_book.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace lwt::peer;

@@ -7,8 +7,8 @@ import subprocess
 
 from harness.gateway import BUILD, KEY, PORT
 
-# Networks that lead to the attacker. Of the first he answers by hand, of the
-# second by his kernel, and of the third nobody does.
+# Networks that lead to the attacker. Of the first it answers by hand, of the
+# second by its kernel, and of the third nobody does.
 BY_HAND = "10.66.0.0/16"
 BY_KERNEL = "10.67.0.0/16"
 NOBODY = "198.18.0.0/15"
@@ -28,13 +28,13 @@ class Attacker:
             router.ip("route", "add", network, "via", host.v4)
         router.ip("route", "add", "blackhole", NOBODY)
         host.namespace.ip("route", "add", "local", BY_KERNEL, "dev", "lo")
-        # He may send from wherever he likes.
+        # It may send from wherever it likes.
         leg = host.namespace.label
         router.sysctl(**{"net__ipv4__conf__all__rp_filter": 0,
                          f"net__ipv4__conf__{leg}__rp_filter": 0})
         self._next_hop = router.output(
             "cat", f"/sys/class/net/{leg}/address").strip()
-        # His kernel and the router's know each other before he begins.
+        # Its kernel and the router's know each other before it begins.
         assert host.namespace.ping(topology.hub.v4) == 3
 
     def flood(self, kind, rate, port=PORT, source=BY_HAND, **settings):

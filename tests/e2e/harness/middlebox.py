@@ -43,7 +43,7 @@ class BoxedSegment(Segment):
 
 class Proxy:
     """Takes the client's connections to the hub's port at the router and makes
-    them anew, with a TCP that offers none of the options but the MSS."""
+    them again, with a TCP that offers none of the options but the MSS."""
 
     def __init__(self, topology, mss):
         router = topology.router

@@ -1,4 +1,4 @@
-"""Accepts connections and makes each anew to another place.
+"""Accepts connections and makes each again to another place.
 
 usage: relay.py LISTEN-PORT ADDRESS PORT
 """

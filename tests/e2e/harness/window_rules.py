@@ -102,7 +102,7 @@ class WindowRules:
 
 def violations(found):
     """(segment, what is wrong) for each that a strict firewall would drop. A
-    SYN with a new number begins a connection anew."""
+    SYN with a new number begins a connection again."""
     connections, broken = {}, []
     for segment in found:
         ends = frozenset((segment.source, segment.target))

@@ -391,7 +391,7 @@ TEST_F(DropsTest, OverShare) {
   pair_.client.mailbox().Send(ProbeLaneCommand{0, 7});
   pair_.Settle();
   EXPECT_EQ(pair_.hub.drops(DropReason::kOverShare), 1u);
-  // Each period it has its part anew.
+  // Each period it has its part again.
   lane.peer = 0;
   pair_.Advance(WorkShares::kPeriodUs);
   ASSERT_TRUE(pair_.client.GiveToTunnel(InnerUdp4(kClient, kHub, 60)));

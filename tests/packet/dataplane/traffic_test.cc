@@ -216,7 +216,7 @@ TEST_F(TrafficTest, ReinjectedStreamBytesAreTakenAsRecords) {
   EXPECT_EQ(pair_.hub.TakeFromTunnel(), std::vector<Bytes>{packet});
 }
 
-// A visitor who waited for the rest of an answer would wait for ever.
+// A prober who waited for the rest of an answer would wait for ever.
 TEST_F(TrafficTest, AStreamThatCannotGoOnEndsWithAFin) {
   pair_.client.mailbox().Send(
       ConnectCommand{8, *ParseEndpoint("192.0.2.1:40001"),

@@ -1,6 +1,6 @@
 // Whatever a man in the middle does to a conversation, the tunnel neither
 // crashes nor leaks nor lets a byte in, and carries packets again within 10 s
-// of a clean path. LWT_CONVERSATION_STEPS asks for more of his decisions than
+// of a clean path. LWT_CONVERSATION_STEPS asks for more of its decisions than
 // the default (scripts/test.sh -all does); the seed is printed on failure.
 
 #include <gtest/gtest.h>

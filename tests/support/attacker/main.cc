@@ -214,7 +214,7 @@ class Attack {
     return true;
   }
 
-  // Other connections of this host are not his.
+  // Other connections of this host are not its own.
   bool IsForUs(const Segment& heard) const {
     return heard.from.address == options_.to.address &&
            heard.from.port == options_.to.port &&

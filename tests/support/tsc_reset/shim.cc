@@ -1,4 +1,4 @@
-// LD_PRELOADed into a gateway: its TSC begins anew, or leaps, when a signal
+// LD_PRELOADed into a gateway: its TSC starts again, or leaps, when a signal
 // says so, as after a suspend that resets it. The kernel's clocks stay right,
 // as they do then.
 //

@@ -36,7 +36,7 @@ class Attacker final : public Middleman {
   Attacker(Network& network, Choices& choices, const IpAddress& first)
       : network_(network), choices_(choices), first_(first) {}
 
-  // Chooses anew what it likes to do.
+  // Chooses again what it likes to do.
   void ChangeMood();
   // From now on frames pass; what was held goes on.
   void Rest();

@@ -4,7 +4,7 @@
 #include <utility>
 #include <vector>
 
-#include "control/config/text.h"
+#include "control/base/text.h"
 #include "tests/support/world/attacker.h"
 #include "tests/support/world/traffic.h"
 #include "tests/support/world/world.h"
@@ -20,8 +20,8 @@ constexpr uint64_t kPatienceUs = 10 * kSecond;
 constexpr uint64_t kBackoffUs = 32 * kSecond;
 constexpr uint64_t kPingUs = kSecond / 10;
 constexpr uint64_t kLongestPhaseUs = 8 * kSecond;
-// FINs, groups of records that wait for others, and SYNs in the name of a client
-// that are answered for 63 s.
+// FINs, groups of records that wait for others, and SYNs in the name of a
+// client that are answered for 63 s.
 constexpr uint64_t kAfterlifeUs = 70 * kSecond;
 
 fec::Settings AnyCode(Choices& choices) {

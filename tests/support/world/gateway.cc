@@ -4,7 +4,7 @@
 #include <random>
 #include <utility>
 
-#include "control/config/text.h"
+#include "control/base/text.h"
 #include "control/handshake/lane_join.h"
 #include "dataplane/loop.h"
 #include "drivers/headers.h"

@@ -10,13 +10,13 @@
 #include <string>
 #include <vector>
 
+#include "control/base/log.h"
+#include "control/client/client_session.h"
 #include "control/handshake/static_key.h"
-#include "control/loop/log.h"
-#include "control/peer/client_session.h"
-#include "control/peer/hub_sessions.h"
-#include "control/peer/mailbox_link.h"
-#include "control/peer/worker_inbox.h"
-#include "control/peer/worker_road.h"
+#include "control/hub/hub_sessions.h"
+#include "control/session/worker_road.h"
+#include "control/workers/mailbox_link.h"
+#include "control/workers/worker_inbox.h"
 #include "dataplane/worker.h"
 #include "dataplane/worker_state.h"
 #include "tests/support/world/network.h"

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "control/peer/client_attempt.h"
+#include "control/client/client_attempt.h"
 #include "tests/support/world/nat_lab.h"
 #include "tests/support/world/nat_types.h"
 #include "tests/support/world/traffic.h"

@@ -127,7 +127,7 @@ TEST_F(NatTimes, ASynIsRememberedForFourMinutes) {
 // RFC 5382 REQ-5: an open one, 2 hours and 4 minutes.
 TEST_F(NatTimes, AnOpenConnectionLastsForTwoHoursOfSilence) {
   const Endpoint seen = rig_.Connect(kInside, kServer);
-  for (int i = 0; i < 3; ++i) {  // each word begins the time anew
+  for (int i = 0; i < 3; ++i) {  // each word begins the time again
     rig_.Run(2 * kHour + 3 * kMinute);
     EXPECT_TRUE(rig_.Reaches(kServer, seen, kAck));
   }
@@ -145,7 +145,7 @@ TEST_F(NatTimes, AClosedConnectionGoesFourMinutesAfterBothFins) {
   EXPECT_TRUE(rig_.Reaches(kServer, seen, kFinAck));
   rig_.Run(4 * kMinute - NatLab::kS);
   EXPECT_TRUE(rig_.SeenAs(kInside, kServer, kAck));
-  rig_.Run(NatLab::kS);  // which has not begun the time anew
+  rig_.Run(NatLab::kS);  // which has not begun the time again
   EXPECT_FALSE(rig_.Reaches(kServer, seen, kAck));
 }
 

@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <iterator>
 
-#include "control/config/text.h"
+#include "control/base/text.h"
 #include "control/handshake/crypto.h"
 #include "drivers/packet_pool.h"
 

@@ -9,10 +9,10 @@
 #include "control/api/request.h"
 #include "control/host/netlink_types.h"
 #include "control/loop/components.h"
-#include "control/peer/worker_road.h"
+#include "control/session/worker_road.h"
 #include "control/telemetry/status.h"
-#include "tests/unit/control/peer/recording_link.h"
-#include "tests/unit/control/peer/world.h"
+#include "tests/unit/control/session/world.h"
+#include "tests/unit/control/workers/recording_link.h"
 
 namespace lwt {
 namespace {

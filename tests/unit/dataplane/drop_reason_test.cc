@@ -68,7 +68,7 @@ TEST(DropReason, IsDocumented) {
   EXPECT_EQ(DocumentedIn("Drops"), (Texts{LWT_DROP_REASONS(LWT_TEXT)}));
 }
 
-// All C++ and Python of the tests, but for this file.
+// All C++ and Python of the tests, except for this file.
 std::string TextOfTests() {
   std::string all;
   const auto root = std::filesystem::path(LWT_SOURCE_ROOT) / "tests";

@@ -33,8 +33,8 @@ def test_a_layer_includes_none_above(findings):
 
 
 def test_a_room_includes_itself_and_what_lies_below(findings):
-    assert not findings("control/peer/a.cc",
-                        '#include "control/peer/a.h"\n'
+    assert not findings("control/hub/a.cc",
+                        '#include "control/hub/a.h"\n'
                         '#include "control/config/config.h"\n'
                         '#include "dataplane/worker.h"\n')
 
@@ -42,7 +42,7 @@ def test_a_room_includes_itself_and_what_lies_below(findings):
 @pytest.mark.parametrize("path, include, below, above", [
     ("control/config/a.cc", "control/cli/b.h", "control/config/",
      "control/cli/"),
-    ("control/peer/a.h", "control/gateway.h", "control/peer/", "control/"),
+    ("control/hub/a.h", "control/gateway.h", "control/hub/", "control/"),
     ("drivers/a.h", "drivers/uplink/b.h", "drivers/", "drivers/uplink/"),
     ("dataplane/burst.h", "dataplane/fec/decoder.h", "dataplane/burst.",
      "dataplane/fec/"),
@@ -69,7 +69,7 @@ def test_a_folder_without_a_place_is_told(findings):
     ("control/platform/tunnel_device.cc", False),
     ("control/host/netlink.cc", False),
     ("control/host/tunnel_keeper.cc", True),
-    ("control/peer/session.cc", True),
+    ("control/session/session.cc", True),
 ])
 def test_what_is_owned_is_called_by_its_owner_alone(findings, path, told):
     text = "// SetLinkMtu(1)\nvoid F() { netlink.SetLinkMtu(1, 1400); }\n"

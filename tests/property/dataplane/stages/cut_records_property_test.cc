@@ -337,7 +337,7 @@ TEST_P(CutRecordsTest, GarbageIsBoundedAndPassesBy) {
   EXPECT_GE(opened_.size(), 38u);
 }
 
-// Somebody in the path sends begins of records that never go on, each behind a
+// Somebody in the path sends starts of records that never go on, each behind a
 // hole. They cost nothing while nothing grows where they end: copying each
 // again after every segment was 0.1 ms a segment, for ten seconds.
 TEST_P(CutRecordsTest, GuessesCostOnlyWhereBytesGrow) {
@@ -374,7 +374,7 @@ TEST_P(CutRecordsTest, OneSegmentHasFewGuessesTried) {
   for (size_t i = 0; i < 40; ++i) Arrive({99 + 8 * i, 107 + 8 * i});
   const uint64_t before = worker().inbound.pieces.gathered();
   Arrive({419, 1800});
-  // Each that is tried is copied whole, and looked at anew from its second
+  // Each that is tried is copied whole, and looked at again from its second
   // byte.
   EXPECT_LE(worker().inbound.pieces.gathered() - before,
             kMaxTries * (5u + 512u) + 40 * 5u);

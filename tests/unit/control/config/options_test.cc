@@ -9,13 +9,13 @@
 #include <set>
 #include <sstream>
 
+#include "control/base/text.h"
 #include "control/config/command_line.h"
 #include "control/config/diff.h"
 #include "control/config/load.h"
 #include "control/config/nearest_name.h"
 #include "control/config/networks.h"
 #include "control/config/reference.h"
-#include "control/config/text.h"
 #include "control/config/values.h"
 
 namespace lwt::config {

@@ -7,8 +7,8 @@
 
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "control/base/text.h"
 #include "control/config/diff.h"
-#include "control/config/text.h"
 
 namespace lwt::config {
 namespace {

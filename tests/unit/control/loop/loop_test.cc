@@ -13,10 +13,10 @@
 #include <string>
 #include <vector>
 
+#include "control/base/log.h"
 #include "control/host/control_socket.h"
 #include "control/loop/api_server.h"
 #include "control/loop/event_loop.h"
-#include "control/loop/log.h"
 #include "control/loop/signals.h"
 
 namespace lwt::loop {

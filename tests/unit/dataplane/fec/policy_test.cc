@@ -243,7 +243,7 @@ TEST_F(PolicyTest, ALaneThatHasSentMuchKnowsBetter) {
   ReportFor(4, 0);
   policy_.OnPeerLoss(0.05, now_us_);
   EXPECT_FALSE(Now().on());
-  // Long ago is not of late.
+  // Long ago is not recently.
   now_us_ += 20'000'000;
   policy_.OnPeerLoss(0.05, now_us_);
   EXPECT_TRUE(Now().on());

@@ -22,7 +22,7 @@ class SpliceTest : public testing::Test {
     const auto& events = rig_.hub.events;
     return std::find(events.begin(), events.end(), type) != events.end();
   }
-  // What the visitor can send before his window is full.
+  // What the prober can send before its window is full.
   uint64_t Fill() {
     for (int idle = 0; idle < 200;) {
       idle = rig_.Send(rig_.client, 1000) ? 0 : idle + 1;
@@ -105,7 +105,7 @@ TEST_F(SpliceTest, LastsWithoutAProof) {
   EXPECT_TRUE(rig_.hub.tcp->IsOpen(rig_.hub.flow));
 }
 
-TEST_F(SpliceTest, TheVisitorsEndLeavesOurSideOpen) {
+TEST_F(SpliceTest, TheProbersEndLeavesOurSideOpen) {
   EXPECT_TRUE(rig_.Send(rig_.client, 100));
   rig_.client.tcp->Close(rig_.client.flow, rig_.now_us);
   rig_.FlushBoth();

@@ -1,0 +1,53 @@
+// The gateway's log: one line a message on standard error, with time and level.
+//
+// Any thread: a line is one write(2). For what this side does itself; what a
+// peer or a stranger causes goes through RemoteLog (remote_log.h), which bounds
+// it.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "control/base/log_level.h"
+#include "control/base/text.h"
+
+namespace lwt::loop {
+
+using lwt::LogLevel;
+
+class Log {
+ public:
+  explicit Log(LogLevel level, int fd = 2) : level_(level), fd_(fd) {}
+
+  // Texts and numbers, joined. No secret is ever passed.
+  template <typename... Parts>
+  void Error(const Parts&... parts) const {
+    Write(LogLevel::kError, parts...);
+  }
+  template <typename... Parts>
+  void Warn(const Parts&... parts) const {
+    Write(LogLevel::kWarn, parts...);
+  }
+  template <typename... Parts>
+  void Info(const Parts&... parts) const {
+    Write(LogLevel::kInfo, parts...);
+  }
+  template <typename... Parts>
+  void Debug(const Parts&... parts) const {
+    Write(LogLevel::kDebug, parts...);
+  }
+
+  bool Shows(LogLevel level) const { return level <= level_; }
+  template <typename... Parts>
+  void Write(LogLevel level, const Parts&... parts) const {
+    if (Shows(level)) WriteLine(level, config::Concat(parts...));
+  }
+
+ private:
+  void WriteLine(LogLevel level, const std::string& text) const;
+
+  LogLevel level_;
+  int fd_;
+};
+
+}  // namespace lwt::loop

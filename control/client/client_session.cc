@@ -1,0 +1,368 @@
+#include "control/client/client_session.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace lwt::peer {
+
+using loop::Cause;
+namespace {
+
+// The tunnel's networks and those behind the hub lead to it, whether it is
+// connected or not.
+PeerTable::Entry HubEntry(const ClientSession::Config& config) {
+  PeerTable::Entry entry;
+  entry.networks = config.tunnel_addresses;
+  entry.networks.insert(entry.networks.end(), config.networks.begin(),
+                        config.networks.end());
+  return entry;
+}
+
+}  // namespace
+
+ClientSession::ClientSession(Config config, const loop::Log& log,
+                             uint64_t now_us)
+    : config_(std::move(config)),
+      log_(log),
+      backoff_(config_.rekey.random),
+      phase_deadline_us_(now_us),
+      peer_(*road().peers.Add(HubEntry(config_))),
+      lanes_(config_.rekey.random) {
+  road().peers.SetOwn(config_.tunnel_addresses);
+}
+
+ClientSession::~ClientSession() {
+  attempt_.reset();
+  session_.reset();
+  road().peers.Remove(peer_);
+}
+
+void ClientSession::Begin(uint64_t now_us) {
+  phase_ = Phase::kResolving;
+  phase_deadline_us_ = now_us + kResolveTimeoutUs;
+  config_.attempt.host.Resolve();
+}
+
+void ClientSession::OnResolved(absl::StatusOr<std::vector<Endpoint>> endpoints,
+                               uint64_t now_us) {
+  if (phase_ != Phase::kResolving) return;
+  if (!endpoints.ok()) {
+    Retry(std::string(endpoints.status().message()), now_us);
+    return;
+  }
+  if (*endpoints != endpoints_) next_endpoint_ = 0;
+  endpoints_ = *std::move(endpoints);
+  tried_ = 0;
+  StartAttempt(now_us);
+}
+
+void ClientSession::StartAttempt(uint64_t now_us) {
+  const Endpoint& remote = endpoints_[next_endpoint_ % endpoints_.size()];
+  std::optional<JoinTicket> ticket;
+  if (session_ != nullptr && join_possible_) ticket = TicketFor(0);
+  if (!ticket) ++tried_;
+  log_.Debug(Cause::Peer(kHub),
+             ticket ? "joining a new flow to the session with " : "calling ",
+             ToString(remote));
+  if (session_ == nullptr) remote_ = remote;
+  phase_ = Phase::kAttempt;
+  Launch(remote, std::move(ticket), now_us);
+}
+
+void ClientSession::CheckAttempt(uint64_t now_us) {
+  if (attempt_ == nullptr) return;
+  if (attempt_->state() == ClientAttempt::State::kFailed) {
+    OnAttemptFailed(now_us);
+  } else if (attempt_->state() == ClientAttempt::State::kDone) {
+    if (attempt_->is_join()) {
+      OnJoined(now_us);
+    } else {
+      OnHandshakeDone(now_us);
+    }
+  }
+}
+
+void ClientSession::OnAttemptFailed(uint64_t now_us) {
+  absl::Status status = attempt_->status();
+  const bool was_join = attempt_->is_join();
+  const bool session_unknown = attempt_->session_unknown();
+  if (phase_ == Phase::kSettled) {
+    log_.Info(Cause::Peer(kHub), "a further lane failed: ", status.message());
+    lanes_.OnFailed(attempt_->slot(), now_us);
+    attempt_.reset();
+    // The hub may have lost the session, and then the other lanes are dead as
+    // well: have them prove that they are not.
+    if (session_unknown) {
+      for (const SessionLane& lane : session_->lanes()) {
+        lanes_.Hint(lane.slot, now_us);
+      }
+    }
+    return;
+  }
+  const auto changed = attempt_->changed_hub_key();
+  if (changed && config_.on_key_changed) {
+    status = config_.on_key_changed(*changed);
+  }
+  attempt_.reset();
+  if (was_join) {
+    join_possible_ = false;
+    log_.Info(Cause::Peer(kHub), "lane join failed: ", status.message());
+    if (session_unknown) {
+      StartAttempt(now_us);
+      return;
+    }
+  }
+  ++next_endpoint_;
+  if (tried_ < endpoints_.size() && !was_join) {
+    log_.Info(Cause::Peer(kHub), status.message());
+    StartAttempt(now_us);
+    return;
+  }
+  Retry(std::string(status.message()), now_us);
+}
+
+void ClientSession::Retry(std::string why, uint64_t now_us) {
+  uint64_t delay = backoff_.NextUs();
+  log_.Warn(Cause::Peer(kHub), why, "; next attempt in ",
+            (delay + 99'999) / 100'000 / 10, ".",
+            (delay + 99'999) / 100'000 % 10, " s");
+  reason_ = std::move(why);
+  phase_ = Phase::kWaiting;
+  phase_deadline_us_ = now_us + delay;
+}
+
+void ClientSession::OnHandshakeDone(uint64_t now_us) {
+  handshake::SessionSecrets secrets = attempt_->TakeSession();
+  absl::Status pinned = config_.on_hub_key(secrets.peer_key);
+  if (!pinned.ok()) {
+    attempt_.reset();
+    Retry(std::string(pinned.message()), now_us);
+    return;
+  }
+  config_.attempt.handshake.expected_hub_key = secrets.peer_key;
+  SessionLane lane;
+  lane.flow = attempt_->flow();
+  lane.local = attempt_->local();
+  lane.remote = attempt_->remote();
+  lane.nonces = secrets.lane0;
+  uint16_t mtu = secrets.mtu;
+  Session::Context context{config_.attempt.road,
+                           config_.attempt.host,
+                           log_,
+                           handshake::RekeyRole::kInitiator,
+                           config_.rekey,
+                           config_.messages};
+  auto session = std::make_unique<Session>(
+      context, *this, peer_, std::string(kHub), std::move(secrets), now_us);
+  if (!session->InstallLane(lane, 0, now_us, kOldLaneUs)) {
+    attempt_.reset();
+    Retry("no lane is free for the new session", now_us);
+    return;
+  }
+  std::swap(session_, session);  // the old one's lanes go at the end
+  lanes_.Begin(session_->secrets().lanes);
+  up_since_us_ = now_us;
+  PeerTable::Entry& entry = road().peers.Change(peer_);
+  entry.session = session_.get();
+  entry.device_mtu = mtu;
+  SettleLane(now_us);
+  session.reset();
+  ReleaseLocals();
+  log_.Info(Cause::Peer(kHub), "tunnel up: session with ", ToString(*remote_),
+            ", inner MTU ", mtu);
+}
+
+void ClientSession::SettleLane(uint64_t now_us) {
+  attempt_->TakeFlow();
+  locals_.push_back(attempt_->local());
+  remote_ = attempt_->remote();
+  lanes_.OnUp(attempt_->slot(), now_us);
+  attempt_->Reinject();
+  attempt_.reset();
+  phase_ = Phase::kSettled;
+  phase_deadline_us_ = UINT64_MAX;
+  reason_.clear();
+}
+
+void ClientSession::OnEvent(const Event& event, uint64_t now_us) {
+  switch (event.kind) {
+    case EventKind::kFlowUp:
+      if (attempt_ != nullptr) attempt_->OnFlowUp(event.flow, now_us);
+      break;
+    case EventKind::kFlowDown:
+      OnFlowDown(event, now_us);
+      break;
+    case EventKind::kResetHint:
+      if (session_ == nullptr) break;
+      if (const SessionLane* lane = session_->FindFlow(event.flow)) {
+        lanes_.Hint(lane->slot, now_us);
+      }
+      break;
+    default:
+      break;  // a client relays nothing
+  }
+  CheckAttempt(now_us);
+  CheckSession(now_us);
+}
+
+void ClientSession::OnLaneEvent(LaneName lane, const Event& event,
+                                uint64_t now_us) {
+  if (session_ == nullptr) return;
+  if (event.kind == EventKind::kReportAnswer) {
+    OnProbeAnswered(lane, event.value, now_us);
+  } else {
+    session_->OnEvent(event, now_us);
+  }
+  CheckSession(now_us);
+}
+
+void ClientSession::OnProbeAnswered(LaneName name, uint64_t rtt_us,
+                                    uint64_t now_us) {
+  for (const SessionLane& lane : session_->lanes()) {
+    if (lane.name != name) continue;
+    rtt_us_ = rtt_us;
+    lanes_.OnAnswer(lane.slot, now_us);
+  }
+}
+
+void ClientSession::OnFlowDown(const Event& event, uint64_t now_us) {
+  if (attempt_ != nullptr &&
+      (attempt_->flow() == kNullFlow ? event.token == attempt_->token()
+                                     : event.flow == attempt_->flow())) {
+    attempt_->OnFlowDown(static_cast<FlowDownReason>(event.detail));
+    return;
+  }
+  if (session_ == nullptr) return;
+  const SessionLane* lane = session_->FindFlow(event.flow);
+  if (lane == nullptr) return;
+  const uint8_t slot = lane->slot;
+  const bool newest = lane == session_->LaneOfSlot(slot);
+  session_->RemoveLane(lane->name);
+  ReleaseLocals();
+  if (!newest) return;
+  lanes_.OnDown(slot, now_us);
+  OnLaneLost("the connection to the hub was closed", now_us);
+}
+
+void ClientSession::OnStream(const PuntedStream& stream, uint64_t now_us) {
+  if (attempt_ != nullptr && attempt_->flow() == stream.flow) {
+    attempt_->OnStream(stream, now_us);
+    CheckAttempt(now_us);
+  } else if (session_ != nullptr && session_->FindFlow(stream.flow)) {
+    // Punted before the worker had the lane.
+    Reinject(road().link, stream, 0);
+  }
+}
+
+void ClientSession::OnRecord(LaneName, const PuntedRecord& record,
+                             uint64_t now_us) {
+  if (session_ == nullptr) return;
+  session_->OnRecord(record.kind, record.bytes, now_us);
+  CheckSession(now_us);
+}
+
+void ClientSession::CheckSession(uint64_t now_us) {
+  if (session_ == nullptr || session_->end_reason().empty()) return;
+  std::string why = session_->end_reason();
+  DropSession(why, now_us);
+}
+
+void ClientSession::DropSession(std::string_view why, uint64_t now_us) {
+  reason_ = why;
+  bool good = now_us - up_since_us_ >= kGoodServiceUs;
+  session_.reset();
+  lanes_.End();
+  join_possible_ = false;
+  ReleaseLocals();
+  attempt_.reset();
+  if (!good) {
+    Retry(std::string(why), now_us);
+    return;
+  }
+  log_.Warn(Cause::Peer(kHub), why, "; calling again");
+  backoff_.Reset();
+  Begin(now_us);
+}
+
+void ClientSession::Suspect(std::string why, uint64_t now_us) {
+  if (phase_ != Phase::kSettled) return;
+  log_.Warn(Cause::Peer(kHub), why, "; opening another flow");
+  reason_ = std::move(why);
+  if (now_us - up_since_us_ >= kGoodServiceUs) backoff_.Reset();
+  attempt_.reset();
+  join_possible_ = true;
+  Begin(now_us);
+}
+
+void ClientSession::OnSourceChanged(const IpAddress& source, uint64_t now_us) {
+  const SessionLane* lane =
+      session_ == nullptr ? nullptr : session_->sending_lane();
+  if (lane == nullptr || lane->local.address == source) return;
+  lanes_.OnMoved();
+  Suspect(config::Concat("our address changed to ", ToString(source)), now_us);
+}
+
+void ClientSession::OnResumed(uint64_t now_us) {
+  lanes_.HintAll(now_us);
+  if (phase_ == Phase::kWaiting) phase_deadline_us_ = now_us;
+}
+
+void ClientSession::OnTimer(uint64_t now_us) {
+  log_.Report();
+  if (attempt_ != nullptr) {
+    attempt_->OnTimer(now_us);
+    CheckAttempt(now_us);
+  }
+  if (session_ != nullptr) {
+    size_t lanes = session_->lanes().size();
+    session_->OnTimer(now_us);
+    if (session_->lanes().size() != lanes) ReleaseLocals();
+    CheckSession(now_us);
+  }
+  if (now_us >= lanes_.next_tick_us()) TickLiveness(now_us);
+  BuildLane(now_us);
+  if (now_us < phase_deadline_us_) return;
+  if (phase_ == Phase::kWaiting) {
+    Begin(now_us);
+  } else if (phase_ == Phase::kResolving) {
+    Retry(config::Concat("the name ", config_.hub_name,
+                         " could not be looked up in time"),
+          now_us);
+  }
+}
+
+uint64_t ClientSession::NextDeadline() const {
+  uint64_t next = UINT64_MAX;
+  if (phase_ == Phase::kWaiting || phase_ == Phase::kResolving) {
+    next = phase_deadline_us_;
+  }
+  if (attempt_ != nullptr) next = std::min(next, attempt_->NextDeadline());
+  if (session_ != nullptr) {
+    next = std::min({next, session_->NextDeadline(), lanes_.next_tick_us()});
+    if (phase_ == Phase::kSettled && attempt_ == nullptr) {
+      next = std::min(next, lanes_.NextWanted());
+    }
+  }
+  return next;
+}
+
+size_t ClientSession::Close(std::string_view reason) {
+  phase_ = Phase::kClosed;
+  phase_deadline_us_ = UINT64_MAX;
+  attempt_.reset();
+  if (session_ == nullptr) return 0;
+  const size_t flows = session_->lanes().size();
+  session_->SendClose(reason);
+  session_.reset();
+  lanes_.End();
+  return flows;
+}
+
+std::string_view ClientSession::state() const {
+  if (session_ != nullptr && session_->sending_lane() != nullptr) {
+    return phase_ == Phase::kSettled ? "up" : "suspect";
+  }
+  return phase_ == Phase::kWaiting ? "down" : "connecting";
+}
+
+}  // namespace lwt::peer

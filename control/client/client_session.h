@@ -1,0 +1,137 @@
+// A client's life: finds the hub, proves itself, keeps the session alive, and
+// comes back after every failure, for ever.
+//
+//   waiting ─► resolving ─► attempt (handshake or lane join) ─► up
+//      ▲ back-off 1 … 32 s      │ failed              suspect or lost │
+//      └────────────────────────┴─────────────────────────────────────┘
+//
+// A suspect path gets a second flow beside it, joined to the session; the old
+// flow goes when the new one is up. When the hub no longer knows the session,
+// a full handshake replaces it. A session that is up gets further lanes, and
+// new ones for those that fail, by joins one at a time (ClientLanes); only when
+// none answers any more does the round above begin again. Sans-IO except for
+// the seams, with the time of the workers' clock. Owned by the gateway. Control
+// thread.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "control/client/client_attempt.h"
+#include "control/client/client_lanes.h"
+#include "control/session/backoff.h"
+#include "control/session/session.h"
+
+namespace lwt::peer {
+
+class ClientSession final : public FlowOwner {
+ public:
+  // A service of this length makes back-off begin at 1 s again.
+  static constexpr uint64_t kGoodServiceUs = 10'000'000;
+  static constexpr uint64_t kResolveTimeoutUs = 10'000'000;
+  static constexpr uint64_t kOldLaneUs = 2'000'000;
+
+  struct Config {
+    ClientAttempt::Context attempt;  // the lanes of its offer are our workers
+    handshake::RekeyConfig rekey;
+    MessageTable messages = CommonMessages();
+    std::string hub_name;  // as configured, for the log
+    std::vector<IpPrefix> tunnel_addresses;
+    std::vector<IpPrefix> networks;  // behind the hub
+    // Called with the hub's key after each handshake: pins it at first contact.
+    std::function<absl::Status(const handshake::PublicKey&)> on_hub_key;
+    // The sentence for a hub whose key is not the expected one.
+    std::function<absl::Status(const handshake::PublicKey&)> on_key_changed;
+  };
+
+  ClientSession(Config config, const loop::Log& log, uint64_t now_us);
+  ~ClientSession() override;
+
+  void OnResolved(absl::StatusOr<std::vector<Endpoint>> endpoints,
+                  uint64_t now_us);
+  void OnEvent(const Event& event, uint64_t now_us) override;
+  void OnStream(const PuntedStream& stream, uint64_t now_us) override;
+  void OnLaneEvent(LaneName lane, const Event& event, uint64_t now_us) override;
+  void OnRecord(LaneName lane, const PuntedRecord& record,
+                uint64_t now_us) override;
+  void OnTimer(uint64_t now_us);
+  uint64_t NextDeadline() const;
+  // The way to the hub leads from another address now: roam.
+  void OnSourceChanged(const IpAddress& source, uint64_t now_us);
+  // The host was suspended: the hub may have given us up, and what was to be
+  // tried later is tried now.
+  void OnResumed(uint64_t now_us);
+
+  // Says goodbye to the hub, and begins nothing any more. How many flows that
+  // ends.
+  size_t Close(std::string_view reason);
+
+  // "connecting", "up", "suspect" or "down".
+  std::string_view state() const;
+  // Why it is not up.
+  const std::string& reason() const { return reason_; }
+  const Session* session() const { return session_.get(); }
+  // Where the hub is, as far as known.
+  const std::optional<Endpoint>& remote() const { return remote_; }
+  uint64_t rtt_us() const { return rtt_us_; }
+
+ private:
+  WorkerRoad& road() const { return config_.attempt.road; }
+  enum class Phase : uint8_t {
+    kWaiting,
+    kResolving,
+    kAttempt,
+    kSettled,
+    kClosed
+  };
+  static constexpr std::string_view kHub = "hub";  // for the log
+
+  // client_session.cc: the session as a whole.
+  void Begin(uint64_t now_us);
+  void StartAttempt(uint64_t now_us);
+  void CheckAttempt(uint64_t now_us);
+  void OnAttemptFailed(uint64_t now_us);
+  void OnHandshakeDone(uint64_t now_us);
+  void SettleLane(uint64_t now_us);
+  void Retry(std::string why, uint64_t now_us);
+  void OnProbeAnswered(LaneName name, uint64_t rtt_us, uint64_t now_us);
+  void OnFlowDown(const Event& event, uint64_t now_us);
+  void CheckSession(uint64_t now_us);
+  void DropSession(std::string_view why, uint64_t now_us);
+  void Suspect(std::string why, uint64_t now_us);
+
+  // client_session_lanes.cc
+  void BuildLane(uint64_t now_us);
+  std::optional<JoinTicket> TicketFor(uint8_t slot);
+  PortWish WishFor(uint8_t slot) const;
+  void Launch(const Endpoint& remote, std::optional<JoinTicket> ticket,
+              uint64_t now_us);
+  void OnJoined(uint64_t now_us);
+  void OnLaneLost(std::string why, uint64_t now_us);
+  void TickLiveness(uint64_t now_us);
+  void OnLaneState(const ClientLanes::Change& change, uint64_t now_us);
+  void ReleaseLocals();
+
+  Config config_;
+  loop::RemoteLog log_;
+  Backoff backoff_;
+  Phase phase_ = Phase::kWaiting;
+  uint64_t phase_deadline_us_ = 0;
+  std::vector<Endpoint> endpoints_;
+  size_t next_endpoint_ = 0;
+  size_t tried_ = 0;      // endpoints, since the last look-up
+  const PeerIndex peer_;  // the hub, in the table of peers
+  std::unique_ptr<ClientAttempt> attempt_;
+  std::unique_ptr<Session> session_;
+  ClientLanes lanes_;
+  bool join_possible_ = false;
+  uint64_t up_since_us_ = 0;
+  std::vector<Endpoint> locals_;  // of the session's flows
+  std::optional<Endpoint> remote_;
+  std::string reason_ = "starting";
+  uint64_t rtt_us_ = 0;
+};
+
+}  // namespace lwt::peer

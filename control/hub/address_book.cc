@@ -1,0 +1,225 @@
+#include "control/hub/address_book.h"
+
+#include <algorithm>
+
+#include "control/base/text.h"
+
+namespace lwt::peer {
+
+using handshake::PublicKey;
+using handshake::Verdict;
+using handshake::VerdictCode;
+
+namespace {
+
+// What one holder of the key may well have by itself.
+IpPrefix SourceNetwork(const IpAddress& source) {
+  const IpPrefix prefix{
+      source, static_cast<uint8_t>(source.family == Family::kIpv4 ? 24 : 48)};
+  return {prefix.Network(), prefix.length};
+}
+
+}  // namespace
+
+bool AddressBook::InNetwork(const IpAddress& address) const {
+  // Neither the network itself nor its broadcast address is a host's.
+  return std::any_of(own_.begin(), own_.end(), [&](const IpPrefix& prefix) {
+    if (!prefix.Contains(address)) return false;
+    if (prefix.Network() == address) return false;
+    if (address.family == Family::kIpv6) return true;
+    IpAddress broadcast = prefix.Network();
+    for (uint32_t bit = prefix.length; bit < 32; ++bit) {
+      broadcast.bytes[bit / 8] |= static_cast<uint8_t>(0x80 >> (bit % 8));
+    }
+    return prefix.length >= 31 || address != broadcast;
+  });
+}
+
+bool AddressBook::IsOwn(const IpAddress& address) const {
+  return std::any_of(own_.begin(), own_.end(), [&](const IpPrefix& prefix) {
+    return prefix.address == address;
+  });
+}
+
+Verdict AddressBook::Check(const PublicKey& key,
+                           const std::vector<IpPrefix>& addresses,
+                           uint64_t now_us) const {
+  for (const IpPrefix& prefix : addresses) {
+    const IpAddress& address = prefix.address;
+    std::string text = ToString(address);
+    if (IsOwn(address)) {
+      return {VerdictCode::kAddressTaken,
+              text + " is the hub's own tunnel address; choose another one"};
+    }
+    if (!InNetwork(address)) {
+      std::string network;
+      for (const IpPrefix& own : own_) {
+        if (!network.empty()) network += ", ";
+        network += ToString(IpPrefix{own.Network(), own.length});
+      }
+      return {
+          VerdictCode::kAddressOutsideNetwork,
+          config::Concat(text, " is not a host of the hub's tunnel network ",
+                         network)};
+    }
+    const auto bound = bindings_.find(address);
+    if (bound == bindings_.end() || bound->second.key == key ||
+        bound->second.until_us <= now_us) {
+      continue;
+    }
+    return {VerdictCode::kAddressTaken,
+            config::Concat(
+                text,
+                " belongs to another client; choose another one, or free it "
+                "on the hub: lwtctl peer forget ",
+                text)};
+  }
+  return {};
+}
+
+std::set<IpAddress, host::AddressOrder> AddressBook::AddressesOf(
+    const PublicKey& key) const {
+  const auto found = of_key_.find(key);
+  if (found == of_key_.end()) return {};
+  return found->second;
+}
+
+void AddressBook::Erase(Bindings::iterator binding) {
+  const auto of_key = of_key_.find(binding->second.key);
+  of_key->second.erase(binding->first);
+  if (of_key->second.empty()) of_key_.erase(of_key);
+  if (const auto away = away_.find(binding->second.network);
+      !binding->second.connected() && away != away_.end()) {
+    const auto end = away->second.find(binding->second.until_us);
+    if (end != away->second.end()) away->second.erase(end);
+    if (away->second.empty()) away_.erase(away);
+  }
+  bindings_.erase(binding);
+}
+
+// Those that are over go, and then those that are free soonest. Whoever is
+// connected stays: max_clients is far below kMaxBindings.
+void AddressBook::MakeRoomFor(size_t count, uint64_t now_us) {
+  if (bindings_.size() + count <= kMaxBindings) return;
+  for (auto at = bindings_.begin(); at != bindings_.end();) {
+    const auto binding = at++;
+    if (binding->second.until_us <= now_us) Erase(binding);
+  }
+  while (!bindings_.empty() && bindings_.size() + count > kMaxBindings) {
+    Erase(std::min_element(bindings_.begin(), bindings_.end(),
+                           [](const auto& a, const auto& b) {
+                             return a.second.until_us < b.second.until_us;
+                           }));
+  }
+}
+
+void AddressBook::Bind(const PublicKey& key,
+                       const std::vector<IpPrefix>& addresses,
+                       const IpAddress& source, uint64_t now_us) {
+  ++version_;
+  bool earned = false;
+  for (const IpAddress& address : AddressesOf(key)) {
+    const auto held = bindings_.find(address);
+    earned |= held->second.earned && held->second.until_us > now_us;
+    Erase(held);
+  }
+  for (const IpPrefix& prefix : addresses) {
+    const auto held = bindings_.find(prefix.address);
+    if (held != bindings_.end()) Erase(held);
+  }
+  MakeRoomFor(addresses.size(), now_us);
+  for (const IpPrefix& prefix : addresses) {
+    bindings_[prefix.address] = {key, UINT64_MAX, SourceNetwork(source), now_us,
+                                 earned};
+    of_key_[key].insert(prefix.address);
+  }
+}
+
+size_t AddressBook::AwayOf(const IpPrefix& network, uint64_t now_us) {
+  const auto found = away_.find(network);
+  if (found == away_.end()) return 0;
+  std::multiset<uint64_t>& ends = found->second;
+  ends.erase(ends.begin(), ends.upper_bound(now_us));
+  return ends.size();
+}
+
+void AddressBook::HoldUntil(Binding& binding, uint64_t until_us) {
+  binding.until_us = until_us;
+  away_[binding.network].insert(until_us);
+}
+
+void AddressBook::Release(const PublicKey& key, uint64_t now_us) {
+  ++version_;
+  for (const IpAddress& address : AddressesOf(key)) {
+    const auto held = bindings_.find(address);
+    Binding& binding = held->second;
+    if (!binding.connected()) continue;
+    if (!binding.earned &&
+        (now_us - binding.since_us < kEarnUs ||
+         AwayOf(binding.network, now_us) >= kMaxAwayOfNetwork)) {
+      Erase(held);
+      continue;
+    }
+    binding.earned = true;
+    HoldUntil(binding, now_us + kHoldUs);
+  }
+}
+
+void AddressBook::ReleaseAll(uint64_t now_us) {
+  ++version_;
+  for (auto& [address, binding] : bindings_) {
+    if (binding.connected()) HoldUntil(binding, now_us + kHoldUs);
+  }
+}
+
+std::vector<HeldAddress> AddressBook::Forget(const AddressesNamed& names) {
+  std::vector<IpAddress> named;
+  if (const auto* const range = std::get_if<IpPrefix>(&names)) {
+    for (const auto& [address, binding] : bindings_) {
+      if (range->Contains(address)) named.push_back(address);
+    }
+  } else {
+    const auto of_key = AddressesOf(std::get<PublicKey>(names));
+    named.assign(of_key.begin(), of_key.end());
+  }
+  std::vector<HeldAddress> forgotten;
+  for (const IpAddress& address : named) {
+    const auto binding = bindings_.find(address);
+    forgotten.push_back({address, binding->second.key});
+    Erase(binding);
+  }
+  if (!forgotten.empty()) ++version_;
+  return forgotten;
+}
+
+std::vector<HeldAddress> AddressBook::Held(uint64_t now_us,
+                                           uint64_t unix_ms) const {
+  std::vector<HeldAddress> held;
+  for (const auto& [address, binding] : bindings_) {
+    if (binding.until_us <= now_us) continue;
+    held.push_back({address, binding.key,
+                    binding.connected()
+                        ? HeldAddress::kConnected
+                        : unix_ms + (binding.until_us - now_us) / 1000});
+  }
+  return held;
+}
+
+void AddressBook::Restore(const std::vector<HeldAddress>& held, uint64_t now_us,
+                          uint64_t unix_ms) {
+  for (const HeldAddress& entry : held) {
+    uint64_t left_us = kHoldUs;
+    if (entry.until_unix_ms != HeldAddress::kConnected) {
+      if (entry.until_unix_ms <= unix_ms) continue;
+      left_us =
+          std::min((entry.until_unix_ms - unix_ms), kHoldUs / 1000) * 1000;
+    }
+    const auto twin = bindings_.find(entry.address);
+    if (twin != bindings_.end()) Erase(twin);
+    bindings_[entry.address] = {entry.key, now_us + left_us, IpPrefix(), now_us,
+                                /*earned=*/true};
+    of_key_[entry.key].insert(entry.address);
+  }
+}
+
+}  // namespace lwt::peer

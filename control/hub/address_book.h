@@ -1,0 +1,97 @@
+// Which client has which tunnel address: first come, first served, bound to
+// the client's static key, held while it is connected and, if it stayed for a
+// while, a day after.
+//
+// One holder of the shared key can make static keys without end. So a new key
+// has to earn its hold by being connected for kEarnUs, and of one source
+// network (/24 or /48) at most kMaxAwayOfNetwork addresses are held for keys
+// that are away. Nobody else's hold is shortened by that. Owned by HubSessions.
+// Control thread. What a client causes costs the same however many addresses
+// are bound. What it holds outlives the process by Held() and Restore().
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "control/handshake/session_secrets.h"
+#include "control/host/address_order.h"
+#include "control/hub/held_addresses.h"
+
+namespace lwt::peer {
+
+// Those in a range, which may be a single one, or all of a client's key.
+using AddressesNamed = std::variant<IpPrefix, handshake::PublicKey>;
+
+class AddressBook {
+ public:
+  static constexpr uint64_t kHoldUs = uint64_t{24} * 3600 * 1'000'000;
+  static constexpr size_t kMaxBindings = kMaxHeldAddresses;
+  static constexpr uint64_t kEarnUs = 60'000'000;
+  static constexpr size_t kMaxAwayOfNetwork = 64;
+
+  // `own` are the hub's addresses with the prefix lengths of its network.
+  explicit AddressBook(std::vector<IpPrefix> own) : own_(std::move(own)) {}
+
+  // Whether the client of `key` may have `addresses`.
+  handshake::Verdict Check(const handshake::PublicKey& key,
+                           const std::vector<IpPrefix>& addresses,
+                           uint64_t now_us) const;
+  // After Check accepted: binds them, and frees others that the key held.
+  // `source` is where the client is.
+  void Bind(const handshake::PublicKey& key,
+            const std::vector<IpPrefix>& addresses, const IpAddress& source,
+            uint64_t now_us);
+  // The client of `key` is gone: its addresses are held for kHoldUs, or free.
+  void Release(const handshake::PublicKey& key, uint64_t now_us);
+  // The hub stops: whoever is connected is held for kHoldUs.
+  void ReleaseAll(uint64_t now_us);
+  // Frees what `names` names at once: the addresses in a range, or of a key.
+  std::vector<HeldAddress> Forget(const AddressesNamed& names);
+
+  // What is still bound, by wall clock.
+  std::vector<HeldAddress> Held(uint64_t now_us, uint64_t unix_ms) const;
+  // At start: what the run before held. Who was connected then has a day from
+  // now, and nobody has more, whatever the clocks did.
+  void Restore(const std::vector<HeldAddress>& held, uint64_t now_us,
+               uint64_t unix_ms);
+  // Grows with every change of what Held() gives.
+  uint64_t version() const { return version_; }
+
+ private:
+  struct Binding {
+    handshake::PublicKey key{};
+    uint64_t until_us = UINT64_MAX;  // UINT64_MAX while connected
+    IpPrefix network;  // where it was connected from; 0 bits: not known
+    uint64_t since_us = 0;
+    bool earned = false;  // its hold
+
+    bool connected() const { return until_us == UINT64_MAX; }
+  };
+
+  bool InNetwork(const IpAddress& address) const;
+  bool IsOwn(const IpAddress& address) const;
+  void MakeRoomFor(size_t count, uint64_t now_us);
+  size_t AwayOf(const IpPrefix& network, uint64_t now_us);
+  void HoldUntil(Binding& binding, uint64_t until_us);
+
+  using Bindings = std::map<IpAddress, Binding, host::AddressOrder>;
+
+  std::set<IpAddress, host::AddressOrder> AddressesOf(
+      const handshake::PublicKey& key) const;
+  void Erase(Bindings::iterator binding);
+
+  std::vector<IpPrefix> own_;
+  Bindings bindings_;
+  // Until when those that are away are held, by network.
+  std::map<IpPrefix, std::multiset<uint64_t>, host::PrefixOrder> away_;
+  // The bindings by key: clients make their keys as they like, so in a tree.
+  std::map<handshake::PublicKey, std::set<IpAddress, host::AddressOrder>>
+      of_key_;
+  uint64_t version_ = 0;
+};
+
+}  // namespace lwt::peer

@@ -1,0 +1,270 @@
+#include "control/hub/hub_sessions.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "control/base/text.h"
+
+namespace lwt::peer {
+namespace {
+
+using handshake::PublicKey;
+using loop::Cause;
+
+}  // namespace
+
+HubSessions::HubSessions(const Config& config, const loop::Log& log,
+                         uint64_t now_us)
+    : config_(config),
+      log_(log),
+      door_(config.door),
+      flow_context_{config.road.link, config.host,   door_, limits_, log_,
+                    config.probers,   stream_memory_},
+      book_(config.door.offer.addresses),
+      unproven_(config.road.owners, *this),
+      clients_(config.max_clients),
+      deadlines_(config.max_clients),
+      began_us_(now_us),
+      next_sweep_us_(NextSweep(now_us)) {
+  for (uint32_t at = 0; at < config.max_clients; ++at) {
+    clients_[at].hub = this;
+    free_.insert(at);
+  }
+  book_.Restore(config.held, now_us, config.host.UnixMs());
+  config_.held.clear();
+  config_.road.owners.SetAcceptor(this);
+  config_.road.peers.SetForwarding(true);
+}
+
+HubSessions::~HubSessions() { config_.road.owners.SetAcceptor(nullptr); }
+
+Session::Context HubSessions::SessionContext() {
+  return {config_.road,  config_.host,
+          log_,          handshake::RekeyRole::kResponder,
+          config_.rekey, config_.messages};
+}
+
+HubSessions::Client* HubSessions::FindBySessionId(uint64_t id) {
+  const std::optional<uint32_t> at = index_.OfSession(id);
+  return at ? &clients_[*at] : nullptr;
+}
+
+HubSessions::Client* HubSessions::FindByKey(const PublicKey& key) {
+  const std::optional<uint32_t> at = index_.OfKey(key);
+  return at ? &clients_[*at] : nullptr;
+}
+
+void HubSessions::OnEvent(const Event& event, uint64_t now_us) {
+  if (event.kind == EventKind::kFlowUp) {
+    OpenFlow(event, now_us);
+  } else if (event.kind == EventKind::kFlowDown) {
+    if (HubFlow* flow = unproven_.Find(event.flow)) {
+      link().Send(CloseFlowCommand{event.flow});
+      unproven_.Remove(*flow);
+    }
+  }
+}
+
+void HubSessions::OnStream(const PuntedStream& stream, uint64_t now_us) {
+  if (HubFlow* flow = unproven_.Find(stream.flow)) {
+    flow->OnStream(stream, now_us);
+    Advance(*flow, now_us);
+  }
+}
+
+// At a hint that its flow is dead the client probes, not we.
+void HubSessions::Client::OnEvent(const Event& event, uint64_t now_us) {
+  if (event.kind == EventKind::kFlowDown) {
+    hub->OnLaneDown(*this, event.flow, now_us);
+  }
+}
+
+void HubSessions::Client::OnLaneEvent(LaneName, const Event& event,
+                                      uint64_t now_us) {
+  if (event.kind == EventKind::kReportAnswer) {
+    rtt_us = event.value;
+    return;
+  }
+  session->OnEvent(event, now_us);
+  hub->AfterWork(*this, now_us);
+}
+
+// Punted before the worker had the lane.
+void HubSessions::Client::OnStream(const PuntedStream& stream, uint64_t) {
+  Reinject(hub->link(), stream, 0);
+}
+
+void HubSessions::Client::OnRecord(LaneName, const PuntedRecord& record,
+                                   uint64_t now_us) {
+  session->OnRecord(record.kind, record.bytes, now_us);
+  hub->AfterWork(*this, now_us);
+}
+
+// The session outlives its flows: the client may join a new one.
+void HubSessions::OnLaneDown(Client& client, FlowId flow, uint64_t now_us) {
+  client.session->RemoveLane(client.session->FindFlow(flow)->name);
+  if (client.session->lanes().empty()) {
+    log_.Info(Cause::Peer(client.session->name()), client.session->name(),
+              ": its connection was closed");
+  }
+  AfterWork(client, now_us);
+}
+
+void HubSessions::EndSession(Client& client) {
+  const handshake::SessionSecrets& secrets = client.session->secrets();
+  index_.ForgetSession(secrets.session_id, secrets.peer_key);
+  const uint32_t slot = SlotOf(client);
+  free_.insert(slot);
+  deadlines_.Set(slot, loop::Deadlines::kNever);
+  client.session.reset();
+  config_.road.peers.Remove(client.peer);
+}
+
+void HubSessions::Drop(Client& client, std::string_view why, uint64_t now_us) {
+  log_.Info(Cause::Peer(client.session->name()), client.session->name(),
+            " dropped: ", why);
+  book_.Release(client.session->secrets().peer_key, now_us);
+  EndSession(client);
+  client.addresses.clear();
+}
+
+// A session that has ended is dropped; another's deadline may have moved.
+void HubSessions::AfterWork(Client& client, uint64_t now_us) {
+  if (!client.session) return;
+  if (!client.session->end_reason().empty()) {
+    const std::string why = client.session->end_reason();
+    Drop(client, why, now_us);
+    return;
+  }
+  Schedule(client);
+}
+
+void HubSessions::Schedule(const Client& client) {
+  if (!client.session) return;
+  deadlines_.Set(SlotOf(client),
+                 std::min(client.session->NextDeadline(), client.look_at_us));
+}
+
+void HubSessions::OnTimer(uint64_t now_us) {
+  due_.clear();
+  while (const auto due = deadlines_.TakeDue(now_us)) due_.push_back(*due);
+  for (const uint32_t slot : due_) Visit(clients_[slot], now_us);
+  if (now_us >= next_sweep_us_) Sweep(now_us);
+}
+
+void HubSessions::Visit(Client& client, uint64_t now_us) {
+  ++visits_;
+  if (client.session && client.session->NextDeadline() <= now_us) {
+    client.session->OnTimer(now_us);
+  }
+  if (client.session && client.look_at_us <= now_us) LookAt(client, now_us);
+  AfterWork(client, now_us);
+}
+
+void HubSessions::LookAt(Client& client, uint64_t now_us) {
+  const Session::Activity last = client.session->LastActivity();
+  if (now_us > last.heard_us && now_us - last.heard_us > kIdleUs) {
+    client.session->SendClose("nothing was heard of you");
+    Drop(client, "nothing was heard of it", now_us);
+    return;
+  }
+  client.session->Measure(now_us);
+  client.session->ShareLoss(now_us);
+  const bool in_use = last.used_us + kIdleLookUs >= now_us;
+  client.look_at_us = NextSweep(std::min(
+      now_us + (in_use ? 0 : kIdleLookUs - kSweepUs), last.heard_us + kIdleUs));
+}
+
+// One that has a new lane.
+void HubSessions::LookSoon(Client& client, uint64_t now_us) {
+  client.look_at_us = NextSweep(now_us);
+  AfterWork(client, now_us);
+}
+
+// The first after that time.
+uint64_t HubSessions::NextSweep(uint64_t from_us) const {
+  return from_us - (from_us - began_us_) % kSweepUs + kSweepUs;
+}
+
+// Of flows that are not a lane yet, and of the log and the file.
+void HubSessions::Sweep(uint64_t now_us) {
+  next_sweep_us_ = NextSweep(now_us);
+  log_.Report();
+  unproven_.ForEach([&](HubFlow& flow) {
+    if (now_us < flow.deadline_us()) return;
+    if (flow.state() == HubFlow::State::kHello) {
+      flow.GiveUp(now_us);
+    } else {
+      link().Send(CloseFlowCommand{flow.flow()});
+    }
+    unproven_.Remove(flow);
+  });
+  KeepAddresses(now_us);
+}
+
+void HubSessions::KeepAddresses(uint64_t now_us) {
+  if (kept_version_ == book_.version() || !config_.on_held) return;
+  kept_version_ = book_.version();
+  config_.on_held(book_.Held(now_us, config_.host.UnixMs()));
+}
+
+void HubSessions::OnLinkChanged() {
+  PeerTable& peers = config_.road.peers;
+  for (const Client& client : clients_) {
+    if (!client.session) continue;
+    const uint16_t mtu = config_.host.MaxInnerMtu(client.remote);
+    if (mtu != peers.Of(client.peer).device_mtu) {
+      peers.Change(client.peer).device_mtu = mtu;
+    }
+  }
+}
+
+size_t HubSessions::Close(std::string_view reason, uint64_t now_us) {
+  size_t flows = 0;
+  for (Client& client : clients_) {
+    if (!client.session) continue;
+    flows += client.session->lanes().size();
+    client.session->SendClose(reason);
+    EndSession(client);
+  }
+  book_.ReleaseAll(now_us);
+  KeepAddresses(now_us);
+  return flows;
+}
+
+std::vector<IpAddress> HubSessions::Forget(const AddressesNamed& names,
+                                           uint64_t now_us) {
+  std::vector<IpAddress> addresses;
+  for (const HeldAddress& forgotten : book_.Forget(names)) {
+    addresses.push_back(forgotten.address);
+    if (Client* client = FindByKey(forgotten.key)) {
+      client->session->SendClose(
+          "your tunnel address was freed by the operator");
+      Drop(*client, "its tunnel address was freed by the operator", now_us);
+    }
+  }
+  return addresses;
+}
+
+bool HubSessions::Ban(const PublicKey& key, uint64_t now_us) {
+  if (!config_.banned.contains(key) &&
+      config_.banned.size() >= kMaxBannedKeys) {
+    return false;
+  }
+  config_.banned.insert(key);
+  if (Client* client = FindByKey(key)) {
+    client->session->SendClose("this client was banned by the operator");
+    Drop(*client, "it was banned by the operator", now_us);
+  }
+  book_.Forget(key);
+  if (config_.on_banned) config_.on_banned(config_.banned);
+  return true;
+}
+
+bool HubSessions::Unban(const PublicKey& key) {
+  if (config_.banned.erase(key) == 0) return false;
+  if (config_.on_banned) config_.on_banned(config_.banned);
+  return true;
+}
+
+}  // namespace lwt::peer

@@ -1,0 +1,181 @@
+// The hub's clients: who may come in, who is there, what reaches whom.
+//
+// Sans-IO except for the seams. Owned by the gateway. Control thread. Sizes are
+// fixed by max_clients. It owns the flows that arrive where the hub listens
+// until they are lanes; then its clients do, each its own.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "control/hub/address_book.h"
+#include "control/hub/banned_keys.h"
+#include "control/hub/client_index.h"
+#include "control/hub/hub_unproven.h"
+#include "control/hub/join_budget.h"
+#include "control/loop/deadlines.h"
+#include "control/session/session.h"
+
+namespace lwt::peer {
+
+class HubSessions final : public FlowOwner {
+ public:
+  // Nothing verified for three idle probe intervals of a client.
+  static constexpr uint64_t kIdleUs = 3 * 26'000'000ull;
+  // All that is looked at by the clock is, of a client, when this period begins
+  // again: of one in use each time, of an idle one every kIdleLookUs.
+  static constexpr uint64_t kSweepUs = 500'000;
+  static constexpr uint64_t kIdleLookUs = Session::kMeasureUs;
+  // What the unproven flows keep of their streams, beyond kOwnBytes each.
+  static constexpr size_t kStreamBytes = 8 << 20;
+  // Of one session, beside those that it sends on.
+  static constexpr size_t kMaxOldLanes = 2;
+  static constexpr uint64_t kOldLaneUs = 20'000'000;
+  // Flows side by side that may become one lane of a session, until a record
+  // tells which does.
+  static constexpr size_t kMaxJoins = 4;
+  // Lanes that each worker needs for `clients`.
+  static constexpr uint32_t LanesFor(uint32_t clients) {
+    return 2 * clients + 16;
+  }
+
+  struct Config {
+    WorkerRoad& road;
+    PeerHost& host;
+    const handshake::SecretKey& join_mask_key;
+    // Its offer has our addresses, MTU, and as lanes the number of workers.
+    handshake::HubConfig door;
+    handshake::RekeyConfig rekey;
+    MessageTable messages = CommonMessages();
+    uint32_t max_clients = 100;
+    bool multi_client = true;
+    // Networks behind clients.
+    std::map<handshake::PublicKey, std::vector<IpPrefix>> networks;
+    ProberDoor* probers = nullptr;  // for whom we turn away
+    // Tunnel addresses that the run before held, and where they are kept when
+    // they have changed: within kSweepUs, and at Close.
+    std::vector<HeldAddress> held;
+    std::function<void(const std::vector<HeldAddress>&)> on_held;
+    // Who may not come in, and where it is kept when that has changed.
+    BannedKeys banned;
+    std::function<void(const BannedKeys&)> on_banned;
+  };
+
+  struct Client final : FlowOwner {
+    void OnEvent(const Event& event, uint64_t now_us) override;
+    void OnStream(const PuntedStream& stream, uint64_t now_us) override;
+    void OnLaneEvent(LaneName lane, const Event& event,
+                     uint64_t now_us) override;
+    void OnRecord(LaneName lane, const PuntedRecord& record,
+                  uint64_t now_us) override;
+
+    void OnSessionDue() override { hub->Schedule(*this); }
+
+    HubSessions* hub = nullptr;
+    std::unique_ptr<Session> session;  // nullptr: a free slot
+    uint64_t rtt_us = 0;
+    std::vector<IpPrefix> addresses;
+    Endpoint remote;
+    JoinBudget joins;
+    PeerIndex peer;  // of one with a session
+    uint64_t look_at_us = UINT64_MAX;
+  };
+
+  HubSessions(const Config& config, const loop::Log& log, uint64_t now_us);
+  ~HubSessions() override;
+
+  // Of flows that are not a lane yet.
+  void OnEvent(const Event& event, uint64_t now_us) override;
+  void OnStream(const PuntedStream& stream, uint64_t now_us) override;
+  // Does what is due, and touches no client of whom nothing is.
+  void OnTimer(uint64_t now_us);
+  uint64_t NextDeadline() const {
+    return std::min(next_sweep_us_, deadlines_.Next());
+  }
+  // Our own ways to clients may carry more or less now.
+  void OnLinkChanged();
+
+  // Says goodbye to all. How many flows that ends.
+  size_t Close(std::string_view reason, uint64_t now_us);
+  // Frees tunnel addresses, and drops the clients that have them. Which.
+  std::vector<IpAddress> Forget(const AddressesNamed& names, uint64_t now_us);
+  // Keeps a key out for good, frees its addresses, and drops its client. False
+  // when kMaxBannedKeys are.
+  bool Ban(const handshake::PublicKey& key, uint64_t now_us);
+  // False when it was not banned.
+  bool Unban(const handshake::PublicKey& key);
+  const BannedKeys& banned() const { return config_.banned; }
+
+  const std::vector<Client>& clients() const { return clients_; }
+  // How many clients OnTimer has looked at so far.
+  uint64_t visits() const { return visits_; }
+
+ private:
+  WorkerLink& link() const { return config_.road.link; }
+
+  // hub_sessions.cc: who is there.
+  Client* FindBySessionId(uint64_t id);
+  Client* FindByKey(const handshake::PublicKey& key);
+  uint32_t SlotOf(const Client& client) const {
+    return static_cast<uint32_t>(&client - clients_.data());
+  }
+  void OnLaneDown(Client& client, FlowId flow, uint64_t now_us);
+  void EndSession(Client& client);
+  void Drop(Client& client, std::string_view why, uint64_t now_us);
+  void AfterWork(Client& client, uint64_t now_us);
+  void Schedule(const Client& client);
+  void Visit(Client& client, uint64_t now_us);
+  void LookAt(Client& client, uint64_t now_us);
+  void LookSoon(Client& client, uint64_t now_us);
+  uint64_t NextSweep(uint64_t from_us) const;
+  void Sweep(uint64_t now_us);
+  void KeepAddresses(uint64_t now_us);
+  Session::Context SessionContext();
+
+  // hub_admission.cc: who may come in.
+  void OpenFlow(const Event& event, uint64_t now_us);
+  void Advance(HubFlow& flow, uint64_t now_us);
+  void OnJoinAsked(HubFlow& flow, uint64_t now_us);
+  std::vector<HubFlow*> JoinsOf(uint64_t session_id, uint16_t lane_id);
+  static HubFlow* GivesWay(const std::vector<HubFlow*>& joins,
+                           const IpAddress& source);
+  static void MakeRoomForLane(Session& session);
+  void OnJoinSaid(HubFlow& flow, uint64_t now_us);
+  void EndOtherJoins(const HubFlow& winner, uint64_t now_us);
+  void Decide(HubFlow& flow, uint64_t now_us);
+  // `worker` is the flow's.
+  handshake::Verdict Judge(const handshake::PublicKey& key,
+                           const handshake::PeerOffer& offer,
+                           WorkerIndex worker, uint64_t now_us);
+  void Admit(HubFlow& flow, handshake::SessionSecrets secrets,
+             handshake::ByteVector verdict, uint64_t now_us);
+  PeerTable::Entry EntryOf(const handshake::SessionSecrets& secrets,
+                           const Endpoint& remote) const;
+  std::unique_ptr<Session> MakeSession(Client& client, const HubFlow& flow,
+                                       handshake::SessionSecrets secrets,
+                                       uint64_t now_us);
+
+  Config config_;
+  loop::RemoteLog log_;
+  handshake::HubDoor door_;
+  handshake::DoorLimits limits_;
+  StreamMemory stream_memory_{kStreamBytes};
+  HubFlow::Context flow_context_;
+  AddressBook book_;
+  HubUnproven unproven_;
+  std::vector<Client> clients_;  // max_clients slots
+  std::set<uint32_t> free_;      // those of no session
+  ClientIndex index_;
+  loop::Deadlines deadlines_;  // by slot
+  std::vector<uint32_t> due_;  // scratch
+  uint64_t visits_ = 0;
+  const uint64_t began_us_;
+  uint64_t next_sweep_us_;
+  uint64_t kept_version_ = 0;  // of the book
+};
+
+}  // namespace lwt::peer

@@ -1,0 +1,201 @@
+// A session after its handshake, the same on both sides: lanes, key epochs,
+// the channel of control messages.
+//
+// Sans-IO except for the two seams: a WorkerLink takes commands, a PeerHost
+// follows next hops. Owned by ClientSession or HubSessions. Control thread.
+#pragma once
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "control/base/remote_log.h"
+#include "control/handshake/control_channel.h"
+#include "control/handshake/lane_join.h"
+#include "control/handshake/rate_limit.h"
+#include "control/handshake/rekey.h"
+#include "control/handshake/session_secrets.h"
+#include "control/session/loss_pool.h"
+#include "control/session/message_table.h"
+#include "control/session/worker_road.h"
+#include "control/workers/peer_host.h"
+#include "dataplane/exchange/event.h"
+
+namespace lwt::peer {
+
+struct SessionLane {
+  LaneName name;
+  uint16_t id = 0;   // the session's, never used twice
+  uint8_t slot = 0;  // its place among those that we send on
+  FlowId flow;
+  Endpoint local;
+  Endpoint remote;
+  handshake::LaneNonces nonces;
+  uint64_t installed_us = 0;
+  uint64_t remove_at_us = UINT64_MAX;  // replaced: only receives until then
+  bool suspect = false;                // others take over while there are any
+};
+
+class Session {
+ public:
+  // What all sessions of a gateway share; outlives them.
+  struct Context {
+    WorkerRoad& road;
+    PeerHost& host;
+    loop::RemoteLog& log;
+    handshake::RekeyRole role;
+    handshake::RekeyConfig rekey;
+    const MessageTable& messages;
+  };
+
+  // `owner` gets what comes of its lanes and their flows; `name` is for the
+  // log.
+  Session(const Context& context, FlowOwner& owner, PeerIndex peer,
+          std::string name, handshake::SessionSecrets secrets, uint64_t now_us);
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+  ~Session();  // removes its lanes, each with a FIN
+
+  // Gives the flow's worker the keys of a new lane, made in `epoch`, which from
+  // now on is the one of its slot that we send on; `lane` has no name yet.
+  // Those that had the slot are removed after `old_lane_us`: a client's with a
+  // FIN; a hub's without a word, for nobody is there who did not close it.
+  // False when the worker has no lane free or the epoch is not open.
+  bool InstallLane(SessionLane lane, uint32_t epoch, uint64_t now_us,
+                   uint64_t old_lane_us);
+  // Whether the record, the first on a flow that may become this lane, was
+  // sealed by the peer for it. Nothing changes.
+  bool Opens(const SessionLane& lane, uint32_t epoch,
+             std::span<const uint8_t> record) const;
+  // With a FIN, or without a word.
+  void RemoveLane(LaneName name, bool close_flow = true);
+
+  // Control messages that a peer may send in a second; those beyond are not
+  // taken, and come again since nobody acknowledged them. Two of them renew the
+  // keys (0.2 ms), which is more than any peer needs.
+  static constexpr handshake::Rate kMessages{100, 200};
+  // A record of kind control or close that this session's lane opened.
+  void OnRecord(uint8_t kind, std::span<const uint8_t> bytes, uint64_t now_us);
+  // kEpochDue, kEpochSpent and kUnknownKind.
+  void OnEvent(const Event& event, uint64_t now_us);
+  void OnTimer(uint64_t now_us);
+  uint64_t NextDeadline() const;
+
+  // Puts a message on the channel, to leave at the next OnTimer. False, and
+  // nothing is sent, when the peer does not understand its type; or when it has
+  // long acknowledged nothing, which ends the session.
+  template <handshake::ControlBody M>
+  bool Send(const M& message) {
+    return M::kUnderstoodBy(secrets_.peer) && Queue(M::kType, message.Build());
+  }
+  // Handlers of the message table.
+  template <handshake::ControlBody M>
+  bool TakeRekey(const M& message, uint64_t now_us) {
+    std::vector<handshake::RekeyAction> actions;
+    if (!rekey_.Receive(message, now_us, &actions)) return false;
+    Apply(actions);
+    return true;
+  }
+  void LogNotice(std::string_view text);
+
+  // When the peer was last heard of, and when a lane was last used by inner
+  // traffic, or made.
+  struct Activity {
+    uint64_t heard_us = 0;
+    uint64_t used_us = 0;
+  };
+  Activity LastActivity() const;
+
+  // Has the round trip of a lane that is new or in use measured, at most every
+  // kMeasureUs; kReportAnswer brings it.
+  static constexpr uint64_t kMeasureUs = 5'000'000;
+  void Measure(uint64_t now_us);
+  // Tells each lane what all of them lose, at most every kShareUs.
+  static constexpr uint64_t kShareUs = 1'000'000;
+  void ShareLoss(uint64_t now_us);
+  // Asks the peer for a sign of life on a lane.
+  void Probe(LaneName lane);
+  // Whether the lane is one to send on only when there is no other.
+  void SetSuspect(LaneName lane, bool suspect);
+
+  // Tells the peer that we close; lanes go with the destructor.
+  void SendClose(std::string_view reason);
+
+  // Not empty when the session has to be dropped, with the reason.
+  const std::string& end_reason() const { return end_reason_; }
+
+  const std::vector<SessionLane>& lanes() const { return lanes_; }
+  // Of those we send on the one last heard of; control messages take it.
+  // nullptr when there is none.
+  const SessionLane* sending_lane() const;
+  // The lanes that workers should send on: the newest of each slot, without
+  // the suspect ones where others are not. Oldest first.
+  std::vector<const SessionLane*> SendingLanes() const;
+  // The newest lane of a slot, or nullptr.
+  const SessionLane* LaneOfSlot(uint8_t slot) const;
+  const SessionLane* FindFlow(FlowId flow) const;
+
+  PeerIndex peer() const { return peer_; }
+  const std::string& name() const { return name_; }
+  const handshake::SessionSecrets& secrets() const { return secrets_; }
+  uint64_t created_us() const { return created_us_; }
+  uint16_t highest_lane_id() const { return highest_lane_id_; }
+  // Lane ids up to this one are used up.
+  void UseLaneId(uint16_t id) {
+    highest_lane_id_ = std::max(highest_lane_id_, id);
+  }
+  uint32_t send_epoch() const { return rekey_.send_epoch(); }
+  uint64_t receive_epochs() const { return receive_epochs_; }
+  uint64_t send_epochs() const { return send_epochs_; }
+  LaneReading ReadingOf(const SessionLane& lane) const {
+    return link().ReadLane(lane.name);
+  }
+  // Sums over lanes that are and were; newest times.
+  LaneReading Totals() const;
+
+ private:
+  // To a lane's worker, about it.
+  template <typename OfLane>
+  void SendTo(const SessionLane& lane, OfLane command) {
+    command.lane = lane.name.index.value;
+    link().Send(lane.name.worker, Command(std::move(command)));
+  }
+  WorkerLink& link() const { return context_.road.link; }
+  EpochKeys KeysOf(const SessionLane& lane, uint32_t epoch, bool send) const;
+  void Apply(const std::vector<handshake::RekeyAction>& actions);
+  void ApplyToLanes(const handshake::RekeyAction& action);
+  bool Queue(handshake::ControlType type, handshake::ByteVector body);
+  void Deliver(const handshake::ControlMessage& message, uint64_t now_us);
+  void OnClose(std::span<const uint8_t> bytes);
+  bool WaitsForWorkers(uint64_t now_us);
+  void Flush(uint64_t now_us);
+  void Notify(handshake::NoticeCode code, std::string text);
+
+  const Context context_;
+  FlowOwner& owner_;
+  const PeerIndex peer_;
+  const std::string name_;
+  handshake::SessionSecrets secrets_;  // its roots live in rekey_
+  handshake::Rekey rekey_;
+  handshake::ControlChannel channel_;
+  handshake::TokenBucket messages_{kMessages};
+  std::vector<SessionLane> lanes_;  // oldest first
+  const uint64_t created_us_;
+  uint16_t highest_lane_id_ = 0;
+  uint64_t next_measure_us_ = 0;
+  LossPool loss_pool_;
+  uint64_t next_share_us_ = 0;
+  // Nothing that the peer may answer by sealing with a new epoch leaves before
+  // all workers can open it.
+  std::optional<CommandMark> unopened_;
+  uint64_t next_flush_us_ = UINT64_MAX;  // while that is awaited
+  uint32_t probe_token_ = 0;
+  uint64_t receive_epochs_ = 1;
+  uint64_t send_epochs_ = 1;
+  LaneReading removed_;  // sums over lanes that are gone
+  std::string end_reason_;
+};
+
+}  // namespace lwt::peer
