@@ -14,7 +14,7 @@
 namespace lwt {
 namespace {
 
-// What one command can make the outer TCP send, but for a piece of a stream.
+// What one command can make the outer TCP send, except for a piece of a stream.
 constexpr size_t kAnswerRoom = 16;
 static_assert(kAnswerRoom <= TxBatch::kCapacity);
 static_assert(OuterTcp::kStreamSegments <= TxBatch::kCapacity);

@@ -27,6 +27,9 @@ constexpr std::array<uint16_t, 3> kStepsDown = {1280, 1006, 600};
 // The first copy and two repairs.
 constexpr uint8_t kLostCopies = 3;
 constexpr uint8_t kUnlikelyTimeouts = 2;
+// Of a flow that is no tunnel, whose other end may want to know what we are: as
+// Linux with net.ipv4.tcp_mtu_probing=1, which waits for tcp_retries1.
+constexpr uint8_t kKernelTimeouts = 3;
 constexpr uint64_t kGapUnitUs = 1'000'000;
 constexpr uint16_t kLongestGapS = 600;
 // A probe that neither came nor was missed by then is forgotten.
@@ -58,6 +61,7 @@ void OuterTcp::NoteLost(OuterFlow& flow, SentArena::Position at, bool timeout,
     if (probe && lost.offset == flow.probe_offset) EndProbe(flow, now_us);
     return;
   }
+  if (flow.spliced && flow.backoff < kKernelTimeouts) return;
   // A copy from before the last step was of another size: what a timeout finds
   // lost together is one sign.
   if (lost.last_us < flow.stepped_us) return;

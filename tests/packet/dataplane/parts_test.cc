@@ -78,7 +78,7 @@ TEST_P(PartsTest, AControlRecordIsCutToo) {
 }
 
 // Pieces of a stream leave however small the peer's segments are, and however
-// full the burst is: a visitor may offer the smallest MSS that a kernel keeps
+// full the burst is: a prober may offer the smallest MSS that a kernel keeps
 // to, and meets the service all the same.
 TEST_P(PartsTest, PiecesOfAStreamLeaveInTheSmallestSegments) {
   constexpr uint16_t kLeastMtu = 88 + 40;

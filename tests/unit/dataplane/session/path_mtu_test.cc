@@ -226,5 +226,25 @@ TEST_F(PathMtuTest, AStreamGrowsAgain) {
   EXPECT_TRUE(Completes(5 * kSecond));
 }
 
+// A prober that drops what comes sees what Linux with tcp_mtu_probing=1 sends.
+TEST_F(PathMtuTest, ProbersSeeNoPartsBeforeAKernelsTime) {
+  rig_.prove_hub = false;
+  ASSERT_TRUE(rig_.Open());
+  ASSERT_TRUE(rig_.hub.tcp->Splice(rig_.hub.flow));
+  std::vector<size_t> sizes;
+  rig_.filter = [&](const wire::FrameView& frame) {
+    if (frame.source.port != 9000 || frame.tcp.payload.empty()) return true;
+    sizes.push_back(frame.tcp.payload.size());
+    return false;
+  };
+  ASSERT_TRUE(rig_.SendStream(rig_.hub, 1448));
+  rig_.RunTo(rig_.now_us + 60 * kSecond);
+  const auto part = std::find_if(sizes.begin(), sizes.end(),
+                                 [](size_t size) { return size < 1448; });
+  ASSERT_NE(part, sizes.end());
+  // The segment, a tail-loss probe, and two timeouts.
+  EXPECT_EQ(part - sizes.begin(), 4) << testing::PrintToString(sizes);
+}
+
 }  // namespace
 }  // namespace lwt::test
