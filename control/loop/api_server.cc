@@ -92,11 +92,11 @@ bool ApiServer::Read(Client& client) {
   client.request.append(bytes.data(), static_cast<size_t>(n));
   bool whole = client.request.find('\n') != std::string::npos;
   if (!whole && client.request.size() < api::kMaxRequestBytes) return true;
-  Answer(client);
+  Respond(client);
   return Write(client);
 }
 
-void ApiServer::Answer(Client& client) {
+void ApiServer::Respond(Client& client) {
   std::optional<api::Request> request = api::ParseRequest(
       {reinterpret_cast<const uint8_t*>(client.request.data()),
        client.request.size()});

@@ -58,7 +58,7 @@ class ApiServer final : public Component {
   void OnReady(ClientIt client);
   bool Read(Client& client);
   bool Write(Client& client);
-  void Answer(Client& client);
+  void Respond(Client& client);
   void Drop(ClientIt client);
 
   const int listener_;
