@@ -41,6 +41,7 @@ void PublishFlows(Worker& worker) {
 void RunLoopOnce(Worker& worker) {
   worker.worked = false;
   worker.shares.Turn(worker.now_us);
+  worker.outbound.shares.Turn(worker.now_us);
   RunCommands(worker);
   // After the commands, so that what was published before one was sent is
   // known when it has been carried out.

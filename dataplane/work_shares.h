@@ -2,11 +2,13 @@
 // than time, whose records go unread. All lanes of a peer count together, so
 // that more of them do not take more.
 //
-// The uplink queues frames of all peers in one line. Whoever sends most stands
-// in it most, and when it is full all lose alike. So the worker has to be done
-// at once with what one peer sends too much of. It is behind when the uplink
-// gave full bursts for kBehindUs. Then a peer that has spent its credit has the
-// rest of what it sends dropped before it is opened, at a fraction of the cost.
+// A port queues frames of all peers in one line: the uplink what they send, the
+// tunnel device what goes to them. Whoever sends or gets most stands in it
+// most, and when it is full all lose alike. So the worker has to be done at
+// once with what is too much of one peer. It is behind when the port gave full
+// bursts for kBehindUs. Then the rest of a peer that has spent its credit is
+// dropped before it is opened or sealed, at a fraction of the cost. Each way
+// has shares of its own.
 //
 // Each period earns a part, and what a peer leaves of kSavedParts it may spend
 // later: TCP sends in bursts, and a peer that needs less than its part on
@@ -53,8 +55,12 @@ class WorkShares {
     if (!full_) caught_up_us_ = now_us;
     full_ = false;
     if (now_us - since_us_ >= kPeriodUs) Divide(now_us);
+    counts_ = limited() || now_us - caught_up_us_ >= kPeriodUs;
   }
-  // The uplink has more than was taken.
+  // Whether it matters who takes how much: not while the worker keeps up. Who
+  // asks may leave out Take and Charge till then.
+  bool counts() const { return counts_; }
+  // The port has more than was taken.
   void SawMore() { full_ = true; }
 
   // Work of this cost is to be done for the peer: false when its credit is
@@ -121,7 +127,7 @@ class WorkShares {
   uint64_t period_ = 1;
   uint64_t limited_since_ = 0;    // the period
   uint64_t since_us_ = 0;         // when the period began
-  uint64_t caught_up_us_ = 0;     // when the uplink had no more than was taken
+  uint64_t caught_up_us_ = 0;     // when the port had no more than was taken
   uint64_t shared_until_us_ = 0;  // kAloneUs after a period of several peers
   uint64_t done_ = 0;             // in this period, for all peers
   uint64_t usual_ = 0;            // the mean of it over the last kWindow
@@ -129,6 +135,7 @@ class WorkShares {
   uint32_t active_ = 0;           // peers in this window of periods
   uint32_t active_before_ = 0;    // and in the one before
   bool full_ = false;
+  bool counts_ = false;
 };
 
 }  // namespace lwt

@@ -61,7 +61,8 @@ InboundState::InboundState(const WorkerOptions& options)
     : pieces(options.max_lanes), decoder(DecoderConfig(options)) {}
 
 OutboundState::OutboundState(const WorkerOptions& options)
-    : wait_queues(kWaitNodes, options.max_lanes),
+    : shares(options.max_lanes),
+      wait_queues(kWaitNodes, options.max_lanes),
       encoder(EncoderConfig(options)) {
   waiting_lanes.reserve(options.max_lanes);
 }

@@ -109,6 +109,9 @@ struct OutboundState {
   PacketBurst packets;
   // From Split to AwaitWindow: single packets, from Pack on shards.
   PacketBurst split;
+  // Of a worker's time, by the peers that packets go to. Collect tells how full
+  // the device is, SelectRoute asks.
+  WorkShares shares;
   // Counts bursts: SelectRoute begins one, LaneInRound asks for it.
   uint64_t round = 0;
   // AwaitWindow, and the loop asks whether to sleep. A command forgets a

@@ -131,6 +131,7 @@ void Collect(Worker& worker, PacketBurst& packets) {
                   most - taken, packets);
   }
   if (taken == 0) return;
+  if (more || !collected.drained()) worker.outbound.shares.SawMore();
   worker.worked = true;
   worker.counters.tunnel_rx_packets.Add(taken);
 }

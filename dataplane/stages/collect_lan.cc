@@ -239,6 +239,7 @@ void CollectLan(Worker& worker, PacketBurst& packets) {
     collected.count =
         RouteFrames(worker, *lan, {collected.mbufs.data(), count}, turn);
   }
+  if (taken >= most) worker.outbound.shares.SawMore();
   worker.counters.lan_rx_packets.Add(taken);
 }
 

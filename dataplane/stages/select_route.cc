@@ -28,6 +28,14 @@ void HandOn(Worker& worker, const Frame& frame, const SnapshotPeer& carrier,
   worker.foreign.Push(frame, WorkerAt(carrier.workers, hash % count));
 }
 
+// Whether the worker has time for what goes to the frame's peer.
+bool HasShare(Worker& worker, const Frame& frame) {
+  WorkShares& shares = worker.outbound.shares;
+  return !shares.counts() ||
+         shares.Take(frame.peer,
+                     frame.packets * WorkShares::kRecord + frame.length);
+}
+
 bool RouteOne(Worker& worker, Frame& frame) {
   const std::span<const uint8_t> packet = {frame.data, frame.length};
   const auto inner = wire::ParseInner(packet);
@@ -50,6 +58,10 @@ bool RouteOne(Worker& worker, Frame& frame) {
   }
   if (LargestPacket(frame) > carrier->inner_mtu) {
     worker.Drop(frame, DropReason::kInnerTooBig);
+    return false;
+  }
+  if (!HasShare(worker, frame)) {
+    worker.Drop(frame, DropReason::kOverShare);
     return false;
   }
   const uint32_t own = carrier->lanes[worker.options.index];

@@ -250,10 +250,10 @@ def test_a_flooding_client_leaves_the_others_their_share(make_topology, start):
 
 
 class _Load:
-    """TCP as fast as it goes from each host to the hub, a flow a host except for
-    `flows` of the first one."""
+    """TCP as fast as it goes between each host and the hub, a flow a host
+    except for `flows` of the first one."""
 
-    def __init__(self, hub, hosts, address, flows):
+    def __init__(self, hub, hosts, address, flows, *flags):
         self._runs = []
         for number, host in enumerate(hosts):
             port = 5401 + number
@@ -265,8 +265,8 @@ class _Load:
                 "iperf3 listens")
             client = host.namespace.popen(
                 "iperf3", "-c", address, "-p", port, "-J", "-t", _SECONDS,
-                "-P", flows if number == 0 else 1, stdout=subprocess.PIPE,
-                text=True)
+                "-P", flows if number == 0 else 1, *flags,
+                stdout=subprocess.PIPE, text=True)
             self._runs.append((client, server))
 
     def rates(self):
@@ -282,8 +282,9 @@ class _Load:
 
 
 @pytest.mark.alone
+@pytest.mark.parametrize("flags", [(), ("-R",)], ids=["up", "down"])
 def test_a_client_at_full_load_leaves_each_other_half_of_an_equal_share(
-        make_topology, start):
+        make_topology, start, flags):
     """Three clients that are alike are the control, by turns with one of them
     that sends by sixteen flows. A fourth has nothing to do and pings."""
     topology = make_topology(clients=4)
@@ -296,7 +297,7 @@ def test_a_client_at_full_load_leaves_each_other_half_of_an_equal_share(
               f"client{number}").wait_up()
 
     def run(flows):
-        load = _Load(topology.hub, senders, "10.0.0.1", flows)
+        load = _Load(topology.hub, senders, "10.0.0.1", flows, *flags)
         ping = idle.namespace.popen(
             "ping", "-n", "-i", "0.02", "-c", _SECONDS * 40, "-W", "1",
             "10.0.0.1", stdout=subprocess.PIPE, text=True)

@@ -400,6 +400,31 @@ TEST_F(DropsTest, OverShare) {
   EXPECT_EQ(pair_.hub.TakeFromTunnel().size(), 1u);
 }
 
+// The same of what goes to a peer.
+TEST_F(DropsTest, OverShareOnTheWayOut) {
+  WorkShares& shares = pair_.client.worker().outbound.shares;
+  EXPECT_FALSE(shares.counts());
+  for (int loop = 0; loop < 16; ++loop) {
+    shares.SawMore();
+    shares.Charge(0, 1'000'000);
+    shares.Charge(1, 1'000);
+    pair_.Advance(WorkShares::kPeriodUs / 2);
+    shares.Turn(pair_.now_us);
+  }
+  ASSERT_TRUE(shares.limited());
+  ASSERT_TRUE(shares.counts());
+  while (shares.Take(0, WorkShares::kRecord)) {
+  }
+  ASSERT_TRUE(pair_.client.GiveToTunnel(InnerUdp4(kClient, kHub, 60)));
+  pair_.client.RunAt(pair_.now_us);
+  EXPECT_EQ(pair_.client.drops(DropReason::kOverShare), 1u);
+  pair_.Advance(WorkShares::kPeriodUs);
+  ASSERT_TRUE(pair_.client.GiveToTunnel(InnerUdp4(kClient, kHub, 60)));
+  pair_.Settle();
+  EXPECT_EQ(pair_.client.drops(DropReason::kOverShare), 1u);
+  EXPECT_EQ(pair_.hub.TakeFromTunnel().size(), 1u);
+}
+
 TEST_F(DropsTest, EpochSpent) {
   pair_.client.worker().lanes[0].send.next_packet = session::kEpochHardLimit;
   ASSERT_TRUE(pair_.client.GiveToTunnel(InnerUdp4(kClient, kHub, 100)));
