@@ -200,7 +200,7 @@ class OuterTcp {
     kEstablished,   // the TCP handshake is done
     kForwardMoved,  // seal a report
     kResetHint,     // a RST, or a FIN of a proven flow, as a kernel would obey
-    kUnanswered,    // three retransmission timeouts in a row
+    kUnanswered,    // three retransmission timeouts in a row, or 2 s of them
     kClosedByPeer,  // FIN of an unproven flow, or after our Close; all before
                     // it arrived; answer with Close
     kRefused,       // RST to our SYN; the flow is gone

@@ -9,8 +9,10 @@ namespace {
 // The timeout doubles with each try, but not beyond this: a tunnel wants to
 // know soon that its path is back.
 constexpr uint64_t kMaxBackoffUs = 4'000'000;
-// Timeouts in a row that are worth telling.
+// Timeouts in a row that are worth telling, or fewer that took so long: where
+// somebody made the round trip long, three would take half a minute.
 constexpr uint8_t kUnansweredAfter = 3;
+constexpr uint64_t kUnansweredUs = 2'000'000;
 // Segments that a timeout sends again at once.
 constexpr int kSegmentsPerTimeout = 4;
 // Time that a peer may hold its ack of a lone segment, and some more.
@@ -18,6 +20,17 @@ constexpr uint64_t kProbeAloneUs = 50'000;
 // A peer whose worker shares its core is late with an ack now and then; a probe
 // for each such time would show.
 constexpr uint64_t kProbeSlackUs = 10'000;
+
+// Whether the timeout that came just now is the one that is told of.
+bool IsTold(const OuterFlow& flow) {
+  const auto waited_us = [&flow](uint32_t timeouts) {
+    return uint64_t{flow.rto_us} * ((uint64_t{1} << timeouts) - 1);
+  };
+  return flow.backoff <= kUnansweredAfter &&
+         waited_us(flow.backoff - 1u) < kUnansweredUs &&
+         (flow.backoff == kUnansweredAfter ||
+          waited_us(flow.backoff) >= kUnansweredUs);
+}
 
 }  // namespace
 
@@ -89,9 +102,7 @@ void OuterTcp::OnRetransmitTimer(OuterFlow& flow, uint64_t now_us,
   const bool fin_waits = flow.fin_sent && !flow.fin_acked;
   if (!Awaits(flow)) return;
   if (flow.backoff < 16) ++flow.backoff;
-  if (flow.backoff == kUnansweredAfter && !flow.fin_wanted) {
-    Raise(flow, EventType::kUnanswered);
-  }
+  if (IsTold(flow) && !flow.fin_wanted) Raise(flow, EventType::kUnanswered);
   flow.rto_at_us =
       now_us + std::min(uint64_t{flow.rto_us} << flow.backoff,
                         std::max<uint64_t>(kMaxBackoffUs, flow.rto_us));

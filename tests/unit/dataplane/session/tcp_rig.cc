@@ -249,6 +249,7 @@ void TcpRig::TakeEvents(Side& side) {
         ++side.hints;
         break;
       case OuterTcp::EventType::kUnanswered:
+        ++side.unanswered;
         break;
       default:
         side.released = true;

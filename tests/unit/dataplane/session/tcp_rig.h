@@ -98,6 +98,7 @@ class TcpRig {
     bool released = false;
     bool peer_closed = false;
     uint32_t hints = 0;
+    uint32_t unanswered = 0;
     std::vector<OuterTcp::EventType> events;
     // Receiver: [begin, end) of what was delivered.
     std::map<uint64_t, uint64_t> delivered;
