@@ -207,6 +207,12 @@ uint32_t OuterTcp::Sendable(FlowId id) {
   return static_cast<uint32_t>(flow->snd_right - used);
 }
 
+uint32_t OuterTcp::Window(FlowId id) {
+  const OuterFlow* flow = FindOpen(id);
+  if (flow == nullptr || flow->snd_right <= flow->snd_nxt) return 0;
+  return static_cast<uint32_t>(flow->snd_right - flow->snd_nxt);
+}
+
 uint32_t OuterTcp::Crowding(FlowId id) {
   const OuterFlow* flow = FindOpen(id);
   if (flow == nullptr) return 0;

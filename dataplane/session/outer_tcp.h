@@ -129,6 +129,8 @@ class OuterTcp {
   // Payload bytes that the peer's window takes now; a few KiB less than it is,
   // so that a report always fits. 0 for a flow that is not open.
   uint32_t Sendable(FlowId flow);
+  // The same with what is kept for reports.
+  uint32_t Window(FlowId flow);
   // How far a hole has brought the flow towards the end of the largest window
   // that the peer can offer, where it would stand still: 0, in the first
   // quarter or where no hole is the reason, to 255.

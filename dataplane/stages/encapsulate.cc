@@ -40,7 +40,7 @@ bool SendInParts(Worker& worker, const Frame& record, bool push) {
   const FlowId flow = worker.lanes[record.lane].flow;
   const uint32_t most = worker.tcp.MaxPayload(flow);
   if (most == 0 || record.length <= most ||
-      worker.tcp.Sendable(flow) < record.length) {
+      worker.tcp.Window(flow) < record.length) {
     return false;
   }
   std::array<rte_mbuf*, kMaxChain> parts;

@@ -67,6 +67,22 @@ TEST_P(PartsTest, RecordsBesideItAreNotCut) {
   EXPECT_EQ(pair_.hub.total_drops(), 0u);
 }
 
+// What is kept of the window for reports begins with the first record in
+// flight: those of the same burst that were counted without it leave all the
+// same.
+TEST_P(PartsTest, ABurstThatFillsTheWindowLosesNothing) {
+  constexpr size_t kPackets = 60;  // more than the first window holds
+  size_t given = 0;
+  while (given < kPackets &&
+         pair_.client.GiveToTunnel(InnerUdp4(kClient, kHub, 1409, 0x33))) {
+    ++given;
+  }
+  ASSERT_GT(given * 1448, 65'535u);
+  SettledSegments();
+  EXPECT_EQ(pair_.client.drops(DropReason::kWindowFull), 0u);
+  EXPECT_EQ(pair_.hub.TakeFromTunnel().size(), given);
+}
+
 TEST_P(PartsTest, AControlRecordIsCutToo) {
   const Bytes message(1000, 9);
   pair_.client.mailbox().Send(SendRecordCommand{
