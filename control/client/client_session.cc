@@ -161,6 +161,7 @@ void ClientSession::OnHandshakeDone(uint64_t now_us) {
   }
   std::swap(session_, session);  // the old one's lanes go at the end
   lanes_.Begin(session_->secrets().lanes);
+  last_lane_id_ = 0;
   up_since_us_ = now_us;
   PeerTable::Entry& entry = road().peers.Change(peer_);
   entry.session = session_.get();

@@ -127,6 +127,7 @@ class ClientSession final : public FlowOwner {
   std::unique_ptr<Session> session_;
   ClientLanes lanes_;
   bool join_possible_ = false;
+  uint16_t last_lane_id_ = 0;  // the session's, given to a join
   uint64_t up_since_us_ = 0;
   std::vector<Endpoint> locals_;  // of the session's flows
   std::optional<Endpoint> remote_;

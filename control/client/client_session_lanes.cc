@@ -22,10 +22,8 @@ void ClientSession::BuildLane(uint64_t now_us) {
 
 // Nullopt when the session has used up its lane ids.
 std::optional<JoinTicket> ClientSession::TicketFor(uint8_t slot) {
-  if (session_->highest_lane_id() == UINT16_MAX) return std::nullopt;
-  const auto id = static_cast<uint16_t>(session_->highest_lane_id() + 1);
-  session_->UseLaneId(id);
-  return JoinTicket{session_->secrets().session_id, id, slot,
+  if (last_lane_id_ == UINT16_MAX) return std::nullopt;
+  return JoinTicket{session_->secrets().session_id, ++last_lane_id_, slot,
                     session_->secrets().join_keys};
 }
 

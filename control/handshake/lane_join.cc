@@ -80,8 +80,8 @@ uint64_t LaneJoinSessionId(const SecretKey& join_mask_key,
 
 std::optional<LaneJoinBlob> OpenLaneJoin(const KeyPair& join_keys,
                                          const HelloFields& hello,
-                                         uint16_t highest_lane_id,
-                                         uint8_t lanes, uint64_t unix_ms) {
+                                         std::span<const uint16_t> newest,
+                                         uint64_t unix_ms) {
   const ByteSpan blob(hello.random_and_session_id);
   std::array<uint8_t, kPlainSize> plain;
   if (!AesGcmOpen(join_keys.from_initiator.bytes(), NonceAt(blob),
@@ -99,8 +99,8 @@ std::optional<LaneJoinBlob> OpenLaneJoin(const KeyPair& join_keys,
   reader.Copy(opened.initiator_nonce);
   const uint64_t off =
       sent_ms > unix_ms ? sent_ms - unix_ms : unix_ms - sent_ms;
-  if (zero != 0 || off > kMaxClockOffMs || opened.slot >= lanes ||
-      opened.lane_id <= highest_lane_id) {
+  if (zero != 0 || off > kMaxClockOffMs || opened.slot >= newest.size() ||
+      opened.lane_id <= newest[opened.slot]) {
     return std::nullopt;
   }
   return opened;

@@ -2,7 +2,7 @@
 //
 // The initiator's ClientHello carries a sealed blob, the responder's
 // ServerHello a sealed answer; one round trip, no DH. Functions without state:
-// the caller looks up the session and keeps its highest lane id.
+// the caller looks up the session and keeps the newest lane id of each slot.
 #pragma once
 
 #include <optional>
@@ -41,10 +41,11 @@ uint64_t LaneJoinSessionId(const SecretKey& join_mask_key,
                            const HelloFields& hello);
 
 // The responder: opens the blob. nullopt unless it verifies, its clock is
-// within 10 minutes, its slot below `lanes` and its lane id above
-// `highest_lane_id`. Whoever saw it on the way can repeat it until then: it
-// proves nothing about the flow that it came on. A record on that flow does,
-// and uses the id up.
+// within 10 minutes, its slot one of the session's and its lane id above the
+// newest of that slot: lanes of different slots join side by side, and the
+// later one may be the first to prove itself. Whoever saw a hello on the way
+// can repeat it until then: it proves nothing about the flow that it came on. A
+// record on that flow does, and uses the id up.
 struct LaneJoinBlob {
   uint16_t lane_id = 0;
   uint8_t slot = 0;
@@ -52,8 +53,8 @@ struct LaneJoinBlob {
 };
 std::optional<LaneJoinBlob> OpenLaneJoin(const KeyPair& join_keys,
                                          const HelloFields& hello,
-                                         uint16_t highest_lane_id,
-                                         uint8_t lanes, uint64_t unix_ms);
+                                         std::span<const uint16_t> newest,
+                                         uint64_t unix_ms);
 
 // The responder's answer: ServerHello and ChangeCipherSpec. `epoch` is the one
 // it seals with now.

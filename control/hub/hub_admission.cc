@@ -72,8 +72,7 @@ void HubSessions::OnJoinAsked(HubFlow& flow, uint64_t now_us) {
   if (client != nullptr) {
     blob = handshake::OpenLaneJoin(
         client->session->secrets().join_keys, flow.hello(),
-        client->session->highest_lane_id(), client->session->secrets().lanes,
-        config_.host.UnixMs());
+        client->session->newest_lane_ids(), config_.host.UnixMs());
   }
   if (!blob) {
     flow.Fail(
@@ -174,8 +173,11 @@ void HubSessions::OnJoinSaid(HubFlow& flow, uint64_t now_us) {
   lane.local = flow.local();
   lane.remote = flow.remote();
   lane.nonces = flow.joined().nonces;
-  if (lane.id <= session.highest_lane_id() ||
-      !session.Opens(lane, flow.joined().epoch, flow.first_record())) {
+  if (lane.id <= session.newest_lane_ids()[lane.slot]) {
+    flow.Refuse("a newer lane has its slot", now_us);
+    return;
+  }
+  if (!session.Opens(lane, flow.joined().epoch, flow.first_record())) {
     flow.Fail("its first record does not verify", now_us);
     return;
   }

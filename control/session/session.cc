@@ -89,7 +89,7 @@ bool Session::InstallLane(SessionLane lane, uint32_t epoch, uint64_t now_us,
   }
   context_.road.owners.OwnFlow(lane.flow, owner_);
   context_.road.owners.OwnLane(lane.name, owner_);
-  UseLaneId(lane.id);
+  newest_lane_ids_[lane.slot] = std::max(newest_lane_ids_[lane.slot], lane.id);
   context_.host.FollowNextHop(lane.flow, lane.remote.address);
   for (SessionLane& old : lanes_) {
     if (old.slot != lane.slot) continue;

@@ -6,7 +6,9 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -141,10 +143,9 @@ class Session {
   const std::string& name() const { return name_; }
   const handshake::SessionSecrets& secrets() const { return secrets_; }
   uint64_t created_us() const { return created_us_; }
-  uint16_t highest_lane_id() const { return highest_lane_id_; }
-  // Lane ids up to this one are used up.
-  void UseLaneId(uint16_t id) {
-    highest_lane_id_ = std::max(highest_lane_id_, id);
+  // By slot: the id of its newest lane, 0 before one joined.
+  std::span<const uint16_t> newest_lane_ids() const {
+    return {newest_lane_ids_.data(), secrets_.lanes};
   }
   uint32_t send_epoch() const { return rekey_.send_epoch(); }
   uint64_t receive_epochs() const { return receive_epochs_; }
@@ -183,7 +184,7 @@ class Session {
   handshake::TokenBucket messages_{kMessages};
   std::vector<SessionLane> lanes_;  // oldest first
   const uint64_t created_us_;
-  uint16_t highest_lane_id_ = 0;
+  std::array<uint16_t, handshake::kMaxLanes> newest_lane_ids_{};
   uint64_t next_measure_us_ = 0;
   LossPool loss_pool_;
   uint64_t next_share_us_ = 0;

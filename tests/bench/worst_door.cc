@@ -1,6 +1,7 @@
 // The hub's door and the control messages: what the control thread reads of
 // strangers and of peers.
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 
 #include "control/handshake/lane_join.h"
@@ -157,14 +158,15 @@ size_t OpenJoin(WorstMeter& meter, bool forged) {
   const handshake::KeyPair keys = handshake::DeriveJoinKeys(
       {handshake::FixedSecret(1), handshake::FixedSecret(2)});
   const auto mask = handshake::DeriveJoinMaskKey(handshake::FixedSecret(3));
+  constexpr std::array<uint16_t, 16> kNewest{};
   auto request = handshake::MakeLaneJoin(mask, keys, 7, 1, 0, handshake::kNow,
                                          handshake::CountedRandom::Fill);
   if (forged) request.hello.random_and_session_id[40] ^= 1;
   for (size_t i = 0; i < kCalls; ++i) {
     meter.Count([&] {
       handshake::LaneJoinSessionId(mask, request.hello);
-      const auto blob =
-          handshake::OpenLaneJoin(keys, request.hello, 0, 16, handshake::kNow);
+      const auto blob = handshake::OpenLaneJoin(keys, request.hello, kNewest,
+                                                handshake::kNow);
       Must(blob.has_value() != forged);
     });
   }

@@ -1,5 +1,6 @@
 // Lane joins: the hub's reading of a hello, the client's of an answer. The
 // first byte chooses; true bytes have the input laid over them.
+#include <array>
 #include <cstdlib>
 
 #include "control/handshake/lane_join.h"
@@ -8,6 +9,8 @@
 namespace lwt::handshake {
 namespace {
 
+constexpr std::array<uint16_t, 16> kNewest{};  // none has joined
+
 struct Fixed {
   Fixed() {
     InitCrypto();
@@ -15,8 +18,8 @@ struct Fixed {
     mask = DeriveJoinMaskKey(FixedSecret(3));
     request = MakeLaneJoin(mask, keys, 7, 1, 0, kNow, CountedRandom::Fill);
     answer = AnswerLaneJoin(keys, request.hello,
-                            *OpenLaneJoin(keys, request.hello, 0, 16, kNow), 3,
-                            CountedRandom::Fill)
+                            *OpenLaneJoin(keys, request.hello, kNewest, kNow),
+                            3, CountedRandom::Fill)
                  .bytes;
   }
   KeyPair keys;
@@ -55,7 +58,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     HelloFields hello = fixed.request.hello;
     Overlay(hello.random_and_session_id, input);
     LaneJoinSessionId(fixed.mask, hello);
-    const auto blob = OpenLaneJoin(fixed.keys, hello, 0, 16, kNow);
+    const auto blob = OpenLaneJoin(fixed.keys, hello, kNewest, kNow);
     if (blob && blob->lane_id != 1) std::abort();
   } else if (data[0] % 3 == 1) {
     ByteVector answer = fixed.answer;

@@ -99,7 +99,7 @@ TEST_F(DoorTest, AFlowWithoutARecordTakesNoSlotAndNoId) {
   const FlowId flow = Repeat(At("198.51.100.9:5000"));
   hub_.Pump();
   EXPECT_EQ(hub_session().lanes().size(), 1u);
-  EXPECT_EQ(hub_session().highest_lane_id(), 0);
+  EXPECT_EQ(hub_session().newest_lane_ids()[0], 0);
   // Nor does a record that is sealed by another key.
   ByteVector record(100);
   wire::WriteRecordFraming(record.size() - wire::kRecordOverhead,
@@ -107,7 +107,7 @@ TEST_F(DoorTest, AFlowWithoutARecordTakesNoSlotAndNoId) {
   stranger_.Say(flow, record);
   hub_.Pump();
   EXPECT_EQ(hub_session().lanes().size(), 1u);
-  EXPECT_EQ(hub_session().highest_lane_id(), 0);
+  EXPECT_EQ(hub_session().newest_lane_ids()[0], 0);
   EXPECT_TRUE(stranger_.Closed(flow));
   // Silence ends it too.
   const FlowId silent = Repeat(At("198.51.100.9:5001"));
@@ -175,7 +175,7 @@ TEST_F(DoorTest, ARepeatAfterTheTrueJoinIsTurnedAway) {
   TestClient& client = AddClient("10.0.0.2/24", "192.0.2.10:1");
   AwaitJoin(client);
   ASSERT_TRUE(Until(kSecond, [&] {
-    return client.up() && hub_session().highest_lane_id() == 1;
+    return client.up() && hub_session().newest_lane_ids()[0] == 1;
   }));
   const FlowId flow = Repeat(At("198.51.100.9:5000"));
   Run(kSecond);

@@ -134,9 +134,11 @@ class FakeNet {
   void Carry(const Endpoint& local, const Endpoint& remote,
              std::function<void()> action) {
     if (!Works(local) || !Works(remote)) return;
-    At(now_us + kDelayUs, [this, local, remote, action = std::move(action)] {
-      if (Works(local) && Works(remote)) action();
-    });
+    const uint64_t more_us = slow_port == local.port ? slow_us : 0;
+    At(now_us + kDelayUs + more_us,
+       [this, local, remote, action = std::move(action)] {
+         if (Works(local) && Works(remote)) action();
+       });
   }
   bool Works(const Endpoint& end) const {
     return path_up && !dead_ports.contains(end.port);
@@ -160,6 +162,8 @@ class FakeNet {
   Tap tap;
   bool path_up = true;
   std::set<uint16_t> dead_ports;
+  uint16_t slow_port = 0;  // what leaves from it takes kDelayUs and this:
+  uint64_t slow_us = 0;
 
  private:
   std::multimap<uint64_t, std::function<void()>> queue_;

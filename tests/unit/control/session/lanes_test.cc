@@ -230,6 +230,33 @@ TEST_F(LanesTest, RoamingTakesAllLanesAlong) {
   EXPECT_EQ(lanes(), 2u);
 }
 
+// Each worker sends what its lane begins with when its turn comes, so that a
+// lane may prove itself at the hub before one that joined earlier.
+TEST_F(LanesTest, LanesMayProveThemselvesInAnyOrder) {
+  Start(2, 2);
+  ASSERT_TRUE(Until(kSecond, [&] { return lanes() == 2; }));
+  Run(kSecond);
+  const IpAddress moved = Prefix("203.0.113.7").address;
+  net_.tap = [&](const Endpoint& from, const Endpoint&,
+                 const handshake::ByteVector&) {
+    if (from.address == moved && net_.slow_port == 0) {
+      net_.slow_port = from.port;
+      net_.slow_us = 20 * FakeNet::kDelayUs;
+    }
+  };
+  client_->host.MoveTo(moved);
+  client_->session->OnSourceChanged(moved, net_.now_us);
+  ASSERT_TRUE(Until(kSecond, [&] {
+    return hub_session().LaneOfSlot(1)->remote.address == moved;
+  }));
+  const uint16_t first_id = client_session().LaneOfSlot(0)->id;
+  ASSERT_NE(hub_session().LaneOfSlot(0)->id, first_id) << "is on its way";
+  EXPECT_TRUE(Until(
+      kSecond, [&] { return hub_session().LaneOfSlot(0)->id == first_id; }));
+  Run(kSecond);
+  EXPECT_EQ(client_session().LaneOfSlot(0)->id, first_id) << "not built again";
+}
+
 TEST_F(LanesTest, ALaneThatCannotBeHadIsTriedSeldom) {
   Start(2, 2);
   // The hub's second worker has no lane left: its joins are refused.
