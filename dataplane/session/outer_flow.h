@@ -5,6 +5,8 @@
 // hub has ten thousand; what every segment touches lies first.
 #pragma once
 
+#include <rte_mbuf.h>
+
 #include <cstdint>
 
 #include "dataplane/session/flow_id.h"
@@ -74,6 +76,8 @@ struct alignas(64) OuterFlow {
   uint64_t snd_max_window = 0;
   uint64_t forward = 0;     // no hole below is refilled
   uint64_t stream_end = 0;  // all below was handed over by SendStream
+  // What waits for the peer's window, by mbuf::next; nothing is sent before it.
+  rte_mbuf* unsent = nullptr;
 
   bool ack_now = false;
   bool touched = false;
@@ -84,6 +88,7 @@ struct alignas(64) OuterFlow {
   bool fin_acked = false;
   bool fin_received = false;
   bool reordering = false;  // the path was seen to reorder
+  bool starved = false;     // something waits for a closed window
   bool probed = false;      // the tail-loss probe of this round trip is sent
   bool spliced = false;     // see OuterTcp::Splice
   bool broken = false;      // spliced, and bytes of it are lost for good

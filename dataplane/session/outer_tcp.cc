@@ -35,6 +35,12 @@ OuterTcp::OuterTcp(const Config& config)
   eventful_.reserve(table_.slot_count());
 }
 
+OuterTcp::~OuterTcp() {
+  for (uint32_t slot = 0; slot < table_.slot_count(); ++slot) {
+    DropUnsent(table_.At(slot));
+  }
+}
+
 void OuterTcp::SetListen(std::span<const Endpoint> endpoints) {
   listen_count_ = std::min(endpoints.size(), kMaxListen);
   std::copy_n(endpoints.begin(), listen_count_, listen_.begin());
@@ -68,6 +74,7 @@ OuterFlow* OuterTcp::NewFlow(const FlowKey& key, const wire::LinkHeader& link,
 void OuterTcp::Retire(OuterFlow& flow) {
   if (flow.state == FlowState::kDead) return;
   while (!flow.sent.empty()) flow.sent.RemoveHead(arena_);
+  DropUnsent(flow);
   if (flow.ranges.is_large()) range_places_.GiveBack(flow.ranges.Shrink());
   if (flow.state != FlowState::kOpen) --totals_.half_open;
   --(flow.proven() ? totals_.proven : totals_.unproven);
@@ -195,21 +202,28 @@ void OuterTcp::Close(FlowId id, uint64_t now_us) {
 bool OuterTcp::IsOpen(FlowId id) { return FindOpen(id) != nullptr; }
 
 uint32_t OuterTcp::Sendable(FlowId id) {
-  const OuterFlow* flow = FindOpen(id);
-  if (flow == nullptr) return 0;
+  OuterFlow* flow = FindOpen(id);
+  if (flow == nullptr || flow->unsent != nullptr) return 0;
   // With nothing in flight there is no hole.
   const uint64_t in_flight = flow->snd_nxt - flow->snd_una;
   const uint64_t window = flow->snd_right - flow->snd_una;
   const uint64_t reserve =
       in_flight == 0 ? 0 : std::min(kReportReserve, window / kMostReserved);
   const uint64_t used = flow->snd_nxt + reserve;
-  if (flow->snd_right <= used) return 0;
+  if (flow->snd_right <= used) {
+    if (flow->snd_right <= flow->snd_nxt) AskForWindow(*flow, flushed_us_);
+    return 0;
+  }
+  StopAsking(*flow);
   return static_cast<uint32_t>(flow->snd_right - used);
 }
 
 uint32_t OuterTcp::Window(FlowId id) {
   const OuterFlow* flow = FindOpen(id);
-  if (flow == nullptr || flow->snd_right <= flow->snd_nxt) return 0;
+  if (flow == nullptr || flow->unsent != nullptr ||
+      flow->snd_right <= flow->snd_nxt) {
+    return 0;
+  }
   return static_cast<uint32_t>(flow->snd_right - flow->snd_nxt);
 }
 

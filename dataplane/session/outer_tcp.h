@@ -87,6 +87,7 @@ class OuterTcp {
 
   // Everything is allocated here.
   explicit OuterTcp(const Config& config);
+  ~OuterTcp();
   OuterTcp(const OuterTcp&) = delete;
   OuterTcp& operator=(const OuterTcp&) = delete;
 
@@ -120,9 +121,13 @@ class OuterTcp {
 
   // Segments of a SendStream at most: 16 KiB of the smallest.
   static constexpr size_t kStreamSegments = 256;
-  // Sends bytes of a handshake or a relay, cut at the MSS, PSH at the end.
-  // False, with nothing sent, when the flow is not open, or when the peer's
-  // window or `out`, which has room for kStreamSegments, does not hold them.
+  // Segments that wait for windows, of all flows.
+  static constexpr uint32_t kMaxUnsent = 1024;
+  // Sends bytes of a handshake or a relay, cut at the MSS, PSH at the end. What
+  // the peer's window does not take waits for it, and nothing else is sent on
+  // the flow before. False, with nothing sent, when the flow is not open, when
+  // `out`, which has room for kStreamSegments, does not hold them, or when
+  // kMaxUnsent wait.
   bool SendStream(FlowId flow, std::span<const uint8_t> bytes, uint64_t now_us,
                   TxBatch& out);
 
@@ -245,6 +250,7 @@ class OuterTcp {
     uint32_t unproven = 0;  // half-open ones included
     uint32_t proven = 0;
     uint32_t closing = 0;  // of the unproven: those that we end
+    uint32_t unsent = 0;   // segments of streams that wait for a window
     uint64_t cookies_sent = 0;
     uint64_t cookies_accepted = 0;
     uint64_t challenge_acks = 0;
@@ -418,7 +424,21 @@ class OuterTcp {
   uint64_t Keep(OuterFlow& flow, rte_mbuf* record, bool push, uint64_t now_us);
   void MakeRoom(uint64_t now_us);
 
+  size_t CutStream(OuterFlow& flow, std::span<const uint8_t> bytes,
+                   uint64_t now_us, std::span<rte_mbuf*> segments);
+
+  // outer_tcp_unsent.cc: what waits for the peer's window.
+  void KeepUnsent(OuterFlow& flow, rte_mbuf* segment);
+  rte_mbuf* TakeUnsent(OuterFlow& flow);
+  rte_mbuf* CutUnsent(OuterFlow& flow, uint16_t room);
+  void DropUnsent(OuterFlow& flow);
+  void SendUnsent(OuterFlow& flow, uint64_t now_us, TxBatch& out);
+  void AskForWindow(OuterFlow& flow, uint64_t now_us);
+  void StopAsking(OuterFlow& flow);
+  void ProbeWindow(OuterFlow& flow, uint64_t now_us, TxBatch& out);
+
   // outer_tcp_timer.cc
+  static uint64_t RetryAfter(const OuterFlow& flow);
   void OnFlowTimer(OuterFlow& flow, uint64_t now_us, TxBatch& out);
   void OnRetransmitTimer(OuterFlow& flow, uint64_t now_us, TxBatch& out);
   void OnProbeTimer(OuterFlow& flow, uint64_t now_us, TxBatch& out);

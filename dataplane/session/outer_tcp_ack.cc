@@ -227,7 +227,8 @@ void OuterTcp::TakeAcked(OuterFlow& flow, uint64_t ack,
     CheckFin(flow, now_us);
   }
   if (ack >= flow.forward) flow.forward_at_us = OuterFlow::kNever;
-  flow.rto_at_us = Awaits(flow) ? now_us + flow.rto_us : OuterFlow::kNever;
+  const bool waits = Awaits(flow) || flow.starved;
+  flow.rto_at_us = waits ? now_us + flow.rto_us : OuterFlow::kNever;
   flow.probe_at_us = OuterFlow::kNever;
   ArmProbe(flow, now_us);
 }

@@ -110,7 +110,7 @@ size_t OuterTcp::RunLength(const OuterFlow& flow,
                            std::span<rte_mbuf* const> records) const {
   size_t most =
       std::min<size_t>(records.size(), config_.port_segments ? kMaxChain : 1);
-  if (most == 0) return 0;
+  if (most == 0 || flow.unsent != nullptr) return 0;
   const uint32_t size = rte_pktmbuf_data_len(records.front());
   if (size > flow.max_payload) {
     if (!flow.Tries(size)) return 0;
@@ -140,43 +140,59 @@ size_t OuterTcp::EncapsulateRun(FlowId id, std::span<rte_mbuf* const> records,
   OuterFlow* flow = FindOpen(id);
   if (flow == nullptr) return 0;
   const size_t count = RunLength(*flow, records);
-  if (count == 0) return 0;
+  if (count == 0) {
+    if (flow->snd_right <= flow->snd_nxt) AskForWindow(*flow, now_us);
+    return 0;
+  }
   SendRun(*flow, records.first(count), push && count == records.size(), now_us);
+  return count;
+}
+
+// Cuts the bytes into buffers of segments. 0 where there is no room for them.
+size_t OuterTcp::CutStream(OuterFlow& flow, std::span<const uint8_t> bytes,
+                           uint64_t now_us, std::span<rte_mbuf*> segments) {
+  // A jumbo link takes longer segments than a buffer holds.
+  const size_t room =
+      rte_pktmbuf_data_room_size(config_.pool) - RTE_PKTMBUF_HEADROOM;
+  const size_t most = std::min<size_t>(flow.max_payload, room);
+  size_t size = std::min(bytes.size(), room);
+  if (size > flow.max_payload) {
+    size = FirstPart(IdOf(flow), static_cast<uint32_t>(size), now_us);
+  }
+  const size_t first = size == 0 ? 0 : 1;
+  const size_t count = first + (bytes.size() - size + most - 1) / most;
+  if (count > segments.size() ||
+      rte_pktmbuf_alloc_bulk(config_.pool, segments.data(),
+                             static_cast<unsigned>(count)) != 0) {
+    return 0;
+  }
+  for (rte_mbuf* const segment : segments.first(count)) {
+    std::memcpy(rte_pktmbuf_append(segment, static_cast<uint16_t>(size)),
+                bytes.data(), size);
+    bytes = bytes.subspan(size);
+    size = std::min(bytes.size(), most);
+  }
   return count;
 }
 
 bool OuterTcp::SendStream(FlowId id, std::span<const uint8_t> bytes,
                           uint64_t now_us, TxBatch& out) {
   OuterFlow* flow = FindOpen(id);
-  if (flow == nullptr || bytes.size() > flow->snd_right - flow->snd_nxt) {
-    return false;
-  }
-  // A jumbo link takes longer segments than a buffer holds.
-  const size_t room =
-      rte_pktmbuf_data_room_size(config_.pool) - RTE_PKTMBUF_HEADROOM;
-  const size_t most = std::min<size_t>(flow->max_payload, room);
-  size_t size = std::min(bytes.size(), room);
-  if (size > flow->max_payload) {
-    size = FirstPart(id, static_cast<uint32_t>(size), now_us);
-  }
-  const size_t first = size == 0 ? 0 : 1;
-  const size_t count = first + (bytes.size() - size + most - 1) / most;
-  std::array<rte_mbuf*, kStreamSegments> frames;
-  if (count > frames.size() || count > out.room() ||
-      rte_pktmbuf_alloc_bulk(config_.pool, frames.data(),
-                             static_cast<unsigned>(count)) != 0) {
+  if (flow == nullptr) return false;
+  if (bytes.empty()) return true;
+  std::array<rte_mbuf*, kStreamSegments> segments;
+  const size_t most = std::min<size_t>(out.room(), kMaxUnsent - totals_.unsent);
+  const size_t count =
+      CutStream(*flow, bytes, now_us,
+                std::span(segments).first(std::min(most, segments.size())));
+  if (count == 0) {
     ++totals_.buffers_missing;
     return false;
   }
-  for (size_t i = 0; i < count; ++i) {
-    char* to = rte_pktmbuf_append(frames[i], static_cast<uint16_t>(size));
-    std::memcpy(to, bytes.data(), size);
-    bytes = bytes.subspan(size);
-    size = std::min(bytes.size(), most);
-    SendRun(*flow, {&frames[i], 1}, bytes.empty(), now_us);
-    out.Push(frames[i]);
+  for (rte_mbuf* const segment : std::span(segments).first(count)) {
+    KeepUnsent(*flow, segment);
   }
-  flow->stream_end = flow->snd_nxt;
+  SendUnsent(*flow, now_us, out);
   return true;
 }
 

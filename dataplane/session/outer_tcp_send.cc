@@ -190,7 +190,10 @@ void OuterTcp::FlushFlow(OuterFlow& flow, uint64_t now_us, TxBatch& out) {
     flow.ack_at_us = now_us + kDelayedAckUs;
   }
   if (!flow.sent.empty()) RetransmitLost(flow, now_us, out);
-  if (flow.fin_wanted && !flow.fin_sent) SendFin(flow, now_us, out);
+  if (flow.unsent != nullptr) SendUnsent(flow, now_us, out);
+  if (flow.fin_wanted && !flow.fin_sent && flow.unsent == nullptr) {
+    SendFin(flow, now_us, out);
+  }
   if (flow.broken) return Die(flow, EventType::kReleased);
   CheckForward(flow, now_us);
   Rearm(flow);

@@ -62,7 +62,10 @@ void OuterTcp::OnFlowTimer(OuterFlow& flow, uint64_t now_us, TxBatch& out) {
   if (flow.ack_at_us <= now_us && !SendAck(flow, now_us, out)) {
     flow.ack_at_us = now_us + 1000;
   }
-  if (flow.reorder_at_us <= now_us) RetransmitLost(flow, now_us, out);
+  if (flow.reorder_at_us <= now_us) {
+    RetransmitLost(flow, now_us, out);
+    SendUnsent(flow, now_us, out);
+  }
   if (flow.rto_at_us <= now_us) {
     OnRetransmitTimer(flow, now_us, out);
   } else if (flow.probe_at_us <= now_us) {
@@ -94,18 +97,22 @@ void OuterTcp::OnProbeTimer(OuterFlow& flow, uint64_t now_us, TxBatch& out) {
   }
 }
 
+// How long the next try waits for an answer.
+uint64_t OuterTcp::RetryAfter(const OuterFlow& flow) {
+  return std::min(uint64_t{flow.rto_us} << flow.backoff,
+                  std::max<uint64_t>(kMaxBackoffUs, flow.rto_us));
+}
+
 void OuterTcp::OnRetransmitTimer(OuterFlow& flow, uint64_t now_us,
                                  TxBatch& out) {
   flow.rto_at_us = OuterFlow::kNever;
   flow.probe_at_us = OuterFlow::kNever;
   GiveUpOld(flow, now_us);
   const bool fin_waits = flow.fin_sent && !flow.fin_acked;
-  if (!Awaits(flow)) return;
+  if (!Awaits(flow)) return ProbeWindow(flow, now_us, out);
   if (flow.backoff < 16) ++flow.backoff;
   if (IsTold(flow) && !flow.fin_wanted) Raise(flow, EventType::kUnanswered);
-  flow.rto_at_us =
-      now_us + std::min(uint64_t{flow.rto_us} << flow.backoff,
-                        std::max<uint64_t>(kMaxBackoffUs, flow.rto_us));
+  flow.rto_at_us = now_us + RetryAfter(flow);
   SentArena::Position at = flow.sent.head();
   const bool again = at != SentArena::kNone && SendsAgain(flow, at);
   if (again || fin_waits) RenewFlowLabel(flow, now_us);

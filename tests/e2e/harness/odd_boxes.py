@@ -1,0 +1,65 @@
+"""Boxes on the way that answer for others, or that forget."""
+
+import threading
+
+from scapy.layers.inet import TCP
+
+from harness.gateway import PORT
+from harness.middle import payload, with_payload
+
+_ACK = 0x10
+
+
+def syn_proxy(topology):
+    """The router answers the SYNs to the hub's port itself, with a window of
+    nothing, and asks the hub once the client has answered: the kernel's
+    SYNPROXY, as providers have it against floods."""
+    topology.router.sysctl(net__netfilter__nf_conntrack_tcp_loose=0)
+    topology.router.nft(f"""
+        table ip shield {{
+          chain prerouting {{
+            type filter hook prerouting priority raw;
+            tcp dport {PORT} tcp flags syn notrack
+          }}
+          chain forward {{
+            type filter hook forward priority 0;
+            tcp dport {PORT} ct state invalid,untracked counter synproxy mss 1460 wscale 7 timestamp sack-perm
+            ct state invalid counter drop
+          }}
+        }}""")
+
+
+class ClosedWindow:
+    """On a Middle: the client's window is nothing until open() says otherwise,
+    as of a proxy that has not found its other side yet."""
+
+    def __init__(self, middle):
+        self._middle = middle
+        self._lock = threading.Lock()
+        self._closed = True
+        self._last = None
+        self.asked = 0  # ACKs without payload that the hub sent meanwhile
+        self.said = 0  # bytes that the client sent
+        middle.transform = self._pass
+
+    def open(self):
+        with self._lock:
+            self._closed = False
+            self._middle.send_to_hub(self._last)
+
+    def _pass(self, frame, to_hub):
+        with self._lock:
+            if not self._closed:
+                return [frame]
+            size = len(payload(frame))
+            if not to_hub:
+                self.asked += size == 0 and frame[TCP].flags == _ACK
+                return [frame]
+            self.said += size
+            closed = with_payload(frame, payload(frame))
+            closed[TCP].window = 0
+            del closed[TCP].chksum
+            if frame[TCP].flags & _ACK:
+                self._last = with_payload(
+                    frame, b"", seq=frame[TCP].seq + size)
+            return [closed]

@@ -1,0 +1,94 @@
+"""Boxes that answer for others, or that forget: SYN proxies and NATs. Beside the
+gateways a connection of the kernels' own meets the same box."""
+
+import socket
+
+import pytest
+from harness.bad_link import BadWire
+from harness.gateway import PORT, client_arguments, server_arguments
+from harness.middle import Middle
+from harness.odd_boxes import ClosedWindow, syn_proxy
+from harness.traffic import transfer
+from harness.variant import Variant
+from harness.wait import wait_until
+
+_HUB, _CLIENT = "10.0.0.1", "10.0.0.2"
+_SIZE = 1 << 20
+
+
+def _hosts(topology):
+    return topology.hub.namespace, topology.client.namespace
+
+
+def _carries(topology):
+    hub, client = _hosts(topology)
+    transfer(client, hub, _HUB, _SIZE)
+    transfer(hub, client, _CLIENT, _SIZE)
+
+
+def _start_in_turn(topology, start, variant, meanwhile=lambda: None):
+    """The client's first attempt has to do."""
+    hub = start(topology.hub.namespace,
+                server_arguments("10.0.0.1/24", variant), "hub")
+    hub.wait_log("ready: ")
+    client = start(topology.client.namespace,
+                   client_arguments(topology.hub.v4, "10.0.0.2/24", variant),
+                   "client")
+    meanwhile()
+    client.wait_up()
+    hub.wait_up()
+    assert "next attempt" not in client.log()
+    return hub, client
+
+
+@pytest.mark.parametrize("driver", ["af_packet", "af_xdp"])
+def test_syn_proxy_that_opens_its_window_later(topology, start, driver):
+    """By as much as the hub is away from it."""
+    wire = BadWire(topology.insert_wire(topology.hub), "host", "router",
+                   delay_ms=40)
+    syn_proxy(topology)
+    hub, client = _hosts(topology)
+    transfer(client, hub, topology.hub.v4, _SIZE, port=PORT)
+    _start_in_turn(topology, start, Variant(driver))
+    _carries(topology)
+    wire.end()
+
+
+@pytest.fixture
+def middle():
+    made = Middle()
+    yield made
+    made.delete()
+
+
+def _kernel_hub_speaks(middle):
+    """A server of the kernel's sends to whoever comes; what the client gets
+    once its window is open."""
+    box = ClosedWindow(middle)
+    hub, client = _hosts(middle)
+    server = hub.inside(lambda: socket.create_server(("", PORT)))
+    visitor = client.inside(lambda: socket.create_connection(
+        (middle.hub.v4, PORT), 5))
+    with server, visitor, server.accept()[0] as taken:
+        taken.sendall(b"x" * 3000)
+        wait_until(lambda: box.asked >= 3, 10, "the kernel asks")
+        box.open()
+        visitor.settimeout(10)
+        got = b""
+        while len(got) < 3000:
+            got += visitor.recv(3000)
+        visitor.close()  # first, so that nothing waits at the port
+        assert taken.recv(1) == b""
+    return got
+
+
+def test_client_whose_window_opens_later(middle, start):
+    assert _kernel_hub_speaks(middle) == b"x" * 3000
+    box = ClosedWindow(middle)
+
+    def meanwhile():
+        wait_until(lambda: box.said > 0 and box.asked >= 3, 10, "the hub asks")
+        box.open()
+
+    _start_in_turn(middle, start, Variant(), meanwhile)
+    assert middle.client.namespace.ping(_HUB) == 3
