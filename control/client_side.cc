@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "control/api/request.h"
-#include "control/status_report.h"
+#include "control/client/client_report.h"
 #include "dataplane/clock.h"
 
 namespace lwt {
@@ -76,7 +76,7 @@ void ClientSide::OnHostChanges(const host::HostChanges& changes,
 }
 
 void ClientSide::Report(telemetry::Status& status, uint64_t now_us) const {
-  ReportHub(session_, parts_.config, now_us, status);
+  peer::ReportHub(session_, parts_.config, now_us, status);
 }
 
 std::optional<std::string> ClientSide::Answer(const api::Request& request,

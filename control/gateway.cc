@@ -1,11 +1,14 @@
 #include "control/gateway.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <ctime>
 #include <utility>
 
-#include "control/status_report.h"
-#include "control/telemetry/status.h"
+#include "control/cli/version.h"
+#include "control/platform/platform_report.h"
+#include "control/telemetry/printer.h"
 
 namespace lwt {
 namespace {
@@ -154,15 +157,29 @@ void Gateway::SayGoodbye() {
   }
 }
 
+telemetry::Status Gateway::Report(uint64_t now_us) const {
+  telemetry::Status status;
+  status.version = cli::Version();
+  status.mode = config::NameOf(config_.mode);
+  status.reading.uptime_s = telemetry::SecondsSince(started_us_, now_us);
+  status.pid = static_cast<uint32_t>(getpid());
+  status.encryption = config::NameOf(config_.key.encryption);
+  status.public_key = handshake::PublicKeyToText(secrets_.identity.public_key);
+  for (const IpPrefix& prefix : config_.tunnel.addresses) {
+    status.tunnel.addresses.push_back(ToString(prefix));
+  }
+  ReportPlatform(*platform_, status);
+  components_.Report(status, now_us);
+  return status;
+}
+
 std::string Gateway::Answer(const api::Request& request) {
   const uint64_t now_us = NowUs();
   if (auto answer = components_.Answer(request, now_us)) return *answer;
-  telemetry::Status status = MakeStatus(
-      {config_, *platform_, secrets_.identity.public_key, started_us_});
   if (request.kind == api::RequestKind::kVersion) {
-    return api::OkResponse(status.version + "\n");
+    return api::OkResponse(std::string(cli::Version()) + "\n");
   }
-  components_.Report(status, now_us);
+  const telemetry::Status status = Report(now_us);
   return api::OkResponse(request.kind == api::RequestKind::kStatusJson
                              ? telemetry::ToJson(status)
                              : telemetry::ToTable(status));

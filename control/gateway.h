@@ -16,11 +16,12 @@
 #include "control/base/log.h"
 #include "control/config/config.h"
 #include "control/gateway_parts.h"
-#include "control/host/resolver.h"
-#include "control/host/suspend_watch.h"
+#include "control/host/instance/suspend_watch.h"
+#include "control/host/net/resolver.h"
 #include "control/loop/components.h"
 #include "control/loop/event_loop.h"
 #include "control/loop/signals.h"
+#include "control/telemetry/status.h"
 #include "control/workers/mailbox_link.h"
 #include "control/workers/worker_inbox.h"
 #include "dataplane/clock.h"
@@ -64,6 +65,7 @@ class Gateway : private peer::WorkerInbox::Sink {
   void OnSignal();
   void SayGoodbye();
   void CheckSuspend(uint64_t now_us);
+  telemetry::Status Report(uint64_t now_us) const;
   std::string Answer(const api::Request& request);
   static uint64_t NowUs() { return MonotonicUs(); }
 

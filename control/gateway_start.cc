@@ -6,11 +6,11 @@
 
 #include "control/base/text.h"
 #include "control/client_side.h"
-#include "control/drop_report.h"
 #include "control/gateway.h"
 #include "control/handshake/psk.h"
 #include "control/hub_side.h"
 #include "control/loop/api_server.h"
+#include "control/platform/drop_report.h"
 
 namespace lwt {
 namespace {

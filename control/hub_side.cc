@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "control/api/request.h"
-#include "control/status_report.h"
+#include "control/hub/hub_report.h"
 
 namespace lwt {
 namespace {
@@ -137,7 +137,7 @@ void HubSide::OnHostChanges(const host::HostChanges& changes, uint64_t) {
 }
 
 void HubSide::Report(telemetry::Status& status, uint64_t now_us) const {
-  if (sessions_ != nullptr) ReportClients(*sessions_, now_us, status);
+  if (sessions_ != nullptr) peer::ReportClients(*sessions_, now_us, status);
 }
 
 std::optional<std::string> HubSide::Answer(const api::Request& request,

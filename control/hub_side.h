@@ -10,7 +10,7 @@
 #include "absl/status/statusor.h"
 #include "control/fallback/fallback.h"
 #include "control/gateway_parts.h"
-#include "control/host/state_writer.h"
+#include "control/host/instance/state_writer.h"
 #include "control/hub/hub_sessions.h"
 #include "control/loop/component.h"
 

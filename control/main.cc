@@ -7,7 +7,7 @@
 #include "control/base/log.h"
 #include "control/cli/daemon_command.h"
 #include "control/gateway.h"
-#include "control/host/undo.h"
+#include "control/host/instance/undo.h"
 #include "control/loop/signals.h"
 
 namespace {

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "control/host/resolver.h"
+#include "control/host/net/resolver.h"
 
 namespace lwt {
 

@@ -15,10 +15,10 @@
 #include <vector>
 
 #include "control/base/remote_log.h"
-#include "control/host/address_order.h"
-#include "control/host/neighbour_keeper.h"
-#include "control/host/port_reservation.h"
-#include "control/host/tunnel_keeper.h"
+#include "control/host/guard/port_reservation.h"
+#include "control/host/net/address_order.h"
+#include "control/host/net/neighbour_keeper.h"
+#include "control/host/net/tunnel_keeper.h"
 #include "control/loop/component.h"
 #include "control/name_lookups.h"
 #include "control/platform/platform.h"

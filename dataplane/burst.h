@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <span>
 
-#include "dataplane/session/lane.h"
+#include "dataplane/lane/lane.h"
 #include "dataplane/wire/record.h"
 #include "drivers/check.h"
 

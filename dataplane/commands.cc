@@ -5,7 +5,7 @@
 #include <span>
 #include <variant>
 
-#include "dataplane/session/lane.h"
+#include "dataplane/lane/lane.h"
 #include "dataplane/stages/reports.h"
 #include "dataplane/stages/stages.h"
 #include "dataplane/wire/record.h"

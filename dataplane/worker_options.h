@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "dataplane/fec/policy.h"
-#include "dataplane/session/persona.h"
+#include "dataplane/flow/persona.h"
 #include "drivers/port.h"
 #include "drivers/reed_solomon.h"
 

@@ -5,7 +5,7 @@
 #include <cstring>
 #include <utility>
 
-#include "dataplane/session/sip_hash.h"
+#include "dataplane/sip_hash.h"
 
 namespace lwt {
 namespace {

@@ -24,20 +24,20 @@ ROOMS = {
     "drivers": [
         "drivers/",
         "drivers/tun/",
-        "drivers/uplink/",
+        "drivers/ports/",
     ],
     "dataplane": [
         # Words and numbers that all stages share.
         "dataplane/clock. dataplane/drop_reason. dataplane/fair_shares. "
         "dataplane/frame_ledger. dataplane/golden_ratio. "
-        "dataplane/session/sip_hash. "
-        "dataplane/work_shares.",
+        "dataplane/sip_hash. dataplane/work_shares.",
         "dataplane/wire/",
         # What a lane knows of loss, without the groups.
         "dataplane/fec/parameters. dataplane/fec/loss_meter. "
         "dataplane/fec/policy.",
         "dataplane/tx_batch.",
-        "dataplane/session/",
+        "dataplane/flow/",
+        "dataplane/lane/",
         "dataplane/burst.",
         "dataplane/fec/",
         "dataplane/route/",
@@ -56,7 +56,9 @@ ROOMS = {
         "control/telemetry/",
         "control/config/",
         "control/loop/",
-        "control/host/",
+        "control/host/net/",
+        "control/host/guard/",
+        "control/host/instance/",
         "control/workers/",
         "control/session/",
         "control/fallback/",
@@ -83,7 +85,7 @@ LOG_CALL = re.compile(r"\blog_?(?:\.|->)(?:Error|Warn|Info|Debug)\(\s*"
                       r"(?!(?:loop::)?Cause::)")
 # What one file alone calls, since one object owns what it changes.
 OWNED_CALLS = {
-    "SetLinkMtu": ("control/platform/tunnel_device.cc", "control/host/netlink."),
+    "SetLinkMtu": ("control/platform/tunnel_device.cc", "control/host/net/netlink."),
 }
 # False from these is bad input, or something that found no room.
 ANSWERS = re.compile(

@@ -19,7 +19,7 @@
 #include "control/config/values.h"
 #include "control/config/write_toml.h"
 #include "control/handshake/psk.h"
-#include "control/host/instance.h"
+#include "control/host/instance/instance.h"
 
 namespace lwt::cli {
 namespace {

@@ -6,7 +6,7 @@
 #include "control/config/fields.h"
 #include "control/config/networks.h"
 #include "control/config/values.h"
-#include "dataplane/session/flow_id.h"
+#include "dataplane/flow/flow_id.h"
 
 namespace lwt::config {
 namespace {

@@ -18,7 +18,7 @@
 #include <vector>
 
 #include "control/handshake/session_secrets.h"
-#include "control/host/address_order.h"
+#include "control/host/net/address_order.h"
 #include "control/hub/held_addresses.h"
 
 namespace lwt::peer {

@@ -1,7 +1,7 @@
 #include "control/hub/banned_keys.h"
 
 #include "absl/strings/str_cat.h"
-#include "control/host/files.h"
+#include "control/base/files.h"
 
 namespace lwt::peer {
 

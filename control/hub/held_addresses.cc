@@ -5,7 +5,7 @@
 #include <cerrno>
 
 #include "absl/strings/str_cat.h"
-#include "control/host/files.h"
+#include "control/base/files.h"
 
 namespace lwt::peer {
 

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "control/host/undo.h"
+#include "control/host/instance/undo.h"
 
 namespace lwt::platform {
 

@@ -8,8 +8,8 @@
 
 #include "absl/status/statusor.h"
 #include "control/base/log.h"
-#include "control/host/instance.h"
-#include "control/host/journal.h"
+#include "control/host/instance/instance.h"
+#include "control/host/instance/journal.h"
 
 namespace lwt::platform {
 

@@ -4,9 +4,9 @@
 
 #include "absl/strings/str_join.h"
 #include "control/base/text.h"
+#include "drivers/ports/interface.h"
+#include "drivers/ports/memif.h"
 #include "drivers/tun/offload_port.h"
-#include "drivers/uplink/interface.h"
-#include "drivers/uplink/memif.h"
 
 namespace lwt {
 namespace {

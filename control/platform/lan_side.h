@@ -15,13 +15,13 @@
 #include "absl/status/statusor.h"
 #include "control/base/log.h"
 #include "control/config/config.h"
-#include "control/host/lan_keeper.h"
-#include "control/host/netlink.h"
-#include "control/host/owner_table.h"
+#include "control/host/guard/owner_table.h"
+#include "control/host/net/lan_keeper.h"
+#include "control/host/net/netlink.h"
 #include "control/loop/component.h"
 #include "control/workers/flow_owners.h"
 #include "dataplane/worker.h"
-#include "drivers/uplink/af_packet.h"
+#include "drivers/ports/af_packet.h"
 
 namespace lwt {
 

@@ -4,10 +4,10 @@
 
 #include "dataplane/exchange/handoff.h"
 #include "dataplane/fec/group_store.h"
-#include "dataplane/session/sent_arena.h"
+#include "dataplane/flow/sent_arena.h"
 #include "dataplane/worker_state.h"
 #include "drivers/eal.h"
-#include "drivers/uplink/uplink.h"
+#include "drivers/ports/uplink.h"
 
 namespace lwt::platform {
 namespace {

@@ -14,8 +14,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "control/config/config.h"
-#include "control/host/netlink.h"
-#include "control/host/tunnel_mtu.h"
+#include "control/host/net/netlink.h"
+#include "control/host/net/tunnel_mtu.h"
 #include "drivers/ip_endpoint.h"
 #include "drivers/port.h"
 

@@ -3,8 +3,9 @@
 #include <utility>
 #include <vector>
 
-#include "control/host/journal.h"
-#include "control/host/offload.h"
+#include "control/host/guard/offload.h"
+#include "control/host/instance/journal.h"
+#include "control/host/instance/switch_off.h"
 
 namespace lwt::platform {
 

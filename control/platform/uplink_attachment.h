@@ -14,11 +14,11 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "control/base/log.h"
-#include "control/host/ingress_guard.h"
-#include "control/host/netlink.h"
-#include "control/host/uplink_choice.h"
+#include "control/host/guard/ingress_guard.h"
+#include "control/host/net/netlink.h"
+#include "control/host/net/uplink_choice.h"
 #include "control/platform/host_place.h"
-#include "drivers/uplink/uplink.h"
+#include "drivers/ports/uplink.h"
 
 namespace lwt::platform {
 

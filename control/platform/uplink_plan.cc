@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "drivers/uplink/interface.h"
+#include "drivers/ports/interface.h"
 
 namespace lwt::platform {
 namespace {

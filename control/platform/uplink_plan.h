@@ -7,9 +7,9 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "control/host/netlink_types.h"
+#include "control/host/net/netlink_types.h"
 #include "drivers/memory_mode.h"
-#include "drivers/uplink/uplink.h"
+#include "drivers/ports/uplink.h"
 
 namespace lwt::platform {
 

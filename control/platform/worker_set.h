@@ -14,7 +14,7 @@
 #include "control/platform/worker_plan.h"
 #include "dataplane/exchange/handoff.h"
 #include "dataplane/worker.h"
-#include "drivers/uplink/uplink.h"
+#include "drivers/ports/uplink.h"
 
 namespace lwt::platform {
 

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "dataplane/exchange/snapshot.h"
-#include "dataplane/session/lane.h"
+#include "dataplane/lane/lane.h"
 #include "dataplane/wire/record.h"
 
 namespace lwt::peer {

@@ -12,6 +12,11 @@
 
 namespace lwt::telemetry {
 
+// Whole seconds; 0 for a time to come.
+inline uint64_t SecondsSince(uint64_t then_us, uint64_t now_us) {
+  return now_us > then_us ? (now_us - then_us) / 1'000'000 : 0;
+}
+
 struct UplinkStatus {
   std::string driver;  // "af_packet", "af_xdp"
   std::string device;  // "eth0"

@@ -12,7 +12,7 @@
 
 #include "control/workers/worker_link.h"
 #include "dataplane/exchange/event.h"
-#include "dataplane/session/flow_id.h"
+#include "dataplane/flow/flow_id.h"
 
 namespace lwt::peer {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "dataplane/session/sealing.h"
+#include "dataplane/lane/sealing.h"
 
 namespace lwt::peer {
 void MailboxLink::Send(WorkerIndex worker, Command command) {

@@ -8,7 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "dataplane/session/flow_id.h"
+#include "dataplane/flow/flow_id.h"
 #include "dataplane/wire/ethernet.h"
 #include "drivers/ip_endpoint.h"
 

@@ -10,7 +10,7 @@
 #include <variant>
 #include <vector>
 
-#include "dataplane/session/flow_id.h"
+#include "dataplane/flow/flow_id.h"
 #include "dataplane/wire/ethernet.h"
 #include "drivers/ip_endpoint.h"
 #include "drivers/secret_bytes.h"

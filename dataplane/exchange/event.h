@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "dataplane/session/flow_id.h"
+#include "dataplane/flow/flow_id.h"
 #include "drivers/ip_endpoint.h"
 
 namespace lwt {

@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "dataplane/session/flow_key.h"
+#include "dataplane/flow/flow_key.h"
 
 namespace lwt {
 

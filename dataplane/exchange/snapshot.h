@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "dataplane/exchange/flow_directory.h"
+#include "dataplane/flow/flow_id.h"
 #include "dataplane/route/route_table.h"
-#include "dataplane/session/flow_id.h"
 
 namespace lwt {
 

@@ -27,7 +27,7 @@
 #include "dataplane/fair_shares.h"
 #include "dataplane/fec/bit_set.h"
 #include "dataplane/fec/parameters.h"
-#include "dataplane/session/sip_hash.h"
+#include "dataplane/sip_hash.h"
 
 namespace lwt::fec {
 

@@ -9,7 +9,7 @@
 #include <optional>
 #include <utility>
 
-#include "dataplane/session/sealing.h"
+#include "dataplane/lane/sealing.h"
 #include "dataplane/wire/record.h"
 #include "dataplane/worker_state.h"
 

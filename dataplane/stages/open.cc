@@ -1,6 +1,6 @@
 // Decrypts records in place: the stage that turns bytes of anybody into those
 // of a peer, and does nothing else.
-#include "dataplane/session/sealing.h"
+#include "dataplane/lane/sealing.h"
 #include "dataplane/stages/stages.h"
 #include "dataplane/wire/record.h"
 #include "dataplane/worker_state.h"

@@ -1,5 +1,5 @@
 // Encrypts shards in place, each under its lane's next packet number.
-#include "dataplane/session/sealing.h"
+#include "dataplane/lane/sealing.h"
 #include "dataplane/stages/stages.h"
 #include "dataplane/wire/record.h"
 #include "dataplane/worker_state.h"

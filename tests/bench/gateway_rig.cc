@@ -12,8 +12,8 @@
 #include "dataplane/loop.h"
 #include "dataplane/wire/checksum.h"
 #include "dataplane/wire/ip.h"
-#include "drivers/uplink/memif.h"
-#include "drivers/uplink/ring.h"
+#include "drivers/ports/memif.h"
+#include "drivers/ports/ring.h"
 #include "tests/unit/dataplane/wire/inner_packets.h"
 
 namespace lwt::bench {

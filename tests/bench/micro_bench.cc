@@ -4,10 +4,10 @@
 #include <random>
 #include <vector>
 
+#include "dataplane/flow/sent_arena.h"
+#include "dataplane/lane/replay_window.h"
+#include "dataplane/lane/sealing.h"
 #include "dataplane/route/route_table.h"
-#include "dataplane/session/replay_window.h"
-#include "dataplane/session/sealing.h"
-#include "dataplane/session/sent_arena.h"
 #include "dataplane/wire/checksum.h"
 #include "dataplane/wire/record.h"
 #include "drivers/aead.h"

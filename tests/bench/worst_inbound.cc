@@ -8,7 +8,7 @@
 #include "tests/bench/worst_meter.h"
 #include "tests/packet/dataplane/gateway_pair.h"
 #include "tests/unit/dataplane/fec/fec_rig.h"
-#include "tests/unit/dataplane/session/tcp_rig.h"
+#include "tests/unit/dataplane/flow/tcp_rig.h"
 
 namespace lwt::bench {
 namespace {

@@ -3,7 +3,7 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "dataplane/session/sealing.h"
+#include "dataplane/lane/sealing.h"
 #include "dataplane/stages/cut_records.h"
 #include "tests/bench/worst_meter.h"
 #include "tests/packet/dataplane/gateway_pair.h"

@@ -7,8 +7,8 @@
 #include <cstring>
 #include <vector>
 
-#include "dataplane/session/outer_tcp.h"
-#include "tests/unit/dataplane/session/tcp_rig.h"
+#include "dataplane/flow/outer_tcp.h"
+#include "tests/unit/dataplane/flow/tcp_rig.h"
 
 namespace {
 

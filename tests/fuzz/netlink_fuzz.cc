@@ -2,8 +2,8 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include "control/host/netlink_attributes.h"
-#include "control/host/netlink_parse.h"
+#include "control/host/net/netlink_attributes.h"
+#include "control/host/net/netlink_parse.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   lwt::host::Bytes rest(data, size);

@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "control/host/port_owner.h"
+#include "control/host/guard/port_owner.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);

@@ -9,7 +9,7 @@
 #include <span>
 #include <vector>
 
-#include "dataplane/session/sealing.h"
+#include "dataplane/lane/sealing.h"
 #include "dataplane/wire/inner_packet.h"
 #include "dataplane/wire/record.h"
 

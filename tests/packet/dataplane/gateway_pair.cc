@@ -8,7 +8,7 @@
 #include "dataplane/loop.h"
 #include "dataplane/wire/be.h"
 #include "drivers/packet_pool.h"
-#include "drivers/uplink/ring.h"
+#include "drivers/ports/ring.h"
 #include "tests/support/wire_frames.h"
 
 namespace lwt::testing {

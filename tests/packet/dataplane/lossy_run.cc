@@ -5,7 +5,7 @@
 #include <array>
 #include <utility>
 
-#include "drivers/uplink/ring.h"
+#include "drivers/ports/ring.h"
 
 namespace lwt::testing {
 namespace {

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "control/api/request.h"
-#include "control/host/netlink_types.h"
+#include "control/host/net/netlink_types.h"
 #include "control/loop/components.h"
 #include "control/session/worker_road.h"
 #include "control/telemetry/status.h"

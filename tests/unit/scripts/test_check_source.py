@@ -43,7 +43,7 @@ def test_a_room_includes_itself_and_what_lies_below(findings):
     ("control/config/a.cc", "control/cli/b.h", "control/config/",
      "control/cli/"),
     ("control/hub/a.h", "control/gateway.h", "control/hub/", "control/"),
-    ("drivers/a.h", "drivers/uplink/b.h", "drivers/", "drivers/uplink/"),
+    ("drivers/a.h", "drivers/ports/b.h", "drivers/", "drivers/ports/"),
     ("dataplane/burst.h", "dataplane/fec/decoder.h", "dataplane/burst.",
      "dataplane/fec/"),
 ])
@@ -55,7 +55,7 @@ def test_a_room_includes_none_above(findings, path, include, below, above):
 @pytest.mark.parametrize("include, count", [("dataplane/fec/policy.h", 0),
                                             ("dataplane/fec/decoder.h", 1)])
 def test_the_longest_word_counts(findings, include, count):
-    assert len(findings("dataplane/session/a.h",
+    assert len(findings("dataplane/flow/a.h",
                         f'#include "{include}"\n')) == count
 
 
@@ -67,8 +67,8 @@ def test_a_folder_without_a_place_is_told(findings):
 
 @pytest.mark.parametrize("path, told", [
     ("control/platform/tunnel_device.cc", False),
-    ("control/host/netlink.cc", False),
-    ("control/host/tunnel_keeper.cc", True),
+    ("control/host/net/netlink.cc", False),
+    ("control/host/net/tunnel_keeper.cc", True),
     ("control/session/session.cc", True),
 ])
 def test_what_is_owned_is_called_by_its_owner_alone(findings, path, told):

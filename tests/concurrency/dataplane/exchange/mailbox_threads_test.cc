@@ -12,7 +12,7 @@
 
 #include "dataplane/exchange/mailbox.h"
 #include "dataplane/worker.h"
-#include "drivers/uplink/ring.h"
+#include "drivers/ports/ring.h"
 #include "tests/concurrency/dataplane/exchange/sleep_bounds.h"
 #include "tests/packet/dataplane/gateway_pair.h"
 

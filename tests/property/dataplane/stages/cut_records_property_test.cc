@@ -8,7 +8,7 @@
 #include <random>
 #include <vector>
 
-#include "dataplane/session/sealing.h"
+#include "dataplane/lane/sealing.h"
 #include "dataplane/stages/cut_records.h"
 #include "dataplane/worker_state.h"
 #include "tests/packet/dataplane/gateway_pair.h"

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "control/host/files.h"
+#include "control/base/files.h"
 #include "tests/unit/control/host/scratch_dir.h"
 
 namespace lwt::peer {

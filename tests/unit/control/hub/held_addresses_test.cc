@@ -6,7 +6,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include "control/host/files.h"
+#include "control/base/files.h"
 #include "control/hub/address_book.h"
 #include "tests/unit/control/host/scratch_dir.h"
 

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "control/base/log.h"
-#include "control/host/control_socket.h"
+#include "control/host/instance/control_socket.h"
 #include "control/loop/api_server.h"
 #include "control/loop/event_loop.h"
 #include "control/loop/signals.h"

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "drivers/uplink/uplink.h"
+#include "drivers/ports/uplink.h"
 
 namespace lwt::platform {
 namespace {

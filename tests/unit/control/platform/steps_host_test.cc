@@ -4,7 +4,8 @@
 #include <filesystem>
 #include <optional>
 
-#include "control/host/offload.h"
+#include "control/host/guard/offload.h"
+#include "control/host/instance/switch_off.h"
 #include "control/platform/host_place.h"
 #include "control/platform/packet_memory.h"
 #include "control/platform/tunnel_device.h"

@@ -12,7 +12,7 @@
 
 #include "dataplane/fec/decoder.h"
 #include "dataplane/fec/encoder.h"
-#include "dataplane/session/sealing.h"
+#include "dataplane/lane/sealing.h"
 #include "tests/packet/dataplane/gateway_pair.h"
 
 namespace lwt::fec::testing {

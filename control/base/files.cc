@@ -1,0 +1,97 @@
+#include "control/base/files.h"
+
+#include <absl/strings/str_cat.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+
+namespace lwt::host {
+namespace {
+
+absl::Status WriteAndSync(int fd, std::string_view content) {
+  while (!content.empty()) {
+    const ssize_t written = write(fd, content.data(), content.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return absl::ErrnoToStatus(errno, "write");
+    content.remove_prefix(static_cast<size_t>(written));
+  }
+  if (fsync(fd) != 0) return absl::ErrnoToStatus(errno, "fsync");
+  return absl::OkStatus();
+}
+
+std::string ParentOf(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+void SyncDirectory(const std::string& path) {
+  const int fd = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return;
+  fsync(fd);
+  close(fd);
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> ReadFile(const std::string& path) {
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return absl::ErrnoToStatus(errno, "cannot open " + path);
+  std::string content;
+  char buffer[4096];
+  ssize_t size = 0;
+  while ((size = read(fd, buffer, sizeof(buffer))) != 0) {
+    if (size < 0 && errno == EINTR) continue;
+    if (size < 0) break;
+    content.append(buffer, static_cast<size_t>(size));
+  }
+  const int error = errno;
+  close(fd);
+  if (size < 0) return absl::ErrnoToStatus(error, "cannot read " + path);
+  return content;
+}
+
+std::string TemporaryOf(const std::string& path) { return path + ".new"; }
+
+absl::Status ReplaceFile(const std::string& path, std::string_view content) {
+  const std::string temporary = TemporaryOf(path);
+  const int fd =
+      open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (fd < 0) return absl::ErrnoToStatus(errno, "cannot create " + temporary);
+  absl::Status status = WriteAndSync(fd, content);
+  close(fd);
+  if (status.ok() && rename(temporary.c_str(), path.c_str()) != 0) {
+    status = absl::ErrnoToStatus(errno, "rename");
+  }
+  if (!status.ok()) {
+    unlink(temporary.c_str());
+    return absl::Status(status.code(),
+                        absl::StrCat("cannot write ", path, ": ",
+                                     std::string(status.message())));
+  }
+  SyncDirectory(ParentOf(path));
+  return absl::OkStatus();
+}
+
+absl::Status MakeDirectory(const std::string& path) {
+  for (size_t slash = path.find('/', 1); slash != std::string::npos;
+       slash = path.find('/', slash + 1)) {
+    const std::string parent = path.substr(0, slash);
+    if (mkdir(parent.c_str(), 0755) != 0 && errno != EEXIST) {
+      return absl::ErrnoToStatus(errno, "cannot make directory " + parent);
+    }
+  }
+  if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
+    return absl::ErrnoToStatus(errno, "cannot make directory " + path);
+  }
+  struct stat status;
+  if (stat(path.c_str(), &status) != 0 || !S_ISDIR(status.st_mode)) {
+    return absl::FailedPreconditionError(path + " is not a directory");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace lwt::host

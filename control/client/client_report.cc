@@ -1,0 +1,27 @@
+#include "control/client/client_report.h"
+
+#include <utility>
+
+#include "control/session/session_report.h"
+
+namespace lwt::peer {
+
+void ReportHub(const ClientSession& client, const config::Config& config,
+               uint64_t now_us, telemetry::Status& status) {
+  telemetry::PeerStatus peer;
+  for (const IpPrefix& prefix : config.tunnel.addresses) {
+    peer.tunnel_addresses.push_back(
+        ToString(IpPrefix{prefix.Network(), prefix.length}));
+  }
+  if (client.remote()) peer.endpoint = ToString(*client.remote());
+  peer.state = client.state();
+  peer.path = "hub";
+  peer.reason = client.reason();
+  if (client.session() != nullptr) {
+    ReportSession(*client.session(), now_us, peer);
+    if (client.rtt_us() != 0) peer.reading.rtt_us = client.rtt_us();
+  }
+  status.peers.push_back(std::move(peer));
+}
+
+}  // namespace lwt::peer

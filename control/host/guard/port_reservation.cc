@@ -1,0 +1,99 @@
+#include "control/host/guard/port_reservation.h"
+
+#include <absl/strings/str_cat.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "control/host/guard/port_owner.h"
+
+namespace lwt::host {
+namespace {
+
+socklen_t ToSockaddr(const Endpoint& endpoint, sockaddr_storage& storage) {
+  storage = {};
+  const void* bytes = endpoint.address.bytes.data();
+  if (endpoint.address.family == Family::kIpv4) {
+    auto* address = reinterpret_cast<sockaddr_in*>(&storage);
+    address->sin_family = AF_INET;
+    address->sin_port = htons(endpoint.port);
+    std::memcpy(&address->sin_addr, bytes, 4);
+    return sizeof(sockaddr_in);
+  }
+  auto* address = reinterpret_cast<sockaddr_in6*>(&storage);
+  address->sin6_family = AF_INET6;
+  address->sin6_port = htons(endpoint.port);
+  std::memcpy(&address->sin6_addr, bytes, 16);
+  return sizeof(sockaddr_in6);
+}
+
+absl::Status BindError(const Endpoint& endpoint, int error) {
+  const std::string what =
+      absl::StrCat("cannot take TCP port ", ToString(endpoint));
+  switch (error) {
+    case EADDRINUSE: {
+      const auto owner = OwnerOfPort(endpoint.port);
+      return absl::AlreadyExistsError(
+          absl::StrCat(what, ": it is in use by ",
+                       owner.value_or("another program, which /proc does not "
+                                      "show"),
+                       "; stop that or choose another port"));
+    }
+    case EADDRNOTAVAIL:
+      return absl::NotFoundError(
+          absl::StrCat(what,
+                       ": this host does not have the address; `ip "
+                       "address` lists those it has"));
+    case EACCES:
+      return absl::PermissionDeniedError(absl::StrCat(
+          what, ": ports below 1024 need root or CAP_NET_BIND_SERVICE"));
+    default:
+      return absl::ErrnoToStatus(error, what);
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<PortReservation> PortReservation::Hold(
+    const Endpoint& endpoint) {
+  const bool ipv6 = endpoint.address.family == Family::kIpv6;
+  const int fd =
+      socket(ipv6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) {
+    return absl::ErrnoToStatus(errno, ipv6 ? "cannot open an IPv6 TCP socket"
+                                           : "cannot open an IPv4 TCP socket");
+  }
+  PortReservation reservation(fd, endpoint);
+  const int on = 1;
+  if (ipv6) setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+  sockaddr_storage address;
+  socklen_t size = ToSockaddr(endpoint, address);
+  auto* generic = reinterpret_cast<sockaddr*>(&address);
+  if (bind(fd, generic, size) != 0) return BindError(endpoint, errno);
+  if (getsockname(fd, generic, &size) != 0) {
+    return absl::ErrnoToStatus(errno, "cannot read the port that was bound");
+  }
+  // The port stands at the same place in both families' structs.
+  reservation.endpoint_.port =
+      ntohs(reinterpret_cast<sockaddr_in*>(&address)->sin_port);
+  return reservation;
+}
+
+PortReservation::PortReservation(PortReservation&& other) noexcept
+    : fd_(std::exchange(other.fd_, -1)), endpoint_(other.endpoint_) {}
+
+PortReservation& PortReservation::operator=(PortReservation&& other) noexcept {
+  std::swap(fd_, other.fd_);
+  std::swap(endpoint_, other.endpoint_);
+  return *this;
+}
+
+PortReservation::~PortReservation() {
+  if (fd_ >= 0) close(fd_);
+}
+
+}  // namespace lwt::host

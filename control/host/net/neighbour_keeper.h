@@ -1,0 +1,100 @@
+// Keeps the link header that frames to each remote address need.
+//
+// The kernel stays the master of routes and neighbours; this class asks it,
+// follows its changes, and makes it keep the entries alive that only raw
+// frames use (NTF_USE every 20 s and at once on a suspect path). Owned by the
+// control thread, which feeds it time and changes. A turn with nothing due
+// costs the same however many addresses there are.
+#pragma once
+
+#include <absl/status/status.h>
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <span>
+#include <string>
+
+#include "control/host/net/address_order.h"
+#include "control/host/net/netlink.h"
+#include "control/host/net/netlink_types.h"
+#include "drivers/ip_endpoint.h"
+
+namespace lwt::host {
+
+// An Ethernet header ready to be copied in front of an IP packet, or nothing
+// on a link without one.
+struct LinkHeader {
+  std::array<uint8_t, 14> bytes{};
+  uint8_t size = 0;
+  std::span<const uint8_t> view() const { return {bytes.data(), size}; }
+  friend bool operator==(const LinkHeader&, const LinkHeader&) = default;
+};
+
+struct NextHop {
+  Route route;
+  LinkHeader header;
+  // Frames can be sent: the route goes by the uplink, and the neighbour's
+  // link-layer address is known (the last known one when it fails now).
+  bool ready = false;
+  std::string problem;  // why not ready, for the operator
+  friend bool operator==(const NextHop&, const NextHop&) = default;
+};
+
+class NeighbourKeeper {
+ public:
+  static constexpr uint64_t kRefreshPeriodUs = 20'000'000;
+  // While an address has no link-layer address yet.
+  static constexpr uint64_t kRetryPeriodUs = 1'000'000;
+
+  // Called from within the functions below, whenever the next hop of a remote
+  // address is not what was reported last. Must not call back into the keeper.
+  using OnChange =
+      std::function<void(const IpAddress& remote, const NextHop& hop)>;
+
+  // `netlink` outlives the keeper. `uplink` is an Ethernet link or one without
+  // link header (Link::link_header_size).
+  NeighbourKeeper(Netlink& netlink, const Link& uplink, OnChange on_change);
+
+  // Counted: as many Remove as Add. Reports the next hop when it is known at
+  // once; else resolution is on its way and the change comes by HostChanged.
+  void Add(const IpAddress& remote, uint64_t now_us);
+  void Remove(const IpAddress& remote);
+  // The path to `remote` may be dead: has the neighbour confirmed now.
+  void Suspect(const IpAddress& remote, uint64_t now_us);
+
+  void HostChanged(const HostChanges& changes, uint64_t now_us);
+  void OnTimer(uint64_t now_us);
+  // When OnTimer wants to be called; UINT64_MAX: not at all.
+  uint64_t next_deadline_us() const {
+    return due_.empty() ? UINT64_MAX : due_.begin()->first;
+  }
+
+  // nullptr for an address not added.
+  const NextHop* Find(const IpAddress& remote) const;
+  const Link& uplink() const { return uplink_; }
+
+ private:
+  using Due = std::multimap<uint64_t, IpAddress>;
+  struct Entry {
+    IpAddress remote;
+    uint32_t references = 1;
+    NextHop hop;
+    Due::iterator due;  // its place there
+  };
+
+  Entry* Lookup(const IpAddress& remote);
+  void Update(Entry& entry, uint64_t now_us);
+  NextHop Resolve(const Entry& entry);
+  void Refresh(Entry& entry, uint64_t now_us);
+  bool UplinkChanged(const HostChanges& changes);
+
+  Netlink& netlink_;
+  Link uplink_;
+  const OnChange on_change_;
+  std::map<IpAddress, Entry, AddressOrder> entries_;
+  Due due_;  // when each is to be refreshed
+};
+
+}  // namespace lwt::host

@@ -1,0 +1,348 @@
+#include "control/host/net/netlink.h"
+
+#include <absl/strings/str_cat.h>
+#include <libmnl/libmnl.h>
+#include <linux/if_addr.h>
+#include <linux/if_link.h>
+#include <linux/neighbour.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <sys/time.h>
+
+#include <array>
+#include <cerrno>
+
+#include "control/host/net/netlink_attributes.h"
+#include "control/host/net/netlink_parse.h"
+
+namespace lwt::host {
+namespace {
+
+// Enough for every request here and aligned for the kernel's structs.
+class Message {
+ public:
+  template <typename T>
+  Message(uint16_t type, uint16_t flags, const T& body) {
+    header_ = mnl_nlmsg_put_header(buffer_.data());
+    header_->nlmsg_type = type;
+    header_->nlmsg_flags = static_cast<uint16_t>(NLM_F_REQUEST | flags);
+    std::memcpy(mnl_nlmsg_put_extra_header(header_, sizeof(T)), &body,
+                sizeof(T));
+  }
+  void Put(uint16_t type, const IpAddress& address) {
+    mnl_attr_put(header_, type, address.size(), address.bytes.data());
+  }
+  void Put(uint16_t type, uint32_t value) {
+    mnl_attr_put_u32(header_, type, value);
+  }
+  nlmsghdr* header() { return header_; }
+
+ private:
+  alignas(NLMSG_ALIGNTO) std::array<char, 512> buffer_;
+  nlmsghdr* header_;
+};
+
+// The kernel fills dump messages up to 32 KiB when it is given the room.
+constexpr size_t kReceiveBytes = 32768;
+
+uint8_t FamilyNumber(Family family) {
+  return family == Family::kIpv4 ? AF_INET : AF_INET6;
+}
+
+// As the kernel wants it, which has signed and unsigned indexes.
+template <typename T>
+T IndexAs(int ifindex) {
+  return static_cast<T>(ifindex);
+}
+
+absl::Status Named(const absl::Status& status, const std::string& what) {
+  if (status.ok()) return status;
+  return absl::Status(status.code(),
+                      absl::StrCat(what, ": ", std::string(status.message())));
+}
+
+absl::Status CheckPrefix(const IpPrefix& prefix) {
+  if (prefix.length <= prefix.address.size() * 8) return absl::OkStatus();
+  return absl::InvalidArgumentError("prefix length beyond the address's bits");
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Netlink>> Netlink::Open() {
+  mnl_socket* socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+  if (socket == nullptr) {
+    return absl::ErrnoToStatus(errno, "cannot open a netlink socket");
+  }
+  std::unique_ptr<Netlink> netlink(new Netlink(socket));
+  if (mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) != 0) {
+    return absl::ErrnoToStatus(errno, "cannot bind a netlink socket");
+  }
+  // The kernel answers within the call; this is for a kernel that does not.
+  timeval timeout{.tv_sec = 2, .tv_usec = 0};
+  setsockopt(mnl_socket_get_fd(socket), SOL_SOCKET, SO_RCVTIMEO, &timeout,
+             sizeof(timeout));
+  // Lets the kernel filter dumps by what the request names.
+  int on = 1;
+  mnl_socket_setsockopt(socket, NETLINK_GET_STRICT_CHK, &on, sizeof(on));
+  return netlink;
+}
+
+Netlink::Netlink(mnl_socket* socket) : socket_(socket) {}
+
+Netlink::~Netlink() { mnl_socket_close(socket_); }
+
+absl::Status Netlink::Exchange(nlmsghdr* request, const Take& take) {
+  const uint32_t sequence = ++sequence_;
+  const bool dump = (request->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP;
+  if (!dump) request->nlmsg_flags |= NLM_F_ACK;
+  request->nlmsg_seq = sequence;
+  if (mnl_socket_sendto(socket_, request, request->nlmsg_len) < 0) {
+    return absl::ErrnoToStatus(errno, "netlink request");
+  }
+  std::vector<uint8_t> buffer(kReceiveBytes);
+  while (true) {
+    const ssize_t size =
+        mnl_socket_recvfrom(socket_, buffer.data(), buffer.size());
+    if (size < 0 && errno == EINTR) continue;
+    if (size < 0) return absl::ErrnoToStatus(errno, "netlink answer");
+    Bytes rest(buffer.data(), static_cast<size_t>(size));
+    while (const auto message = TakeMessage(rest)) {
+      // An answer to an earlier request that timed out.
+      if (ReadStruct<nlmsghdr>(*message)->nlmsg_seq != sequence) continue;
+      const uint16_t type = MessageType(*message);
+      if (type != NLMSG_ERROR && type != NLMSG_DONE) {
+        take(*message);
+        continue;
+      }
+      // Both carry an errno, negative, or 0 for success.
+      const auto error = BodyOf<int32_t>(*message);
+      if (error && *error >= 0) return absl::OkStatus();
+      return absl::ErrnoToStatus(error ? -*error : EBADMSG, "the kernel says");
+    }
+  }
+}
+
+absl::StatusOr<std::vector<Link>> Netlink::Links() {
+  Message request(RTM_GETLINK, NLM_F_DUMP, ifinfomsg{});
+  std::vector<Link> links;
+  const absl::Status status = Exchange(request.header(), [&](Bytes message) {
+    if (auto link = ParseLink(message)) links.push_back(std::move(*link));
+  });
+  if (!status.ok()) return Named(status, "listing the links");
+  return links;
+}
+
+absl::StatusOr<Link> Netlink::LinkByName(std::string_view name) {
+  const std::string text(name);
+  const absl::Status missing =
+      absl::NotFoundError(absl::StrCat("no network interface is named ", text));
+  if (text.empty() || text.size() >= IFNAMSIZ) return missing;
+  Message request(RTM_GETLINK, 0, ifinfomsg{});
+  mnl_attr_put_strz(request.header(), IFLA_IFNAME, text.c_str());
+  std::optional<Link> link;
+  const absl::Status status = Exchange(
+      request.header(), [&](Bytes message) { link = ParseLink(message); });
+  if (status.code() == absl::ErrnoToStatusCode(ENODEV)) return missing;
+  if (!status.ok()) return Named(status, absl::StrCat("interface ", text));
+  if (!link) return missing;
+  return *link;
+}
+
+absl::StatusOr<Link> Netlink::LinkByIndex(int ifindex) {
+  Message request(RTM_GETLINK, 0, ifinfomsg{.ifi_index = ifindex});
+  std::optional<Link> link;
+  const absl::Status status = Exchange(
+      request.header(), [&](Bytes message) { link = ParseLink(message); });
+  const std::string name = absl::StrCat("network interface number ", ifindex);
+  if (status.code() == absl::ErrnoToStatusCode(ENODEV) ||
+      (status.ok() && !link)) {
+    return absl::NotFoundError(absl::StrCat("no ", name));
+  }
+  if (!status.ok()) return Named(status, name);
+  return *link;
+}
+
+absl::StatusOr<std::vector<InterfaceAddress>> Netlink::Addresses() {
+  return AddressesOf(0);
+}
+
+absl::StatusOr<std::vector<InterfaceAddress>> Netlink::AddressesOf(
+    int ifindex) {
+  Message request(RTM_GETADDR, NLM_F_DUMP,
+                  ifaddrmsg{.ifa_index = IndexAs<uint32_t>(ifindex)});
+  std::vector<InterfaceAddress> addresses;
+  const absl::Status status = Exchange(request.header(), [&](Bytes message) {
+    auto address = ParseAddress(message);
+    // A kernel without strict checking gives those of all links.
+    if (address && (ifindex == 0 || address->ifindex == ifindex)) {
+      addresses.push_back(*address);
+    }
+  });
+  if (!status.ok()) return Named(status, "listing the addresses");
+  return addresses;
+}
+
+absl::StatusOr<Route> Netlink::RouteTo(const IpAddress& destination) {
+  Message request(
+      RTM_GETROUTE, 0,
+      rtmsg{.rtm_family = FamilyNumber(destination.family),
+            .rtm_dst_len = static_cast<uint8_t>(destination.size() * 8)});
+  request.Put(RTA_DST, destination);
+  std::optional<RouteMessage> answer;
+  const absl::Status status = Exchange(
+      request.header(), [&](Bytes message) { answer = ParseRoute(message); });
+  const std::string what = absl::StrCat("no route to ", ToString(destination));
+  if (!status.ok()) {
+    return absl::NotFoundError(
+        absl::StrCat(what, ": ", std::string(status.message())));
+  }
+  if (!answer || !answer->usable) return absl::NotFoundError(what);
+  if (!answer->has_source) {
+    return absl::NotFoundError(absl::StrCat(
+        what, ": interface number ", answer->route.ifindex,
+        " has no address to send from; give it one with `ip address add`"));
+  }
+  Route route = answer->route;
+  if (route.mtu == 0) {
+    const auto link = LinkByIndex(route.ifindex);
+    if (!link.ok()) return link.status();
+    route.mtu = link->mtu;
+  }
+  return route;
+}
+
+absl::StatusOr<std::optional<int>> Netlink::DefaultRouteLink(Family family) {
+  Message request(RTM_GETROUTE, NLM_F_DUMP,
+                  rtmsg{.rtm_family = FamilyNumber(family)});
+  std::optional<RouteMessage> best;
+  const absl::Status status = Exchange(request.header(), [&](Bytes message) {
+    const auto route = ParseRoute(message);
+    if (!route || !route->usable || route->destination_length != 0 ||
+        route->table != RT_TABLE_MAIN ||
+        route->family != FamilyNumber(family)) {
+      return;
+    }
+    if (!best || route->priority < best->priority) best = route;
+  });
+  if (!status.ok()) return Named(status, "listing the routes");
+  if (!best) return std::optional<int>();
+  return std::optional<int>(best->route.ifindex);
+}
+
+absl::StatusOr<Neighbour> Netlink::NeighbourOf(int ifindex,
+                                               const IpAddress& address) {
+  Message request(RTM_GETNEIGH, 0,
+                  ndmsg{.ndm_family = FamilyNumber(address.family),
+                        .ndm_ifindex = ifindex});
+  request.Put(NDA_DST, address);
+  Neighbour neighbour{.ifindex = ifindex, .address = address};
+  const absl::Status status = Exchange(request.header(), [&](Bytes message) {
+    if (auto found = ParseNeighbour(message)) neighbour = *found;
+  });
+  if (status.ok() || status.code() == absl::ErrnoToStatusCode(ENOENT)) {
+    return neighbour;
+  }
+  return Named(status, absl::StrCat("neighbour ", ToString(address),
+                                    " on interface number ", ifindex));
+}
+
+absl::StatusOr<std::vector<Neighbour>> Netlink::NeighboursOf(int ifindex) {
+  Message request(RTM_GETNEIGH, NLM_F_DUMP, ndmsg{});
+  request.Put(NDA_IFINDEX, IndexAs<uint32_t>(ifindex));
+  std::vector<Neighbour> neighbours;
+  const absl::Status status = Exchange(request.header(), [&](Bytes message) {
+    const auto neighbour = ParseNeighbour(message);
+    // A kernel without strict checking gives those of all links.
+    if (neighbour && neighbour->ifindex == ifindex) {
+      neighbours.push_back(*neighbour);
+    }
+  });
+  if (!status.ok()) return Named(status, "listing the neighbours");
+  return neighbours;
+}
+
+absl::Status Netlink::RefreshNeighbour(int ifindex, const IpAddress& address) {
+  Message request(RTM_NEWNEIGH, NLM_F_CREATE,
+                  ndmsg{.ndm_family = FamilyNumber(address.family),
+                        .ndm_ifindex = ifindex,
+                        .ndm_state = NUD_NONE,
+                        .ndm_flags = NTF_USE});
+  request.Put(NDA_DST, address);
+  return Named(Exchange(request.header(), [](Bytes) {}),
+               absl::StrCat("refreshing the neighbour ", ToString(address),
+                            " on interface number ", ifindex));
+}
+
+absl::Status Netlink::SetLinkUp(int ifindex, bool up) {
+  Message request(RTM_NEWLINK, 0,
+                  ifinfomsg{.ifi_index = ifindex,
+                            .ifi_flags = up ? unsigned{IFF_UP} : 0u,
+                            .ifi_change = IFF_UP});
+  return Named(
+      Exchange(request.header(), [](Bytes) {}),
+      absl::StrCat("setting interface number ", ifindex, up ? " up" : " down"));
+}
+
+absl::Status Netlink::SetLinkMtu(int ifindex, uint32_t mtu) {
+  Message request(RTM_NEWLINK, 0, ifinfomsg{.ifi_index = ifindex});
+  request.Put(IFLA_MTU, mtu);
+  return Named(Exchange(request.header(), [](Bytes) {}),
+               absl::StrCat("setting the MTU of interface number ", ifindex,
+                            " to ", mtu));
+}
+
+absl::Status Netlink::AddAddress(int ifindex, const IpPrefix& prefix) {
+  const std::string what = absl::StrCat("adding ", ToString(prefix),
+                                        " to interface number ", ifindex);
+  if (auto status = CheckPrefix(prefix); !status.ok()) {
+    return Named(status, what);
+  }
+  const bool ipv6 = prefix.address.family == Family::kIpv6;
+  Message request(
+      RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL,
+      ifaddrmsg{.ifa_family = FamilyNumber(prefix.address.family),
+                .ifa_prefixlen = prefix.length,
+                .ifa_flags = static_cast<uint8_t>(ipv6 ? IFA_F_NODAD : 0),
+                .ifa_scope = RT_SCOPE_UNIVERSE,
+                .ifa_index = IndexAs<uint32_t>(ifindex)});
+  request.Put(IFA_LOCAL, prefix.address);
+  request.Put(IFA_ADDRESS, prefix.address);
+  const absl::Status status = Exchange(request.header(), [](Bytes) {});
+  if (status.code() == absl::ErrnoToStatusCode(EEXIST)) return absl::OkStatus();
+  if (status.code() == absl::StatusCode::kPermissionDenied && ipv6) {
+    return Named(status, absl::StrCat(what,
+                                      " (where IPv6 is off, `sysctl -w "
+                                      "net.ipv6.conf.all.disable_ipv6=0` "
+                                      "switches it on)"));
+  }
+  return Named(status, what);
+}
+
+absl::Status Netlink::AddRoute(int ifindex, const IpPrefix& network) {
+  const std::string what = absl::StrCat("routing ", ToString(network),
+                                        " to interface number ", ifindex);
+  if (auto status = CheckPrefix(network); !status.ok()) {
+    return Named(status, what);
+  }
+  const bool ipv4 = network.address.family == Family::kIpv4;
+  Message request(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL,
+                  rtmsg{.rtm_family = FamilyNumber(network.address.family),
+                        .rtm_dst_len = network.length,
+                        .rtm_table = RT_TABLE_MAIN,
+                        .rtm_protocol = RTPROT_STATIC,
+                        .rtm_scope = static_cast<uint8_t>(
+                            ipv4 ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE),
+                        .rtm_type = RTN_UNICAST});
+  request.Put(RTA_DST, network.Network());
+  request.Put(RTA_OIF, IndexAs<uint32_t>(ifindex));
+  const absl::Status status = Exchange(request.header(), [](Bytes) {});
+  if (status.code() == absl::ErrnoToStatusCode(EEXIST)) {
+    return absl::AlreadyExistsError(absl::StrCat(
+        "another route leads to ", ToString(network),
+        " already; `ip route show` names it: remove it, or the network from "
+        "the settings"));
+  }
+  return Named(status, what);
+}
+
+}  // namespace lwt::host

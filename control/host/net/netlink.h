@@ -1,0 +1,82 @@
+// Questions to the kernel about links, addresses, routes and neighbours, and
+// the few changes made to the tunnel device. rtnetlink(7) by libmnl.
+//
+// Owned by the control thread. Each call is one request and its answer: the
+// kernel answers at once, so a call costs some microseconds, a dump of a large
+// host some hundred. The socket stays in the network namespace it was made in.
+#pragma once
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "control/host/net/netlink_types.h"
+#include "drivers/ip_endpoint.h"
+
+struct mnl_socket;
+struct nlmsghdr;
+
+namespace lwt::host {
+
+class Netlink {
+ public:
+  static absl::StatusOr<std::unique_ptr<Netlink>> Open();
+  ~Netlink();
+  Netlink(const Netlink&) = delete;
+  Netlink& operator=(const Netlink&) = delete;
+
+  absl::StatusOr<std::vector<Link>> Links();
+  // NotFound when there is none.
+  absl::StatusOr<Link> LinkByName(std::string_view name);
+  absl::StatusOr<Link> LinkByIndex(int ifindex);
+
+  // All addresses of this host, IPv4 and IPv6.
+  absl::StatusOr<std::vector<InterfaceAddress>> Addresses();
+  absl::StatusOr<std::vector<InterfaceAddress>> AddressesOf(int ifindex);
+
+  // How the kernel would send to `destination`, by its policy rules too.
+  // NotFound with the kernel's reason when it would not.
+  absl::StatusOr<Route> RouteTo(const IpAddress& destination);
+
+  // The link of the default route with the lowest metric, nullopt if none.
+  absl::StatusOr<std::optional<int>> DefaultRouteLink(Family family);
+
+  // kUnknown and no MAC when the kernel has no entry.
+  absl::StatusOr<Neighbour> NeighbourOf(int ifindex, const IpAddress& address);
+
+  // All of a link, IPv4 and IPv6, whatever their state.
+  absl::StatusOr<std::vector<Neighbour>> NeighboursOf(int ifindex);
+
+  // Makes the kernel use the entry as if it had sent a packet: it is created,
+  // resolved or confirmed (NTF_USE). Raw frames alone never do that.
+  absl::Status RefreshNeighbour(int ifindex, const IpAddress& address);
+
+  absl::Status SetLinkUp(int ifindex, bool up);
+  absl::Status SetLinkMtu(int ifindex, uint32_t mtu);
+  // Adds the address with its connected route; an IPv6 address is usable at
+  // once (no duplicate detection). OK when the link has it already.
+  absl::Status AddAddress(int ifindex, const IpPrefix& prefix);
+  // Leads a network to a link without a gateway. AlreadyExists when another
+  // route leads there.
+  absl::Status AddRoute(int ifindex, const IpPrefix& network);
+
+ private:
+  explicit Netlink(mnl_socket* socket);
+
+  // Sends the request, a complete message except for its sequence number, and
+  // hands each answer to `take`, until the kernel's end or error.
+  using Take = std::function<void(std::span<const uint8_t> message)>;
+  absl::Status Exchange(nlmsghdr* request, const Take& take);
+
+  mnl_socket* const socket_;
+  uint32_t sequence_ = 0;
+};
+
+}  // namespace lwt::host

@@ -1,0 +1,85 @@
+#include "control/host/net/tunnel_keeper.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include "absl/strings/str_cat.h"
+
+namespace lwt::host {
+namespace {
+
+constexpr uint64_t kLookEveryUs = 1'000'000;
+
+bool Contains(const std::vector<int>& indexes, int index) {
+  return std::find(indexes.begin(), indexes.end(), index) != indexes.end();
+}
+
+}  // namespace
+
+void TunnelKeeper::HostChanged(const HostChanges& changes, uint64_t now_us) {
+  const bool ours = changes.everything || changes.routes ||
+                    Contains(changes.links, spec_.ifindex) ||
+                    Contains(changes.addresses, spec_.ifindex);
+  if (!ours || look_at_us_ != UINT64_MAX) return;
+  look_at_us_ = std::max(now_us, looked_us_ + kLookEveryUs);
+}
+
+void TunnelKeeper::Said::Note(const absl::Status& status,
+                              std::string when_fixed) {
+  if (status.ok()) {
+    fixed.push_back(std::move(when_fixed));
+  } else {
+    failures.insert(std::string(status.message()));
+  }
+}
+
+std::vector<std::string> TunnelKeeper::OnTimer(uint64_t now_us) {
+  if (now_us < look_at_us_) return {};
+  look_at_us_ = UINT64_MAX;
+  looked_us_ = now_us;
+  const auto link = netlink_.LinkByIndex(spec_.ifindex);
+  // One that is down gets its addresses when it comes up, and the kernel tells.
+  if (!link.ok() || !link->up) return {};
+  Said said;
+  RaiseMtu(*link, said);
+  BringAddresses(said);
+  BringNetworks(said);
+  std::set_difference(said.failures.begin(), said.failures.end(),
+                      failures_.begin(), failures_.end(),
+                      std::back_inserter(said.fixed));
+  failures_ = std::move(said.failures);
+  return std::move(said.fixed);
+}
+
+void TunnelKeeper::RaiseMtu(const Link& link, Said& said) {
+  if (!mtu_.TooSmall(link.mtu)) return;
+  said.Note(mtu_.Restore(),
+            absl::StrCat("the MTU of ", link.name, " was ", link.mtu,
+                         ", too small for its addresses: it is ", mtu_.mtu(),
+                         " again"));
+}
+
+void TunnelKeeper::BringAddresses(Said& said) {
+  const auto present = netlink_.AddressesOf(spec_.ifindex);
+  if (!present.ok()) return;
+  for (const IpPrefix& wanted : spec_.addresses) {
+    const bool there = std::any_of(
+        present->begin(), present->end(),
+        [&](const InterfaceAddress& each) { return each.prefix == wanted; });
+    if (there) continue;
+    said.Note(netlink_.AddAddress(spec_.ifindex, wanted),
+              absl::StrCat("the tunnel address ", ToString(wanted),
+                           " was gone: it is back"));
+  }
+}
+
+// That there is a route already is the rule.
+void TunnelKeeper::BringNetworks(Said& said) {
+  for (const IpPrefix& network : spec_.networks) {
+    if (!netlink_.AddRoute(spec_.ifindex, network).ok()) continue;
+    said.fixed.push_back(absl::StrCat("the route to ", ToString(network),
+                                      " was gone: it is back"));
+  }
+}
+
+}  // namespace lwt::host

@@ -1,0 +1,60 @@
+// Keeps our tunnel device as it was set up: addresses and networks that went
+// come back, as after the device was down or its MTU too small for IPv6, which
+// has the kernel drop all that is IPv6 there.
+//
+// Sans-IO except for netlink; owned by OuterSide, control thread. It looks once
+// a second at most, and only after the kernel told of a change.
+#pragma once
+
+#include <cstdint>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "control/host/net/netlink.h"
+#include "control/host/net/netlink_types.h"
+#include "control/host/net/tunnel_mtu.h"
+
+namespace lwt::host {
+
+class TunnelKeeper {
+ public:
+  struct Spec {
+    int ifindex = 0;
+    std::vector<IpPrefix> addresses;
+    std::vector<IpPrefix> networks;  // that lead to the device
+  };
+
+  TunnelKeeper(Netlink& netlink, TunnelMtu& mtu, Spec spec)
+      : netlink_(netlink), mtu_(mtu), spec_(std::move(spec)) {}
+
+  void HostChanged(const HostChanges& changes, uint64_t now_us);
+  // At next_deadline_us(). Has an MTU that is too small set again; what else
+  // the host's owner makes of it stays. Sentences for the log: what was missing
+  // and is back, or why not, which is said once for as long as it stays so.
+  std::vector<std::string> OnTimer(uint64_t now_us);
+  uint64_t next_deadline_us() const { return look_at_us_; }
+
+ private:
+  // What a look found.
+  struct Said {
+    std::vector<std::string> fixed;
+    std::set<std::string> failures;
+
+    void Note(const absl::Status& status, std::string when_fixed);
+  };
+
+  void RaiseMtu(const Link& link, Said& said);
+  void BringAddresses(Said& said);
+  void BringNetworks(Said& said);
+
+  Netlink& netlink_;
+  TunnelMtu& mtu_;
+  const Spec spec_;
+  uint64_t look_at_us_ = UINT64_MAX;
+  uint64_t looked_us_ = 0;
+  std::set<std::string> failures_;  // at the last look
+};
+
+}  // namespace lwt::host

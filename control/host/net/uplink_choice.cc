@@ -1,0 +1,127 @@
+#include "control/host/net/uplink_choice.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+#include <optional>
+#include <vector>
+
+namespace lwt::host {
+namespace {
+
+absl::StatusOr<UplinkChoice> Choose(const Link& link,
+                                    const std::string& reason) {
+  const auto size = link.link_header_size();
+  if (!size) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        link.name, " (", reason, ") is a link of hardware type ", link.type,
+        ", on which tunnel frames cannot travel; name an Ethernet, tun or ppp "
+        "interface by -uplink-interface"));
+  }
+  if (!link.up) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(link.name, " (", reason, ") is down; `ip link set ",
+                     link.name, " up` brings it up"));
+  }
+  return UplinkChoice{link, *size, absl::StrCat(link.name, ": ", reason)};
+}
+
+absl::StatusOr<UplinkChoice> ChooseIndex(Netlink& netlink, int ifindex,
+                                         const std::string& reason) {
+  const auto link = netlink.LinkByIndex(ifindex);
+  if (!link.ok()) return link.status();
+  return Choose(*link, reason);
+}
+
+bool IsCandidate(const Link& link) {
+  return link.up && !link.loopback && link.kind != "tun" &&
+         link.link_header_size().has_value();
+}
+
+std::string Describe(const std::vector<Link>& links) {
+  std::string text;
+  for (const Link& link : links) {
+    absl::StrAppend(&text, text.empty() ? "" : ", ", link.name,
+                    link.up ? " (up" : " (down",
+                    link.loopback        ? ", loopback)"
+                    : link.kind == "tun" ? ", tunnel device)"
+                                         : ")");
+  }
+  return text;
+}
+
+absl::StatusOr<UplinkChoice> ByListenAddress(Netlink& netlink,
+                                             const IpAddress& listen) {
+  const auto addresses = netlink.Addresses();
+  if (!addresses.ok()) return addresses.status();
+  std::string known;
+  for (const InterfaceAddress& address : *addresses) {
+    if (address.prefix.address == listen) {
+      return ChooseIndex(
+          netlink, address.ifindex,
+          absl::StrCat("it has the listen address ", ToString(listen)));
+    }
+    if (address.prefix.address.family != listen.family) continue;
+    absl::StrAppend(&known, known.empty() ? "" : ", ",
+                    ToString(address.prefix.address));
+  }
+  return absl::NotFoundError(
+      absl::StrCat("no interface has the listen address ", ToString(listen),
+                   "; this host's are: ", known.empty() ? "none" : known));
+}
+
+absl::StatusOr<UplinkChoice> TheOnlyOne(Netlink& netlink) {
+  const auto links = netlink.Links();
+  if (!links.ok()) return links.status();
+  if (std::count_if(links->begin(), links->end(), IsCandidate) == 1) {
+    return Choose(*std::find_if(links->begin(), links->end(), IsCandidate),
+                  "the only interface that is up");
+  }
+  return absl::FailedPreconditionError(absl::StrCat(
+      "cannot tell the uplink: there is no default route, and not exactly one "
+      "interface is up; name one by -uplink-interface or listen on its "
+      "address. There are: ",
+      Describe(*links)));
+}
+
+}  // namespace
+
+absl::StatusOr<UplinkChoice> UplinkByName(Netlink& netlink,
+                                          std::string_view name) {
+  const auto link = netlink.LinkByName(name);
+  if (link.ok()) return Choose(*link, "named in the configuration");
+  if (!absl::IsNotFound(link.status())) return link.status();
+  const auto links = netlink.Links();
+  if (!links.ok()) return links.status();
+  return absl::NotFoundError(absl::StrCat(std::string(link.status().message()),
+                                          "; there are: ", Describe(*links)));
+}
+
+absl::StatusOr<UplinkChoice> UplinkForRemote(Netlink& netlink,
+                                             const IpAddress& remote) {
+  const auto route = netlink.RouteTo(remote);
+  if (!route.ok()) return route.status();
+  std::string reason = absl::StrCat("the route to ", ToString(remote));
+  if (route->gateway) {
+    absl::StrAppend(&reason, " by ", ToString(*route->gateway));
+  }
+  return ChooseIndex(netlink, route->ifindex, reason);
+}
+
+absl::StatusOr<UplinkChoice> UplinkForListener(Netlink& netlink,
+                                               const IpAddress& listen) {
+  if (!listen.IsUnspecified()) return ByListenAddress(netlink, listen);
+  const Family other =
+      listen.family == Family::kIpv4 ? Family::kIpv6 : Family::kIpv4;
+  for (const Family family : {listen.family, other}) {
+    const auto ifindex = netlink.DefaultRouteLink(family);
+    if (!ifindex.ok()) return ifindex.status();
+    if (!ifindex->has_value()) continue;
+    return ChooseIndex(netlink, **ifindex,
+                       family == Family::kIpv4 ? "the IPv4 default route"
+                                               : "the IPv6 default route");
+  }
+  return TheOnlyOne(netlink);
+}
+
+}  // namespace lwt::host

@@ -1,0 +1,194 @@
+#include <net/if.h>
+#include <poll.h>
+
+#include <map>
+#include <utility>
+
+#include "control/host/net/neighbour_keeper.h"
+#include "control/host/net/netlink.h"
+#include "control/host/net/netlink_monitor.h"
+#include "tests/unit/control/host/netns.h"
+
+namespace lwt::host {
+namespace {
+
+constexpr MacAddress kLeftMac = {2, 0, 0, 0, 0, 1};
+constexpr MacAddress kRightMac = {2, 0, 0, 0, 0, 2};
+
+class NeighbourKeeperTest : public TwoHosts {
+ protected:
+  void SetUp() override {
+    TwoHosts::SetUp();
+    in_.emplace(left_);
+    netlink_ = *Netlink::Open();
+    monitor_ = *NetlinkMonitor::Open();
+    Watch("wire");
+  }
+
+  void Watch(std::string_view name) {
+    keeper_.emplace(*netlink_, *netlink_->LinkByName(name),
+                    [this](const IpAddress& remote, const NextHop& hop) {
+                      ++reports_;
+                      reported_[ToString(remote)] = hop;
+                    });
+  }
+
+  // Feeds changes until the next hop is as `done` wants; ten seconds at most.
+  template <typename Done>
+  bool WaitFor(const IpAddress& remote, Done done) {
+    for (int events = 0; events < 1000; ++events) {
+      const NextHop* hop = keeper_->Find(remote);
+      if (hop != nullptr && done(*hop)) return true;
+      pollfd waited{.fd = monitor_->fd(), .events = POLLIN, .revents = 0};
+      if (poll(&waited, 1, 10'000) <= 0) return false;
+      keeper_->HostChanged(monitor_->Drain(), now_us_);
+    }
+    return false;
+  }
+  static bool IsReady(const NextHop& hop) { return hop.ready; }
+
+  std::optional<InNetns> in_;
+  std::unique_ptr<Netlink> netlink_;
+  std::unique_ptr<NetlinkMonitor> monitor_;
+  std::optional<NeighbourKeeper> keeper_;
+  std::map<std::string, NextHop> reported_;
+  int reports_ = 0;
+  uint64_t now_us_ = 1'000'000;
+};
+
+void ExpectHeader(const LinkHeader& header, const MacAddress& destination,
+                  const MacAddress& source, uint16_t type) {
+  ASSERT_EQ(header.size, 14);
+  const auto view = header.view();
+  EXPECT_TRUE(std::equal(destination.begin(), destination.end(), view.begin()));
+  EXPECT_TRUE(std::equal(source.begin(), source.end(), view.begin() + 6));
+  EXPECT_EQ(view[12] << 8 | view[13], type);
+}
+
+TEST_F(NeighbourKeeperTest, EachIsDueAtItsOwnTime) {
+  EXPECT_EQ(keeper_->next_deadline_us(), UINT64_MAX);
+  const IpAddress first = Ip("10.77.0.2");
+  const IpAddress second = Ip("fd77::2");
+  keeper_->Add(first, now_us_);
+  const uint64_t due = keeper_->next_deadline_us();
+  EXPECT_EQ(due, now_us_ + NeighbourKeeper::kRetryPeriodUs);
+  keeper_->Add(second, now_us_ + 300'000);
+  EXPECT_EQ(keeper_->next_deadline_us(), due);
+  keeper_->OnTimer(due);
+  EXPECT_EQ(keeper_->next_deadline_us(), due + 300'000) << "the other's";
+  keeper_->Remove(second);
+  EXPECT_GE(keeper_->next_deadline_us(), due + NeighbourKeeper::kRetryPeriodUs);
+  keeper_->Remove(first);
+  EXPECT_EQ(keeper_->next_deadline_us(), UINT64_MAX);
+}
+
+TEST_F(NeighbourKeeperTest, ResolvesOnTheLinkForBothFamilies) {
+  for (const auto& [text, type] :
+       {std::pair("10.77.0.2", 0x0800), std::pair("fd77::2", 0x86dd)}) {
+    const IpAddress remote = Ip(text);
+    keeper_->Add(remote, now_us_);
+    ASSERT_TRUE(WaitFor(remote, IsReady)) << keeper_->Find(remote)->problem;
+    ExpectHeader(keeper_->Find(remote)->header, kRightMac, kLeftMac,
+                 static_cast<uint16_t>(type));
+    EXPECT_EQ(reported_[text], *keeper_->Find(remote));
+  }
+  EXPECT_EQ(reported_["10.77.0.2"].route.source, Ip("10.77.0.1"));
+}
+
+TEST_F(NeighbourKeeperTest, FollowsARouteThatComesAndGoes) {
+  const IpAddress remote = Ip("192.0.2.1");
+  keeper_->Add(remote, now_us_);
+  EXPECT_FALSE(keeper_->Find(remote)->ready);
+  EXPECT_NE(keeper_->Find(remote)->problem, "");
+  Shell("ip route add 192.0.2.0/24 via 10.77.0.2");
+  ASSERT_TRUE(WaitFor(remote, IsReady)) << keeper_->Find(remote)->problem;
+  EXPECT_EQ(keeper_->Find(remote)->route.gateway, Ip("10.77.0.2"));
+  ExpectHeader(keeper_->Find(remote)->header, kRightMac, kLeftMac, 0x0800);
+  Shell("ip route del 192.0.2.0/24");
+  EXPECT_TRUE(WaitFor(remote, [](const NextHop& hop) { return !hop.ready; }));
+}
+
+TEST_F(NeighbourKeeperTest, FollowsANewLinkLayerAddress) {
+  const IpAddress remote = Ip("10.77.0.2");
+  keeper_->Add(remote, now_us_);
+  ASSERT_TRUE(WaitFor(remote, IsReady));
+  Shell("ip neigh replace 10.77.0.2 lladdr 02:00:00:00:00:99 dev wire");
+  EXPECT_TRUE(WaitFor(
+      remote, [](const NextHop& hop) { return hop.header.bytes[5] == 0x99; }));
+  Shell("ip link set wire address 02:00:00:00:00:77");
+  EXPECT_TRUE(WaitFor(
+      remote, [](const NextHop& hop) { return hop.header.bytes[11] == 0x77; }));
+}
+
+TEST_F(NeighbourKeeperTest, KeepsTheLastAddressOfAFailedNeighbour) {
+  const IpAddress remote = Ip("10.77.0.2");
+  keeper_->Add(remote, now_us_);
+  ASSERT_TRUE(WaitFor(remote, IsReady));
+  Shell("ip neigh change 10.77.0.2 dev wire nud failed");
+  keeper_->HostChanged(HostChanges{.everything = true}, now_us_);
+  ASSERT_TRUE(keeper_->Find(remote)->ready);
+  ExpectHeader(keeper_->Find(remote)->header, kRightMac, kLeftMac, 0x0800);
+}
+
+TEST_F(NeighbourKeeperTest, AsksAgainInTimeAndOnSuspicion) {
+  const IpAddress remote = Ip("10.77.0.2");
+  EXPECT_EQ(keeper_->next_deadline_us(), UINT64_MAX);
+  keeper_->Add(remote, now_us_);
+  EXPECT_EQ(keeper_->next_deadline_us(),
+            now_us_ + NeighbourKeeper::kRetryPeriodUs);
+  ASSERT_TRUE(WaitFor(remote, IsReady));
+  const int wire = static_cast<int>(if_nametoindex("wire"));
+  const auto is_gone = [&] {
+    return netlink_->NeighbourOf(wire, remote)->state ==
+           NeighbourState::kUnknown;
+  };
+  Shell("ip neigh flush dev wire");
+  ASSERT_TRUE(is_gone());
+  now_us_ += NeighbourKeeper::kRetryPeriodUs - 1;
+  keeper_->OnTimer(now_us_);
+  EXPECT_TRUE(is_gone());
+  now_us_ += 1;
+  keeper_->OnTimer(now_us_);
+  EXPECT_FALSE(is_gone());
+  EXPECT_EQ(keeper_->next_deadline_us(),
+            now_us_ + NeighbourKeeper::kRefreshPeriodUs);
+  Shell("ip neigh flush dev wire");
+  ASSERT_TRUE(is_gone());
+  keeper_->Suspect(remote, now_us_);
+  EXPECT_FALSE(is_gone());
+}
+
+TEST_F(NeighbourKeeperTest, AddressesAreCounted) {
+  const IpAddress remote = Ip("10.77.0.2");
+  keeper_->Add(remote, now_us_);
+  keeper_->Add(remote, now_us_);
+  keeper_->Remove(remote);
+  EXPECT_NE(keeper_->Find(remote), nullptr);
+  keeper_->Remove(remote);
+  EXPECT_EQ(keeper_->Find(remote), nullptr);
+  keeper_->Remove(remote);
+}
+
+TEST_F(NeighbourKeeperTest, AnotherInterfaceIsAProblem) {
+  keeper_->Add(Ip("127.0.0.1"), now_us_);
+  const NextHop* hop = keeper_->Find(Ip("127.0.0.1"));
+  EXPECT_FALSE(hop->ready);
+  EXPECT_NE(hop->problem.find("wire"), std::string::npos);
+}
+
+TEST_F(NeighbourKeeperTest, LinksWithoutNeighboursAreReadyAtOnce) {
+  Shell("ip tuntap add dev plain mode tun && ip link set plain up");
+  Shell("ip address add 10.88.0.1/24 dev plain");
+  Watch("plain");
+  keeper_->Add(Ip("10.88.0.2"), now_us_);
+  EXPECT_TRUE(keeper_->Find(Ip("10.88.0.2"))->ready);
+  EXPECT_EQ(keeper_->Find(Ip("10.88.0.2"))->header.size, 0);
+  EXPECT_EQ(reports_, 1);
+  Watch("lo");
+  keeper_->Add(Ip("127.0.0.1"), now_us_);
+  ASSERT_TRUE(keeper_->Find(Ip("127.0.0.1"))->ready);
+  ExpectHeader(keeper_->Find(Ip("127.0.0.1"))->header, {}, {}, 0x0800);
+}
+
+}  // namespace
+}  // namespace lwt::host

@@ -1,0 +1,77 @@
+#include "control/host/net/uplink_choice.h"
+#include "tests/unit/control/host/netns.h"
+
+namespace lwt::host {
+namespace {
+
+class UplinkChoiceTest : public TwoHosts {
+ protected:
+  void SetUp() override {
+    TwoHosts::SetUp();
+    in_.emplace(left_);
+    netlink_ = *Netlink::Open();
+  }
+  static void ExpectWire(const absl::StatusOr<UplinkChoice>& choice,
+                         std::string_view why) {
+    ASSERT_TRUE(choice.ok()) << choice.status();
+    EXPECT_EQ(choice->link.name, "wire");
+    EXPECT_EQ(choice->link_header_size, 14);
+    EXPECT_NE(choice->reason.find(why), std::string::npos) << choice->reason;
+  }
+  static void ExpectError(const absl::StatusOr<UplinkChoice>& choice,
+                          std::string_view part) {
+    ASSERT_FALSE(choice.ok()) << choice->reason;
+    EXPECT_NE(std::string(choice.status().message()).find(part),
+              std::string::npos)
+        << choice.status();
+  }
+
+  std::optional<InNetns> in_;
+  std::unique_ptr<Netlink> netlink_;
+};
+
+TEST_F(UplinkChoiceTest, AClientGoesByTheRoute) {
+  ExpectWire(UplinkForRemote(*netlink_, Ip("10.77.0.2")), "10.77.0.2");
+  ExpectError(UplinkForRemote(*netlink_, Ip("192.0.2.1")), "192.0.2.1");
+  Shell("ip route add default via 10.77.0.2");
+  ExpectWire(UplinkForRemote(*netlink_, Ip("192.0.2.1")), "by 10.77.0.2");
+}
+
+TEST_F(UplinkChoiceTest, AServerGoesByItsListenAddress) {
+  ExpectWire(UplinkForListener(*netlink_, Ip("10.77.0.1")), "listen address");
+  ExpectWire(UplinkForListener(*netlink_, Ip("fd77::1")), "listen address");
+  ExpectError(UplinkForListener(*netlink_, Ip("192.0.2.1")), "10.77.0.1");
+}
+
+TEST_F(UplinkChoiceTest, AServerGoesByTheDefaultRouteOfEitherFamily) {
+  Shell("ip link add other type veth peer name peer");
+  Shell("ip link set other up");
+  Shell("ip -6 route add default via fd77::2");
+  ExpectWire(UplinkForListener(*netlink_, Ip("0.0.0.0")), "IPv6 default");
+  Shell("ip route add default via 10.77.0.2");
+  ExpectWire(UplinkForListener(*netlink_, Ip("0.0.0.0")), "IPv4 default");
+}
+
+TEST_F(UplinkChoiceTest, AServerTakesTheOnlyOneThatIsUp) {
+  Shell("ip tuntap add dev tunnel mode tun && ip link set tunnel up");
+  Shell("ip link add other type veth peer name peer");
+  ExpectWire(UplinkForListener(*netlink_, Ip("0.0.0.0")), "only interface");
+  Shell("ip link set other up");
+  ExpectError(UplinkForListener(*netlink_, Ip("0.0.0.0")), "wire (up)");
+  ExpectError(UplinkForListener(*netlink_, Ip("::")),
+              "tunnel (up, tunnel device)");
+}
+
+TEST_F(UplinkChoiceTest, ANamedInterfaceMustBeThereAndUp) {
+  ExpectWire(UplinkByName(*netlink_, "wire"), "named");
+  ExpectError(UplinkByName(*netlink_, "nosuch"), "wire (up)");
+  Shell("ip link set wire down");
+  ExpectError(UplinkByName(*netlink_, "wire"), "ip link set wire up");
+  Shell("ip tuntap add dev plain mode tun && ip link set plain up");
+  const auto plain = UplinkByName(*netlink_, "plain");
+  ASSERT_TRUE(plain.ok()) << plain.status();
+  EXPECT_EQ(plain->link_header_size, 0);
+}
+
+}  // namespace
+}  // namespace lwt::host
