@@ -1,4 +1,6 @@
-// The gateway's log: one line a message on standard error, with time and level.
+// The gateway's log: one line a message on standard error, with time and level;
+// in the journal's way where that is what reads it (sd-daemon(3)): "<6>" for
+// the level, which is then the line's priority, and no time.
 //
 // Any thread: a line is one write(2). For what this side does itself; what a
 // peer or a stranger causes goes through RemoteLog (remote_log.h), which bounds
@@ -17,7 +19,8 @@ using lwt::LogLevel;
 
 class Log {
  public:
-  explicit Log(LogLevel level, int fd = 2) : level_(level), fd_(fd) {}
+  explicit Log(LogLevel level, int fd = 2, bool journal = false)
+      : level_(level), fd_(fd), journal_(journal) {}
 
   // Texts and numbers, joined. No secret is ever passed.
   template <typename... Parts>
@@ -48,6 +51,7 @@ class Log {
 
   LogLevel level_;
   int fd_;
+  bool journal_;
 };
 
 }  // namespace lwt::loop
