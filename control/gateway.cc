@@ -134,6 +134,7 @@ void Gateway::OnSignal() {
   if (signal == 0) return;
   if (loop::Signals::Ends(signal)) {
     log_.Info("stopping on signal ", signal);
+    service_.Stopping();
     stopping_ = true;
   } else if (std::exchange(signal_ignored_, true) == false) {
     log_.Warn("signal ", signal,

@@ -21,6 +21,8 @@
 #include "control/loop/components.h"
 #include "control/loop/event_loop.h"
 #include "control/loop/signals.h"
+#include "control/service/manager.h"
+#include "control/service_notice.h"
 #include "control/telemetry/status.h"
 #include "control/workers/mailbox_link.h"
 #include "control/workers/worker_inbox.h"
@@ -81,6 +83,7 @@ class Gateway : private peer::WorkerInbox::Sink {
   std::vector<peer::WorkerInbox> inboxes_;  // one for each worker
   std::unique_ptr<OuterSide> outer_;
   std::optional<peer::WorkerRoad> road_;
+  service::Manager service_;
   loop::Components components_;
   std::optional<host::SuspendWatch> suspend_watch_;
   uint64_t next_suspend_check_us_ = 0;

@@ -149,11 +149,14 @@ absl::Status Gateway::StartComponents() {
       [this](const api::Request& request) { return Answer(request); });
   if (!api.ok()) return api.status();
   components_.Keep(*std::move(api));
-  log_.Info("ready: ", config::NameOf(config_.mode), ", ",
-            config_.tunnel.device, " ",
-            ToString(config_.tunnel.addresses.front()), ", inner MTU ",
-            platform_->tunnel_mtu().mtu(), ", control socket ",
-            platform_->paths().control_socket);
+  const std::string what =
+      config::Concat(config::NameOf(config_.mode), ", ", config_.tunnel.device,
+                     " ", ToString(config_.tunnel.addresses.front()));
+  auto notice = std::make_unique<ServiceNotice>(service_, road_->peers, what);
+  log_.Info("ready: ", what, ", inner MTU ", platform_->tunnel_mtu().mtu(),
+            ", control socket ", platform_->paths().control_socket);
+  notice->Ready();
+  components_.Keep(std::move(notice));
   return absl::OkStatus();
 }
 

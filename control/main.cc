@@ -9,6 +9,7 @@
 #include "control/gateway.h"
 #include "control/host/instance/undo.h"
 #include "control/loop/signals.h"
+#include "control/service/environment.h"
 
 namespace {
 
@@ -40,7 +41,9 @@ int RunGateway(lwt::config::Config& config) {
                  std::string(signals.status().message()).c_str());
     return kExitFailure;
   }
-  lwt::loop::Log log(config.host.log_level);
+  constexpr int kStandardError = 2;
+  lwt::loop::Log log(config.host.log_level, kStandardError,
+                     lwt::service::IsJournal(kStandardError));
   auto gateway = lwt::Gateway::Start(config, **signals, log);
   if (!gateway.ok()) {
     std::fprintf(stderr, "lightweight-tunnel: %s\n",

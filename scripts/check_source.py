@@ -51,6 +51,7 @@ ROOMS = {
     ],
     "control": [
         "control/base/",
+        "control/service/",
         "control/handshake/",
         "control/api/",
         "control/telemetry/",

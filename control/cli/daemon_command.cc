@@ -61,6 +61,7 @@ host::InstancePaths PathsOf(const config::Config& config) {
   spec.mode = config::NameOf(config.mode);
   spec.tunnel_address = config.tunnel.addresses.front().address;
   spec.state_dir = config.host.state_dir;
+  spec.run_dir = config.host.run_dir;
   spec.control_socket = config.host.control_socket;
   return host::PathsOf(spec);
 }

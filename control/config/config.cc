@@ -91,7 +91,9 @@ void CheckKey(Config& config, Faults& faults,
     return;
   }
   if (!config.key.file.empty()) {
-    absl::StatusOr<std::string> key = ReadKeyFile(config.key.file, warnings);
+    std::vector<std::string> ignored;
+    absl::StatusOr<std::string> key = ReadKeyFile(
+        config.key.file, config.key.is_credential ? ignored : warnings);
     if (!key.ok()) {
       faults.emplace_back(ToStd(key.status().message()));
       return;

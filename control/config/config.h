@@ -78,6 +78,7 @@ struct KeyConfig {
   // only with Encryption::kNone. Erase it once the psk is derived.
   std::string text;
   std::string file;
+  bool is_credential = false;  // the service manager guards `file`
   std::string network = "default";
   Encryption encryption = Encryption::kAes256Gcm;
 
@@ -153,6 +154,7 @@ struct WorkerConfig {
 // This gateway's places on the host, and its log.
 struct HostConfig {
   std::string state_dir;       // empty: host::PathsOf knows
+  std::string run_dir;         // that the environment gives; empty: as above
   std::string control_socket;  // empty: host::PathsOf knows
   LogLevel log_level = LogLevel::kInfo;
 };

@@ -1,6 +1,7 @@
 #include "control/config/load.h"
 
 #include <sodium.h>
+#include <unistd.h>
 
 #include "absl/strings/str_join.h"
 #include "control/base/text.h"
@@ -47,6 +48,30 @@ absl::Status ApplyFlags(const std::vector<GivenOption>& options,
   return absl::InvalidArgumentError(absl::StrJoin(faults, "\n"));
 }
 
+// The credential that is the shared key (systemd.exec(5), LoadCredential=).
+constexpr std::string_view kKeyCredential = "key";
+
+// What the environment gives stands where neither file nor flag does.
+void ApplyEnvironment(const service::Environment& environment,
+                      LoadedConfig& loaded) {
+  Config& config = loaded.config;
+  config.host.run_dir = environment.run_dir;
+  if (config.host.state_dir.empty() && !environment.state_dir.empty()) {
+    config.host.state_dir = environment.state_dir;
+    loaded.origins.Note(*FindByToml("state_dir"), 0, "$STATE_DIRECTORY");
+  }
+  if (environment.credentials_dir.empty() || !config.key.text.empty() ||
+      !config.key.file.empty() || config.key.encryption == Encryption::kNone) {
+    return;
+  }
+  const std::string path =
+      Concat(environment.credentials_dir, "/", kKeyCredential);
+  if (access(path.c_str(), F_OK) != 0) return;
+  config.key.file = path;
+  config.key.is_credential = true;
+  loaded.origins.Note(*FindByToml("key_file"), 0, "$CREDENTIALS_DIRECTORY");
+}
+
 // A setting that only the other side has is no error, for one file may serve
 // two commands; yet whoever gave it believes that it does something.
 void WarnOfOtherSide(LoadedConfig& loaded) {
@@ -63,14 +88,16 @@ void WarnOfOtherSide(LoadedConfig& loaded) {
 
 }  // namespace
 
-absl::StatusOr<LoadedConfig> LoadConfig(const CommandLine& command_line,
-                                        bool complete) {
+absl::StatusOr<LoadedConfig> LoadConfig(
+    const CommandLine& command_line, bool complete,
+    const service::Environment& environment) {
   LoadedConfig loaded;
   absl::Status file;
   if (!command_line.config_file.empty()) {
     file = ApplyFile(command_line.config_file, loaded);
   }
   absl::Status flags = ApplyFlags(command_line.options, loaded);
+  ApplyEnvironment(environment, loaded);
   std::vector<std::string> faults;
   for (const absl::Status& status : {file, flags}) {
     if (!status.ok()) faults.emplace_back(ToStd(status.message()));

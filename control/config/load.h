@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "control/config/command_line.h"
 #include "control/config/config.h"
+#include "control/service/environment.h"
 
 namespace lwt::config {
 
@@ -36,12 +37,14 @@ struct LoadedConfig {
   std::vector<std::string> warnings;  // sentences for the operator
 };
 
-// Reads the file of -c, lets the flags beat it and checks the whole. With
+// Reads the file of -c, lets the flags beat it, takes folders and key of the
+// environment where neither has them, and checks the whole. With
 // `complete` false (-preflight) what is missing is no error. Errors are
 // several lines "FILE:LINE:COLUMN: sentence" or "-flag: sentence"; its code is
 // kInvalidArgument where a flag's value is wrong, else kFailedPrecondition.
-absl::StatusOr<LoadedConfig> LoadConfig(const CommandLine& command_line,
-                                        bool complete = true);
+absl::StatusOr<LoadedConfig> LoadConfig(
+    const CommandLine& command_line, bool complete = true,
+    const service::Environment& environment = service::ReadEnvironment());
 
 // Stores the settings of TOML text in `config`. `name` stands in the messages.
 // The error has one line for each fault. Unknown keys, wrong types and wrong

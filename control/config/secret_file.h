@@ -12,7 +12,9 @@ namespace lwt::config {
 
 struct FileText {
   std::string text;
-  bool others_may_read = false;  // group or others have a permission
+  // Group or others have a permission. Root may give a file to the group that a
+  // gateway runs in, which is then no other.
+  bool others_may_read = false;
 };
 
 // The error names the file and says why. A file over `limit` bytes is refused.

@@ -85,6 +85,7 @@ absl::Status Platform::ClaimPlace() {
   spec.mode = config::NameOf(config_.mode);
   spec.tunnel_address = config_.tunnel.addresses.front().address;
   spec.state_dir = config_.host.state_dir;
+  spec.run_dir = config_.host.run_dir;
   spec.control_socket = config_.host.control_socket;
   absl::StatusOr<std::unique_ptr<platform::HostPlace>> place =
       platform::HostPlace::Claim(spec, log_);

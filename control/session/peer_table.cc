@@ -161,6 +161,7 @@ void PeerTable::PublishNow() {
 std::unique_ptr<Snapshot> PeerTable::Build() {
   auto snapshot = std::make_unique<Snapshot>();
   snapshot->version = ++version_;
+  connected_ = 0;
   snapshot->forward_between_peers = between_peers_;
   snapshot->peers.reserve(entries_.size());
   std::vector<RouteTable::Route> routes;
@@ -171,6 +172,7 @@ std::unique_ptr<Snapshot> PeerTable::Build() {
       continue;
     }
     Slot& slot = *entries_[peer];
+    if (slot.entry.session != nullptr) ++connected_;
     // Before the number of one that is gone can be another's.
     PeerIndex& relay = slot.entry.relay;
     if (relay != PeerIndex::kNone && !Has(relay)) {

@@ -101,6 +101,8 @@ class PeerTable {
   // How many were made, and what is in the last one.
   uint64_t version() const { return version_; }
   size_t size() const { return size_; }
+  // Those of them that had a session.
+  size_t connected() const { return connected_; }
 
  private:
   // An entry, and what was made of it for the last snapshot.
@@ -137,6 +139,7 @@ class PeerTable {
   uint64_t next_us_ = 0;
   uint64_t version_ = 0;
   size_t size_ = 0;
+  size_t connected_ = 0;
 };
 
 }  // namespace lwt::peer

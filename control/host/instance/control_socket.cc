@@ -75,7 +75,8 @@ absl::Status Bind(int fd, const sockaddr_un& address, const std::string& path) {
 
 }  // namespace
 
-absl::StatusOr<StartTurn> StartTurn::Take(const std::string& run_root) {
+absl::StatusOr<StartTurn> StartTurn::Take(const std::string& run_root,
+                                          bool keep_folder) {
   const std::string path = TurnFile(run_root);
   for (int attempt = 0; attempt < kTurnAttempts; ++attempt) {
     ScopedFd fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
@@ -86,7 +87,9 @@ absl::StatusOr<StartTurn> StartTurn::Take(const std::string& run_root) {
       if (errno == EINTR) continue;
       return absl::ErrnoToStatus(errno, "cannot lock " + path);
     }
-    if (StillNamed(fd.get(), path)) return StartTurn(std::move(fd), run_root);
+    if (StillNamed(fd.get(), path)) {
+      return StartTurn(std::move(fd), run_root, keep_folder);
+    }
   }
   return absl::AbortedError(path + " is made and removed all the time");
 }
@@ -94,7 +97,7 @@ absl::StatusOr<StartTurn> StartTurn::Take(const std::string& run_root) {
 StartTurn::~StartTurn() {
   if (fd_.get() < 0) return;
   unlink(TurnFile(run_root_).c_str());
-  rmdir(run_root_.c_str());
+  if (!keep_folder_) rmdir(run_root_.c_str());
 }
 
 absl::StatusOr<ControlSocket> ControlSocket::Listen(const std::string& path) {

@@ -20,17 +20,21 @@ namespace lwt::host {
 class StartTurn {
  public:
   // NotFound when `run_root` is not there (any more).
-  static absl::StatusOr<StartTurn> Take(const std::string& run_root);
+  static absl::StatusOr<StartTurn> Take(const std::string& run_root,
+                                        bool keep_folder = false);
   StartTurn(StartTurn&&) noexcept = default;
-  // Removes `run_root` when nothing is in it.
+  // Removes `run_root` when nothing is in it, unless it was to be kept.
   ~StartTurn();
 
  private:
-  StartTurn(ScopedFd fd, std::string run_root)
-      : fd_(std::move(fd)), run_root_(std::move(run_root)) {}
+  StartTurn(ScopedFd fd, std::string run_root, bool keep_folder)
+      : fd_(std::move(fd)),
+        run_root_(std::move(run_root)),
+        keep_folder_(keep_folder) {}
 
   ScopedFd fd_;
   std::string run_root_;
+  bool keep_folder_;
 };
 
 class ControlSocket {

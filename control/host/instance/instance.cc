@@ -84,12 +84,15 @@ std::string LinkTo(const std::string& run_dir) {
   return run_dir + "/control.sock";
 }
 
-absl::StatusOr<StartTurn> TakeTurn(const std::string& run_dir) {
-  const std::string run_root = run_dir.substr(0, run_dir.rfind('/'));
+absl::StatusOr<StartTurn> TakeTurn(const InstancePaths& paths) {
+  const std::string folder =
+      paths.run_dir_is_ours ? paths.run_dir.substr(0, paths.run_dir.rfind('/'))
+                            : paths.run_dir;
   for (int attempt = 0;; ++attempt) {
-    absl::Status made = MakeDirectory(run_dir);
+    absl::Status made = MakeDirectory(paths.run_dir);
     if (!made.ok()) return made;
-    absl::StatusOr<StartTurn> turn = StartTurn::Take(run_root);
+    absl::StatusOr<StartTurn> turn =
+        StartTurn::Take(folder, !paths.run_dir_is_ours);
     // Another one's exit may have removed the directory.
     if (!absl::IsNotFound(turn.status()) || attempt == kRaceAttempts) {
       return turn;
@@ -121,7 +124,10 @@ InstancePaths PathsOf(const InstanceSpec& spec) {
   paths.state_dir = spec.state_dir.empty()
                         ? absl::StrCat(spec.state_root, "/", plain)
                         : AbsolutePath(spec.state_dir);
-  paths.run_dir = absl::StrCat(spec.run_root, "/", paths.name);
+  paths.run_dir_is_ours = spec.run_dir.empty();
+  paths.run_dir = paths.run_dir_is_ours
+                      ? absl::StrCat(spec.run_root, "/", paths.name)
+                      : spec.run_dir;
   paths.journal = paths.run_dir + "/journal";
   paths.pid_file = paths.run_dir + "/pid";
   if (spec.control_socket.empty()) {
@@ -172,7 +178,7 @@ void PidLock::Remove() {
 
 absl::StatusOr<Instance> Instance::Claim(const InstanceSpec& spec) {
   InstancePaths paths = PathsOf(spec);
-  const absl::StatusOr<StartTurn> turn = TakeTurn(paths.run_dir);
+  const absl::StatusOr<StartTurn> turn = TakeTurn(paths);
   if (!turn.ok()) return turn.status();
   auto run_lock = MakeAndLock(paths.run_dir, paths.pid_file);
   if (!run_lock.ok()) return RunsAlready(paths, run_lock.status());
@@ -213,7 +219,7 @@ Instance::~Instance() {
   socket_.reset();
   RemoveControlSocket(paths_.run_dir);
   run_lock_.Remove();
-  RemoveRunDirectory(paths_.run_dir);
+  if (paths_.run_dir_is_ours) RemoveRunDirectory(paths_.run_dir);
 }
 
 void RemoveControlSocket(const std::string& run_dir) {

@@ -15,6 +15,9 @@
 //                      -control-socket
 //       dpdk/          while DPDK starts
 //   /run/lightweight-tunnel/.starting     while an instance is claimed
+//
+// A service manager may have made both for this gateway alone; the run
+// directory is then used as it is, stays, and holds .starting too.
 #pragma once
 
 #include <absl/status/status.h>
@@ -36,6 +39,7 @@ struct InstanceSpec {
   std::string mode;  // "server" or "client"
   IpAddress tunnel_address;
   std::string state_dir;       // empty: the default
+  std::string run_dir;         // that somebody made for us; empty: the default
   std::string control_socket;  // empty: the default
   std::string state_root = std::string(kStateRoot);
   std::string run_root = std::string(kRunRoot);
@@ -45,6 +49,7 @@ struct InstancePaths {
   std::string name;
   std::string state_dir;
   std::string run_dir;
+  bool run_dir_is_ours = true;  // to be made and removed
   std::string control_socket;
   std::string journal;
   std::string pid_file;

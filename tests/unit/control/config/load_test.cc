@@ -1,6 +1,7 @@
 // Command lines, files, and what they come to together.
 #include "control/config/load.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -438,6 +439,55 @@ TEST(FinishTest, WhatCannotStartIsRefused) {
           << test.error << " / " << status;
     }
   }
+}
+
+class EnvironmentTest : public LoadTest {
+ protected:
+  absl::StatusOr<LoadedConfig> LoadWith(const std::string& text) {
+    path_ = Write("c.toml", text);
+    return LoadConfig(*Parse({"-c", path_.c_str()}), true, environment_);
+  }
+  // A client's, but for the key.
+  static std::string Client(const std::string& more) {
+    return "mode = \"client\"\nremote_addr = \"h:1\"\n"
+           "tunnel_addr = [\"10.0.0.2/24\"]\n" +
+           more;
+  }
+
+  service::Environment environment_{
+      .run_dir = "/run/a", .state_dir = "/var/a", .credentials_dir = {}};
+};
+
+TEST_F(EnvironmentTest, StandsWhereNothingWasGiven) {
+  environment_.credentials_dir = folder_;
+  // Another mode than 0600, since systemd gives access by an ACL.
+  Write("key", "credential secret\n", 0640);
+  auto loaded = LoadWith(Client(""));
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  EXPECT_EQ(loaded->warnings, std::vector<std::string>());
+  EXPECT_EQ(loaded->config.key.text, "credential secret");
+  EXPECT_EQ(loaded->config.host.run_dir, "/run/a");
+  EXPECT_EQ(loaded->config.host.state_dir, "/var/a");
+  EXPECT_EQ(loaded->origins.Of(*FindByToml("state_dir")), "$STATE_DIRECTORY");
+}
+
+TEST_F(EnvironmentTest, GivesWayToTheFile) {
+  environment_.credentials_dir = folder_;
+  Write("key", "credential secret\n");
+  auto loaded =
+      LoadWith(Client("key = \"file secret\"\nstate_dir = \"/srv/b\"\n"));
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  EXPECT_EQ(loaded->config.key.text, "file secret");
+  EXPECT_EQ(loaded->config.host.state_dir, "/srv/b");
+  loaded = LoadWith(Client("encryption = \"none\"\n"));
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  EXPECT_EQ(loaded->config.key.text, "");
+}
+
+TEST_F(EnvironmentTest, WithoutACredentialAKeyIsMissing) {
+  environment_.credentials_dir = folder_;
+  EXPECT_THAT(Message(LoadWith(Client("")).status()),
+              testing::HasSubstr("a shared key is missing"));
 }
 
 TEST(FinishTest, ASettingOfTheOtherSideIsWarnedOf) {

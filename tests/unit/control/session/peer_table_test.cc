@@ -59,6 +59,7 @@ TEST_F(PeerTableTest, OneTurnsChangesAreOneSnapshot) {
   table_.Publish(2);
   EXPECT_EQ(inner_.published, 2);
   EXPECT_EQ(table_.NextDeadline(), PeerTable::kNever);
+  EXPECT_EQ(table_.connected(), 0u) << "nobody has a session";
   EXPECT_EQ(PeerAt("10.0.0.2"), a);
   EXPECT_EQ(PeerAt("10.0.0.3"), PeerIndex::kNone) << "a host, no network";
   EXPECT_EQ(PeerAt("10.9.7.7"), a);

@@ -66,6 +66,31 @@ class InstanceTest : public testing::Test {
   InstanceSpec spec_;
 };
 
+// A service manager made it, takes it away, and owns what is above.
+TEST_F(InstanceTest, AFolderThatWasGivenIsUsedAndStays) {
+  spec_.run_dir = scratch_.path() + "/given";
+  ASSERT_TRUE(MakeDirectory(spec_.run_dir).ok());
+  const auto left = [&] {
+    return std::distance(std::filesystem::directory_iterator(spec_.run_dir),
+                         std::filesystem::directory_iterator());
+  };
+  {
+    const auto instance = Instance::Claim(spec_);
+    ASSERT_TRUE(instance.ok()) << instance.status();
+    EXPECT_EQ(instance->paths().run_dir, spec_.run_dir);
+    EXPECT_TRUE(Answers(spec_.run_dir + "/control.sock"));
+    EXPECT_FALSE(Exists(spec_.run_root));
+    EXPECT_FALSE(Exists(scratch_.path() + "/.starting"));
+    EXPECT_TRUE(absl::IsAlreadyExists(Instance::Claim(spec_).status()));
+  }
+  EXPECT_EQ(left(), 0);
+  // Nor does a start that fails take it away.
+  std::filesystem::create_directory(spec_.run_dir + "/pid");
+  EXPECT_FALSE(Instance::Claim(spec_).ok());
+  std::filesystem::remove(spec_.run_dir + "/pid");
+  EXPECT_EQ(left(), 0);
+}
+
 TEST(InstancePathsTest, DefaultsFollowModeAndAddress) {
   InstanceSpec spec;
   spec.mode = "client";
