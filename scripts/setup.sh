@@ -7,7 +7,7 @@ run=(
   g++ clang meson ninja-build pkg-config linux-libc-dev
   libdpdk-dev libisal-dev libipsec-mb-dev libabsl-dev libsodium-dev
   libnftables-dev libmnl-dev libbpf-dev libxdp-dev libelf-dev
-  libtomlplusplus-dev rapidjson-dev
+  libtomlplusplus-dev rapidjson-dev libsystemd-dev
   iproute2 nftables ethtool iputils-ping iperf3 jq kmod procps
 )
 tests=(
@@ -17,6 +17,7 @@ tests=(
   tcpdump tshark p0f nginx-light curl nmap conntrack openssl git
   python3-matplotlib libbenchmark-dev valgrind strace
   openvpn wireguard-go wireguard-tools
+  systemd-container
 )
 
 usage() {

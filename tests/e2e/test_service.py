@@ -1,0 +1,122 @@
+"""A gateway as a service of a real systemd, installed by the script."""
+
+import json
+import re
+
+import pytest
+
+from harness.gateway import BUILD, KEY, PORT, server_arguments
+from harness.machine import REPOSITORY, Machine
+from harness.wait import wait_until
+
+UNIT = "lightweight-tunnel@office"
+INSTALL = REPOSITORY / "scripts/install-service.sh"
+# What the unit's user may use: CAP_NET_BIND_SERVICE (10), CAP_NET_ADMIN (12),
+# CAP_NET_RAW (13).
+ALLOWED = 1 << 10 | 1 << 12 | 1 << 13
+
+
+@pytest.fixture
+def machine(topology):
+    made = Machine(topology.client.namespace)
+    yield made
+    made.delete()
+
+
+@pytest.fixture
+def hub(topology, start):
+    return start(topology.hub.namespace, server_arguments("10.0.0.1/24"),
+                 "hub")
+
+
+def _settings(topology, key=f'key = "{KEY}"'):
+    return (f'mode = "client"\nremote_addr = "{topology.hub.v4}:{PORT}"\n'
+            f'tunnel_addr = ["10.0.0.2/24"]\n{key}\n')
+
+
+def _install(machine, settings):
+    """The console's text; the service runs."""
+    path = machine.root / "root/office.toml"
+    path.write_text(settings)
+    path.chmod(0o600)
+    return machine.run(INSTALL, "-build", BUILD.resolve(), "/root/office.toml",
+                       "office").stdout
+
+
+def _main_pid(machine):
+    """As the machine numbers it."""
+    return int(machine.show(UNIT, "MainPID"))
+
+
+def _status_of(machine, pid):
+    text = machine.run("cat", f"/proc/{pid}/status").stdout
+    return dict(re.findall(r"(\w+):\s*(.*)", text))
+
+
+def _pings(topology):
+    return topology.client.namespace.ping("10.0.0.1", count=1, timeout=1) == 1
+
+
+def test_takes_what_systemd_gives(topology, hub, machine):
+    """The key as a credential, the watchdog's time; and how much the unit may
+    do, as systemd counts it."""
+    store = machine.root / "etc/credstore"
+    store.mkdir(exist_ok=True)
+    (store / "lightweight-tunnel.office.key").write_text(KEY + "\n")
+    override = machine.root / f"etc/systemd/system/{UNIT}.service.d"
+    override.mkdir(parents=True)
+    (override / "watchdog.conf").write_text("[Service]\nWatchdogSec=3\n")
+    _install(machine, _settings(topology, key=""))
+    wait_until(lambda: _pings(topology), 15, "the tunnel is up")
+    pid = _main_pid(machine)
+    machine.run("systemd-analyze", "security", "--offline=true",
+                "--threshold=20",
+                "/etc/systemd/system/lightweight-tunnel@.service")
+    for name in ("environ", "cmdline"):
+        seen = machine.run("cat", f"/proc/{pid}/{name}").stdout
+        assert "lightweight-tunnel" in seen and KEY not in seen
+    assert KEY not in machine.journal(UNIT)
+    # As long again as the watchdog waits, it was not taken for dead.
+    assert int(machine.show(UNIT, "WatchdogTimestampMonotonic")) > int(
+        machine.show(UNIT, "ExecMainStartTimestampMonotonic"))
+    machine.run("kill", "-STOP", str(pid))
+    wait_until(lambda: _main_pid(machine) not in (0, pid), 20,
+               "one that hangs is replaced")
+    wait_until(lambda: _pings(topology), 20, "the tunnel is back")
+    assert machine.show(UNIT, "NRestarts") == "1"
+
+
+def test_runs_restarts_and_leaves_nothing(topology, hub, machine):
+    said = _install(machine, _settings(topology))
+    assert f"{UNIT} runs" in said
+    wait_until(lambda: _pings(topology), 15, "the tunnel is up")
+    wait_until(lambda: machine.show(UNIT, "StatusText") ==
+               "client, lwt0 10.0.0.2/24, 1 peer up", 5, "the status")
+    pid = _main_pid(machine)
+    status = _status_of(machine, pid)
+    assert status["Uid"].split()[0] != "0"
+    assert int(status["CapEff"], 16) & ~ALLOWED == 0
+    assert int(status["CapBnd"], 16) == ALLOWED
+    assert status["NoNewPrivs"] == "1" and status["Seccomp"] == "2"
+    lines = [json.loads(line) for line in machine.journal(UNIT).splitlines()]
+    ready, = [line for line in lines if line["MESSAGE"].startswith("ready: ")]
+    assert ready["PRIORITY"] == "6"
+    # A crash: the next one is up by itself, and the tunnel again.
+    machine.run("kill", "-KILL", str(pid))
+    wait_until(lambda: _main_pid(machine) not in (0, pid), 15, "a new process")
+    wait_until(lambda: _pings(topology), 20, "the tunnel is back")
+    assert machine.show(UNIT, "NRestarts") == "1"
+    assert "failed 1 times in a row: starting in 1 s" in machine.journal(UNIT)
+    state = machine.root / "var/lib/lightweight-tunnel/office"
+    assert (state / "static.key").stat().st_uid == state.stat().st_uid != 0
+    machine.run(INSTALL, "-uninstall", "office")
+    hub.wait_status(lambda status: all(peer["state"] != "up" for peer in
+                                       status["peers"]), 5, "told of the end")
+    for path in ("etc/lightweight-tunnel", "var/lib/lightweight-tunnel",
+                 "run/lightweight-tunnel", "usr/local/bin/lightweight-tunnel",
+                 "usr/local/lib/lightweight-tunnel",
+                 "etc/sysusers.d/lightweight-tunnel.conf",
+                 "etc/systemd/system/lightweight-tunnel@.service"):
+        assert machine.run("test", "-e", f"/{path}",
+                           check=False).returncode == 1, path
+    assert "lightweight-tunnel" not in machine.run("getent", "passwd").stdout
