@@ -56,7 +56,9 @@ absl::StatusOr<std::unique_ptr<ClientSide>> ClientSide::Start(
 
 ClientSide::ClientSide(const GatewayParts& parts,
                        peer::ClientSession::Config config, uint64_t now_us)
-    : parts_(parts), session_(std::move(config), parts.log, now_us) {
+    : parts_(parts),
+      server_public_key_(parts.config.client.server_public_key),
+      session_(std::move(config), parts.log, now_us) {
   parts_.outer.OnHubFound(
       [this](absl::StatusOr<std::vector<Endpoint>> endpoints) {
         session_.OnResolved(std::move(endpoints), MonotonicUs());
@@ -73,6 +75,32 @@ void ClientSide::OnHostChanges(const host::HostChanges& changes,
   const std::optional<IpAddress> source =
       parts_.outer.SourceTo(session_.remote()->address);
   if (source) session_.OnSourceChanged(*source, now_us);
+}
+
+absl::Status ClientSide::Check(const config::Config& config) const {
+  return handshake::ExpectedHubKey(parts_.platform.paths().state_dir,
+                                   config.client.server_public_key)
+      .status();
+}
+
+// The key that is expected stays the one last met, unless the setting changed.
+absl::Status ClientSide::Apply(const config::Config& config, uint64_t now_us) {
+  std::optional<handshake::PublicKey> expected = session_.expected_hub_key();
+  if (config.client.server_public_key != server_public_key_) {
+    server_public_key_ = config.client.server_public_key;
+    auto read = handshake::ExpectedHubKey(parts_.platform.paths().state_dir,
+                                          server_public_key_);
+    if (!read.ok()) return read.status();
+    expected = *read;
+  }
+  session_.Apply({.rekey = parts_.Rekey(),
+                  .hub_name = config.client.remote->host,
+                  .networks = config.client.routes,
+                  .server_name = config.client.sni,
+                  .expected_hub_key = expected,
+                  .offered_mtu = parts_.platform.MaxInnerMtu(Family::kIpv4)},
+                 now_us);
+  return absl::OkStatus();
 }
 
 void ClientSide::Report(telemetry::Status& status, uint64_t now_us) const {

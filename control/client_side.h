@@ -22,6 +22,8 @@ class ClientSide final : public loop::Component {
   void OnTimer(uint64_t now_us) override { session_.OnTimer(now_us); }
   void OnHostChanges(const host::HostChanges& changes,
                      uint64_t now_us) override;
+  absl::Status Check(const config::Config& config) const override;
+  absl::Status Apply(const config::Config& config, uint64_t now_us) override;
   void OnResumed(uint64_t now_us) override { session_.OnResumed(now_us); }
   void Report(telemetry::Status& status, uint64_t now_us) const override;
   std::optional<std::string> Answer(const api::Request& request,
@@ -33,6 +35,7 @@ class ClientSide final : public loop::Component {
              uint64_t now_us);
 
   const GatewayParts parts_;
+  std::string server_public_key_;  // as the settings had it
   peer::ClientSession session_;
 };
 

@@ -42,6 +42,7 @@ class WorkerRings : public peer::WorkerInbox::Source {
 }  // namespace
 
 Gateway::~Gateway() {
+  reloader_.reset();  // those who asked it are the API's clients
   components_.Clear();
   road_.reset();
   outer_.reset();
@@ -136,14 +137,17 @@ void Gateway::OnSignal() {
     log_.Info("stopping on signal ", signal);
     service_.Stopping();
     stopping_ = true;
+  } else if (loop::Signals::Reloads(signal)) {
+    reloader_->Begin({});
   } else if (std::exchange(signal_ignored_, true) == false) {
     log_.Warn("signal ", signal,
-              " is ignored: settings are read at start only; restart the "
-              "gateway to change them");
+              " is ignored: SIGHUP has the settings read again, as lwtctl "
+              "reload does; SIGTERM ends the gateway");
   }
 }
 
 void Gateway::SayGoodbye() {
+  reloader_.reset();
   road_->peers.PublishNow();  // commands may wait for it
   const size_t flows = components_.Close("the gateway stops", NowUs());
   // Until the peers have answered the FINs, or a quarter of a second.
@@ -174,7 +178,23 @@ telemetry::Status Gateway::Report(uint64_t now_us) const {
   return status;
 }
 
-std::string Gateway::Answer(const api::Request& request) {
+void Gateway::Answer(const api::Request& request,
+                     loop::ApiServer::Reply reply) {
+  if (request.kind != api::RequestKind::kReload) {
+    return reply(AnswerNow(request));
+  }
+  if (reloader_ == nullptr) {
+    return reply(api::ErrorResponse("the gateway stops"));
+  }
+  reloader_->Begin([reply = std::move(reply)](
+                       const absl::StatusOr<std::string>& result) {
+    reply(result.ok()
+              ? api::OkResponse(*result)
+              : api::ErrorResponse(config::ToStd(result.status().message())));
+  });
+}
+
+std::string Gateway::AnswerNow(const api::Request& request) {
   const uint64_t now_us = NowUs();
   if (auto answer = components_.Answer(request, now_us)) return *answer;
   if (request.kind == api::RequestKind::kVersion) {

@@ -18,9 +18,11 @@
 #include "control/gateway_parts.h"
 #include "control/host/instance/suspend_watch.h"
 #include "control/host/net/resolver.h"
+#include "control/loop/api_server.h"
 #include "control/loop/components.h"
 #include "control/loop/event_loop.h"
 #include "control/loop/signals.h"
+#include "control/reloader.h"
 #include "control/service/manager.h"
 #include "control/service_notice.h"
 #include "control/telemetry/status.h"
@@ -32,10 +34,11 @@ namespace lwt {
 
 class Gateway : private peer::WorkerInbox::Sink {
  public:
-  // `config` and `log` outlive the gateway; the key in it is erased.
-  static absl::StatusOr<std::unique_ptr<Gateway>> Start(config::Config& config,
-                                                        loop::Signals& signals,
-                                                        const loop::Log& log);
+  // All of these outlive the gateway; the key in `config` is erased. What
+  // `command_line` says is read again when a reload is asked for.
+  static absl::StatusOr<std::unique_ptr<Gateway>> Start(
+      config::Config& config, const config::CommandLine& command_line,
+      loop::Signals& signals, loop::Log& log);
   Gateway(const Gateway&) = delete;
   Gateway& operator=(const Gateway&) = delete;
   ~Gateway() override;
@@ -44,13 +47,18 @@ class Gateway : private peer::WorkerInbox::Sink {
   void Run();
 
  private:
-  Gateway(config::Config& config, loop::Signals& signals, const loop::Log& log)
-      : config_(config), signals_(signals), log_(log) {}
+  Gateway(config::Config& config, const config::CommandLine& command_line,
+          loop::Signals& signals, loop::Log& log)
+      : config_(config),
+        command_line_(command_line),
+        signals_(signals),
+        log_(log) {}
 
   absl::Status LoadSecrets(handshake::SecretKey psk);
   std::optional<IpAddress> FindHub();
   absl::Status StartComponents();
   absl::Status StartRole();
+  absl::Status StartReloader(ServiceNotice& notice);
   absl::Status WatchSources();
 
   void Turn();
@@ -68,12 +76,14 @@ class Gateway : private peer::WorkerInbox::Sink {
   void SayGoodbye();
   void CheckSuspend(uint64_t now_us);
   telemetry::Status Report(uint64_t now_us) const;
-  std::string Answer(const api::Request& request);
+  void Answer(const api::Request& request, loop::ApiServer::Reply reply);
+  std::string AnswerNow(const api::Request& request);
   static uint64_t NowUs() { return MonotonicUs(); }
 
   config::Config& config_;
+  const config::CommandLine& command_line_;
   loop::Signals& signals_;
-  const loop::Log& log_;
+  loop::Log& log_;
   std::unique_ptr<loop::EventLoop> loop_;
   std::unique_ptr<host::Resolver> resolver_;
   std::optional<NameLookups> names_;
@@ -85,6 +95,7 @@ class Gateway : private peer::WorkerInbox::Sink {
   std::optional<peer::WorkerRoad> road_;
   service::Manager service_;
   loop::Components components_;
+  std::unique_ptr<Reloader> reloader_;
   std::optional<host::SuspendWatch> suspend_watch_;
   uint64_t next_suspend_check_us_ = 0;
   uint64_t started_us_ = 0;

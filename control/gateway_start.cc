@@ -11,6 +11,7 @@
 #include "control/hub_side.h"
 #include "control/loop/api_server.h"
 #include "control/platform/drop_report.h"
+#include "control/platform/worker_tuning.h"
 
 namespace lwt {
 namespace {
@@ -45,10 +46,11 @@ class KeyDerivation {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Start(config::Config& config,
-                                                        loop::Signals& signals,
-                                                        const loop::Log& log) {
-  std::unique_ptr<Gateway> gateway(new Gateway(config, signals, log));
+absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Start(
+    config::Config& config, const config::CommandLine& command_line,
+    loop::Signals& signals, loop::Log& log) {
+  std::unique_ptr<Gateway> gateway(
+      new Gateway(config, command_line, signals, log));
   if (!handshake::InitCrypto()) {
     return absl::FailedPreconditionError(
         "this CPU lacks AES-NI or PCLMULQDQ, which sealing needs");
@@ -143,10 +145,13 @@ absl::Status Gateway::StartComponents() {
   absl::Status status = StartRole();
   if (status.ok()) status = WatchSources();
   if (!status.ok()) return status;
+  components_.Keep(std::make_unique<WorkerTuning>(platform_->workers()));
   components_.Keep(std::make_unique<DropReport>(platform_->workers(), log_));
   absl::StatusOr<std::unique_ptr<loop::ApiServer>> api = loop::ApiServer::Serve(
       platform_->control_socket(), *loop_,
-      [this](const api::Request& request) { return Answer(request); });
+      [this](const api::Request& request, loop::ApiServer::Reply reply) {
+        Answer(request, std::move(reply));
+      });
   if (!api.ok()) return api.status();
   components_.Keep(*std::move(api));
   const std::string what =
@@ -156,7 +161,22 @@ absl::Status Gateway::StartComponents() {
   log_.Info("ready: ", what, ", inner MTU ", platform_->tunnel_mtu().mtu(),
             ", control socket ", platform_->paths().control_socket);
   notice->Ready();
+  status = StartReloader(*notice);
   components_.Keep(std::move(notice));
+  return status;
+}
+
+absl::Status Gateway::StartReloader(ServiceNotice& notice) {
+  absl::StatusOr<std::unique_ptr<Reloader>> reloader =
+      Reloader::Create({.command_line = command_line_,
+                        .config = config_,
+                        .components = components_,
+                        .loop = *loop_,
+                        .log = log_,
+                        .on_begin = [this] { service_.Reloading(); },
+                        .on_end = [&notice] { notice.Ready(); }});
+  if (!reloader.ok()) return reloader.status();
+  reloader_ = *std::move(reloader);
   return absl::OkStatus();
 }
 

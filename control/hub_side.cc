@@ -38,12 +38,8 @@ absl::StatusOr<std::unique_ptr<HubSide>> HubSide::Start(
   std::unique_ptr<HubSide> side(new HubSide(parts));
   absl::StatusOr<peer::HubSessions::Config> config = side->SessionsConfig();
   if (!config.ok()) return config.status();
-  if (parts.config.hub.fallback) {
-    side->fallback_ = std::make_unique<Fallback>(parts.loop, parts.road.link,
-                                                 parts.road.owners, parts.log);
-    config->probers = side->fallback_.get();
-    side->LookUpFallback(now_us);
-  }
+  side->SetFallback(parts.config.hub.fallback, now_us);
+  config->probers = side->fallback_.get();
   side->sessions_ =
       std::make_unique<peer::HubSessions>(*config, parts.log, now_us);
   absl::Status status = parts.outer.Listen(*parts.config.hub.local);
@@ -100,6 +96,32 @@ absl::StatusOr<peer::HubSessions::Config> HubSide::SessionsConfig() {
   };
 }
 
+void HubSide::SetFallback(const std::optional<config::HostPort>& service,
+                          uint64_t now_us) {
+  if (service == service_) return;
+  service_ = service;
+  if (lookup_ != 0) parts_.names.Cancel(std::exchange(lookup_, 0));
+  next_lookup_us_ = kNever;
+  if (!service) return;
+  if (fallback_ == nullptr) {
+    fallback_ = std::make_unique<Fallback>(parts_.loop, parts_.road.link,
+                                           parts_.road.owners, parts_.log);
+  }
+  LookUpFallback(now_us);
+}
+
+absl::Status HubSide::Apply(const config::Config& config, uint64_t now_us) {
+  if (sessions_ == nullptr) return absl::OkStatus();
+  SetFallback(config.hub.fallback, now_us);
+  sessions_->Apply({.rekey = parts_.Rekey(),
+                    .max_clients = config.hub.max_clients,
+                    .multi_client = config.hub.multi_client,
+                    .networks = NetworksOf(config),
+                    .probers = service_ ? fallback_.get() : nullptr,
+                    .offered_mtu = parts_.platform.MaxInnerMtu(Family::kIpv4)});
+  return absl::OkStatus();
+}
+
 // Again every minute, so that a service that moves is found.
 void HubSide::LookUpFallback(uint64_t now_us) {
   next_lookup_us_ = now_us + kFallbackLookupUs;
@@ -112,9 +134,8 @@ void HubSide::LookUpFallback(uint64_t now_us) {
     }
   };
   if (lookup_ != 0) parts_.names.Cancel(lookup_);
-  const auto& service = *parts_.config.hub.fallback;
   absl::StatusOr<uint64_t> id =
-      parts_.names.Start(service.host, service.port, found);
+      parts_.names.Start(service_->host, service_->port, found);
   lookup_ = id.ok() ? *id : 0;
 }
 

@@ -27,6 +27,7 @@ class HubSide final : public loop::Component {
   void OnTimer(uint64_t now_us) override;
   void OnHostChanges(const host::HostChanges& changes,
                      uint64_t now_us) override;
+  absl::Status Apply(const config::Config& config, uint64_t now_us) override;
   void Report(telemetry::Status& status, uint64_t now_us) const override;
   std::optional<std::string> Answer(const api::Request& request,
                                     uint64_t now_us) override;
@@ -38,6 +39,9 @@ class HubSide final : public loop::Component {
         writer_(std::make_unique<host::StateWriter>(parts.log)) {}
 
   absl::StatusOr<peer::HubSessions::Config> SessionsConfig();
+  // Where probers are sent from now on.
+  void SetFallback(const std::optional<config::HostPort>& service,
+                   uint64_t now_us);
   std::vector<peer::HeldAddress> HeldAddresses();
   void LookUpFallback(uint64_t now_us);
   std::string Forget(const peer::AddressesNamed& names, uint64_t now_us);
@@ -48,8 +52,10 @@ class HubSide final : public loop::Component {
   const GatewayParts parts_;
   // Written before the next run may read it.
   std::unique_ptr<host::StateWriter> writer_;
-  std::unique_ptr<Fallback> fallback_;  // where one is configured
-  uint64_t lookup_ = 0;                 // of its name
+  // Where one is configured, or was: it goes on with those that it has.
+  std::unique_ptr<Fallback> fallback_;
+  std::optional<config::HostPort> service_;  // behind it
+  uint64_t lookup_ = 0;                      // of its name
   uint64_t next_lookup_us_ = kNever;
   std::unique_ptr<peer::HubSessions> sessions_;
 };

@@ -34,7 +34,8 @@ int Preflight(const lwt::config::Config& config) {
   return lwt::IsReady(findings) ? kExitOk : kExitFailure;
 }
 
-int RunGateway(lwt::config::Config& config) {
+int RunGateway(lwt::config::Config& config,
+               const lwt::config::CommandLine& command_line) {
   auto signals = lwt::loop::Signals::Create();
   if (!signals.ok()) {
     std::fprintf(stderr, "lightweight-tunnel: %s\n",
@@ -44,7 +45,7 @@ int RunGateway(lwt::config::Config& config) {
   constexpr int kStandardError = 2;
   lwt::loop::Log log(config.host.log_level, kStandardError,
                      lwt::service::IsJournal(kStandardError));
-  auto gateway = lwt::Gateway::Start(config, **signals, log);
+  auto gateway = lwt::Gateway::Start(config, command_line, **signals, log);
   if (!gateway.ok()) {
     std::fprintf(stderr, "lightweight-tunnel: %s\n",
                  std::string(gateway.status().message()).c_str());
@@ -65,5 +66,5 @@ int main(int argc, char** argv) {
   if (begin.action == lwt::config::Action::kPreflight) {
     return Preflight(begin.config);
   }
-  return RunGateway(begin.config);
+  return RunGateway(begin.config, begin.command_line);
 }

@@ -136,6 +136,10 @@ void OuterSide::OnHostChanges(const host::HostChanges& changes,
   if (!status.ok()) log_.Error(status.message());
 }
 
+absl::Status OuterSide::Apply(const config::Config& config, uint64_t) {
+  return tunnel_keeper_.SetNetworks(config.PeerNetworks());
+}
+
 void OuterSide::OnTimer(uint64_t now_us) {
   if (now_us >= keeper_.next_deadline_us()) keeper_.OnTimer(now_us);
   for (const std::string& line : tunnel_keeper_.OnTimer(now_us)) {

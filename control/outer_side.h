@@ -42,6 +42,7 @@ class OuterSide final : public loop::Component, public peer::ClientHost {
 
   void OnHostChanges(const host::HostChanges& changes,
                      uint64_t now_us) override;
+  absl::Status Apply(const config::Config& config, uint64_t now_us) override;
   void OnTimer(uint64_t now_us) override;
   uint64_t NextDeadline() const override;
 

@@ -188,7 +188,7 @@ struct Runner {
     worker.aead.ExpandMaskKey(command.send_mask, lane->send.mask);
     worker.aead.ExpandMaskKey(command.receive_mask, lane->receive.mask);
     worker.lane_counters[command.lane].Reset();
-    lane->policy = fec::Policy(worker.options.fec);
+    lane->policy = fec::Policy(worker.tuning.fec);
     ApplyPolicy(worker, command.lane);
     worker.lane_counters[command.lane].last_rx_us.Set(worker.now_us);
   }
@@ -260,6 +260,18 @@ struct Runner {
     Transmit(worker);  // what was made for the port before
     worker.uplink = command.port;
     worker.tcp.SetPort(command.port->info().mtu, command.port->info().segments);
+  }
+
+  void operator()(const TuneCommand& command) {
+    worker.tuning = command.tuning;
+    worker.outbound.encoder.SetWaits(command.tuning.fec_flush_us,
+                                     command.tuning.fec.interleave_us);
+    for (uint32_t index = 0; index < worker.lanes.size(); ++index) {
+      session::Lane& lane = worker.lanes[index];
+      if (!lane.installed) continue;
+      lane.policy.SetSettings(command.tuning.fec);
+      ApplyPolicy(worker, index);
+    }
   }
 };
 

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "dataplane/fec/policy.h"
+#include "dataplane/exchange/tuning.h"
 #include "dataplane/flow/persona.h"
 #include "drivers/port.h"
 #include "drivers/reed_solomon.h"
@@ -34,12 +34,9 @@ struct WorkerOptions {
   // All frames of a flow come to one and the same worker, so a segment of no
   // flow is answered with a RST where a kernel would.
   bool answers_strays = false;
-  fec::Settings fec;
-  uint64_t fec_flush_us = 2000;  // a group that is not full closes
+  Tuning tuning;  // to begin with
   ReedSolomon::Code fec_code = ReedSolomon::Code::kAvx2;
   IdleMode idle = IdleMode::kAdaptive;
-  // A send epoch that sealed this many records is reported as due.
-  uint64_t rekey_records = 1ull << 28;
   Persona persona = Persona::kLinux618;
   std::array<uint8_t, 32> flow_secret{};  // ISNs, timestamps, SYN cookies
                                           // of all workers

@@ -28,8 +28,8 @@ fec::Encoder::Config EncoderConfig(const WorkerOptions& options) {
   fec::Encoder::Config config;
   config.pool = options.pool;
   config.max_lanes = options.max_lanes;
-  config.flush_us = options.fec_flush_us;
-  config.interleave_us = options.fec.interleave_us;
+  config.flush_us = options.tuning.fec_flush_us;
+  config.interleave_us = options.tuning.fec.interleave_us;
   config.code = options.fec_code;
   return config;
 }
@@ -70,6 +70,7 @@ OutboundState::OutboundState(const WorkerOptions& options)
 Worker::Worker(const WorkerOptions& worker_options, Aead worker_aead,
                std::unique_ptr<Mailbox> worker_mailbox)
     : options(worker_options),
+      tuning(worker_options.tuning),
       aead(std::move(worker_aead)),
       mailbox(std::move(worker_mailbox)),
       uplink(worker_options.uplink),

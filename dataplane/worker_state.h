@@ -148,6 +148,7 @@ class Worker {
          std::unique_ptr<Mailbox> worker_mailbox);
 
   const WorkerOptions options;
+  Tuning tuning;  // written by the command alone
   const Aead aead;
   const std::unique_ptr<Mailbox> mailbox;
 

@@ -63,6 +63,7 @@ std::optional<Request> ParseRequest(std::span<const uint8_t> line) {
   if (text == "status") return Request{RequestKind::kStatus};
   if (text == "status json") return Request{RequestKind::kStatusJson};
   if (text == "version") return Request{RequestKind::kVersion};
+  if (text == "reload") return Request{RequestKind::kReload};
   if (text == "peer banned") return Request{RequestKind::kPeerBanned};
   if (text.starts_with(kForget)) return ReadForget(text.substr(kForget.size()));
   if (text.starts_with(kBan)) {

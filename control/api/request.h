@@ -1,7 +1,7 @@
 // The control socket's protocol: the client sends one line, the daemon answers
 // once and closes.
 //
-//   status | status json | version | peer banned |
+//   status | status json | version | reload | peer banned |
 //   peer forget ADDRESS|RANGE|KEY | peer ban KEY | peer unban KEY
 //                                                             and a line feed
 //   "ok BYTES\n" and BYTES bytes of body, or "error SENTENCE\n"
@@ -27,6 +27,7 @@ enum class RequestKind : uint8_t {
   kStatus,
   kStatusJson,
   kVersion,
+  kReload,
   kPeerForget,     // tunnel addresses: `range`
   kPeerForgetKey,  // those of `key`
   kPeerBan,        // `key`

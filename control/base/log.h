@@ -7,6 +7,7 @@
 // it.
 #pragma once
 
+#include <atomic>
 #include <string>
 #include <string_view>
 
@@ -21,6 +22,10 @@ class Log {
  public:
   explicit Log(LogLevel level, int fd = 2, bool journal = false)
       : level_(level), fd_(fd), journal_(journal) {}
+
+  void SetLevel(LogLevel level) {
+    level_.store(level, std::memory_order_relaxed);
+  }
 
   // Texts and numbers, joined. No secret is ever passed.
   template <typename... Parts>
@@ -40,7 +45,9 @@ class Log {
     Write(LogLevel::kDebug, parts...);
   }
 
-  bool Shows(LogLevel level) const { return level <= level_; }
+  bool Shows(LogLevel level) const {
+    return level <= level_.load(std::memory_order_relaxed);
+  }
   template <typename... Parts>
   void Write(LogLevel level, const Parts&... parts) const {
     if (Shows(level)) WriteLine(level, config::Concat(parts...));
@@ -49,7 +56,7 @@ class Log {
  private:
   void WriteLine(LogLevel level, const std::string& text) const;
 
-  LogLevel level_;
+  std::atomic<LogLevel> level_;
   int fd_;
   bool journal_;
 };

@@ -53,7 +53,7 @@ void Complain(std::string_view text) {
   }
 }
 
-Begin Done(int exit_code) { return {true, exit_code, Action::kRun, {}}; }
+Begin Done(int exit_code) { return {true, exit_code, Action::kRun, {}, {}}; }
 
 // The places that the gateway would take.
 host::InstancePaths PathsOf(const config::Config& config) {
@@ -94,6 +94,8 @@ Begin BeginWithConfig(const config::CommandLine& command_line) {
       Print(stdout, config::SettingsInForce(begin.config, loaded->origins));
       break;
     default:
+      begin.command_line = command_line;
+      begin.command_line.ForgetKey();
       return begin;
   }
   begin.config.key.Erase();
@@ -131,7 +133,7 @@ Begin Run(const config::CommandLine& command_line) {
       return Done(kExitOk);
     }
     case Action::kCleanup:
-      return {false, kExitOk, Action::kCleanup, {}};
+      return {false, kExitOk, Action::kCleanup, {}, {}};
     case Action::kRun:
     case Action::kCheckConfig:
     case Action::kPrintConfig:

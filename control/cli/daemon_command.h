@@ -26,6 +26,7 @@ struct Begin {
   int exit_code = kExitOk;
   config::Action action = config::Action::kRun;
   config::Config config;
+  config::CommandLine command_line;  // kRun: to be read again, without the key
 };
 
 // Parses argv, hides the key in it and runs the actions that need no gateway.

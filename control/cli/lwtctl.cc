@@ -15,6 +15,9 @@ namespace lwt::cli {
 namespace {
 
 constexpr int kTimeoutMs = 2000;
+// A key of words is stretched, which takes long where the CPU has much to do.
+constexpr int kReloadTimeoutMs = 60'000;
+constexpr int kExitRestart = 3;
 
 constexpr char kHelp[] = R"(lwtctl asks a running lightweight-tunnel.
 
@@ -28,6 +31,9 @@ constexpr char kHelp[] = R"(lwtctl asks a running lightweight-tunnel.
       On a hub: keep a client out, over restarts, and let it in again.
   lwtctl [-socket PATH] peer banned
       On a hub: list the keys that are banned.
+  lwtctl [-socket PATH] reload
+      Have the gateway read its settings again, as SIGHUP does: says what
+      counts now, and what waits for the next connection or a restart.
   lwtctl [-socket PATH] version
       Print the version of the running gateway.
 
@@ -36,7 +42,8 @@ constexpr char kHelp[] = R"(lwtctl asks a running lightweight-tunnel.
   -v            Print lwtctl's version and exit; --version is the same.
   -h            Print this text and exit; --help and help are the same.
 
-Exit status: 0 done, 1 the gateway is not reached or refuses, 2 wrong usage.
+Exit status: 0 done, 1 the gateway is not reached or refuses, 2 wrong usage,
+3 read again, and a changed setting waits for a restart.
 )";
 
 absl::Status Wrong(const std::string& sentence) {
@@ -127,9 +134,10 @@ absl::Status MakeRequest(const Parts& parts, ControlCommand& command) {
   }
   bool status = words.size() == 1 && words[0] == "status";
   bool version = words.size() == 1 && words[0] == "version";
-  if (!peer && !status && !version) {
+  bool reload = words.size() == 1 && words[0] == "reload";
+  if (!peer && !status && !version && !reload) {
     return Wrong("unknown command \"" + absl::StrJoin(words, " ") +
-                 "\": there are status, version and peer");
+                 "\": there are status, reload, version and peer");
   }
   if (parts.json && !status) return Wrong("-json goes with status only");
   command.request = absl::StrJoin(words, " ") + (parts.json ? " json" : "");
@@ -151,6 +159,10 @@ absl::StatusOr<std::string> FindSocket(const std::string& run_folder) {
       absl::StrJoin(sockets, "\n  "));
 }
 
+bool IsReload(const ControlCommand& command) {
+  return command.request == "reload";
+}
+
 absl::StatusOr<std::string> Answer(const ControlCommand& command,
                                    const std::string& run_folder) {
   std::string socket_path = command.socket_path;
@@ -159,7 +171,15 @@ absl::StatusOr<std::string> Answer(const ControlCommand& command,
     if (!found.ok()) return found.status();
     socket_path = *found;
   }
-  return api::Ask(socket_path, command.request, kTimeoutMs);
+  return api::Ask(socket_path, command.request,
+                  IsReload(command) ? kReloadTimeoutMs : kTimeoutMs);
+}
+
+// A line of the answer to "reload" begins so.
+bool WaitsForRestart(std::string_view answer) {
+  constexpr std::string_view kLine = "\nwaits for a restart: ";
+  return answer.starts_with(kLine.substr(1)) ||
+         answer.find(kLine) != std::string_view::npos;
 }
 
 int Complain(FILE* err, const absl::Status& status, int exit_code) {
@@ -217,7 +237,7 @@ int RunControl(std::span<const char* const> arguments,
   absl::StatusOr<std::string> answer = Answer(*command, run_folder);
   if (!answer.ok()) return Complain(err, answer.status(), 1);
   Print(out, *answer);
-  return 0;
+  return IsReload(*command) && WaitsForRestart(*answer) ? kExitRestart : 0;
 }
 
 }  // namespace lwt::cli

@@ -10,12 +10,11 @@ namespace {
 
 // The tunnel's networks and those behind the hub lead to it, whether it is
 // connected or not.
-PeerTable::Entry HubEntry(const ClientSession::Config& config) {
-  PeerTable::Entry entry;
-  entry.networks = config.tunnel_addresses;
-  entry.networks.insert(entry.networks.end(), config.networks.begin(),
-                        config.networks.end());
-  return entry;
+std::vector<IpPrefix> NetworksOf(const ClientSession::Config& config) {
+  std::vector<IpPrefix> networks = config.tunnel_addresses;
+  networks.insert(networks.end(), config.networks.begin(),
+                  config.networks.end());
+  return networks;
 }
 
 }  // namespace
@@ -26,7 +25,7 @@ ClientSession::ClientSession(Config config, const loop::Log& log,
       log_(log),
       backoff_(config_.rekey.random),
       phase_deadline_us_(now_us),
-      peer_(*road().peers.Add(HubEntry(config_))),
+      peer_(*road().peers.Add({.networks = NetworksOf(config_)})),
       lanes_(config_.rekey.random) {
   road().peers.SetOwn(config_.tunnel_addresses);
 }
@@ -35,6 +34,20 @@ ClientSession::~ClientSession() {
   attempt_.reset();
   session_.reset();
   road().peers.Remove(peer_);
+}
+
+void ClientSession::Apply(Settings settings, uint64_t now_us) {
+  config_.rekey.interval_us = settings.rekey.interval_us;
+  config_.rekey.max_records = settings.rekey.max_records;
+  config_.hub_name = std::move(settings.hub_name);
+  config_.networks = std::move(settings.networks);
+  handshake::ClientConfig& handshake = config_.attempt.handshake;
+  handshake.server_name = std::move(settings.server_name);
+  handshake.expected_hub_key = settings.expected_hub_key;
+  handshake.offer.mtu = settings.offered_mtu;
+  road().peers.Change(peer_).networks = NetworksOf(config_);
+  if (session_ != nullptr) session_->SetRekeyLimits(config_.rekey);
+  if (phase_ == Phase::kWaiting) phase_deadline_us_ = now_us;
 }
 
 void ClientSession::Begin(uint64_t now_us) {

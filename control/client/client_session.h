@@ -46,6 +46,17 @@ class ClientSession final : public FlowOwner {
     std::function<absl::Status(const handshake::PublicKey&)> on_key_changed;
   };
 
+  // What may change while it runs, with the meaning that it has in Config.
+  struct Settings {
+    handshake::RekeyConfig rekey;
+    std::string hub_name;
+    std::vector<IpPrefix> networks;
+    // For the next handshake.
+    std::string server_name;
+    std::optional<handshake::PublicKey> expected_hub_key;
+    uint16_t offered_mtu = 0;
+  };
+
   ClientSession(Config config, const loop::Log& log, uint64_t now_us);
   ~ClientSession() override;
 
@@ -58,6 +69,8 @@ class ClientSession final : public FlowOwner {
                 uint64_t now_us) override;
   void OnTimer(uint64_t now_us);
   uint64_t NextDeadline() const;
+  // The session that is up goes on. What is to be tried later is tried now.
+  void Apply(Settings settings, uint64_t now_us);
   // The way to the hub leads from another address now: roam.
   void OnSourceChanged(const IpAddress& source, uint64_t now_us);
   // The host was suspended: the hub may have given us up, and what was to be
@@ -73,6 +86,9 @@ class ClientSession final : public FlowOwner {
   // Why it is not up.
   const std::string& reason() const { return reason_; }
   const Session* session() const { return session_.get(); }
+  const std::optional<handshake::PublicKey>& expected_hub_key() const {
+    return config_.attempt.handshake.expected_hub_key;
+  }
   // Where the hub is, as far as known.
   const std::optional<Endpoint>& remote() const { return remote_; }
   uint64_t rtt_us() const { return rtt_us_; }

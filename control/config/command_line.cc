@@ -189,6 +189,15 @@ absl::StatusOr<CommandLine> ParseCommandLine(
   return Parser(arguments).Parse();
 }
 
+void CommandLine::ForgetKey() {
+  for (GivenOption& given : options) {
+    if (!given.option->secret) continue;
+    explicit_bzero(given.value.data(), given.value.size());
+    given.value.clear();
+    key_erased = true;
+  }
+}
+
 void HideKey(int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
     std::optional<Flag> flag = SplitFlag(argv[i]);

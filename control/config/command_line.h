@@ -43,6 +43,11 @@ struct CommandLine {
   std::string config_file;           // -c
   std::string write_file;            // -g
   std::vector<GivenOption> options;  // in the order given; the last one wins
+  bool key_erased = false;           // ForgetKey erased that of -k
+
+  // Keeps that -k was given, and erases what. Settings loaded by this from then
+  // on have KeyConfig::held in its place.
+  void ForgetKey();
 };
 
 // `arguments` is argv without the program's name. The error is one sentence,

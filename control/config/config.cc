@@ -68,6 +68,7 @@ void CheckTunnel(const Config& config, Faults& faults) {
 
 void CheckKey(Config& config, Faults& faults,
               std::vector<std::string>& warnings) {
+  if (config.key.held) return;
   bool any = !config.key.text.empty() || !config.key.file.empty();
   if (config.key.encryption == Encryption::kNone) {
     if (any) {
@@ -104,6 +105,11 @@ void CheckKey(Config& config, Faults& faults,
   if (!usable.ok()) faults.emplace_back(ToStd(usable.message()));
 }
 
+absl::Status AllOf(const Faults& faults) {
+  if (faults.empty()) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrJoin(faults, "\n"));
+}
+
 template <typename Enum, size_t kCount>
 std::string_view Pick(const std::string_view (&names)[kCount], Enum value) {
   return names[std::min(static_cast<size_t>(value), kCount - 1)];
@@ -117,8 +123,15 @@ absl::Status Finish(Config& config, std::vector<std::string>& warnings) {
   CheckTunnel(config, faults);
   CheckKey(config, faults, warnings);
   CheckNetworks(config, faults);
-  if (faults.empty()) return absl::OkStatus();
-  return absl::FailedPreconditionError(absl::StrJoin(faults, "\n"));
+  return AllOf(faults);
+}
+
+absl::Status CheckAgreement(const Config& config) {
+  Faults faults;
+  CheckSides(config, faults);
+  CheckTunnel(config, faults);
+  CheckNetworks(config, faults);
+  return AllOf(faults);
 }
 
 std::string_view NameOf(Mode mode) {

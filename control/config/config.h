@@ -79,6 +79,9 @@ struct KeyConfig {
   std::string text;
   std::string file;
   bool is_credential = false;  // the service manager guards `file`
+  // The text was given on the command line and is kept no more; what was
+  // derived from it at the start stands for it.
+  bool held = false;
   std::string network = "default";
   Encryption encryption = Encryption::kAes256Gcm;
 
@@ -187,6 +190,8 @@ struct Config {
 // The error has one line for each fault, each with its remedy; `warnings`
 // gets a sentence for each doubt.
 absl::Status Finish(Config& config, std::vector<std::string>& warnings);
+// The same relations without those of the key.
+absl::Status CheckAgreement(const Config& config);
 
 std::string_view NameOf(Mode mode);              // "server"
 std::string_view NameOf(Encryption encryption);  // "aes-256-gcm"

@@ -34,6 +34,11 @@ using TypeAt =
     std::remove_cvref_t<decltype(Where::Of(std::declval<Config&>(), 0))>;
 
 template <typename Where>
+void CopyAt(const Config& from, Config& to, size_t entry) {
+  Where::Of(to, entry) = Where::Of(from, entry);
+}
+
+template <typename Where>
 constexpr Field Boolean() {
   return {ValueType::kBoolean,
           [](const Value& value, Config& config, size_t entry) {
@@ -42,7 +47,8 @@ constexpr Field Boolean() {
           },
           [](const Config& config, size_t entry) {
             return Value{.boolean = Where::Of(config, entry)};
-          }};
+          },
+          CopyAt<Where>};
 }
 
 // The range in the table fits the member's type.
@@ -56,7 +62,8 @@ constexpr Field Integer() {
       },
       [](const Config& config, size_t entry) {
         return Value{.integer = static_cast<int64_t>(Where::Of(config, entry))};
-      }};
+      },
+      CopyAt<Where>};
 }
 
 // The choices stand in the order of the enumerators from `kFirst` on; one
@@ -73,7 +80,8 @@ constexpr Field Choice() {
       [](const Config& config, size_t entry) {
         return Value{.integer = static_cast<int64_t>(Where::Of(config, entry)) -
                                 kFirst};
-      }};
+      },
+      CopyAt<Where>};
 }
 
 // `kRead` makes a StatusOr of the member from text, or is a check of text that
@@ -94,7 +102,8 @@ constexpr Field Text() {
           },
           [](const Config& config, size_t entry) {
             return Value{.text = ToText(Where::Of(config, entry))};
-          }};
+          },
+          CopyAt<Where>};
 }
 
 // A vector of what `kRead` makes of each element; `kCheck` sees the whole.
@@ -119,6 +128,7 @@ constexpr Field List() {
             }
             return value;
           },
+          CopyAt<Where>,
           [](std::string_view item) { return kRead(item).status(); }};
 }
 

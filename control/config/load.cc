@@ -24,8 +24,8 @@ absl::Status ApplyFile(const std::string& path, LoadedConfig& loaded) {
   return status;
 }
 
-absl::Status ApplyFlags(const std::vector<GivenOption>& options,
-                        LoadedConfig& loaded) {
+absl::Status ApplyFlags(const CommandLine& command_line, LoadedConfig& loaded) {
+  const std::vector<GivenOption>& options = command_line.options;
   std::vector<std::string> faults;
   Config& config = loaded.config;
   // One way to give the key takes the place of the other way in the file.
@@ -38,6 +38,10 @@ absl::Status ApplyFlags(const std::vector<GivenOption>& options,
     }
   }
   for (const GivenOption& given : options) {
+    if (given.option->secret && command_line.key_erased) {
+      config.key.held = true;
+      continue;
+    }
     absl::Status status = ApplyText(*given.option, given.value, config);
     loaded.origins.Note(*given.option, 0, Concat("-", given.option->flag));
     if (!status.ok()) {
@@ -61,7 +65,8 @@ void ApplyEnvironment(const service::Environment& environment,
     loaded.origins.Note(*FindByToml("state_dir"), 0, "$STATE_DIRECTORY");
   }
   if (environment.credentials_dir.empty() || !config.key.text.empty() ||
-      !config.key.file.empty() || config.key.encryption == Encryption::kNone) {
+      !config.key.file.empty() || config.key.held ||
+      config.key.encryption == Encryption::kNone) {
     return;
   }
   const std::string path =
@@ -96,7 +101,7 @@ absl::StatusOr<LoadedConfig> LoadConfig(
   if (!command_line.config_file.empty()) {
     file = ApplyFile(command_line.config_file, loaded);
   }
-  absl::Status flags = ApplyFlags(command_line.options, loaded);
+  absl::Status flags = ApplyFlags(command_line, loaded);
   ApplyEnvironment(environment, loaded);
   std::vector<std::string> faults;
   for (const absl::Status& status : {file, flags}) {

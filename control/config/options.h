@@ -40,6 +40,8 @@ struct Field {
   // without repeating the option's name, and never repeats a key.
   absl::Status (*set)(const Value& value, Config& config, size_t entry);
   Value (*get)(const Config& config, size_t entry);
+  // The member of one becomes that of the other.
+  void (*copy)(const Config& from, Config& to, size_t entry);
   // kList: whether one element is good by itself.
   absl::Status (*check_item)(std::string_view item) = nullptr;
 };
@@ -58,6 +60,9 @@ struct Option {
   // A value for the sample file where the default is none.
   std::string_view example = {};
   bool secret = false;  // never printed
+  // kInteger: memory is made for as many, so more than at the start wait for
+  // one, whatever `takes` says.
+  bool made_at_start = false;
   std::string_view sentence;
   Field field;
 };
@@ -71,6 +76,8 @@ struct EntryTable {
   std::string_view sentence;
   size_t (*count)(const Config& config);
   void (*add)(Config& config);  // an empty entry at the end
+  // The entries of one become those of the other.
+  void (*copy)(const Config& from, Config& to);
 };
 
 std::span<const Option> Options();

@@ -42,6 +42,11 @@ allowed_ips = ["192.168.7.0/24", "fd07::/64"]
 
 A network may lie within one of another peer; none may overlap the tunnel's own.
 
+SIGHUP and `lwtctl reload` have file and flags read again ([operations](
+operations.md#changing-settings)). The tables tell what a changed setting waits
+for: nothing, the next connection (sessions that are up go on as they are), or a
+restart.
+
 A key given by `-k` is wiped from the process list at start, yet it was there
 for an instant, and stays in the shell's history: prefer `key_file`. A file
 with a key in it should be readable by its owner alone (`chmod 600`).
@@ -82,14 +87,27 @@ std::string ValueCell(const Option& option) {
   return "";
 }
 
+std::string WaitCell(const Option& option) {
+  switch (option.takes) {
+    case Takes::kLive:
+      return option.made_at_start ? "nothing; above that of the start: restart"
+                                  : "nothing";
+    case Takes::kNextConnection:
+    case Takes::kRestart:
+      break;
+  }
+  return std::string(NameOf(option.takes));
+}
+
 void AddSettings(std::string& page) {
   std::string_view group;
   for (const Option& option : Options()) {
     if (option.group != group) {
       group = option.group;
       page += Concat("\n## ", group, "\n\n",
-                     "| Key | Flag | Value | Default | For | Meaning |\n",
-                     "|---|---|---|---|---|---|\n");
+                     "| Key | Flag | Value | Default | For | A change waits "
+                     "for | Meaning |\n",
+                     "|---|---|---|---|---|---|---|\n");
     }
     std::string shown = DefaultText(option);
     shown = shown.empty() ? "none" : Concat("`", shown, "`");
@@ -97,7 +115,7 @@ void AddSettings(std::string& page) {
         option.flag.empty() ? "none" : Concat("`-", option.flag, "`");
     page += Concat("| `", option.toml, "` | ", flag, " | ", ValueCell(option),
                    " | ", shown, " | ", Sides(option.applies_to), " | ",
-                   Cell(option.sentence), " |\n");
+                   WaitCell(option), " | ", Cell(option.sentence), " |\n");
   }
 }
 

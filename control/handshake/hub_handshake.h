@@ -120,6 +120,8 @@ class HubDoor {
   FirstFlight Inspect(ByteSpan bytes, uint64_t unix_ms, DoorKeeper& keeper);
 
   const HubConfig& config() const { return config_; }
+  // What handshakes offer from now on.
+  void SetOfferedMtu(uint16_t mtu) { config_.offer.mtu = mtu; }
 
  private:
   static constexpr int64_t kMaxClockOffMs = 10 * 60 * 1000;

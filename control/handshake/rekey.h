@@ -65,6 +65,14 @@ class Rekey {
   bool Receive(const RekeyDone& done, uint64_t now_us,
                std::vector<RekeyAction>* actions);
 
+  // Others from now on, for the epoch in use too.
+  void SetLimits(uint64_t interval_us, uint64_t max_records) {
+    config_.interval_us = interval_us;
+    config_.max_records = max_records;
+  }
+
+  uint64_t max_records() const { return config_.max_records; }
+
   uint64_t NextDeadline() const;
   uint32_t send_epoch() const { return send_epoch_; }
   // Roots of an open epoch, or null. Valid until the next Tick() or Receive().

@@ -216,7 +216,8 @@ Verdict HubSessions::Judge(const PublicKey& key, const PeerOffer& offer,
             "this hub serves one client (multi_client = false), and another "
             "one is connected"};
   }
-  if (!known && (free_.empty() || !config_.road.peers.HasLane(worker))) {
+  if (!known &&
+      (there >= config_.max_clients || !config_.road.peers.HasLane(worker))) {
     return {VerdictCode::kFull,
             config::Concat("this hub serves ", config_.max_clients,
                            " clients already (max_clients)")};
@@ -242,13 +243,18 @@ void HubSessions::Decide(HubFlow& flow, uint64_t now_us) {
   Admit(flow, handshake.TakeSession(), std::move(bytes), now_us);
 }
 
+std::vector<IpPrefix> HubSessions::NetworksBehind(const PublicKey& key) const {
+  const auto behind = config_.networks.find(key);
+  return behind == config_.networks.end() ? std::vector<IpPrefix>()
+                                          : behind->second;
+}
+
 // By our own way to the client: what it offers is nobody else's business.
 PeerTable::Entry HubSessions::EntryOf(const SessionSecrets& secrets,
                                       const Endpoint& remote) const {
   PeerTable::Entry entry;
   entry.addresses = secrets.peer.addresses;
-  const auto behind = config_.networks.find(secrets.peer_key);
-  if (behind != config_.networks.end()) entry.networks = behind->second;
+  entry.networks = NetworksBehind(secrets.peer_key);
   entry.device_mtu = config_.host.MaxInnerMtu(remote);
   return entry;
 }

@@ -219,6 +219,27 @@ void HubSessions::OnLinkChanged() {
   }
 }
 
+void HubSessions::Apply(Settings settings) {
+  config_.rekey.interval_us = settings.rekey.interval_us;
+  config_.rekey.max_records = settings.rekey.max_records;
+  config_.max_clients =
+      std::min(settings.max_clients, static_cast<uint32_t>(clients_.size()));
+  config_.multi_client = settings.multi_client;
+  config_.networks = std::move(settings.networks);
+  flow_context_.probers = settings.probers;
+  door_.SetOfferedMtu(settings.offered_mtu);
+  PeerTable& peers = config_.road.peers;
+  for (Client& client : clients_) {
+    if (!client.session) continue;
+    client.session->SetRekeyLimits(config_.rekey);
+    std::vector<IpPrefix> networks =
+        NetworksBehind(client.session->secrets().peer_key);
+    if (networks != peers.Of(client.peer).networks) {
+      peers.Change(client.peer).networks = std::move(networks);
+    }
+  }
+}
+
 size_t HubSessions::Close(std::string_view reason, uint64_t now_us) {
   size_t flows = 0;
   for (Client& client : clients_) {

@@ -51,7 +51,7 @@ class HubSessions final : public FlowOwner {
     handshake::HubConfig door;
     handshake::RekeyConfig rekey;
     MessageTable messages = CommonMessages();
-    uint32_t max_clients = 100;
+    uint32_t max_clients = 100;  // places are made for
     bool multi_client = true;
     // Networks behind clients.
     std::map<handshake::PublicKey, std::vector<IpPrefix>> networks;
@@ -63,6 +63,16 @@ class HubSessions final : public FlowOwner {
     // Who may not come in, and where it is kept when that has changed.
     BannedKeys banned;
     std::function<void(const BannedKeys&)> on_banned;
+  };
+
+  // What may change while it runs, with the meaning that it has in Config.
+  struct Settings {
+    handshake::RekeyConfig rekey;
+    uint32_t max_clients = 100;
+    bool multi_client = true;
+    std::map<handshake::PublicKey, std::vector<IpPrefix>> networks;
+    ProberDoor* probers = nullptr;
+    uint16_t offered_mtu = 0;
   };
 
   struct Client final : FlowOwner {
@@ -98,6 +108,9 @@ class HubSessions final : public FlowOwner {
   }
   // Our own ways to clients may carry more or less now.
   void OnLinkChanged();
+  // Touches each client once, and drops none. No more clients fit than those
+  // that it was made for.
+  void Apply(Settings settings);
 
   // Says goodbye to all. How many flows that ends.
   size_t Close(std::string_view reason, uint64_t now_us);
@@ -153,6 +166,7 @@ class HubSessions final : public FlowOwner {
                            WorkerIndex worker, uint64_t now_us);
   void Admit(HubFlow& flow, handshake::SessionSecrets secrets,
              handshake::ByteVector verdict, uint64_t now_us);
+  std::vector<IpPrefix> NetworksBehind(const handshake::PublicKey& key) const;
   PeerTable::Entry EntryOf(const handshake::SessionSecrets& secrets,
                            const Endpoint& remote) const;
   std::unique_ptr<Session> MakeSession(Client& client, const HubFlow& flow,

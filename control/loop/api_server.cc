@@ -65,7 +65,7 @@ void ApiServer::Accept() {
   }
   if (fd < 0) return;
   if (clients_.size() == kMaxClients) Drop(clients_.begin());
-  clients_.push_back({.fd = fd});
+  clients_.push_back({.fd = fd, .number = next_number_++});
   ClientIt client = std::prev(clients_.end());
   absl::Status status =
       loop_.Watch(fd, EPOLLIN, [this, client](uint32_t) { OnReady(client); });
@@ -80,8 +80,23 @@ void ApiServer::Pause() {
 }
 
 void ApiServer::OnReady(ClientIt client) {
-  bool keep = client->response.empty() ? Read(*client) : Write(*client);
+  // Of one that waits nothing is watched, so it has gone.
+  bool keep = false;
+  if (!client->asked) {
+    keep = client->response.empty() ? Read(*client) : Write(*client);
+  }
   if (!keep) Drop(client);
+}
+
+void ApiServer::OnReply(uint64_t number, std::string response) {
+  const auto client =
+      std::find_if(clients_.begin(), clients_.end(),
+                   [&](const Client& each) { return each.number == number; });
+  if (client == clients_.end() || !client->asked) return;
+  client->asked = false;
+  client->deadline_us = 0;
+  client->response = std::move(response);
+  loop_.Change(client->fd, EPOLLOUT);
 }
 
 bool ApiServer::Read(Client& client) {
@@ -93,17 +108,26 @@ bool ApiServer::Read(Client& client) {
   bool whole = client.request.find('\n') != std::string::npos;
   if (!whole && client.request.size() < api::kMaxRequestBytes) return true;
   Respond(client);
-  return Write(client);
+  return true;
 }
 
 void ApiServer::Respond(Client& client) {
   std::optional<api::Request> request = api::ParseRequest(
       {reinterpret_cast<const uint8_t*>(client.request.data()),
        client.request.size()});
-  client.response = request ? handler_(*request)
-                            : api::ErrorResponse(
-                                  "the request is not understood; lwtctl and "
-                                  "the gateway may be of different versions");
+  const uint64_t number = client.number;
+  client.asked = true;
+  client.deadline_us = 0;
+  loop_.Change(client.fd, 0);
+  if (request) {
+    handler_(*request, [this, number](std::string response) {
+      OnReply(number, std::move(response));
+    });
+  } else {
+    OnReply(number,
+            api::ErrorResponse("the request is not understood; lwtctl and the "
+                               "gateway may be of different versions"));
+  }
 }
 
 bool ApiServer::Write(Client& client) {
@@ -112,7 +136,6 @@ bool ApiServer::Write(Client& client) {
   if (n < 0 && errno != EAGAIN && errno != EINTR) return false;
   if (n > 0) client.sent += static_cast<size_t>(n);
   if (client.sent == client.response.size()) return false;
-  loop_.Change(client.fd, EPOLLOUT);
   return true;
 }
 
@@ -126,7 +149,9 @@ void ApiServer::Drop(ClientIt client) {
 void ApiServer::OnTimer(uint64_t now_us) {
   for (auto it = clients_.begin(); it != clients_.end();) {
     ClientIt client = it++;
-    if (client->deadline_us == 0) client->deadline_us = now_us + kTimeoutUs;
+    if (client->deadline_us == 0) {
+      client->deadline_us = now_us + (client->asked ? kAnswerUs : kTimeoutUs);
+    }
     if (client->deadline_us <= now_us) Drop(client);
   }
   if (!paused_) return;

@@ -1,7 +1,8 @@
-// The control socket: one request a connection, answered at once.
+// The control socket: one request a connection, one answer.
 //
-// Serves at most kMaxClients at a time, each for at most two seconds, without
-// ever blocking the loop. Where the process has no descriptor left it serves
+// Serves at most kMaxClients at a time, without ever blocking the loop. Who
+// sends a request or takes an answer has two seconds for it; what is asked for
+// may take kAnswerUs. Where the process has no descriptor left it serves
 // one by a spare descriptor, and else looks again after kPauseUs: never at
 // once, or the loop would spin. Owned by the gateway. Control thread.
 #pragma once
@@ -20,10 +21,13 @@ namespace lwt::loop {
 
 class ApiServer final : public Component {
  public:
-  // Makes the whole response to a request.
-  using Handler = std::function<std::string(const api::Request&)>;
+  // Takes the whole response to a request, once, at once or later, but not
+  // after the server. Who asked may be gone by then.
+  using Reply = std::function<void(std::string)>;
+  using Handler = std::function<void(const api::Request&, Reply)>;
   static constexpr size_t kMaxClients = 16;
   static constexpr uint64_t kTimeoutUs = 2'000'000;
+  static constexpr uint64_t kAnswerUs = 60'000'000;
   static constexpr uint64_t kPauseUs = 200'000;
 
   // Serves a listening socket, which stays the caller's. `loop` and the socket
@@ -42,6 +46,8 @@ class ApiServer final : public Component {
  private:
   struct Client {
     int fd = -1;
+    uint64_t number = 0;       // of no other
+    bool asked = false;        // and waits for the handler
     uint64_t deadline_us = 0;  // 0: not seen by OnTimer yet
     std::string request;
     std::string response;
@@ -56,6 +62,7 @@ class ApiServer final : public Component {
   void HoldSpare();
   void Pause();
   void OnReady(ClientIt client);
+  void OnReply(uint64_t number, std::string response);
   bool Read(Client& client);
   bool Write(Client& client);
   void Respond(Client& client);
@@ -65,6 +72,7 @@ class ApiServer final : public Component {
   EventLoop& loop_;
   const Handler handler_;
   std::list<Client> clients_;
+  uint64_t next_number_ = 0;
   int spare_ = -1;
   bool paused_ = false;
   uint64_t resume_us_ = 0;  // while paused; 0: not seen by OnTimer yet

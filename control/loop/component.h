@@ -11,9 +11,14 @@
 #include <string>
 #include <string_view>
 
+#include "absl/status/status.h"
+
 namespace lwt::api {
 struct Request;
 }  // namespace lwt::api
+namespace lwt::config {
+struct Config;
+}  // namespace lwt::config
 namespace lwt::host {
 struct HostChanges;
 }  // namespace lwt::host
@@ -41,6 +46,17 @@ class Component {
   virtual void OnResumed(uint64_t now_us) {}
   // Adds its part to what the operator is shown.
   virtual void Report(telemetry::Status& status, uint64_t now_us) const {}
+  // Settings were read again and agree with each other: takes its part of what
+  // is live, and keeps for the next connection what that is to use. What waits
+  // for a restart is as before. Check comes first, of all components, and
+  // changes nothing; an error of one has all stay as they are. One of Apply
+  // tells what the host refuses.
+  virtual absl::Status Check(const config::Config& config) const {
+    return absl::OkStatus();
+  }
+  virtual absl::Status Apply(const config::Config& config, uint64_t now_us) {
+    return absl::OkStatus();
+  }
   // The whole response to an operator's request that is this component's.
   virtual std::optional<std::string> Answer(const api::Request& request,
                                             uint64_t now_us) {

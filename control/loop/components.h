@@ -51,6 +51,23 @@ class Components {
   void Report(telemetry::Status& status, uint64_t now_us) const {
     for (const Component* one : all_) one->Report(status, now_us);
   }
+  // The first error.
+  absl::Status Check(const config::Config& config) const {
+    for (const Component* one : all_) {
+      if (absl::Status status = one->Check(config); !status.ok()) return status;
+    }
+    return absl::OkStatus();
+  }
+  // All of them, whatever one says.
+  std::vector<absl::Status> Apply(const config::Config& config,
+                                  uint64_t now_us) {
+    std::vector<absl::Status> errors;
+    for (Component* one : all_) {
+      absl::Status status = one->Apply(config, now_us);
+      if (!status.ok()) errors.push_back(std::move(status));
+    }
+    return errors;
+  }
   // Of the first whose request it is.
   std::optional<std::string> Answer(const api::Request& request,
                                     uint64_t now_us) {

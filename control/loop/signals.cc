@@ -38,6 +38,8 @@ bool Signals::Ends(int signal) {
   return signal == SIGTERM || signal == SIGINT || signal == SIGQUIT;
 }
 
+bool Signals::Reloads(int signal) { return signal == SIGHUP; }
+
 Signals::~Signals() { close(fd_); }
 
 int Signals::Read() {

@@ -19,9 +19,11 @@ class Signals {
   Signals& operator=(const Signals&) = delete;
   ~Signals();
 
-  // SIGTERM, SIGINT, SIGQUIT. The others that Read returns, SIGHUP, SIGUSR1 and
-  // SIGUSR2, ask for something that there is not.
+  // SIGTERM, SIGINT, SIGQUIT.
   static bool Ends(int signal);
+  // SIGHUP. The others that Read returns, SIGUSR1 and SIGUSR2, ask for
+  // something that there is not.
+  static bool Reloads(int signal);
 
   int fd() const { return fd_; }
   // The next signal that arrived, 0 when none did.

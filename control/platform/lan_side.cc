@@ -50,6 +50,25 @@ std::string SetElements(const std::string& table, std::string_view set,
                 absl::StrJoin(elements, ", "), " }\n");
 }
 
+// In place of what the guard's sets had.
+std::string GuardElements(const host::OwnerTable& table, const RoutedSet& set) {
+  constexpr std::string_view kSets[] = {"routed4", "routed6", "own4", "own6"};
+  std::vector<std::string> elements[std::size(kSets)];
+  for (const IpPrefix& network : set.networks) {
+    elements[network.address.family == Family::kIpv4 ? 0 : 1].push_back(
+        ToString(IpPrefix{network.Network(), network.length}));
+  }
+  for (const IpAddress& own : set.kept) {
+    elements[own.family == Family::kIpv4 ? 2 : 3].push_back(ToString(own));
+  }
+  std::string commands;
+  for (size_t i = 0; i < std::size(kSets); ++i) {
+    commands += Concat("flush set netdev ", table.name(), " ", kSets[i], "\n",
+                       SetElements(table.name(), kSets[i], elements[i]));
+  }
+  return commands;
+}
+
 // Drops what BuildLanFilter takes.
 absl::StatusOr<std::unique_ptr<host::OwnerTable>> OpenGuard(
     std::string_view device, const RoutedSet& set) {
@@ -61,20 +80,7 @@ absl::StatusOr<std::unique_ptr<host::OwnerTable>> OpenGuard(
       {"meta pkttype host ip daddr @routed4 ip daddr != @own4 drop",
        "meta pkttype host ip6 daddr @routed6 ip6 daddr != @own6 drop"});
   if (!table.ok()) return table.status();
-  std::vector<std::string> elements[4];
-  for (const IpPrefix& network : set.networks) {
-    elements[network.address.family == Family::kIpv4 ? 0 : 1].push_back(
-        ToString(IpPrefix{network.Network(), network.length}));
-  }
-  for (const IpAddress& own : set.kept) {
-    elements[own.family == Family::kIpv4 ? 2 : 3].push_back(ToString(own));
-  }
-  const std::string& name = (*table)->name();
-  const absl::Status filled =
-      (*table)->Run(Concat(SetElements(name, "routed4", elements[0]),
-                           SetElements(name, "routed6", elements[1]),
-                           SetElements(name, "own4", elements[2]),
-                           SetElements(name, "own6", elements[3])));
+  const absl::Status filled = (*table)->Run(GuardElements(**table, set));
   if (!filled.ok()) return filled;
   return table;
 }
@@ -100,6 +106,7 @@ RoutedSet RoutedBy(const config::Config& config) {
 
 absl::StatusOr<std::unique_ptr<LanSide>> LanSide::Open(const Context& context) {
   std::unique_ptr<LanSide> side(new LanSide(context));
+  side->networks_ = context.config.PeerNetworks();
   const absl::Status opened = context.config.lan.port.memif_socket.empty()
                                   ? side->OpenInterface(context)
                                   : side->OpenMemif(context);
@@ -222,6 +229,37 @@ void LanSide::OnHostChanges(const host::HostChanges& changes, uint64_t) {
   if (link().up != was_up) {
     log_.Warn("LAN port ", link().name, " is ", link().up ? "up" : "down");
   }
+}
+
+absl::Status LanSide::Check(const config::Config& config) const {
+  const RoutedSet routed = RoutedBy(config);
+  auto conflicts = keeper_->ConflictsWith(routed);
+  if (!conflicts.ok()) return conflicts.status();
+  if (!conflicts->empty()) {
+    return Unusable(
+        link().name,
+        Concat("has a network that would lead into the tunnel too: ",
+               absl::StrJoin(*conflicts, ", ")));
+  }
+  return BuildLanFilter(routed).status();
+}
+
+// The kernel is kept from a frame before we take it, and the other way round.
+absl::Status LanSide::Apply(const config::Config& config, uint64_t) {
+  std::vector<IpPrefix> networks = config.PeerNetworks();
+  if (networks == networks_) return absl::OkStatus();
+  networks_ = std::move(networks);
+  const RoutedSet routed = RoutedBy(config);
+  absl::Status status;
+  if (packet_socket_ != nullptr) {
+    auto filter = BuildLanFilter(routed);
+    if (!filter.ok()) return filter.status();
+    status = guard_->Run(GuardElements(*guard_, routed));
+    if (status.ok()) status = packet_socket_->SetFilter(*filter);
+  }
+  keeper_->SetRouted(routed);
+  Publish(keeper_->Read());
+  return status;
 }
 
 void LanSide::OnEvent(const Event& event, uint64_t) {

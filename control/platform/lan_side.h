@@ -51,6 +51,10 @@ class LanSide final : public loop::Component, public peer::FlowOwner {
   void Start(std::span<const std::unique_ptr<WorkerThread>> workers);
   void OnHostChanges(const host::HostChanges& changes,
                      uint64_t now_us) override;
+  // Networks behind peers: what comes by the port for them is taken from the
+  // kernel, and what for others no longer.
+  absl::Status Check(const config::Config& config) const override;
+  absl::Status Apply(const config::Config& config, uint64_t now_us) override;
   // kNoNeighbour.
   void OnEvent(const Event& event, uint64_t now_us) override;
   void OnTimer(uint64_t now_us) override { keeper_->OnTimer(now_us); }
@@ -76,6 +80,7 @@ class LanSide final : public loop::Component, public peer::FlowOwner {
   std::vector<std::unique_ptr<Port>> twin_;  // of the memif
   std::optional<host::LanKeeper> keeper_;
   std::string reason_;
+  std::vector<IpPrefix> networks_;  // behind peers
   std::span<const std::unique_ptr<WorkerThread>> workers_;
 };
 

@@ -5,6 +5,7 @@
 
 #include "control/hub/hub_sessions.h"
 #include "control/platform/uplink_plan.h"
+#include "control/platform/worker_tuning.h"
 #include "dataplane/wire/record.h"
 
 namespace lwt {
@@ -231,12 +232,10 @@ WorkerOptions Platform::CommonOptions() const {
   options.max_lanes = worker_lanes();
   options.arena_bytes = config_.arena_bytes();
   options.retransmit = config_.workers.retransmit;
-  options.fec = config_.fec.Settings();
-  options.fec_flush_us = config_.fec.flush_us;
+  options.tuning = TuningOf(config_);
   options.idle = config_.workers.idle == config::Idle::kBusy
                      ? IdleMode::kBusy
                      : IdleMode::kAdaptive;
-  options.rekey_records = config_.rekey.records;
   options.persona = persona_;
   return options;
 }

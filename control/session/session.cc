@@ -190,7 +190,7 @@ void Session::Notify(handshake::NoticeCode code, std::string text) {
 void Session::OnEvent(const Event& event, uint64_t now_us) {
   std::vector<RekeyAction> actions;
   if (event.kind == EventKind::kEpochDue) {
-    rekey_.Tick(now_us, context_.rekey.max_records, &actions);
+    rekey_.Tick(now_us, rekey_.max_records(), &actions);
   } else if (event.kind == EventKind::kEpochSpent) {
     rekey_.Tick(now_us, handshake::Rekey::kHardLimit, &actions);
   } else if (event.kind == EventKind::kUnknownKind) {

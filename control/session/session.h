@@ -84,6 +84,11 @@ class Session {
   void OnEvent(const Event& event, uint64_t now_us);
   void OnTimer(uint64_t now_us);
   uint64_t NextDeadline() const;
+  // When keys are renewed from now on.
+  void SetRekeyLimits(const handshake::RekeyConfig& limits) {
+    rekey_.SetLimits(limits.interval_us, limits.max_records);
+    owner_.OnSessionDue();
+  }
 
   // Puts a message on the channel, to leave at the next OnTimer. False, and
   // nothing is sent, when the peer does not understand its type; or when it has

@@ -10,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "dataplane/exchange/tuning.h"
 #include "dataplane/flow/flow_id.h"
 #include "dataplane/wire/ethernet.h"
 #include "drivers/ip_endpoint.h"
@@ -153,11 +154,20 @@ struct SwapUplinkCommand {
   Port* port = nullptr;
 };
 
-using Command = std::variant<
-    ListenCommand, ConnectCommand, SendStreamCommand, SpliceCommand,
-    ConsumeCommand, CloseFlowCommand, ReleaseFlowCommand, SetLinkCommand,
-    InstallLaneCommand, RemoveLaneCommand, InstallReceiveEpochCommand,
-    SwitchSendEpochCommand, RetireReceiveEpochCommand, SendRecordCommand,
-    ProbeLaneCommand, TellLossCommand, ReinjectCommand, SwapUplinkCommand>;
+// Other values from now on, for all lanes. Looks at each lane once, half a
+// microsecond for one that is installed.
+struct TuneCommand {
+  uint32_t worker = 0;
+  Tuning tuning;
+};
+
+using Command =
+    std::variant<ListenCommand, ConnectCommand, SendStreamCommand,
+                 SpliceCommand, ConsumeCommand, CloseFlowCommand,
+                 ReleaseFlowCommand, SetLinkCommand, InstallLaneCommand,
+                 RemoveLaneCommand, InstallReceiveEpochCommand,
+                 SwitchSendEpochCommand, RetireReceiveEpochCommand,
+                 SendRecordCommand, ProbeLaneCommand, TellLossCommand,
+                 ReinjectCommand, SwapUplinkCommand, TuneCommand>;
 
 }  // namespace lwt

@@ -44,6 +44,11 @@ class Encoder {
   Encoder(const Encoder&) = delete;
   Encoder& operator=(const Encoder&) = delete;
 
+  // How long blocks that begin from now on may wait: of one group, and of more.
+  void SetWaits(uint64_t flush_us, uint64_t interleave_us) {
+    config_.flush_us = flush_us;
+    config_.interleave_us = interleave_us;
+  }
   // From the lane's next block on. What exceeds the limits of parameters.h is
   // cut to them.
   void SetParameters(uint32_t lane, const Parameters& parameters);
@@ -130,7 +135,7 @@ class Encoder {
   void Free(uint32_t index);
   void Unlink(uint32_t index);
 
-  const Config config_;
+  Config config_;
   const ReedSolomon code_;
   std::vector<LaneState> lanes_;
   std::vector<Block> blocks_;

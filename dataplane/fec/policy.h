@@ -46,6 +46,9 @@ class Policy {
   Policy() = default;
   explicit Policy(const Settings& settings) : settings_(settings) {}
 
+  // Others from now on; what is known of the losses stays.
+  void SetSettings(const Settings& settings) { settings_ = settings; }
+
   // A report of the peer.
   void OnReport(const Feedback& feedback, uint64_t now_us);
   // What all lanes to the peer lose together, 0 … 1, of use to one that has

@@ -40,7 +40,7 @@ bool SealFrame(Worker& worker, Frame& frame) {
 
   worker.counters.records_sealed.Add(1);
   worker.lane_counters[frame.lane].records_sealed.Set(lane.send.next_packet);
-  if (lane.send.records_of_epoch() >= worker.options.rekey_records &&
+  if (lane.send.records_of_epoch() >= worker.tuning.rekey_records &&
       !lane.send.due_reported) {
     lane.send.due_reported = true;
     ReportEpoch(worker, frame.lane, EventKind::kEpochDue);

@@ -194,15 +194,18 @@ AfPacketUplink::~AfPacketUplink() {
 }
 
 absl::Status AfPacketUplink::SetEndpoints(std::span<const Endpoint> endpoints) {
+  absl::StatusOr<std::vector<sock_filter>> program =
+      BuildPacketFilter(info().link_header_size, endpoints);
+  return program.ok() ? SetFilter(*program) : program.status();
+}
+
+absl::Status AfPacketUplink::SetFilter(std::span<const sock_filter> filter) {
   Interface interface;
   interface.name = info().device;
   interface.link_header_size = info().link_header_size;
-  absl::StatusOr<std::vector<sock_filter>> program =
-      BuildPacketFilter(interface.link_header_size, endpoints);
-  if (!program.ok()) return program.status();
-  absl::Status status = AttachFilter(fd_, interface, *program);
+  absl::Status status = AttachFilter(fd_, interface, filter);
   for (const auto& other : others_) {
-    if (status.ok()) status = other->SetEndpoints(endpoints);
+    if (status.ok()) status = other->SetFilter(filter);
   }
   return status;
 }

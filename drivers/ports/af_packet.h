@@ -35,6 +35,8 @@ class AfPacketUplink final : public Uplink {
   static absl::StatusOr<std::unique_ptr<AfPacketUplink>> OpenInside(
       const Interface& interface, const UplinkSpec& spec,
       std::span<const sock_filter> filter);
+  // Takes other frames from now on. On an error some ports do, some do not.
+  absl::Status SetFilter(std::span<const sock_filter> filter);
   ~AfPacketUplink() override;
 
   absl::Status SetEndpoints(std::span<const Endpoint> endpoints) override;

@@ -100,6 +100,44 @@ def test_lans_reach_each_other_past_the_kernels(site, lans, variant):
         assert counters["tunnel_tx_packets"] < 100
 
 
+def test_networks_follow_a_reload(site, lans, folder):
+    """A network behind a client that comes and goes: its packets are the
+    port's, and else the kernel's."""
+    sides = site()
+    one, two = lans
+    settings = folder / "hub.toml"
+    with_peer = settings.read_text()
+    for family in (4, 6):
+        _warm(lans, family)
+    guard = one.gateway.output("nft", "list", "ruleset")
+    assert "10.2.0.0" in guard and "fd00:12::" in guard
+    settings.write_text("")
+    assert "allowed_ips" in sides.hub.lwtctl("reload").stdout
+    taken = sides.hub.counters()["lan_rx_packets"]
+    for family in (4, 6):
+        assert one.host.ping(two.address(family), count=1, timeout=1) == 0
+    assert sides.hub.counters()["lan_rx_packets"] == taken
+    guard = one.gateway.output("nft", "list", "ruleset")
+    assert "10.2.0.0" not in guard and "fd00:12::" not in guard
+    settings.write_text(with_peer)
+    assert "allowed_ips" in sides.hub.lwtctl("reload").stdout
+    before = one.seen_by_kernel()
+    for family in (4, 6):
+        _warm(lans, family)
+        assert one.host.ping(two.address(family)) == 3
+        assert two.host.ping(one.address(family)) == 3
+    assert one.seen_by_kernel() == before
+    # The LAN's own network leads nowhere else.
+    settings.write_text(with_peer + """
+[[peer]]
+public_key = "vD1t5yk9uMJvVJdTgNVbLRRfAMO3WlMKqkjXQUUuNWc="
+allowed_ips = "10.1.0.0/25"
+""")
+    refused = sides.hub.lwtctl("reload", check=False)
+    assert refused.returncode == 1
+    assert "would lead into the tunnel too" in refused.stdout
+
+
 def test_a_memif_is_a_lan(topology, start, folder):
     """One side's LAN is a memif: its kernel side is a twin device, which has
     the ARP, the neighbours and the gateway's own addresses."""

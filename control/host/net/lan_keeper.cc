@@ -75,6 +75,21 @@ absl::StatusOr<std::shared_ptr<const LanTable>> LanKeeper::Read() {
   return table_;
 }
 
+absl::StatusOr<std::vector<std::string>> LanKeeper::ConflictsWith(
+    const RoutedSet& routed) const {
+  const auto addresses = netlink_.AddressesOf(link_.index);
+  if (!addresses.ok()) return addresses.status();
+  std::vector<std::string> conflicts;
+  for (const InterfaceAddress& own : *addresses) {
+    if (own.scope != RT_SCOPE_UNIVERSE) continue;
+    if (const IpPrefix* network = OverlapIn(routed.networks, own.prefix)) {
+      conflicts.push_back(
+          absl::StrCat(ToString(own.prefix), " overlaps ", ToString(*network)));
+    }
+  }
+  return conflicts;
+}
+
 bool LanKeeper::Concerns(const HostChanges& changes) const {
   return changes.everything || Names(changes.links, link_.index) ||
          Names(changes.addresses, link_.index) ||

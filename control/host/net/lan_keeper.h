@@ -31,6 +31,11 @@ class LanKeeper {
   // Reads the kernel again. The table when it differs from the last one, else
   // null.
   absl::StatusOr<std::shared_ptr<const LanTable>> Read();
+  // Other networks lead to peers from the next Read on.
+  void SetRouted(RoutedSet routed) { routed_ = std::move(routed); }
+  // Networks of the interface that would overlap these.
+  absl::StatusOr<std::vector<std::string>> ConflictsWith(
+      const RoutedSet& routed) const;
   // The same when the changes concern the interface.
   absl::StatusOr<std::shared_ptr<const LanTable>> OnHostChanges(
       const HostChanges& changes);
@@ -53,7 +58,7 @@ class LanKeeper {
 
   Netlink& netlink_;
   Link link_;
-  const RoutedSet routed_;
+  RoutedSet routed_;
   std::shared_ptr<const LanTable> table_;
   std::vector<std::string> conflicts_;
   std::vector<IpAddress> used_;  // by marks of tables before

@@ -318,14 +318,11 @@ absl::Status Netlink::AddAddress(int ifindex, const IpPrefix& prefix) {
   return Named(status, what);
 }
 
-absl::Status Netlink::AddRoute(int ifindex, const IpPrefix& network) {
-  const std::string what = absl::StrCat("routing ", ToString(network),
-                                        " to interface number ", ifindex);
-  if (auto status = CheckPrefix(network); !status.ok()) {
-    return Named(status, what);
-  }
+absl::Status Netlink::ChangeRoute(uint16_t type, uint16_t flags, int ifindex,
+                                  const IpPrefix& network) {
+  if (auto status = CheckPrefix(network); !status.ok()) return status;
   const bool ipv4 = network.address.family == Family::kIpv4;
-  Message request(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL,
+  Message request(type, flags,
                   rtmsg{.rtm_family = FamilyNumber(network.address.family),
                         .rtm_dst_len = network.length,
                         .rtm_table = RT_TABLE_MAIN,
@@ -335,14 +332,30 @@ absl::Status Netlink::AddRoute(int ifindex, const IpPrefix& network) {
                         .rtm_type = RTN_UNICAST});
   request.Put(RTA_DST, network.Network());
   request.Put(RTA_OIF, IndexAs<uint32_t>(ifindex));
-  const absl::Status status = Exchange(request.header(), [](Bytes) {});
+  return Exchange(request.header(), [](Bytes) {});
+}
+
+absl::Status Netlink::AddRoute(int ifindex, const IpPrefix& network) {
+  const absl::Status status =
+      ChangeRoute(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, ifindex, network);
   if (status.code() == absl::ErrnoToStatusCode(EEXIST)) {
     return absl::AlreadyExistsError(absl::StrCat(
         "another route leads to ", ToString(network),
         " already; `ip route show` names it: remove it, or the network from "
         "the settings"));
   }
-  return Named(status, what);
+  return Named(status, absl::StrCat("routing ", ToString(network),
+                                    " to interface number ", ifindex));
+}
+
+absl::Status Netlink::RemoveRoute(int ifindex, const IpPrefix& network) {
+  const absl::Status status = ChangeRoute(RTM_DELROUTE, 0, ifindex, network);
+  const std::string what =
+      absl::StrCat("removing the route of ", ToString(network),
+                   " to interface number ", ifindex);
+  return status.code() == absl::ErrnoToStatusCode(ESRCH)
+             ? absl::NotFoundError(what)
+             : Named(status, what);
 }
 
 }  // namespace lwt::host

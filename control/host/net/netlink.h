@@ -66,9 +66,13 @@ class Netlink {
   // Leads a network to a link without a gateway. AlreadyExists when another
   // route leads there.
   absl::Status AddRoute(int ifindex, const IpPrefix& network);
+  // Takes it back. NotFound when there is none.
+  absl::Status RemoveRoute(int ifindex, const IpPrefix& network);
 
  private:
   explicit Netlink(mnl_socket* socket);
+  absl::Status ChangeRoute(uint16_t type, uint16_t flags, int ifindex,
+                           const IpPrefix& network);
 
   // Sends the request, a complete message except for its sequence number, and
   // hands each answer to `take`, until the kernel's end or error.

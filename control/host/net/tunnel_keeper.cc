@@ -4,17 +4,38 @@
 #include <iterator>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 
 namespace lwt::host {
 namespace {
 
 constexpr uint64_t kLookEveryUs = 1'000'000;
 
-bool Contains(const std::vector<int>& indexes, int index) {
-  return std::find(indexes.begin(), indexes.end(), index) != indexes.end();
+template <typename T>
+bool Contains(const std::vector<T>& items, const T& item) {
+  return std::find(items.begin(), items.end(), item) != items.end();
 }
 
 }  // namespace
+
+absl::Status TunnelKeeper::SetNetworks(std::vector<IpPrefix> networks) {
+  std::vector<std::string> failures;
+  const auto note = [&](const absl::Status& status) {
+    if (!status.ok()) failures.emplace_back(status.message());
+  };
+  for (const IpPrefix& network : spec_.networks) {
+    if (Contains(networks, network)) continue;
+    const absl::Status status = netlink_.RemoveRoute(spec_.ifindex, network);
+    if (!absl::IsNotFound(status)) note(status);
+  }
+  for (const IpPrefix& network : networks) {
+    if (Contains(spec_.networks, network)) continue;
+    note(netlink_.AddRoute(spec_.ifindex, network));
+  }
+  spec_.networks = std::move(networks);
+  if (failures.empty()) return absl::OkStatus();
+  return absl::UnavailableError(absl::StrJoin(failures, "; "));
+}
 
 void TunnelKeeper::HostChanged(const HostChanges& changes, uint64_t now_us) {
   const bool ours = changes.everything || changes.routes ||

@@ -29,6 +29,9 @@ class TunnelKeeper {
   TunnelKeeper(Netlink& netlink, TunnelMtu& mtu, Spec spec)
       : netlink_(netlink), mtu_(mtu), spec_(std::move(spec)) {}
 
+  // Leads these networks to the device from now on, and no longer the others
+  // that it did. The error tells which could not be; the rest is done.
+  absl::Status SetNetworks(std::vector<IpPrefix> networks);
   void HostChanged(const HostChanges& changes, uint64_t now_us);
   // At next_deadline_us(). Has an MTU that is too small set again; what else
   // the host's owner makes of it stays. Sentences for the log: what was missing
@@ -51,7 +54,7 @@ class TunnelKeeper {
 
   Netlink& netlink_;
   TunnelMtu& mtu_;
-  const Spec spec_;
+  Spec spec_;
   uint64_t look_at_us_ = UINT64_MAX;
   uint64_t looked_us_ = 0;
   std::set<std::string> failures_;  // at the last look

@@ -35,8 +35,8 @@ inline double Exact(const fec::Parameters& code, double loss) {
 inline WorkerOptions Without(fec::Mode mode, const fec::Parameters& code = {}) {
   WorkerOptions options = SmallWorker();
   options.retransmit = false;
-  options.fec.mode = mode;
-  options.fec.fixed = code;
+  options.tuning.fec.mode = mode;
+  options.tuning.fec.fixed = code;
   return options;
 }
 

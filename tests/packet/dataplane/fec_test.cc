@@ -11,8 +11,8 @@ constexpr size_t kSize = 900;
 
 WorkerOptions Fixed(uint8_t data, uint8_t parity) {
   WorkerOptions options = SmallWorker();
-  options.fec.mode = fec::Mode::kFixed;
-  options.fec.fixed = {data, parity, 1};
+  options.tuning.fec.mode = fec::Mode::kFixed;
+  options.tuning.fec.fixed = {data, parity, 1};
   options.retransmit = false;
   return options;
 }
@@ -114,6 +114,29 @@ TEST_F(FecTest, ALaneThatIsToldOfLossSendsParities) {
   EXPECT_EQ(client().fec_tx_data.Get(), 10u);
   Send(10, {3});
   EXPECT_EQ(hub().shards_repaired.Get(), 1u);
+  EXPECT_EQ(Arrived(), Sent());
+}
+
+TEST_F(FecTest, AnotherCodeCountsForLanesThatStand) {
+  Use(Auto());
+  Send(5);
+  Tuning tuning;
+  tuning.fec.mode = fec::Mode::kFixed;
+  tuning.fec.fixed = {10, 3, 1};
+  pair_->client.mailbox().Send(TuneCommand{0, tuning});
+  Settle();
+  EXPECT_EQ(client().fec_tx_data.Get(), 10u);
+  Send(10, {3, 4, 5});
+  EXPECT_EQ(hub().shards_repaired.Get(), 3u);
+  // In the middle of a group, which goes on as it began.
+  Send(5);
+  tuning.fec.mode = fec::Mode::kOff;
+  pair_->client.mailbox().Send(TuneCommand{0, tuning});
+  Settle();
+  EXPECT_EQ(client().fec_tx_data.Get(), 0u);
+  const uint64_t parities = client().parities_sent.Get();
+  Send(20);
+  EXPECT_LE(client().parities_sent.Get(), parities + 3);
   EXPECT_EQ(Arrived(), Sent());
 }
 
@@ -251,7 +274,7 @@ TEST_F(FecTest, AutoAnswersLossWithinTwoSeconds) {
 
 TEST_F(FecTest, OffStaysOff) {
   WorkerOptions options = Auto();
-  options.fec.mode = fec::Mode::kOff;
+  options.tuning.fec.mode = fec::Mode::kOff;
   Use(options);
   for (int i = 0; i < 20; ++i) {
     Send(50, {1, 2, 3});
@@ -282,7 +305,7 @@ TEST_F(FecTest, LonePacketsAreNotWorthAReport) {
 // can tell a full link from a bad one.
 TEST_F(FecTest, AfterALossTimesWithoutAreReportedForAWhile) {
   WorkerOptions options = Auto();
-  options.fec.mode = fec::Mode::kOff;
+  options.tuning.fec.mode = fec::Mode::kOff;
   Use(options);
   Send(100, {50});
   uint64_t last = pair_->client.counters().reports_received.Get();

@@ -43,8 +43,8 @@ std::vector<std::unique_ptr<WorkerThread>> OneWorker(
   worker.max_lanes = max_lanes;
   worker.arena_bytes = kArena;
   worker.answers_strays = true;
-  worker.fec = options.fec;
-  worker.rekey_records = options.rekey_records;
+  worker.tuning.fec = options.fec;
+  worker.tuning.rekey_records = options.rekey_records;
   WorldRandom(worker.flow_secret);
   std::vector<std::unique_ptr<WorkerThread>> workers;
   workers.push_back(std::make_unique<SteppedWorker>(

@@ -14,6 +14,7 @@ TEST(RequestTest, EveryRequestIsKnown) {
   EXPECT_EQ(ParseRequest(Bytes("status json\n")),
             (Request{RequestKind::kStatusJson}));
   EXPECT_EQ(ParseRequest(Bytes("version\n")), (Request{RequestKind::kVersion}));
+  EXPECT_EQ(ParseRequest(Bytes("reload\n")), (Request{RequestKind::kReload}));
   EXPECT_EQ(ParseRequest(Bytes("peer forget 10.0.0.2\n")),
             (Request{RequestKind::kPeerForget, *ParseIpPrefix("10.0.0.2/32")}));
   EXPECT_EQ(ParseRequest(Bytes("peer forget fd00::2\n")),
@@ -52,6 +53,7 @@ TEST(RequestTest, NothingElseIsAccepted) {
                                 "peer forget 10.0.0.2/24\n",
                                 "peer  forget 10.0.0.2\n",
                                 "version json\n",
+                                "reload now\n",
                                 "peer ban\n",
                                 "peer ban 10.0.0.2\n",
                                 "peer ban AQ==\n",

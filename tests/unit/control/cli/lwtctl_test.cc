@@ -142,6 +142,22 @@ TEST_F(LwtctlTest, AsksWhatAPeerCommandSays) {
   }
 }
 
+TEST_F(LwtctlTest, AReloadTellsByItsStatusWhetherSomethingWaits) {
+  const auto exit_code = [&](const std::string& body) {
+    Daemon daemon(a_);
+    daemon.Serve("ok " + std::to_string(body.size()) + "\n" + body);
+    const LwtctlRun outcome = Run({"reload"});
+    EXPECT_EQ(outcome.out, body);
+    EXPECT_EQ(daemon.Request(), "reload\n");
+    return outcome.exit_code;
+  };
+  EXPECT_EQ(exit_code("nothing has changed\n"), 0);
+  EXPECT_EQ(exit_code("applied: log_level\n"), 0);
+  EXPECT_EQ(exit_code("waits for the next connection: sni\n"), 0);
+  EXPECT_EQ(exit_code("waits for a restart: mode\n"), 3);
+  EXPECT_EQ(exit_code("applied: fec\nwaits for a restart: persona\n"), 3);
+}
+
 TEST_F(LwtctlTest, ListsSeveralSockets) {
   Daemon a(a_);
   Daemon b(b_);

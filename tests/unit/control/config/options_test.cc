@@ -17,144 +17,10 @@
 #include "control/config/networks.h"
 #include "control/config/reference.h"
 #include "control/config/values.h"
+#include "tests/unit/control/config/samples.h"
 
 namespace lwt::config {
 namespace {
-
-// A value that differs from the default, as the flag has it, and the check
-// that it arrived.
-struct Sample {
-  std::string text;
-  std::function<bool(const Config&)> arrived;
-};
-
-const std::string kPublicKey = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
-
-const std::map<std::string, Sample>& FecSamples() {
-  using C = const Config&;
-  static const auto* samples = new std::map<std::string, Sample>{
-      {"fec",
-       {"8:6",
-        [](C c) {
-          return c.fec.Settings().mode == fec::Mode::kFixed &&
-                 c.fec.Settings().fixed == fec::Parameters{8, 6, 1};
-        }}},
-      {"fec_data",
-       {"64", [](C c) { return c.fec.Settings().fixed.data == 64; }}},
-      {"fec_parity", {"32", [](C c) { return c.fec.parity == 32; }}},
-      {"fec_flush_us", {"500", [](C c) { return c.fec.flush_us == 500; }}},
-      {"fec_interleave_us",
-       {"0", [](C c) { return c.fec.Settings().interleave_us == 0; }}}};
-  return *samples;
-}
-
-const std::map<std::string, Sample>& NetworkSamples() {
-  using C = const Config&;
-  static const auto* samples = new std::map<std::string, Sample>{
-      {"routes",
-       {"192.168.7.0/24",
-        [](C c) {
-          return c.client.routes ==
-                 std::vector{ReadNetwork("192.168.7.0/24").value()};
-        }}},
-      {"lan_port",
-       {"memif:/run/lan.sock",
-        [](C c) { return c.lan.port.memif_socket == "/run/lan.sock"; }}},
-      {"lan_addr", {"192.168.7.1/24", [](C c) {
-                      return c.lan.addresses ==
-                             std::vector{
-                                 ReadTunnelAddress("192.168.7.1/24").value()};
-                    }}}};
-  return *samples;
-}
-
-const std::map<std::string, Sample>& DataplaneSamples() {
-  using C = const Config&;
-  static const auto* samples = new std::map<std::string, Sample>{
-      {"dataplane.workers", {"3", [](C c) { return c.workers.count == 3; }}},
-      {"dataplane.pinning",
-       {"off", [](C c) { return c.workers.pinning == Pinning::kOff; }}},
-      {"dataplane.memory",
-       {"no-huge",
-        [](C c) { return c.workers.memory == MemoryMode::kNoHuge; }}},
-      {"dataplane.tunnel_port",
-       {"tap", [](C c) { return c.tunnel.port == TunnelPort::kTap; }}},
-      {"dataplane.idle",
-       {"busy", [](C c) { return c.workers.idle == Idle::kBusy; }}},
-      {"dataplane.retransmit",
-       {"false", [](C c) { return !c.workers.retransmit; }}},
-      {"dataplane.rekey_records",
-       {"16384", [](C c) { return c.rekey.records == 16384; }}},
-      {"dataplane.rekey_seconds",
-       {"30", [](C c) { return c.rekey.seconds == 30; }}},
-      {"dataplane.arena_mib",
-       {"16", [](C c) { return c.arena_bytes() == 16u << 20; }}},
-  };
-  return *samples;
-}
-
-const std::map<std::string, Sample>& Samples() {
-  using C = const Config&;
-  static auto* samples = new std::map<std::string, Sample>{
-      {"mode", {"client", [](C c) { return c.mode == Mode::kClient; }}},
-      {"local_addr",
-       {"[2001:db8::1]:9000",
-        [](C c) {
-          return c.hub.local == ParseEndpoint("[2001:db8::1]:9000");
-        }}},
-      {"remote_addr",
-       {"vpn.example.com:443",
-        [](C c) {
-          return c.client.remote == HostPort{"vpn.example.com", 443};
-        }}},
-      {"tunnel_addr",
-       {"10.9.0.1/24,fd00::1/64",
-        [](C c) {
-          return c.tunnel.addresses.size() == 2 &&
-                 c.tunnel.addresses[0] == ParseIpPrefix("10.9.0.1/24") &&
-                 c.tunnel.addresses[1] == ParseIpPrefix("fd00::1/64");
-        }}},
-      {"mtu", {"1380", [](C c) { return c.tunnel.mtu == 1380; }}},
-      {"tun_name", {"vpn7", [](C c) { return c.tunnel.device == "vpn7"; }}},
-      {"sni",
-       {"cdn.example.net",
-        [](C c) { return c.client.sni == "cdn.example.net"; }}},
-      {"key",
-       {"a long secret", [](C c) { return c.key.text == "a long secret"; }}},
-      {"key_file", {"/k", [](C c) { return c.key.file == "/k"; }}},
-      {"network", {"office", [](C c) { return c.key.network == "office"; }}},
-      {"encryption",
-       {"none", [](C c) { return c.key.encryption == Encryption::kNone; }}},
-      {"server_public_key",
-       {kPublicKey,
-        [](C c) { return c.client.server_public_key == kPublicKey; }}},
-      {"multi_client", {"false", [](C c) { return !c.hub.multi_client; }}},
-      {"max_clients", {"7", [](C c) { return c.hub.max_clients == 7; }}},
-      {"fallback",
-       {"127.0.0.1:8443",
-        [](C c) {
-          return c.hub.fallback == HostPort{"127.0.0.1", 8443};
-        }}},
-      {"state_dir", {"/s", [](C c) { return c.host.state_dir == "/s"; }}},
-      {"control_socket",
-       {"/c.sock", [](C c) { return c.host.control_socket == "/c.sock"; }}},
-      {"log_level",
-       {"debug", [](C c) { return c.host.log_level == LogLevel::kDebug; }}},
-      {"uplink.driver",
-       {"af_xdp", [](C c) { return c.uplink.driver == UplinkDriver::kAfXdp; }}},
-      {"uplink.interface",
-       {"eth7", [](C c) { return c.uplink.interface == "eth7"; }}},
-      {"uplink.super_frames",
-       {"false", [](C c) { return !c.uplink.super_frames; }}},
-      {"persona",
-       {"linux-6.1",
-        [](C c) { return c.uplink.persona == PersonaChoice::kLinux61; }}},
-  };
-  samples->insert(DataplaneSamples().begin(), DataplaneSamples().end());
-  samples->insert(FecSamples().begin(), FecSamples().end());
-  samples->insert(NetworkSamples().begin(), NetworkSamples().end());
-  return *samples;
-}
 
 std::string TomlLine(const Option& option, const std::string& text) {
   std::string key(option.toml);
@@ -237,18 +103,24 @@ TEST(DiffTest, NamesTheOneThatChanged) {
 // Over every key of the page: what a change of it waits for.
 TEST(DiffTest, EveryKeyOfThePageSaysWhatAChangeWaitsFor) {
   const std::map<std::string, std::string> others = {
-      {"key", "live"},
-      {"key_file", "live"},
+      {"mtu", "next connection"},
       {"log_level", "live"},
       {"routes", "live"},
       {"peer.public_key", "live"},
       {"peer.allowed_ips", "live"},
       {"fallback", "live"},
       {"multi_client", "live"},
+      {"max_clients", "live"},
       {"remote_addr", "next connection"},
       {"server_public_key", "next connection"},
       {"sni", "next connection"},
-      {"dataplane.rekey_seconds", "next connection"}};
+      {"fec", "live"},
+      {"fec_data", "live"},
+      {"fec_parity", "live"},
+      {"fec_flush_us", "live"},
+      {"fec_interleave_us", "live"},
+      {"dataplane.rekey_records", "live"},
+      {"dataplane.rekey_seconds", "live"}};
   std::ifstream page(LWT_SOURCE_ROOT "/docs/configuration.md");
   std::set<std::string> keys;
   for (std::string line; std::getline(page, line);) {

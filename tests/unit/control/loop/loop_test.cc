@@ -99,12 +99,14 @@ TEST(SignalsTest, ArriveByDescriptorAndLeaveRealTimeSignalsAlone) {
     raise(signal);
     EXPECT_EQ((*signals)->Read(), signal);
     EXPECT_TRUE(Signals::Ends(signal));
+    EXPECT_FALSE(Signals::Reloads(signal));
   }
   // Each would end the process without a word to anybody.
   for (const int signal : {SIGHUP, SIGUSR1, SIGUSR2}) {
     raise(signal);
     EXPECT_EQ((*signals)->Read(), signal);
     EXPECT_FALSE(Signals::Ends(signal));
+    EXPECT_EQ(Signals::Reloads(signal), signal == SIGHUP);
   }
   for (const int signal : {SIGPIPE, SIGIO, SIGXFSZ}) raise(signal);
   sigset_t blocked;
@@ -128,9 +130,14 @@ class ApiServerTest : public testing::Test {
     auto socket = host::ControlSocket::Listen(path_);
     ASSERT_TRUE(socket.ok()) << socket.status();
     socket_.emplace(*std::move(socket));
-    auto server =
-        ApiServer::Serve(socket_->fd(), *loop_, [](const api::Request&) {
-          return api::OkResponse(std::string(500'000, 'x'));
+    auto server = ApiServer::Serve(
+        socket_->fd(), *loop_,
+        [this](const api::Request& request, const ApiServer::Reply& reply) {
+          if (request.kind == api::RequestKind::kReload) {
+            late_.push_back(reply);
+            return;
+          }
+          reply(api::OkResponse(std::string(500'000, 'x')));
         });
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
@@ -173,6 +180,7 @@ class ApiServerTest : public testing::Test {
   std::unique_ptr<EventLoop> loop_;
   std::optional<host::ControlSocket> socket_;
   std::unique_ptr<ApiServer> server_;
+  std::vector<ApiServer::Reply> late_;  // to those who asked for a reload
 };
 
 TEST_F(ApiServerTest, AnswersAWholeRequestAndCloses) {
@@ -189,6 +197,29 @@ TEST_F(ApiServerTest, AnswersAWholeRequestAndCloses) {
   close(fd);
 }
 
+// Neither who waits nor who has gone keeps the loop awake.
+TEST_F(ApiServerTest, AnswersLater) {
+  const int waits = Connect();
+  const int leaves = Connect();
+  for (const int fd : {waits, leaves}) {
+    Say(fd, "reload\n");
+    loop_->Turn(0);
+    loop_->Turn(0);
+  }
+  ASSERT_EQ(late_.size(), 2u);
+  EXPECT_EQ(loop_->Turn(0), 0);
+  server_->OnTimer(1000);
+  EXPECT_EQ(server_->NextDeadline(), 1000 + ApiServer::kAnswerUs);
+  server_->OnTimer(1000 + ApiServer::kTimeoutUs);
+  close(leaves);
+  loop_->Turn(0);
+  EXPECT_EQ(loop_->Turn(0), 0);
+  for (const ApiServer::Reply& reply : late_) reply(api::OkResponse("done\n"));
+  EXPECT_EQ(Converse(waits), api::OkResponse("done\n"));
+  late_[0](api::OkResponse("twice\n"));
+  close(waits);
+}
+
 TEST_F(ApiServerTest, RefusesGarbageAndFloods) {
   int fd = Connect();
   Say(fd, "format disk\n");
@@ -196,8 +227,7 @@ TEST_F(ApiServerTest, RefusesGarbageAndFloods) {
   close(fd);
   fd = Connect();
   Say(fd, std::string(api::kMaxRequestBytes + 100, 'a'));
-  loop_->Turn(0);
-  loop_->Turn(0);
+  for (int turn = 0; turn < 3; ++turn) loop_->Turn(0);
   std::array<char, 256> bytes;
   ssize_t n = read(fd, bytes.data(), bytes.size());
   ASSERT_GT(n, 6);

@@ -103,6 +103,7 @@ class FakeWorker : public WorkerLink {
   void Run(const ReleaseFlowCommand& command) { End(command.flow, false); }
   void Run(const SetLinkCommand&) {}
   void Run(const SwapUplinkCommand&) {}
+  void Run(const TuneCommand&) {}
   void Run(const ListenCommand&) {}
   void Run(const InstallLaneCommand& command);
   void Run(const RemoveLaneCommand& command);

@@ -114,5 +114,24 @@ TEST_F(TunnelKeeperTest, LooksOnceASecond) {
   EXPECT_TRUE(keeper_->OnTimer(now_us_ + 1).empty());
 }
 
+// Of a reload. A route of somebody else is neither taken nor removed.
+TEST_F(TunnelKeeperTest, LeadsOtherNetworksToTheDevice) {
+  const IpPrefix kept = spec_.networks[1];
+  const IpPrefix added = *ParseIpPrefix("10.78.0.0/16");
+  ASSERT_TRUE(keeper_->SetNetworks({kept, added}).ok());
+  EXPECT_TRUE(absl::IsNotFound(
+      netlink_->RemoveRoute(index_, *ParseIpPrefix("10.77.0.0/16"))));
+  for (const IpPrefix& network : {kept, added}) {
+    EXPECT_TRUE(absl::IsAlreadyExists(netlink_->AddRoute(index_, network)));
+  }
+  const IpPrefix others = *ParseIpPrefix("10.79.0.0/16");
+  ASSERT_TRUE(
+      netlink_->AddRoute(static_cast<int>(if_nametoindex("lo")), others).ok());
+  const absl::Status status = keeper_->SetNetworks({others});
+  EXPECT_NE(status.message().find("10.79.0.0/16"), absl::string_view::npos);
+  EXPECT_TRUE(keeper_->SetNetworks({}).ok());
+  EXPECT_TRUE(absl::IsAlreadyExists(netlink_->AddRoute(index_, others)));
+}
+
 }  // namespace
 }  // namespace lwt::host

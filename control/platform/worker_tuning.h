@@ -1,0 +1,29 @@
+// What the workers take of the settings while they run.
+//
+// Owned by the gateway. Control thread.
+#pragma once
+
+#include <memory>
+#include <span>
+
+#include "control/config/config.h"
+#include "control/loop/component.h"
+#include "dataplane/exchange/tuning.h"
+#include "dataplane/worker.h"
+
+namespace lwt {
+
+Tuning TuningOf(const config::Config& config);
+
+class WorkerTuning final : public loop::Component {
+ public:
+  explicit WorkerTuning(std::span<const std::unique_ptr<WorkerThread>> workers)
+      : workers_(workers) {}
+
+  absl::Status Apply(const config::Config& config, uint64_t now_us) override;
+
+ private:
+  const std::span<const std::unique_ptr<WorkerThread>> workers_;
+};
+
+}  // namespace lwt

@@ -1,0 +1,112 @@
+#include "control/reloader.h"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
+#include "control/base/text.h"
+#include "control/config/reload.h"
+#include "dataplane/clock.h"
+
+namespace lwt {
+namespace {
+
+absl::Status Refused(absl::string_view why) {
+  return absl::FailedPreconditionError(
+      config::Concat("reload: ", absl::StrReplaceAll(why, {{"\n", "; "}}),
+                     "; the old settings stay"));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Reloader>> Reloader::Create(
+    const Context& context) {
+  const int read_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (read_event < 0) {
+    return absl::InternalError(
+        config::Concat("cannot make an event descriptor: ", strerror(errno)));
+  }
+  std::unique_ptr<Reloader> reloader(new Reloader(context, read_event));
+  Reloader* self = reloader.get();
+  absl::Status status =
+      context.loop.Watch(reloader->read_event_.get(), EPOLLIN,
+                         [self](uint32_t) { self->OnRead(); });
+  if (!status.ok()) return status;
+  return reloader;
+}
+
+Reloader::~Reloader() {
+  if (thread_.joinable()) thread_.join();
+  context_.loop.Forget(read_event_.get());
+}
+
+void Reloader::Begin(Done done) {
+  if (done) (reading_ ? waiting_ : asked_).push_back(std::move(done));
+  if (std::exchange(reading_, true)) {
+    again_ = true;
+    return;
+  }
+  StartReading();
+}
+
+// The disk may be slow, and a key of words takes a third of a second.
+void Reloader::StartReading() {
+  context_.on_begin();
+  thread_ = std::thread([this] {
+    loaded_ = config::LoadConfig(context_.command_line);
+    const uint64_t one = 1;
+    while (write(read_event_.get(), &one, sizeof(one)) < 0 && errno == EINTR) {
+    }
+  });
+}
+
+void Reloader::OnRead() {
+  uint64_t count = 0;
+  if (read(read_event_.get(), &count, sizeof(count)) < 0) return;
+  thread_.join();
+  const absl::StatusOr<std::string> result = Take(std::move(loaded_));
+  if (result.ok()) {
+    for (absl::string_view line :
+         absl::StrSplit(*result, '\n', absl::SkipEmpty())) {
+      context_.log.Info("reload: ", line);
+    }
+  } else {
+    context_.log.Error(result.status().message());
+  }
+  context_.on_end();
+  for (const Done& done : std::exchange(asked_, std::move(waiting_))) {
+    done(result);
+  }
+  waiting_.clear();
+  reading_ = std::exchange(again_, false);
+  if (reading_) StartReading();
+}
+
+absl::StatusOr<std::string> Reloader::Take(
+    absl::StatusOr<config::LoadedConfig> loaded) {
+  if (!loaded.ok()) return Refused(loaded.status().message());
+  loaded->config.key.Erase();
+  absl::StatusOr<config::Reloaded> reloaded =
+      config::Reload(started_, context_.config, loaded->config);
+  if (!reloaded.ok()) return Refused(reloaded.status().message());
+  const absl::Status fit = context_.components.Check(reloaded->config);
+  if (!fit.ok()) return Refused(fit.message());
+  for (const std::string& warning : loaded->warnings) {
+    context_.log.Warn("reload: ", warning);
+  }
+  context_.config = reloaded->config;
+  context_.log.SetLevel(context_.config.host.log_level);
+  std::string text = config::Sentences(*reloaded);
+  for (const absl::Status& error :
+       context_.components.Apply(context_.config, MonotonicUs())) {
+    text += config::Concat("not done: ", error.message(), "\n");
+  }
+  return text;
+}
+
+}  // namespace lwt

@@ -1,0 +1,495 @@
+"""Settings that change while gateways run, by SIGHUP and `lwtctl reload`."""
+
+import concurrent.futures
+import contextlib
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+
+import pytest
+from harness.capture import Capture
+from harness.gateway import KEY, PORT
+from harness.wait import wait_until
+
+_REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
+
+_HUB = {
+    "mode": '"server"',
+    "local_addr": f'"0.0.0.0:{PORT}"',
+    "tunnel_addr": '"10.0.0.1/24"',
+    "key": f'"{KEY}"',
+}
+_CLIENT = {"mode": '"client"', "tunnel_addr": '"10.0.0.2/24"',
+           "key": f'"{KEY}"'}
+
+
+class Settings:
+    """A gateway's file; what is under a table goes to the end of it."""
+
+    def __init__(self, path, settings):
+        self.path = path
+        self.settings = dict(settings)
+        self.tail = ""
+        self.write()
+
+    def write(self, **changes):
+        """Keys of a table are spelled TABLE__KEY; None takes one out."""
+        for name, value in changes.items():
+            self.settings[name] = value
+        lines, tables = [], {}
+        for name, value in self.settings.items():
+            if value is None:
+                continue
+            table, _, key = name.rpartition("__")
+            (tables.setdefault(table, []) if table else lines).append(
+                f"{key} = {value}")
+        for table, keys in tables.items():
+            lines += [f"[{table}]", *keys]
+        self.path.write_text("\n".join(lines) + "\n" + self.tail)
+        self.path.chmod(0o600)
+
+
+class Pair:
+    """A hub and a client that run from files."""
+
+    def __init__(self, topology, start, folder, hub=None, client=None,
+                 client_flags=()):
+        self.topology = topology
+        self.hub_file = Settings(folder / "hub.toml", {**_HUB, **(hub or {})})
+        self.client_file = Settings(
+            folder / "client.toml", {
+                **_CLIENT, "remote_addr": f'"{topology.hub.v4}:{PORT}"',
+                **(client or {})
+            })
+        self.hub = start(topology.hub.namespace, ["-c", self.hub_file.path],
+                         "hub")
+        self.client = start(topology.client.namespace,
+                            ["-c", self.client_file.path, *client_flags],
+                            "client")
+        self.client.wait_up()
+        self.hub.wait_up()
+
+    def ping(self, count=3):
+        return self.topology.client.namespace.ping("10.0.0.1", count=count)
+
+
+def _reload(gateway, status=0):
+    done = gateway.lwtctl("reload", check=False)
+    assert done.returncode == status, done.stdout
+    return done.stdout
+
+
+@contextlib.contextmanager
+def _pings(namespace, address="10.0.0.1"):
+    """Pings every 20 ms meanwhile, of which none is lost."""
+    pinging = namespace.popen("ping", "-n", "-i", "0.02", "-W", "5", address,
+                              stdout=subprocess.PIPE, text=True)
+    try:
+        yield
+    finally:
+        pinging.send_signal(signal.SIGINT)
+        text, _ = pinging.communicate(timeout=20)
+    sent, received = map(int, re.search(
+        r"(\d+) packets transmitted, (\d+) received", text).groups())
+    assert sent == received > 0, text[-300:]
+
+
+@pytest.fixture
+def pair(topology, start, folder):
+    return Pair(topology, start, folder)
+
+
+def test_sighup_and_lwtctl_reload_apply_under_traffic(pair):
+    with _pings(pair.topology.client.namespace):
+        pair.hub_file.write(log_level='"debug"', dataplane__workers="3",
+                            max_clients="7")
+        answer = _reload(pair.hub, status=3)
+        assert answer == ("applied: max_clients, log_level\n"
+                          "waits for a restart: dataplane.workers\n")
+        pair.client_file.write(sni='"cdn.example.net"')
+        pair.client.process.send_signal(signal.SIGHUP)
+        pair.client.wait_log("reload: waits for the next connection: sni")
+        # What is in force already is no change; what waits, waits on.
+        assert _reload(pair.hub, status=3) == "waits for a restart: dataplane.workers\n"
+        pair.hub_file.write(dataplane__workers=None)
+        assert _reload(pair.hub) == "nothing has changed\n"
+
+
+def test_a_bad_file_changes_nothing(pair):
+    with _pings(pair.topology.client.namespace):
+        good = pair.hub_file.path.read_text()
+        for bad, why in (
+            ("log_level = \"debug\"\nmtuu = 3\n" + good,
+             r"hub\.toml:2:1: unknown key \"mtuu\""),
+            ("log_level = \"debug\"\n" + good.replace("10.0.0.1/24", "x"),
+             r"hub\.toml:4:15: tunnel_addr: "),
+            ("log_level = \"debug\"\n" + good + "remote_addr = \"x:1\"\n",
+             "remote_addr is for clients"),
+            ("log_level = \"debug\"\n" + good + "[", r"hub\.toml:6:"),
+            ("log_level = \"debug\"\n" + good.replace(KEY, "short"),
+             "are too few"),
+        ):
+            pair.hub_file.path.write_text(bad)
+            answer = _reload(pair.hub, status=1)
+            assert re.search(f"^lwtctl: reload: .*{why}.*; the old settings "
+                             "stay$", answer, re.MULTILINE), answer
+        pair.hub_file.path.unlink()
+        pair.hub.process.send_signal(signal.SIGHUP)
+        pair.hub.wait_log("reload: .*hub.toml.*; the old settings stay")
+        pair.hub_file.write()
+        assert _reload(pair.hub) == "nothing has changed\n"
+    assert " debug " not in pair.hub.log()
+
+
+def test_what_counts_now_has_to_agree_with_what_waits(pair):
+    """The new network lies within the old tunnel's, which a restart alone
+    would move."""
+    pair.client_file.write(tunnel_addr='"10.9.0.2/24"',
+                           routes='["10.0.0.128/25"]')
+    answer = _reload(pair.client, status=1)
+    assert "does not agree with what waits for a restart" in answer
+    assert "10.0.0.128" not in pair.topology.client.namespace.ip("route")
+
+
+def test_flags_of_the_start_beat_the_file_again(topology, start, folder):
+    pair = Pair(topology, start, folder,
+                client_flags=["-log-level", "warn", "-k", KEY])
+    pair.client_file.write(log_level='"debug"', key='"another-one-2024"')
+    assert _reload(pair.client) == "nothing has changed\n"
+    assert pair.ping() == 3
+
+
+# Each key of docs/configuration.md is in one of these, by what a change of it
+# is seen to do. A restart alone changes the last ones.
+
+
+def _log_level(pair, file, gateway):
+    file.write(log_level='"debug"')
+    assert _reload(gateway) == "applied: log_level\n"
+    gateway.lwtctl("status")
+    file.write(log_level=None)
+    assert _reload(gateway) == "applied: log_level\n"
+
+
+def _two_clients(pair, name, one, several):
+    """A second client is refused, comes in, and the first stays all along."""
+    host = pair.topology.clients[1]
+    pair.hub_file.write(**{name: one})
+    assert _reload(pair.hub) == f"applied: {name}\n"
+    second = pair.start(host.namespace, [
+        "-m", "client", "-r", f"{pair.topology.hub.v4}:{PORT}", "-t",
+        "10.0.0.3/24", "-k", KEY
+    ], f"second-{name}")
+    second.wait_log("(?i)refused")
+    pair.hub_file.write(**{name: several})
+    assert _reload(pair.hub) == f"applied: {name}\n"
+    second.wait_up()
+    pair.hub.wait_up(peers=2)
+    # Fewer than there are: none is sent away.
+    pair.hub_file.write(**{name: one})
+    _reload(pair.hub)
+    assert host.namespace.ping("10.0.0.1") == 3
+    pair.hub_file.write(**{name: several})
+    _reload(pair.hub)
+    assert second.stop() == 0
+    pair.hub.wait_up(peers=1)
+
+
+def _multi_client(pair):
+    _two_clients(pair, "multi_client", "false", None)
+
+
+def _max_clients(pair):
+    _two_clients(pair, "max_clients", "1", "2")
+    pair.hub_file.write(max_clients="101")
+    assert _reload(pair.hub, status=3) == "waits for a restart: max_clients\n"
+    pair.hub_file.write(max_clients=None)
+    assert _reload(pair.hub) == "applied: max_clients\n"
+
+
+def _stranger_meets(pair, greeting):
+    def call():
+        with socket.create_connection((pair.topology.hub.v4, PORT), 5) as one:
+            one.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            one.settimeout(5)
+            return one.recv(100)
+
+    wait_until(lambda: pair.topology.client.namespace.inside(call) == greeting,
+               10, f"a stranger meets {greeting}")
+
+
+def _fallback(pair):
+    alert = bytes.fromhex("15030300020228")
+    _stranger_meets(pair, alert)
+    namespace = pair.topology.hub.namespace
+    service = namespace.inside(lambda: socket.create_server(("127.0.0.1",
+                                                             8443)))
+    with service, concurrent.futures.ThreadPoolExecutor(1) as pool:
+        def serve():
+            with contextlib.suppress(OSError):
+                while True:
+                    with service.accept()[0] as one:
+                        one.recv(100)
+                        one.sendall(b"a web site")
+
+        pool.submit(serve)
+        pair.hub_file.write(fallback='"127.0.0.1:8443"')
+        assert _reload(pair.hub) == "applied: fallback\n"
+        _stranger_meets(pair, b"a web site")
+        pair.hub_file.write(fallback=None)
+        assert _reload(pair.hub) == "applied: fallback\n"
+        _stranger_meets(pair, alert)
+        service.shutdown(socket.SHUT_RDWR)
+
+
+def _peers(pair):
+    """A network behind the client, and none any more."""
+    hub, client = (pair.topology.hub.namespace, pair.topology.client.namespace)
+    client.ip("address", "add", "192.168.77.1/32", "dev", "lo")
+    key = pair.client.status()["public_key"]
+    pair.hub_file.tail = (f'[[peer]]\npublic_key = "{key}"\n'
+                          'allowed_ips = ["192.168.77.0/24"]\n')
+    pair.hub_file.write()
+    assert _reload(pair.hub) == (f"applied: peer {key}: public_key, "
+                                 f"peer {key}: allowed_ips\n")
+    assert hub.ping("192.168.77.1") == 3
+    assert "192.168.77.0/24 dev lwt0" in hub.ip("route")
+    pair.hub_file.tail = ""
+    pair.hub_file.write()
+    _reload(pair.hub)
+    assert "192.168.77" not in hub.ip("route")
+
+
+def _sent_code(gateway):
+    lane = gateway.status()["peers"][0]["lane_list"][0]
+    return lane["fec_tx_data"], lane["fec_tx_parity"]
+
+
+def _fec(pair, file, gateway):
+    for change, code in (({"fec": '"4:2"'}, (4, 2)),
+                         ({"fec": None, "fec_data": "6"}, (6, 3)),
+                         ({"fec_parity": "1"}, (6, 1)),
+                         ({"fec": '"off"'}, (0, 0)),
+                         ({"fec": None, "fec_data": None, "fec_parity": None},
+                          (0, 0))):
+        file.write(**change)
+        assert _reload(gateway).startswith("applied: fec")
+        wait_until(lambda code=code: _sent_code(gateway) == code, 5,
+                   f"{gateway.label} sends {code}")
+    file.write(fec_flush_us="500", fec_interleave_us="0")
+    assert _reload(gateway) == "applied: fec_flush_us, fec_interleave_us\n"
+    file.write(fec_flush_us=None, fec_interleave_us=None)
+    _reload(gateway)
+
+
+def _epoch(gateway):
+    return gateway.status()["peers"][0]["epoch"]
+
+
+def _rekey(pair, file, gateway):
+    before = _epoch(gateway)
+    file.write(dataplane__rekey_records="1024")
+    assert _reload(gateway) == "applied: dataplane.rekey_records\n"
+    ping = pair.topology.client.namespace.popen(
+        "ping", "-q", "-i", "0.002", "10.0.0.1", stdout=subprocess.DEVNULL)
+    try:
+        wait_until(lambda: _epoch(gateway) > before, 30,
+                   "keys are renewed by records")
+    finally:
+        ping.kill()
+        ping.wait()
+    file.write(dataplane__rekey_records=None)
+    _reload(gateway)
+
+
+def _rekey_seconds(pair):
+    before = _epoch(pair.client)
+    pair.client_file.write(dataplane__rekey_seconds="5")
+    assert _reload(pair.client) == "applied: dataplane.rekey_seconds\n"
+    wait_until(lambda: _epoch(pair.client) > before, 20,
+               "keys are renewed by time")
+    pair.client_file.write(dataplane__rekey_seconds=None)
+    _reload(pair.client)
+
+
+def _routes(pair):
+    hub, client = (pair.topology.hub.namespace, pair.topology.client.namespace)
+    hub.ip("address", "add", "192.168.78.1/32", "dev", "lo")
+    pair.client_file.write(routes='["192.168.78.0/24", "fd78::/64"]')
+    assert _reload(pair.client) == "applied: routes\n"
+    assert client.ping("192.168.78.1") == 3
+    pair.client_file.write(routes='["fd78::/64"]')
+    _reload(pair.client)
+    assert "192.168.78" not in client.ip("route")
+    assert "fd78::/64 dev lwt0" in client.ip("-6", "route")
+    # What leads elsewhere already is the host's, and is said.
+    client.ip("route", "add", "192.168.79.0/24", "via",
+              pair.topology.client.gateway_v4)
+    pair.client_file.write(routes='["192.168.79.0/24"]')
+    assert "not done: another route leads to 192.168.79.0/24" in _reload(
+        pair.client)
+    pair.client_file.write(routes=None)
+    _reload(pair.client)
+    assert "192.168.79.0/24 via" in client.ip("route")
+    assert "fd78" not in client.ip("-6", "route")
+
+
+def _reconnect(pair):
+    before = pair.client.log().count("tunnel up")
+    pair.hub.kill()
+    pair.hub.start()
+    wait_until(lambda: pair.client.log().count("tunnel up") > before, 60,
+               "the client is back")
+    pair.client.wait_up()
+
+
+def _sni_and_remote(pair, folder):
+    capture = Capture(pair.topology.router, "hub", folder)
+    pair.client_file.write(sni='"cdn.example.net"',
+                           remote_addr=f'"[{pair.topology.hub.v6}]:{PORT}"')
+    assert _reload(pair.client) == (
+        "waits for the next connection: remote_addr, sni\n")
+    assert pair.ping() == 3
+    peer = pair.client.status()["peers"][0]
+    assert peer["endpoint"] == f"{pair.topology.hub.v4}:{PORT}"
+    _reconnect(pair)
+    peer = pair.client.status()["peers"][0]
+    assert peer["endpoint"] == f"[{pair.topology.hub.v6}]:{PORT}"
+    capture.stop()
+    names = capture.fields("tls.handshake.extensions_server_name",
+                           condition="tls.handshake.type == 1")
+    assert ["cdn.example.net"] in names
+
+
+def _mtu(pair):
+    pair.client_file.write(mtu="1300")
+    assert _reload(pair.client) == "waits for the next connection: mtu\n"
+    assert pair.client.status()["peers"][0]["mtu"] > 1300
+    _reconnect(pair)
+    status = pair.client.status()
+    assert status["peers"][0]["mtu"] == 1300
+    assert status["tunnel"]["mtu"] == 1300
+
+
+def _server_public_key(pair):
+    right = pair.hub.status()["public_key"]
+    wrong = "vD1t5yk9uMJvVJdTgNVbLRRfAMO3WlMKqkjXQUUuNWc="
+    pair.client_file.write(server_public_key=f'"{wrong}"')
+    assert _reload(pair.client) == (
+        "waits for the next connection: server_public_key\n")
+    assert pair.ping() == 3
+    pair.hub.kill()
+    pair.hub.start()
+    pair.client.wait_log(f"the hub's public key is {right}, not the one")
+    # It is tried again at once, not when the back-off is over.
+    pair.client_file.write(server_public_key=f'"{right}"')
+    _reload(pair.client)
+    pair.client.wait_up()
+
+
+def test_what_counts_at_once_on_a_hub(make_topology, start, folder):
+    pair = Pair(make_topology(clients=2), start, folder)
+    pair.start = start
+    with _pings(pair.topology.client.namespace):
+        _log_level(pair, pair.hub_file, pair.hub)
+        _multi_client(pair)
+        _max_clients(pair)
+        _fallback(pair)
+        _peers(pair)
+        _fec(pair, pair.hub_file, pair.hub)
+        _rekey(pair, pair.hub_file, pair.hub)
+
+
+def test_what_counts_at_once_on_a_client(pair):
+    with _pings(pair.topology.client.namespace):
+        _log_level(pair, pair.client_file, pair.client)
+        _routes(pair)
+        _fec(pair, pair.client_file, pair.client)
+        _rekey(pair, pair.client_file, pair.client)
+        _rekey_seconds(pair)
+
+
+def test_what_the_next_connection_uses(topology, start, folder):
+    pair = Pair(topology, start, folder, hub={"local_addr": f'"[::]:{PORT}"'})
+    _sni_and_remote(pair, folder)
+    _mtu(pair)
+    _server_public_key(pair)
+
+
+_SEEN = {
+    "nothing": {
+        "log_level", "multi_client", "fallback", "peer.public_key",
+        "peer.allowed_ips", "routes", "fec", "fec_data", "fec_parity",
+        "fec_flush_us", "fec_interleave_us", "dataplane.rekey_records",
+        "dataplane.rekey_seconds"
+    },
+    "nothing; above that of the start: restart": {"max_clients"},
+    "next connection": {"remote_addr", "sni", "mtu", "server_public_key"},
+}
+# A value of each that waits for a restart, by side.
+_RESTART_HUB = {
+    "local_addr": '"0.0.0.0:9001"',
+    "tunnel_addr": '"10.0.0.1/25"',
+    "tun_name": '"vpn7"',
+    "persona": '"linux-6.1"',
+    "network": '"office"',
+    "lan_port": '"eth7"',
+    "state_dir": '"/tmp/elsewhere"',
+    "control_socket": '"/tmp/elsewhere.sock"',
+    "uplink.driver": '"af_xdp"',
+    "uplink.interface": '"eth7"',
+    "uplink.super_frames": "false",
+    "dataplane.tunnel_port": '"tap"',
+    "dataplane.workers": "2",
+    "dataplane.pinning": '"on"',
+    "dataplane.memory": '"no-huge"',
+    "dataplane.idle": '"busy"',
+    "dataplane.retransmit": "false",
+    "dataplane.arena_mib": "7",
+}
+# These change others with them.
+_RESTART_TOGETHER = {"mode", "key", "key_file", "encryption", "lan_addr"}
+
+
+def test_every_key_of_the_page_is_seen_to_do_what_the_page_says():
+    page = (_REPOSITORY / "docs" / "configuration.md").read_text()
+    waits = {}
+    for row in page.splitlines():
+        cells = row.split(" | ")
+        if len(cells) == 7 and row.startswith("| `"):
+            waits.setdefault(cells[5], set()).add(
+                cells[0].removeprefix("| ").strip("`"))
+    assert waits == {**_SEEN,
+                     "restart": set(_RESTART_HUB) | _RESTART_TOGETHER}
+
+
+def test_what_waits_for_a_restart_changes_nothing(topology, start, folder):
+    pair = Pair(topology, start, folder)
+    paths = {"state_dir", "control_socket"}  # given by flags here
+    before = pair.hub.status()
+    with _pings(pair.topology.client.namespace):
+        for key, value in _RESTART_HUB.items():
+            name = key.replace(".", "__")
+            pair.hub_file.write(**{name: value})
+            expected = (f"waits for a restart: {key}\n"
+                        if key not in paths else "nothing has changed\n")
+            assert _reload(pair.hub, status=0 if key in paths else
+                           3) == expected
+            pair.hub_file.write(**{name: _HUB.get(key)})
+        for changes, waiting in (
+            ({"encryption": '"none"', "key": None}, "encryption"),
+            ({"lan_port": '"memif:/run/x"', "lan_addr": '"192.168.9.1/24"'},
+             "lan_port, lan_addr"),
+        ):
+            pair.hub_file.write(**_HUB, encryption=None, lan_port=None)
+            pair.hub_file.write(**changes)
+            answer = _reload(pair.hub, status=3)
+            assert answer == f"waits for a restart: {waiting}\n"
+        pair.client_file.write(mode='"server"', remote_addr=None,
+                               local_addr='"0.0.0.0:9000"')
+        assert _reload(pair.client, status=3) == "waits for a restart: mode\n"
+    after = pair.hub.status()
+    assert after["uplink"]["driver"] == before["uplink"]["driver"]
+    assert len(after["workers"]) == len(before["workers"])
