@@ -43,6 +43,12 @@ void ClientLanes::Hint(uint8_t slot, uint64_t now_us) {
   next_tick_us_ = now_us;
 }
 
+void ClientLanes::OnReset(uint8_t slot, uint64_t now_us) {
+  if (slot >= slots_.size() || !slots_[slot].liveness) return;
+  slots_[slot].liveness->OnReset(now_us);
+  next_tick_us_ = now_us;
+}
+
 void ClientLanes::HintAll(uint64_t now_us) {
   for (uint8_t i = 0; i < slot_count(); ++i) Hint(i, now_us);
 }

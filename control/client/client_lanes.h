@@ -32,6 +32,8 @@ class ClientLanes {
   void OnFailed(uint8_t slot, uint64_t now_us);
   // Probe its lane at once.
   void Hint(uint8_t slot, uint64_t now_us);
+  // A RST came on the flow of its lane.
+  void OnReset(uint8_t slot, uint64_t now_us);
   // Probe all lanes at once.
   void HintAll(uint64_t now_us);
   // A probe on its lane was answered.

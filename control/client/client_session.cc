@@ -209,7 +209,11 @@ void ClientSession::OnEvent(const Event& event, uint64_t now_us) {
     case EventKind::kResetHint:
       if (session_ == nullptr) break;
       if (const SessionLane* lane = session_->FindFlow(event.flow)) {
-        lanes_.Hint(lane->slot, now_us);
+        if (event.detail == static_cast<uint8_t>(FlowHint::kReset)) {
+          lanes_.OnReset(lane->slot, now_us);
+        } else {
+          lanes_.Hint(lane->slot, now_us);
+        }
       }
       break;
     default:

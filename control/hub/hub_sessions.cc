@@ -72,10 +72,15 @@ void HubSessions::OnStream(const PuntedStream& stream, uint64_t now_us) {
   }
 }
 
-// At a hint that its flow is dead the client probes, not we.
+// That nothing is acknowledged is the client's to find out, who alone can open
+// another flow; a RST may mean that there is no client any more.
 void HubSessions::Client::OnEvent(const Event& event, uint64_t now_us) {
   if (event.kind == EventKind::kFlowDown) {
     hub->OnLaneDown(*this, event.flow, now_us);
+  } else if (event.kind == EventKind::kResetHint &&
+             event.detail == static_cast<uint8_t>(FlowHint::kReset)) {
+    session->OnReset(event.flow, event.value, now_us);
+    hub->AfterWork(*this, now_us);
   }
 }
 

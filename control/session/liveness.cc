@@ -24,6 +24,12 @@ void Liveness::Hint(uint64_t now_us) {
   if (unanswered_ == 0) next_probe_at_ = now_us;
 }
 
+void Liveness::OnReset(uint64_t now_us) {
+  if (reset_at_us_ != 0 && now_us - reset_at_us_ < kResetEveryUs) return;
+  reset_at_us_ = now_us;
+  Hint(now_us);
+}
+
 bool Liveness::Tick(const LaneReading& reading, uint64_t now_us) {
   // An answer has to be there before the next probe, which it would not match.
   spacing_us_ = std::clamp(reading.srtt_us + reading.srtt_us / 2, kUrgentUs,

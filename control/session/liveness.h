@@ -39,8 +39,12 @@ class Liveness {
 
   // True when a probe is to be sent now.
   bool Tick(const LaneReading& reading, uint64_t now_us);
-  // A RST, an ICMP error, nothing acknowledged for long: probe at once.
+  // Nothing acknowledged for long, a change of the host: probe at once.
   void Hint(uint64_t now_us);
+  // A RST: the same, but at most once in kResetEveryUs, for anybody who sees
+  // the flow can send it.
+  static constexpr uint64_t kResetEveryUs = 10'000'000;
+  void OnReset(uint64_t now_us);
   // A probe was answered: the path works both ways.
   void OnAnswer() { answered_ = true; }
 
@@ -73,6 +77,7 @@ class Liveness {
   uint32_t unanswered_ = 0;     // probes since the last verified record
   uint64_t next_probe_at_ = 0;  // while probing
   uint64_t suspect_since_ = 0;
+  uint64_t reset_at_us_ = 0;  // that counted; 0: never
 };
 
 }  // namespace lwt::peer

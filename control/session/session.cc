@@ -248,7 +248,30 @@ void Session::ApplyToLanes(const RekeyAction& action) {
   }
 }
 
+void Session::OnReset(FlowId flow, uint64_t rto_us, uint64_t now_us) {
+  for (SessionLane& lane : lanes_) {
+    if (lane.flow == flow) lane.trial.Begin(rto_us, now_us);
+  }
+  TickTrials(now_us);
+}
+
+void Session::TickTrials(uint64_t now_us) {
+  std::vector<LaneName> over;
+  for (SessionLane& lane : lanes_) {
+    const uint64_t heard_us = link().ReadLane(lane.name).last_rx_us;
+    const ResetTrial::Step step = lane.trial.Tick(heard_us, now_us);
+    if (step == ResetTrial::Step::kProbe) Probe(lane.name);
+    if (step != ResetTrial::Step::kOver) continue;
+    over.push_back(lane.name);
+    context_.log.Info(Cause::Peer(name_), name_, ": ", ToString(lane.remote),
+                      " is somebody else's now: a RST came, and no answer "
+                      "to three probes");
+  }
+  for (const LaneName name : over) RemoveLane(name, /*close_flow=*/false);
+}
+
 void Session::OnTimer(uint64_t now_us) {
+  TickTrials(now_us);
   std::vector<LaneName> due;
   for (const SessionLane& lane : lanes_) {
     if (lane.remove_at_us <= now_us) due.push_back(lane.name);
@@ -345,7 +368,7 @@ uint64_t Session::NextDeadline() const {
     next = std::min(next, channel_.NextDeadline());
   }
   for (const SessionLane& lane : lanes_) {
-    next = std::min(next, lane.remove_at_us);
+    next = std::min({next, lane.remove_at_us, lane.trial.due_us()});
   }
   return next;
 }

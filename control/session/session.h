@@ -21,6 +21,7 @@
 #include "control/handshake/session_secrets.h"
 #include "control/session/loss_pool.h"
 #include "control/session/message_table.h"
+#include "control/session/reset_trial.h"
 #include "control/session/worker_road.h"
 #include "control/workers/peer_host.h"
 #include "dataplane/exchange/event.h"
@@ -38,6 +39,7 @@ struct SessionLane {
   uint64_t installed_us = 0;
   uint64_t remove_at_us = UINT64_MAX;  // replaced: only receives until then
   bool suspect = false;                // others take over while there are any
+  ResetTrial trial;                    // of a hub's
 };
 
 class Session {
@@ -82,6 +84,10 @@ class Session {
   void OnRecord(uint8_t kind, std::span<const uint8_t> bytes, uint64_t now_us);
   // kEpochDue, kEpochSpent and kUnknownKind.
   void OnEvent(const Event& event, uint64_t now_us);
+  // A RST that a kernel would obey came on a lane's flow, whose probes may take
+  // `rto_us` to be answered: the lane is put on trial, and goes without a word
+  // where the peer says nothing. The session stays, for the peer to join again.
+  void OnReset(FlowId flow, uint64_t rto_us, uint64_t now_us);
   void OnTimer(uint64_t now_us);
   uint64_t NextDeadline() const;
   // When keys are renewed from now on.
@@ -175,6 +181,7 @@ class Session {
   bool Queue(handshake::ControlType type, handshake::ByteVector body);
   void Deliver(const handshake::ControlMessage& message, uint64_t now_us);
   void OnClose(std::span<const uint8_t> bytes);
+  void TickTrials(uint64_t now_us);
   bool WaitsForWorkers(uint64_t now_us);
   void Flush(uint64_t now_us);
   void Notify(handshake::NoticeCode code, std::string text);

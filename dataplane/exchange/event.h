@@ -13,7 +13,8 @@ namespace lwt {
 enum class EventKind : uint8_t {
   kFlowUp,        // three-way handshake done; `token` if Connect asked for it
   kFlowDown,      // timed out, refused, or closed by the peer: see `detail`
-  kResetHint,     // a RST was seen on the lane's flow: probe it
+  kResetHint,     // the flow may be dead: see `detail`; `value` = its
+                  // retransmission timeout in µs
   kEpochDue,      // the send epoch of `lane` passed its record limit
   kEpochSpent,    // … its hard limit: nothing more is sealed with it
   kReportAnswer,  // `value` = round trip in µs, `token` as asked
@@ -28,6 +29,12 @@ enum class FlowDownReason : uint8_t {
   kRefused,
   kClosedByPeer,
   kClosed,
+};
+
+// What says that a flow may be dead.
+enum class FlowHint : uint8_t {
+  kReset,       // a RST or FIN that a kernel would obey
+  kUnanswered,  // nothing of ours is acknowledged
 };
 
 struct Event {

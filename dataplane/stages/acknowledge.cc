@@ -20,6 +20,10 @@ void ReportFlow(Worker& worker, const OuterTcp::Event& from, EventKind kind,
   if (kind == EventKind::kStreamRoom) {
     event.value = worker.tcp.StreamLimit(from.flow);
   }
+  if (kind == EventKind::kResetHint) {
+    const auto stats = worker.tcp.Stats(from.flow);
+    event.value = stats ? stats->rto_us : 0;
+  }
   event.local = from.local;
   event.remote = from.remote;
   worker.Report(event);
@@ -43,9 +47,11 @@ void HandleFlowEvent(Worker& worker, const OuterTcp::Event& event) {
       }
       return;
     case OuterTcp::EventType::kResetHint:
+      return ReportFlow(worker, event, EventKind::kResetHint,
+                        static_cast<uint8_t>(FlowHint::kReset));
     case OuterTcp::EventType::kUnanswered:
       return ReportFlow(worker, event, EventKind::kResetHint,
-                        static_cast<uint8_t>(event.type));
+                        static_cast<uint8_t>(FlowHint::kUnanswered));
     case OuterTcp::EventType::kClosedByPeer:
       FlowDown(worker, event, FlowDownReason::kClosedByPeer);
       return worker.tcp.Close(event.flow, worker.now_us);

@@ -2,18 +2,20 @@
 gateways a connection of the kernels' own meets the same box."""
 
 import socket
+import time
 
 import pytest
 from harness.bad_link import BadWire
 from harness.gateway import PORT, client_arguments, server_arguments
 from harness.middle import Middle
-from harness.odd_boxes import ClosedWindow, syn_proxy
+from harness.odd_boxes import ClosedWindow, NatOfOnePort, syn_proxy
 from harness.traffic import transfer
 from harness.variant import Variant
 from harness.wait import wait_until
 
 _HUB, _CLIENT = "10.0.0.1", "10.0.0.2"
 _SIZE = 1 << 20
+_TCP_REPAIR = 19  # of tcp(7)
 
 
 def _hosts(topology):
@@ -61,6 +63,13 @@ def middle():
     made.delete()
 
 
+def _close(client, server):
+    """The client first, so that nothing waits at the port."""
+    client.close()
+    assert server.recv(1) == b""
+    server.close()
+
+
 def _kernel_hub_speaks(middle):
     """A server of the kernel's sends to whoever comes; what the client gets
     once its window is open."""
@@ -77,8 +86,7 @@ def _kernel_hub_speaks(middle):
         got = b""
         while len(got) < 3000:
             got += visitor.recv(3000)
-        visitor.close()  # first, so that nothing waits at the port
-        assert taken.recv(1) == b""
+        _close(visitor, taken)
     return got
 
 
@@ -92,3 +100,50 @@ def test_client_whose_window_opens_later(middle, start):
 
     _start_in_turn(middle, start, Variant(), meanwhile)
     assert middle.client.namespace.ping(_HUB) == 3
+
+
+def _die_silently(connection):
+    """As where the power fails."""
+    connection.setsockopt(socket.IPPROTO_TCP, _TCP_REPAIR, 1)
+    connection.close()
+
+
+def _kernel_takes_the_port_again(topology, nat):
+    """Seconds that a connection takes which gets the port of one that died."""
+    hub, client = _hosts(topology)
+    server = hub.inside(lambda: socket.create_server(("", PORT)))
+
+    def connect():
+        return client.inside(lambda: socket.create_connection(
+            (topology.hub.v4, PORT), 20))
+
+    with server:
+        first = connect()
+        taken, peer = server.accept()
+        _die_silently(first)
+        nat.forget()
+        began = time.monotonic()
+        second = connect()
+        took = time.monotonic() - began
+        again, again_peer = server.accept()
+        assert again_peer == peer, "another port"
+        taken.close()
+        _close(second, again)
+    return took
+
+
+def test_port_of_a_dead_client_goes_to_the_next_connection(topology, start):
+    """The hub learns from the RST that its challenge ACK gets."""
+    nat = NatOfOnePort(topology)
+    assert _kernel_takes_the_port_again(topology, nat) < 5
+    nat.forget()
+    hub, client = _start_in_turn(topology, start, Variant())
+    assert topology.client.namespace.ping(_HUB) == 3
+    before = hub.status()["peers"][0]["endpoint"]
+    client.kill()
+    nat.forget()
+    client.start()
+    wait_until(lambda: topology.client.namespace.ping(_HUB, count=1, timeout=1),
+               10, "it is back")
+    assert hub.status()["peers"][0]["endpoint"] == before
+    assert "next attempt" not in client.log()

@@ -63,3 +63,28 @@ class ClosedWindow:
                 self._last = with_payload(
                     frame, b"", seq=frame[TCP].seq + size)
             return [closed]
+
+
+class NatOfOnePort:
+    """At the router: whoever connects to the hub's port leaves by the same
+    address and port, one at a time. What comes to it for nobody is lost."""
+
+    _PORT = 40000
+
+    def __init__(self, topology):
+        self._router = topology.router
+        self._router.nft(f"""
+            table ip nat_of_one {{
+              chain postrouting {{
+                type nat hook postrouting priority srcnat;
+                oifname hub tcp dport {PORT} masquerade to :{self._PORT}
+              }}
+              chain input {{
+                type filter hook input priority 0;
+                iifname hub tcp dport {self._PORT} drop
+              }}
+            }}""")
+
+    def forget(self):
+        """As after a reboot, or a while in which nothing passed."""
+        self._router.run("conntrack", "-F")

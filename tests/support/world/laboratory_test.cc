@@ -25,8 +25,6 @@ constexpr uint64_t kPingUs = kSecond / 10;
 constexpr uint64_t kBackUs = 10 * kSecond;
 // An idle one is probed after 26 s at most.
 constexpr uint64_t kIdleBackUs = 26 * kSecond + kBackUs;
-// What a client gives a flow that does not open, before it tries another.
-constexpr uint64_t kAttemptUs = peer::ClientAttempt::kTimeoutUs;
 constexpr uint64_t kAfterlifeUs = 40 * kSecond;
 
 class Laboratory : public testing::Test {
@@ -215,9 +213,7 @@ TEST_P(LaboratoryReboot, AllClientsComeBack) {
     EXPECT_TRUE(AllUp());
     EXPECT_TRUE(Carries(WithHub(hub), kSecond));
   } else {
-    EXPECT_TRUE(Carries(WithHub(hub), GetParam().meets_old_flows
-                                          ? kBackUs + kAttemptUs
-                                          : kBackUs));
+    EXPECT_TRUE(Carries(WithHub(hub), kBackUs));
   }
   EXPECT_TRUE(AllUp());
   EXPECT_EQ(hub.clients(), kClients);
