@@ -28,6 +28,10 @@ struct PortInfo {
   bool kernel_sees_frames = false;
   // Of several ports of one device, a flow comes in by the same one for ever.
   bool pins_flows = false;
+  // The other end of the link is a kernel on this host, which may leave the
+  // checksum of TCP for later: the field holds the sum over the pseudo-header,
+  // not inverted, and nobody says so.
+  bool unfinished_checksums = false;
   // Its frames lie in the gateway's pools, so that they outlive the port.
   bool frames_outlive = false;
 };

@@ -67,6 +67,20 @@ void DropOrHandOver(Worker& worker, Frame& frame, const wire::FrameView& view,
   worker.Drop(frame, received.reason);
 }
 
+bool ParseReceived(const Worker& worker, const rte_mbuf* mbuf,
+                   wire::FrameView& view, DropReason& why) {
+  const bool checksum_good = (mbuf->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) ==
+                             RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+  const std::span<const uint8_t> bytes = {
+      rte_pktmbuf_mtod(mbuf, const uint8_t*), mbuf->data_len};
+  const auto link_size = static_cast<uint8_t>(mbuf->l2_len);
+  if (wire::ParseFrame(bytes, link_size, checksum_good, view, why)) return true;
+  return why == DropReason::kBadChecksum &&
+         worker.uplink->info().unfinished_checksums &&
+         wire::IsChecksumUnfinished(bytes, link_size) &&
+         wire::ParseFrame(bytes, link_size, /*checksum_good=*/true, view, why);
+}
+
 void ClassifyFrame(Worker& worker, rte_mbuf* mbuf, RecordBurst& records) {
   if (worker.tx.room() < kRoomForAnswer) Transmit(worker);
   worker.ledger.Made();
@@ -77,14 +91,7 @@ void ClassifyFrame(Worker& worker, rte_mbuf* mbuf, RecordBurst& records) {
   if ((mbuf->ol_flags & RTE_MBUF_F_RX_LRO) != 0) {
     worker.counters.uplink_rx_merged.Add(1);
   }
-  const bool checksum_good = (mbuf->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) ==
-                             RTE_MBUF_F_RX_L4_CKSUM_GOOD;
-  const std::span<const uint8_t> bytes = {rte_pktmbuf_mtod(mbuf, uint8_t*),
-                                          mbuf->data_len};
-  if (!wire::ParseFrame(bytes, static_cast<uint8_t>(mbuf->l2_len),
-                        checksum_good, view, why)) {
-    return worker.Drop(frame, why);
-  }
+  if (!ParseReceived(worker, mbuf, view, why)) return worker.Drop(frame, why);
   const auto received = worker.tcp.Receive(view, worker.now_us, worker.tx);
   switch (received.verdict) {
     case OuterTcp::Verdict::kDropped:

@@ -3,6 +3,7 @@
 #include "dataplane/wire/checksum.h"
 #include "dataplane/wire/ethernet.h"
 #include "dataplane/wire/ip.h"
+#include "drivers/headers.h"
 
 namespace lwt::wire {
 namespace {
@@ -45,6 +46,20 @@ bool ParseFrame(std::span<const uint8_t> frame, uint8_t link_size,
   out.destination = {ip.destination, out.tcp.destination_port};
   out.traffic_class = ip.traffic_class;
   return true;
+}
+
+bool IsChecksumUnfinished(std::span<const uint8_t> frame, uint8_t link_size) {
+  DropReason why{};
+  IpView ip;
+  TcpView tcp;
+  if (frame.size() <= link_size ||
+      !ParseIp(frame.subspan(link_size), ip, why) ||
+      !ParseTcp(ip.payload, tcp, why)) {
+    return false;
+  }
+  const uint16_t sum = ChecksumFold(
+      PseudoHeaderSum(ip.source, ip.destination, ip.payload.size()));
+  return LoadChecksum(ip.payload.data() + kTcpChecksumAt) == sum;
 }
 
 }  // namespace lwt::wire

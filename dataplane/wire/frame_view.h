@@ -29,4 +29,8 @@ struct FrameView {
                               bool checksum_good, FrameView& out,
                               DropReason& why);
 
+// Whether the checksum of TCP is left for later, as a kernel does that hands a
+// frame to its own host: the field holds the sum over the pseudo-header.
+bool IsChecksumUnfinished(std::span<const uint8_t> frame, uint8_t link_size);
+
 }  // namespace lwt::wire

@@ -139,6 +139,7 @@ PortInfo InfoOf(const Interface& interface) {
   info.link_header_size = wire::kEthernetSize;
   info.mtu = static_cast<uint16_t>(interface.mtu);
   info.queue_count = interface.rx_queues;
+  info.unfinished_checksums = interface.driver == "veth";
   return info;
 }
 

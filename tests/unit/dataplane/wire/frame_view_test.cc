@@ -101,6 +101,23 @@ TEST(ParseFrame, ReadsASyn) {
   EXPECT_TRUE(view.payload().empty());
 }
 
+TEST(ParseFrame, KnowsAChecksumThatIsLeftForLater) {
+  Bytes frame = GoldenSyn();
+  EXPECT_FALSE(IsChecksumUnfinished(frame, 14)) << "it is whole";
+  // What a kernel leaves: addresses, protocol and length of the segment.
+  Bytes pseudo(frame.begin() + 26, frame.begin() + 34);
+  pseudo.insert(pseudo.end(), {0, 6, 0, 40});
+  StoreBe16(&frame[50], static_cast<uint16_t>(~SlowChecksum(pseudo)));
+  EXPECT_EQ(WhyNot(frame), DropReason::kBadChecksum);
+  EXPECT_TRUE(IsChecksumUnfinished(frame, 14));
+  frame[51] ^= 1;
+  EXPECT_FALSE(IsChecksumUnfinished(frame, 14));
+  for (size_t size = 0; size < frame.size(); ++size) {
+    const std::span<const uint8_t> cut = frame;
+    EXPECT_FALSE(IsChecksumUnfinished(cut.first(size), 14));
+  }
+}
+
 TEST(ParseFrame, CutsEthernetPadding) {
   Bytes frame = GoldenSyn();
   frame.resize(frame.size() + 6);
