@@ -115,12 +115,14 @@ void ClientAttempt::Send(handshake::ByteVector bytes) {
   context_.road.link.Send(SendStreamCommand{flow_, std::move(bytes)});
 }
 
-void ClientAttempt::OnFlowUp(FlowId flow, uint64_t now_us) {
+void ClientAttempt::OnFlowUp(FlowId flow, uint64_t rtt_us, uint64_t now_us) {
   if (state_ != State::kConnecting) return;
   flow_ = flow;
   context_.road.owners.ForgetToken(token_);
   context_.road.owners.OwnFlow(flow_, owner_);
-  quiet_at_us_ = now_us + kQuietUs;
+  patience_ = Patience(rtt_us);
+  quiet_at_us_ = now_us + patience_.ForWord(kQuietUs);
+  deadline_us_ = std::max(deadline_us_, now_us + patience_.ForExchange(0));
   state_ = State::kExchange;
   if (ticket_) {
     request_ = handshake::MakeLaneJoin(
@@ -154,7 +156,7 @@ void ClientAttempt::OnStream(const PuntedStream& stream, uint64_t now_us) {
   while (state_ == State::kExchange) {
     std::span<const uint8_t> bytes = assembler_.Next();
     if (bytes.empty()) return;
-    quiet_at_us_ = now_us + kQuietUs;
+    quiet_at_us_ = now_us + patience_.ForWord(kQuietUs);
     if (ticket_) {
       FeedJoin(bytes);
     } else {

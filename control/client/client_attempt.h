@@ -1,7 +1,8 @@
 // One attempt of a client to bring up an outer flow and prove itself on it: by
 // a handshake, or by joining a lane to a session that stands.
 //
-// Sans-IO except for the seams. Owned by ClientSession; lives 10 s at most.
+// Sans-IO except for the seams. Owned by ClientSession; lives 10 s at most, and
+// six round trips where these are longer.
 // Control thread. Destroying it before kDone closes the flow.
 #pragma once
 
@@ -11,6 +12,7 @@
 
 #include "control/handshake/client_handshake.h"
 #include "control/handshake/lane_join.h"
+#include "control/session/patience.h"
 #include "control/session/stream_assembler.h"
 #include "control/session/worker_road.h"
 #include "control/workers/peer_host.h"
@@ -31,7 +33,7 @@ class ClientAttempt {
   // A hub of which nothing comes in order for so long will not finish: bytes
   // that somebody put into the stream have taken the place of true ones, or a
   // forged ack took them for arrived. Time for two losses of one segment in a
-  // row.
+  // row; on a long way three round trips.
   static constexpr uint64_t kQuietUs = 5'000'000;
   static constexpr uint64_t kLinkPollUs = 50'000;
 
@@ -58,7 +60,8 @@ class ClientAttempt {
   ClientAttempt& operator=(const ClientAttempt&) = delete;
   ~ClientAttempt();
 
-  void OnFlowUp(FlowId flow, uint64_t now_us);
+  // `rtt_us` is the SYN's round trip, 0 where it is not known.
+  void OnFlowUp(FlowId flow, uint64_t rtt_us, uint64_t now_us);
   void OnFlowDown(FlowDownReason reason);
   void OnStream(const PuntedStream& stream, uint64_t now_us);
   void OnTimer(uint64_t now_us);
@@ -105,7 +108,8 @@ class ClientAttempt {
   const Endpoint remote_;
   const uint32_t token_;
   const std::optional<JoinTicket> ticket_;
-  const uint64_t deadline_us_;
+  uint64_t deadline_us_;
+  Patience patience_;
   uint64_t next_try_us_ = 0;
   uint64_t quiet_at_us_ = UINT64_MAX;  // since the hub spoke last
   State state_ = State::kNextHop;

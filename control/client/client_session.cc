@@ -201,7 +201,8 @@ void ClientSession::SettleLane(uint64_t now_us) {
 void ClientSession::OnEvent(const Event& event, uint64_t now_us) {
   switch (event.kind) {
     case EventKind::kFlowUp:
-      if (attempt_ != nullptr) attempt_->OnFlowUp(event.flow, now_us);
+      if (attempt_ != nullptr)
+        attempt_->OnFlowUp(event.flow, event.value, now_us);
       break;
     case EventKind::kFlowDown:
       OnFlowDown(event, now_us);

@@ -39,7 +39,8 @@ void HubSessions::OpenFlow(const Event& event, uint64_t now_us) {
     unproven_.Remove(*pushed_out);
   }
   unproven_.Add(event.flow, event.remote.address)
-      .Open(flow_context_, event.flow, event.local, event.remote, now_us);
+      .Open(flow_context_, event.flow, event.local, event.remote, event.value,
+            now_us);
 }
 
 // A flow that is over has been closed, and nothing of it is needed here.

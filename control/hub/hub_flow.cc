@@ -16,8 +16,9 @@ using handshake::HubProgress;
 using loop::Cause;
 
 void HubFlow::Open(const Context& context, FlowId flow, const Endpoint& local,
-                   const Endpoint& remote, uint64_t now_us) {
+                   const Endpoint& remote, uint64_t rtt_us, uint64_t now_us) {
   context_ = &context;
+  patience_ = Patience(rtt_us);
   state_ = State::kHello;
   flow_ = flow;
   local_ = local;
@@ -146,6 +147,7 @@ void HubFlow::Judge(FirstFlight flight, const PuntedStream& latest,
     case FirstFlightKind::kProven:
       break;
   }
+  deadline_us_ = std::max(deadline_us_, now_us + patience_.ForExchange(0));
   BeginProven(flight.hello_size);
   proven_->handshake = std::move(flight.handshake);
   state_ = State::kHandshake;
@@ -196,7 +198,7 @@ void HubFlow::SendVerdict(ByteVector bytes, bool accepted) {
 
 void HubFlow::AnswerJoin(uint64_t session_id, handshake::LaneJoinAnswer answer,
                          uint64_t now_us) {
-  deadline_us_ = now_us + kJoinUs;
+  deadline_us_ = now_us + patience_.ForWord(kJoinUs);
   BeginProven(hello_size_);
   proven_->session_id = session_id;
   proven_->joined = answer.lane;

@@ -15,6 +15,7 @@
 #include "control/handshake/door_limits.h"
 #include "control/handshake/hub_handshake.h"
 #include "control/handshake/lane_join.h"
+#include "control/session/patience.h"
 #include "control/session/stream_assembler.h"
 #include "control/workers/peer_host.h"
 
@@ -60,8 +61,10 @@ class HubFlow {
   HubFlow& operator=(const HubFlow&) = delete;
   ~HubFlow() { Free(); }
 
+  // `rtt_us` is the SYN-ACK's round trip, 0 where it is not known: who proves
+  // the key gets so much more time for its words.
   void Open(const Context& context, FlowId flow, const Endpoint& local,
-            const Endpoint& remote, uint64_t now_us);
+            const Endpoint& remote, uint64_t rtt_us, uint64_t now_us);
   void OnStream(const PuntedStream& stream, uint64_t now_us);
   // Leaves the flow to the probers' door, or else: alert, FIN. `why` is for
   // the log.
@@ -140,6 +143,7 @@ class HubFlow {
   Endpoint local_;
   Endpoint remote_;
   uint64_t deadline_us_ = 0;
+  Patience patience_;
   std::optional<StreamAssembler> stream_;
   int looks_ = 0;
   size_t hello_size_ = 0;

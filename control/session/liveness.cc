@@ -32,8 +32,12 @@ void Liveness::OnReset(uint64_t now_us) {
 
 bool Liveness::Tick(const LaneReading& reading, uint64_t now_us) {
   // An answer has to be there before the next probe, which it would not match.
+  if (reading.srtt_us != 0 &&
+      (least_srtt_us_ == 0 || reading.srtt_us < least_srtt_us_)) {
+    least_srtt_us_ = reading.srtt_us;
+  }
   spacing_us_ = std::clamp(reading.srtt_us + reading.srtt_us / 2, kUrgentUs,
-                           kLongestUrgentUs);
+                           std::max(kLongestUrgentUs, OwnPace()));
   if (std::exchange(answered_, false)) needs_answer_ = false;
   if (reading.last_rx_us != seen_rx_us_ && !needs_answer_) {
     seen_rx_us_ = reading.last_rx_us;
@@ -44,14 +48,16 @@ bool Liveness::Tick(const LaneReading& reading, uint64_t now_us) {
   }
   if (next_probe_at_ == 0) {
     bool unanswered_data =
-        awaiting_since_ != 0 && now_us >= awaiting_since_ + await_limit_us_;
+        awaiting_since_ != 0 &&
+        now_us >= awaiting_since_ + std::max(await_limit_us_, OwnPace());
     if (unanswered_data || now_us >= idle_probe_at_) next_probe_at_ = now_us;
   }
   return TickProbing(now_us);
 }
 
 bool Liveness::TickProbing(uint64_t now_us) {
-  if (state_ == State::kSuspect && now_us >= suspect_since_ + kDeadAfterUs) {
+  if (state_ == State::kSuspect &&
+      now_us >= suspect_since_ + std::max(kDeadAfterUs, 2 * OwnPace())) {
     state_ = State::kDead;
   }
   if (next_probe_at_ == 0 || now_us < next_probe_at_) return false;
@@ -63,7 +69,8 @@ bool Liveness::TickProbing(uint64_t now_us) {
   next_probe_at_ =
       now_us + (unanswered_ <= kUrgentProbes
                     ? spacing_us_
-                    : RandomBetween(random_, kAwaitLowUs, kAwaitHighUs));
+                    : std::max(spacing_us_, RandomBetween(random_, kAwaitLowUs,
+                                                          kAwaitHighUs)));
   return true;
 }
 

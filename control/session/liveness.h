@@ -7,7 +7,9 @@
 // a half each where that is longer, 2 s at most: a round trip that somebody
 // made long is not to keep a dead path. Without an answer to these the path is
 // suspect (build another one beside it), and dead 5 s later; so a path in use
-// is given up within 10 s of its death.
+// is given up within 10 s of its death. Where the shortest round trip that was
+// ever seen is longer than that allows for, all waits are a round trip and a
+// half of these at least.
 //
 // Any record that verifies is a sign of life, but not after a hint: what comes
 // says nothing of what goes, and a hint may be that nothing of ours is
@@ -64,6 +66,8 @@ class Liveness {
  private:
   void Restart(uint64_t now_us);
   bool TickProbing(uint64_t now_us);
+  // A round trip and a half of the shortest.
+  uint64_t OwnPace() const { return least_srtt_us_ + least_srtt_us_ / 2; }
 
   RandomSource random_;
   State state_ = State::kAlive;
@@ -74,6 +78,7 @@ class Liveness {
   bool needs_answer_ = false;  // since a hint
   bool answered_ = false;      // since the last tick
   uint64_t spacing_us_ = kUrgentUs;
+  uint64_t least_srtt_us_ = 0;  // 0: none was seen
   uint32_t unanswered_ = 0;     // probes since the last verified record
   uint64_t next_probe_at_ = 0;  // while probing
   uint64_t suspect_since_ = 0;

@@ -288,10 +288,11 @@ void Session::OnTimer(uint64_t now_us) {
 void Session::Measure(uint64_t now_us) {
   const SessionLane* lane = sending_lane();
   if (lane == nullptr || now_us < next_measure_us_) return;
-  uint64_t used =
-      std::max(link().ReadLane(lane->name).last_data_tx_us, lane->installed_us);
+  const LaneReading reading = link().ReadLane(lane->name);
+  const uint64_t used = std::max(reading.last_data_tx_us, lane->installed_us);
   if (used + kMeasureUs < now_us) return;
-  next_measure_us_ = now_us + kMeasureUs;
+  // The answer has to be there before the next probe, which it would not match.
+  next_measure_us_ = now_us + std::max(kMeasureUs, 2 * reading.srtt_us);
   Probe(lane->name);
 }
 

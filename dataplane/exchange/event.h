@@ -11,7 +11,8 @@
 namespace lwt {
 
 enum class EventKind : uint8_t {
-  kFlowUp,        // three-way handshake done; `token` if Connect asked for it
+  kFlowUp,        // three-way handshake done; `token` if Connect asked for it;
+                  // `value` = its round trip in µs, 0 where it is not known
   kFlowDown,      // timed out, refused, or closed by the peer: see `detail`
   kResetHint,     // the flow may be dead: see `detail`; `value` = its
                   // retransmission timeout in µs

@@ -60,7 +60,9 @@ class OuterTcp {
     bool port_segments = false;
     // A sent byte is given up after this and four retransmission timeouts.
     uint64_t forward_age_us = 2'000'000;
-    // How long a peer may take to prove the key after the TCP handshake.
+    // How long a peer may take to say something after the TCP handshake, and
+    // with four round trips more after each word of ours, until it has proved
+    // the key.
     uint64_t unproven_timeout_us = 15'000'000;
     // How long an orderly close may take.
     uint64_t close_timeout_us = 2'000'000;

@@ -31,6 +31,23 @@ uint16_t SynWindow(uint16_t segment) {
   return static_cast<uint16_t>(std::min(65535, 65536 / segment * segment));
 }
 
+// Of a SYN that was sent several times the echo tells which copy was answered
+// (RFC 7323 §4); a cookie's has other bits in it, and its time is not kept.
+std::optional<uint64_t> SynRoundTrip(const OuterFlow& flow,
+                                     const wire::TcpView& tcp,
+                                     uint64_t now_us) {
+  if (flow.syn_tries == 1) return now_us - flow.syn_sent_us;
+  const auto& stamps = tcp.options.timestamps;
+  if (!flow.timestamps || !stamps || flow.syn_sent_us == 0) {
+    return std::nullopt;
+  }
+  const uint32_t ago_ms = flow.Stamp(now_us) - stamps->echo;
+  const uint64_t rtt_us = uint64_t{ago_ms} * 1000;
+  // It began before the clock's last tick at the first SYN.
+  if (rtt_us > now_us - flow.syn_sent_us + 1000) return std::nullopt;
+  return std::max<uint64_t>(rtt_us, 1);
+}
+
 }  // namespace
 
 uint16_t OuterTcp::LocalMss(Family family) const {
@@ -270,7 +287,9 @@ void OuterTcp::Establish(OuterFlow& flow, const wire::TcpView& tcp,
   --totals_.half_open;
   flow.state = FlowState::kOpen;
   flow.backoff = 0;
-  if (flow.syn_tries == 1) MeasureRtt(flow, now_us - flow.syn_sent_us);
+  if (const auto rtt_us = SynRoundTrip(flow, tcp, now_us)) {
+    MeasureRtt(flow, *rtt_us);
+  }
   flow.rto_at_us = OuterFlow::kNever;
   const uint8_t scale = tcp.Has(wire::kSyn) ? 0 : flow.peer_scale;
   flow.snd_right = uint64_t{tcp.window} << scale;

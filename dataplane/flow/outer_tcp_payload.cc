@@ -13,8 +13,16 @@ namespace {
 // Bytes of a super-frame, link header included. A kernel segments by itself
 // what reaches its default gso_max_size of 65536.
 constexpr uint32_t kMaxSuperFrame = 65535;
+// What a peer may take to answer a word of ours, one of them lost; of round
+// trips that are no longer than any line's.
+constexpr uint64_t kRoundTripsToAnswer = 4;
+constexpr uint64_t kLongestRoundTripUs = 10'000'000;
 // Records that make room at once.
 constexpr int kEvicted = 64;
+
+uint64_t SrttOf(const OuterFlow& flow) {
+  return std::min<uint64_t>(flow.srtt_us, kLongestRoundTripUs);
+}
 
 rte_mbuf* Chain(std::span<rte_mbuf* const> records, uint32_t payload) {
   rte_mbuf* const head = records.front();
@@ -191,6 +199,12 @@ bool OuterTcp::SendStream(FlowId id, std::span<const uint8_t> bytes,
   }
   for (rte_mbuf* const segment : std::span(segments).first(count)) {
     KeepUnsent(*flow, segment);
+  }
+  if (flow->end_at_us != OuterFlow::kNever) {
+    flow->end_at_us =
+        std::max(flow->end_at_us, now_us + config_.unproven_timeout_us +
+                                      kRoundTripsToAnswer * SrttOf(*flow));
+    Rearm(*flow);
   }
   SendUnsent(*flow, now_us, out);
   return true;

@@ -20,9 +20,10 @@ void ReportFlow(Worker& worker, const OuterTcp::Event& from, EventKind kind,
   if (kind == EventKind::kStreamRoom) {
     event.value = worker.tcp.StreamLimit(from.flow);
   }
-  if (kind == EventKind::kResetHint) {
-    const auto stats = worker.tcp.Stats(from.flow);
-    event.value = stats ? stats->rto_us : 0;
+  if (kind == EventKind::kResetHint || kind == EventKind::kFlowUp) {
+    const auto stats =
+        worker.tcp.Stats(from.flow).value_or(OuterTcp::FlowStats{});
+    event.value = kind == EventKind::kFlowUp ? stats.srtt_us : stats.rto_us;
   }
   event.local = from.local;
   event.remote = from.remote;

@@ -147,3 +147,28 @@ def test_port_of_a_dead_client_goes_to_the_next_connection(topology, start):
                10, "it is back")
     assert hub.status()["peers"][0]["endpoint"] == before
     assert "next attempt" not in client.log()
+
+
+def _leg_that_leaves_checksums(namespace, device):
+    """As veth is by itself, but for segmentation and merging: the kernel leaves
+    checksums to whoever needs them."""
+    namespace.run("ethtool", "-K", device, "tso", "off", "gso", "off", "gro",
+                  "off")
+    namespace.run("sysctl", "-qw", f"net.ipv6.conf.{device}.accept_dad=0")
+    namespace.ip("link", "set", device, "up")
+
+
+def test_checksums_that_a_kernel_left_for_later(make_topology, start):
+    """AF_XDP sees frames as they are, and on a veth that is unfinished."""
+    topology = make_topology(leg=_leg_that_leaves_checksums)
+    ends = _hosts(topology)
+    transfer(ends[1], ends[0], topology.hub.v4, _SIZE, port=PORT)
+    hub = start(topology.hub.namespace,
+                server_arguments("10.0.0.1/24", Variant("af_xdp")), "hub")
+    client = start(topology.client.namespace,
+                   client_arguments(topology.hub.v4, "10.0.0.2/24",
+                                    Variant("af_packet")), "client")
+    client.wait_up()
+    _carries(topology)
+    assert hub.status()["uplink"]["driver"] == "af_xdp"
+    assert hub.drops()["bad_checksum"] == 0

@@ -27,6 +27,15 @@ constexpr uint64_t kBackUs = 10 * kSecond;
 constexpr uint64_t kIdleBackUs = 26 * kSecond + kBackUs;
 constexpr uint64_t kAfterlifeUs = 40 * kSecond;
 
+// Of the only lane.
+FlowId FlowOf(Gateway& gateway) {
+  FlowId flow;
+  for (const session::Lane& lane : gateway.worker().lanes) {
+    if (lane.installed) flow = lane.flow;
+  }
+  return flow;
+}
+
 class Laboratory : public testing::Test {
  protected:
   HubGateway& AddHub(const char* outer, const char* inner,
@@ -286,6 +295,30 @@ TEST_F(Laboratory, ALossyDistantClientLosesNothingInside) {
   ASSERT_EQ(traffic_.sent() - sent_before, kPackets);
   // Retransmission gives back what FEC does not.
   EXPECT_GE(traffic_.arrived() - before, kPackets * 99 / 100);
+  ExpectCleanEnd();
+}
+
+// The SYN is repeated three times before its answer is there, and so is all
+// that waits for one.
+TEST_F(Laboratory, ARoundTripOfFiveSeconds) {
+  HubGateway& hub = AddHub("192.0.2.1:443", "10.0.0.1/24");
+  ClientGateway& client = AddClient("198.51.100.1:40000", "10.0.0.2/24");
+  Impairment far;
+  far.to = {.delay_us = 2'500'000};
+  far.from = far.to;
+  world_.network().Impair(client.options().outer.address, far);
+  ASSERT_TRUE(ComeUp(20 * kSecond)) << client.Describe();
+  // Whatever is sent and whenever, it is the same session and the same flow.
+  const FlowId flow = FlowOf(client);
+  for (int i = 0; i < 300; ++i) {
+    Ping({&client, &hub});
+    world_.RunTo(world_.now_us() + kSecond);
+    ASSERT_TRUE(client.up()) << i;
+  }
+  world_.RunTo(world_.now_us() + 10 * kSecond);
+  ASSERT_TRUE(traffic_.TakeAll());
+  EXPECT_EQ(traffic_.arrived(), traffic_.sent());
+  EXPECT_EQ(FlowOf(client), flow);
   ExpectCleanEnd();
 }
 

@@ -52,8 +52,9 @@ TEST(LivenessTest, ADeadPathInUseIsFoundWithinTenSeconds) {
 TEST(LivenessTest, ALongRoundTripPutsItOffByLittle) {
   const uint64_t start = 5 * kSecond;
   const auto busy = [&](uint64_t now) {
-    return LaneReading{
-        .last_rx_us = start, .last_data_tx_us = now, .srtt_us = 30 * kSecond};
+    return LaneReading{.last_rx_us = start,
+                       .last_data_tx_us = now,
+                       .srtt_us = now == start ? 20'000 : 30 * kSecond};
   };
   Liveness liveness(handshake::RandomBytes, start);
   EXPECT_LE(TimeOf(liveness, Liveness::State::kSuspect, start, busy),
@@ -113,6 +114,34 @@ TEST(LivenessTest, ALongRoundTripHasTimeToAnswer) {
   // Three probes, each with a round trip and a half.
   EXPECT_GE(TimeOf(liveness, Liveness::State::kSuspect, now, far),
             3 * 1'200'000u);
+}
+
+// A line that was never shorter: each probe may be answered before the next.
+TEST(LivenessTest, ALineOfFiveSecondsIsNoDeadOne) {
+  constexpr uint64_t kRttUs = 5 * kSecond;
+  const uint64_t start = 5 * kSecond;
+  Liveness liveness(handshake::RandomBytes, start);
+  liveness.Tick({.last_rx_us = start, .srtt_us = kRttUs}, start);
+  liveness.Hint(start);
+  uint64_t answer_us = UINT64_MAX;
+  uint64_t heard_us = start;
+  int answers = 0;
+  for (uint64_t t = start; t < start + 120 * kSecond;
+       t = std::min(answer_us, liveness.NextTick(t))) {
+    if (t >= answer_us) {
+      liveness.OnAnswer();
+      heard_us = t;
+      ++answers;
+      answer_us = UINT64_MAX;
+    }
+    const bool probes = liveness.Tick(
+        {.last_rx_us = heard_us, .last_data_tx_us = t, .srtt_us = kRttUs}, t);
+    if (!probes) continue;
+    EXPECT_EQ(answer_us, UINT64_MAX) << "before the one before is answered";
+    answer_us = t + kRttUs;
+    EXPECT_EQ(liveness.state(), Liveness::State::kAlive);
+  }
+  EXPECT_GE(answers, 1);
 }
 
 TEST(LivenessTest, AnIdleLaneIsProbedAfterTwentySeconds) {
