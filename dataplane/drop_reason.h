@@ -53,6 +53,9 @@ namespace lwt {
   X(kInnerSource, "inner_source",                                              \
     "The inner source address is not one that this peer may use.")             \
   X(kNoRoute, "no_route", "No peer is reached by the inner destination.")      \
+  X(kMulticastLimit, "multicast_limit",                                        \
+    "A multicast or broadcast packet was beyond its sender's rate, or had to " \
+    "give way to others that waited.")                                         \
   X(kNotRoutable, "not_routable",                                              \
     "The inner destination is multicast, broadcast or link-local.")            \
   X(kNoLane, "no_lane", "The peer of the inner packet has no lane up.")        \

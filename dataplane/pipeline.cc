@@ -27,6 +27,7 @@ void RunInbound(Worker& worker) {
 void RunOutbound(Worker& worker) {
   Collect(worker, worker.outbound.packets);  // packets from the tunnel device
   CollectLan(worker, worker.outbound.packets);   // and from the LAN port
+  Flood(worker, worker.outbound.packets);        // to all peers
   SelectRoute(worker, worker.outbound.packets);  // which peer, which lane
   HandOver(worker, Handoff::Road::kPackets);     // lanes of other workers
   Split(worker, worker.outbound.packets,

@@ -149,9 +149,10 @@ uint64_t ThreadedWorker::SleepTime() const {
   const uint64_t deadline = std::min(worker_->tcp.NextDeadline(),
                                      worker_->outbound.encoder.NextDeadline());
   const uint64_t until = deadline > now_us_ ? deadline - now_us_ : 0;
-  const uint64_t longest = worker_->outbound.waiting_lanes.empty()
-                               ? kLongestSleepUs
-                               : kWaitingSleepUs;
+  const OutboundState& outbound = worker_->outbound;
+  const bool waits =
+      !outbound.waiting_lanes.empty() || !outbound.floods.empty();
+  const uint64_t longest = waits ? kWaitingSleepUs : kLongestSleepUs;
   return std::min(until, longest);
 }
 

@@ -31,6 +31,7 @@ struct WorkerOptions {
   uint32_t max_lanes = 0;           // of this worker
   uint64_t arena_bytes = 8u << 20;  // sent bytes kept for retransmission
   bool retransmit = true;
+  bool floods = false;  // packets for many go to every peer
   // All frames of a flow come to one and the same worker, so a segment of no
   // flow is answered with a RST where a kernel would.
   bool answers_strays = false;

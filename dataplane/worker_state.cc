@@ -61,7 +61,8 @@ InboundState::InboundState(const WorkerOptions& options)
     : pieces(options.max_lanes), decoder(DecoderConfig(options)) {}
 
 OutboundState::OutboundState(const WorkerOptions& options)
-    : shares(options.max_lanes),
+    : floods(options.floods ? options.max_lanes : 0),
+      shares(options.max_lanes),
       wait_queues(kWaitNodes, options.max_lanes),
       encoder(EncoderConfig(options)) {
   waiting_lanes.reserve(options.max_lanes);

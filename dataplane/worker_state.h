@@ -22,6 +22,7 @@
 #include "dataplane/lane/lane.h"
 #include "dataplane/lane/wait_queues.h"
 #include "dataplane/stages/cut_pieces.h"
+#include "dataplane/stages/flood_queue.h"
 #include "dataplane/tx_batch.h"
 #include "dataplane/wire/frame_view.h"
 #include "dataplane/work_shares.h"
@@ -107,6 +108,8 @@ struct OutboundState {
   // From Forward, DeliverLan, Collect and CollectLan to Split, super-frames
   // among them.
   PacketBurst packets;
+  // Forward and Flood put in, Flood takes out; the loop asks whether to sleep.
+  FloodQueue floods;
   // From Split to AwaitWindow: single packets, from Pack on shards.
   PacketBurst split;
   // Of a worker's time, by the peers that packets go to. Collect tells how full

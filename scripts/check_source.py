@@ -43,6 +43,7 @@ ROOMS = {
         "dataplane/route/",
         "dataplane/exchange/",
         "dataplane/stages/cut_pieces.",
+        "dataplane/stages/flood_queue.",
         # All that a stage works on.
         "dataplane/worker_options. dataplane/idle_policy. dataplane/lan_state. "
         "dataplane/worker_state.",

@@ -30,6 +30,7 @@ enum class Encryption : uint8_t { kAes256Gcm, kNone };
 enum class UplinkDriver : uint8_t { kAuto, kAfPacket, kAfXdp };
 enum class TunnelPort : uint8_t { kAuto, kOffload, kTap };
 enum class PersonaChoice : uint8_t { kAuto, kLinux61, kLinux618 };
+enum class Multicast : uint8_t { kOff, kHub };
 enum class Idle : uint8_t { kAdaptive, kBusy };
 enum class Pinning : uint8_t { kAuto, kOn, kOff };
 
@@ -70,6 +71,7 @@ struct TunnelConfig {
   uint16_t mtu = 0;                 // bytes inside the tunnel; 0 = automatic
   std::string device = "lwt0";
   TunnelPort port = TunnelPort::kAuto;
+  Multicast multicast = Multicast::kOff;
 };
 
 // What the psk is derived from.

@@ -131,6 +131,15 @@ constexpr Option kOptions[] = {
      .field = Text<In<&Config::tunnel, &TunnelConfig::device>,
                    CheckInterfaceName>()},
     {.group = kTunnelGroup,
+     .flag = "multicast",
+     .toml = "multicast",
+     .value_name = "off|hub",
+     .sentence =
+         "Whether multicast and broadcasts inside the tunnel go to every "
+         "peer: \"hub\" has the hub copy them to all clients, and a "
+         "client send them to the hub. Both sides need it.",
+     .field = Choice<In<&Config::tunnel, &TunnelConfig::multicast>>()},
+    {.group = kTunnelGroup,
      .flag = "sni",
      .toml = "sni",
      .applies_to = AppliesTo::kClient,

@@ -34,6 +34,7 @@ HubSessions::HubSessions(const Config& config, const loop::Log& log,
   config_.held.clear();
   config_.road.owners.SetAcceptor(this);
   config_.road.peers.SetForwarding(true);
+  config_.road.peers.SetOwn(config_.door.offer.addresses);
 }
 
 HubSessions::~HubSessions() { config_.road.owners.SetAcceptor(nullptr); }

@@ -236,6 +236,7 @@ WorkerOptions Platform::CommonOptions() const {
   options.idle = config_.workers.idle == config::Idle::kBusy
                      ? IdleMode::kBusy
                      : IdleMode::kAdaptive;
+  options.floods = config_.tunnel.multicast == config::Multicast::kHub;
   options.persona = persona_;
   return options;
 }

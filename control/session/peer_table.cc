@@ -1,7 +1,9 @@
 #include "control/session/peer_table.h"
 
 #include <algorithm>
+#include <array>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "control/session/session.h"
@@ -14,6 +16,20 @@ static_assert(LaneIndex::kNone.value == SnapshotPeer::kNoLane);
 
 IpPrefix HostOf(const IpAddress& address) {
   return {address, static_cast<uint8_t>(address.size() * 8)};
+}
+
+// The last address of an IPv4 network that has one to itself (RFC 3021 §2.1).
+std::optional<std::array<uint8_t, 4>> BroadcastOf(const IpPrefix& own) {
+  if (own.address.family != Family::kIpv4 || own.length > 30) {
+    return std::nullopt;
+  }
+  std::array<uint8_t, 4> broadcast;
+  for (size_t i = 0; i < broadcast.size(); ++i) {
+    const int bits = std::clamp(
+        static_cast<int>(own.length) - 8 * static_cast<int>(i), 0, 8);
+    broadcast[i] = static_cast<uint8_t>(own.address.bytes[i] | 0xff >> bits);
+  }
+  return broadcast;
 }
 
 }  // namespace
@@ -163,6 +179,11 @@ std::unique_ptr<Snapshot> PeerTable::Build() {
   snapshot->version = ++version_;
   connected_ = 0;
   snapshot->forward_between_peers = between_peers_;
+  for (const IpPrefix& own : own_) {
+    if (const auto broadcast = BroadcastOf(own)) {
+      snapshot->broadcasts.push_back(*broadcast);
+    }
+  }
   snapshot->peers.reserve(entries_.size());
   std::vector<RouteTable::Route> routes;
   std::vector<FlowDirectory::Entry> flows;

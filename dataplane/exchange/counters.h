@@ -61,6 +61,8 @@ class Counter {
     "Shards that went without FEC for want of a block or a buffer.")          \
   X(forwarded_packets, kCounter, kNumber,                                     \
     "Inner packets of one peer sent on to another.")                          \
+  X(multicast_copies, kCounter, kNumber,                                      \
+    "Copies of multicast and broadcast packets made for peers.")              \
   X(handed_over, kCounter, kNumber,                                           \
     "Frames and inner packets handed to another worker.")                     \
   X(taken_over, kCounter, kNumber,                                            \

@@ -50,6 +50,8 @@ struct Snapshot {
   FlowDirectory flows;
   // Inner packets of one peer may go to another (hub).
   bool forward_between_peers = false;
+  // The last IPv4 address of each network of ours.
+  std::vector<std::array<uint8_t, 4>> broadcasts;
 
   // Whose lanes take what is for `peer`: its own or, while it has none, those
   // of its relay, of whose own relay nobody asks. Null where there is no such

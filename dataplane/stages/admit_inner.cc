@@ -3,6 +3,7 @@
 #include <array>
 #include <cstring>
 
+#include "dataplane/stages/flood.h"
 #include "dataplane/stages/stages.h"
 #include "dataplane/wire/inner_packet.h"
 #include "dataplane/wire/record.h"
@@ -36,6 +37,14 @@ struct LastSource {
   }
 };
 
+// An address of a link is nobody's, and says to a group who speaks.
+bool SpeaksToGroup(const Worker& worker, const wire::InnerPacket& inner,
+                   std::span<const uint8_t> packet) {
+  return worker.outbound.floods.enabled() && inner.family == Family::kIpv6 &&
+         inner.source[0] == 0xfe && (inner.source[1] & 0xc0) == 0x80 &&
+         IsForMany(worker, inner, packet);
+}
+
 // Counts a drop of a packet whose mbuf goes on living for its neighbours.
 bool IsAdmitted(Worker& worker, const Frame& record,
                 std::span<const uint8_t> packet, LastSource& last) {
@@ -47,7 +56,8 @@ bool IsAdmitted(Worker& worker, const Frame& record,
   // Cryptokey routing: the source has to lead back to the peer, or to one whose
   // relay the peer is.
   if (!last.Matches(*inner)) last.Learn(*inner, worker.snapshot->routes);
-  if (!worker.snapshot->MayBring(record.peer, last.peer)) {
+  if (!worker.snapshot->MayBring(record.peer, last.peer) &&
+      !SpeaksToGroup(worker, *inner, packet)) {
     worker.counters.Drop(DropReason::kInnerSource);
     return false;
   }

@@ -202,12 +202,6 @@ size_t RouteFrames(Worker& worker, const LanTable& lan,
   return kept;
 }
 
-size_t RoomIn(PacketBurst& packets) {
-  size_t used = 0;
-  for (const Frame& frame : packets.frames()) used += frame.packets;
-  return PacketBurst::kCapacity - std::min(used, PacketBurst::kCapacity);
-}
-
 }  // namespace
 
 void CollectLan(Worker& worker, PacketBurst& packets) {

@@ -1,4 +1,5 @@
 // Moves packets of one peer for another to the outbound burst.
+#include "dataplane/stages/flood.h"
 #include "dataplane/stages/stages.h"
 #include "dataplane/wire/inner_packet.h"
 #include "dataplane/worker_state.h"
@@ -38,9 +39,15 @@ void ForwardPacket(Worker& worker, const Frame& packet, uint32_t to_peer) {
 void Forward(Worker& worker, PacketBurst& packets) {
   if (!worker.snapshot->forward_between_peers) return;
   const StageCheck check(worker.ledger, packets, worker.outbound.packets);
+  const bool floods = worker.outbound.floods.enabled();
   size_t kept = 0;
   for (const Frame& packet : packets.frames()) {
     const auto inner = wire::ParseInner({packet.data, packet.length});
+    if (floods && IsForMany(worker, *inner, {packet.data, packet.length})) {
+      CopyToAll(worker, packet, packet.peer);
+      packets.Keep(kept++, packet);
+      continue;
+    }
     const uint32_t peer =
         worker.snapshot->routes.Lookup(inner->family, inner->destination);
     if (peer == RouteTable::kNoPeer) {

@@ -43,11 +43,12 @@ bool RouteOne(Worker& worker, Frame& frame) {
     worker.Drop(frame, DropReason::kBadInner);
     return false;
   }
-  if (!wire::IsRoutable(inner->family, inner->destination)) {
-    worker.Drop(frame, DropReason::kNotRoutable);
-    return false;
-  }
+  // That of a copy was found by Flood.
   if (frame.peer == RouteTable::kNoPeer) {
+    if (!wire::IsRoutable(inner->family, inner->destination)) {
+      worker.Drop(frame, DropReason::kNotRoutable);
+      return false;
+    }
     frame.peer =
         worker.snapshot->routes.Lookup(inner->family, inner->destination);
   }

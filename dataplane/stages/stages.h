@@ -75,6 +75,11 @@ void Collect(Worker& worker, PacketBurst& packets);
 // on. What is left to the kernel goes to the port's twin, where it has one.
 void CollectLan(Worker& worker, PacketBurst& packets);
 
+// Has what this host sends to many copied to all peers, and adds copies that
+// are due, no more than Split can hold. Nothing where packets for many are not
+// sent.
+void Flood(Worker& worker, PacketBurst& packets);
+
 // Finds peer and lane of each packet. One whose peer has lanes of other workers
 // only goes to worker.foreign.
 void SelectRoute(Worker& worker, PacketBurst& packets);

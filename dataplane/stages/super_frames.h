@@ -5,6 +5,8 @@
 
 #include <rte_mbuf.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 
@@ -25,6 +27,13 @@ namespace lwt {
 inline uint32_t LargestPacket(const Frame& frame) {
   if (frame.segment_size == 0) return frame.length;
   return frame.mbuf->l3_len + frame.mbuf->l4_len + uint32_t{frame.segment_size};
+}
+
+// As many packets as Split can hold beside those of the burst.
+inline size_t RoomIn(PacketBurst& packets) {
+  size_t used = 0;
+  for (const Frame& frame : packets.frames()) used += frame.packets;
+  return PacketBurst::kCapacity - std::min(used, PacketBurst::kCapacity);
 }
 
 }  // namespace lwt

@@ -138,6 +138,8 @@ inline const std::map<std::string, Sample>& Samples() {
        {"eth7", [](C c) { return c.uplink.interface == "eth7"; }}},
       {"uplink.super_frames",
        {"false", [](C c) { return !c.uplink.super_frames; }}},
+      {"multicast",
+       {"hub", [](C c) { return c.tunnel.multicast == Multicast::kHub; }}},
       {"persona",
        {"linux-6.1",
         [](C c) { return c.uplink.persona == PersonaChoice::kLinux61; }}},
