@@ -63,9 +63,13 @@ ClientSide::ClientSide(const GatewayParts& parts,
       [this](absl::StatusOr<std::vector<Endpoint>> endpoints) {
         session_.OnResolved(std::move(endpoints), MonotonicUs());
       });
+  parts_.outer.OnWayBack([this] { session_.OnWayBack(MonotonicUs()); });
 }
 
-ClientSide::~ClientSide() { parts_.outer.OnHubFound({}); }
+ClientSide::~ClientSide() {
+  parts_.outer.OnHubFound({});
+  parts_.outer.OnWayBack({});
+}
 
 void ClientSide::OnHostChanges(const host::HostChanges& changes,
                                uint64_t now_us) {

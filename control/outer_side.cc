@@ -192,11 +192,15 @@ void OuterSide::ForgetNextHop(FlowId flow) {
   keeper_.Remove(found->second);
   const auto flows = followed_.find(found->second);
   flows->second.erase(flow.value);
-  if (flows->second.empty()) followed_.erase(flows);
+  if (flows->second.empty()) {
+    silent_.erase(found->second);
+    followed_.erase(flows);
+  }
   remote_of_.erase(found);
 }
 
 void OuterSide::OnNextHop(const IpAddress& remote, const host::NextHop& hop) {
+  NoteSilence(remote, !hop.ready || hop.silent);
   if (!hop.ready) {
     log_.Debug("next hop to ", ToString(remote), ": ", hop.problem);
     return;
@@ -205,6 +209,20 @@ void OuterSide::OnNextHop(const IpAddress& remote, const host::NextHop& hop) {
   if (flows == followed_.end()) return;
   for (const uint64_t flow : flows->second) {
     link_.Send(SetLinkCommand{FlowId{flow}, HeaderOf(hop)});
+  }
+}
+
+void OuterSide::NoteSilence(const IpAddress& remote, bool silent) {
+  if (!followed_.contains(remote)) return;
+  const Cause cause = Cause::Peer("next hop");
+  if (silent) {
+    if (!silent_.insert(remote).second) return;
+    remote_log_.Info(cause, "the next hop to ", ToString(remote),
+                     " does not answer");
+  } else if (silent_.erase(remote) != 0) {
+    remote_log_.Info(cause, "the next hop to ", ToString(remote),
+                     " answers again");
+    if (on_way_back_) on_way_back_();
   }
 }
 

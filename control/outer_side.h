@@ -53,6 +53,12 @@ class OuterSide final : public loop::Component, public peer::ClientHost {
     on_hub_found_ = std::move(handler);
   }
 
+  // What is called when a next hop that was silent answers again, or a link
+  // that had lost its carrier has it back; an empty one: nothing.
+  void OnWayBack(std::function<void()> handler) {
+    on_way_back_ = std::move(handler);
+  }
+
   uint64_t UnixMs() override;
   void FollowNextHop(FlowId flow, const IpAddress& remote) override;
   void ForgetNextHop(FlowId flow) override;
@@ -75,6 +81,7 @@ class OuterSide final : public loop::Component, public peer::ClientHost {
 
   static uint64_t NowUs() { return MonotonicUs(); }
   void OnNextHop(const IpAddress& remote, const host::NextHop& hop);
+  void NoteSilence(const IpAddress& remote, bool silent);
   absl::Status UpdateListenAddresses();
   absl::Status ApplyEndpoints();
 
@@ -95,6 +102,9 @@ class OuterSide final : public loop::Component, public peer::ClientHost {
   // Flows that go to a next hop, by their far end.
   std::map<IpAddress, std::set<uint64_t>, host::AddressOrder> followed_;
   std::unordered_map<uint64_t, IpAddress> remote_of_;  // by flow
+  // Of those, whose next hop is silent.
+  std::set<IpAddress, host::AddressOrder> silent_;
+  std::function<void()> on_way_back_;
 };
 
 }  // namespace lwt

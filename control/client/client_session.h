@@ -76,6 +76,9 @@ class ClientSession final : public FlowOwner {
   // The host was suspended: the hub may have given us up, and what was to be
   // tried later is tried now.
   void OnResumed(uint64_t now_us);
+  // The first router on the way was gone and is back, and so, mostly, is what
+  // it knew of our flows.
+  void OnWayBack(uint64_t now_us) { OnResumed(now_us); }
 
   // Says goodbye to the hub, and begins nothing any more. How many flows that
   // ends.

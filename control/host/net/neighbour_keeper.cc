@@ -92,9 +92,11 @@ void NeighbourKeeper::Update(Entry& entry, uint64_t now_us) {
   if (hop == entry.hop) return;
   const bool moved =
       hop.route.NextHop(entry.remote) != entry.hop.route.NextHop(entry.remote);
+  const bool fell_silent = hop.silent && !entry.hop.silent;
   entry.hop = std::move(hop);
-  // The new next hop may be unknown to the kernel until it is used.
-  if (moved) Refresh(entry, now_us);
+  // The new next hop may be unknown to the kernel until it is used, and one
+  // that is silent is asked until it answers.
+  if (moved || fell_silent) Refresh(entry, now_us);
   on_change_(entry.remote, entry.hop);
 }
 
@@ -113,6 +115,7 @@ NextHop NeighbourKeeper::Resolve(const Entry& entry) {
     return hop;
   }
   hop.ready = true;
+  hop.silent = !uplink_.has_carrier;
   if (uplink_.link_header_size().value_or(0) == 0) return hop;
   const Family family = entry.remote.family;
   if (uplink_.loopback) {
@@ -126,7 +129,11 @@ NextHop NeighbourKeeper::Resolve(const Entry& entry) {
     hop.header = EthernetHeader(*neighbour->mac, source, family);
     return hop;
   }
+  // One that the kernel forgot, and asks for again, is nothing to go by.
+  const bool failed =
+      neighbour.ok() && neighbour->state == NeighbourState::kFailed;
   const NextHop& last = entry.hop;
+  hop.silent = hop.silent || failed || last.silent;
   if (last.ready && last.header.size != 0 &&
       last.route.NextHop(entry.remote) == next) {
     MacAddress destination;
@@ -146,7 +153,8 @@ NextHop NeighbourKeeper::Resolve(const Entry& entry) {
 void NeighbourKeeper::Refresh(Entry& entry, uint64_t now_us) {
   due_.erase(entry.due);
   entry.due = due_.emplace(
-      now_us + (entry.hop.ready ? kRefreshPeriodUs : kRetryPeriodUs),
+      now_us + (entry.hop.ready && !entry.hop.silent ? kRefreshPeriodUs
+                                                     : kRetryPeriodUs),
       entry.remote);
   const bool resolvable = entry.hop.route.ifindex == uplink_.index &&
                           uplink_.link_header_size().value_or(0) != 0 &&

@@ -38,6 +38,9 @@ struct NextHop {
   // Frames can be sent: the route goes by the uplink, and the neighbour's
   // link-layer address is known (the last known one when it fails now).
   bool ready = false;
+  // It does not answer now, or the link has no carrier; with `ready` frames are
+  // sent to where it was last.
+  bool silent = false;
   std::string problem;  // why not ready, for the operator
   friend bool operator==(const NextHop&, const NextHop&) = default;
 };
@@ -45,7 +48,7 @@ struct NextHop {
 class NeighbourKeeper {
  public:
   static constexpr uint64_t kRefreshPeriodUs = 20'000'000;
-  // While an address has no link-layer address yet.
+  // While an address has no link-layer address yet, or does not answer.
   static constexpr uint64_t kRetryPeriodUs = 1'000'000;
 
   // Called from within the functions below, whenever the next hop of a remote

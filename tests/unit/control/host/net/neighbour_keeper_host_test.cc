@@ -130,6 +130,40 @@ TEST_F(NeighbourKeeperTest, KeepsTheLastAddressOfAFailedNeighbour) {
   ExpectHeader(keeper_->Find(remote)->header, kRightMac, kLeftMac, 0x0800);
 }
 
+TEST_F(NeighbourKeeperTest, OneThatFailedIsAskedUntilItAnswers) {
+  const IpAddress remote = Ip("10.77.0.2");
+  keeper_->Add(remote, now_us_);
+  ASSERT_TRUE(WaitFor(remote, IsReady));
+  EXPECT_FALSE(keeper_->Find(remote)->silent);
+  Shell("ip neigh change 10.77.0.2 dev wire nud failed");
+  keeper_->HostChanged(HostChanges{.everything = true}, now_us_);
+  EXPECT_TRUE(reported_["10.77.0.2"].silent);
+  EXPECT_EQ(keeper_->next_deadline_us(),
+            now_us_ + NeighbourKeeper::kRetryPeriodUs);
+  now_us_ += NeighbourKeeper::kRetryPeriodUs;
+  keeper_->OnTimer(now_us_);
+  EXPECT_TRUE(WaitFor(remote, [](const NextHop& hop) { return !hop.silent; }));
+  EXPECT_FALSE(reported_["10.77.0.2"].silent);
+}
+
+TEST_F(NeighbourKeeperTest, ALinkWithoutCarrierIsSilent) {
+  const IpAddress remote = Ip("10.77.0.2");
+  keeper_->Add(remote, now_us_);
+  ASSERT_TRUE(WaitFor(remote, IsReady));
+  {
+    InNetns in(right_);
+    Shell("ip link set wire down");
+  }
+  EXPECT_TRUE(WaitFor(
+      remote, [](const NextHop& hop) { return hop.silent || !hop.ready; }));
+  {
+    InNetns in(right_);
+    Shell("ip link set wire up");
+  }
+  EXPECT_TRUE(WaitFor(
+      remote, [](const NextHop& hop) { return hop.ready && !hop.silent; }));
+}
+
 TEST_F(NeighbourKeeperTest, AsksAgainInTimeAndOnSuspicion) {
   const IpAddress remote = Ip("10.77.0.2");
   EXPECT_EQ(keeper_->next_deadline_us(), UINT64_MAX);
