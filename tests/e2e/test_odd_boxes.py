@@ -1,6 +1,7 @@
 """Boxes that answer for others, or that forget: SYN proxies and NATs. Beside the
 gateways a connection of the kernels' own meets the same box."""
 
+import re
 import socket
 import time
 
@@ -8,7 +9,8 @@ import pytest
 from harness.bad_link import BadWire
 from harness.gateway import PORT, client_arguments, server_arguments
 from harness.middle import Middle
-from harness.odd_boxes import ClosedWindow, NatOfOnePort, syn_proxy
+from harness.odd_boxes import (ClosedWindow, NatOfOnePort, clear_df, police,
+                               shape_windows, syn_proxy)
 from harness.traffic import transfer
 from harness.variant import Variant
 from harness.wait import wait_until
@@ -172,3 +174,29 @@ def test_checksums_that_a_kernel_left_for_later(make_topology, start):
     _carries(topology)
     assert hub.status()["uplink"]["driver"] == "af_xdp"
     assert hub.drops()["bad_checksum"] == 0
+
+
+def _counted(topology):
+    """Packets that the router's rules took something from."""
+    text = topology.router.output("nft", "list", "ruleset")
+    return sum(map(int, re.findall(r"counter packets (\d+)", text)))
+
+
+@pytest.mark.parametrize("box", [
+    lambda topology: police(topology, 5),
+    lambda topology: clear_df(topology, 1300),
+    lambda topology: shape_windows(topology, 6),
+], ids=["policer", "clears-df", "shapes-windows"])
+def test_boxes_that_take_from_segments(topology, start, box):
+    """What a kernel's connection gets through, the tunnel does: pings of every
+    size, and bytes both ways."""
+    box(topology)
+    hub, client = _hosts(topology)
+    transfer(client, hub, topology.hub.v4, _SIZE, port=PORT)
+    before = _counted(topology)
+    start.pair(topology, Variant())
+    for size in (56, 1000, 1381):
+        assert client.ping(_HUB, size=size) == 3, size
+        assert hub.ping(_CLIENT, size=size) == 3, size
+    _carries(topology)
+    assert _counted(topology) > before, "the box did nothing"

@@ -88,3 +88,40 @@ class NatOfOnePort:
     def forget(self):
         """As after a reboot, or a while in which nothing passed."""
         self._router.run("conntrack", "-F")
+
+
+def police(topology, mbit):
+    """The router drops what comes faster, either way, and queues nothing."""
+    topology.router.nft(f"""
+        table inet police {{
+          chain forward {{
+            type filter hook forward priority 0;
+            limit rate over {mbit * 125} kbytes/second burst 32 kbytes counter drop
+          }}
+        }}""")
+
+
+def clear_df(topology, mtu):
+    """The router takes DF away and cuts what is longer than it forwards."""
+    for host in (topology.hub, topology.client):
+        topology.router.ip("route", "replace", f"{host.v4}/32", "dev",
+                           host.namespace.label, "mtu", "lock", mtu)
+    topology.router.nft("""
+        table ip cut {
+          chain prerouting {
+            type filter hook prerouting priority -500;
+            tcp dport 0-65535 counter ip frag-off set 0
+          }
+        }""")
+
+
+def shape_windows(topology, field):
+    """No segment of either side offers more than that in its window field,
+    whatever scale it has."""
+    topology.router.nft(f"""
+        table inet shape {{
+          chain forward {{
+            type filter hook forward priority 0;
+            tcp flags & (syn|rst) == 0 tcp window > {field} counter tcp window set {field}
+          }}
+        }}""")
