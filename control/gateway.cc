@@ -89,7 +89,7 @@ void Gateway::DrainWorkers() {
   }
 }
 
-void Gateway::OnEvent(peer::WorkerIndex from, const Event& event) {
+void Gateway::OnEvent(WorkerIndex from, const Event& event) {
   if (event.kind == EventKind::kFlowDown) ++flows_down_;
   road_->owners.OnEvent(from, event, NowUs());
 }
@@ -98,7 +98,7 @@ void Gateway::OnStream(const PuntedStream& stream) {
   road_->owners.OnStream(stream, NowUs());
 }
 
-void Gateway::OnRecord(peer::WorkerIndex from, const PuntedRecord& record) {
+void Gateway::OnRecord(WorkerIndex from, const PuntedRecord& record) {
   road_->owners.OnRecord(from, record, NowUs());
 }
 

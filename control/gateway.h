@@ -66,9 +66,9 @@ class Gateway : private peer::WorkerInbox::Sink {
   bool PrepareSleep();
   void AfterSleep();
   void DrainWorkers();
-  void OnEvent(peer::WorkerIndex from, const Event& event) override;
+  void OnEvent(WorkerIndex from, const Event& event) override;
   void OnStream(const PuntedStream& stream) override;
-  void OnRecord(peer::WorkerIndex from, const PuntedRecord& record) override;
+  void OnRecord(WorkerIndex from, const PuntedRecord& record) override;
   void OnTimers();
   uint64_t NextDeadline() const;
   void OnHostChanges();

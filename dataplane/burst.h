@@ -9,6 +9,7 @@
 #include <span>
 
 #include "dataplane/lane/lane.h"
+#include "dataplane/names.h"
 #include "dataplane/wire/record.h"
 #include "drivers/check.h"
 
@@ -36,8 +37,8 @@ struct Frame {
   uint64_t packet_number = 0;
   wire::GroupPlace group;  // of a record that came, or is to be sealed
   uint32_t length = 0;     // bytes at `data`
-  uint32_t lane = session::Lane::kNone;
-  uint32_t peer = 0xffffffff;
+  LaneIndex lane;
+  PeerIndex peer;
   uint16_t packets = 1;  // inner packets in a shard or super-frame
   // Super-frames: payload of each segment, else 0; and the first segment that
   // this frame stands for, since a long one is taken in parts.

@@ -31,14 +31,14 @@ void SetSendKeys(const Aead& aead, session::SendHalf& half,
 
 void SetReceiveKeys(const Aead& aead, session::ReceiveHalf& half,
                     const EpochKeys& keys) {
-  auto& slot = half.epochs[keys.epoch % session::kReceiveEpochs];
+  auto& slot = half.At(session::EpochSlot::Of(keys.epoch));
   slot.held = true;
   slot.epoch = keys.epoch;
   std::copy_n(keys.iv.data(), slot.iv.size(), slot.iv.begin());
   aead.ExpandKey(keys.key, slot.key);
 }
 
-void DropWaiting(Worker& worker, uint32_t lane) {
+void DropWaiting(Worker& worker, LaneIndex lane) {
   while (!worker.outbound.wait_queues.Empty(lane)) {
     rte_pktmbuf_free(worker.outbound.wait_queues.Front(lane).shard);
     worker.counters.Drop(DropReason::kNoLane);
@@ -46,7 +46,7 @@ void DropWaiting(Worker& worker, uint32_t lane) {
   }
 }
 
-void ClearLane(Worker& worker, uint32_t index) {
+void ClearLane(Worker& worker, LaneIndex index) {
   DropWaiting(worker, index);
   std::erase(worker.outbound.waiting_lanes, index);
   worker.inbound.pieces.Release(
@@ -55,10 +55,10 @@ void ClearLane(Worker& worker, uint32_t index) {
       });
   worker.outbound.encoder.Release(index);
   worker.inbound.decoder.Release(index);
-  worker.lanes[index] = session::Lane{};
+  worker.lanes[index.value] = session::Lane{};
 }
 
-void FlowFailed(Worker& worker, FlowId flow, uint32_t lane, uint32_t token) {
+void FlowFailed(Worker& worker, FlowId flow, LaneIndex lane, uint32_t token) {
   Event event;
   event.kind = EventKind::kFlowDown;
   event.detail = static_cast<uint8_t>(FlowDownReason::kClosed);
@@ -81,7 +81,7 @@ size_t WholeRecords(std::span<const uint8_t> bytes, size_t room) {
 }
 
 // Copies stream bytes back into buffers, as if they had just come.
-void Reinject(Worker& worker, uint32_t lane, uint64_t stream_offset,
+void Reinject(Worker& worker, LaneIndex lane, uint64_t stream_offset,
               std::span<const uint8_t> bytes) {
   ReceivedFrames& received = worker.inbound.received;
   while (!bytes.empty()) {
@@ -111,13 +111,13 @@ struct Runner {
 
   // A walk over the lanes: once per frame that came between a client's last
   // handshake message and its lane.
-  uint32_t LaneOf(FlowId flow) const {
+  LaneIndex LaneOf(FlowId flow) const {
     const auto at = std::find_if(worker.lanes.begin(), worker.lanes.end(),
                                  [flow](const session::Lane& lane) {
                                    return lane.installed && lane.flow == flow;
                                  });
-    if (at == worker.lanes.end()) return session::Lane::kNone;
-    return static_cast<uint32_t>(at - worker.lanes.begin());
+    if (at == worker.lanes.end()) return LaneIndex::kNone;
+    return {static_cast<uint32_t>(at - worker.lanes.begin())};
   }
 
   void operator()(const ListenCommand& command) {
@@ -126,13 +126,13 @@ struct Runner {
 
   void operator()(const ConnectCommand& command) {
     if (!worker.MayConnect()) {
-      return FlowFailed(worker, kNullFlow, kNoUser, command.token);
+      return FlowFailed(worker, kNullFlow, LaneIndex::kNone, command.token);
     }
     const FlowId flow =
         worker.tcp.Connect({command.local, command.remote, command.link.span()},
                            worker.now_us, worker.tx);
     if (flow == kNullFlow) {
-      return FlowFailed(worker, flow, kNoUser, command.token);
+      return FlowFailed(worker, flow, LaneIndex::kNone, command.token);
     }
     worker.AwaitConnect(flow, command.token);
   }
@@ -145,13 +145,13 @@ struct Runner {
       // visitor of the service, is told by a FIN, as by any server.
       worker.tcp.Close(command.flow, worker.now_us);
       worker.counters.streams_broken.Add(1);
-      FlowFailed(worker, command.flow, kNoUser, 0);
+      FlowFailed(worker, command.flow, LaneIndex::kNone, 0);
     }
   }
 
   void operator()(const SpliceCommand& command) {
     if (!worker.tcp.Splice(command.flow)) {
-      FlowFailed(worker, command.flow, kNoUser, 0);
+      FlowFailed(worker, command.flow, LaneIndex::kNone, 0);
     }
   }
 
@@ -174,7 +174,7 @@ struct Runner {
   void operator()(const InstallLaneCommand& command) {
     session::Lane* lane = worker.FindLane(command.lane);
     if (lane == nullptr || lane->installed ||
-        command.peer >= worker.options.max_lanes ||
+        command.peer.value >= worker.options.max_lanes ||
         !worker.tcp.SetUser(command.flow, command.lane, command.peer)) {
       return FlowFailed(worker, command.flow, command.lane, 0);
     }
@@ -187,10 +187,10 @@ struct Runner {
     SetReceiveKeys(worker.aead, lane->receive, command.receive);
     worker.aead.ExpandMaskKey(command.send_mask, lane->send.mask);
     worker.aead.ExpandMaskKey(command.receive_mask, lane->receive.mask);
-    worker.lane_counters[command.lane].Reset();
+    worker.lane_counters[command.lane.value].Reset();
     lane->policy = fec::Policy(worker.tuning.fec);
     ApplyPolicy(worker, command.lane);
-    worker.lane_counters[command.lane].last_rx_us.Set(worker.now_us);
+    worker.lane_counters[command.lane.value].last_rx_us.Set(worker.now_us);
   }
 
   void operator()(const RemoveLaneCommand& command) {
@@ -220,7 +220,7 @@ struct Runner {
   void operator()(const RetireReceiveEpochCommand& command) {
     session::Lane* lane = worker.FindLane(command.lane);
     if (lane == nullptr || !lane->installed) return;
-    auto& slot = lane->receive.epochs[command.epoch % session::kReceiveEpochs];
+    auto& slot = lane->receive.At(session::EpochSlot::Of(command.epoch));
     if (slot.held && slot.epoch == command.epoch) {
       slot = session::ReceiveEpoch{};
     }
@@ -249,8 +249,8 @@ struct Runner {
   }
 
   void operator()(const ReinjectCommand& command) {
-    const uint32_t lane = LaneOf(command.flow);
-    if (lane == session::Lane::kNone) {
+    const LaneIndex lane = LaneOf(command.flow);
+    if (lane == LaneIndex::kNone) {
       return worker.counters.Drop(DropReason::kNoSession);
     }
     Reinject(worker, lane, command.stream_offset, command.bytes);
@@ -266,8 +266,8 @@ struct Runner {
     worker.tuning = command.tuning;
     worker.outbound.encoder.SetWaits(command.tuning.fec_flush_us,
                                      command.tuning.fec.interleave_us);
-    for (uint32_t index = 0; index < worker.lanes.size(); ++index) {
-      session::Lane& lane = worker.lanes[index];
+    for (LaneIndex index{0}; index.value < worker.lanes.size(); ++index.value) {
+      session::Lane& lane = worker.lanes[index.value];
       if (!lane.installed) continue;
       lane.policy.SetSettings(command.tuning.fec);
       ApplyPolicy(worker, index);

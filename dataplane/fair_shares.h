@@ -1,5 +1,5 @@
-// What each lane holds of a store that all lanes of a worker share, and which
-// of them is to give some back when the store is full.
+// What each lane, or flow, holds of a store that all of a worker share, and
+// which of them is to give some back when the store is full.
 //
 // Lanes stand in lists by the power of two that their count reaches, so the
 // lane that Largest names holds more than half of what any other does. With n
@@ -16,51 +16,77 @@
 #include <cstdint>
 #include <vector>
 
+#include "dataplane/names.h"
 #include "drivers/check.h"
 
 namespace lwt {
 
 class FairShares {
  public:
-  static constexpr uint32_t kNone = 0xffffffff;
+  static constexpr uint32_t kNone = UINT32_MAX;
 
-  explicit FairShares(uint32_t lanes) : lanes_(lanes) { heads_.fill(kNone); }
-
-  void Add(uint32_t lane, uint32_t count) {
-    total_ += count;
-    SetHeld(lane, lanes_[lane].held + count);
+  explicit FairShares(uint32_t members) : members_(members) {
+    heads_.fill(kNone);
   }
-  void Remove(uint32_t lane, uint32_t count) {
-    LWT_ASSERT(count <= lanes_[lane].held);
+
+  void Add(uint32_t member, uint32_t count) {
+    total_ += count;
+    SetHeld(member, members_[member].held + count);
+  }
+  void Remove(uint32_t member, uint32_t count) {
+    LWT_ASSERT(count <= members_[member].held);
     total_ -= count;
-    SetHeld(lane, lanes_[lane].held - count);
+    SetHeld(member, members_[member].held - count);
   }
   uint32_t total() const { return total_; }
-  uint32_t held(uint32_t lane) const { return lanes_[lane].held; }
+  uint32_t held(uint32_t member) const { return members_[member].held; }
   // kNone while nobody holds anything.
   uint32_t Largest() const {
     return filled_ == 0 ? kNone : heads_[std::bit_width(filled_) - 1];
   }
 
  private:
-  struct Lane {
+  struct Member {
     uint32_t held = 0;
     uint32_t list = 0;  // bit_width(held); in none while it is 0
     uint32_t next = kNone;
     uint32_t previous = kNone;
   };
 
-  void SetHeld(uint32_t lane, uint32_t held) {
-    lanes_[lane].held = held;
+  void SetHeld(uint32_t member, uint32_t held) {
+    members_[member].held = held;
     const auto list = static_cast<uint32_t>(std::bit_width(held));
-    if (list != lanes_[lane].list) Move(lane, list);
+    if (list != members_[member].list) Move(member, list);
   }
-  void Move(uint32_t lane, uint32_t list);
+  void Move(uint32_t member, uint32_t list);
 
-  std::vector<Lane> lanes_;
+  std::vector<Member> members_;
   std::array<uint32_t, 33> heads_;
-  uint64_t filled_ = 0;  // bit set of the lists that name a lane
+  uint64_t filled_ = 0;  // bit set of the lists that name a member
   uint32_t total_ = 0;
 };
+
+// The same, of members that have names of their own kind.
+template <typename Name>
+class FairSharesOf {
+ public:
+  explicit FairSharesOf(uint32_t members) : shares_(members) {}
+
+  void Add(Name member, uint32_t count) { shares_.Add(member.value, count); }
+  void Remove(Name member, uint32_t count) {
+    shares_.Remove(member.value, count);
+  }
+  uint32_t total() const { return shares_.total(); }
+  uint32_t held(Name member) const { return shares_.held(member.value); }
+  // Name::kNone while nobody holds anything.
+  Name Largest() const { return {shares_.Largest()}; }
+
+ private:
+  static_assert(Name::kNone.value == FairShares::kNone);
+
+  FairShares shares_;
+};
+
+using LaneShares = FairSharesOf<LaneIndex>;
 
 }  // namespace lwt

@@ -15,10 +15,10 @@ namespace {
 constexpr uint64_t kPublishUs = 10'000;
 constexpr uint32_t kPublishLanes = 64;
 
-void PublishFlow(Worker& worker, uint32_t index) {
-  const auto stats = worker.tcp.Stats(worker.lanes[index].flow);
+void PublishFlow(Worker& worker, LaneIndex index) {
+  const auto stats = worker.tcp.Stats(worker.lanes[index.value].flow);
   if (!stats) return;
-  LaneCounters& counters = worker.lane_counters[index];
+  LaneCounters& counters = worker.lane_counters[index.value];
   counters.srtt_us.Set(stats->srtt_us);
   counters.retransmitted_segments.Set(stats->segments_retransmitted);
 }
@@ -29,10 +29,9 @@ void PublishFlows(Worker& worker) {
   worker.counters.long_lists.Set(worker.tcp.totals().long_lists);
   const auto lanes = static_cast<uint32_t>(worker.lanes.size());
   for (uint32_t i = 0; i < std::min(lanes, kPublishLanes); ++i) {
-    worker.figures.next_lane = (worker.figures.next_lane + 1) % lanes;
-    if (worker.lanes[worker.figures.next_lane].installed) {
-      PublishFlow(worker, worker.figures.next_lane);
-    }
+    LaneIndex& lane = worker.figures.next_lane;
+    lane.value = (lane.value + 1) % lanes;
+    if (worker.lanes[lane.value].installed) PublishFlow(worker, lane);
   }
 }
 

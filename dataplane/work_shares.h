@@ -29,6 +29,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "dataplane/names.h"
+
 namespace lwt {
 
 class WorkShares {
@@ -65,7 +67,7 @@ class WorkShares {
 
   // Work of this cost is to be done for the peer: false when its credit is
   // spent, and `overdraft` parts on top.
-  [[nodiscard]] bool Take(uint32_t peer, uint32_t cost,
+  [[nodiscard]] bool Take(PeerIndex peer, uint32_t cost,
                           uint64_t overdraft = 0) {
     Peer& taken = Current(peer);
     if (taken.credit + static_cast<int64_t>(overdraft * part_) <= 0)
@@ -76,7 +78,7 @@ class WorkShares {
     return true;
   }
   // It was done.
-  void Charge(uint32_t peer, uint32_t cost) { Add(Current(peer), cost); }
+  void Charge(PeerIndex peer, uint32_t cost) { Add(Current(peer), cost); }
 
   bool limited() const { return part_ != kUnlimited; }
 
@@ -93,8 +95,8 @@ class WorkShares {
     uint64_t period = 0;
   };
 
-  Peer& Current(uint32_t peer) {
-    Peer& current = peers_[peer];
+  Peer& Current(PeerIndex peer) {
+    Peer& current = peers_[peer.value];
     if (current.period != period_) Begin(current);
     return current;
   }

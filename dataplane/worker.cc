@@ -47,8 +47,8 @@ class ThreadedWorker final : public WorkerThread {
   void Unwatch(const Port& port) override { wait_->Remove(port); }
   Mailbox& mailbox() override { return *worker_->mailbox; }
   const WorkerCounters& counters() const override { return worker_->counters; }
-  const LaneCounters& lane_counters(uint32_t lane) const override {
-    return worker_->lane_counters[lane];
+  const LaneCounters& lane_counters(LaneIndex lane) const override {
+    return worker_->lane_counters[lane.value];
   }
   const std::vector<int>& cpus() const override {
     return worker_->options.cpus;
@@ -93,7 +93,7 @@ bool ThreadedWorker::Start(std::string& error) {
     return false;
   }
   const std::string name =
-      "lwt-worker-" + std::to_string(worker_->options.index);
+      "lwt-worker-" + std::to_string(worker_->options.index.value);
   pthread_setname_np(thread_, name.substr(0, 15).c_str());
   started_ = true;
   return true;
@@ -177,7 +177,7 @@ void ThreadedWorker::Sleep() {
 
 std::unique_ptr<WorkerThread> WorkerThread::Create(const WorkerOptions& options,
                                                    std::string& error) {
-  auto mailbox = Mailbox::Create("lwt" + std::to_string(options.index));
+  auto mailbox = Mailbox::Create("lwt" + std::to_string(options.index.value));
   if (mailbox == nullptr) {
     error = "no memory for the rings between control and a worker";
     return nullptr;

@@ -11,6 +11,7 @@
 
 #include "dataplane/exchange/counters.h"
 #include "dataplane/exchange/mailbox.h"
+#include "dataplane/names.h"
 #include "dataplane/worker_options.h"
 
 namespace lwt {
@@ -39,7 +40,7 @@ class WorkerThread {
 
   virtual Mailbox& mailbox() = 0;
   virtual const WorkerCounters& counters() const = 0;
-  virtual const LaneCounters& lane_counters(uint32_t lane) const = 0;
+  virtual const LaneCounters& lane_counters(LaneIndex lane) const = 0;
   // The CPUs it may run on: one when it is pinned.
   virtual const std::vector<int>& cpus() const = 0;
 };

@@ -9,6 +9,7 @@
 
 #include "dataplane/exchange/tuning.h"
 #include "dataplane/flow/persona.h"
+#include "dataplane/names.h"
 #include "drivers/port.h"
 #include "drivers/reed_solomon.h"
 
@@ -19,7 +20,7 @@ class Handoff;
 enum class IdleMode : uint8_t { kAdaptive, kBusy };
 
 struct WorkerOptions {
-  uint32_t index = 0;      // among the workers of the gateway
+  WorkerIndex index{0};    // among the workers of the gateway
   std::vector<int> cpus;   // where the thread may run: one when it is pinned
   Port* uplink = nullptr;  // queues of its own
   Port* tunnel = nullptr;

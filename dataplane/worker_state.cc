@@ -39,7 +39,7 @@ uint64_t GroupKeyWord(const WorkerOptions& options, uint64_t which) {
   SipKey secret;
   std::memcpy(&secret.k0, options.flow_secret.data(), 8);
   std::memcpy(&secret.k1, options.flow_secret.data() + 8, 8);
-  const std::array<uint64_t, 2> words = {options.index, which};
+  const std::array<uint64_t, 2> words = {options.index.value, which};
   return SipHash::Of(secret, words);
 }
 

@@ -21,6 +21,7 @@
 #include "dataplane/lan_state.h"
 #include "dataplane/lane/lane.h"
 #include "dataplane/lane/wait_queues.h"
+#include "dataplane/names.h"
 #include "dataplane/stages/cut_pieces.h"
 #include "dataplane/stages/flood_queue.h"
 #include "dataplane/tx_batch.h"
@@ -64,11 +65,11 @@ class ForeignFrames {
  public:
   struct Entry {
     Frame frame;
-    uint32_t owner = 0;
+    WorkerIndex owner;
   };
 
   std::span<const Entry> frames() const { return {entries_.data(), size_}; }
-  void Push(const Frame& frame, uint32_t owner) {
+  void Push(const Frame& frame, WorkerIndex owner) {
     LWT_ASSERT(size_ < entries_.size());
     entries_[size_++] = {frame, owner};
   }
@@ -120,7 +121,7 @@ struct OutboundState {
   // AwaitWindow, and the loop asks whether to sleep. A command forgets a
   // lane's.
   session::WaitQueues wait_queues;
-  std::vector<uint32_t> waiting_lanes;  // with a queue; capacity = max_lanes
+  std::vector<LaneIndex> waiting_lanes;  // with a queue; capacity = max_lanes
   // From AwaitWindow to FecEncode.
   PacketBurst ready;
   // FecEncode and, for its place in a group, SendRecord. Reports and commands
@@ -133,14 +134,9 @@ struct OutboundState {
 // Whose outer flow's figures are copied next to where control reads them. The
 // loop alone.
 struct FigureTurn {
-  uint32_t next_lane = 0;
+  LaneIndex next_lane{0};
   uint64_t published_us = 0;
 };
-
-// A lane's index is a flow's user, a frame's lane and an entry of a snapshot;
-// none of it is one value everywhere.
-static_assert(kNoUser == session::Lane::kNone);
-static_assert(SnapshotPeer::kNoLane == session::Lane::kNone);
 
 class Worker {
  public:
@@ -189,12 +185,12 @@ class Worker {
     counters.Drop(reason, frame.segment_size == 0 ? 1 : frame.packets);
     rte_pktmbuf_free(frame.mbuf);
   }
-  session::Lane* FindLane(uint32_t index) {
-    return index < lanes.size() ? &lanes[index] : nullptr;
+  session::Lane* FindLane(LaneIndex index) {
+    return index.value < lanes.size() ? &lanes[index.value] : nullptr;
   }
   // The lane's scratch for this outbound burst, fresh at the first touch.
-  session::Lane& LaneInRound(uint32_t index) {
-    session::Lane& lane = lanes[index];
+  session::Lane& LaneInRound(LaneIndex index) {
+    session::Lane& lane = lanes[index.value];
     if (lane.round != outbound.round) {
       lane.round = outbound.round;
       lane.budget = tcp.Sendable(lane.flow);

@@ -29,7 +29,7 @@ ROOMS = {
     "dataplane": [
         # Words and numbers that all stages share.
         "dataplane/clock. dataplane/drop_reason. dataplane/fair_shares. "
-        "dataplane/frame_ledger. dataplane/golden_ratio. "
+        "dataplane/frame_ledger. dataplane/golden_ratio. dataplane/names. "
         "dataplane/sip_hash. dataplane/work_shares.",
         "dataplane/wire/",
         # What a lane knows of loss, without the groups.

@@ -82,7 +82,7 @@ void HubSessions::OnJoinAsked(HubFlow& flow, uint64_t now_us) {
         now_us);
     return;
   }
-  if (!config_.road.peers.HasLane({flow.flow().worker()})) {
+  if (!config_.road.peers.HasLane(flow.flow().worker())) {
     flow.Refuse("no lane is free for it", now_us);
     return;
   }
@@ -229,8 +229,7 @@ Verdict HubSessions::Judge(const PublicKey& key, const PeerOffer& offer,
 void HubSessions::Decide(HubFlow& flow, uint64_t now_us) {
   handshake::HubHandshake& handshake = flow.handshake();
   const PublicKey key = handshake.peer_key();
-  Verdict verdict =
-      Judge(key, handshake.peer(), {flow.flow().worker()}, now_us);
+  Verdict verdict = Judge(key, handshake.peer(), flow.flow().worker(), now_us);
   bool accepted = verdict.code == VerdictCode::kAccepted;
   ByteVector bytes;
   HubProgress progress = handshake.Finish(verdict, &bytes);

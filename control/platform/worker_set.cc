@@ -50,7 +50,7 @@ absl::StatusOr<std::unique_ptr<WorkerSet>> WorkerSet::Start(
   handshake::RandomBytes(options.flow_secret);
   std::string error;
   for (uint32_t i = 0; i < count; ++i) {
-    options.index = i;
+    options.index = {i};
     options.cpus = plan.CpusOf(i, count);
     options.uplink = &uplink.port(static_cast<uint16_t>(i));
     options.tunnel = inside[i].tunnel;

@@ -11,9 +11,6 @@
 namespace lwt::peer {
 namespace {
 
-static_assert(PeerIndex::kNone.value == RouteTable::kNoPeer);
-static_assert(LaneIndex::kNone.value == SnapshotPeer::kNoLane);
-
 IpPrefix HostOf(const IpAddress& address) {
   return {address, static_cast<uint8_t>(address.size() * 8)};
 }
@@ -38,21 +35,21 @@ void PeerTable::Make(PeerIndex peer, Slot& slot) const {
   const Entry& entry = slot.entry;
   slot.made = true;
   slot.peer = SnapshotPeer();
-  slot.peer.relay = entry.relay.value;
+  slot.peer.relay = entry.relay;
   slot.peer.may_relay = entry.may_relay;
   slot.routes.clear();
   for (const IpPrefix& own : entry.addresses) {
-    slot.routes.push_back({HostOf(own.address), peer.value});
+    slot.routes.push_back({HostOf(own.address), peer});
   }
   for (const IpPrefix& network : entry.networks) {
-    slot.routes.push_back({{network.Network(), network.length}, peer.value});
+    slot.routes.push_back({{network.Network(), network.length}, peer});
   }
   slot.flows.clear();
   if (entry.session == nullptr) return;
   // Each worker sends on the newest of the session's lanes that it has.
   slot.peer.inner_mtu = entry.session->secrets().mtu;
   for (const SessionLane* lane : entry.session->SendingLanes()) {
-    slot.peer.SetLane(lane->name.worker.value, lane->name.index.value);
+    slot.peer.SetLane(lane->name.worker, lane->name.index);
   }
   // With one worker nobody asks where a flow is.
   if (workers_ == 1) return;
@@ -207,10 +204,10 @@ std::unique_ptr<Snapshot> PeerTable::Build() {
   }
   // An address of ours is no peer's, whatever network it lies in.
   for (const IpPrefix& own : own_) {
-    routes.push_back({HostOf(own.address), RouteTable::kNoPeer});
+    routes.push_back({HostOf(own.address), PeerIndex::kNone});
   }
   for (const Flow& flow : flows_) {
-    flows.push_back({FlowKey::Of(flow.local, flow.remote), flow.worker.value});
+    flows.push_back({FlowKey::Of(flow.local, flow.remote), flow.worker});
   }
   snapshot->routes = RouteTable(routes);
   snapshot->flows = FlowDirectory(std::move(flows));

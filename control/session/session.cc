@@ -69,14 +69,14 @@ bool Session::InstallLane(SessionLane lane, uint32_t epoch, uint64_t now_us,
   const handshake::KeyPair* roots = rekey_.Roots(epoch);
   if (roots == nullptr) return false;
   const std::optional<LaneName> name =
-      context_.road.peers.TakeLane({lane.flow.worker()});
+      context_.road.peers.TakeLane(lane.flow.worker());
   if (!name) return false;
   lane.name = *name;
   lane.installed_us = now_us;
   std::vector<uint32_t> epochs = rekey_.OpenEpochs();
 
   InstallLaneCommand install;
-  install.peer = peer_.value;
+  install.peer = peer_;
   install.flow = lane.flow;
   install.send = KeysOf(lane, rekey_.send_epoch(), true);
   install.receive = KeysOf(lane, epochs.front(), false);
@@ -311,7 +311,7 @@ void Session::ShareLoss(uint64_t now_us) {
 }
 
 void Session::Probe(LaneName lane) {
-  link().Send(lane.worker, ProbeLaneCommand{lane.index.value, ++probe_token_});
+  link().Send(lane.worker, ProbeLaneCommand{lane.index, ++probe_token_});
 }
 
 void Session::SetSuspect(LaneName name, bool suspect) {

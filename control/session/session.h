@@ -171,7 +171,7 @@ class Session {
   // To a lane's worker, about it.
   template <typename OfLane>
   void SendTo(const SessionLane& lane, OfLane command) {
-    command.lane = lane.name.index.value;
+    command.lane = lane.name.index;
     link().Send(lane.name.worker, Command(std::move(command)));
   }
   WorkerLink& link() const { return context_.road.link; }

@@ -48,7 +48,7 @@ FlowOwner* FlowOwners::Of(const Event& event) const {
 void FlowOwners::OnEvent(WorkerIndex from, const Event& event,
                          uint64_t now_us) {
   if (IsOfLane(event.kind)) {
-    const LaneName lane{from, {event.lane}};
+    const LaneName lane{from, event.lane};
     if (FlowOwner* owner = OfLane(lane)) {
       owner->OnLaneEvent(lane, event, now_us);
     }
@@ -65,7 +65,7 @@ void FlowOwners::OnStream(const PuntedStream& stream, uint64_t now_us) {
 
 void FlowOwners::OnRecord(WorkerIndex from, const PuntedRecord& record,
                           uint64_t now_us) {
-  const LaneName lane{from, {record.lane}};
+  const LaneName lane{from, record.lane};
   if (FlowOwner* owner = OfLane(lane)) owner->OnRecord(lane, record, now_us);
 }
 

@@ -35,7 +35,7 @@ void MailboxLink::Publish(std::unique_ptr<const Snapshot> snapshot) {
 }
 
 LaneReading MailboxLink::ReadLane(LaneName lane) const {
-  return workers_[lane.worker.value]->lane_counters(lane.index.value).Read();
+  return workers_[lane.worker.value]->lane_counters(lane.index).Read();
 }
 
 bool MailboxLink::Opens(const OpeningKeys& keys,
@@ -44,7 +44,7 @@ bool MailboxLink::Opens(const OpeningKeys& keys,
   const auto half = std::make_unique<session::ReceiveHalf>();
   aead_->ExpandMaskKey(keys.mask, half->mask);
   for (const EpochKeys& epoch : keys.epochs) {
-    auto& slot = half->epochs[epoch.epoch % session::kReceiveEpochs];
+    auto& slot = half->At(session::EpochSlot::Of(epoch.epoch));
     slot.held = true;
     slot.epoch = epoch.epoch;
     std::copy_n(epoch.iv.data(), slot.iv.size(), slot.iv.begin());

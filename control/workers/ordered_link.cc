@@ -14,10 +14,10 @@ bool OrderedLink::IsHeld(WorkerIndex worker, const Command& command) {
                         one.flow;
                       }) {
           const bool held = flows_.contains(one.flow.value);
-          if (held) lanes_.insert({worker, {one.lane}});
+          if (held) lanes_.insert({worker, one.lane});
           return held;
         } else if constexpr (requires { one.lane; }) {
-          return lanes_.contains({worker, {one.lane}});
+          return lanes_.contains({worker, one.lane});
         } else if constexpr (requires { one.flow; }) {
           return flows_.contains(one.flow.value);
         } else {

@@ -42,7 +42,7 @@ class WorkerLink {
   template <typename OfFlow>
   requires requires(const OfFlow& command) { command.flow.worker(); }
   void Send(OfFlow command) {
-    const WorkerIndex worker{command.flow.worker()};
+    const WorkerIndex worker = command.flow.worker();
     Send(worker, Command(std::move(command)));
   }
   // All that was sent until now, and whether it has been carried out.

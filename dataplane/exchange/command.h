@@ -12,6 +12,7 @@
 
 #include "dataplane/exchange/tuning.h"
 #include "dataplane/flow/flow_id.h"
+#include "dataplane/names.h"
 #include "dataplane/wire/ethernet.h"
 #include "drivers/ip_endpoint.h"
 #include "drivers/secret_bytes.h"
@@ -43,7 +44,7 @@ struct ConnectCommand {
   Endpoint local;
   Endpoint remote;
   wire::LinkHeader link;
-  uint32_t worker = 0;  // that is to have the flow
+  WorkerIndex worker;  // that is to have the flow
 };
 
 // Send handshake bytes, or a relay's, on a flow that carries no lane. Where
@@ -85,8 +86,8 @@ struct SetLinkCommand {
 // lane index is control's choice among 0 … max_lanes − 1 and free; that of the
 // peer is below max_lanes too.
 struct InstallLaneCommand {
-  uint32_t lane = 0;
-  uint32_t peer = 0;  // index into Snapshot::peers
+  LaneIndex lane;
+  PeerIndex peer;  // index into Snapshot::peers
   FlowId flow;
   EpochKeys send;
   EpochKeys receive;
@@ -96,32 +97,32 @@ struct InstallLaneCommand {
 
 // Erase the lane and its keys. Its flow is closed with FIN when `close_flow`.
 struct RemoveLaneCommand {
-  uint32_t lane = 0;
+  LaneIndex lane;
   bool close_flow = true;
 };
 
 // Be able to open records of one more epoch; at most four are held, the oldest
 // goes.
 struct InstallReceiveEpochCommand {
-  uint32_t lane = 0;
+  LaneIndex lane;
   EpochKeys keys;
 };
 
 // Seal with this epoch from the next record on.
 struct SwitchSendEpochCommand {
-  uint32_t lane = 0;
+  LaneIndex lane;
   EpochKeys keys;
 };
 
 // Erase the keys of a receive epoch.
 struct RetireReceiveEpochCommand {
-  uint32_t lane = 0;
+  LaneIndex lane;
   uint32_t epoch = 0;
 };
 
 // Seal `bytes` as one record of this kind: control, probe or close.
 struct SendRecordCommand {
-  uint32_t lane = 0;
+  LaneIndex lane;
   uint8_t kind = 0;
   std::vector<uint8_t> bytes;
 };
@@ -129,13 +130,13 @@ struct SendRecordCommand {
 // Send a report that asks for an answer. The answer arrives as an Event
 // kReportAnswer with the round trip.
 struct ProbeLaneCommand {
-  uint32_t lane = 0;
+  LaneIndex lane;
   uint32_t token = 0;
 };
 
 // What all lanes of the lane's peer lose together; see fec::Policy::OnPeerLoss.
 struct TellLossCommand {
-  uint32_t lane = 0;
+  LaneIndex lane;
   double loss = 0;
 };
 
@@ -150,14 +151,14 @@ struct ReinjectCommand {
 // Take frames from this port of the uplink, and send on it, from the next burst
 // on. The one before may go once the command is carried out.
 struct SwapUplinkCommand {
-  uint32_t worker = 0;
+  WorkerIndex worker;
   Port* port = nullptr;
 };
 
 // Other values from now on, for all lanes. Looks at each lane once, half a
 // microsecond for one that is installed.
 struct TuneCommand {
-  uint32_t worker = 0;
+  WorkerIndex worker;
   Tuning tuning;
 };
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "dataplane/flow/flow_id.h"
+#include "dataplane/names.h"
 #include "drivers/ip_endpoint.h"
 
 namespace lwt {
@@ -43,7 +44,7 @@ struct Event {
   uint8_t detail = 0;
   uint32_t token = 0;
   FlowId flow;
-  uint32_t lane = 0;
+  LaneIndex lane;
   uint64_t value = 0;
   Endpoint local;   // kFlowUp
   Endpoint remote;  // kFlowUp, kNoNeighbour
@@ -61,7 +62,7 @@ struct PuntedStream {
 
 // The content of an opened record of kind control or close, copied as well.
 struct PuntedRecord {
-  uint32_t lane = 0;
+  LaneIndex lane;
   uint8_t kind = 0;
   std::vector<uint8_t> bytes;
 };

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "dataplane/flow/flow_key.h"
+#include "dataplane/names.h"
 
 namespace lwt {
 
@@ -19,7 +20,7 @@ class FlowDirectory {
  public:
   struct Entry {
     FlowKey key;
-    uint32_t worker = 0;
+    WorkerIndex worker;
   };
 
   FlowDirectory() = default;
@@ -28,7 +29,7 @@ class FlowDirectory {
     std::ranges::sort(entries_, {}, &WordsOf);
   }
 
-  std::optional<uint32_t> Find(const FlowKey& key) const {
+  std::optional<WorkerIndex> Find(const FlowKey& key) const {
     const auto at = std::ranges::lower_bound(entries_, key.words, {}, &WordsOf);
     if (at == entries_.end() || at->key != key) return std::nullopt;
     return at->worker;

@@ -28,7 +28,8 @@ std::unique_ptr<Handoff> Handoff::Create(const std::string& name,
     for (uint32_t to = 0; to < count; ++to) {
       for (uint32_t from = 0; from < count; ++from) {
         if (from == to) continue;
-        const size_t at = made->RingOf(road, from, to);
+        const size_t at =
+            made->RingOf(road, WorkerIndex{from}, WorkerIndex{to});
         SpscRing<Frame>& ring = made->rings_[at].frames;
         ring = {name + "-h" + std::to_string(at), kSlots};
         if (!ring.valid()) return nullptr;
@@ -47,8 +48,9 @@ Handoff::~Handoff() {
   }
 }
 
-bool Handoff::Give(Road road, uint32_t from, uint32_t to, const Frame& frame) {
-  ends_[from].given_to |= 1u << to;
+bool Handoff::Give(Road road, WorkerIndex from, WorkerIndex to,
+                   const Frame& frame) {
+  ends_[from.value].given_to |= 1u << to.value;
   Ring& ring = rings_[RingOf(road, from, to)];
   if (!IsLarge(frame)) return ring.frames.Put(frame);
   if (ring.large.load(std::memory_order_relaxed) >= max_large_) return false;
@@ -59,18 +61,19 @@ bool Handoff::Give(Road road, uint32_t from, uint32_t to, const Frame& frame) {
   return false;
 }
 
-void Handoff::WakeReceivers(uint32_t from) {
-  for (uint32_t left = ends_[from].given_to; left != 0; left &= left - 1) {
+void Handoff::WakeReceivers(WorkerIndex from) {
+  for (uint32_t left = ends_[from.value].given_to; left != 0;
+       left &= left - 1) {
     ends_[static_cast<uint32_t>(std::countr_zero(left))].mailbox->WakeWorker();
   }
-  ends_[from].given_to = 0;
+  ends_[from.value].given_to = 0;
 }
 
-size_t Handoff::Take(Road road, uint32_t to, std::span<Frame> frames) {
-  uint32_t& next = ends_[to].next[static_cast<size_t>(road)];
+size_t Handoff::Take(Road road, WorkerIndex to, std::span<Frame> frames) {
+  uint32_t& next = ends_[to.value].next[static_cast<size_t>(road)];
   size_t taken = 0;
   for (uint32_t i = 0; i < count_ && taken < frames.size(); ++i) {
-    const uint32_t from = next;
+    const WorkerIndex from{next};
     next = (next + 1) % count_;
     if (from == to) continue;
     Ring& ring = rings_[RingOf(road, from, to)];
@@ -84,9 +87,9 @@ size_t Handoff::Take(Road road, uint32_t to, std::span<Frame> frames) {
   return taken;
 }
 
-bool Handoff::HasFor(uint32_t to) const {
+bool Handoff::HasFor(WorkerIndex to) const {
   for (const Road road : kRoads) {
-    for (uint32_t from = 0; from < count_; ++from) {
+    for (WorkerIndex from{0}; from.value < count_; ++from.value) {
       if (from != to && !rings_[RingOf(road, from, to)].frames.empty()) {
         return true;
       }

@@ -18,6 +18,7 @@
 #include "dataplane/burst.h"
 #include "dataplane/exchange/mailbox.h"
 #include "dataplane/exchange/spsc_ring.h"
+#include "dataplane/names.h"
 
 namespace lwt {
 
@@ -42,20 +43,20 @@ class Handoff {
 
   // Before the workers start: by which the worker is woken. Outlives the
   // workers' threads.
-  void Attach(uint32_t worker, Mailbox* mailbox) {
-    ends_[worker].mailbox = mailbox;
+  void Attach(WorkerIndex worker, Mailbox* mailbox) {
+    ends_[worker.value].mailbox = mailbox;
   }
 
   // Of worker `from`. With true `to` has the frame's reference. False when the
   // ring, or its share of large buffers, is full.
-  [[nodiscard]] bool Give(Road road, uint32_t from, uint32_t to,
+  [[nodiscard]] bool Give(Road road, WorkerIndex from, WorkerIndex to,
                           const Frame& frame);
   // Of worker `from`: wakes whom it gave something since the last call.
-  void WakeReceivers(uint32_t from);
+  void WakeReceivers(WorkerIndex from);
 
   // Of worker `to`: fills from the front, returns how many.
-  size_t Take(Road road, uint32_t to, std::span<Frame> frames);
-  bool HasFor(uint32_t to) const;
+  size_t Take(Road road, WorkerIndex to, std::span<Frame> frames);
+  bool HasFor(WorkerIndex to) const;
 
  private:
   // Of one worker.
@@ -74,8 +75,9 @@ class Handoff {
   };
 
   explicit Handoff(uint32_t count);
-  size_t RingOf(Road road, uint32_t from, uint32_t to) const {
-    return (static_cast<size_t>(road) * count_ + to) * count_ + from;
+  size_t RingOf(Road road, WorkerIndex from, WorkerIndex to) const {
+    return (static_cast<size_t>(road) * count_ + to.value) * count_ +
+           from.value;
   }
 
   const uint32_t count_;

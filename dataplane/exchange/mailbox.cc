@@ -183,7 +183,7 @@ bool Mailbox::PuntStream(FlowId flow, uint64_t stream_offset,
   return streams_.Put({flow, stream_offset}, bytes);
 }
 
-bool Mailbox::PuntRecord(uint32_t lane, uint8_t kind,
+bool Mailbox::PuntRecord(LaneIndex lane, uint8_t kind,
                          std::span<const uint8_t> bytes) {
   queued_for_control_ = true;
   return records_.Put({lane, kind}, bytes);

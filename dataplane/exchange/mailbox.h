@@ -19,6 +19,7 @@
 #include "dataplane/exchange/message_ring.h"
 #include "dataplane/exchange/snapshot.h"
 #include "dataplane/exchange/spsc_ring.h"
+#include "dataplane/names.h"
 #include "dataplane/route/lan_table.h"
 #include "drivers/rx_wait.h"
 
@@ -78,7 +79,7 @@ class Mailbox {
   bool Report(const Event& event);
   [[nodiscard]] bool PuntStream(FlowId flow, uint64_t stream_offset,
                                 std::span<const uint8_t> bytes);
-  [[nodiscard]] bool PuntRecord(uint32_t lane, uint8_t kind,
+  [[nodiscard]] bool PuntRecord(LaneIndex lane, uint8_t kind,
                                 std::span<const uint8_t> bytes);
   // Wakes control if it sleeps and anything was queued since the last call.
   void KickControl();
@@ -94,7 +95,7 @@ class Mailbox {
     uint64_t stream_offset = 0;
   };
   struct RecordHeader {
-    uint32_t lane = 0;
+    LaneIndex lane;
     uint32_t kind = 0;
   };
 

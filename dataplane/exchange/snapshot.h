@@ -8,6 +8,7 @@
 
 #include "dataplane/exchange/flow_directory.h"
 #include "dataplane/flow/flow_id.h"
+#include "dataplane/names.h"
 #include "dataplane/route/route_table.h"
 
 namespace lwt {
@@ -17,25 +18,22 @@ inline constexpr uint32_t kMaxLanesPerPeer = kMaxWorkers;
 
 // One session as the workers see it.
 struct SnapshotPeer {
-  static constexpr uint32_t kNoLane = 0xffffffff;
-
   // By worker: which of its own lanes it sends on.
-  std::array<uint32_t, kMaxWorkers> lanes;
+  std::array<LaneIndex, kMaxWorkers> lanes;
   uint16_t workers = 0;  // a bit for each that has one
   static_assert(kMaxWorkers <= 16);
   uint16_t inner_mtu = 0;
   // The peer through which this one is reached while it has no lane, and which
   // may bring its packets at any time: both ways at once, so that nothing is
   // lost where one takes over from the other.
-  uint32_t relay = RouteTable::kNoPeer;
+  PeerIndex relay;
   // A session to a hub, by its pinned key: what names any other as its relay
   // is reached by nobody and vouched for by nobody.
   bool may_relay = false;
 
-  SnapshotPeer() { lanes.fill(kNoLane); }
-  void SetLane(uint32_t worker, uint32_t lane) {
-    lanes[worker] = lane;
-    workers = static_cast<uint16_t>(workers | 1u << worker);
+  void SetLane(WorkerIndex worker, LaneIndex lane) {
+    lanes[worker.value] = lane;
+    workers = static_cast<uint16_t>(workers | 1u << worker.value);
   }
 };
 
@@ -56,21 +54,22 @@ struct Snapshot {
   // Whose lanes take what is for `peer`: its own or, while it has none, those
   // of its relay, of whose own relay nobody asks. Null where there is no such
   // peer.
-  const SnapshotPeer* CarrierOf(uint32_t peer) const {
-    if (peer >= peers.size()) return nullptr;
-    const SnapshotPeer& own = peers[peer];
+  const SnapshotPeer* CarrierOf(PeerIndex peer) const {
+    if (peer.value >= peers.size()) return nullptr;
+    const SnapshotPeer& own = peers[peer.value];
     if (own.workers != 0 || !IsRelay(own.relay)) return &own;
-    return &peers[own.relay];
+    return &peers[own.relay.value];
   }
   // Whether `from` may bring packets whose source leads to `peer`.
-  bool MayBring(uint32_t from, uint32_t peer) const {
-    if (peer == from) return peer != RouteTable::kNoPeer;
-    return peer < peers.size() && peers[peer].relay == from && IsRelay(from);
+  bool MayBring(PeerIndex from, PeerIndex peer) const {
+    if (peer == from) return peer != PeerIndex::kNone;
+    return peer.value < peers.size() && peers[peer.value].relay == from &&
+           IsRelay(from);
   }
 
  private:
-  bool IsRelay(uint32_t peer) const {
-    return peer < peers.size() && peers[peer].may_relay;
+  bool IsRelay(PeerIndex peer) const {
+    return peer.value < peers.size() && peers[peer.value].may_relay;
   }
 };
 

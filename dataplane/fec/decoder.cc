@@ -77,7 +77,7 @@ size_t RoomOf(rte_mempool* pool) {
 }
 
 // A parity that was parked is kept as its bytes, its header among them.
-Frame FrameOfParked(const HeldShard& shard, uint32_t lane) {
+Frame FrameOfParked(const HeldShard& shard, LaneIndex lane) {
   Frame frame;
   frame.mbuf = shard.mbuf;
   frame.data = shard.bytes;
@@ -170,7 +170,7 @@ void Decoder::Expire(uint64_t now_us, DecoderHost& host) {
   }
 }
 
-Group& Decoder::Begin(uint32_t lane, uint64_t base, uint64_t now_us,
+Group& Decoder::Begin(LaneIndex lane, uint64_t base, uint64_t now_us,
                       DecoderHost& host) {
   while (Group* other = store_.InTheWay()) {
     if (!other->finished) GiveUp(*other, host);

@@ -22,6 +22,7 @@
 #include "dataplane/drop_reason.h"
 #include "dataplane/fec/group_store.h"
 #include "dataplane/fec/repair_cache.h"
+#include "dataplane/names.h"
 #include "dataplane/wire/record.h"
 #include "drivers/reed_solomon.h"
 
@@ -34,16 +35,16 @@ class DecoderHost {
   // proven. False when it did not open; the record was dropped.
   [[nodiscard]] virtual bool OpenParity(Frame& record) = 0;
   // Nothing was opened under this packet number.
-  virtual bool IsNew(uint32_t lane, uint64_t packet_number) = 0;
+  virtual bool IsNew(LaneIndex lane, uint64_t packet_number) = 0;
   // Takes the number. False when it is taken.
-  virtual bool Commit(uint32_t lane, uint64_t packet_number) = 0;
+  virtual bool Commit(LaneIndex lane, uint64_t packet_number) = 0;
   // How many repaired shards of the lane Deliver takes now.
-  virtual size_t room(uint32_t lane) = 0;
+  virtual size_t room(LaneIndex lane) = 0;
   virtual void Deliver(const Frame& shard) = 0;
   virtual void Drop(const Frame& record, DropReason reason) = 0;
   // `count` data shards were given back, or given up.
-  virtual void CountRepaired(uint32_t lane, size_t count) = 0;
-  virtual void CountUnrepaired(uint32_t lane, size_t count) = 0;
+  virtual void CountRepaired(LaneIndex lane, size_t count) = 0;
+  virtual void CountUnrepaired(LaneIndex lane, size_t count) = 0;
 
  protected:
   ~DecoderHost() = default;
@@ -73,7 +74,7 @@ class Decoder {
   // Gives up groups whose time is over.
   void Expire(uint64_t now_us, DecoderHost& host);
   // Forgets what the lane holds.
-  void Release(uint32_t lane) { store_.Release(lane); }
+  void Release(LaneIndex lane) { store_.Release(lane); }
 
   const GroupStore& store() const { return store_; }
 
@@ -88,7 +89,7 @@ class Decoder {
     std::array<uint8_t*, kMaxParity> out;
   };
 
-  Group& Begin(uint32_t lane, uint64_t base, uint64_t now_us,
+  Group& Begin(LaneIndex lane, uint64_t base, uint64_t now_us,
                DecoderHost& host);
   Group* GroupOfShard(const Frame& record, uint64_t now_us, DecoderHost& host);
   bool MakeRoom(const Group& group, DecoderHost& host);

@@ -61,16 +61,18 @@ Encoder::Encoder(const Config& config)
 }
 
 Encoder::~Encoder() {
-  for (uint32_t lane = 0; lane < lanes_.size(); ++lane) Release(lane);
+  for (LaneIndex lane{0}; lane.value < lanes_.size(); ++lane.value) {
+    Release(lane);
+  }
 }
 
-void Encoder::SetParameters(uint32_t lane, const Parameters& parameters) {
-  lanes_[lane].parameters = Bounded(parameters);
+void Encoder::SetParameters(LaneIndex lane, const Parameters& parameters) {
+  lanes_[lane.value].parameters = Bounded(parameters);
 }
 
-wire::GroupPlace Encoder::Add(uint32_t lane, uint64_t packet_number,
+wire::GroupPlace Encoder::Add(LaneIndex lane, uint64_t packet_number,
                               std::span<const uint8_t> shard, uint64_t now_us) {
-  LaneState& state = lanes_[lane];
+  LaneState& state = lanes_[lane.value];
   // Another number than promised: a seal failed, and the parities speak of
   // records that nobody sent.
   if (state.block != kNone && !Continues(blocks_[state.block], packet_number)) {
@@ -91,13 +93,13 @@ wire::GroupPlace Encoder::Add(uint32_t lane, uint64_t packet_number,
   return {};
 }
 
-void Encoder::CloseFull(uint32_t lane, PacketBurst& out) {
-  const uint32_t index = lanes_[lane].block;
+void Encoder::CloseFull(LaneIndex lane, PacketBurst& out) {
+  const uint32_t index = lanes_[lane.value].block;
   if (index != kNone && blocks_[index].full()) Close(index, out);
 }
 
-wire::GroupPlace Encoder::Claim(uint32_t lane, uint64_t packet_number) {
-  const uint32_t index = lanes_[lane].block;
+wire::GroupPlace Encoder::Claim(LaneIndex lane, uint64_t packet_number) {
+  const uint32_t index = lanes_[lane.value].block;
   if (index == kNone || !Continues(blocks_[index], packet_number)) return {};
   return TakePlace(blocks_[index]);
 }
@@ -125,8 +127,8 @@ uint64_t Encoder::NextDeadline() const {
   return next;
 }
 
-void Encoder::Release(uint32_t lane) {
-  LaneState& state = lanes_[lane];
+void Encoder::Release(LaneIndex lane) {
+  LaneState& state = lanes_[lane.value];
   if (state.block != kNone) Discard(state);
   state = LaneState{};
 }
@@ -141,7 +143,8 @@ void Encoder::Discard(LaneState& state) {
   state.block = kNone;
 }
 
-uint32_t Encoder::Open(uint32_t lane, uint64_t packet_number, uint64_t now_us) {
+uint32_t Encoder::Open(LaneIndex lane, uint64_t packet_number,
+                       uint64_t now_us) {
   if (free_ == kNone) return kNone;
   const uint32_t index = free_;
   Block& block = blocks_[index];
@@ -151,7 +154,7 @@ uint32_t Encoder::Open(uint32_t lane, uint64_t packet_number, uint64_t now_us) {
   block.base = packet_number;
   block.count = 0;
   block.ended = false;
-  block.parameters = lanes_[lane].parameters;
+  block.parameters = lanes_[lane.value].parameters;
   for (uint32_t group = 0; group < block.parameters.stride; ++group) {
     block.length[group] = 0;
     // The first tells whether the group has any; the others follow it.
@@ -217,7 +220,7 @@ void Encoder::Close(uint32_t index, PacketBurst& out) {
   for (uint32_t group = 0; group < block.parameters.stride; ++group) {
     CloseGroup(block, group, out);
   }
-  lanes_[block.lane].block = kNone;
+  lanes_[block.lane.value].block = kNone;
   Free(index);
 }
 

@@ -20,6 +20,7 @@
 
 #include "dataplane/burst.h"
 #include "dataplane/fec/parameters.h"
+#include "dataplane/names.h"
 #include "dataplane/wire/record.h"
 #include "drivers/reed_solomon.h"
 
@@ -51,27 +52,28 @@ class Encoder {
   }
   // From the lane's next block on. What exceeds the limits of parameters.h is
   // cut to them.
-  void SetParameters(uint32_t lane, const Parameters& parameters);
-  const Parameters& parameters(uint32_t lane) const {
-    return lanes_[lane].parameters;
+  void SetParameters(LaneIndex lane, const Parameters& parameters);
+  const Parameters& parameters(LaneIndex lane) const {
+    return lanes_[lane.value].parameters;
   }
   // The lane has something to do here: FEC is on or a block is still open.
-  bool Active(uint32_t lane) const {
-    return lanes_[lane].parameters.on() || lanes_[lane].block != kNone;
+  bool Active(LaneIndex lane) const {
+    return lanes_[lane.value].parameters.on() ||
+           lanes_[lane.value].block != kNone;
   }
 
   // Takes a data shard that will be sealed with `packet_number`, the lane's
   // next one. The answer is its place; that of no group where it goes
   // unprotected.
-  wire::GroupPlace Add(uint32_t lane, uint64_t packet_number,
+  wire::GroupPlace Add(LaneIndex lane, uint64_t packet_number,
                        std::span<const uint8_t> shard, uint64_t now_us);
   // Pushes the lane's parities, kMaxBlockParities at most, if its block is at
   // its end. They take the next packet numbers: so it is called behind each
   // shard, and before one where something else may have filled the block.
-  void CloseFull(uint32_t lane, PacketBurst& out);
+  void CloseFull(LaneIndex lane, PacketBurst& out);
   // A record of another kind takes this number: it counts as an empty shard of
   // the open block, so that the group's numbers stay evenly spaced.
-  wire::GroupPlace Claim(uint32_t lane, uint64_t packet_number);
+  wire::GroupPlace Claim(LaneIndex lane, uint64_t packet_number);
 
   // Pushes the parities of blocks whose time is up, as long as `out` has room
   // for kMaxBlockParities.
@@ -79,7 +81,7 @@ class Encoder {
   // When the next block's time is up.
   uint64_t NextDeadline() const;
   // Forgets what the lane holds.
-  void Release(uint32_t lane);
+  void Release(LaneIndex lane);
 
   // Shards that went unprotected for want of a block or a buffer.
   uint64_t unprotected() const { return unprotected_; }
@@ -89,7 +91,7 @@ class Encoder {
   static constexpr uint32_t kNone = 0xffffffff;
 
   struct Block {
-    uint32_t lane = 0;
+    LaneIndex lane;
     uint32_t next = kNone;  // of its queue, or of the free ones
     uint32_t previous = kNone;
     uint32_t count = 0;  // numbers taken
@@ -124,7 +126,7 @@ class Encoder {
   Queue& QueueOf(const Block& block) {
     return queues_[block.parameters.stride > 1 ? 1 : 0];
   }
-  uint32_t Open(uint32_t lane, uint64_t packet_number, uint64_t now_us);
+  uint32_t Open(LaneIndex lane, uint64_t packet_number, uint64_t now_us);
   bool AddToGroup(Block& block, uint32_t group, uint32_t index,
                   std::span<const uint8_t> shard);
   static bool Continues(const Block& block, uint64_t packet_number);

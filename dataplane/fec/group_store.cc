@@ -20,10 +20,10 @@ GroupStore::GroupStore(const Config& config)
       known_(config.max_lanes),
       shards_(config.max_lanes),
       big_(config.max_lanes) {
-  none_.lane = kNone;
+  none_.lane = LaneIndex::kNone;
   recent_.fill(&none_);
   for (uint32_t i = 0; i < config.max_groups; ++i) {
-    groups_[i].lane = kNone;
+    groups_[i].lane = LaneIndex::kNone;
     groups_[i].next = i + 1 < config.max_groups ? i + 1 : kNone;
   }
   // The last one given back is the next one taken: it is in the cache.
@@ -51,9 +51,9 @@ void GroupStore::Remove(List& list, GroupLinks Group::*links, Group& group) {
       at.previous;
 }
 
-Group* GroupStore::Search(uint32_t lane, uint64_t base) {
+Group* GroupStore::Search(LaneIndex lane, uint64_t base) {
   SipHash hash(config_.key);
-  hash.Add(base ^ uint64_t{lane} << 48);  // packet numbers have 48 bits
+  hash.Add(base ^ uint64_t{lane.value} << 48);  // packet numbers have 48 bits
   bucket_ = static_cast<uint32_t>(hash.Finish() & (buckets_.size() - 1));
   for (uint32_t at = buckets_[bucket_]; at != kNone; at = groups_[at].next) {
     ++steps_;
@@ -81,8 +81,8 @@ Group* GroupStore::TooManyInChain() {
   return length < kMaxChain ? nullptr : found;
 }
 
-Group* GroupStore::OldestOf(uint32_t lane) {
-  const LaneGroups& groups = lanes_[lane];
+Group* GroupStore::OldestOf(LaneIndex lane) {
+  const LaneGroups& groups = lanes_[lane.value];
   return GroupAt(groups.finished.head != kNone ? groups.finished.head
                                                : groups.open.head);
 }
@@ -91,7 +91,7 @@ Group* GroupStore::InTheWay() {
   return free_group_ == kNone ? OldestOf(known_.Largest()) : TooManyInChain();
 }
 
-Group& GroupStore::Create(uint32_t lane, uint64_t base, uint64_t now_us) {
+Group& GroupStore::Create(LaneIndex lane, uint64_t base, uint64_t now_us) {
   const uint32_t index = free_group_;
   Group& group = groups_[index];
   free_group_ = group.next;
@@ -103,7 +103,7 @@ Group& GroupStore::Create(uint32_t lane, uint64_t base, uint64_t now_us) {
   group.next = buckets_[bucket_];
   buckets_[bucket_] = index;
   known_.Add(lane, 1);
-  Append(lanes_[lane].open, &Group::of_lane, group);
+  Append(lanes_[lane.value].open, &Group::of_lane, group);
   Append(open_, &Group::of_all, group);
   recent_[base % kRecent] = &group;
   return group;
@@ -115,8 +115,8 @@ void GroupStore::Forget(Group& group) {
   while (*link != index) link = &groups_[*link].next;
   *link = group.next;
   known_.Remove(group.lane, 1);
-  Remove(lanes_[group.lane].finished, &Group::of_lane, group);
-  group.lane = kNone;
+  Remove(lanes_[group.lane.value].finished, &Group::of_lane, group);
+  group.lane = LaneIndex::kNone;
   group.next = free_group_;
   free_group_ = index;
 }
@@ -198,20 +198,20 @@ void GroupStore::Finish(Group& group) {
   group.parked = 0;
   group.opened = 0;
   if (group.finished) return;
-  Remove(lanes_[group.lane].open, &Group::of_lane, group);
+  Remove(lanes_[group.lane.value].open, &Group::of_lane, group);
   Remove(open_, &Group::of_all, group);
   group.finished = true;
-  Append(lanes_[group.lane].finished, &Group::of_lane, group);
+  Append(lanes_[group.lane.value].finished, &Group::of_lane, group);
 }
 
 Group* GroupStore::Crowding() {
-  const FairShares& full =
+  const LaneShares& full =
       shards_.total() < config_.max_shards ? big_ : shards_;
-  return GroupAt(lanes_[full.Largest()].open.head);
+  return GroupAt(lanes_[full.Largest().value].open.head);
 }
 
-void GroupStore::Release(uint32_t lane) {
-  LaneGroups& groups = lanes_[lane];
+void GroupStore::Release(LaneIndex lane) {
+  LaneGroups& groups = lanes_[lane.value];
   while (groups.open.head != kNone) Finish(groups_[groups.open.head]);
   while (groups.finished.head != kNone) Forget(groups_[groups.finished.head]);
 }

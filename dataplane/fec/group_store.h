@@ -27,6 +27,7 @@
 #include "dataplane/fair_shares.h"
 #include "dataplane/fec/bit_set.h"
 #include "dataplane/fec/parameters.h"
+#include "dataplane/names.h"
 #include "dataplane/sip_hash.h"
 
 namespace lwt::fec {
@@ -46,7 +47,7 @@ struct GroupLinks {
 
 struct Group {
   uint64_t base = 0;  // first packet number
-  uint32_t lane = 0;
+  LaneIndex lane;
   uint32_t next = 0;     // of its hash chain
   uint32_t bucket = 0;   // that its chain begins at
   uint64_t present = 0;  // bit sets of data shards: that arrived,
@@ -107,7 +108,7 @@ class GroupStore {
   GroupStore& operator=(const GroupStore&) = delete;
 
   // Null when the group is not known.
-  Group* Find(uint32_t lane, uint64_t base) {
+  Group* Find(LaneIndex lane, uint64_t base) {
     Group* recent = recent_[base % kRecent];
     if (recent->base == base && recent->lane == lane) return recent;
     return Search(lane, base);
@@ -116,7 +117,7 @@ class GroupStore {
   // first, perhaps another lane's, until this is null;
   Group* InTheWay();
   // and the new group, once nothing is in its way.
-  Group& Create(uint32_t lane, uint64_t base, uint64_t now_us);
+  Group& Create(LaneIndex lane, uint64_t base, uint64_t now_us);
   // The group is known no more; it has been finished.
   void Forget(Group& group);
 
@@ -148,11 +149,11 @@ class GroupStore {
   // The open group to be given up where there is no room.
   Group* Crowding();
   // Forgets all groups of a lane.
-  void Release(uint32_t lane);
+  void Release(LaneIndex lane);
 
   uint32_t shards_held() const { return shards_.total(); }
   uint32_t big_pinned() const { return big_.total(); }
-  const FairShares& groups_known() const { return known_; }
+  const LaneShares& groups_known() const { return known_; }
   // Steps of look-ups, in all.
   uint64_t steps() const { return steps_; }
 
@@ -182,7 +183,7 @@ class GroupStore {
     return static_cast<uint32_t>(&group - groups_.data());
   }
   List& ListOf(const Group& group) {
-    LaneGroups& lane = lanes_[group.lane];
+    LaneGroups& lane = lanes_[group.lane.value];
     return group.finished ? lane.finished : lane.open;
   }
   void Append(List& list, GroupLinks Group::*links, Group& group);
@@ -190,9 +191,9 @@ class GroupStore {
   HeldShard& Take(Group& group, size_t place);
   void GiveBack(uint16_t& block);
   void CountBig(Group& group, const rte_mbuf* mbuf);
-  Group* Search(uint32_t lane, uint64_t base);
+  Group* Search(LaneIndex lane, uint64_t base);
   Group* TooManyInChain();
-  Group* OldestOf(uint32_t lane);
+  Group* OldestOf(LaneIndex lane);
 
   const Config config_;
   std::vector<Group> groups_;
@@ -208,9 +209,9 @@ class GroupStore {
   List open_;            // of all lanes, in the order they began
   uint32_t free_group_;  // the first of those not in use, linked by `next`
   uint32_t bucket_ = 0;  // of the last Search
-  FairShares known_;
-  FairShares shards_;
-  FairShares big_;
+  LaneShares known_;
+  LaneShares shards_;
+  LaneShares big_;
   uint64_t steps_ = 0;
 };
 

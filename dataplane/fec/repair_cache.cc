@@ -46,7 +46,7 @@ RepairCache::RepairCache()
                ReedSolomon::kTableBytes) {}
 
 // An empty place, else one of the lane's own, else the next in turn.
-size_t RepairCache::PlaceFor(uint32_t lane, size_t first) {
+size_t RepairCache::PlaceFor(LaneIndex lane, size_t first) {
   const size_t turn = turn_++;
   size_t found = first + turn % kWays;
   for (size_t way = 0; way < kWays; ++way) {
@@ -57,7 +57,7 @@ size_t RepairCache::PlaceFor(uint32_t lane, size_t first) {
   return found;
 }
 
-ReedSolomon::RowTables RepairCache::Find(uint32_t lane,
+ReedSolomon::RowTables RepairCache::Find(LaneIndex lane,
                                          const Pattern& pattern) {
   const auto [missing, rows, data] = pattern;
   const auto count = static_cast<size_t>(std::popcount(missing));

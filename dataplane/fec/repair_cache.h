@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "dataplane/names.h"
 #include "drivers/reed_solomon.h"
 
 namespace lwt::fec {
@@ -32,12 +33,12 @@ class RepairCache {
   // The tables for ReedSolomon::Multiply, valid until the next call. Bit sets
   // of missing shards and of the parities for them, as many of one as of the
   // other. `lane` pays for the place where they are not known.
-  ReedSolomon::RowTables Find(uint32_t lane, uint64_t missing, uint32_t rows) {
+  ReedSolomon::RowTables Find(LaneIndex lane, uint64_t missing, uint32_t rows) {
     return Find(lane, Pattern{missing, rows, 0});
   }
   // The same, to take all shards of a group of `data` in one pass
   // (ReedSolomon::SolveTables). IsCached(number of missing ones, data).
-  ReedSolomon::RowTables FindWhole(uint32_t lane, uint64_t missing,
+  ReedSolomon::RowTables FindWhole(LaneIndex lane, uint64_t missing,
                                    uint32_t rows, size_t data) {
     return Find(lane, Pattern{missing, rows, static_cast<uint32_t>(data)});
   }
@@ -57,12 +58,12 @@ class RepairCache {
   // Apart from the tables, so that the places of a pattern lie side by side.
   struct Tag {
     Pattern pattern;
-    uint32_t lane = 0;
+    LaneIndex lane;
   };
   using Tables = std::array<uint8_t, kMaxCached * ReedSolomon::kTableBytes>;
 
-  ReedSolomon::RowTables Find(uint32_t lane, const Pattern& pattern);
-  size_t PlaceFor(uint32_t lane, size_t first);
+  ReedSolomon::RowTables Find(LaneIndex lane, const Pattern& pattern);
+  size_t PlaceFor(LaneIndex lane, size_t first);
 
   std::vector<Tag> tags_;
   std::vector<Tables> tables_;

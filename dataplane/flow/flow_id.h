@@ -6,10 +6,9 @@
 
 #include <cstdint>
 
-namespace lwt {
+#include "dataplane/names.h"
 
-// As many as a flow's name can tell apart.
-inline constexpr uint32_t kMaxWorkers = 16;
+namespace lwt {
 
 struct FlowId {
   static constexpr uint32_t kSlotBits = 16;
@@ -21,14 +20,14 @@ struct FlowId {
 
   // A generation is never 0, so no flow is named by 0.
   static constexpr FlowId Of(uint32_t slot, uint64_t generation,
-                             uint32_t worker = 0) {
-    return {(generation << kWorkerBits | worker) << kSlotBits | slot};
+                             WorkerIndex worker = WorkerIndex{0}) {
+    return {(generation << kWorkerBits | worker.value) << kSlotBits | slot};
   }
   constexpr uint32_t slot() const {
     return static_cast<uint32_t>(value & (kMaxSlots - 1));
   }
-  constexpr uint32_t worker() const {
-    return static_cast<uint32_t>(value >> kSlotBits & (kMaxWorkers - 1));
+  constexpr WorkerIndex worker() const {
+    return {static_cast<uint32_t>(value >> kSlotBits & (kMaxWorkers - 1))};
   }
   constexpr uint64_t generation() const {
     return value >> (kSlotBits + kWorkerBits);
@@ -39,8 +38,5 @@ struct FlowId {
 static_assert(1u << FlowId::kWorkerBits == kMaxWorkers);
 
 inline constexpr FlowId kNullFlow{};
-
-// The `user` of a flow whose peer has not proven the key.
-inline constexpr uint32_t kNoUser = 0xffffffff;
 
 }  // namespace lwt

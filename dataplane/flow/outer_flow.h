@@ -15,6 +15,7 @@
 #include "dataplane/flow/flow_timers.h"
 #include "dataplane/flow/receive_ranges.h"
 #include "dataplane/flow/sent_list.h"
+#include "dataplane/names.h"
 #include "dataplane/wire/tcp_seq.h"
 
 namespace lwt {
@@ -34,7 +35,7 @@ struct alignas(64) OuterFlow {
 
   FlowKey key;
   uint64_t generation = 0;
-  uint32_t user = kNoUser;
+  LaneIndex user;
   FlowState state = FlowState::kFree;
   bool inbound = false;
   bool timestamps = false;
@@ -178,7 +179,7 @@ struct alignas(64) OuterFlow {
   int64_t SendOffset(wire::TcpSeq seq) const {
     return static_cast<int64_t>(snd_una) + (seq - SendSeq(snd_una));
   }
-  bool proven() const { return user != kNoUser; }
+  bool proven() const { return user != LaneIndex::kNone; }
   // Whether the next segment may have so many bytes more than max_payload: the
   // one that probe_payload was told for, no other of its size.
   bool Tries(uint32_t size) const {

@@ -140,9 +140,10 @@ void OuterTcp::Rearm(const OuterFlow& flow) {
                 flow.reorder_at_us, flow.forward_at_us, flow.end_at_us}));
 }
 
-bool OuterTcp::SetUser(FlowId id, uint32_t user, uint32_t peer) {
+bool OuterTcp::SetUser(FlowId id, LaneIndex user, PeerIndex peer) {
   OuterFlow* flow = table_.Find(id);
-  if (flow == nullptr || flow->state != FlowState::kOpen || user == kNoUser) {
+  if (flow == nullptr || flow->state != FlowState::kOpen ||
+      user == LaneIndex::kNone) {
     return false;
   }
   if (!flow->proven()) {

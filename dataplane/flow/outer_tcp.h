@@ -29,6 +29,7 @@
 #include "dataplane/flow/persona.h"
 #include "dataplane/flow/sent_arena.h"
 #include "dataplane/flow/syn_cookie.h"
+#include "dataplane/names.h"
 #include "dataplane/tx_batch.h"
 #include "dataplane/wire/frame_view.h"
 #include "drivers/ip_endpoint.h"
@@ -39,7 +40,7 @@ namespace lwt {
 class OuterTcp {
  public:
   struct Config {
-    uint32_t worker = 0;  // stands in the flows' names
+    WorkerIndex worker{0};  // stands in the flows' names
     uint32_t max_proven_flows = 16;
     // Unproven flows, as SynBudget divides them.
     uint32_t syn_backlog = 4096;
@@ -82,7 +83,7 @@ class OuterTcp {
     DropReason reason{};  // with kDropped
     bool fin = false;
     FlowId flow;                 // kNullFlow where the frame belongs to none
-    uint32_t user = kNoUser;     // the flow's, see SetUser
+    LaneIndex user;              // the flow's, see SetUser
     uint64_t stream_offset = 0;  // of the first byte of payload, since the SYN
     std::span<const uint8_t> payload;
   };
@@ -194,7 +195,7 @@ class OuterTcp {
 
   // Marks a flow as proven. False when max_proven_flows are.
   // `peer` is whose the flow is: what flows share, they share by peers.
-  bool SetUser(FlowId flow, uint32_t user, uint32_t peer = 0);
+  bool SetUser(FlowId flow, LaneIndex user, PeerIndex peer = PeerIndex{0});
   // A new link header: the next hop changed.
   void SetLink(FlowId flow, std::span<const uint8_t> link);
   // Orderly: FIN at the next Flush, kReleased when both sides are done or after
@@ -222,7 +223,7 @@ class OuterTcp {
     EventType type;
     bool inbound;  // the peer sent the SYN
     FlowId flow;
-    uint32_t user;
+    LaneIndex user;
     Endpoint local;
     Endpoint remote;
   };
@@ -455,7 +456,7 @@ class OuterTcp {
   FlowTimers timers_;
   SentArena arena_;
   RangePlaces range_places_;
-  std::vector<uint32_t> peers_;  // whose a proven flow is, by slot
+  std::vector<PeerIndex> peers_;  // whose a proven flow is, by slot
   const SynBudget syn_budget_;
   ClosingQueue closing_;  // unproven ones
   std::array<Endpoint, kMaxListen> listen_;

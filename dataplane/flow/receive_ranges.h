@@ -16,6 +16,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "dataplane/names.h"
+
 namespace lwt {
 
 class ReceiveRanges {
@@ -105,12 +107,13 @@ class ReceiveRanges {
 class RangePlaces {
  public:
   explicit RangePlaces(size_t count)
-      : places_(count), owners_(count, kNobody) {}
+      : places_(count), owners_(count, PeerIndex::kNone) {}
 
   // Null when all are in use, or as many by this peer as one may have.
-  ReceiveRanges::LargePlace* Take(uint32_t peer) {
+  ReceiveRanges::LargePlace* Take(PeerIndex peer) {
     const auto used = std::count(owners_.begin(), owners_.end(), peer);
-    const auto free = std::find(owners_.begin(), owners_.end(), kNobody);
+    const auto free =
+        std::find(owners_.begin(), owners_.end(), PeerIndex::kNone);
     if (static_cast<size_t>(used) >= Share() || free == owners_.end()) {
       return nullptr;
     }
@@ -118,20 +121,18 @@ class RangePlaces {
     return &places_[static_cast<size_t>(free - owners_.begin())];
   }
   void GiveBack(ReceiveRanges::LargePlace* place) {
-    owners_[static_cast<size_t>(place - places_.data())] = kNobody;
+    owners_[static_cast<size_t>(place - places_.data())] = PeerIndex::kNone;
   }
   // Of one peer.
   size_t Share() const { return std::max<size_t>(places_.size() / 8, 1); }
   size_t available() const {
     return static_cast<size_t>(
-        std::count(owners_.begin(), owners_.end(), kNobody));
+        std::count(owners_.begin(), owners_.end(), PeerIndex::kNone));
   }
 
  private:
-  static constexpr uint32_t kNobody = 0xffffffff;
-
   std::vector<ReceiveRanges::LargePlace> places_;
-  std::vector<uint32_t> owners_;  // of each place
+  std::vector<PeerIndex> owners_;  // of each place
 };
 
 }  // namespace lwt

@@ -11,18 +11,27 @@
 #include "dataplane/fec/policy.h"
 #include "dataplane/flow/flow_id.h"
 #include "dataplane/lane/replay_window.h"
+#include "dataplane/names.h"
 #include "drivers/aead.h"
 
 namespace lwt::session {
 
-// Receive epochs held at once; slot = epoch modulo this.
+// Receive epochs held at once.
 inline constexpr uint32_t kReceiveEpochs = 4;
 // Records of one epoch after which nothing more is sealed with it: the bound of
 // docs/protocol.md, far below what AES-GCM permits with a counter.
 inline constexpr uint64_t kEpochHardLimit = uint64_t{1} << 34;
 inline constexpr uint64_t kMaxPacketNumber = (uint64_t{1} << 48) - 1;
 static_assert(kEpochHardLimit < kMaxPacketNumber);
-// The low eight bits of an epoch tell its slot too.
+
+// Where the keys of a receive epoch lie. The low eight bits of the epoch, which
+// are all that a record carries, tell it too.
+struct EpochSlot {
+  static constexpr EpochSlot Of(uint32_t epoch) {
+    return {epoch % kReceiveEpochs};
+  }
+  uint32_t value;
+};
 static_assert(256 % kReceiveEpochs == 0);
 
 struct alignas(64) SendHalf {
@@ -82,16 +91,18 @@ struct alignas(64) ReceiveHalf {
   MaskKey mask;
   std::array<ReceiveEpoch, kReceiveEpochs> epochs;
   ReplayWindow window;
+
+  ReceiveEpoch& At(EpochSlot slot) { return epochs[slot.value]; }
+  const ReceiveEpoch& At(EpochSlot slot) const { return epochs[slot.value]; }
 };
 
 struct Lane {
-  static constexpr uint32_t kNone = 0xffffffff;
-  static constexpr uint32_t kNoShard = 0xffffffff;
+  static constexpr uint32_t kNoShard = UINT32_MAX;
 
   bool installed = false;
   bool flow_up = false;
   FlowId flow;
-  uint32_t peer = 0;
+  PeerIndex peer;
   uint32_t shed_debt = 0;  // crowding summed up over shards, see AwaitWindow
   // Scratch of one outbound burst, valid while `round` is the worker's.
   uint64_t round = 0;

@@ -21,7 +21,7 @@ Iv NonceOf(const Iv& iv, uint64_t packet_number) {
 
 // The epoch that the header's low eight bits name, or null.
 const ReceiveEpoch* FindEpoch(const ReceiveHalf& half, uint8_t low_bits) {
-  const ReceiveEpoch& held = half.epochs[low_bits % kReceiveEpochs];
+  const ReceiveEpoch& held = half.At(EpochSlot::Of(low_bits));
   const bool match = held.held && (held.epoch & 0xff) == low_bits;
   return match ? &held : nullptr;
 }

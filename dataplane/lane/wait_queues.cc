@@ -10,27 +10,31 @@ WaitQueues::WaitQueues(uint32_t nodes, uint32_t lanes)
   }
 }
 
-bool WaitQueues::Push(uint32_t lane, const Waiting& waiting) {
+bool WaitQueues::Push(LaneIndex lane, const Waiting& waiting) {
   if (held(lane) == kMaxPerLane || free_ == kNone) return false;
   const uint32_t taken = free_;
   free_ = nodes_[taken].next;
   nodes_[taken] = {waiting, kNone};
-  Queue& queue = queues_[lane];
+  Queue& queue = queues_[lane.value];
   (Empty(lane) ? queue.head : nodes_[queue.tail].next) = taken;
   queue.tail = taken;
   shares_.Add(lane, 1);
   return true;
 }
 
-uint32_t WaitQueues::InTheWay(uint32_t lane) const {
-  if (free_ != kNone || held(lane) == kMaxPerLane) return kNone;
-  const uint32_t largest = shares_.Largest();
-  if (largest == kNone || held(largest) <= held(lane) + 1) return kNone;
+LaneIndex WaitQueues::InTheWay(LaneIndex lane) const {
+  if (free_ != kNone || held(lane) == kMaxPerLane) {
+    return LaneIndex::kNone;
+  }
+  const LaneIndex largest = shares_.Largest();
+  if (largest == LaneIndex::kNone || held(largest) <= held(lane) + 1) {
+    return LaneIndex::kNone;
+  }
   return largest;
 }
 
-void WaitQueues::Pop(uint32_t lane) {
-  Queue& queue = queues_[lane];
+void WaitQueues::Pop(LaneIndex lane) {
+  Queue& queue = queues_[lane.value];
   const uint32_t freed = queue.head;
   queue.head = nodes_[freed].next;
   nodes_[freed] = {{}, free_};

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "dataplane/fair_shares.h"
+#include "dataplane/names.h"
 
 namespace lwt::session {
 
@@ -33,19 +34,19 @@ class WaitQueues {
   WaitQueues(uint32_t nodes, uint32_t lanes);
 
   // False when the lane's queue or the store is full.
-  [[nodiscard]] bool Push(uint32_t lane, const Waiting& waiting);
+  [[nodiscard]] bool Push(LaneIndex lane, const Waiting& waiting);
   // Nothing of the lane waits.
-  bool Empty(uint32_t lane) const { return shares_.held(lane) == 0; }
-  uint32_t held(uint32_t lane) const { return shares_.held(lane); }
+  bool Empty(LaneIndex lane) const { return shares_.held(lane) == 0; }
+  uint32_t held(LaneIndex lane) const { return shares_.held(lane); }
   // The lane whose front is to make room for one more of `lane`; kNone where
   // there is room, or nobody who holds so much more than `lane` that one less
   // leaves it no worse off. It keeps one at least.
-  uint32_t InTheWay(uint32_t lane) const;
+  LaneIndex InTheWay(LaneIndex lane) const;
   // Of a lane of which something waits.
-  const Waiting& Front(uint32_t lane) const {
-    return nodes_[queues_[lane].head].waiting;
+  const Waiting& Front(LaneIndex lane) const {
+    return nodes_[queues_[lane.value].head].waiting;
   }
-  void Pop(uint32_t lane);
+  void Pop(LaneIndex lane);
 
  private:
   struct Node {
@@ -60,7 +61,7 @@ class WaitQueues {
 
   std::vector<Node> nodes_;
   std::vector<Queue> queues_;
-  FairShares shares_;  // nodes of each lane
+  LaneShares shares_;  // nodes of each lane
   uint32_t free_ = kNone;
 };
 

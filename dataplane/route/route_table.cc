@@ -50,10 +50,12 @@ RouteTable::Level RouteTable::MakeLevel(uint8_t length,
     const IpAddress network = route.prefix.Network();
     const Key key = KeyOf(network.family, network.bytes.data());
     size_t at = HashOf(key) & level.slot_mask;
-    while (level.slots[at].peer != kNoPeer && level.slots[at].key != key) {
+    while (level.slots[at].peer != PeerIndex::kNone &&
+           level.slots[at].key != key) {
       at = (at + 1) & level.slot_mask;
     }
-    level.slots[at] = {key, route.peer == kNoPeer ? kRefused : route.peer};
+    level.slots[at] = {key,
+                       route.peer == PeerIndex::kNone ? kRefused : route.peer};
   }
   return level;
 }
@@ -80,18 +82,19 @@ RouteTable::RouteTable(const std::vector<Route>& routes)
   }
 }
 
-uint32_t RouteTable::Lookup(Family family, const uint8_t* address) const {
+PeerIndex RouteTable::Lookup(Family family, const uint8_t* address) const {
   const Key key = KeyOf(family, address);
   for (const Level& level : family == Family::kIpv4 ? ipv4_ : ipv6_) {
     const Key masked = {key.high & level.mask.high, key.low & level.mask.low};
     size_t at = HashOf(masked) & level.slot_mask;
-    for (; level.slots[at].peer != kNoPeer; at = (at + 1) & level.slot_mask) {
+    for (; level.slots[at].peer != PeerIndex::kNone;
+         at = (at + 1) & level.slot_mask) {
       if (level.slots[at].key != masked) continue;
-      const uint32_t peer = level.slots[at].peer;
-      return peer == kRefused ? kNoPeer : peer;
+      const PeerIndex peer = level.slots[at].peer;
+      return peer == kRefused ? PeerIndex::kNone : peer;
     }
   }
-  return kNoPeer;
+  return PeerIndex::kNone;
 }
 
 }  // namespace lwt

@@ -10,31 +10,32 @@
 #include <optional>
 #include <vector>
 
+#include "dataplane/names.h"
 #include "drivers/ip_endpoint.h"
 
 namespace lwt {
 
 class RouteTable {
  public:
-  static constexpr uint32_t kNoPeer = 0xffffffff;
-
   struct Route {
     IpPrefix prefix;
-    uint32_t peer = kNoPeer;
+    PeerIndex peer;
   };
 
   RouteTable() = default;
   // A prefix that occurs twice leads to the peer named last; one that leads to
-  // kNoPeer is refused, whatever shorter prefix it lies in.
+  // PeerIndex::kNone is refused, whatever shorter prefix it lies in.
   explicit RouteTable(const std::vector<Route>& routes);
 
-  // `address` points to 4 or 16 bytes. Returns kNoPeer when nothing matches.
-  uint32_t Lookup(Family family, const uint8_t* address) const;
+  // `address` points to 4 or 16 bytes. Returns PeerIndex::kNone when nothing
+  // matches.
+  PeerIndex Lookup(Family family, const uint8_t* address) const;
   size_t size() const { return size_; }
 
  private:
-  // In a slot, of a prefix that leads to nobody; kNoPeer is a free slot.
-  static constexpr uint32_t kRefused = 0xfffffffe;
+  // In a slot, of a prefix that leads to nobody; PeerIndex::kNone is a free
+  // slot.
+  static constexpr PeerIndex kRefused{UINT32_MAX - 1};
 
   struct Key {
     uint64_t high = 0;
@@ -43,7 +44,7 @@ class RouteTable {
   };
   struct Slot {
     Key key;
-    uint32_t peer = kNoPeer;
+    PeerIndex peer;
   };
   struct Level {
     Key mask;

@@ -42,7 +42,7 @@ void HandleFlowEvent(Worker& worker, const OuterTcp::Event& event) {
     case OuterTcp::EventType::kEstablished:
       return ReportFlow(worker, event, EventKind::kFlowUp, 0);
     case OuterTcp::EventType::kForwardMoved:
-      if (event.user != kNoUser) {
+      if (event.user != LaneIndex::kNone) {
         SendReport(worker, event.user, 0, /*wants_answer=*/false,
                    /*is_answer=*/false);
       }

@@ -22,10 +22,10 @@ static_assert(wire::kMaxRecordLength / kSmallestPacket + 1 <=
 struct LastSource {
   Family family = Family::kIpv4;
   std::array<uint8_t, 16> address;
-  uint32_t peer = RouteTable::kNoPeer;  // none is known
+  PeerIndex peer;  // none is known
 
   bool Matches(const wire::InnerPacket& inner) const {
-    if (peer == RouteTable::kNoPeer || inner.family != family) return false;
+    if (peer == PeerIndex::kNone || inner.family != family) return false;
     return family == Family::kIpv4
                ? std::memcmp(inner.source, address.data(), 4) == 0
                : std::memcmp(inner.source, address.data(), 16) == 0;
@@ -71,7 +71,7 @@ InnerChecksum ChecksumOf(const wire::ShardWord& word) {
 
 void AdmitShard(Worker& worker, const Frame& record, PacketBurst& packets,
                 LastSource& last) {
-  LaneCounters& counters = worker.lane_counters[record.lane];
+  LaneCounters& counters = worker.lane_counters[record.lane.value];
   wire::ShardReader reader({record.data, record.length});
   wire::ShardWord word;
   std::span<uint8_t> bytes;

@@ -22,7 +22,7 @@ uint32_t RecordBytes(uint32_t shard_length) {
   return shard_length + static_cast<uint32_t>(wire::kRecordOverhead);
 }
 
-Frame FrameOf(const session::WaitQueues::Waiting& waiting, uint32_t lane) {
+Frame FrameOf(const session::WaitQueues::Waiting& waiting, LaneIndex lane) {
   Frame frame;
   frame.mbuf = waiting.shard;
   frame.data = rte_pktmbuf_mtod(waiting.shard, uint8_t*);
@@ -34,7 +34,7 @@ Frame FrameOf(const session::WaitQueues::Waiting& waiting, uint32_t lane) {
 
 // Lets go what the window takes now, drops what waited too long. True while
 // something is left.
-bool ReleaseLane(Worker& worker, uint32_t index, PacketBurst& ready) {
+bool ReleaseLane(Worker& worker, LaneIndex index, PacketBurst& ready) {
   session::Lane& lane = worker.LaneInRound(index);
   session::WaitQueues& queues = worker.outbound.wait_queues;
   while (!queues.Empty(index)) {
@@ -59,17 +59,17 @@ bool ReleaseLane(Worker& worker, uint32_t index, PacketBurst& ready) {
 }
 
 void ReleaseWaiting(Worker& worker, PacketBurst& ready) {
-  std::erase_if(worker.outbound.waiting_lanes, [&](uint32_t lane) {
+  std::erase_if(worker.outbound.waiting_lanes, [&](LaneIndex lane) {
     return !ReleaseLane(worker, lane, ready);
   });
 }
 
 // The lane has something to send: whether its path works has to show.
 void Wait(Worker& worker, const Frame& shard) {
-  worker.lane_counters[shard.lane].last_data_tx_us.Set(worker.now_us);
+  worker.lane_counters[shard.lane.value].last_data_tx_us.Set(worker.now_us);
   session::WaitQueues& queues = worker.outbound.wait_queues;
-  const uint32_t other = queues.InTheWay(shard.lane);
-  if (other != session::WaitQueues::kNone) {
+  const LaneIndex other = queues.InTheWay(shard.lane);
+  if (other != LaneIndex::kNone) {
     const Frame front = FrameOf(queues.Front(other), other);
     queues.Pop(other);
     worker.ledger.Made();

@@ -40,7 +40,7 @@ void TakePayload(Worker& worker, rte_mbuf* mbuf,
     rte_pktmbuf_free(mbuf);
     return;
   }
-  if (received.user != kNoUser) {
+  if (received.user != LaneIndex::kNone) {
     worker.tcp.Accept(received, worker.now_us, worker.tx);
     frame.lane = received.user;
     return CutRecords(worker, frame, records);

@@ -41,10 +41,10 @@ bool IsRouted(const Worker& worker, const LanTable& lan, const rte_mbuf* mbuf) {
   switch (wire::LoadBe16(frame + 12)) {
     case wire::kEtherTypeIpv4:
       return worker.snapshot->routes.Lookup(Family::kIpv4, packet + 16) !=
-             RouteTable::kNoPeer;
+             PeerIndex::kNone;
     case wire::kEtherTypeIpv6:
       return worker.snapshot->routes.Lookup(Family::kIpv6, packet + 24) !=
-             RouteTable::kNoPeer;
+             PeerIndex::kNone;
     default:
       return false;
   }
@@ -144,7 +144,7 @@ bool RoutePacket(Worker& worker, const LanTable& lan, rte_mbuf* mbuf,
     return false;
   }
   const Snapshot& snapshot = *worker.snapshot;
-  const uint32_t peer =
+  const PeerIndex peer =
       snapshot.routes.Lookup(inner->family, inner->destination);
   const SnapshotPeer* carrier = snapshot.CarrierOf(peer);
   const uint16_t mtu = carrier != nullptr ? carrier->inner_mtu : 0;

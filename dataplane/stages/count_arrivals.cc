@@ -19,7 +19,7 @@ uint64_t DataSince(const Frame& record) {
 
 void CountByNumber(Worker& worker, const Frame& record, fec::LossMeter& meter) {
   if (meter.SeenInTurn(record.packet_number)) return;
-  LaneCounters& counters = worker.lane_counters[record.lane];
+  LaneCounters& counters = worker.lane_counters[record.lane.value];
   // What is sent again takes a round trip at least.
   const uint64_t half_trip = counters.srtt_us.Get() / 2;
   fec::LossMeter::Arrival arrival;
@@ -52,9 +52,9 @@ bool CountOne(Worker& worker, Frame& record, session::ReceiveHalf& half) {
 
 }  // namespace
 
-bool PublishOpened(Worker& worker, uint32_t index) {
-  const session::ReceiveHalf& half = worker.lanes[index].receive;
-  LaneCounters& counters = worker.lane_counters[index];
+bool PublishOpened(Worker& worker, LaneIndex index) {
+  const session::ReceiveHalf& half = worker.lanes[index.value].receive;
+  LaneCounters& counters = worker.lane_counters[index.value];
   const uint64_t opened = half.records_opened - counters.records_opened.Get();
   if (opened == 0) return false;
   worker.counters.records_opened.Add(opened);
@@ -71,8 +71,8 @@ void CountArrivals(Worker& worker, RecordsInHand& records) {
   const auto frames = records.burst.frames();
   size_t kept = 0;
   for (size_t at = 0; at < frames.size();) {
-    const uint32_t index = frames[at].lane;
-    session::ReceiveHalf& half = worker.lanes[index].receive;
+    const LaneIndex index = frames[at].lane;
+    session::ReceiveHalf& half = worker.lanes[index.value].receive;
     for (; at < frames.size() && frames[at].lane == index; ++at) {
       if (CountOne(worker, frames[at], half)) {
         records.burst.Keep(kept++, frames[at]);

@@ -18,7 +18,7 @@ CutPieces::~CutPieces() {
   for (Piece& piece : all()) rte_pktmbuf_free(piece.frame.mbuf);
 }
 
-std::span<const uint8_t> CutPieces::InOrder(uint32_t lane) const {
+std::span<const uint8_t> CutPieces::InOrder(LaneIndex lane) const {
   const auto places = std::span(order_).first(size_);
   const auto from = std::partition_point(
       places.begin(), places.end(),
@@ -55,7 +55,7 @@ Frame CutPieces::Take(Piece& piece) {
 }
 
 CutPieces::Piece& CutPieces::ToGiveUp() {
-  const uint32_t lane = shares_.Largest();
+  const LaneIndex lane = shares_.Largest();
   Piece* oldest = nullptr;
   for (Piece& piece : all()) {
     if (piece.frame.lane != lane) continue;
@@ -64,7 +64,7 @@ CutPieces::Piece& CutPieces::ToGiveUp() {
   return *oldest;
 }
 
-CutPieces::Piece* CutPieces::FindHead(uint32_t lane, uint64_t offset) {
+CutPieces::Piece* CutPieces::FindHead(LaneIndex lane, uint64_t offset) {
   for (Piece& piece : all()) {
     if (piece.frame.lane == lane && piece.start == Start::kKnown &&
         piece.begin() <= offset && offset <= piece.end()) {
@@ -74,21 +74,21 @@ CutPieces::Piece* CutPieces::FindHead(uint32_t lane, uint64_t offset) {
   return nullptr;
 }
 
-CutPieces::Piece* CutPieces::FindHolding(uint32_t lane, uint64_t offset) {
+CutPieces::Piece* CutPieces::FindHolding(LaneIndex lane, uint64_t offset) {
   for (Piece& piece : all()) {
     if (piece.Holds(lane, offset)) return &piece;
   }
   return nullptr;
 }
 
-CutPieces::Piece* CutPieces::FindEnding(uint32_t lane, uint64_t offset) {
+CutPieces::Piece* CutPieces::FindEnding(LaneIndex lane, uint64_t offset) {
   for (Piece& piece : all()) {
     if (piece.frame.lane == lane && piece.end() == offset) return &piece;
   }
   return nullptr;
 }
 
-uint64_t CutPieces::HeldTo(uint32_t lane, uint64_t offset) const {
+uint64_t CutPieces::HeldTo(LaneIndex lane, uint64_t offset) const {
   for (const uint8_t place : InOrder(lane)) {
     const Piece& piece = pieces_[place];
     if (piece.begin() > offset) break;
@@ -97,7 +97,7 @@ uint64_t CutPieces::HeldTo(uint32_t lane, uint64_t offset) const {
   return offset;
 }
 
-std::span<uint8_t> CutPieces::Gather(uint32_t lane, uint64_t offset,
+std::span<uint8_t> CutPieces::Gather(LaneIndex lane, uint64_t offset,
                                      size_t size) {
   size = std::min(size, scratch_.size());
   size_t have = 0;

@@ -18,6 +18,7 @@
 
 #include "dataplane/burst.h"
 #include "dataplane/fair_shares.h"
+#include "dataplane/names.h"
 
 namespace lwt {
 
@@ -50,7 +51,7 @@ class CutPieces {
     bool ripe() const { return size != 0 && reach >= begin() + size; }
     uint64_t begin() const { return frame.stream_offset; }
     uint64_t end() const { return frame.stream_offset + frame.length; }
-    bool Holds(uint32_t lane, uint64_t offset) const {
+    bool Holds(LaneIndex lane, uint64_t offset) const {
       return frame.lane == lane && begin() <= offset && offset < end();
     }
   };
@@ -61,13 +62,13 @@ class CutPieces {
   CutPieces& operator=(const CutPieces&) = delete;
 
   // Where the record that was cut last on a lane ended, hence one begins.
-  uint64_t boundary(uint32_t lane) const { return boundaries_[lane]; }
-  void SetBoundary(uint32_t lane, uint64_t offset) {
-    boundaries_[lane] = offset;
+  uint64_t boundary(LaneIndex lane) const { return boundaries_[lane.value]; }
+  void SetBoundary(LaneIndex lane, uint64_t offset) {
+    boundaries_[lane.value] = offset;
   }
 
-  bool empty(uint32_t lane) const { return shares_.held(lane) == 0; }
-  uint32_t held(uint32_t lane) const { return shares_.held(lane); }
+  bool empty(LaneIndex lane) const { return shares_.held(lane) == 0; }
+  uint32_t held(LaneIndex lane) const { return shares_.held(lane); }
   bool full() const { return size_ == kCapacity; }
   std::span<Piece> all() { return {pieces_.data(), size_}; }
 
@@ -80,16 +81,16 @@ class CutPieces {
   Piece& ToGiveUp();
 
   // The begun record that `offset` continues, or that holds it already.
-  Piece* FindHead(uint32_t lane, uint64_t offset);
+  Piece* FindHead(LaneIndex lane, uint64_t offset);
   // The piece that holds the byte at `offset`.
-  Piece* FindHolding(uint32_t lane, uint64_t offset);
+  Piece* FindHolding(LaneIndex lane, uint64_t offset);
   // The piece whose last byte is the one before `offset`.
-  Piece* FindEnding(uint32_t lane, uint64_t offset);
+  Piece* FindEnding(LaneIndex lane, uint64_t offset);
   // How far the bytes from `offset` on are held without a hole.
-  uint64_t HeldTo(uint32_t lane, uint64_t offset) const;
+  uint64_t HeldTo(LaneIndex lane, uint64_t offset) const;
   // Copies the stream's bytes from `offset` on, as far as pieces hold them, at
   // most `size`. They stay valid until the next call.
-  std::span<uint8_t> Gather(uint32_t lane, uint64_t offset, size_t size);
+  std::span<uint8_t> Gather(LaneIndex lane, uint64_t offset, size_t size);
   // Bytes that Gather has copied so far.
   uint64_t gathered() const { return gathered_; }
   // A copy of bytes in the same place.
@@ -105,7 +106,7 @@ class CutPieces {
     }
   }
   template <typename Drop>
-  void Release(uint32_t lane, const Drop& drop) {
+  void Release(LaneIndex lane, const Drop& drop) {
     SetBoundary(lane, kNoBoundary);
     RemoveIf([lane](const Piece& piece) { return piece.frame.lane == lane; },
              drop);
@@ -116,10 +117,10 @@ class CutPieces {
   static_assert(kCapacity <= 256, "order_ holds places in octets");
 
   // The places of a lane's pieces, by where they begin.
-  std::span<const uint8_t> InOrder(uint32_t lane) const;
+  std::span<const uint8_t> InOrder(LaneIndex lane) const;
 
   std::vector<uint64_t> boundaries_;  // by lane
-  FairShares shares_;                 // pieces of each lane
+  LaneShares shares_;                 // pieces of each lane
   uint64_t gathered_ = 0;
   size_t size_ = 0;
   std::array<Piece, kCapacity> pieces_;

@@ -68,7 +68,7 @@ uint16_t CutWhole(Worker& worker, Frame& stream, RecordBurst& records) {
 // as long as the work on one segment and on the pieces that it completes.
 class Joiner {
  public:
-  Joiner(Worker& worker, uint32_t lane, RecordBurst& records)
+  Joiner(Worker& worker, LaneIndex lane, RecordBurst& records)
       : worker_(worker),
         pieces_(worker.inbound.pieces),
         lane_(lane),
@@ -117,7 +117,7 @@ class Joiner {
 
   Worker& worker_;
   CutPieces& pieces_;
-  const uint32_t lane_;
+  const LaneIndex lane_;
   RecordBurst& records_;
   int candidates_ = 0;
   int tries_ = 0;
@@ -253,7 +253,8 @@ bool Joiner::Join(Frame& stream) {
 }
 
 bool Joiner::Prove(std::span<uint8_t> copy) {
-  return session::ProveRecord(worker_.aead, worker_.lanes[lane_].receive, copy);
+  return session::ProveRecord(worker_.aead, worker_.lanes[lane_.value].receive,
+                              copy);
 }
 
 // Looks for the start of a record from `from` on. True when one was proved:

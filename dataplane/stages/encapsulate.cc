@@ -16,7 +16,7 @@ namespace {
 void FindLast(Worker& worker, PacketBurst& records) {
   const auto frames = records.frames();
   for (size_t i = 0; i < frames.size(); ++i) {
-    worker.lanes[frames[i].lane].last_record = static_cast<uint32_t>(i);
+    worker.lanes[frames[i].lane.value].last_record = static_cast<uint32_t>(i);
   }
 }
 
@@ -37,7 +37,7 @@ size_t GatherRun(std::span<const Frame> frames, std::span<rte_mbuf*> run) {
 }  // namespace
 
 bool SendInParts(Worker& worker, const Frame& record, bool push) {
-  const FlowId flow = worker.lanes[record.lane].flow;
+  const FlowId flow = worker.lanes[record.lane.value].flow;
   const uint32_t most = worker.tcp.MaxPayload(flow);
   if (most == 0 || record.length <= most ||
       worker.tcp.Window(flow) < record.length) {
@@ -82,7 +82,7 @@ void Encapsulate(Worker& worker, PacketBurst& records) {
     const Frame& first = frames[at];
     const size_t most =
         GatherRun(frames.subspan(at), {run.data(), segments ? run.size() : 1});
-    const session::Lane& lane = worker.lanes[first.lane];
+    const session::Lane& lane = worker.lanes[first.lane.value];
     const bool push = lane.last_record + 1 == at + most;
     const size_t taken = worker.tcp.EncapsulateRun(
         lane.flow, {run.data(), most}, push, worker.now_us);

@@ -26,16 +26,16 @@ class Host final : public fec::DecoderHost {
     PublishOpened(worker_, record.lane);
     return true;
   }
-  bool IsNew(uint32_t lane, uint64_t packet_number) override {
-    return worker_.lanes[lane].receive.window.Peek(packet_number) ==
+  bool IsNew(LaneIndex lane, uint64_t packet_number) override {
+    return worker_.lanes[lane.value].receive.window.Peek(packet_number) ==
            session::ReplayWindow::Verdict::kNew;
   }
-  bool Commit(uint32_t lane, uint64_t packet_number) override {
-    return worker_.lanes[lane].receive.window.Commit(packet_number) ==
+  bool Commit(LaneIndex lane, uint64_t packet_number) override {
+    return worker_.lanes[lane.value].receive.window.Commit(packet_number) ==
            session::ReplayWindow::Verdict::kNew;
   }
   // A lane leaves half to the others.
-  size_t room(uint32_t lane) override {
+  size_t room(LaneIndex lane) override {
     const auto frames = worker_.inbound.repaired.frames();
     const auto own = static_cast<size_t>(
         std::count_if(frames.begin(), frames.end(),
@@ -45,7 +45,7 @@ class Host final : public fec::DecoderHost {
   }
   void Deliver(const Frame& shard) override {
     Frame frame = shard;
-    frame.peer = worker_.lanes[shard.lane].peer;
+    frame.peer = worker_.lanes[shard.lane.value].peer;
     frame.kind = static_cast<uint8_t>(wire::RecordKind::kData);
     worker_.ledger.Made();
     worker_.inbound.repaired.Push(frame);
@@ -54,13 +54,13 @@ class Host final : public fec::DecoderHost {
     worker_.ledger.Made();
     worker_.Drop(record, reason);
   }
-  void CountRepaired(uint32_t lane, size_t count) override {
-    worker_.lane_counters[lane].shards_repaired.Add(count);
-    worker_.shares.Charge(worker_.lanes[lane].peer,
+  void CountRepaired(LaneIndex lane, size_t count) override {
+    worker_.lane_counters[lane.value].shards_repaired.Add(count);
+    worker_.shares.Charge(worker_.lanes[lane.value].peer,
                           WorkShares::kRepaired * static_cast<uint32_t>(count));
   }
-  void CountUnrepaired(uint32_t lane, size_t count) override {
-    worker_.lane_counters[lane].shards_unrepaired.Add(count);
+  void CountUnrepaired(LaneIndex lane, size_t count) override {
+    worker_.lane_counters[lane.value].shards_unrepaired.Add(count);
   }
 
  private:
@@ -68,7 +68,7 @@ class Host final : public fec::DecoderHost {
 };
 
 void TakeParity(Worker& worker, const Frame& record, Host& host) {
-  worker.lane_counters[record.lane].parities_received.Add(1);
+  worker.lane_counters[record.lane.value].parities_received.Add(1);
   worker.ledger.Gone();
   if (record.sealed) {
     worker.inbound.decoder.OnParity(record, worker.now_us, host);
@@ -82,7 +82,7 @@ bool TakeShard(Worker& worker, const Frame& record, Host& host) {
   if (record.group.data == 0) return true;  // in no group
   const bool fits = worker.inbound.decoder.OnShard(record, worker.now_us, host);
   if (!record.Is(wire::RecordKind::kData)) return true;
-  LaneCounters& counters = worker.lane_counters[record.lane];
+  LaneCounters& counters = worker.lane_counters[record.lane.value];
   counters.fec_rx_data.Set(record.group.data);
   counters.fec_rx_parity.Set(record.group.parity);
   if (!fits) worker.Drop(record, DropReason::kBadGroup);

@@ -24,13 +24,13 @@ void Number(Worker& worker, PacketBurst& out, size_t first) {
     }
     lane.budget -= bytes;
     ++lane.numbered;
-    worker.lane_counters[parity.lane].parities_sent.Add(1);
+    worker.lane_counters[parity.lane.value].parities_sent.Add(1);
     out.Keep(kept++, parity);
   }
   out.Truncate(kept);
 }
 
-void CloseFull(Worker& worker, uint32_t lane, PacketBurst& out) {
+void CloseFull(Worker& worker, LaneIndex lane, PacketBurst& out) {
   const size_t before = out.size();
   worker.outbound.encoder.CloseFull(lane, out);
   worker.ledger.Made(out.size() - before);

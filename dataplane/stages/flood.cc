@@ -45,7 +45,7 @@ bool IsOfTheLink(Family family, std::span<const uint8_t> packet) {
   return type >= kFirstDiscovery && type <= kLastDiscovery;
 }
 
-bool MakeCopy(Worker& worker, const FloodQueue::Entry& entry, uint32_t peer,
+bool MakeCopy(Worker& worker, const FloodQueue::Entry& entry, PeerIndex peer,
               PacketBurst& packets) {
   rte_mbuf* const copy = rte_pktmbuf_alloc(worker.options.pool);
   if (copy == nullptr) return false;
@@ -69,10 +69,11 @@ bool MakeCopy(Worker& worker, const FloodQueue::Entry& entry, uint32_t peer,
 }
 
 // The next peer that the front goes to, from where it has come to.
-std::optional<uint32_t> NextPeer(const Worker& worker, FloodQueue::Entry& entry,
-                                 uint32_t& looks) {
+std::optional<PeerIndex> NextPeer(const Worker& worker,
+                                  FloodQueue::Entry& entry, uint32_t& looks) {
   const auto peers = static_cast<uint32_t>(worker.snapshot->peers.size());
-  for (; entry.next_peer < peers && looks > 0; ++entry.next_peer, --looks) {
+  for (; entry.next_peer.value < peers && looks > 0;
+       ++entry.next_peer.value, --looks) {
     const SnapshotPeer* carrier = worker.snapshot->CarrierOf(entry.next_peer);
     if (entry.next_peer != entry.source && carrier->workers != 0) {
       return entry.next_peer;
@@ -87,7 +88,7 @@ void MakeCopies(Worker& worker, PacketBurst& packets) {
   size_t room = RoomIn(packets);
   while (!floods.empty() && room > 0) {
     FloodQueue::Entry& entry = floods.front();
-    const std::optional<uint32_t> peer = NextPeer(worker, entry, looks);
+    const std::optional<PeerIndex> peer = NextPeer(worker, entry, looks);
     if (looks == 0) break;
     if (!peer) {
       rte_pktmbuf_free(floods.Pop());
@@ -98,7 +99,7 @@ void MakeCopies(Worker& worker, PacketBurst& packets) {
       return worker.counters.Drop(DropReason::kPoolEmpty);
     }
     --room;
-    ++entry.next_peer;
+    ++entry.next_peer.value;
     floods.NextTurn();
   }
   if (!floods.empty()) worker.worked = true;
@@ -116,7 +117,7 @@ bool IsForMany(const Worker& worker, const wire::InnerPacket& inner,
   return group && !IsOfTheLink(inner.family, packet);
 }
 
-void CopyToAll(Worker& worker, const Frame& packet, uint32_t source) {
+void CopyToAll(Worker& worker, const Frame& packet, PeerIndex source) {
   FloodQueue& floods = worker.outbound.floods;
   if (!floods.Admit(source, worker.now_us)) {
     return worker.counters.Drop(DropReason::kMulticastLimit);
@@ -145,7 +146,7 @@ void Flood(Worker& worker, PacketBurst& packets) {
   for (const Frame& frame : packets.frames()) {
     const std::span<const uint8_t> packet = {frame.data, frame.length};
     const bool of_this_host =
-        frame.peer == RouteTable::kNoPeer && !frame.handed_over;
+        frame.peer == PeerIndex::kNone && !frame.handed_over;
     const auto inner = of_this_host ? wire::ParseInner(packet) : std::nullopt;
     // A super-frame to a group is as rare as it is long.
     if (!inner || frame.segment_size != 0 ||

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <span>
 
+#include "dataplane/names.h"
 #include "dataplane/wire/inner_packet.h"
 
 namespace lwt {
@@ -19,6 +20,6 @@ bool IsForMany(const Worker& worker, const wire::InnerPacket& inner,
 
 // Has the packet copied to all peers but its source. It stays the caller's;
 // what may not be is counted as dropped.
-void CopyToAll(Worker& worker, const Frame& packet, uint32_t source);
+void CopyToAll(Worker& worker, const Frame& packet, PeerIndex source);
 
 }  // namespace lwt

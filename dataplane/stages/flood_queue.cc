@@ -26,13 +26,13 @@ FloodQueue::~FloodQueue() {
   while (!empty()) rte_pktmbuf_free(Remove(0).packet);
 }
 
-bool FloodQueue::Admit(uint32_t source, uint64_t now_us) {
-  return source < sent_until_us_.size() &&
-         TakeOne(sent_until_us_[source], kPacketsAtOnce, kPacketsPerSecond,
-                 now_us);
+bool FloodQueue::Admit(PeerIndex source, uint64_t now_us) {
+  return source.value < sent_until_us_.size() &&
+         TakeOne(sent_until_us_[source.value], kPacketsAtOnce,
+                 kPacketsPerSecond, now_us);
 }
 
-size_t FloodQueue::CountOf(uint32_t source) const {
+size_t FloodQueue::CountOf(PeerIndex source) const {
   return static_cast<size_t>(std::count_if(
       entries_.begin(), entries_.begin() + static_cast<ptrdiff_t>(size_),
       [source](const Entry& entry) { return entry.source == source; }));

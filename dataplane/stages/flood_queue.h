@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "dataplane/burst.h"
+#include "dataplane/names.h"
 
 namespace lwt {
 
@@ -35,8 +36,8 @@ class FloodQueue {
 
   struct Entry {
     rte_mbuf* packet = nullptr;
-    uint32_t source = 0;     // a peer, or `sources` for this host
-    uint32_t next_peer = 0;  // those before have their copy
+    PeerIndex source;        // a peer, or own_host()
+    PeerIndex next_peer{0};  // those before have their copy
     InnerChecksum checksum = InnerChecksum::kUnknown;
   };
 
@@ -48,13 +49,13 @@ class FloodQueue {
 
   bool enabled() const { return !sent_until_us_.empty(); }
   bool empty() const { return size_ == 0; }
-  // This host as a source.
-  uint32_t own_host() const {
-    return static_cast<uint32_t>(sent_until_us_.size()) - 1;
+  // This host as a source: beyond all peers.
+  PeerIndex own_host() const {
+    return {static_cast<uint32_t>(sent_until_us_.size()) - 1};
   }
 
   // Whether a packet of the source may wait now; counts it.
-  bool Admit(uint32_t source, uint64_t now_us);
+  bool Admit(PeerIndex source, uint64_t now_us);
   // Takes the reference. Returns the packet that has to give way, if any: the
   // new one, or one of who has more of them waiting.
   rte_mbuf* Push(const Entry& entry);
@@ -68,7 +69,7 @@ class FloodQueue {
   void NextTurn();
 
  private:
-  size_t CountOf(uint32_t source) const;
+  size_t CountOf(PeerIndex source) const;
   Entry Remove(size_t at);
 
   std::array<Entry, kCapacity> entries_;  // oldest first

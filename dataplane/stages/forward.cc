@@ -9,7 +9,7 @@ namespace {
 
 // The opened record stays as it is: its plaintext may still be needed for
 // repair, so what goes to another peer is sealed in a buffer of its own.
-void ForwardPacket(Worker& worker, const Frame& packet, uint32_t to_peer) {
+void ForwardPacket(Worker& worker, const Frame& packet, PeerIndex to_peer) {
   if (worker.outbound.packets.full()) {
     return worker.Drop(packet, DropReason::kUplinkFull);
   }
@@ -48,9 +48,9 @@ void Forward(Worker& worker, PacketBurst& packets) {
       packets.Keep(kept++, packet);
       continue;
     }
-    const uint32_t peer =
+    const PeerIndex peer =
         worker.snapshot->routes.Lookup(inner->family, inner->destination);
-    if (peer == RouteTable::kNoPeer) {
+    if (peer == PeerIndex::kNone) {
       packets.Keep(kept++, packet);
     } else if (peer == packet.peer) {
       worker.Drop(packet, DropReason::kNoRoute);

@@ -27,7 +27,7 @@ bool Decrypt(Worker& worker, Frame& record, session::ReceiveHalf& half,
 }
 
 // What a record costs is its peer's, whether it opens or not.
-bool HasShare(Worker& worker, const Frame& record, uint32_t peer) {
+bool HasShare(Worker& worker, const Frame& record, PeerIndex peer) {
   const bool bulk = record.Is(wire::RecordKind::kData) ||
                     record.Is(wire::RecordKind::kParity);
   return worker.shares.Take(peer, WorkShares::kRecord + record.length,
@@ -63,7 +63,7 @@ bool OpenOne(Worker& worker, Frame& record) {
 }  // namespace
 
 bool OpenSealed(Worker& worker, Frame& record) {
-  session::ReceiveHalf& half = worker.lanes[record.lane].receive;
+  session::ReceiveHalf& half = worker.lanes[record.lane.value].receive;
   DropReason why{};
   const session::ReceiveEpoch* epoch =
       session::EpochOf(half, record.header(), why);

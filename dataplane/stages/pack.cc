@@ -50,7 +50,7 @@ void Pack(Worker& worker, PacketBurst& packets) {
         static_cast<uint32_t>(wire::kShardWord) + packet.length;
     const uint32_t max_shard =
         worker.tcp.MaxPayload(lane.flow) - wire::kRecordOverhead;
-    LaneCounters& counters = worker.lane_counters[packet.lane];
+    LaneCounters& counters = worker.lane_counters[packet.lane.value];
     counters.tx_packets.Add(1);
     counters.tx_bytes.Add(packet.length);
     if (lane.open_shard != session::Lane::kNoShard) {

@@ -28,12 +28,12 @@ size_t PaddingOf(const Worker& worker, const session::Lane& lane) {
   return seed * kGoldenRatio >> 32 & (kReportPadding - 1);
 }
 
-void FollowLosses(Worker& worker, uint32_t index, const wire::Report& report) {
-  LaneCounters& counters = worker.lane_counters[index];
+void FollowLosses(Worker& worker, LaneIndex index, const wire::Report& report) {
+  LaneCounters& counters = worker.lane_counters[index.value];
   counters.peer_lost.Set(report.records_lost);
   counters.peer_repaired.Set(report.shards_repaired);
   counters.peer_unrepaired.Set(report.shards_unrepaired);
-  worker.lanes[index].policy.OnReport(
+  worker.lanes[index.value].policy.OnReport(
       {report.highest_packet + 1, report.records_lost, report.loss_bursts,
        report.shards_unrepaired},
       worker.now_us);
@@ -41,8 +41,8 @@ void FollowLosses(Worker& worker, uint32_t index, const wire::Report& report) {
 }
 
 // The answer to the lane's probe goes to control.
-void TakeAnswer(Worker& worker, uint32_t index, uint32_t token) {
-  session::Lane& lane = worker.lanes[index];
+void TakeAnswer(Worker& worker, LaneIndex index, uint32_t token) {
+  session::Lane& lane = worker.lanes[index.value];
   if (!lane.probe_pending || token != lane.probe_token) return;
   lane.probe_pending = false;
   Event event;
@@ -56,9 +56,9 @@ void TakeAnswer(Worker& worker, uint32_t index, uint32_t token) {
 
 }  // namespace
 
-bool SendReport(Worker& worker, uint32_t index, uint32_t token,
+bool SendReport(Worker& worker, LaneIndex index, uint32_t token,
                 bool wants_answer, bool is_answer) {
-  const session::Lane& lane = worker.lanes[index];
+  const session::Lane& lane = worker.lanes[index.value];
   wire::Report report;
   report.wants_answer = wants_answer;
   report.is_answer = is_answer;
@@ -69,9 +69,10 @@ bool SendReport(Worker& worker, uint32_t index, uint32_t token,
   report.records_received = lane.receive.records_opened;
   report.records_lost = lane.receive.meter.lost();
   report.loss_bursts = lane.receive.meter.bursts();
-  report.shards_repaired = worker.lane_counters[index].shards_repaired.Get();
+  report.shards_repaired =
+      worker.lane_counters[index.value].shards_repaired.Get();
   report.shards_unrepaired =
-      worker.lane_counters[index].shards_unrepaired.Get() +
+      worker.lane_counters[index.value].shards_unrepaired.Get() +
       lane.receive.meter.resent_late();
   uint8_t bytes[wire::Report::kSize + kReportPadding] = {};
   wire::WriteReport(report, bytes);
@@ -82,8 +83,8 @@ bool SendReport(Worker& worker, uint32_t index, uint32_t token,
 
 // The peer's code follows what it is told; it hears of losses soon, of the rest
 // only while it sends parities or has lost something lately.
-void ReportLosses(Worker& worker, uint32_t index) {
-  session::ReceiveHalf& half = worker.lanes[index].receive;
+void ReportLosses(Worker& worker, LaneIndex index) {
+  session::ReceiveHalf& half = worker.lanes[index.value].receive;
   if (worker.now_us < half.report_due_us) return;
   if (half.meter.lost() != half.reported_lost) {
     half.report_until_us = worker.now_us + kReportTailUs;
@@ -102,7 +103,7 @@ void TakeReport(Worker& worker, const Frame& record) {
   const auto report = wire::ReadReport({record.data, record.length});
   if (!report) return worker.Drop(record, DropReason::kBadReport);
   worker.counters.reports_received.Add(1);
-  worker.tcp.OnForwardPoint(worker.lanes[record.lane].flow,
+  worker.tcp.OnForwardPoint(worker.lanes[record.lane.value].flow,
                             report->forward_point);
   FollowLosses(worker, record.lane, *report);
   if (report->wants_answer) {
@@ -114,11 +115,11 @@ void TakeReport(Worker& worker, const Frame& record) {
   rte_pktmbuf_free(record.mbuf);
 }
 
-void ApplyPolicy(Worker& worker, uint32_t index) {
+void ApplyPolicy(Worker& worker, LaneIndex index) {
   worker.outbound.encoder.SetParameters(
-      index, worker.lanes[index].policy.parameters());
+      index, worker.lanes[index.value].policy.parameters());
   const fec::Parameters& code = worker.outbound.encoder.parameters(index);
-  LaneCounters& counters = worker.lane_counters[index];
+  LaneCounters& counters = worker.lane_counters[index.value];
   counters.fec_tx_data.Set(code.data);
   counters.fec_tx_parity.Set(code.parity);
   counters.fec_tx_stride.Set(code.on() ? code.stride : 0);

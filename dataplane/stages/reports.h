@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "dataplane/burst.h"
+#include "dataplane/names.h"
 
 namespace lwt {
 
@@ -12,16 +13,16 @@ class Worker;
 
 // Seals a report and queues it for the uplink. False, with the reason counted,
 // where SendRecord is.
-bool SendReport(Worker& worker, uint32_t lane, uint32_t token,
+bool SendReport(Worker& worker, LaneIndex lane, uint32_t token,
                 bool wants_answer, bool is_answer);
 
 // Tells the peer of what it lost, where that is due.
-void ReportLosses(Worker& worker, uint32_t lane);
+void ReportLosses(Worker& worker, LaneIndex lane);
 
 // Follows an opened record of kind report. Takes the frame.
 void TakeReport(Worker& worker, const Frame& record);
 
 // Sends with the code that the lane's policy has chosen.
-void ApplyPolicy(Worker& worker, uint32_t lane);
+void ApplyPolicy(Worker& worker, LaneIndex lane);
 
 }  // namespace lwt

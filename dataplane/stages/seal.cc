@@ -7,19 +7,19 @@
 namespace lwt {
 namespace {
 
-void ReportEpoch(Worker& worker, uint32_t index, EventKind kind) {
+void ReportEpoch(Worker& worker, LaneIndex index, EventKind kind) {
   Event event;
   event.kind = kind;
   event.lane = index;
-  event.flow = worker.lanes[index].flow;
-  event.value = worker.lanes[index].send.records_of_epoch();
+  event.flow = worker.lanes[index.value].flow;
+  event.value = worker.lanes[index.value].send.records_of_epoch();
   worker.Report(event);
 }
 
 // Seals the plaintext at frame.data in place, as the frame's kind and in its
 // place in a group; the frame is the record then.
 bool SealFrame(Worker& worker, Frame& frame) {
-  session::Lane& lane = worker.lanes[frame.lane];
+  session::Lane& lane = worker.lanes[frame.lane.value];
   uint8_t* const record = frame.data - wire::kRecordPrefix;
   if (!session::SealRecord(worker.aead, lane.send,
                            static_cast<wire::RecordKind>(frame.kind), record,
@@ -39,7 +39,8 @@ bool SealFrame(Worker& worker, Frame& frame) {
   frame.mbuf->pkt_len = frame.length;
 
   worker.counters.records_sealed.Add(1);
-  worker.lane_counters[frame.lane].records_sealed.Set(lane.send.next_packet);
+  worker.lane_counters[frame.lane.value].records_sealed.Set(
+      lane.send.next_packet);
   if (lane.send.records_of_epoch() >= worker.tuning.rekey_records &&
       !lane.send.due_reported) {
     lane.send.due_reported = true;
@@ -55,13 +56,13 @@ void Seal(Worker& worker, PacketBurst& shards) {
   size_t kept = 0;
   for (Frame& frame : shards.frames()) {
     if (!SealFrame(worker, frame)) continue;
-    worker.lane_counters[frame.lane].last_data_tx_us.Set(worker.now_us);
+    worker.lane_counters[frame.lane.value].last_data_tx_us.Set(worker.now_us);
     shards.Keep(kept++, frame);
   }
   shards.Truncate(kept);
 }
 
-bool SendRecord(Worker& worker, uint32_t index, uint8_t kind,
+bool SendRecord(Worker& worker, LaneIndex index, uint8_t kind,
                 const uint8_t* bytes, size_t size) {
   session::Lane* lane = worker.FindLane(index);
   if (lane == nullptr || !lane->up()) {

@@ -10,9 +10,9 @@ namespace lwt {
 namespace {
 
 // The n-th of the workers in a set.
-uint32_t WorkerAt(uint32_t workers, uint32_t n) {
+WorkerIndex WorkerAt(uint32_t workers, uint32_t n) {
   while (n-- > 0) workers &= workers - 1;
-  return static_cast<uint32_t>(std::countr_zero(workers));
+  return {static_cast<uint32_t>(std::countr_zero(workers))};
 }
 
 // Hands the frame to a worker that has a lane to the carrier: the same for all
@@ -44,7 +44,7 @@ bool RouteOne(Worker& worker, Frame& frame) {
     return false;
   }
   // That of a copy was found by Flood.
-  if (frame.peer == RouteTable::kNoPeer) {
+  if (frame.peer == PeerIndex::kNone) {
     if (!wire::IsRoutable(inner->family, inner->destination)) {
       worker.Drop(frame, DropReason::kNotRoutable);
       return false;
@@ -65,8 +65,8 @@ bool RouteOne(Worker& worker, Frame& frame) {
     worker.Drop(frame, DropReason::kOverShare);
     return false;
   }
-  const uint32_t own = carrier->lanes[worker.options.index];
-  if (own == SnapshotPeer::kNoLane) {
+  const LaneIndex own = carrier->lanes[worker.options.index.value];
+  if (own == LaneIndex::kNone) {
     HandOn(worker, frame, *carrier, *inner);
     return false;
   }

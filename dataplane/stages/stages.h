@@ -7,6 +7,7 @@
 
 #include "dataplane/burst.h"
 #include "dataplane/exchange/handoff.h"
+#include "dataplane/names.h"
 #include "dataplane/wire/record.h"
 
 namespace lwt {
@@ -119,7 +120,7 @@ void HandOver(Worker& worker, Handoff::Road road);
 // Seals `size` bytes as one record of `kind` in an mbuf of its own and queues
 // it for the uplink; they may use the reserve that Sendable keeps. False, with
 // the reason counted, when the lane is down or no buffer is free.
-bool SendRecord(Worker& worker, uint32_t lane, uint8_t kind,
+bool SendRecord(Worker& worker, LaneIndex lane, uint8_t kind,
                 const uint8_t* bytes, size_t size);
 
 // Sends a sealed record that is longer than a segment of its flow may be, as it
@@ -134,7 +135,7 @@ bool SendInParts(Worker& worker, const Frame& record, bool push);
 [[nodiscard]] bool OpenSealed(Worker& worker, Frame& record);
 // Lets control read what Open and OpenSealed counted for the lane. False when
 // nothing was opened since.
-bool PublishOpened(Worker& worker, uint32_t lane);
+bool PublishOpened(Worker& worker, LaneIndex lane);
 
 // Hands the events of the outer flows to control.
 void HandleFlowEvents(Worker& worker);

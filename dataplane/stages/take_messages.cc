@@ -9,7 +9,7 @@ namespace lwt {
 namespace {
 
 void PuntRecord(Worker& worker, const Frame& record) {
-  session::Lane& lane = worker.lanes[record.lane];
+  session::Lane& lane = worker.lanes[record.lane.value];
   if (!lane.receive.punts.Take(record.length, worker.now_us)) {
     return worker.Drop(record, DropReason::kControlFlood);
   }
@@ -24,7 +24,7 @@ void PuntRecord(Worker& worker, const Frame& record) {
 
 // Control hears of it once a lane.
 void DropUnknownKind(Worker& worker, const Frame& record) {
-  session::Lane& lane = worker.lanes[record.lane];
+  session::Lane& lane = worker.lanes[record.lane.value];
   if (!lane.unknown_kind_reported) {
     lane.unknown_kind_reported = true;
     Event event;

@@ -32,12 +32,12 @@ void ForgetCaches() {
 
 }  // namespace
 
-void QuietWorker::Send(peer::WorkerIndex, Command command) {
+void QuietWorker::Send(WorkerIndex, Command command) {
   if (auto* say = std::get_if<SendStreamCommand>(&command)) {
     auto& said = said_[say->flow.value];
     said.insert(said.end(), say->bytes.begin(), say->bytes.end());
   } else if (const auto* install = std::get_if<InstallLaneCommand>(&command)) {
-    lanes_.push_back(install->lane);
+    lanes_.push_back(install->lane.value);
   }
 }
 

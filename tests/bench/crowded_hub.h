@@ -18,7 +18,7 @@ namespace lwt::bench {
 class QuietWorker final : public peer::WorkerLink {
  public:
   using WorkerLink::Send;
-  void Send(peer::WorkerIndex worker, Command command) override;
+  void Send(WorkerIndex worker, Command command) override;
   void SendToAll(const ListenCommand&) override {}
   void Publish(std::unique_ptr<const Snapshot> snapshot) override {
     snapshot_ = std::move(snapshot);

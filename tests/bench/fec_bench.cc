@@ -20,7 +20,7 @@ namespace lwt::bench {
 namespace {
 
 constexpr size_t kShard = 1402;
-constexpr uint32_t kLane = 1;
+constexpr LaneIndex kLane{1};
 
 using Args = std::vector<int64_t>;
 

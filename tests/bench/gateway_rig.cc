@@ -116,7 +116,7 @@ std::unique_ptr<Snapshot> ManyPeers(uint8_t net, uint32_t lanes,
   for (uint32_t lane = 0; lane < lanes; ++lane) {
     routes.push_back({*ParseIpPrefix(Address(net, lane) + "/32"), lane});
     SnapshotPeer peer;
-    peer.SetLane(0, lane);
+    peer.SetLane({0}, {lane});
     peer.inner_mtu = testing::GatewayPair::kInnerMtu;
     snapshot->peers.push_back(peer);
   }
@@ -177,8 +177,8 @@ GatewayRig::GatewayRig(const RigOptions& options)
   WorkerOptions worker;
   worker.max_lanes = options.lanes;
   if (options.code.on()) {
-    worker.fec.mode = fec::Mode::kFixed;
-    worker.fec.fixed = options.code;
+    worker.tuning.fec.mode = fec::Mode::kFixed;
+    worker.tuning.fec.fixed = options.code;
   }
   worker.fec_code = options.fec_code;
   worker.retransmit = options.retransmit;

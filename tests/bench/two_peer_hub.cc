@@ -48,7 +48,7 @@ std::shared_ptr<Snapshot> TwoPeers(std::string (*address)(uint32_t),
   for (uint32_t peer = 0; peer < TwoPeerHub::kPeers; ++peer) {
     routes.push_back({*ParseIpPrefix(address(peer) + "/32"), peer});
     SnapshotPeer entry;
-    entry.SetLane(worker_of(peer), peer);
+    entry.SetLane({worker_of(peer)}, {peer});
     entry.inner_mtu = GatewayPair::kInnerMtu;
     snapshot->peers.push_back(entry);
   }
@@ -63,7 +63,7 @@ FlowDirectory Directory() {
         kClientEndpoint + std::to_string(kFirstPort + peer);
     entries.push_back(
         {FlowKey::Of(*ParseEndpoint(kHubEndpoint), *ParseEndpoint(client)),
-         peer});
+         {peer}});
   }
   return FlowDirectory(std::move(entries));
 }
@@ -132,13 +132,13 @@ void TwoPeerHub::AddPart(uint32_t worker, uint32_t workers) {
   WorkerOptions client;
   client.max_lanes = kPeers;
   WorkerOptions hub = client;
-  hub.index = worker;
+  hub.index = {worker};
   hub.handoff = handoff_.get();
   Part& part = parts_.emplace_back();
   part.pair = std::make_unique<GatewayPair>(
       client, hub, std::move(client_ports), std::move(hub_ports));
   GatewayPair& pair = *part.pair;
-  if (handoff_ != nullptr) handoff_->Attach(worker, &pair.hub.mailbox());
+  if (handoff_ != nullptr) handoff_->Attach({worker}, &pair.hub.mailbox());
   pair.client.mailbox().Publish(
       TwoPeers(HubAddress, [](uint32_t) { return 0; }));
   pair.hub.mailbox().Send(ListenCommand{{*ParseEndpoint(kHubEndpoint)}});

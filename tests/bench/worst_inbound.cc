@@ -16,7 +16,7 @@ namespace {
 using testing::Bytes;
 
 constexpr size_t kCalls = 64;
-constexpr uint32_t kLane = 0;
+constexpr LaneIndex kLane{0};
 
 void Must(bool holds) {
   if (!holds) std::abort();

@@ -79,7 +79,7 @@ size_t ToOtherClient(WorstMeter& meter, size_t size, size_t packets) {
                                            {*ParseIpPrefix("10.0.0.3/32"), 1}};
   snapshot->routes = RouteTable(routes);
   snapshot->peers.push_back(snapshot->peers[0]);
-  snapshot->peers[1].SetLane(0, 1);
+  snapshot->peers[1].SetLane({0}, {1});
   snapshot->forward_between_peers = true;
   pair.hub.mailbox().Publish(std::move(snapshot));
   pair.Establish();

@@ -14,7 +14,7 @@ namespace {
 using testing::Bytes;
 
 constexpr size_t kCalls = 64;
-constexpr uint32_t kLane = 0;
+constexpr LaneIndex kLane{0};
 constexpr size_t kPayload = 1371;
 constexpr uint8_t kFill = 0x55;
 
@@ -27,7 +27,7 @@ struct Records {
   Records() : node("w", testing::SmallWorker(), testing::RingPorts()) {
     Worker& worker = node.worker();
     worker.now_us = 1'000'000;
-    session::Lane& lane = worker.lanes[kLane];
+    session::Lane& lane = worker.lanes[kLane.value];
     lane.installed = true;
     const EpochKeys keys = testing::TestKeys(0, 0);
     std::copy_n(keys.iv.data(), send.iv.size(), send.iv.begin());
@@ -84,7 +84,7 @@ struct Records {
     wire::RecordHeader header;
     DropReason why{};
     return session::OpenRecord(node.worker().aead,
-                               node.worker().lanes[kLane].receive,
+                               node.worker().lanes[kLane.value].receive,
                                {record.data, record.length}, header, why);
   }
 
@@ -160,7 +160,8 @@ size_t CutFalseBegins(WorstMeter& meter) {
 // The window looks at packet numbers `step` apart.
 size_t OpenApart(WorstMeter& meter, uint64_t step) {
   Records records;
-  session::ReceiveHalf& receive = records.node.worker().lanes[kLane].receive;
+  session::ReceiveHalf& receive =
+      records.node.worker().lanes[kLane.value].receive;
   for (size_t i = 0; i < kCalls; ++i) {
     records.send.next_packet += step;
     Bytes record = records.Seal(kPayload);

@@ -67,7 +67,7 @@ void Feed(Rig& rig, const uint8_t* entry) {
   frame.data = reinterpret_cast<uint8_t*>(
       rte_pktmbuf_append(frame.mbuf, static_cast<uint16_t>(size)));
   frame.length = static_cast<uint32_t>(size);
-  frame.lane = 0;
+  frame.lane = {0};
   frame.stream_offset = begin;
   std::memcpy(frame.data, &rig.stream[begin], size);
   // Now and then bytes that look like a record, or are nothing.
@@ -106,7 +106,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     Feed(*rig, data + at);
   }
   lwt::Worker& worker = rig->node.worker();
-  worker.inbound.pieces.Release(0, [](const CutPieces::Piece& piece) {
+  worker.inbound.pieces.Release({0}, [](const CutPieces::Piece& piece) {
     rte_pktmbuf_free(piece.frame.mbuf);
   });
   worker.now_us = 0;

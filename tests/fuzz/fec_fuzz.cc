@@ -39,19 +39,23 @@ class Host final : public fec::DecoderHost {
     record.length -= wire::kRecordOverhead;
     return true;
   }
-  bool IsNew(uint32_t, uint64_t number) override {
+  bool IsNew(lwt::LaneIndex, uint64_t number) override {
     return !taken_.contains(number);
   }
-  bool Commit(uint32_t, uint64_t number) override {
+  bool Commit(lwt::LaneIndex, uint64_t number) override {
     return taken_.insert(number).second;
   }
-  size_t room(uint32_t) override { return 16; }
+  size_t room(lwt::LaneIndex) override { return 16; }
   void Deliver(const Frame& shard) override { rte_pktmbuf_free(shard.mbuf); }
   void Drop(const Frame& record, lwt::DropReason) override {
     rte_pktmbuf_free(record.mbuf);
   }
-  void CountRepaired(uint32_t, size_t count) override { Check(count <= 32); }
-  void CountUnrepaired(uint32_t, size_t count) override { Check(count <= 64); }
+  void CountRepaired(lwt::LaneIndex, size_t count) override {
+    Check(count <= 32);
+  }
+  void CountUnrepaired(lwt::LaneIndex, size_t count) override {
+    Check(count <= 64);
+  }
 
  private:
   std::set<uint64_t> taken_;
@@ -77,7 +81,7 @@ void Feed(fec::Decoder& decoder, Host& host, const uint8_t* entry,
   frame.mbuf = mbuf;
   frame.data = rte_pktmbuf_mtod(mbuf, uint8_t*);
   frame.length = static_cast<uint32_t>(size);
-  frame.lane = 0;
+  frame.lane = {0};
   std::memset(frame.data, entry[10], size);
   wire::WriteRecordHeader(header, frame.data + wire::kRecordFraming);
   frame.SetHeader(header);

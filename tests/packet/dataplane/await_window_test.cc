@@ -38,7 +38,7 @@ class AwaitWindowTest : public ::testing::Test {
       rte_pktmbuf_append(shard.mbuf, 1000);
       shard.data = rte_pktmbuf_mtod(shard.mbuf, uint8_t*);
       shard.length = 1000;
-      shard.lane = lane;
+      shard.lane = {lane};
       PacketBurst shards;
       shards.Push(shard);
       PacketBurst ready;
@@ -48,7 +48,7 @@ class AwaitWindowTest : public ::testing::Test {
   }
 
   uint32_t held(uint32_t lane) {
-    return pair_.client.worker().outbound.wait_queues.held(lane);
+    return pair_.client.worker().outbound.wait_queues.held({lane});
   }
 
   GatewayPair pair_{ManyLanes()};

@@ -370,14 +370,14 @@ TEST_F(DropsTest, WindowFullAfterWaiting) {
 // Behind, with two peers at work, of which that of the lane has had its share,
 // perhaps by other lanes.
 TEST_F(DropsTest, OverShare) {
-  constexpr uint32_t kPeer = 2;
+  constexpr PeerIndex kPeer{2};
   WorkShares& shares = pair_.hub.worker().shares;
   session::Lane& lane = pair_.hub.worker().lanes[0];
   lane.peer = kPeer;
   for (int loop = 0; loop < 16; ++loop) {
     shares.SawMore();
     shares.Charge(kPeer, 1'000'000);
-    shares.Charge(1, 1'000);
+    shares.Charge({1}, 1'000);
     pair_.Advance(WorkShares::kPeriodUs / 2);
     shares.Turn(pair_.now_us);
   }
@@ -392,7 +392,7 @@ TEST_F(DropsTest, OverShare) {
   pair_.Settle();
   EXPECT_EQ(pair_.hub.drops(DropReason::kOverShare), 1u);
   // Each period it has its part again.
-  lane.peer = 0;
+  lane.peer = {0};
   pair_.Advance(WorkShares::kPeriodUs);
   ASSERT_TRUE(pair_.client.GiveToTunnel(InnerUdp4(kClient, kHub, 60)));
   pair_.Settle();
@@ -406,14 +406,14 @@ TEST_F(DropsTest, OverShareOnTheWayOut) {
   EXPECT_FALSE(shares.counts());
   for (int loop = 0; loop < 16; ++loop) {
     shares.SawMore();
-    shares.Charge(0, 1'000'000);
-    shares.Charge(1, 1'000);
+    shares.Charge({0}, 1'000'000);
+    shares.Charge({1}, 1'000);
     pair_.Advance(WorkShares::kPeriodUs / 2);
     shares.Turn(pair_.now_us);
   }
   ASSERT_TRUE(shares.limited());
   ASSERT_TRUE(shares.counts());
-  while (shares.Take(0, WorkShares::kRecord)) {
+  while (shares.Take({0}, WorkShares::kRecord)) {
   }
   ASSERT_TRUE(pair_.client.GiveToTunnel(InnerUdp4(kClient, kHub, 60)));
   pair_.client.RunAt(pair_.now_us);
@@ -497,7 +497,7 @@ TEST_F(DropsTest, PuntFullIsNotAcknowledged) {
 
 TEST_F(DropsTest, SessionPuntFull) {
   Mailbox& mailbox = pair_.hub.mailbox();
-  while (mailbox.PuntRecord(0, 2, {})) {
+  while (mailbox.PuntRecord({0}, 2, {})) {
   }
   pair_.client.mailbox().Send(SendRecordCommand{0, 2, {1}});
   pair_.client.RunAt(pair_.now_us);

@@ -25,7 +25,7 @@ WorkerOptions Flooding() {
 std::unique_ptr<Snapshot> TwoClients() {
   auto snapshot = OnePeer({"10.0.0.2/32", "fd00::2/128"});
   SnapshotPeer other;
-  other.SetLane(0, 1);
+  other.SetLane({0}, {1});
   other.inner_mtu = GatewayPair::kInnerMtu;
   snapshot->peers.push_back(other);
   snapshot->peers.emplace_back();  // one without a lane
@@ -130,7 +130,7 @@ class FloodQueueTest : public ::testing::Test {
   bool Push(uint32_t source) {
     rte_mbuf* const packet = rte_pktmbuf_alloc(TestPool());
     rte_mbuf* const given_up =
-        queue_.Push({.packet = packet, .source = source});
+        queue_.Push({.packet = packet, .source = {source}});
     rte_pktmbuf_free(given_up);
     return given_up != packet;
   }
@@ -164,7 +164,7 @@ TEST_F(FloodQueueTest, SourcesTakeTurns) {
   std::vector<uint32_t> turns;
   for (uint32_t i = 0; i < 4 * FloodQueue::kCopiesInTurn; ++i) {
     if (i % FloodQueue::kCopiesInTurn == 0) {
-      turns.push_back(queue_.front().source);
+      turns.push_back(queue_.front().source.value);
     }
     queue_.NextTurn();
   }

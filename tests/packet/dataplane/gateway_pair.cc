@@ -233,7 +233,7 @@ void GatewayPair::Join(uint32_t lane) {
   ASSERT_EQ(hub.streams.size(), 1u);
   EXPECT_EQ(hub.streams[0], (Bytes{1, 2, 3}));
   hub_flow = hub.punted[0].flow;
-  InstallLaneCommand install{lane,           lane,           client_flow,
+  InstallLaneCommand install{{lane},         {lane},         client_flow,
                              TestKeys(0, 0), TestKeys(1, 0), TestMask(0),
                              TestMask(1)};
   client.mailbox().Send(install);
@@ -286,7 +286,7 @@ std::unique_ptr<Snapshot> OnePeer(const std::vector<std::string>& prefixes,
   }
   snapshot->routes = RouteTable(routes);
   SnapshotPeer peer;
-  peer.SetLane(0, 0);
+  peer.SetLane({0}, {0});
   peer.inner_mtu = mtu;
   snapshot->peers.push_back(peer);
   return snapshot;

@@ -62,7 +62,7 @@ TEST_F(RelayTest, APeerWithoutALaneIsReachedThroughItsRelay) {
   Publish([](Snapshot&) {});
   EXPECT_EQ(SendTo(kFriend), 0u) << "it has no relay";
   EXPECT_EQ(drops(DropReason::kNoLane), 1u);
-  Publish([](Snapshot& snapshot) { snapshot.peers[1].relay = 0; });
+  Publish([](Snapshot& snapshot) { snapshot.peers[1].relay = {0}; });
   EXPECT_EQ(SendTo(kFriend), 1u);
   EXPECT_EQ(SendTo(kThird), 0u) << "that one still has none";
   EXPECT_EQ(drops(DropReason::kNoLane), 2u);
@@ -70,10 +70,10 @@ TEST_F(RelayTest, APeerWithoutALaneIsReachedThroughItsRelay) {
 
 TEST_F(RelayTest, TheWayThatIsTakenSaysHowLongAPacketMayBe) {
   // Of its own way 1300 were the most; the hub's takes 1409.
-  Publish([](Snapshot& snapshot) { snapshot.peers[1].relay = 0; });
+  Publish([](Snapshot& snapshot) { snapshot.peers[1].relay = {0}; });
   EXPECT_EQ(SendTo(kFriend, GatewayPair::kInnerMtu), 1u);
   Publish([](Snapshot& snapshot) {
-    snapshot.peers[1].relay = 0;
+    snapshot.peers[1].relay = {0};
     snapshot.peers[0].inner_mtu = 1000;
   });
   EXPECT_EQ(SendTo(kFriend, 1200), 0u);
@@ -85,13 +85,13 @@ TEST_F(RelayTest, ItsPacketsComeByEitherWay) {
   // the other gateway of the pair is at the far end of too.
   pair_.Join(1);
   Publish([](Snapshot& snapshot) {
-    snapshot.peers[1].relay = 0;
-    snapshot.peers[1].SetLane(0, 1);
+    snapshot.peers[1].relay = {0};
+    snapshot.peers[1].SetLane({0}, {1});
   });
   EXPECT_EQ(ComeFrom(kFriend), 1u);
   // By that lane, to which the hub of the pair now sends.
   auto direct = OnePeer({"10.0.0.0/24"});
-  direct->peers[0].SetLane(0, 1);
+  direct->peers[0].SetLane({0}, {1});
   pair_.hub.mailbox().Publish(std::move(direct));
   EXPECT_EQ(ComeFrom(kFriend), 1u);
   EXPECT_EQ(pair_.client.counters().records_opened.Get(), 2u);
@@ -105,8 +105,8 @@ TEST_F(RelayTest, ItsPacketsComeByEitherWay) {
 TEST_F(RelayTest, ItsOwnLaneIsTakenOnceThereIsOne) {
   pair_.Join(1);
   Publish([](Snapshot& snapshot) {
-    snapshot.peers[1].relay = 0;
-    snapshot.peers[1].SetLane(0, 1);
+    snapshot.peers[1].relay = {0};
+    snapshot.peers[1].SetLane({0}, {1});
   });
   pair_.hub.mailbox().Publish(OnePeer({"10.0.0.2/32"}));
   const auto sealed = [&](uint32_t lane) {
@@ -121,7 +121,7 @@ TEST_F(RelayTest, ItsOwnLaneIsTakenOnceThereIsOne) {
 
 TEST_F(RelayTest, NobodyIsVouchedForWhoNamesAnotherRelayOrNone) {
   Publish([](Snapshot& snapshot) {
-    snapshot.peers[1].relay = 2;
+    snapshot.peers[1].relay = {2};
     snapshot.peers[2].may_relay = true;
   });
   EXPECT_EQ(ComeFrom(kFriend), 0u) << "its relay is another";
@@ -132,7 +132,7 @@ TEST_F(RelayTest, NobodyIsVouchedForWhoNamesAnotherRelayOrNone) {
 TEST_F(RelayTest, WhoIsNoHubIsNoRelay) {
   Publish([](Snapshot& snapshot) {
     snapshot.peers[0].may_relay = false;
-    snapshot.peers[1].relay = 0;
+    snapshot.peers[1].relay = {0};
   });
   EXPECT_EQ(SendTo(kFriend), 0u);
   EXPECT_EQ(drops(DropReason::kNoLane), 1u);
@@ -143,8 +143,8 @@ TEST_F(RelayTest, WhoIsNoHubIsNoRelay) {
 // Peer 1's relay is peer 2, whose own is the hub.
 TEST_F(RelayTest, ARelayIsNotReachedThroughARelay) {
   Publish([](Snapshot& snapshot) {
-    snapshot.peers[1].relay = 2;
-    snapshot.peers[2].relay = 0;
+    snapshot.peers[1].relay = {2};
+    snapshot.peers[2].relay = {0};
     snapshot.peers[2].may_relay = true;
   });
   EXPECT_EQ(SendTo(kFriend), 0u);
@@ -158,10 +158,10 @@ TEST_F(RelayTest, ARelayIsNotReachedThroughARelay) {
 // Two hubs, none of which has a lane.
 TEST_F(RelayTest, TwoThatNameEachOtherEnd) {
   Publish([](Snapshot& snapshot) {
-    snapshot.peers[0].lanes.fill(SnapshotPeer::kNoLane);
+    snapshot.peers[0].lanes.fill(LaneIndex::kNone);
     snapshot.peers[0].workers = 0;
-    snapshot.peers[0].relay = 1;
-    snapshot.peers[1].relay = 0;
+    snapshot.peers[0].relay = {1};
+    snapshot.peers[1].relay = {0};
     snapshot.peers[1].may_relay = true;
   });
   EXPECT_EQ(SendTo(kFriend), 0u);
@@ -169,8 +169,8 @@ TEST_F(RelayTest, TwoThatNameEachOtherEnd) {
   EXPECT_EQ(drops(DropReason::kNoLane), 2u);
   // One with a lane carries both, and brings both.
   Publish([](Snapshot& snapshot) {
-    snapshot.peers[0].relay = 1;
-    snapshot.peers[1].relay = 0;
+    snapshot.peers[0].relay = {1};
+    snapshot.peers[1].relay = {0};
     snapshot.peers[1].may_relay = true;
   });
   EXPECT_EQ(SendTo(kFriend), 1u);
@@ -179,7 +179,7 @@ TEST_F(RelayTest, TwoThatNameEachOtherEnd) {
 }
 
 TEST_F(RelayTest, AnIndexBehindTheLastIsNoRelay) {
-  Publish([](Snapshot& snapshot) { snapshot.peers[1].relay = 3; });
+  Publish([](Snapshot& snapshot) { snapshot.peers[1].relay = {3}; });
   EXPECT_EQ(SendTo(kFriend), 0u);
   EXPECT_EQ(drops(DropReason::kNoLane), 1u);
 }
@@ -205,24 +205,24 @@ TEST(RelayOfWorkersTest, ARelayedPacketGoesToAWorkerWithALaneToTheRelay) {
   WorkerOptions first = SmallWorker();
   first.handoff = handoff.get();
   WorkerOptions second = first;
-  second.index = 1;
+  second.index = {1};
   GatewayPair pair(first, SmallWorker(), RingPorts(), RingPorts());
   Node other("o", second, RingPorts());
-  handoff->Attach(0, &pair.client.mailbox());
-  handoff->Attach(1, &other.mailbox());
+  handoff->Attach({0}, &pair.client.mailbox());
+  handoff->Attach({1}, &other.mailbox());
   pair.Establish();
   pair.hub.mailbox().Publish(OnePeer({"10.0.0.0/24"}));
   const auto publish = [&](bool hub_has_lane) {
     for (Mailbox* mailbox : {&pair.client.mailbox(), &other.mailbox()}) {
       auto snapshot = OfClient();
-      snapshot->peers[1].relay = 0;
+      snapshot->peers[1].relay = {0};
       snapshot->peers[2].may_relay = true;
       if (!hub_has_lane) {
         snapshot->peers[0] = SnapshotPeer();
         snapshot->peers[0].inner_mtu = GatewayPair::kInnerMtu;
         snapshot->peers[0].may_relay = true;
-        snapshot->peers[0].relay = 2;
-        snapshot->peers[2].SetLane(0, 0);
+        snapshot->peers[0].relay = {2};
+        snapshot->peers[2].SetLane({0}, {0});
       }
       mailbox->Publish(std::move(snapshot));
     }

@@ -8,7 +8,7 @@
 namespace lwt::testing {
 namespace {
 
-constexpr uint32_t kLane = 0;
+constexpr LaneIndex kLane{0};
 
 class SheddingTest : public ::testing::TestWithParam<uint32_t> {
  protected:
@@ -17,7 +17,7 @@ class SheddingTest : public ::testing::TestWithParam<uint32_t> {
   // A burst of the lane with room for all; returns which were let through.
   std::vector<bool> PassBurst(uint32_t crowding, size_t count) {
     Worker& worker = pair_.client.worker();
-    session::Lane& lane = worker.lanes[kLane];
+    session::Lane& lane = worker.lanes[kLane.value];
     lane.round = ++worker.outbound.round;
     lane.budget = UINT32_MAX;
     lane.crowding = crowding;

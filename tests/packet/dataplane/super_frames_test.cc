@@ -232,8 +232,8 @@ TEST(SuperFramesToPeerTest, ForwardKeepsWhatIsKnownOfTheChecksum) {
     frame.data = reinterpret_cast<uint8_t*>(
         rte_pktmbuf_append(frame.mbuf, static_cast<uint16_t>(packet.size())));
     frame.length = static_cast<uint32_t>(packet.size());
-    frame.lane = 0;
-    frame.peer = 1;
+    frame.lane = {0};
+    frame.peer = {1};
     frame.checksum = state;
     std::copy(packet.begin(), packet.end(), frame.data);
     worker.inbound.packets.Push(frame);

@@ -14,7 +14,7 @@ const Endpoint kClientEndpoint = *ParseEndpoint("192.0.2.1:40000");
 
 WorkerOptions HubWorker(uint32_t index, Handoff& handoff) {
   WorkerOptions options = SmallWorker();
-  options.index = index;
+  options.index = {index};
   options.handoff = &handoff;
   options.answers_strays = true;
   return options;
@@ -29,8 +29,8 @@ std::unique_ptr<Handoff> MakeHandoff() {
 class WorkersTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    handoff_->Attach(0, &pair_.hub.mailbox());
-    handoff_->Attach(1, &other_.mailbox());
+    handoff_->Attach({0}, &pair_.hub.mailbox());
+    handoff_->Attach({1}, &other_.mailbox());
     pair_.Establish();
     other_.mailbox().Send(ListenCommand{{kHubEndpoint}});
     Publish([](Snapshot&) {});
@@ -193,7 +193,7 @@ TEST_F(WorkersTest, AHandedPacketIsNotHandedOn) {
   Publish([](Snapshot& snapshot) {
     snapshot.peers[0] = SnapshotPeer();
     snapshot.peers[0].inner_mtu = 1400;
-    snapshot.peers[0].SetLane(1, 0);
+    snapshot.peers[0].SetLane({1}, {0});
   });
   pair_.hub.RunAt(pair_.now_us);
   EXPECT_EQ(pair_.hub.drops(DropReason::kNoLane), 1u);
@@ -219,7 +219,7 @@ TEST_F(WorkersTest, ForwardsBetweenPeersOfTwoWorkers) {
                                   {*ParseIpPrefix("10.0.0.3/32"), 1}});
     snapshot.peers.push_back(SnapshotPeer());
     snapshot.peers[1].inner_mtu = 1400;
-    snapshot.peers[1].SetLane(1, 0);
+    snapshot.peers[1].SetLane({1}, {0});
   });
   ASSERT_TRUE(pair_.client.GiveToTunnel(InnerUdp4(kClient, "10.0.0.3", 100)));
   pair_.Settle();
@@ -233,7 +233,7 @@ TEST_F(WorkersTest, ForwardsBetweenPeersOfTwoWorkers) {
 
 // Each sends on its own lane where it has one.
 TEST_F(WorkersTest, NothingIsHandedOverWithALaneOfOnesOwn) {
-  Publish([](Snapshot& snapshot) { snapshot.peers[0].SetLane(1, 0); });
+  Publish([](Snapshot& snapshot) { snapshot.peers[0].SetLane({1}, {0}); });
   ASSERT_TRUE(pair_.hub.GiveToTunnel(InnerUdp4(kHub, kClient, 100)));
   pair_.Settle();
   EXPECT_EQ(pair_.client.TakeFromTunnel().size(), 1u);

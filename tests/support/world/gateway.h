@@ -69,8 +69,8 @@ class SteppedWorker final : public WorkerThread {
   void Stop() override {}
   Mailbox& mailbox() override { return *worker_->mailbox; }
   const WorkerCounters& counters() const override { return worker_->counters; }
-  const LaneCounters& lane_counters(uint32_t lane) const override {
-    return worker_->lane_counters[lane];
+  const LaneCounters& lane_counters(LaneIndex lane) const override {
+    return worker_->lane_counters[lane.value];
   }
   const std::vector<int>& cpus() const override {
     return worker_->options.cpus;
@@ -129,13 +129,13 @@ class Gateway : public Host,
   std::vector<Endpoint> resolves_to_;  // what the name of the hub stands for
 
   // peer::WorkerInbox::Sink
-  void OnEvent(peer::WorkerIndex from, const Event& event) override {
+  void OnEvent(WorkerIndex from, const Event& event) override {
     road_.owners.OnEvent(from, event, now());
   }
   void OnStream(const PuntedStream& stream) override {
     road_.owners.OnStream(stream, now());
   }
-  void OnRecord(peer::WorkerIndex from, const PuntedRecord& record) override {
+  void OnRecord(WorkerIndex from, const PuntedRecord& record) override {
     road_.owners.OnRecord(from, record, now());
   }
 

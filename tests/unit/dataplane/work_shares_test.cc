@@ -43,7 +43,7 @@ class Line {
         const Waiting next = line_.front();
         line_.pop_front();
         if (use_shares_ &&
-            !shares_.Take(next.lane, kCost, overdraft_[next.lane])) {
+            !shares_.Take({next.lane}, kCost, overdraft_[next.lane])) {
           cycles += kRefused;
           continue;
         }
@@ -229,15 +229,15 @@ TEST(WorkShares, WordsAboutTheLaneGoOnForSomeParts) {
   shares.Turn(now_us);
   for (int loop = 0; loop < 20; ++loop) {
     shares.SawMore();
-    shares.Charge(0, 1'000'000);
-    shares.Charge(1, kCost);
+    shares.Charge({0}, 1'000'000);
+    shares.Charge({1}, kCost);
     shares.Turn(now_us += 1000);
   }
   ASSERT_TRUE(shares.limited());
-  while (shares.Take(0, kCost)) {
+  while (shares.Take({0}, kCost)) {
   }
-  EXPECT_TRUE(shares.Take(0, kCost, WorkShares::kSessionOverdraft));
-  EXPECT_TRUE(shares.Take(1, kCost));
+  EXPECT_TRUE(shares.Take({0}, kCost, WorkShares::kSessionOverdraft));
+  EXPECT_TRUE(shares.Take({1}, kCost));
 }
 
 }  // namespace

@@ -20,12 +20,12 @@ constexpr uint32_t kFrames = 200'000;
 // Gives its frames to the other end, in order, and checks those that come.
 class End {
  public:
-  End(Handoff& handoff, Mailbox& box, RxWait& wait, uint32_t index)
+  End(Handoff& handoff, Mailbox& box, RxWait& wait, WorkerIndex index)
       : handoff_(handoff),
         box_(box),
         wait_(wait),
         index_(index),
-        random_(index + 1) {}
+        random_(index.value + 1) {}
 
   void Run() {
     rte_thread_register();
@@ -70,7 +70,8 @@ class End {
       Frame frame;
       frame.length = given_;
       frame.stream_offset = ~uint64_t{given_};
-      if (!handoff_.Give(Handoff::Road::kPackets, index_, 1 - index_, frame)) {
+      if (!handoff_.Give(Handoff::Road::kPackets, index_, {1 - index_.value},
+                         frame)) {
         break;
       }
       ++given_;
@@ -92,7 +93,7 @@ class End {
   Handoff& handoff_;
   Mailbox& box_;
   RxWait& wait_;
-  const uint32_t index_;
+  const WorkerIndex index_;
   std::mt19937 random_;
   uint32_t given_ = 0;
   uint32_t taken_ = 0;
@@ -109,9 +110,9 @@ TEST(HandoffThreads, NothingIsLostAndNobodyOversleeps) {
                                             Mailbox::Create("hot1")};
   const std::unique_ptr<RxWait> waits[] = {*RxWait::Create({}),
                                            *RxWait::Create({})};
-  for (uint32_t i = 0; i < 2; ++i) handoff->Attach(i, boxes[i].get());
-  End left(*handoff, *boxes[0], *waits[0], 0);
-  End right(*handoff, *boxes[1], *waits[1], 1);
+  for (uint32_t i = 0; i < 2; ++i) handoff->Attach({i}, boxes[i].get());
+  End left(*handoff, *boxes[0], *waits[0], {0});
+  End right(*handoff, *boxes[1], *waits[1], {1});
   std::thread other([&] { right.Run(); });
   left.Run();
   other.join();

@@ -19,7 +19,7 @@ namespace {
 using lwt::testing::SlowReedSolomon;
 using Bytes = std::vector<uint8_t>;
 
-constexpr uint32_t kOneLane = 1;
+constexpr LaneIndex kOneLane{1};
 
 struct Group {
   std::vector<Bytes> data;

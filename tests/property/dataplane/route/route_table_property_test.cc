@@ -31,20 +31,20 @@ std::vector<RouteTable::Route> RandomRoutes(Family family, Random& random) {
     const size_t bits = IpAddress::SizeOf(family) * 8;
     routes[i].prefix = {RandomAddress(family, random),
                         static_cast<uint8_t>(random() % (bits + 1))};
-    routes[i].peer = static_cast<uint32_t>(i);
+    routes[i].peer = {static_cast<uint32_t>(i)};
   }
   return routes;
 }
 
-uint32_t Scan(const std::vector<RouteTable::Route>& routes,
-              const IpAddress& address) {
+PeerIndex Scan(const std::vector<RouteTable::Route>& routes,
+               const IpAddress& address) {
   const RouteTable::Route* best = nullptr;
   for (const RouteTable::Route& route : routes) {
     const bool better =
         best == nullptr || route.prefix.length >= best->prefix.length;
     if (better && route.prefix.Contains(address)) best = &route;
   }
-  return best == nullptr ? RouteTable::kNoPeer : best->peer;
+  return best == nullptr ? PeerIndex::kNone : best->peer;
 }
 
 // Near a route half of the time: its network with one bit turned.
@@ -71,8 +71,8 @@ void Compare(Family family, uint64_t seed, bool without_short) {
   size_t missed = 0;
   for (size_t i = 0; i < kLookups; ++i) {
     const IpAddress target = RandomTarget(routes, family, random);
-    const uint32_t expected = Scan(routes, target);
-    missed += expected == RouteTable::kNoPeer ? 1 : 0;
+    const PeerIndex expected = Scan(routes, target);
+    missed += expected == PeerIndex::kNone ? 1 : 0;
     ASSERT_EQ(table.Lookup(family, target.bytes.data()), expected)
         << ToString(target);
   }

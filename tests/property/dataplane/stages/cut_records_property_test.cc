@@ -16,7 +16,7 @@
 namespace lwt::testing {
 namespace {
 
-constexpr uint32_t kLane = 0;
+constexpr LaneIndex kLane{0};
 constexpr uint64_t kBase = 700;  // where the records begin in the stream
 
 struct Range {
@@ -46,7 +46,7 @@ class CutRecordsTest : public ::testing::TestWithParam<uint32_t> {
     worker().inbound.pieces.Release(kLane, [](const CutPieces::Piece& piece) {
       rte_pktmbuf_free(piece.frame.mbuf);
     });
-    session::Lane& lane = worker().lanes[kLane];
+    session::Lane& lane = worker().lanes[kLane.value];
     lane = session::Lane{};
     lane.installed = true;
     send_ = session::SendHalf{};
@@ -115,7 +115,8 @@ class CutRecordsTest : public ::testing::TestWithParam<uint32_t> {
     for (Frame& frame : burst_.frames()) {
       wire::RecordHeader header;
       DropReason why{};
-      if (session::OpenRecord(worker().aead, worker().lanes[kLane].receive,
+      if (session::OpenRecord(worker().aead,
+                              worker().lanes[kLane.value].receive,
                               {frame.data, frame.length}, header, why)) {
         opened_.push_back(header.packet_number);
         EXPECT_EQ(frame.stream_offset,
@@ -390,7 +391,7 @@ TEST_P(CutRecordsTest, ALaneThatHoldsMostMakesRoom) {
     }
     CutPieces::Piece piece;
     piece.frame.mbuf = rte_pktmbuf_alloc(TestPool());
-    piece.frame.lane = lane;
+    piece.frame.lane = {lane};
     piece.frame.length = 10;
     piece.frame.stream_offset = at;
     piece.since_us = at;
@@ -398,10 +399,10 @@ TEST_P(CutRecordsTest, ALaneThatHoldsMostMakesRoom) {
   };
   for (uint64_t i = 0; i < 32; ++i) keep(1, i);
   for (uint64_t i = 0; i < 1000; ++i) keep(2, 100 * i);
-  EXPECT_EQ(pieces.held(1), 32u);
-  EXPECT_EQ(pieces.held(2), CutPieces::kCapacity - 32);
+  EXPECT_EQ(pieces.held({1}), 32u);
+  EXPECT_EQ(pieces.held({2}), CutPieces::kCapacity - 32);
   for (const uint32_t lane : {1u, 2u}) {
-    pieces.Release(lane, [](const CutPieces::Piece& piece) {
+    pieces.Release({lane}, [](const CutPieces::Piece& piece) {
       rte_pktmbuf_free(piece.frame.mbuf);
     });
   }

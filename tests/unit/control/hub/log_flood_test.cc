@@ -27,7 +27,7 @@ class LogFloodTest : public testing::Test {
     const LaneName lane = client_.session->session()->lanes().front().name;
     client_.worker.Send(
         lane.worker,
-        SendRecordCommand{lane.index.value,
+        SendRecordCommand{lane.index,
                           static_cast<uint8_t>(wire::RecordKind::kControl),
                           content});
     RunFor(net_, hub_, {&client_}, 1000);

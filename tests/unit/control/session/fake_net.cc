@@ -69,7 +69,7 @@ void FakeWorker::Run(const ConnectCommand& command) {
       return;
     }
     const uint32_t ports = command.local.port + command.remote.port;
-    FlowId theirs = FlowId::Of(hub->next_flow++, 2, ports % hub->workers);
+    FlowId theirs = FlowId::Of(hub->next_flow++, 2, {ports % hub->workers});
     hub->flows[theirs.value] = {this, mine, command.remote, command.local};
     Event up;
     up.kind = EventKind::kFlowUp;
@@ -245,8 +245,7 @@ void FakeWorker::ArriveRecord(FlowId id, const std::vector<uint8_t>& bytes,
       }
       break;
     default:
-      records.push_back(
-          {index.worker, {index.index.value, bytes[kKind], content}});
+      records.push_back({index.worker, {index.index, bytes[kKind], content}});
   }
 }
 
@@ -275,9 +274,9 @@ void FakeWorker::Run(const ReinjectCommand& command) {
 
 bool FakeWorker::SendData(uint32_t to, uint32_t worker) {
   if (!published || to >= published->peers.size()) return false;
-  uint32_t own = published->peers.at(to).lanes[worker];
-  if (own == SnapshotPeer::kNoLane) return false;
-  const LaneName index{{worker}, {own}};
+  const LaneIndex own = published->peers.at(to).lanes[worker];
+  if (own == LaneIndex::kNone) return false;
+  const LaneName index{{worker}, own};
   auto lane = lanes.find(index);
   if (lane == lanes.end()) return false;
   lane->second.reading.last_data_tx_us = net_.now_us;

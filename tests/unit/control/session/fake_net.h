@@ -19,9 +19,9 @@ class FakeNet;
 
 // With the worker that has it to say; an event of a flow tells it by the flow.
 struct FakeEvent : Event {
-  FakeEvent(const Event& event) : Event(event), worker{flow.worker()} {}
+  FakeEvent(const Event& event) : Event(event), worker(flow.worker()) {}
   FakeEvent(LaneName of, const Event& event) : Event(event), worker(of.worker) {
-    lane = of.index.value;
+    lane = of.index;
   }
 
   WorkerIndex worker;
@@ -43,7 +43,7 @@ class FakeWorker : public WorkerLink {
   };
   struct Lane {
     FlowId flow;
-    uint32_t peer = 0;
+    PeerIndex peer{0};
     EpochKeys send;
     std::map<uint32_t, EpochKeys> receive;
     MaskSecret send_mask;
@@ -118,7 +118,7 @@ class FakeWorker : public WorkerLink {
   void Run(const ReinjectCommand& command);
   void End(FlowId flow, bool fin);
   void SealAndSend(LaneName lane, uint8_t kind, std::vector<uint8_t> bytes);
-  LaneName Named(uint32_t index) const { return {running_, {index}}; }
+  LaneName Named(LaneIndex index) const { return {running_, index}; }
 
   FakeNet& net_;
   WorkerIndex running_;  // whose command is carried out

@@ -73,7 +73,7 @@ TEST_F(LanesTest, EachWorkerGetsALaneOfItsOwnOnBothSides) {
   EXPECT_EQ(hub_workers(), 0b1111u);
   for (const SessionLane& lane : client_session().lanes()) {
     EXPECT_EQ(lane.name.worker, WorkerIndex{lane.slot});
-    EXPECT_EQ(lane.flow.worker(), lane.slot);
+    EXPECT_EQ(lane.flow.worker(), WorkerIndex{lane.slot});
   }
   std::set<uint32_t> ids;
   for (const SessionLane& lane : hub_session().lanes()) ids.insert(lane.id);

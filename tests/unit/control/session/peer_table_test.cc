@@ -148,13 +148,13 @@ TEST_F(PeerTableTest, ARelayThatIsGoneRelaysForNobody) {
   const PeerIndex hub = *table_.Add({.may_relay = true});
   const PeerIndex direct = *table_.Add({.relay = hub});
   table_.Publish(0);
-  EXPECT_TRUE(inner_.snapshot->MayBring(hub.value, direct.value));
-  EXPECT_FALSE(inner_.snapshot->MayBring(direct.value, hub.value));
+  EXPECT_TRUE(inner_.snapshot->MayBring(hub, direct));
+  EXPECT_FALSE(inner_.snapshot->MayBring(direct, hub));
   table_.Remove(hub);
   table_.Publish(1);
   ASSERT_EQ(*table_.Add({.may_relay = true}), hub);
   table_.Publish(2);
-  EXPECT_FALSE(inner_.snapshot->MayBring(hub.value, direct.value));
+  EXPECT_FALSE(inner_.snapshot->MayBring(hub, direct));
 }
 
 // 500 that join in a second at 10 000 clients do not mean 500 snapshots.
@@ -213,7 +213,8 @@ TEST_F(TwoWorkersTableTest, AllWorkersKnowWhoseAFlowOnItsWayIs) {
   const Endpoint remote = At("192.0.2.1:9000");
   table_.AddFlow(local, remote, {1});
   table_.Publish(0);
-  EXPECT_EQ(inner_.snapshot->flows.Find(FlowKey::Of(local, remote)), 1u);
+  EXPECT_EQ(inner_.snapshot->flows.Find(FlowKey::Of(local, remote)),
+            WorkerIndex{1});
   table_.RemoveFlow(local, remote);
   table_.Publish(1);
   EXPECT_EQ(inner_.snapshot->flows.size(), 0u);
@@ -232,7 +233,7 @@ TEST(PeerTableWorldTest, NothingOfAClientIsLostWhileItsSnapshotWaits) {
     if (!std::holds_alternative<InstallLaneCommand>(command)) return;
     const IpAddress address = Prefix("10.0.0.2").address;
     routed = hub.worker.published->routes.Lookup(
-                 address.family, address.bytes.data()) != RouteTable::kNoPeer;
+                 address.family, address.bytes.data()) != PeerIndex::kNone;
   };
   ASSERT_TRUE(
       RunWorld(net, hub, {&client}, kSecond, [&] { return client.up(); }));
@@ -278,7 +279,7 @@ TEST(PeerTableWorldTest, AClientOfACrowdWaitsForItsSnapshotAndNoLonger) {
       const IpAddress& address = client->address.address;
       EXPECT_NE(hub.worker.published->routes.Lookup(address.family,
                                                     address.bytes.data()),
-                RouteTable::kNoPeer);
+                PeerIndex::kNone);
     }
     return true;
   }));

@@ -49,13 +49,13 @@ class SessionsTest : public testing::Test {
   std::vector<std::unique_ptr<TestClient>> clients_;
 };
 
-uint32_t PeerAt(const FakeWorker& worker, const char* text) {
+PeerIndex PeerAt(const FakeWorker& worker, const char* text) {
   const IpAddress address = *ParseIpAddress(text);
   return worker.published->routes.Lookup(address.family, address.bytes.data());
 }
 
 uint16_t InnerMtuTo(const FakeWorker& worker, const char* text) {
-  return worker.published->peers[PeerAt(worker, text)].inner_mtu;
+  return worker.published->peers[PeerAt(worker, text).value].inner_mtu;
 }
 
 // One client that renews its keys without end would take the control thread
@@ -69,7 +69,7 @@ TEST_F(SessionsTest, AClientCannotHaveItsKeysRenewedWithoutEnd) {
     const auto kind = static_cast<uint8_t>(wire::RecordKind::kControl);
     hub_.road->owners.OnRecord(
         lane.worker,
-        {lane.index.value, kind,
+        {lane.index, kind,
          handshake::BuildControlRecord(BuildControlMessage(message), 0)},
         net_.now_us);
   };
@@ -97,23 +97,23 @@ TEST_F(SessionsTest, NetworksBehindPeersLeadToThem) {
   hub_.networks[other.identity.public_key] = {Prefix("192.168.2.128/25")};
   hub_.Make();
   ASSERT_TRUE(Until(kSecond, [&] { return office.up() && other.up(); }));
-  const uint32_t to_office = PeerAt(hub_.worker, "10.0.0.2");
-  const uint32_t to_other = PeerAt(hub_.worker, "10.0.0.3");
+  const PeerIndex to_office = PeerAt(hub_.worker, "10.0.0.2");
+  const PeerIndex to_other = PeerAt(hub_.worker, "10.0.0.3");
   EXPECT_NE(to_office, to_other);
   EXPECT_EQ(PeerAt(hub_.worker, "192.168.2.1"), to_office);
   EXPECT_EQ(PeerAt(hub_.worker, "192.168.2.200"), to_other);
-  EXPECT_EQ(PeerAt(hub_.worker, "192.168.3.1"), RouteTable::kNoPeer);
-  const uint32_t to_hub = PeerAt(office.worker, "10.0.0.1");
+  EXPECT_EQ(PeerAt(hub_.worker, "192.168.3.1"), PeerIndex::kNone);
+  const PeerIndex to_hub = PeerAt(office.worker, "10.0.0.1");
   EXPECT_EQ(PeerAt(office.worker, "192.168.1.7"), to_hub);
   EXPECT_EQ(PeerAt(office.worker, "fd01::7"), to_hub);
-  EXPECT_EQ(PeerAt(office.worker, "192.168.9.7"), RouteTable::kNoPeer);
-  EXPECT_EQ(PeerAt(other.worker, "192.168.1.7"), RouteTable::kNoPeer);
+  EXPECT_EQ(PeerAt(office.worker, "192.168.9.7"), PeerIndex::kNone);
+  EXPECT_EQ(PeerAt(other.worker, "192.168.1.7"), PeerIndex::kNone);
 }
 
 TEST_F(SessionsTest, AHubTakesOtherSettingsWhileItsClientsLive) {
   TestClient& first = AddClient("10.0.0.2/24");
   ASSERT_TRUE(Until(kSecond, [&] { return first.up(); }));
-  const uint32_t to_first = PeerAt(hub_.worker, "10.0.0.2");
+  const PeerIndex to_first = PeerAt(hub_.worker, "10.0.0.2");
   HubSessions::Settings settings{.max_clients = 1, .offered_mtu = 1300};
   settings.networks[first.identity.public_key] = {Prefix("192.168.2.0/24")};
   hub_.sessions->Apply(settings);
@@ -126,7 +126,7 @@ TEST_F(SessionsTest, AHubTakesOtherSettingsWhileItsClientsLive) {
   settings.networks.clear();
   hub_.sessions->Apply(settings);
   ASSERT_TRUE(Until(5 * kSecond, [&] { return second.up(); }));
-  EXPECT_EQ(PeerAt(hub_.worker, "192.168.2.1"), RouteTable::kNoPeer);
+  EXPECT_EQ(PeerAt(hub_.worker, "192.168.2.1"), PeerIndex::kNone);
   EXPECT_EQ(second.session->session()->secrets().mtu, 1300);
   EXPECT_EQ(first.session->session()->secrets().mtu, 1400);
   // Others than the one it has are refused from now on; none is sent away.

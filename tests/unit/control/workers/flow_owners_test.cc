@@ -10,7 +10,7 @@
 namespace lwt::peer {
 namespace {
 
-constexpr FlowId kOwnedFlow = FlowId::Of(7, 1, 2);
+constexpr FlowId kOwnedFlow = FlowId::Of(7, 1, {2});
 constexpr LaneName kOwnedLane{{2}, {5}};
 
 // Writes down what it gets.
@@ -39,7 +39,7 @@ class FlowOwnersTest : public testing::Test {
     event.kind = kind;
     event.flow = flow;
     event.token = token;
-    event.lane = lane.index.value;
+    event.lane = lane.index;
     owners_.OnEvent(lane.worker, event, 1);
   }
 
@@ -104,7 +104,7 @@ TEST_F(FlowOwnersTest, ALanesEventsAndRecordsAreItsOwners) {
   // The token of a report's answer is that of a probe, not of a flow.
   const uint32_t token = owners_.NewToken(other_);
   for (const EventKind kind : kinds) Report(kind, kNullFlow, token, kOwnedLane);
-  owners_.OnRecord(kOwnedLane.worker, {kOwnedLane.index.value, 1, {1}}, 1);
+  owners_.OnRecord(kOwnedLane.worker, {kOwnedLane.index, 1, {1}}, 1);
   EXPECT_EQ(one_.events, kinds);
   EXPECT_EQ(one_.records, 1);
   EXPECT_TRUE(other_.events.empty());
@@ -118,7 +118,7 @@ TEST_F(FlowOwnersTest, WhatHasEndedIsNobodys) {
   Report(EventKind::kFlowDown, kOwnedFlow);
   Report(EventKind::kEpochDue, kNullFlow, 0, kOwnedLane);
   owners_.OnStream({kOwnedFlow, 0, {1}}, 1);
-  owners_.OnRecord(kOwnedLane.worker, {kOwnedLane.index.value, 1, {1}}, 1);
+  owners_.OnRecord(kOwnedLane.worker, {kOwnedLane.index, 1, {1}}, 1);
   EXPECT_TRUE(one_.events.empty());
   EXPECT_EQ(one_.streams + one_.records, 0);
   EXPECT_TRUE(link_.commands.empty());
@@ -130,7 +130,7 @@ TEST_F(FlowOwnersTest, ALaneOfAnotherWorkerIsAnother) {
   owners_.OwnLane(kOwnedLane, one_);
   const LaneName elsewhere{{1}, kOwnedLane.index};
   Report(EventKind::kEpochDue, kNullFlow, 0, elsewhere);
-  owners_.OnRecord(elsewhere.worker, {elsewhere.index.value, 1, {1}}, 1);
+  owners_.OnRecord(elsewhere.worker, {elsewhere.index, 1, {1}}, 1);
   EXPECT_TRUE(one_.events.empty());
   EXPECT_EQ(one_.records, 0);
 }
@@ -138,8 +138,8 @@ TEST_F(FlowOwnersTest, ALaneOfAnotherWorkerIsAnother) {
 // A flow's name is not that of the next one in its place.
 TEST_F(FlowOwnersTest, TheNextFlowInAPlaceIsAnother) {
   owners_.OwnFlow(kOwnedFlow, one_);
-  Report(EventKind::kFlowDown, FlowId::Of(7, 2, 2));
-  Report(EventKind::kFlowDown, FlowId::Of(7, 1, 1));
+  Report(EventKind::kFlowDown, FlowId::Of(7, 2, {2}));
+  Report(EventKind::kFlowDown, FlowId::Of(7, 1, {1}));
   EXPECT_TRUE(one_.events.empty());
 }
 

@@ -42,7 +42,7 @@ class OrderedLinkTest : public testing::Test {
   void Say(FlowId flow, uint8_t byte) {
     link_.Send(SendStreamCommand{flow, {byte}});
   }
-  void Install(FlowId flow, uint32_t lane) {
+  void Install(FlowId flow, LaneIndex lane) {
     InstallLaneCommand install;
     install.flow = flow;
     install.lane = lane;
@@ -73,14 +73,14 @@ class OrderedLinkTest : public testing::Test {
 
 TEST_F(OrderedLinkTest, WithNothingHeldAllGoesOnAtOnce) {
   Say(kWaits, 1);
-  Install(kWaits, 3);
+  Install(kWaits, {3});
   link_.Send({0}, ProbeLaneCommand{3, 1});
   EXPECT_EQ(Sent(), "1IP");
 }
 
 TEST_F(OrderedLinkTest, AFlowThatWaitsKeepsItsOrderAndOthersPassIt) {
   link_.Hold(kWaits);
-  Install(kWaits, 3);
+  Install(kWaits, {3});
   Say(kWaits, 1);
   Say(kGoesOn, 2);
   link_.Send({0}, ProbeLaneCommand{4, 1});
@@ -106,7 +106,7 @@ TEST_F(OrderedLinkTest, OneCommandMayWaitThatHasNoFlowYet) {
 
 TEST_F(OrderedLinkTest, WhatWaitsHasNotBeenCarriedOut) {
   link_.Hold(kWaits);
-  Install(kWaits, 3);
+  Install(kWaits, {3});
   const CommandMark mark = link_.Mark();
   inner_.carried_out = 100;
   EXPECT_FALSE(link_.Passed(mark));
@@ -121,7 +121,7 @@ TEST_F(OrderedLinkTest, AMarkBeforeDoesNotWaitForWhatIsHeldLater) {
   Say(kGoesOn, 1);
   const CommandMark mark = link_.Mark();
   link_.Hold(kWaits);
-  Install(kWaits, 3);
+  Install(kWaits, {3});
   inner_.carried_out = 1;
   EXPECT_TRUE(link_.Passed(mark));
 }

@@ -41,7 +41,7 @@ class Rings : public WorkerInbox::Source {
   }
   void Record(uint32_t lane) {
     PuntedRecord record;
-    record.lane = lane;
+    record.lane = {lane};
     records.push_back(record);
   }
 
@@ -72,7 +72,7 @@ class Notes : public WorkerInbox::Sink {
     Note("bytes ", stream.flow.slot());
   }
   void OnRecord(WorkerIndex, const PuntedRecord& record) override {
-    Note("record ", record.lane);
+    Note("record ", record.lane.value);
   }
 
   std::vector<std::string> notes;

@@ -66,19 +66,19 @@ TEST(CommandTest, KeysOfANewLaneAreWipedWithTheirCommand) {
 
 TEST(CommandTest, KeysOfAnEpochAreWipedWithTheirCommand) {
   auto receive = std::make_unique<Command>(
-      InstallReceiveEpochCommand{.lane = 1, .keys = SomeKeys()});
+      InstallReceiveEpochCommand{.lane = {1}, .keys = SomeKeys()});
   const EpochKeys& opened = std::get<InstallReceiveEpochCommand>(*receive).keys;
   ExpectWipedWith(std::move(receive),
                   {PlaceOf(opened.key), PlaceOf(opened.iv)});
   auto send = std::make_unique<Command>(
-      SwitchSendEpochCommand{.lane = 1, .keys = SomeKeys()});
+      SwitchSendEpochCommand{.lane = {1}, .keys = SomeKeys()});
   const EpochKeys& sealed = std::get<SwitchSendEpochCommand>(*send).keys;
   ExpectWipedWith(std::move(send), {PlaceOf(sealed.key), PlaceOf(sealed.iv)});
 }
 
 // As a command is made, put into a queue and taken over by the ring.
 TEST(CommandTest, KeysThatMoveAreWipedWhereTheyWere) {
-  Command first = SwitchSendEpochCommand{.lane = 1, .keys = SomeKeys()};
+  Command first = SwitchSendEpochCommand{.lane = {1}, .keys = SomeKeys()};
   const Place place = PlaceOf(std::get<SwitchSendEpochCommand>(first).keys.key);
   {
     const Command copy = first;

@@ -30,14 +30,14 @@ class HandoffTest : public ::testing::Test {
       boxes_.push_back(Mailbox::Create("hobox" + std::to_string(count_++)));
       waits_.push_back(*RxWait::Create({}));
       boxes_[i]->AttachWorker(waits_[i].get());
-      handoff_->Attach(i, boxes_[i].get());
+      handoff_->Attach({i}, boxes_[i].get());
     }
   }
   void TearDown() override {
     for (auto& box : boxes_) box->AttachWorker(nullptr);
   }
 
-  std::vector<uint32_t> TakeAll(Road road, uint32_t to) {
+  std::vector<uint32_t> TakeAll(Road road, WorkerIndex to) {
     std::vector<uint32_t> numbers;
     std::array<Frame, 7> frames;
     while (const size_t count = handoff_->Take(road, to, frames)) {
@@ -60,36 +60,36 @@ class HandoffTest : public ::testing::Test {
 
 TEST_F(HandoffTest, RoadsAndWorkersAreApartAndInOrder) {
   for (uint32_t i = 0; i < 20; ++i) {
-    EXPECT_TRUE(handoff_->Give(Road::kFrames, 0, 1, Numbered(i)));
-    EXPECT_TRUE(handoff_->Give(Road::kPackets, 0, 1, Numbered(100 + i)));
+    EXPECT_TRUE(handoff_->Give(Road::kFrames, {0}, {1}, Numbered(i)));
+    EXPECT_TRUE(handoff_->Give(Road::kPackets, {0}, {1}, Numbered(100 + i)));
   }
-  EXPECT_TRUE(handoff_->Give(Road::kFrames, 2, 1, Numbered(900)));
-  EXPECT_FALSE(handoff_->HasFor(0));
-  EXPECT_TRUE(handoff_->HasFor(1));
-  EXPECT_FALSE(handoff_->HasFor(2));
-  const std::vector<uint32_t> frames = TakeAll(Road::kFrames, 1);
+  EXPECT_TRUE(handoff_->Give(Road::kFrames, {2}, {1}, Numbered(900)));
+  EXPECT_FALSE(handoff_->HasFor({0}));
+  EXPECT_TRUE(handoff_->HasFor({1}));
+  EXPECT_FALSE(handoff_->HasFor({2}));
+  const std::vector<uint32_t> frames = TakeAll(Road::kFrames, {1});
   EXPECT_EQ(frames.size(), 21u);
   std::vector<uint32_t> of_first;
   for (const uint32_t number : frames) {
     if (number < 100) of_first.push_back(number);
   }
   EXPECT_TRUE(std::ranges::is_sorted(of_first));
-  EXPECT_TRUE(handoff_->HasFor(1));
-  const std::vector<uint32_t> packets = TakeAll(Road::kPackets, 1);
+  EXPECT_TRUE(handoff_->HasFor({1}));
+  const std::vector<uint32_t> packets = TakeAll(Road::kPackets, {1});
   EXPECT_EQ(packets.size(), 20u);
   EXPECT_TRUE(std::ranges::is_sorted(packets));
-  EXPECT_FALSE(handoff_->HasFor(1));
+  EXPECT_FALSE(handoff_->HasFor({1}));
 }
 
 TEST_F(HandoffTest, NobodyIsStarvedByAFullRing) {
   for (uint32_t i = 0; i < 100; ++i) {
-    ASSERT_TRUE(handoff_->Give(Road::kFrames, 0, 2, Numbered(i)));
+    ASSERT_TRUE(handoff_->Give(Road::kFrames, {0}, {2}, Numbered(i)));
   }
-  ASSERT_TRUE(handoff_->Give(Road::kFrames, 1, 2, Numbered(900)));
+  ASSERT_TRUE(handoff_->Give(Road::kFrames, {1}, {2}, Numbered(900)));
   std::array<Frame, 4> few;
   bool seen = false;
   for (int turn = 0; turn < 3 && !seen; ++turn) {
-    const size_t count = handoff_->Take(Road::kFrames, 2, few);
+    const size_t count = handoff_->Take(Road::kFrames, {2}, few);
     for (size_t i = 0; i < count; ++i) seen = seen || few[i].length == 900;
   }
   EXPECT_TRUE(seen);
@@ -97,9 +97,9 @@ TEST_F(HandoffTest, NobodyIsStarvedByAFullRing) {
 
 TEST_F(HandoffTest, FullIsSaidAndTheRestIsKept) {
   uint32_t given = 0;
-  while (handoff_->Give(Road::kPackets, 1, 0, Numbered(given))) ++given;
+  while (handoff_->Give(Road::kPackets, {1}, {0}, Numbered(given))) ++given;
   EXPECT_EQ(given, Handoff::kSlots - 1);
-  EXPECT_EQ(TakeAll(Road::kPackets, 0).size(), given);
+  EXPECT_EQ(TakeAll(Road::kPackets, {0}).size(), given);
 }
 
 // There are few buffers for merged frames: a worker that takes nothing does not
@@ -115,7 +115,7 @@ TEST_F(HandoffTest, LargeBuffersHaveAShareOfTheRing) {
     uint32_t given = 0;
     for (int i = 0; i < 50; ++i) {
       const Frame frame = merged();
-      if (handoff_->Give(Road::kFrames, 0, 1, frame)) {
+      if (handoff_->Give(Road::kFrames, {0}, {1}, frame)) {
         ++given;
       } else {
         rte_pktmbuf_free(frame.mbuf);
@@ -125,9 +125,9 @@ TEST_F(HandoffTest, LargeBuffersHaveAShareOfTheRing) {
     EXPECT_EQ(rte_mempool_avail_count(testing::TestJumboPool()),
               before - given);
     // Others find room beside them, and what was taken makes room again.
-    EXPECT_TRUE(handoff_->Give(Road::kFrames, 0, 1, Numbered(7)));
+    EXPECT_TRUE(handoff_->Give(Road::kFrames, {0}, {1}, Numbered(7)));
     std::array<Frame, 64> frames;
-    const size_t count = handoff_->Take(Road::kFrames, 1, frames);
+    const size_t count = handoff_->Take(Road::kFrames, {1}, frames);
     EXPECT_EQ(count, given + 1);
     for (size_t i = 0; i < count; ++i) rte_pktmbuf_free(frames[i].mbuf);
   }
@@ -135,16 +135,16 @@ TEST_F(HandoffTest, LargeBuffersHaveAShareOfTheRing) {
 
 TEST_F(HandoffTest, WakesThoseThatSleepAndWereGivenSomething) {
   for (auto& box : boxes_) box->Park();
-  ASSERT_TRUE(handoff_->Give(Road::kFrames, 0, 1, Numbered(1)));
-  handoff_->WakeReceivers(0);
+  ASSERT_TRUE(handoff_->Give(Road::kFrames, {0}, {1}, Numbered(1)));
+  handoff_->WakeReceivers({0});
   EXPECT_TRUE(Kicked(1));
   EXPECT_FALSE(Kicked(2));
   // Once for what was given.
-  handoff_->WakeReceivers(0);
+  handoff_->WakeReceivers({0});
   EXPECT_FALSE(Kicked(1));
   for (auto& box : boxes_) box->Unpark();
-  ASSERT_TRUE(handoff_->Give(Road::kFrames, 0, 1, Numbered(1)));
-  handoff_->WakeReceivers(0);
+  ASSERT_TRUE(handoff_->Give(Road::kFrames, {0}, {1}, Numbered(1)));
+  handoff_->WakeReceivers({0});
   EXPECT_FALSE(Kicked(1)) << "one that is awake looks by itself";
 }
 
@@ -153,7 +153,7 @@ TEST_F(HandoffTest, WhatNobodyTookIsFreed) {
   for (const Road road : {Road::kFrames, Road::kPackets}) {
     Frame frame;
     frame.mbuf = rte_pktmbuf_alloc(testing::TestPool());
-    ASSERT_TRUE(handoff_->Give(road, 0, 1, frame));
+    ASSERT_TRUE(handoff_->Give(road, {0}, {1}, frame));
   }
   EXPECT_EQ(rte_mempool_avail_count(testing::TestPool()), before - 2);
   handoff_.reset();

@@ -205,10 +205,10 @@ TEST_F(MailboxTest, WhatFindsNoRoomIsNotPunted) {
 
 TEST_F(MailboxTest, RecordsArriveWhole) {
   const std::vector<uint8_t> content = {1, 2, 3};
-  ASSERT_TRUE(box_->PuntRecord(3, 5, content));
+  ASSERT_TRUE(box_->PuntRecord({3}, 5, content));
   PuntedRecord got;
   ASSERT_TRUE(box_->PollRecord(got));
-  EXPECT_EQ(got.lane, 3u);
+  EXPECT_EQ(got.lane, LaneIndex{3});
   EXPECT_EQ(got.bytes, content);
   EXPECT_EQ(got.kind, 5);
 }
@@ -226,7 +226,7 @@ TEST_F(MailboxTest, ControlSleepsOnlyWhenNothingWaits) {
   EXPECT_FALSE(box_->PrepareSleep());
   PuntedStream stream;
   ASSERT_TRUE(box_->PollStream(stream));
-  ASSERT_TRUE(box_->PuntRecord(0, 0, {}));
+  ASSERT_TRUE(box_->PuntRecord({0}, 0, {}));
   EXPECT_FALSE(box_->PrepareSleep());
 }
 

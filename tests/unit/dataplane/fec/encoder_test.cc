@@ -155,17 +155,17 @@ TEST_F(EncoderTest, AnInterleavedBlockHasATimeOfItsOwn) {
 
 TEST_F(EncoderTest, BlocksOfManyLanesEndInTheirOrder) {
   PacketBurst parities;
-  for (const uint32_t lane : {2u, 0u, 3u}) {
+  for (const LaneIndex lane : {LaneIndex{2}, LaneIndex{0}, LaneIndex{3}}) {
     encoder().SetParameters(lane, {10, 1, 1});
-    encoder().Add(lane, 5, ShardOf(lane, 50), 100 * (lane + 1));
+    encoder().Add(lane, 5, ShardOf(lane.value, 50), 100 * (lane.value + 1));
   }
   // Lane 2 began at 300, lane 0 at 100, lane 3 at 400; the order is that of
   // the calls, as a worker's clock never goes back.
   EXPECT_EQ(encoder().open_blocks(), 3u);
   encoder().Flush(3000, parities);
   ASSERT_EQ(parities.size(), 3u);
-  EXPECT_EQ(parities.frames()[0].lane, 2u);
-  EXPECT_EQ(parities.frames()[2].lane, 3u);
+  EXPECT_EQ(parities.frames()[0].lane, LaneIndex{2});
+  EXPECT_EQ(parities.frames()[2].lane, LaneIndex{3});
   for (const Frame& frame : parities.frames()) rte_pktmbuf_free(frame.mbuf);
 }
 
@@ -226,13 +226,13 @@ TEST_F(EncoderTest, ParametersAreCutToTheLimits) {
 
 TEST_F(EncoderTest, WithoutABlockLeftShardsGoUnprotected) {
   Use({.max_blocks = 1});
-  encoder().SetParameters(0, {4, 1, 1});
-  encoder().SetParameters(2, {4, 1, 1});
-  encoder().Add(0, 0, ShardOf(0, 50), 0);
-  EXPECT_EQ(encoder().Add(2, 0, ShardOf(0, 50), 0), wire::GroupPlace{});
+  encoder().SetParameters({0}, {4, 1, 1});
+  encoder().SetParameters({2}, {4, 1, 1});
+  encoder().Add({0}, 0, ShardOf(0, 50), 0);
+  EXPECT_EQ(encoder().Add({2}, 0, ShardOf(0, 50), 0), wire::GroupPlace{});
   EXPECT_EQ(encoder().unprotected(), 1u);
-  encoder().Release(0);
-  EXPECT_EQ(encoder().Add(2, 1, ShardOf(0, 50), 0).data, 4);
+  encoder().Release({0});
+  EXPECT_EQ(encoder().Add({2}, 1, ShardOf(0, 50), 0).data, 4);
 }
 
 TEST_F(EncoderTest, AShardBeyondABufferGoesUnprotected) {

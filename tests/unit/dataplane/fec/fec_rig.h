@@ -28,7 +28,7 @@ struct Sent {
 };
 
 // The lane that it is about.
-inline constexpr uint32_t kLane = 1;
+inline constexpr LaneIndex kLane{1};
 
 class FecRig final : public DecoderHost {
  public:
@@ -153,15 +153,15 @@ class FecRig final : public DecoderHost {
     record.length -= wire::kRecordOverhead;
     return true;
   }
-  bool IsNew(uint32_t, uint64_t number) override {
+  bool IsNew(LaneIndex, uint64_t number) override {
     return receive_->window.Peek(number) ==
            session::ReplayWindow::Verdict::kNew;
   }
-  bool Commit(uint32_t, uint64_t number) override {
+  bool Commit(LaneIndex, uint64_t number) override {
     return receive_->window.Commit(number) ==
            session::ReplayWindow::Verdict::kNew;
   }
-  size_t room(uint32_t) override { return room_left; }
+  size_t room(LaneIndex) override { return room_left; }
   void Deliver(const Frame& shard) override {
     repaired.emplace_back(shard.data, shard.data + shard.length);
     rte_pktmbuf_free(shard.mbuf);
@@ -170,10 +170,10 @@ class FecRig final : public DecoderHost {
     drops.push_back(reason);
     rte_pktmbuf_free(record.mbuf);
   }
-  void CountRepaired(uint32_t, size_t count) override {
+  void CountRepaired(LaneIndex, size_t count) override {
     repaired_count += count;
   }
-  void CountUnrepaired(uint32_t, size_t count) override {
+  void CountUnrepaired(LaneIndex, size_t count) override {
     unrepaired_count += count;
   }
 

@@ -13,8 +13,8 @@
 namespace lwt::fec {
 namespace {
 
-constexpr uint32_t kQuiet = 1;
-constexpr uint32_t kGreedy = 2;
+constexpr LaneIndex kQuiet{1};
+constexpr LaneIndex kGreedy{2};
 constexpr SipKey kKey = {0x0706050403020100, 0x0f0e0d0c0b0a0908};
 
 // As the decoder does: what is in the way of a new group or of a new shard is
@@ -26,7 +26,7 @@ class GroupStoreTest : public ::testing::Test {
     lwt::testing::StartTestEal();
   }
 
-  Group& Begin(uint32_t lane, uint64_t base) {
+  Group& Begin(LaneIndex lane, uint64_t base) {
     if (Group* known = store_.Find(lane, base)) return *known;
     while (Group* other = store_.InTheWay()) {
       store_.Finish(*other);
@@ -59,7 +59,7 @@ class GroupStoreTest : public ::testing::Test {
 std::vector<uint64_t> OneBucketWithoutKey(size_t count, uint32_t buckets) {
   std::vector<uint64_t> bases;
   for (uint64_t base = 0; bases.size() < count; ++base) {
-    const uint64_t hash = (base + kGreedy * kGoldenRatio) * kGoldenRatio;
+    const uint64_t hash = (base + kGreedy.value * kGoldenRatio) * kGoldenRatio;
     if (((hash >> 32) & (buckets - 1)) == 0) bases.push_back(base);
   }
   return bases;
@@ -82,8 +82,8 @@ TEST_F(GroupStoreTest, ChosenNumbersMakeNoLongChain) {
 // its own groups.
 TEST_F(GroupStoreTest, AChainIsBoundedWhoeverKnowsTheKey) {
   constexpr uint64_t kBuckets = 512;
-  const auto bucket = [](uint32_t lane, uint64_t base) {
-    const std::array<uint64_t, 1> words = {base ^ uint64_t{lane} << 48};
+  const auto bucket = [](LaneIndex lane, uint64_t base) {
+    const std::array<uint64_t, 1> words = {base ^ uint64_t{lane.value} << 48};
     return SipHash::Of(kKey, words) % kBuckets;
   };
   Begin(kQuiet, 77);

@@ -5,8 +5,8 @@
 namespace lwt::fec {
 namespace {
 
-constexpr uint32_t kFewLosses = 1;
-constexpr uint32_t kManyLosses = 2;
+constexpr LaneIndex kFewLosses{1};
+constexpr LaneIndex kManyLosses{2};
 
 // The losses of a lane: one of twenty shards, by the first parity.
 uint64_t LoseEachOnce(RepairCache& cache) {

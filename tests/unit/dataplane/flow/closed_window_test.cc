@@ -92,7 +92,7 @@ TEST_F(ClosedWindowTest, WhatIsSentLaterWaitsBehindIt) {
   const std::span<const uint8_t> all = bytes;
   ASSERT_TRUE(tcp_.SendStream(flow_, all.first(2000), now_us_, batch_));
   ASSERT_TRUE(tcp_.SendStream(flow_, all.subspan(2000), now_us_, batch_));
-  ASSERT_TRUE(tcp_.SetUser(flow_, 3));
+  ASSERT_TRUE(tcp_.SetUser(flow_, {3}));
   EXPECT_EQ(tcp_.Sendable(flow_), 0u);
   EXPECT_FALSE(SendBytes(100));
   OpenWindow(60000);
@@ -121,7 +121,7 @@ TEST_F(ClosedWindowTest, TheWindowIsAskedFor) {
 
 TEST_F(ClosedWindowTest, AProvenFlowAsksOnceItHasSomethingToSend) {
   OpenWith(1000);
-  ASSERT_TRUE(tcp_.SetUser(flow_, 3));
+  ASSERT_TRUE(tcp_.SetUser(flow_, {3}));
   ASSERT_TRUE(SendBytes(1000));
   window_ = 0;
   Take();

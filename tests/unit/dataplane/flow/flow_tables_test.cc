@@ -74,16 +74,18 @@ TEST(FlowTable, NoNameOfASlotComesAgain) {
   const FlowKey key =
       FlowKey::Of(test::At("192.0.2.1:1"), test::At("192.0.2.2:2"));
   OuterFlow* flow = table.Add(key);
-  const FlowId first = FlowId::Of(0, flow->generation, kMaxWorkers - 1);
+  const FlowId first =
+      FlowId::Of(0, flow->generation, WorkerIndex{kMaxWorkers - 1});
   for (int i = 0; i < 1 << 17; ++i) {
     table.Free(*flow);
     flow = table.Add(key);
     flow->state = FlowState::kOpen;
     ASSERT_EQ(table.Find(first), nullptr) << i;
   }
-  const FlowId last = FlowId::Of(0, flow->generation, kMaxWorkers - 1);
+  const FlowId last =
+      FlowId::Of(0, flow->generation, WorkerIndex{kMaxWorkers - 1});
   EXPECT_EQ(table.Find(last), flow);
-  EXPECT_EQ(last.worker(), kMaxWorkers - 1);
+  EXPECT_EQ(last.worker(), WorkerIndex{kMaxWorkers - 1});
   EXPECT_EQ(last.slot(), 0u);
 }
 
@@ -168,7 +170,7 @@ TEST(ReceiveRanges, EqualsAModelOfBytes) {
         ASSERT_FALSE(model.contains(base));
         continue;
       }
-      if (may_grow && ranges.full()) ranges.Grow(places.Take(7));
+      if (may_grow && ranges.full()) ranges.Grow(places.Take({7}));
       if (!ranges.Add(base, begin, end)) {
         ASSERT_FALSE(may_grow);
         ASSERT_EQ(ranges.size(), ReceiveRanges::kCapacity);
@@ -190,14 +192,14 @@ TEST(ReceiveRanges, EqualsAModelOfBytes) {
 TEST(RangePlacesTest, OnePeerHasAnEighthAtMost) {
   RangePlaces places(32);
   std::vector<ReceiveRanges::LargePlace*> taken;
-  while (auto* place = places.Take(1)) taken.push_back(place);
+  while (auto* place = places.Take({1})) taken.push_back(place);
   EXPECT_EQ(taken.size(), 4u);
   for (uint32_t peer = 2; peer <= 8; ++peer) {
-    for (int i = 0; i < 4; ++i) EXPECT_NE(places.Take(peer), nullptr);
+    for (int i = 0; i < 4; ++i) EXPECT_NE(places.Take({peer}), nullptr);
   }
-  EXPECT_EQ(places.Take(9), nullptr) << "all are in use";
+  EXPECT_EQ(places.Take({9}), nullptr) << "all are in use";
   places.GiveBack(taken.front());
-  EXPECT_EQ(places.Take(9), taken.front());
+  EXPECT_EQ(places.Take({9}), taken.front());
   EXPECT_EQ(places.available(), 0u);
 }
 
@@ -208,10 +210,11 @@ TEST(ReceiveRanges, ALargeListHoldsTwoThousand) {
   uint64_t at = 0;
   while (ranges.Add(0, at + 10, at + 20)) {
     at += 20;
-    if (ranges.size() == ReceiveRanges::kCapacity) ranges.Grow(places.Take(7));
+    if (ranges.size() == ReceiveRanges::kCapacity)
+      ranges.Grow(places.Take({7}));
   }
   EXPECT_EQ(ranges.size(), ReceiveRanges::kLargeCapacity);
-  EXPECT_EQ(places.Take(8), nullptr);
+  EXPECT_EQ(places.Take({8}), nullptr);
   // Filled from the front, hole by hole.
   uint64_t base = 0;
   while (!ranges.empty()) {

@@ -42,7 +42,7 @@ class ForgedSegments : public testing::Test {
     const auto event = tcp_.PopEvent();
     ASSERT_TRUE(event.has_value());
     flow_ = event->flow;
-    ASSERT_TRUE(tcp_.SetUser(flow_, 3));
+    ASSERT_TRUE(tcp_.SetUser(flow_, {3}));
     Drain(batch_);
   }
 

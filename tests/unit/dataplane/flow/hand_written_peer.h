@@ -77,7 +77,7 @@ class HandWrittenPeer : public testing::Test {
     ASSERT_TRUE(event.has_value());
     ASSERT_EQ(event->type, EventType::kEstablished);
     flow_ = event->flow;
-    ASSERT_TRUE(tcp_.SetUser(flow_, 3));
+    ASSERT_TRUE(tcp_.SetUser(flow_, {3}));
     Drain(batch_);
   }
 

@@ -69,7 +69,7 @@ class StrayTest : public testing::Test {
     syn.tcp.options.sack_permitted = true;
     isn_ = Give(syn).at(0).View().tcp.seq;
     EXPECT_TRUE(Give(View(wire::kAck, 1, 1)).empty());
-    EXPECT_TRUE(!proven || tcp_.SetUser(flow_, 3));
+    EXPECT_TRUE(!proven || tcp_.SetUser(flow_, {3}));
   }
 
   // Lets the next tick of the timers pass.

@@ -450,7 +450,7 @@ TEST_F(OuterTcpTest, BoundsProvenFlows) {
     ack_ = Drain(batch_).at(0).View().tcp.seq + 1;
     seq_ = seq_ + 1;
     Give(View(wire::kAck, port));
-    EXPECT_EQ(tcp_.SetUser(tcp_.PopEvent()->flow, port), port <= 2);
+    EXPECT_EQ(tcp_.SetUser(tcp_.PopEvent()->flow, {port}), port <= 2);
   }
   EXPECT_EQ(tcp_.totals().proven, 2u);
 }

@@ -386,8 +386,8 @@ bool TcpRig::Open(const char* from, const char* to) {
   Transmit(client);
   const bool open = RunUntil(
       60'000'000, [this] { return client.established && hub.established; });
-  return open && client.tcp->SetUser(client.flow, 0) &&
-         (!prove_hub || hub.tcp->SetUser(hub.flow, 0));
+  return open && client.tcp->SetUser(client.flow, {0}) &&
+         (!prove_hub || hub.tcp->SetUser(hub.flow, {0}));
 }
 
 bool TcpRig::Complete(const Side& from) const {

@@ -10,7 +10,7 @@ WaitQueues::Waiting At(uint64_t since_us) {
   return {nullptr, static_cast<uint16_t>(since_us % 7), since_us};
 }
 
-uint64_t Take(WaitQueues& queues, uint32_t lane) {
+uint64_t Take(WaitQueues& queues, LaneIndex lane) {
   const uint64_t since = queues.Front(lane).since_us;
   EXPECT_EQ(queues.Front(lane).packets, since % 7);
   queues.Pop(lane);
@@ -19,12 +19,12 @@ uint64_t Take(WaitQueues& queues, uint32_t lane) {
 
 TEST(WaitQueues, LaneStartsEmpty) {
   const WaitQueues queues(8, 1);
-  EXPECT_TRUE(queues.Empty(0));
+  EXPECT_TRUE(queues.Empty({0}));
 }
 
 TEST(WaitQueues, GivesBackInOrder) {
   WaitQueues queues(8, 1);
-  const uint32_t lane = 0;
+  const LaneIndex lane{0};
   for (uint64_t i = 0; i < 8; ++i) ASSERT_TRUE(queues.Push(lane, At(i)));
   EXPECT_EQ(queues.held(lane), 8u);
   for (uint64_t i = 0; i < 8; ++i) EXPECT_EQ(Take(queues, lane), i);
@@ -33,8 +33,8 @@ TEST(WaitQueues, GivesBackInOrder) {
 
 TEST(WaitQueues, RefusesWhenTheStoreIsFull) {
   WaitQueues queues(3, 2);
-  const uint32_t first = 0;
-  const uint32_t second = 1;
+  const LaneIndex first{0};
+  const LaneIndex second{1};
   ASSERT_TRUE(queues.Push(first, At(1)));
   ASSERT_TRUE(queues.Push(second, At(2)));
   ASSERT_TRUE(queues.Push(first, At(3)));
@@ -50,8 +50,8 @@ TEST(WaitQueues, RefusesWhenTheStoreIsFull) {
 
 TEST(WaitQueues, RefusesBeyondTheBoundOfALane) {
   WaitQueues queues(2 * WaitQueues::kMaxPerLane, 2);
-  const uint32_t lane = 0;
-  const uint32_t other = 1;
+  const LaneIndex lane{0};
+  const LaneIndex other{1};
   for (uint32_t i = 0; i < WaitQueues::kMaxPerLane; ++i) {
     ASSERT_TRUE(queues.Push(lane, At(i)));
   }
@@ -63,9 +63,9 @@ TEST(WaitQueues, RefusesBeyondTheBoundOfALane) {
 
 TEST(WaitQueues, NodesAreUsedAgainAndAgain) {
   WaitQueues queues(4, 3);
-  for (uint64_t round = 0; round < 1000; ++round) {
-    const uint32_t lane = round % 3;
-    const uint32_t other = (round + 1) % 3;
+  for (uint32_t round = 0; round < 1000; ++round) {
+    const LaneIndex lane{round % 3};
+    const LaneIndex other{(round + 1) % 3};
     ASSERT_TRUE(queues.Push(lane, At(round)));
     ASSERT_TRUE(queues.Push(other, At(round + 1)));
     ASSERT_TRUE(queues.Push(lane, At(round + 2)));
@@ -84,37 +84,37 @@ TEST(WaitQueues, WhoHoldsMostMakesRoom) {
   constexpr uint32_t kNodes = 64;
   constexpr uint32_t kLanes = 4;
   WaitQueues queues(kNodes, kLanes);
-  const auto push = [&queues](uint32_t lane) {
-    const uint32_t largest = queues.InTheWay(lane);
-    if (largest != WaitQueues::kNone) {
+  const auto push = [&queues](LaneIndex lane) {
+    const LaneIndex largest = queues.InTheWay(lane);
+    if (largest != LaneIndex::kNone) {
       EXPECT_GT(queues.held(largest), queues.held(lane) + 1);
       queues.Pop(largest);
     }
     return queues.Push(lane, At(1));
   };
-  for (uint32_t i = 0; i < kNodes; ++i) ASSERT_TRUE(push(0));
-  EXPECT_FALSE(push(0)) << "nothing is gained by taking from itself";
+  for (uint32_t i = 0; i < kNodes; ++i) ASSERT_TRUE(push({0}));
+  EXPECT_FALSE(push({0})) << "nothing is gained by taking from itself";
   constexpr uint32_t kHalfShare = kNodes / kLanes / 2;
-  for (uint32_t i = 0; i < kHalfShare; ++i) ASSERT_TRUE(push(3));
-  for (uint32_t i = 0; i < 4 * kNodes; ++i) push(i % 3);
-  EXPECT_EQ(queues.held(3), kHalfShare);
-  for (uint32_t lane = 0; lane < 3; ++lane) {
+  for (uint32_t i = 0; i < kHalfShare; ++i) ASSERT_TRUE(push({3}));
+  for (uint32_t i = 0; i < 4 * kNodes; ++i) push({i % 3});
+  EXPECT_EQ(queues.held({3}), kHalfShare);
+  for (LaneIndex lane{0}; lane.value < 3; ++lane.value) {
     EXPECT_GE(queues.held(lane), kHalfShare);
   }
 }
 
 TEST(WaitQueues, NobodyLosesTheLastOne) {
   WaitQueues queues(3, 4);
-  for (uint32_t lane = 0; lane < 3; ++lane) {
+  for (LaneIndex lane{0}; lane.value < 3; ++lane.value) {
     ASSERT_TRUE(queues.Push(lane, At(1)));
   }
-  EXPECT_EQ(queues.InTheWay(3), WaitQueues::kNone);
-  EXPECT_FALSE(queues.Push(3, At(1)));
+  EXPECT_EQ(queues.InTheWay({3}), LaneIndex::kNone);
+  EXPECT_FALSE(queues.Push({3}, At(1)));
 }
 
 TEST(WaitQueues, NoStoreTakesNothing) {
   WaitQueues queues(0, 1);
-  const uint32_t lane = 0;
+  const LaneIndex lane{0};
   EXPECT_FALSE(queues.Push(lane, At(1)));
   EXPECT_TRUE(queues.Empty(lane));
 }

@@ -8,7 +8,7 @@
 namespace lwt {
 namespace {
 
-constexpr uint32_t kNoPeer = RouteTable::kNoPeer;
+constexpr uint32_t kNoPeer = PeerIndex::kNone.value;
 
 RouteTable TableOf(
     const std::vector<std::pair<std::string, uint32_t>>& routes) {
@@ -21,7 +21,7 @@ RouteTable TableOf(
 
 uint32_t Find(const RouteTable& table, const std::string& address) {
   const IpAddress parsed = *ParseIpAddress(address);
-  return table.Lookup(parsed.family, parsed.bytes.data());
+  return table.Lookup(parsed.family, parsed.bytes.data()).value;
 }
 
 TEST(RouteTable, EmptyTableFindsNobody) {
