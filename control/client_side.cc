@@ -14,7 +14,6 @@ peer::ClientSession::Config ClientConfig(
   const config::Config& config = parts.config;
   const std::string state_dir = parts.platform.paths().state_dir;
   handshake::ClientConfig handshake;
-  handshake.psk = &parts.secrets.psk;
   handshake.identity = &parts.secrets.identity;
   handshake.expected_hub_key = expected;
   handshake.server_name = config.client.sni;
@@ -22,8 +21,8 @@ peer::ClientSession::Config ClientConfig(
   handshake.offer.addresses = config.tunnel.addresses;
   handshake.offer.lanes = static_cast<uint8_t>(parts.platform.workers().size());
   return {
-      .attempt = {parts.road, parts.outer, parts.secrets.join_mask_key,
-                  std::move(handshake)},
+      .keys = parts.secrets.keys,
+      .attempt = {parts.road, parts.outer, std::move(handshake)},
       .rekey = parts.Rekey(),
       .hub_name = config.client.remote->host,
       .tunnel_addresses = config.tunnel.addresses,

@@ -54,7 +54,7 @@ class Gateway : private peer::WorkerInbox::Sink {
         signals_(signals),
         log_(log) {}
 
-  absl::Status LoadSecrets(handshake::SecretKey psk);
+  absl::Status LoadSecrets(const handshake::SecretKey& psk);
   std::optional<IpAddress> FindHub();
   absl::Status StartComponents();
   absl::Status StartRole();
@@ -95,6 +95,7 @@ class Gateway : private peer::WorkerInbox::Sink {
   std::optional<peer::WorkerRoad> road_;
   service::Manager service_;
   loop::Components components_;
+  KeyKeeper* keys_ = nullptr;  // a component
   std::unique_ptr<Reloader> reloader_;
   std::optional<host::SuspendWatch> suspend_watch_;
   uint64_t next_suspend_check_us_ = 0;

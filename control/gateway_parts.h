@@ -3,6 +3,7 @@
 
 #include "control/base/log.h"
 #include "control/config/config.h"
+#include "control/handshake/key_ring.h"
 #include "control/handshake/rekey.h"
 #include "control/handshake/static_key.h"
 #include "control/loop/event_loop.h"
@@ -14,8 +15,7 @@
 namespace lwt {
 
 struct Secrets {
-  handshake::SecretKey psk;
-  handshake::SecretKey join_mask_key;
+  handshake::KeyRing keys;
   handshake::StaticKey identity;
 };
 

@@ -88,7 +88,7 @@ absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Start(
   absl::StatusOr<handshake::SecretKey> psk = key.Wait();
   config.key.Erase();
   if (!psk.ok()) return psk.status();
-  absl::Status status = gateway->LoadSecrets(*std::move(psk));
+  absl::Status status = gateway->LoadSecrets(*psk);
   if (status.ok()) status = gateway->StartComponents();
   if (!status.ok()) return status;
   return gateway;
@@ -117,9 +117,8 @@ std::optional<IpAddress> Gateway::FindHub() {
   return std::nullopt;
 }
 
-absl::Status Gateway::LoadSecrets(handshake::SecretKey psk) {
-  secrets_.psk = std::move(psk);
-  secrets_.join_mask_key = handshake::DeriveJoinMaskKey(secrets_.psk);
+absl::Status Gateway::LoadSecrets(const handshake::SecretKey& psk) {
+  secrets_.keys = handshake::KeyRing(psk);
   absl::StatusOr<handshake::StaticKey> identity =
       handshake::LoadOrCreateStaticKey(platform_->paths().state_dir);
   if (!identity.ok()) return identity.status();
@@ -137,6 +136,9 @@ absl::Status Gateway::StartComponents() {
   road_.emplace(*link_, *outer_, platform_->worker_lanes(),
                 static_cast<uint32_t>(platform_->workers().size()));
   started_us_ = NowUs();
+  auto keys = std::make_unique<KeyKeeper>(secrets_.keys, config_, log_);
+  keys_ = keys.get();
+  components_.Keep(std::move(keys));
   if (LanSide* lan = platform_->lan()) {
     lan->Start(platform_->workers());
     road_->owners.SetLan(lan);
@@ -171,6 +173,7 @@ absl::Status Gateway::StartReloader(ServiceNotice& notice) {
       Reloader::Create({.command_line = command_line_,
                         .config = config_,
                         .components = components_,
+                        .keys = *keys_,
                         .loop = *loop_,
                         .log = log_,
                         .on_begin = [this] { service_.Reloading(); },

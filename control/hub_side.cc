@@ -67,7 +67,7 @@ absl::StatusOr<peer::HubSessions::Config> HubSide::SessionsConfig() {
   absl::StatusOr<peer::BannedKeys> banned = peer::LoadBannedKeys(state_dir);
   if (!banned.ok()) return banned.status();
   handshake::HubConfig door;
-  door.psk = &parts_.secrets.psk;
+  door.keys = &parts_.secrets.keys;
   door.identity = &parts_.secrets.identity;
   door.offer.mtu = parts_.platform.MaxInnerMtu(Family::kIpv4);
   door.offer.addresses = parts_.config.tunnel.addresses;
@@ -75,7 +75,6 @@ absl::StatusOr<peer::HubSessions::Config> HubSide::SessionsConfig() {
   return peer::HubSessions::Config{
       .road = parts_.road,
       .host = parts_.outer,
-      .join_mask_key = parts_.secrets.join_mask_key,
       .door = std::move(door),
       .rekey = parts_.Rekey(),
       .max_clients = parts_.config.hub.max_clients,

@@ -11,6 +11,7 @@
 #include "absl/strings/str_split.h"
 #include "control/base/text.h"
 #include "control/config/reload.h"
+#include "control/handshake/psk.h"
 #include "dataplane/clock.h"
 
 namespace lwt {
@@ -58,18 +59,37 @@ void Reloader::Begin(Done done) {
 void Reloader::StartReading() {
   context_.on_begin();
   thread_ = std::thread([this] {
-    loaded_ = config::LoadConfig(context_.command_line);
+    read_ = Read();
     const uint64_t one = 1;
     while (write(read_event_.get(), &one, sizeof(one)) < 0 && errno == EINTR) {
     }
   });
 }
 
+// On the thread: the settings in force are not changed meanwhile.
+absl::StatusOr<Reloader::Reading> Reloader::Read() const {
+  auto loaded = config::LoadConfig(context_.command_line);
+  if (!loaded.ok()) return loaded.status();
+  Reading reading{.loaded = *std::move(loaded), .psk = std::nullopt};
+  config::KeyConfig& key = reading.loaded.config.key;
+  const config::KeyConfig& in_force = context_.config.key;
+  if (key.text.empty() || in_force.encryption == config::Encryption::kNone) {
+    return reading;
+  }
+  auto psk = handshake::DerivePsk(key.text, in_force.network);
+  if (!psk.ok()) return psk.status();
+  if (auto weak = handshake::WeakKeyWarning(key.text)) {
+    reading.loaded.warnings.push_back(*std::move(weak));
+  }
+  reading.psk = *std::move(psk);
+  return reading;
+}
+
 void Reloader::OnRead() {
   uint64_t count = 0;
   if (read(read_event_.get(), &count, sizeof(count)) < 0) return;
   thread_.join();
-  const absl::StatusOr<std::string> result = Take(std::move(loaded_));
+  const absl::StatusOr<std::string> result = Take(std::move(read_));
   if (result.ok()) {
     for (absl::string_view line :
          absl::StrSplit(*result, '\n', absl::SkipEmpty())) {
@@ -87,23 +107,29 @@ void Reloader::OnRead() {
   if (reading_) StartReading();
 }
 
-absl::StatusOr<std::string> Reloader::Take(
-    absl::StatusOr<config::LoadedConfig> loaded) {
-  if (!loaded.ok()) return Refused(loaded.status().message());
-  loaded->config.key.Erase();
+absl::StatusOr<std::string> Reloader::Take(absl::StatusOr<Reading> read) {
+  if (!read.ok()) return Refused(read.status().message());
+  config::Config& wanted = read->loaded.config;
+  // The text in force was erased, so one that stays would be a change.
+  const bool new_key = read->psk && !context_.keys.IsNow(*read->psk);
+  if (!new_key) wanted.key.Erase();
   absl::StatusOr<config::Reloaded> reloaded =
-      config::Reload(started_, context_.config, loaded->config);
+      config::Reload(started_, context_.config, wanted);
+  wanted.key.Erase();
   if (!reloaded.ok()) return Refused(reloaded.status().message());
+  reloaded->config.key.Erase();
   const absl::Status fit = context_.components.Check(reloaded->config);
   if (!fit.ok()) return Refused(fit.message());
-  for (const std::string& warning : loaded->warnings) {
+  for (const std::string& warning : read->loaded.warnings) {
     context_.log.Warn("reload: ", warning);
   }
   context_.config = reloaded->config;
   context_.log.SetLevel(context_.config.host.log_level);
+  const uint64_t now_us = MonotonicUs();
+  if (new_key) context_.keys.Change(*read->psk, now_us);
   std::string text = config::Sentences(*reloaded);
   for (const absl::Status& error :
-       context_.components.Apply(context_.config, MonotonicUs())) {
+       context_.components.Apply(context_.config, now_us)) {
     text += config::Concat("not done: ", error.message(), "\n");
   }
   return text;

@@ -8,6 +8,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -17,6 +18,8 @@
 #include "control/config/command_line.h"
 #include "control/config/config.h"
 #include "control/config/load.h"
+#include "control/handshake/key_ring.h"
+#include "control/key_keeper.h"
 #include "control/loop/components.h"
 #include "control/loop/event_loop.h"
 #include "drivers/scoped_fd.h"
@@ -29,6 +32,7 @@ class Reloader {
     const config::CommandLine& command_line;  // of the start
     config::Config& config;                   // in force
     loop::Components& components;
+    KeyKeeper& keys;
     loop::EventLoop& loop;
     loop::Log& log;
     // Around each reading and what comes of it.
@@ -54,16 +58,23 @@ class Reloader {
   Reloader(const Context& context, int read_event)
       : context_(context), started_(context.config), read_event_(read_event) {}
 
+  // What was read, and what is derived from its key, where it has one.
+  struct Reading {
+    config::LoadedConfig loaded;
+    std::optional<SecretKey> psk;
+  };
+
   void StartReading();
+  absl::StatusOr<Reading> Read() const;
   void OnRead();
-  absl::StatusOr<std::string> Take(absl::StatusOr<config::LoadedConfig> loaded);
+  absl::StatusOr<std::string> Take(absl::StatusOr<Reading> read);
 
   const Context context_;
   const config::Config started_;
   const ScopedFd read_event_;
   std::thread thread_;
   // The thread's until it has raised the event.
-  absl::StatusOr<config::LoadedConfig> loaded_;
+  absl::StatusOr<Reading> read_;
   bool reading_ = false;
   bool again_ = false;
   std::vector<Done> asked_;    // for the reading under way

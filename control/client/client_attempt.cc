@@ -125,10 +125,10 @@ void ClientAttempt::OnFlowUp(FlowId flow, uint64_t rtt_us, uint64_t now_us) {
   deadline_us_ = std::max(deadline_us_, now_us + patience_.ForExchange(0));
   state_ = State::kExchange;
   if (ticket_) {
-    request_ = handshake::MakeLaneJoin(
-        context_.join_mask_key, ticket_->join_keys, ticket_->session_id,
-        ticket_->lane_id, ticket_->slot, context_.host.UnixMs(),
-        context_.handshake.random);
+    request_ = handshake::MakeLaneJoin(ticket_->join_mask, ticket_->join_keys,
+                                       ticket_->session_id, ticket_->lane_id,
+                                       ticket_->slot, context_.host.UnixMs(),
+                                       context_.handshake.random);
     Send(handshake::BuildClientHello(request_.hello,
                                      context_.handshake.server_name));
     return;

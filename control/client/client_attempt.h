@@ -25,6 +25,7 @@ struct JoinTicket {
   uint16_t lane_id = 0;
   uint8_t slot = 0;
   handshake::KeyPair join_keys;
+  handshake::SecretKey join_mask;
 };
 
 class ClientAttempt {
@@ -40,8 +41,8 @@ class ClientAttempt {
   struct Context {
     WorkerRoad& road;
     ClientHost& host;
-    const handshake::SecretKey& join_mask_key;
-    handshake::ClientConfig handshake;  // `offer.mtu` is set by the attempt
+    // `offer.mtu` is set by the attempt; its psk has to stay while that lives.
+    handshake::ClientConfig handshake;
   };
 
   enum class State : uint8_t {
@@ -80,6 +81,8 @@ class ClientAttempt {
   // and the two failures that are more than that.
   const absl::Status& status() const { return status_; }
   bool session_unknown() const { return session_unknown_; }  // of a join
+  // The hub did not prove to have the shared key: it may have another.
+  bool key_unproven() const { return exchange_ && exchange_->key_unproven(); }
   std::optional<handshake::PublicKey> changed_hub_key() const {
     return exchange_ ? exchange_->changed_key() : std::nullopt;
   }

@@ -73,13 +73,35 @@ void ClientSession::StartAttempt(uint64_t now_us) {
   const Endpoint& remote = endpoints_[next_endpoint_ % endpoints_.size()];
   std::optional<JoinTicket> ticket;
   if (session_ != nullptr && join_possible_) ticket = TicketFor(0);
-  if (!ticket) ++tried_;
+  if (!ticket) {
+    ++tried_;
+    TakeKey();
+  }
   log_.Debug(Cause::Peer(kHub),
              ticket ? "joining a new flow to the session with " : "calling ",
              ToString(remote));
   if (session_ == nullptr) remote_ = remote;
   phase_ = Phase::kAttempt;
   Launch(remote, std::move(ticket), now_us);
+}
+
+// A copy: the ring may change while the attempt lives.
+void ClientSession::TakeKey() {
+  const std::span<const handshake::KeyRing::Key> keys = config_.keys.keys();
+  if (key_at_ >= keys.size()) key_at_ = 0;
+  attempt_key_ = keys[key_at_];
+  config_.attempt.handshake.psk = &attempt_key_.psk;
+}
+
+// A hub that was told of another key later, or not yet, takes one before.
+bool ClientSession::TryNextKey(const absl::Status& status, uint64_t now_us) {
+  if (key_at_ + 1 >= config_.keys.keys().size()) return false;
+  log_.Info(Cause::Peer(kHub), status.message(),
+            "; trying a shared key of before");
+  ++key_at_;
+  --tried_;
+  StartAttempt(now_us);
+  return true;
 }
 
 void ClientSession::CheckAttempt(uint64_t now_us) {
@@ -99,6 +121,7 @@ void ClientSession::OnAttemptFailed(uint64_t now_us) {
   absl::Status status = attempt_->status();
   const bool was_join = attempt_->is_join();
   const bool session_unknown = attempt_->session_unknown();
+  const bool key_unproven = attempt_->key_unproven();
   if (phase_ == Phase::kSettled) {
     log_.Info(Cause::Peer(kHub), "a further lane failed: ", status.message());
     lanes_.OnFailed(attempt_->slot(), now_us);
@@ -125,6 +148,8 @@ void ClientSession::OnAttemptFailed(uint64_t now_us) {
       return;
     }
   }
+  if (key_unproven && TryNextKey(status, now_us)) return;
+  key_at_ = 0;
   ++next_endpoint_;
   if (tried_ < endpoints_.size() && !was_join) {
     log_.Info(Cause::Peer(kHub), status.message());
@@ -153,6 +178,8 @@ void ClientSession::OnHandshakeDone(uint64_t now_us) {
     return;
   }
   config_.attempt.handshake.expected_hub_key = secrets.peer_key;
+  join_mask_ = attempt_key_.join_mask;
+  key_at_ = 0;
   SessionLane lane;
   lane.flow = attempt_->flow();
   lane.local = attempt_->local();
@@ -183,7 +210,10 @@ void ClientSession::OnHandshakeDone(uint64_t now_us) {
   session.reset();
   ReleaseLocals();
   log_.Info(Cause::Peer(kHub), "tunnel up: session with ", ToString(*remote_),
-            ", inner MTU ", mtu);
+            ", inner MTU ", mtu,
+            attempt_key_.place == handshake::KeyRing::Place::kBefore
+                ? ", by a shared key of before"
+                : "");
 }
 
 void ClientSession::SettleLane(uint64_t now_us) {

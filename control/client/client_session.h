@@ -21,6 +21,7 @@
 
 #include "control/client/client_attempt.h"
 #include "control/client/client_lanes.h"
+#include "control/handshake/key_ring.h"
 #include "control/session/backoff.h"
 #include "control/session/session.h"
 
@@ -34,7 +35,9 @@ class ClientSession final : public FlowOwner {
   static constexpr uint64_t kOldLaneUs = 2'000'000;
 
   struct Config {
-    ClientAttempt::Context attempt;  // the lanes of its offer are our workers
+    const handshake::KeyRing& keys;
+    // The lanes of its offer are our workers; its psk is this object's.
+    ClientAttempt::Context attempt;
     handshake::RekeyConfig rekey;
     MessageTable messages = CommonMessages();
     std::string hub_name;  // as configured, for the log
@@ -110,6 +113,8 @@ class ClientSession final : public FlowOwner {
   // client_session.cc: the session as a whole.
   void Begin(uint64_t now_us);
   void StartAttempt(uint64_t now_us);
+  void TakeKey();
+  bool TryNextKey(const absl::Status& status, uint64_t now_us);
   void CheckAttempt(uint64_t now_us);
   void OnAttemptFailed(uint64_t now_us);
   void OnHandshakeDone(uint64_t now_us);
@@ -142,8 +147,11 @@ class ClientSession final : public FlowOwner {
   size_t next_endpoint_ = 0;
   size_t tried_ = 0;      // endpoints, since the last look-up
   const PeerIndex peer_;  // the hub, in the table of peers
+  size_t key_at_ = 0;     // of the ring, that the endpoint is tried with
+  handshake::KeyRing::Key attempt_key_;
   std::unique_ptr<ClientAttempt> attempt_;
   std::unique_ptr<Session> session_;
+  handshake::SecretKey join_mask_;  // of the key that the session began by
   ClientLanes lanes_;
   bool join_possible_ = false;
   uint16_t last_lane_id_ = 0;  // the session's, given to a join

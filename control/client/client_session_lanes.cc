@@ -24,7 +24,7 @@ void ClientSession::BuildLane(uint64_t now_us) {
 std::optional<JoinTicket> ClientSession::TicketFor(uint8_t slot) {
   if (last_lane_id_ == UINT16_MAX) return std::nullopt;
   return JoinTicket{session_->secrets().session_id, ++last_lane_id_, slot,
-                    session_->secrets().join_keys};
+                    session_->secrets().join_keys, join_mask_};
 }
 
 PortWish ClientSession::WishFor(uint8_t slot) const {

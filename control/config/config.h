@@ -84,9 +84,11 @@ struct KeyConfig {
   // The text was given on the command line and is kept no more; what was
   // derived from it at the start stands for it.
   bool held = false;
+  uint32_t grace_s = 7 * 86'400;  // that one before is taken
   std::string network = "default";
   Encryption encryption = Encryption::kAes256Gcm;
 
+  uint64_t grace_us() const { return uint64_t{grace_s} * 1'000'000; }
   void Erase() {
     sodium_memzero(text.data(), text.size());
     text.clear();

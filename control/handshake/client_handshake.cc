@@ -149,6 +149,7 @@ void ClientHandshake::OnMessage2(ByteSpan body, ByteVector* output) {
   if (!noise_.ReadMessage(message, plain)) {
     return Fail(NotOurProtocol("its second message does not verify"));
   }
+  hub_proved_key_ = true;
   const PublicKey hub_key = noise_.remote_static();
   if (config_.expected_hub_key && *config_.expected_hub_key != hub_key) {
     changed_key_ = hub_key;

@@ -41,6 +41,10 @@ class ClientHandshake {
 
   // After kFailed: the sentence for the operator. Its code means nothing.
   const absl::Status& status() const { return status_; }
+  // After kFailed: it was before the hub proved to have the shared key.
+  bool key_unproven() const {
+    return state_ == State::kFailed && !hub_proved_key_;
+  }
   // After kFailed because the hub proved another key than the expected one:
   // which. This, and no status, is what tells of a key that changed.
   const std::optional<PublicKey>& changed_key() const { return changed_key_; }
@@ -73,6 +77,7 @@ class ClientHandshake {
   State state_ = State::kServerHello;
   HelloFields hello_;
   PublicKey hub_ephemeral_{};
+  bool hub_proved_key_ = false;
   std::optional<PublicKey> changed_key_;
   std::optional<SessionSecrets> session_;
   absl::Status status_;

@@ -17,14 +17,16 @@ class DoorLimits {
   // Failures of a /24 or /56, and of one host in it. Beyond these its hellos
   // are tried from what is left over for such.
   static constexpr Rate kFailures{10, 40};
-  // Tries in a second: of hellos from hosts or networks that are below that,
-  // and of those from others.
+  // Tries of a key in a second: of hellos from hosts or networks that are below
+  // that, and of those from others.
   static constexpr Rate kTries{2000, 1000};
   static constexpr Rate kTriesOfFailed{2000, 1000};
   // Proven hellos of a /24 or /48, and in sum. One site has a /48: with less,
   // whoever has the key would take the whole sum from all others.
   static constexpr Rate kProven{200, 400};
   static constexpr Rate kProvenInSum{1000, 2000};
+  // In sum, of those by a key before: a leaked key is why one changes it.
+  static constexpr Rate kProvenByOld{10, 20};
 
   // A hello, or what was no hello, of `source` came to nothing.
   void Failed(const IpAddress& source, uint64_t now_us) {
@@ -47,8 +49,9 @@ class DoorLimits {
     return good ? tries_.Take(kTries, now_us)
                 : tries_of_failed_.Take(kTriesOfFailed, now_us);
   }
-  bool MayEnter(const IpAddress& source, uint64_t now_us) {
-    return proven_.Allow(source, now_us) &&
+  bool MayEnter(const IpAddress& source, bool old_key, uint64_t now_us) {
+    return (!old_key || proven_by_old_.Take(kProvenByOld, now_us)) &&
+           proven_.Allow(source, now_us) &&
            proven_in_sum_.Take(kProvenInSum, now_us);
   }
 
@@ -58,6 +61,7 @@ class DoorLimits {
   TokenBucket tries_{kTries};
   TokenBucket tries_of_failed_{kTriesOfFailed};
   TokenBucket proven_in_sum_{kProvenInSum};
+  TokenBucket proven_by_old_{kProvenByOld};
 };
 
 class DoorLimits::Visit : public DoorKeeper {
@@ -66,7 +70,9 @@ class DoorLimits::Visit : public DoorKeeper {
       : limits_(limits), source_(source), now_us_(now_us) {}
 
   bool MayTry() override { return limits_.MayTry(source_, now_us_); }
-  bool MayEnter() override { return limits_.MayEnter(source_, now_us_); }
+  bool MayEnter(bool old_key) override {
+    return limits_.MayEnter(source_, old_key, now_us_);
+  }
 
  private:
   DoorLimits& limits_;

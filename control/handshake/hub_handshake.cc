@@ -40,7 +40,7 @@ FirstFlight HubDoor::Inspect(ByteSpan bytes, uint64_t unix_ms,
   }
   flight.hello = ParseClientHello(record.body);
   if (!flight.hello) return flight;
-  if (keeper.MayTry()) Try(flight, unix_ms, keeper);
+  Try(flight, unix_ms, keeper);
   return flight;
 }
 
@@ -50,33 +50,45 @@ void HubDoor::Try(FirstFlight& flight, uint64_t unix_ms, DoorKeeper& keeper) {
   std::array<uint8_t, kKeySize + kSealedClock> message;
   std::ranges::copy(flight.hello->key_share, message.begin());
   std::ranges::copy(sealed, message.begin() + kKeySize);
-  NoiseHandshake noise(SessionNoise(NoiseRole::kResponder, *config_.psk,
-                                    *config_.identity, config_.random));
-  std::array<uint8_t, 8> clock;
-  if (!noise.ReadMessage(message, clock)) return;
-  uint64_t sent_ms = 0;
-  ByteReader(clock).U64(&sent_ms);
-  flight.clock_off_ms = static_cast<int64_t>(sent_ms - unix_ms);
+  for (const KeyRing::Key& key : config_.keys->keys()) {
+    if (!keeper.MayTry()) return;
+    NoiseHandshake noise(SessionNoise(NoiseRole::kResponder, key.psk,
+                                      *config_.identity, config_.random));
+    std::array<uint8_t, 8> clock;
+    if (!noise.ReadMessage(message, clock)) continue;
+    uint64_t sent_ms = 0;
+    ByteReader(clock).U64(&sent_ms);
+    flight.clock_off_ms = static_cast<int64_t>(sent_ms - unix_ms);
+    flight.old_key = key.place == KeyRing::Place::kBefore;
+    Judge(flight, noise, sealed.last<kTagSize>(), unix_ms, keeper);
+    return;
+  }
+}
+
+// Of one that proved a key.
+void HubDoor::Judge(FirstFlight& flight, const NoiseHandshake& noise,
+                    ByteSpan tag, uint64_t unix_ms, DoorKeeper& keeper) {
   if (flight.clock_off_ms > kMaxClockOffMs ||
       flight.clock_off_ms < -kMaxClockOffMs) {
     flight.kind = FirstFlightKind::kClockOff;
-  } else if (replay_cache_.Holds(sealed.last<kTagSize>(), unix_ms)) {
+  } else if (replay_cache_.Holds(tag.first<kTagSize>(), unix_ms)) {
     // Before the keeper is asked: whoever repeats what it overheard must not
     // use up what those with the key have.
     flight.kind = FirstFlightKind::kReplay;
-  } else if (!keeper.MayEnter()) {
+  } else if (!keeper.MayEnter(flight.old_key)) {
     flight.kind = FirstFlightKind::kTooMany;
   } else {
     // New: Holds has looked.
-    static_cast<void>(replay_cache_.Insert(sealed.last<kTagSize>(), unix_ms));
+    static_cast<void>(replay_cache_.Insert(tag.first<kTagSize>(), unix_ms));
     flight.kind = FirstFlightKind::kProven;
-    flight.handshake = HubHandshake(config_, noise, *flight.hello);
+    flight.handshake =
+        HubHandshake(config_, noise, *flight.hello, flight.old_key);
   }
 }
 
 HubHandshake::HubHandshake(const HubConfig& config, const NoiseHandshake& noise,
-                           const HelloFields& hello)
-    : config_(&config), noise_(noise), hello_(hello) {}
+                           const HelloFields& hello, bool old_key)
+    : config_(&config), noise_(noise), hello_(hello), old_key_(old_key) {}
 
 HubProgress HubHandshake::Start(ByteVector* output, uint16_t path_mtu) {
   std::array<uint8_t, 8> session_id;

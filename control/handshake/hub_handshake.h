@@ -7,6 +7,7 @@
 
 #include <optional>
 
+#include "control/handshake/key_ring.h"
 #include "control/handshake/noise.h"
 #include "control/handshake/replay_cache.h"
 #include "control/handshake/session_secrets.h"
@@ -15,9 +16,9 @@
 
 namespace lwt::handshake {
 
-// `psk` and `identity` must outlive door and handshakes.
+// `keys` and `identity` must outlive door and handshakes; `keys` may change.
 struct HubConfig {
-  const SecretKey* psk = nullptr;
+  const KeyRing* keys = nullptr;
   const StaticKey* identity = nullptr;
   PeerOffer offer;  // the hub's own addresses and MTU
   size_t replay_capacity = 65536;
@@ -40,6 +41,9 @@ class HubHandshake {
   HubProgress Start(ByteVector* output, uint16_t path_mtu = UINT16_MAX);
   // Takes the bytes behind the ClientHello, in order.
   HubProgress Feed(ByteSpan bytes, ByteVector* output);
+
+  // The client has not yet the shared key that counts, but one before.
+  bool old_key() const { return old_key_; }
 
   // After kAwaitVerdict.
   const PublicKey& peer_key() const { return noise_.remote_static(); }
@@ -67,7 +71,7 @@ class HubHandshake {
   };
 
   HubHandshake(const HubConfig& config, const NoiseHandshake& noise,
-               const HelloFields& hello);
+               const HelloFields& hello, bool old_key);
   void OnRecord(const TlsRecord& record);
   bool OnMessage3(ByteSpan body);
   HubProgress Fail(ByteVector* output);
@@ -76,6 +80,7 @@ class HubHandshake {
   NoiseHandshake noise_;
   HelloFields hello_;
   TlsReader reader_;
+  bool old_key_;
   State state_ = State::kStart;
   HubPayload mine_;
   ClientPayload client_;
@@ -98,17 +103,18 @@ struct FirstFlight {
   std::optional<HelloFields> hello;
   size_t hello_size = 0;     // bytes of the stream that the hello took
   int64_t clock_off_ms = 0;  // client's clock minus ours, with the key good
+  bool old_key = false;      // the good one is one before
   std::optional<HubHandshake> handshake;
 };
 
-// Bounds what the door spends. Each is asked once a hello, before it costs.
+// Bounds what the door spends, and is asked before it costs.
 class DoorKeeper {
  public:
   virtual ~DoorKeeper() = default;
-  // Whether a whole hello may be tried by the key.
+  // Whether a whole hello may be tried by a key, or by one more.
   virtual bool MayTry() = 0;
-  // Whether one that proved the key may go on.
-  virtual bool MayEnter() = 0;
+  // Whether one that proved a key may go on. Once a hello.
+  virtual bool MayEnter(bool old_key) = 0;
 };
 
 class HubDoor {
@@ -127,6 +133,8 @@ class HubDoor {
   static constexpr int64_t kMaxClockOffMs = 10 * 60 * 1000;
 
   void Try(FirstFlight& flight, uint64_t unix_ms, DoorKeeper& keeper);
+  void Judge(FirstFlight& flight, const NoiseHandshake& noise, ByteSpan tag,
+             uint64_t unix_ms, DoorKeeper& keeper);
 
   HubConfig config_;
   ReplayCache replay_cache_;

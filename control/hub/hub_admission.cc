@@ -65,10 +65,18 @@ void HubSessions::Advance(HubFlow& flow, uint64_t now_us) {
   }
 }
 
+// A session's mask stays that of the key that it began by.
+HubSessions::Client* HubSessions::FindByJoin(
+    const handshake::HelloFields& hello) {
+  for (const handshake::KeyRing::Key& key : config_.door.keys->keys()) {
+    const uint64_t id = handshake::LaneJoinSessionId(key.join_mask, hello);
+    if (Client* client = FindBySessionId(id)) return client;
+  }
+  return nullptr;
+}
+
 void HubSessions::OnJoinAsked(HubFlow& flow, uint64_t now_us) {
-  uint64_t id =
-      handshake::LaneJoinSessionId(config_.join_mask_key, flow.hello());
-  Client* client = FindBySessionId(id);
+  Client* client = FindByJoin(flow.hello());
   std::optional<handshake::LaneJoinBlob> blob;
   if (client != nullptr) {
     blob = handshake::OpenLaneJoin(
@@ -86,6 +94,7 @@ void HubSessions::OnJoinAsked(HubFlow& flow, uint64_t now_us) {
     flow.Refuse("no lane is free for it", now_us);
     return;
   }
+  const uint64_t id = client->session->secrets().session_id;
   const std::vector<HubFlow*> joins = JoinsOf(id, blob->lane_id);
   HubFlow* const gives = GivesWay(joins, flow.remote().address);
   if ((joins.size() >= kMaxJoins && gives == nullptr) ||
@@ -296,6 +305,7 @@ void HubSessions::Admit(HubFlow& flow, SessionSecrets secrets,
   }
   const std::string key = handshake::PublicKeyToText(secrets.peer_key);
   const uint16_t mtu = secrets.mtu;
+  const bool old_key = flow.handshake().old_key();
   config_.road.peers.Hold(flow.flow());
   auto session = MakeSession(*client, flow, std::move(secrets), now_us);
   if (session == nullptr) {
@@ -319,7 +329,8 @@ void HubSessions::Admit(HubFlow& flow, SessionSecrets secrets,
   flow.HandOver();
   const std::string& name = client->session->name();
   log_.Info(Cause::Peer(name), name, " up: ", ToString(client->remote),
-            ", key ", key, ", inner MTU ", mtu);
+            ", key ", key, ", inner MTU ", mtu,
+            old_key ? ", by a shared key of before" : "");
 }
 
 }  // namespace lwt::peer

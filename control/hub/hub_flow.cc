@@ -130,8 +130,10 @@ void HubFlow::Judge(FirstFlight flight, const PuntedStream& latest,
       }
       return;
     case FirstFlightKind::kTooMany:
-      Refuse("too many clients come at once, and from its network", now_us,
-             &latest);
+      Refuse(flight.old_key
+                 ? "too many clients come at once with a shared key of before"
+                 : "too many clients come at once, and from its network",
+             now_us, &latest);
       return;
     case FirstFlightKind::kReplay:
       Fail("it repeated an old hello", now_us, &latest);

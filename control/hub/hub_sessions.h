@@ -46,7 +46,6 @@ class HubSessions final : public FlowOwner {
   struct Config {
     WorkerRoad& road;
     PeerHost& host;
-    const handshake::SecretKey& join_mask_key;
     // Its offer has our addresses, MTU, and as lanes the number of workers.
     handshake::HubConfig door;
     handshake::RekeyConfig rekey;
@@ -132,6 +131,7 @@ class HubSessions final : public FlowOwner {
 
   // hub_sessions.cc: who is there.
   Client* FindBySessionId(uint64_t id);
+  Client* FindByJoin(const handshake::HelloFields& hello);
   Client* FindByKey(const handshake::PublicKey& key);
   uint32_t SlotOf(const Client& client) const {
     return static_cast<uint32_t>(&client - clients_.data());

@@ -52,18 +52,17 @@ std::vector<uint8_t> QuietWorker::Take(FlowId flow) {
 CrowdedHub::CrowdedHub(uint32_t most)
     : road_(worker_, *this, peer::HubSessions::LanesFor(most), 1) {
   std::fill(psk_.bytes().begin(), psk_.bytes().end(), uint8_t{7});
-  join_mask_key_ = handshake::DeriveJoinMaskKey(psk_);
+  keys_ = handshake::KeyRing(psk_);
   identity_ = handshake::GenerateStaticKey();
   worker_.Resize(peer::HubSessions::LanesFor(most));
   handshake::HubConfig door;
-  door.psk = &psk_;
+  door.keys = &keys_;
   door.identity = &identity_;
   door.offer.mtu = 1409;
   door.offer.addresses = {{Ipv4(10, 1), 8}};
   door.offer.lanes = 1;
   peer::HubSessions::Config config{.road = road_,
                                    .host = *this,
-                                   .join_mask_key = join_mask_key_,
                                    .door = door,
                                    .rekey = {},
                                    .max_clients = most};

@@ -94,7 +94,7 @@ class CrowdedHub final : private peer::PeerHost {
   uint64_t now_us_ = 1'000'000;
   loop::Log log_{loop::LogLevel::kError};
   handshake::SecretKey psk_;
-  handshake::SecretKey join_mask_key_;
+  handshake::KeyRing keys_;
   handshake::StaticKey identity_;
   QuietWorker worker_;
   peer::WorkerRoad road_;

@@ -423,10 +423,12 @@ _SEEN = {
         "log_level", "multi_client", "fallback", "peer.public_key",
         "peer.allowed_ips", "routes", "fec", "fec_data", "fec_parity",
         "fec_flush_us", "fec_interleave_us", "dataplane.rekey_records",
-        "dataplane.rekey_seconds"
+        "dataplane.rekey_seconds", "key_grace"
     },
     "nothing; above that of the start: restart": {"max_clients"},
-    "next connection": {"remote_addr", "sni", "mtu", "server_public_key"},
+    "next connection": {
+        "remote_addr", "sni", "mtu", "server_public_key", "key", "key_file"
+    },
 }
 # A value of each that waits for a restart, by side.
 _RESTART_HUB = {
@@ -435,6 +437,7 @@ _RESTART_HUB = {
     "tun_name": '"vpn7"',
     "persona": '"linux-6.1"',
     "network": '"office"',
+    "multicast": '"hub"',
     "lan_port": '"eth7"',
     "state_dir": '"/tmp/elsewhere"',
     "control_socket": '"/tmp/elsewhere.sock"',
@@ -450,7 +453,7 @@ _RESTART_HUB = {
     "dataplane.arena_mib": "7",
 }
 # These change others with them.
-_RESTART_TOGETHER = {"mode", "key", "key_file", "encryption", "lan_addr"}
+_RESTART_TOGETHER = {"mode", "encryption", "lan_addr"}
 
 
 def test_every_key_of_the_page_is_seen_to_do_what_the_page_says():
@@ -493,3 +496,62 @@ def test_what_waits_for_a_restart_changes_nothing(topology, start, folder):
     after = pair.hub.status()
     assert after["uplink"]["driver"] == before["uplink"]["driver"]
     assert len(after["workers"]) == len(before["workers"])
+
+
+_NEW_KEY = "another-secret-password-2025"
+
+
+def _second_client(pair, start, label, key):
+    host = pair.topology.clients[1]
+    return start(host.namespace, [
+        "-m", "client", "-r", f"{pair.topology.hub.v4}:{PORT}", "-t",
+        "10.0.0.3/24", "-k", key
+    ], label)
+
+
+def test_a_new_key_under_traffic(make_topology, start, folder):
+    """Changed at the hub first: who is there loses nothing, and who has the key
+    before comes in until key_grace is over."""
+    pair = Pair(make_topology(clients=2), start, folder)
+    with _pings(pair.topology.client.namespace):
+        pair.hub_file.write(key=f'"{_NEW_KEY}"')
+        assert _reload(pair.hub) == "waits for the next connection: key\n"
+        assert _reload(pair.hub) == "nothing has changed\n"
+        old = _second_client(pair, start, "old", KEY)
+        old.wait_up()
+        pair.hub.wait_log("by a shared key of before")
+        old.stop()
+        new = _second_client(pair, start, "new", _NEW_KEY)
+        new.wait_up()
+        new.stop()
+        # The client gets it by a file, and goes on too.
+        key_file = folder / "key"
+        key_file.write_text(_NEW_KEY + "\n")
+        key_file.chmod(0o600)
+        pair.client_file.write(key=None, key_file=f'"{key_file}"')
+        assert _reload(pair.client) == (
+            "waits for the next connection: key, key_file\n")
+        # From now on it is too late for others.
+        pair.hub_file.write(key_grace="0")
+        assert _reload(pair.hub) == "applied: key_grace\n"
+        pair.hub.wait_log("a shared key of before is not taken any more")
+        late = _second_client(pair, start, "late", KEY)
+        late.wait_log("(?i)wrong key, or clocks differ")
+        late.stop()
+    _reconnect(pair)
+    assert pair.ping() == 3
+
+
+def test_a_new_key_at_the_client_first(topology, start, folder):
+    pair = Pair(topology, start, folder)
+    with _pings(topology.client.namespace):
+        pair.client_file.write(key=f'"{_NEW_KEY}"')
+        _reload(pair.client)
+    _reconnect(pair)
+    pair.client.wait_log("tunnel up.*by a shared key of before")
+    with _pings(topology.client.namespace):
+        pair.hub_file.write(key=f'"{_NEW_KEY}"', key_grace="0")
+        assert _reload(pair.hub) == (
+            "applied: key_grace\nwaits for the next connection: key\n")
+    _reconnect(pair)
+    assert pair.ping() == 3

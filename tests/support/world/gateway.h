@@ -123,8 +123,7 @@ class Gateway : public Host,
 
   Surroundings& around_;
   const GatewayOptions options_;
-  handshake::SecretKey psk_;
-  handshake::SecretKey join_mask_key_;
+  handshake::KeyRing keys_;
   handshake::StaticKey identity_;
   std::vector<Endpoint> resolves_to_;  // what the name of the hub stands for
 

@@ -23,7 +23,6 @@ ClientGateway::ClientGateway(Surroundings& around,
     : Gateway(around, options, kClientLanes) {
   resolves_to_ = options.hubs;
   handshake::ClientConfig config;
-  config.psk = &psk_;
   config.identity = &identity_;
   config.server_name = "www.example.com";
   config.offer.mtu = MaxInnerMtu(options.hubs.front());
@@ -32,7 +31,8 @@ ClientGateway::ClientGateway(Surroundings& around,
   config.random = WorldRandom;
   session_ = std::make_unique<peer::ClientSession>(
       peer::ClientSession::Config{
-          .attempt = {road_, *this, join_mask_key_, config},
+          .keys = keys_,
+          .attempt = {road_, *this, config},
           .rekey = RekeyOf(options),
           .hub_name = "hub.example",
           .tunnel_addresses = {options.inner},
@@ -66,7 +66,7 @@ HubGateway::HubGateway(Surroundings& around, const GatewayOptions& options,
                        uint32_t max_clients)
     : Gateway(around, options, peer::HubSessions::LanesFor(max_clients)) {
   handshake::HubConfig door;
-  door.psk = &psk_;
+  door.keys = &keys_;
   door.identity = &identity_;
   door.offer.mtu = MaxInnerMtu(options.outer);
   door.offer.addresses = {options.inner};
@@ -76,7 +76,6 @@ HubGateway::HubGateway(Surroundings& around, const GatewayOptions& options,
   peer::HubSessions::Config config{
       .road = road_,
       .host = *this,
-      .join_mask_key = join_mask_key_,
       .door = door,
       .rekey = RekeyOf(options),
       .max_clients = max_clients,

@@ -104,6 +104,9 @@ TEST(DiffTest, NamesTheOneThatChanged) {
 TEST(DiffTest, EveryKeyOfThePageSaysWhatAChangeWaitsFor) {
   const std::map<std::string, std::string> others = {
       {"mtu", "next connection"},
+      {"key", "next connection"},
+      {"key_file", "next connection"},
+      {"key_grace", "live"},
       {"log_level", "live"},
       {"routes", "live"},
       {"peer.public_key", "live"},

@@ -114,6 +114,7 @@ inline const std::map<std::string, Sample>& Samples() {
       {"key",
        {"a long secret", [](C c) { return c.key.text == "a long secret"; }}},
       {"key_file", {"/k", [](C c) { return c.key.file == "/k"; }}},
+      {"key_grace", {"0", [](C c) { return c.key.grace_s == 0; }}},
       {"network", {"office", [](C c) { return c.key.network == "office"; }}},
       {"encryption",
        {"none", [](C c) { return c.key.encryption == Encryption::kNone; }}},

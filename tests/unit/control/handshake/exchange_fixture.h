@@ -48,7 +48,7 @@ inline constexpr uint64_t kNow = 1'700'000'000'000;
 class OpenDoor : public DoorKeeper {
  public:
   bool MayTry() override { return may_try; }
-  bool MayEnter() override { return may_enter; }
+  bool MayEnter(bool) override { return may_enter; }
   bool may_try = true;
   bool may_enter = true;
 };
@@ -63,7 +63,7 @@ struct Exchange {
     client_config.offer = {
         .mtu = 1409, .lanes = 3, .addresses = {Prefix("10.0.0.2/24")}};
     client_config.random = CountedRandom::Fill;
-    hub_config.psk = &psk;
+    hub_config.keys = &keys;
     hub_config.identity = &hub_key;
     hub_config.offer = {
         .mtu = 1389,
@@ -86,6 +86,7 @@ struct Exchange {
   }
 
   SecretKey psk = FixedSecret(0x80);
+  KeyRing keys{psk};
   StaticKey client_key = FixedStaticKey(1);
   StaticKey hub_key = FixedStaticKey(2);
   ClientConfig client_config;

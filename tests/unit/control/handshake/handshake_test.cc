@@ -371,6 +371,7 @@ TEST(Handshake, VersionsAreNamed) {
 TEST(Handshake, NullPskIsAKeyLikeAnyOther) {
   Exchange x;
   x.psk = NullPsk();
+  x.keys = KeyRing(x.psk);
   x.Rebuild();
   const Transcript t = RunAll(x, {});
   ByteVector out;

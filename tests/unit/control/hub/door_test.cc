@@ -233,13 +233,31 @@ TEST(DoorLimitsTest, FailuresDecideFromWhichSumIsTried) {
   EXPECT_TRUE(DoorLimits::Visit(limits, bad, 2 * kSecond).MayTry());
 }
 
+// Whoever has a leaked key takes nothing from those that have the new one.
+TEST(DoorLimitsTest, HellosByAKeyBeforeHaveASmallSum) {
+  using handshake::DoorLimits;
+  DoorLimits limits;
+  uint32_t entered = 0;
+  for (uint32_t i = 0; i < 1000; ++i) {
+    IpAddress source = *ParseIpAddress("198.51.0.9");
+    source.bytes[2] = static_cast<uint8_t>(i);
+    entered += DoorLimits::Visit(limits, source, kSecond).MayEnter(true);
+  }
+  EXPECT_EQ(entered, DoorLimits::kProvenByOld.burst);
+  for (uint32_t i = 0; i < 500; ++i) {
+    IpAddress source = *ParseIpAddress("198.51.0.9");
+    source.bytes[2] = static_cast<uint8_t>(i);
+    EXPECT_TRUE(DoorLimits::Visit(limits, source, kSecond).MayEnter(false));
+  }
+}
+
 TEST(DoorLimitsTest, ProvenHellosHaveABucketOfTheirOwn) {
   using handshake::DoorLimits;
   DoorLimits limits;
   const IpAddress source = At("198.51.100.9:1").address;
   for (int i = 0; i < 1000; ++i) limits.Failed(source, kSecond);
   const auto may_enter = [&](const IpAddress& who) {
-    return DoorLimits::Visit(limits, who, kSecond).MayEnter();
+    return DoorLimits::Visit(limits, who, kSecond).MayEnter(false);
   };
   for (uint32_t i = 0; i < DoorLimits::kProven.burst; ++i) {
     EXPECT_TRUE(may_enter(source));

@@ -27,7 +27,7 @@ class HubFlowTest : public testing::Test {
 
   HubFlowTest() {
     handshake::HubConfig config;
-    config.psk = &psk_;
+    config.keys = &keys_;
     config.identity = &identity_;
     config.replay_capacity = 16;
     door_.emplace(config);
@@ -47,6 +47,7 @@ class HubFlowTest : public testing::Test {
 
   static constexpr uint64_t kNow = kSecond;
   handshake::SecretKey psk_ = TestPsk(1);
+  handshake::KeyRing keys_{psk_};
   handshake::StaticKey identity_ = handshake::GenerateStaticKey();
   FakeNet net_;
   FakeHost host_{net_, At("192.0.2.1:1").address};

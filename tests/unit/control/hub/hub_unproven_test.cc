@@ -155,7 +155,7 @@ TEST_F(FloodTest, AClientThatProvedTheKeyKeepsItsPlace) {
 // One who has the key fills all places with handshakes that it does not end.
 TEST_F(FloodTest, WhoHoldsTheKeyDoesNotKeepOutThoseWhoHaveNotShownItYet) {
   handshake::ClientConfig config;
-  config.psk = &hub_.psk;
+  config.psk = &hub_.keys.keys().front().psk;
   const handshake::StaticKey identity = handshake::GenerateStaticKey();
   config.identity = &identity;
   Stranger holder(net_, hub_);

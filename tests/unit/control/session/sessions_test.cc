@@ -5,58 +5,10 @@
 
 #include "control/handshake/messages.h"
 #include "dataplane/wire/record.h"
-#include "tests/unit/control/session/world.h"
+#include "tests/unit/control/session/sessions_fixture.h"
 
 namespace lwt::peer {
 namespace {
-
-class SessionsTest : public testing::Test {
- protected:
-  TestClient& AddClient(const char* address, uint8_t psk = 1,
-                        uint64_t max_records = 1 << 20) {
-    clients_.push_back(std::make_unique<TestClient>(net_, hub_.worker, log_,
-                                                    address, psk, max_records));
-    return *clients_.back();
-  }
-  std::vector<TestClient*> All() {
-    std::vector<TestClient*> all;
-    for (auto& client : clients_) all.push_back(client.get());
-    return all;
-  }
-  template <typename Done>
-  bool Until(uint64_t for_us, Done done) {
-    return RunWorld(net_, hub_, All(), for_us, done);
-  }
-  void Run(uint64_t for_us) { RunFor(net_, hub_, All(), for_us); }
-  // A packet every 100 ms from the client; true when one was received by the
-  // hub within the time.
-  bool TrafficWithin(TestClient& client, uint64_t for_us) {
-    uint64_t before = hub_.worker.data_received;
-    uint64_t next = net_.now_us;
-    return Until(for_us, [&] {
-      if (net_.now_us >= next) {
-        next = net_.now_us + kSecond / 10;
-        client.worker.SendData();
-        net_.At(next, [] {});
-      }
-      return hub_.worker.data_received > before;
-    });
-  }
-
-  loop::Log log_{loop::LogLevel::kError};
-  FakeNet net_;
-  TestHub hub_{net_, log_};
-  std::vector<std::unique_ptr<TestClient>> clients_;
-};
-
-PeerIndex PeerAt(const FakeWorker& worker, const char* text) {
-  const IpAddress address = *ParseIpAddress(text);
-  return worker.published->routes.Lookup(address.family, address.bytes.data());
-}
-
-uint16_t InnerMtuTo(const FakeWorker& worker, const char* text) {
-  return worker.published->peers[PeerAt(worker, text).value].inner_mtu;
-}
 
 // One client that renews its keys without end would take the control thread
 // from all others.
@@ -108,64 +60,6 @@ TEST_F(SessionsTest, NetworksBehindPeersLeadToThem) {
   EXPECT_EQ(PeerAt(office.worker, "fd01::7"), to_hub);
   EXPECT_EQ(PeerAt(office.worker, "192.168.9.7"), PeerIndex::kNone);
   EXPECT_EQ(PeerAt(other.worker, "192.168.1.7"), PeerIndex::kNone);
-}
-
-TEST_F(SessionsTest, AHubTakesOtherSettingsWhileItsClientsLive) {
-  TestClient& first = AddClient("10.0.0.2/24");
-  ASSERT_TRUE(Until(kSecond, [&] { return first.up(); }));
-  const PeerIndex to_first = PeerAt(hub_.worker, "10.0.0.2");
-  HubSessions::Settings settings{.max_clients = 1, .offered_mtu = 1300};
-  settings.networks[first.identity.public_key] = {Prefix("192.168.2.0/24")};
-  hub_.sessions->Apply(settings);
-  TestClient& second = AddClient("10.0.0.3/24");
-  EXPECT_FALSE(Until(3 * kSecond, [&] { return second.up(); }));
-  EXPECT_NE(second.session->reason().find("max_clients"), std::string::npos);
-  EXPECT_EQ(PeerAt(hub_.worker, "192.168.2.1"), to_first);
-  // More than it has places for are not served.
-  settings.max_clients = 1000;
-  settings.networks.clear();
-  hub_.sessions->Apply(settings);
-  ASSERT_TRUE(Until(5 * kSecond, [&] { return second.up(); }));
-  EXPECT_EQ(PeerAt(hub_.worker, "192.168.2.1"), PeerIndex::kNone);
-  EXPECT_EQ(second.session->session()->secrets().mtu, 1300);
-  EXPECT_EQ(first.session->session()->secrets().mtu, 1400);
-  // Others than the one it has are refused from now on; none is sent away.
-  settings.multi_client = false;
-  hub_.sessions->Apply(settings);
-  TestClient& third = AddClient("10.0.0.4/24");
-  EXPECT_FALSE(Until(3 * kSecond, [&] { return third.up(); }));
-  EXPECT_NE(third.session->reason().find("multi_client"), std::string::npos);
-  EXPECT_TRUE(first.up() && second.up());
-}
-
-TEST_F(SessionsTest, AClientTakesOtherSettingsWhileItLives) {
-  TestClient& client = AddClient("10.0.0.2/24");
-  ASSERT_TRUE(Until(kSecond, [&] { return client.up(); }));
-  ClientSession::Settings settings{
-      .hub_name = "hub.test",
-      .networks = {Prefix("192.168.1.0/24")},
-      .server_name = "cdn.example.net",
-      .expected_hub_key = handshake::GenerateStaticKey().public_key,
-      .offered_mtu = 1300};
-  settings.rekey.interval_us = 5 * kSecond;
-  const uint32_t epoch = client.session->session()->send_epoch();
-  client.session->Apply(settings, net_.now_us);
-  EXPECT_TRUE(Until(7 * kSecond, [&] {
-    return client.session->session()->send_epoch() > epoch;
-  }));
-  EXPECT_EQ(PeerAt(client.worker, "192.168.1.7"),
-            PeerAt(client.worker, "10.0.0.1"));
-  EXPECT_TRUE(client.up());
-  // The next connection takes the rest: the hub has not that key.
-  hub_.sessions->Close("it is restarted", net_.now_us);
-  hub_.Make();
-  EXPECT_TRUE(
-      Until(20 * kSecond, [&] { return !client.changed_keys.empty(); }));
-  // What is set right is tried at once.
-  settings.expected_hub_key = hub_.identity.public_key;
-  client.session->Apply(settings, net_.now_us);
-  ASSERT_TRUE(Until(kSecond / 2, [&] { return client.up(); }));
-  EXPECT_EQ(client.session->session()->secrets().mtu, 1300);
 }
 
 TEST_F(SessionsTest, ComesUpAndCarriesBothWays) {

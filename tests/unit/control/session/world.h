@@ -82,8 +82,7 @@ struct TestClient {
       : net(the_net),
         worker(the_net),
         host(the_net, At("192.0.2.10:1").address),
-        psk(TestPsk(psk_value)),
-        join_mask_key(handshake::DeriveJoinMaskKey(psk)),
+        keys(TestPsk(psk_value)),
         identity(handshake::GenerateStaticKey()),
         road(worker, host, 4, workers),
         log(the_log),
@@ -96,7 +95,6 @@ struct TestClient {
 
   void Make() {
     handshake::ClientConfig config;
-    config.psk = &psk;
     config.identity = &identity;
     config.offer.mtu = 1400;
     config.offer.addresses = {address};
@@ -108,7 +106,8 @@ struct TestClient {
     road.peers.PublishNow();  // the hub has its number again
     session = std::make_unique<ClientSession>(
         ClientSession::Config{
-            .attempt = {road, host, join_mask_key, config},
+            .keys = keys,
+            .attempt = {road, host, config},
             .rekey = rekey,
             .messages = messages,
             .hub_name = "hub.test",
@@ -165,8 +164,7 @@ struct TestClient {
   FakeNet& net;
   FakeWorker worker;
   FakeHost host;
-  handshake::SecretKey psk;
-  handshake::SecretKey join_mask_key;
+  handshake::KeyRing keys;
   handshake::StaticKey identity;
   WorkerRoad road;
   const loop::Log& log;
@@ -186,8 +184,7 @@ struct TestHub {
       : net(the_net),
         worker(the_net),
         host(the_net, At("192.0.2.1:1").address),
-        psk(TestPsk(1)),
-        join_mask_key(handshake::DeriveJoinMaskKey(psk)),
+        keys(TestPsk(1)),
         identity(handshake::GenerateStaticKey()),
         log(the_log),
         multi_client(multiple),
@@ -201,7 +198,7 @@ struct TestHub {
     road.emplace(worker, host, HubSessions::LanesFor(max_clients),
                  worker.workers);
     handshake::HubConfig door;
-    door.psk = &psk;
+    door.keys = &keys;
     door.identity = &identity;
     door.offer.mtu = 1409;
     door.offer.addresses = {Prefix("10.0.0.1/24")};
@@ -210,7 +207,6 @@ struct TestHub {
     HubSessions::Config config{
         .road = *road,
         .host = host,
-        .join_mask_key = join_mask_key,
         .door = door,
         .rekey = {},
         .messages = messages,
@@ -220,7 +216,7 @@ struct TestHub {
         .held = held,
         .on_held = [this](const auto& now_held) { held = now_held; },
         .banned = banned,
-        .on_banned = [this](const auto& keys) { banned = keys; }};
+        .on_banned = [this](const auto& all) { banned = all; }};
     sessions = std::make_unique<HubSessions>(config, log, net.now_us);
     worker.listening = true;
   }
@@ -275,8 +271,7 @@ struct TestHub {
   FakeNet& net;
   FakeWorker worker;
   FakeHost host;
-  handshake::SecretKey psk;
-  handshake::SecretKey join_mask_key;
+  handshake::KeyRing keys;
   handshake::StaticKey identity;
   std::optional<WorkerRoad> road;
   const loop::Log& log;
