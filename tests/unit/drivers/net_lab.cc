@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
+#include <linux/if_tun.h>
 #include <net/if.h>
 #include <poll.h>
 #include <rte_eal.h>
@@ -166,6 +167,14 @@ bool BecomesReadable(int fd) {
   return poll(&waiting, 1, kPatienceMs) == 1;
 }
 
+Bytes ReadPacket(int fd) {
+  if (!BecomesReadable(fd)) return {};
+  Bytes packet(70'000);
+  const ssize_t size = read(fd, packet.data(), packet.size());
+  packet.resize(size < 0 ? 0 : static_cast<size_t>(size));
+  return packet;
+}
+
 NetLab::NetLab() : home_(OpenCurrentNamespace()) {
   Check(unshare(CLONE_NEWNET) == 0, "unshare");
   there_ = OpenCurrentNamespace();
@@ -204,6 +213,19 @@ bool NetLab::There(const std::string& command) const {
 
 bool NetLab::MoveThere(const std::string& interface) const {
   return Here("ip link set " + interface + " netns " + PathOf(there_));
+}
+
+int NetLab::MakePlainLink() const {
+  const int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+  Check(fd >= 0, "/dev/net/tun");
+  ifreq request{};
+  std::strcpy(request.ifr_name, "plain0");
+  request.ifr_flags = IFF_TUN | IFF_NO_PI;
+  Check(ioctl(fd, TUNSETIFF, &request) == 0, "TUNSETIFF");
+  Check(Here("echo 1 > /proc/sys/net/ipv6/conf/plain0/disable_ipv6;"
+             "ip link set plain0 up"),
+        "set up a plain link");
+  return fd;
 }
 
 int NetLab::SocketThere(int family, int type, int protocol) const {

@@ -35,6 +35,8 @@ std::vector<Bytes> ReceiveBytes(Port& port, size_t count);
 std::vector<rte_mbuf*> ReceiveFrames(Port& port, size_t count);
 // Whether the descriptor becomes readable within two seconds.
 bool BecomesReadable(int fd);
+// What can be read then, one packet, or nothing.
+Bytes ReadPacket(int fd);
 
 // Of NetLab's addresses here.
 inline const Endpoint kIpv4End = ParseEndpoint("10.1.0.1:9000").value();
@@ -56,6 +58,9 @@ class NetLab {
   bool There(const std::string& command) const;
   // Moves an interface to the namespace there, where it is down.
   bool MoveThere(const std::string& interface) const;
+  // Makes plain0, here: a link whose packets have no link-layer header and no
+  // IPv6 of the kernel's own. Returns its far end, non-blocking.
+  int MakePlainLink() const;
   // A socket made in the namespace there.
   int SocketThere(int family, int type, int protocol) const;
   // A raw packet socket on peer0, there; non-blocking.

@@ -19,16 +19,7 @@ class ClosedWindowTest : public HandWrittenPeer {
     window_ = bytes;
     wire::FrameView syn = Syn();
     syn.tcp.options.window_scale = 0;
-    Give(syn);
-    const std::vector<Frame> answer = Drain(batch_);
-    ASSERT_EQ(answer.size(), 1u);
-    ack_ = answer[0].View().tcp.seq + 1;
-    seq_ = seq_ + 1;
-    Give(View(wire::kAck));
-    const auto event = tcp_.PopEvent();
-    ASSERT_TRUE(event.has_value());
-    flow_ = event->flow;
-    Drain(batch_);
+    OpenBy(syn);
   }
 
   void OpenWindow(uint16_t bytes) {

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "dataplane/flow/outer_tcp.h"
-#include "tests/unit/dataplane/flow/tcp_rig.h"
+#include "tests/unit/dataplane/flow/hand_written_peer.h"
 
 namespace lwt {
 namespace {
@@ -29,61 +29,31 @@ OuterTcp::Config ForgedConfig() {
 }
 
 // A proven flow of the server at 192.0.2.2:9000; its peer and a forger.
-class ForgedSegments : public testing::Test {
+class ForgedSegments : public test::HandWrittenPeer {
  protected:
-  ForgedSegments() : tcp_(ForgedConfig()) {
-    const Endpoint listen[] = {At("192.0.2.2:9000")};
-    tcp_.SetListen(listen);
-  }
+  ForgedSegments() : HandWrittenPeer(ForgedConfig()) {}
 
   void SetUp() override {
-    isn_ = GiveSyn();
-    Give(Segment());
-    const auto event = tcp_.PopEvent();
-    ASSERT_TRUE(event.has_value());
-    flow_ = event->flow;
-    ASSERT_TRUE(tcp_.SetUser(flow_, {3}));
-    Drain(batch_);
+    window_ = 50000;
+    Open(kFirst);
+    isn_ = ack_ + 0xffffffff;
   }
 
   void TearDown() override { Drain(batch_); }
 
   // The number that answers.
   TcpSeq GiveSyn() {
-    wire::FrameView syn = Segment();
-    syn.tcp.seq = kIsn;
-    syn.tcp.ack = TcpSeq(0);
-    syn.tcp.flags = wire::kSyn;
-    syn.tcp.options.mss = 1460;
-    syn.tcp.options.sack_permitted = true;
-    syn.tcp.options.window_scale = 7;
-    Give(syn);
+    seq_ = kIsn;
+    Give(Syn());
     return Drain(batch_).at(0).View().tcp.seq;
   }
 
   // The peer's next segment, without payload.
   wire::FrameView Segment() const {
-    wire::FrameView view;
-    view.link = kLink;
-    view.source = At("192.0.2.1:40000");
-    view.destination = At("192.0.2.2:9000");
-    view.tcp.source_port = 40000;
-    view.tcp.destination_port = 9000;
-    view.tcp.flags = wire::kAck;
+    wire::FrameView view = View(wire::kAck);
     view.tcp.seq = kIsn + 1 + sent_;
     view.tcp.ack = isn_ + 1 + acked_;
-    view.tcp.window = 50000;
-    view.tcp.options.timestamps = wire::TcpTimestamps{ts_, 0};
     return view;
-  }
-
-  OuterTcp::Received Give(const wire::FrameView& view) {
-    const auto received = tcp_.Receive(view, now_us_, batch_);
-    if (received.verdict == Verdict::kPayload) {
-      tcp_.Accept(received, now_us_, batch_);
-    }
-    tcp_.Flush(now_us_, batch_);
-    return received;
   }
 
   // The peer's next bytes, a millisecond later.
@@ -163,16 +133,12 @@ class ForgedSegments : public testing::Test {
     return Drain(batch_).back().View().tcp.options.timestamps->echo;
   }
 
-  static constexpr TcpSeq kIsn{5000};
+  static constexpr uint32_t kFirst = 5000;
+  static constexpr TcpSeq kIsn{kFirst};
 
-  OuterTcp tcp_;
-  TxBatch batch_;
-  uint64_t now_us_ = 5'000'000;
   TcpSeq isn_;
   uint32_t sent_ = 0;   // of the peer's stream
   uint32_t acked_ = 0;  // of ours
-  uint32_t ts_ = 100;
-  FlowId flow_;
 };
 
 TEST_F(ForgedSegments, FourBlindOnesLeaveTheTimestampAlone) {

@@ -18,12 +18,13 @@ class HandWrittenPeer : public testing::Test {
   using Verdict = OuterTcp::Verdict;
   using EventType = OuterTcp::EventType;
 
-  HandWrittenPeer() : tcp_(SmallConfig()) {
+  explicit HandWrittenPeer(const OuterTcp::Config& config = SmallConfig())
+      : tcp_(config) {
     const Endpoint listen[] = {At("192.0.2.2:9000")};
     tcp_.SetListen(listen);
   }
 
-  wire::FrameView View(uint8_t flags, uint16_t port = 40000) {
+  wire::FrameView View(uint8_t flags, uint16_t port = 40000) const {
     wire::FrameView view;
     view.link = kLink;
     view.source = At("192.0.2.1:1");
@@ -39,7 +40,7 @@ class HandWrittenPeer : public testing::Test {
     return view;
   }
 
-  wire::FrameView Syn(uint16_t port = 40000) {
+  wire::FrameView Syn(uint16_t port = 40000) const {
     wire::FrameView view = View(wire::kSyn, port);
     view.tcp.ack = TcpSeq(0);
     view.tcp.options.mss = 1460;
@@ -64,10 +65,13 @@ class HandWrittenPeer : public testing::Test {
     return Give(view);
   }
 
-  // Leaves a proven open flow and no frames.
-  void Open(uint32_t isn = 1000) {
+  // Leaves an open flow that has proven nothing, and no frames.
+  void OpenUnproven(uint32_t isn = 1000) {
     seq_ = TcpSeq(isn);
-    Give(Syn());
+    OpenBy(Syn());
+  }
+  void OpenBy(const wire::FrameView& syn) {
+    Give(syn);
     const std::vector<Frame> answer = Drain(batch_);
     ASSERT_EQ(answer.size(), 1u);
     ack_ = answer[0].View().tcp.seq + 1;
@@ -77,6 +81,12 @@ class HandWrittenPeer : public testing::Test {
     ASSERT_TRUE(event.has_value());
     ASSERT_EQ(event->type, EventType::kEstablished);
     flow_ = event->flow;
+    Drain(batch_);
+  }
+
+  // Leaves a proven one.
+  void Open(uint32_t isn = 1000) {
+    OpenUnproven(isn);
     ASSERT_TRUE(tcp_.SetUser(flow_, {3}));
     Drain(batch_);
   }

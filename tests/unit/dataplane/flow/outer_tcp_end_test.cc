@@ -90,24 +90,14 @@ TEST_F(OuterTcpEndTest, AForgedFinDoesNotHoldUpAForwardPoint) {
 }
 
 TEST_F(OuterTcpEndTest, AFinEndsAnUnprovenFlow) {
-  seq_ = TcpSeq(1);
-  Give(Syn());
-  ack_ = Drain(batch_).at(0).View().tcp.seq + 1;
-  seq_ = seq_ + 1;
-  Give(View(wire::kAck));
-  EXPECT_EQ(tcp_.PopEvent()->type, EventType::kEstablished);
+  OpenUnproven(1);
   Give(View(wire::kFin | wire::kAck));
   EXPECT_EQ(tcp_.PopEvent()->type, EventType::kClosedByPeer);
   EXPECT_EQ(Drain(batch_).at(0).View().tcp.ack, seq_ + 1);
 }
 
 TEST_F(OuterTcpEndTest, LetsAnUnprovenFlowGo) {
-  seq_ = TcpSeq(1);
-  Give(Syn());
-  ack_ = Drain(batch_).at(0).View().tcp.seq + 1;
-  seq_ = seq_ + 1;
-  Give(View(wire::kAck));
-  EXPECT_EQ(tcp_.PopEvent()->type, EventType::kEstablished);
+  OpenUnproven(1);
   EXPECT_EQ(tcp_.totals().unproven, 1u);
   bool fin = false;
   while (tcp_.totals().unproven != 0) {

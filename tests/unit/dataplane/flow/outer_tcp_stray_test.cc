@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "dataplane/flow/outer_tcp.h"
-#include "tests/unit/dataplane/flow/tcp_rig.h"
+#include "tests/unit/dataplane/flow/hand_written_peer.h"
 
 namespace lwt {
 namespace {
@@ -25,34 +25,20 @@ OuterTcp::Config PersonaConfig(Persona persona) {
 }
 
 // A peer at 192.0.2.1:40000 of the server at 192.0.2.2:9000.
-class StrayTest : public testing::Test {
+class StrayTest : public test::HandWrittenPeer {
  protected:
-  StrayTest() : tcp_(PersonaConfig(Persona::kLinux618)) {
-    const Endpoint listen[] = {At("192.0.2.2:9000")};
-    tcp_.SetListen(listen);
-  }
+  StrayTest() : HandWrittenPeer(PersonaConfig(Persona::kLinux618)) {}
 
   wire::FrameView View(uint8_t flags, uint32_t seq, uint32_t ack) const {
-    wire::FrameView view;
-    view.link = kLink;
-    view.source = At("192.0.2.1:40000");
-    view.destination = At("192.0.2.2:9000");
-    view.tcp.source_port = 40000;
-    view.tcp.destination_port = 9000;
-    view.tcp.flags = flags;
+    wire::FrameView view = HandWrittenPeer::View(flags);
     view.tcp.seq = TcpSeq(1000 + seq);
     view.tcp.ack = flags & wire::kAck ? isn_ + ack : TcpSeq(0);
-    view.tcp.window = 1000;
-    view.tcp.options.timestamps = wire::TcpTimestamps{ts_, 0};
     return view;
   }
 
   // What is answered, as a worker does it that knows of no other.
   std::vector<Frame> Give(const wire::FrameView& view) {
-    const auto received = tcp_.Receive(view, now_us_, batch_);
-    if (received.verdict == Verdict::kPayload) {
-      tcp_.Accept(received, now_us_, batch_);
-    }
+    const auto received = HandWrittenPeer::Give(view);
     if (received.verdict == Verdict::kDropped && received.flow == kNullFlow) {
       tcp_.AnswerStray(view, now_us_, batch_);
     }
@@ -63,11 +49,7 @@ class StrayTest : public testing::Test {
   }
 
   void Open(bool proven) {
-    wire::FrameView syn = View(wire::kSyn, 0, 0);
-    syn.tcp.options.mss = 1460;
-    syn.tcp.options.window_scale = 7;
-    syn.tcp.options.sack_permitted = true;
-    isn_ = Give(syn).at(0).View().tcp.seq;
+    isn_ = Give(Syn()).at(0).View().tcp.seq;
     EXPECT_TRUE(Give(View(wire::kAck, 1, 1)).empty());
     EXPECT_TRUE(!proven || tcp_.SetUser(flow_, {3}));
   }
@@ -92,12 +74,7 @@ class StrayTest : public testing::Test {
     EXPECT_EQ(tcp_.totals().proven + tcp_.totals().unproven, 0u);
   }
 
-  OuterTcp tcp_;
-  TxBatch batch_;
-  uint64_t now_us_ = 5'000'000;
-  uint32_t ts_ = 100;
   TcpSeq isn_{0};
-  FlowId flow_;
 };
 
 // Else a flow that somebody began in our name would keep us out for as long as

@@ -1,13 +1,10 @@
 #include "drivers/ports/af_packet.h"
 
 #include <arpa/inet.h>
-#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <linux/if_ether.h>
-#include <linux/if_tun.h>
 #include <net/if.h>
 #include <netinet/in.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -17,21 +14,20 @@
 #include "drivers/ports/uplink.h"
 #include "drivers/rx_wait.h"
 #include "tests/unit/drivers/net_lab.h"
+#include "tests/unit/drivers/ports/uplink_lab.h"
 
 namespace lwt {
 namespace {
 
-class AfPacketTest : public testing::Test {
+class AfPacketTest : public UplinkTest {
  protected:
   static void SetUpTestSuite() {
     InitEal();
     jumbo_ = MakePool("jumbo", 511, kJumboDataRoom);
     small_ = MakePool("small", 1023, 2048 + RTE_PKTMBUF_HEADROOM);
   }
-  void SetUp() override { raw_ = lab_.RawSocketThere(); }
   void TearDown() override {
-    uplink_.reset();
-    close(raw_);
+    UplinkTest::TearDown();
     EXPECT_EQ(rte_mempool_in_use_count(jumbo_), 0u);
     EXPECT_EQ(rte_mempool_in_use_count(small_), 0u);
   }
@@ -46,42 +42,15 @@ class AfPacketTest : public testing::Test {
   void Open(const std::string& interface = "up0", bool super_frames = true) {
     UplinkSpec spec = Spec(interface);
     spec.super_frames = super_frames;
-    auto uplink = OpenUplink(spec);
-    ASSERT_TRUE(uplink.ok()) << uplink.status();
-    uplink_ = *std::move(uplink);
+    Keep(OpenUplink(spec));
   }
-  void OpenWith(std::vector<Endpoint> endpoints) {
+  void OpenWith(const std::vector<Endpoint>& endpoints) {
     Open();
-    const absl::Status set = uplink_->SetEndpoints(endpoints);
-    ASSERT_TRUE(set.ok()) << set;
-  }
-  void Send(const Bytes& frame) {
-    ASSERT_EQ(send(raw_, frame.data(), frame.size(), 0),
-              static_cast<ssize_t>(frame.size()));
-  }
-  // A frame that must come is sent last: what was sent before it and has not
-  // come by then never will.
-  std::vector<Bytes> UpToMarker() {
-    const Bytes marker = lab_.Ethernet(ETH_P_IP, TcpIpv4(9000, 1));
-    Send(marker);
-    std::vector<Bytes> all;
-    do {
-      const std::vector<Bytes> some = ReceiveBytes(*uplink_, 1);
-      if (some.empty()) {
-        ADD_FAILURE() << "the marker did not come";
-        return all;
-      }
-      all.insert(all.end(), some.begin(), some.end());
-    } while (all.back() != marker);
-    all.pop_back();
-    return all;
+    Hear(endpoints);
   }
 
   static inline rte_mempool* jumbo_ = nullptr;
   static inline rte_mempool* small_ = nullptr;
-  NetLab lab_;
-  std::unique_ptr<Uplink> uplink_;
-  int raw_ = -1;
 };
 
 TEST_F(AfPacketTest, SaysWhatItIs) {
@@ -308,15 +277,7 @@ TEST_F(AfPacketTest, AnEmptyPoolDropsWhatIsLargeAndNoMore) {
 }
 
 TEST_F(AfPacketTest, WorksWithoutLinkHeader) {
-  const int tun = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
-  ASSERT_GE(tun, 0);
-  ifreq request{};
-  std::strcpy(request.ifr_name, "plain0");
-  request.ifr_flags = IFF_TUN | IFF_NO_PI;
-  ASSERT_EQ(ioctl(tun, TUNSETIFF, &request), 0);
-  ASSERT_TRUE(
-      lab_.Here("echo 1 > /proc/sys/net/ipv6/conf/plain0/disable_ipv6;"
-                "ip link set plain0 up"));
+  const int tun = lab_.MakePlainLink();
   Open("plain0");
   EXPECT_EQ(uplink_->info().link_header_size, 0);
   ASSERT_TRUE(uplink_->SetEndpoints({{kIpv4End, kIpv6End}}).ok());
@@ -328,12 +289,7 @@ TEST_F(AfPacketTest, WorksWithoutLinkHeader) {
     EXPECT_EQ(BytesOf(frames[0]), packet);
     EXPECT_EQ(frames[0]->l2_len, 0);
     ASSERT_EQ(uplink_->Transmit(frames), 1);
-    ASSERT_TRUE(BecomesReadable(tun));
-    Bytes back(2000);
-    const ssize_t size = read(tun, back.data(), back.size());
-    ASSERT_GT(size, 0);
-    back.resize(static_cast<size_t>(size));
-    EXPECT_EQ(back, packet);
+    EXPECT_EQ(ReadPacket(tun), packet);
   }
   close(tun);
 }

@@ -12,6 +12,7 @@
 #include "drivers/ports/uplink.h"
 #include "drivers/rx_wait.h"
 #include "tests/unit/drivers/net_lab.h"
+#include "tests/unit/drivers/ports/uplink_lab.h"
 
 // The driver never frees the BPF object and the memory area of its sockets.
 extern "C" const char* __lsan_default_suppressions() {
@@ -44,19 +45,18 @@ class AttachedProgram {
   uint32_t id_ = 0;
 };
 
-class AfXdpTest : public testing::Test {
+class AfXdpTest : public UplinkTest {
  protected:
   static void SetUpTestSuite() {
     InitEal();
     pool_ = MakePool("foreign", 1023, 2048 + RTE_PKTMBUF_HEADROOM);
   }
   void SetUp() override {
-    raw_ = lab_.RawSocketThere();
+    UplinkTest::SetUp();
     ifindex_ = static_cast<int>(if_nametoindex("up0"));
   }
   void TearDown() override {
-    uplink_.reset();
-    close(raw_);
+    UplinkTest::TearDown();
     EXPECT_EQ(rte_mempool_in_use_count(pool_), 0u);
   }
   absl::StatusOr<std::unique_ptr<Uplink>> Try() {
@@ -65,32 +65,9 @@ class AfXdpTest : public testing::Test {
     spec.driver = UplinkDriver::kAfXdp;
     return OpenUplink(spec);
   }
-  void OpenWith(std::vector<Endpoint> endpoints) {
-    auto uplink = Try();
-    ASSERT_TRUE(uplink.ok()) << uplink.status();
-    uplink_ = *std::move(uplink);
-    const absl::Status set = uplink_->SetEndpoints(endpoints);
-    ASSERT_TRUE(set.ok()) << set;
-  }
-  void Send(const Bytes& frame) {
-    ASSERT_EQ(send(raw_, frame.data(), frame.size(), 0),
-              static_cast<ssize_t>(frame.size()));
-  }
-  // All that came before a marker sent last.
-  std::vector<Bytes> UpToMarker() {
-    const Bytes marker = lab_.Ethernet(ETH_P_IP, TcpIpv4(9000, 1));
-    Send(marker);
-    std::vector<Bytes> all;
-    do {
-      const std::vector<Bytes> some = ReceiveBytes(*uplink_, 1);
-      if (some.empty()) {
-        ADD_FAILURE() << "the marker did not come";
-        return all;
-      }
-      all.insert(all.end(), some.begin(), some.end());
-    } while (all.back() != marker);
-    all.pop_back();
-    return all;
+  void OpenWith(const std::vector<Endpoint>& endpoints) {
+    Keep(Try());
+    Hear(endpoints);
   }
   // Frames of the experimental type that arrive there.
   std::vector<Bytes> Arrivals(size_t count) {
@@ -107,10 +84,7 @@ class AfXdpTest : public testing::Test {
   }
 
   static inline rte_mempool* pool_ = nullptr;
-  NetLab lab_;
-  std::unique_ptr<Uplink> uplink_;
   int ifindex_ = 0;
-  int raw_ = -1;
 };
 
 TEST_F(AfXdpTest, SaysWhatItIsAndLeavesNothingBehind) {

@@ -11,6 +11,7 @@
 
 #include "drivers/ports/uplink.h"
 #include "tests/unit/drivers/net_lab.h"
+#include "tests/unit/drivers/ports/uplink_lab.h"
 
 namespace lwt {
 namespace {
@@ -19,19 +20,13 @@ constexpr uint16_t kPort = 9000;
 constexpr uint16_t kPorts = 3;
 constexpr size_t kEthernetHeader = 14;
 
-class FanoutTest : public testing::Test {
+class FanoutTest : public UplinkTest {
  protected:
   static void SetUpTestSuite() {
     InitEal();
     jumbo_ = MakePool("fan-jumbo", 511, kJumboDataRoom);
     small_ = MakePool("fan-small", 1023, 2048 + RTE_PKTMBUF_HEADROOM);
   }
-  void SetUp() override { raw_ = lab_.RawSocketThere(); }
-  void TearDown() override {
-    uplink_.reset();
-    close(raw_);
-  }
-
   void Open(UplinkDriver driver, uint16_t ports) {
     UplinkSpec spec;
     spec.interface = "up0";
@@ -39,13 +34,8 @@ class FanoutTest : public testing::Test {
     spec.ports = ports;
     spec.jumbo_pool = jumbo_;
     spec.small_pool = small_;
-    auto uplink = OpenUplink(spec);
-    ASSERT_TRUE(uplink.ok()) << uplink.status();
-    uplink_ = *std::move(uplink);
-    ASSERT_TRUE(uplink_
-                    ->SetEndpoints({{*ParseEndpoint("10.1.0.1:9000"),
-                                     *ParseEndpoint("[fd01::1]:9000")}})
-                    .ok());
+    Keep(OpenUplink(spec));
+    Hear({kIpv4End, kIpv6End});
   }
   // A segment from the given port; its checksum is of no interest here.
   Bytes Frame(uint16_t type, uint16_t source_port) {
@@ -57,16 +47,9 @@ class FanoutTest : public testing::Test {
     frame[at + 1] = static_cast<uint8_t>(source_port);
     return frame;
   }
-  void Send(const Bytes& frame) {
-    ASSERT_EQ(send(raw_, frame.data(), frame.size(), 0),
-              static_cast<ssize_t>(frame.size()));
-  }
 
   static inline rte_mempool* jumbo_ = nullptr;
   static inline rte_mempool* small_ = nullptr;
-  NetLab lab_;
-  std::unique_ptr<Uplink> uplink_;
-  int raw_ = -1;
 };
 
 TEST_F(FanoutTest, TheSumOfThePortsTellsTheSocket) {

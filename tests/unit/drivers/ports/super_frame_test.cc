@@ -1,11 +1,8 @@
 // Super-frames through the packet socket, as the other end of a wire sees them:
 // passed whole, cut by the kernel, cut by us.
-#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <linux/if_ether.h>
-#include <linux/if_tun.h>
 #include <net/if.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -261,15 +258,7 @@ TEST_F(SuperFrameTest, CanBeSwitchedOff) {
 }
 
 TEST_F(SuperFrameTest, LeavesALinkWithoutHeaderToo) {
-  const int tun = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
-  ASSERT_GE(tun, 0);
-  ifreq request{};
-  std::strcpy(request.ifr_name, "plain0");
-  request.ifr_flags = IFF_TUN | IFF_NO_PI;
-  ASSERT_EQ(ioctl(tun, TUNSETIFF, &request), 0);
-  ASSERT_TRUE(
-      lab_.Here("echo 1 > /proc/sys/net/ipv6/conf/plain0/disable_ipv6;"
-                "ip link set plain0 up"));
+  const int tun = lab_.MakePlainLink();
   UplinkSpec spec;
   spec.interface = "plain0";
   spec.jumbo_pool = jumbo_;
@@ -279,14 +268,7 @@ TEST_F(SuperFrameTest, LeavesALinkWithoutHeaderToo) {
     rte_mbuf* frame = Make({.ipv6 = ipv6, .payload = 5000, .link = 0});
     const std::vector<Bytes> expected = WireFrames(*frame);
     ASSERT_EQ(uplink_->Transmit(std::span(&frame, 1)), 1);
-    for (const Bytes& packet : expected) {
-      ASSERT_TRUE(BecomesReadable(tun));
-      Bytes got(2000);
-      const ssize_t size = read(tun, got.data(), got.size());
-      ASSERT_GT(size, 0);
-      got.resize(static_cast<size_t>(size));
-      EXPECT_EQ(got, packet);
-    }
+    for (const Bytes& packet : expected) EXPECT_EQ(ReadPacket(tun), packet);
   }
   close(tun);
 }

@@ -3,7 +3,6 @@
 #include <net/if.h>
 #include <rte_mbuf.h>
 
-#include "drivers/rx_wait.h"
 #include "tests/unit/drivers/tun/tun_lab.h"
 
 namespace lwt {
@@ -102,33 +101,9 @@ TEST_F(TapPortTest, CarriesTenThousandPacketsWithoutAStall) {
   EXPECT_EQ(received, kPackets);
 }
 
-TEST_F(TapPortTest, WaitDescriptorWakesEveryTime) {
-  Port* ports[] = {port_.get()};
-  auto wait = RxWait::Create(ports);
-  ASSERT_TRUE(wait.ok());
-  for (int i = 0; i < 50; ++i) {
-    std::array<rte_mbuf*, 64> idle{};
-    while (const uint16_t n = port_->Receive(idle)) {
-      rte_pktmbuf_free_bulk(idle.data(), n);
-    }
-    SendOut(Family::kIpv4, Bytes(10, 1));
-    ASSERT_TRUE(BecomesReadable(port_->wait_fd()));
-    (*wait)->Wait(5'000'000);
-    ASSERT_EQ(Ours(1).size(), 1u);
-  }
-}
+TEST_F(TapPortTest, WaitDescriptorWakesEveryTime) { ExpectWakesEveryTime(); }
 
-TEST_F(TapPortTest, GoesOnAfterDownAndUp) {
-  for (int i = 0; i < 3; ++i) {
-    ASSERT_TRUE(lab_.Here("ip link set lwt7 down"));
-    rte_mbuf* frame = MakeFrame(pool_, TunnelUdp(Family::kIpv4, Bytes(10, 1)));
-    EXPECT_EQ(port_->Transmit(std::span(&frame, 1)), 1);
-    EXPECT_EQ(port_->ReadCounters().tx_refused, static_cast<uint64_t>(i) + 1);
-    ASSERT_TRUE(lab_.Here("ip link set lwt7 up"));
-    SendOut(Family::kIpv4, Bytes(10, 1));
-    EXPECT_EQ(Ours(1).size(), 1u);
-  }
-}
+TEST_F(TapPortTest, GoesOnAfterDownAndUp) { ExpectGoesOnAfterDownAndUp(pool_); }
 
 TEST_F(TapPortTest, PacketThatIsTooLongDoesNotHoldUpTheRest) {
   const Bytes good = TunnelUdp(Family::kIpv4, Bytes(10, 9));

@@ -8,7 +8,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <utility>
+
+#include "drivers/rx_wait.h"
 
 namespace lwt {
 namespace {
@@ -172,6 +175,34 @@ Bytes TunTest::Delivered(Family family) {
   const ssize_t size = recv(fd, buffer.data(), buffer.size(), 0);
   buffer.resize(size < 0 ? 0 : static_cast<size_t>(size));
   return buffer;
+}
+
+void TunTest::ExpectWakesEveryTime() {
+  Port* ports[] = {port_.get()};
+  auto wait = RxWait::Create(ports);
+  ASSERT_TRUE(wait.ok());
+  for (int i = 0; i < 50; ++i) {
+    std::array<rte_mbuf*, 64> idle{};
+    while (const uint16_t n = port_->Receive(idle)) {
+      rte_pktmbuf_free_bulk(idle.data(), n);
+    }
+    SendOut(Family::kIpv4, Bytes(10, 1));
+    ASSERT_TRUE(BecomesReadable(port_->wait_fd()));
+    (*wait)->Wait(5'000'000);
+    ASSERT_EQ(Ours(1).size(), 1u);
+  }
+}
+
+void TunTest::ExpectGoesOnAfterDownAndUp(rte_mempool* pool) {
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE(lab_.Here("ip link set lwt7 down"));
+    rte_mbuf* frame = MakeFrame(pool, TunnelUdp(Family::kIpv4, Bytes(10, 1)));
+    EXPECT_EQ(port_->Transmit(std::span(&frame, 1)), 1);
+    EXPECT_EQ(port_->ReadCounters().tx_refused, static_cast<uint64_t>(i) + 1);
+    ASSERT_TRUE(lab_.Here("ip link set lwt7 up"));
+    SendOut(Family::kIpv4, Bytes(10, 1));
+    EXPECT_EQ(Ours(1).size(), 1u);
+  }
 }
 
 TcpTransfer::TcpTransfer(const NetLab& lab, const std::string& address,

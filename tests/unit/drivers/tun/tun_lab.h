@@ -39,6 +39,11 @@ class TunTest : public ::testing::Test {
   // What arrived at the socket, or nothing after two seconds.
   Bytes Delivered(Family family);
 
+  // What holds of the port of either driver.
+  void ExpectWakesEveryTime();
+  // Closed by an operator and opened again.
+  void ExpectGoesOnAfterDownAndUp(rte_mempool* pool);
+
   NetLab lab_;
   std::unique_ptr<Port> port_;
   int ipv4_ = -1;
