@@ -4,6 +4,7 @@
 #include <rte_memcpy.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "dataplane/stages/stages.h"
@@ -18,7 +19,10 @@ constexpr uint32_t kLooks = 1024;
 constexpr size_t kIpv6HeaderSize = 40;
 constexpr uint8_t kIgmp = 2;
 constexpr uint8_t kIcmpv6 = 58;
-constexpr uint8_t kHopByHop = 0;
+// IPv6 headers with another behind them (RFC 7045 §4), and none at all. What
+// lies behind them is not looked for: an advertisement might.
+constexpr std::array<uint8_t, 11> kExtensions = {0,  43,  44,  50,  51, 59,
+                                                 60, 135, 139, 140, 253};
 // Router and neighbour discovery and redirects (RFC 4861 §4).
 constexpr uint8_t kFirstDiscovery = 133;
 constexpr uint8_t kLastDiscovery = 137;
@@ -39,7 +43,11 @@ bool IsGroupIpv4(const Snapshot& snapshot, const uint8_t* address) {
 bool IsOfTheLink(Family family, std::span<const uint8_t> packet) {
   if (family == Family::kIpv4) return packet[9] == kIgmp;
   const uint8_t next = packet[6];
-  if (next == kHopByHop) return true;  // multicast listener discovery
+  // Multicast listener discovery has one of them.
+  if (std::find(kExtensions.begin(), kExtensions.end(), next) !=
+      kExtensions.end()) {
+    return true;
+  }
   if (next != kIcmpv6 || packet.size() <= kIpv6HeaderSize) return false;
   const uint8_t type = packet[kIpv6HeaderSize];
   return type >= kFirstDiscovery && type <= kLastDiscovery;

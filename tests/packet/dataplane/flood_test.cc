@@ -86,10 +86,17 @@ TEST_F(FloodTest, AnAddressOfTheLinkMaySpeakToGroups) {
   advertisement[6] = 58;
   advertisement[40] = 134;
   ASSERT_TRUE(pair_.client.GiveToTunnel(advertisement));
+  // Nor behind a header of options, where a guard might not look for it.
+  Bytes hidden = InnerUdp6("fe80::2", "ff02::1", 88);
+  hidden[6] = 60;
+  hidden[40] = 58;
+  hidden[41] = 0;
+  hidden[48] = 134;
+  ASSERT_TRUE(pair_.client.GiveToTunnel(hidden));
   ASSERT_TRUE(pair_.client.GiveToTunnel(InnerUdp6("fe80::2", kHub6, 200)));
   pair_.Settle();
   EXPECT_EQ(pair_.hub.TakeFromTunnel(), std::vector<Bytes>{packet});
-  EXPECT_EQ(pair_.client.drops(DropReason::kNotRoutable), 1u);
+  EXPECT_EQ(pair_.client.drops(DropReason::kNotRoutable), 2u);
   EXPECT_EQ(pair_.hub.drops(DropReason::kInnerSource), 1u);
 }
 
