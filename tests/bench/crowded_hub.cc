@@ -52,11 +52,11 @@ std::vector<uint8_t> QuietWorker::Take(FlowId flow) {
 CrowdedHub::CrowdedHub(uint32_t most)
     : road_(worker_, *this, peer::HubSessions::LanesFor(most), 1) {
   std::fill(psk_.bytes().begin(), psk_.bytes().end(), uint8_t{7});
-  keys_ = handshake::KeyRing(psk_);
+  ring_ = handshake::KeyRing(psk_);
   identity_ = handshake::GenerateStaticKey();
   worker_.Resize(peer::HubSessions::LanesFor(most));
   handshake::HubConfig door;
-  door.keys = &keys_;
+  door.keys = &ring_;
   door.identity = &identity_;
   door.offer.mtu = 1409;
   door.offer.addresses = {{Ipv4(10, 1), 8}};

@@ -25,7 +25,7 @@ class QuietWorker final : public peer::WorkerLink {
   }
   peer::CommandMark Mark() const override { return {}; }
   bool Passed(const peer::CommandMark&) const override { return true; }
-  peer::LaneReading ReadLane(peer::LaneName lane) const override {
+  LaneReading ReadLane(peer::LaneName lane) const override {
     return readings_[lane.index.value];
   }
   bool Opens(const peer::OpeningKeys&,
@@ -44,7 +44,7 @@ class QuietWorker final : public peer::WorkerLink {
 
  private:
   std::map<uint64_t, std::vector<uint8_t>> said_;
-  std::vector<peer::LaneReading> readings_;
+  std::vector<LaneReading> readings_;
   std::vector<uint32_t> lanes_;  // all that were ever made
   std::unique_ptr<const Snapshot> snapshot_;
 };
@@ -94,7 +94,7 @@ class CrowdedHub final : private peer::PeerHost {
   uint64_t now_us_ = 1'000'000;
   loop::Log log_{loop::LogLevel::kError};
   handshake::SecretKey psk_;
-  handshake::KeyRing keys_;
+  handshake::KeyRing ring_;
   handshake::StaticKey identity_;
   QuietWorker worker_;
   peer::WorkerRoad road_;
