@@ -140,7 +140,7 @@ void TwoPeerHub::AddPart(uint32_t worker, uint32_t workers) {
   GatewayPair& pair = *part.pair;
   if (handoff_ != nullptr) handoff_->Attach({worker}, &pair.hub.mailbox());
   pair.client.mailbox().Publish(
-      TwoPeers(HubAddress, [](uint32_t) { return 0; }));
+      TwoPeers(HubAddress, [](uint32_t) { return 0u; }));
   pair.hub.mailbox().Send(ListenCommand{{*ParseEndpoint(kHubEndpoint)}});
   for (uint32_t peer = 0; peer < kPeers; ++peer) {
     if (workers > 1 && peer != worker) continue;
