@@ -57,6 +57,7 @@ ROOMS = {
         "control/api/",
         "control/telemetry/",
         "control/config/",
+        "control/migrate/",
         "control/loop/",
         "control/host/net/",
         "control/host/guard/",

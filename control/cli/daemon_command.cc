@@ -1,11 +1,6 @@
 #include "control/cli/daemon_command.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <sodium.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -13,13 +8,15 @@
 
 #include "absl/strings/str_split.h"
 #include "control/base/text.h"
+#include "control/cli/import_command.h"
+#include "control/cli/instance_paths.h"
+#include "control/cli/new_file.h"
 #include "control/cli/print.h"
 #include "control/cli/version.h"
 #include "control/config/reference.h"
 #include "control/config/values.h"
 #include "control/config/write_toml.h"
 #include "control/handshake/psk.h"
-#include "control/host/instance/instance.h"
 
 namespace lwt::cli {
 namespace {
@@ -54,17 +51,6 @@ void Complain(std::string_view text) {
 }
 
 Begin Done(int exit_code) { return {true, exit_code, Action::kRun, {}, {}}; }
-
-// The places that the gateway would take.
-host::InstancePaths PathsOf(const config::Config& config) {
-  host::InstanceSpec spec;
-  spec.mode = config::NameOf(config.mode);
-  spec.tunnel_address = config.tunnel.addresses.front().address;
-  spec.state_dir = config.host.state_dir;
-  spec.run_dir = config.host.run_dir;
-  spec.control_socket = config.host.control_socket;
-  return host::PathsOf(spec);
-}
 
 Begin BeginWithConfig(const config::CommandLine& command_line) {
   Begin begin;
@@ -132,6 +118,15 @@ Begin Run(const config::CommandLine& command_line) {
                    "give each client its own tunnel_addr.\n"));
       return Done(kExitOk);
     }
+    case Action::kImport: {
+      absl::StatusOr<std::string> said = ImportSettings(command_line);
+      if (!said.ok()) {
+        Complain(config::ToStd(said.status().message()));
+        return Done(kExitFailure);
+      }
+      Print(stdout, *said);
+      return Done(kExitOk);
+    }
     case Action::kCleanup:
       return {false, kExitOk, Action::kCleanup, {}, {}};
     case Action::kRun:
@@ -142,52 +137,6 @@ Begin Run(const config::CommandLine& command_line) {
   }
   return Done(kExitFailure);
 }
-
-absl::Status CannotWrite(const std::string& path, int error) {
-  if (error == EEXIST) {
-    return absl::AlreadyExistsError(
-        Concat(path, " exists already; nothing was written"));
-  }
-  return absl::UnavailableError(
-      Concat("cannot write ", path, ": ", strerror(error)));
-}
-
-// A new file that is removed again unless it is kept.
-class NewFile {
- public:
-  explicit NewFile(std::string path) : path_(std::move(path)) {}
-  NewFile(const NewFile&) = delete;
-  NewFile& operator=(const NewFile&) = delete;
-  ~NewFile() {
-    if (fd_ < 0) return;
-    close(fd_);
-    if (!kept_) unlink(path_.c_str());
-  }
-
-  absl::Status Create() {
-    fd_ = open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    // The mode again: the process's mask may have taken bits from it.
-    if (fd_ < 0 || fchmod(fd_, 0600) != 0) return CannotWrite(path_, errno);
-    return absl::OkStatus();
-  }
-
-  absl::Status Write(std::string_view text) {
-    while (!text.empty()) {
-      ssize_t count = write(fd_, text.data(), text.size());
-      if (count < 0 && errno == EINTR) continue;
-      if (count < 0) return CannotWrite(path_, errno);
-      text.remove_prefix(static_cast<size_t>(count));
-    }
-    return fsync(fd_) == 0 ? absl::OkStatus() : CannotWrite(path_, errno);
-  }
-
-  void Keep() { kept_ = true; }
-
- private:
-  const std::string path_;
-  int fd_ = -1;
-  bool kept_ = false;
-};
 
 // The server of the pair; `client.remote` is where its clients find it.
 absl::StatusOr<config::Config> SampleServer(

@@ -15,6 +15,11 @@ constexpr CommandFlag kCommandFlags[] = {
     {"g", "FILE",
      "Write FILE for a hub and FILE.client for a client, with one fresh "
      "key in both; -l, -r and the hub's -t go into them."},
+    {"import", "FILE",
+     "Turn a JSON file of the Go program into the file of -g, and say what "
+     "became of each setting."},
+    {"import-command", "COMMAND",
+     "The same with a command line of that program, in quotes."},
     {"check-config", "", "Check the settings, say what is wrong, and exit."},
     {"print-config", "",
      "Check the settings, print those in force and where each was given, and "
@@ -74,6 +79,7 @@ class Parser {
       absl::Status status = flag ? Take(*flag) : Surplus(argument);
       if (!status.ok()) return status;
     }
+    if (absl::Status status = CheckImport(); !status.ok()) return status;
     for (const GivenOption& given : result_.options) {
       if (result_.write_file.empty() || GoesIntoSample(*given.option)) continue;
       return Invalid("-g writes files with -l, -r and -t in them and takes no ",
@@ -126,12 +132,39 @@ class Parser {
     if (!value || value->empty()) {
       return Missing(command.flag, command.value_name);
     }
-    if (command.flag == "c") {
-      result_.config_file = *value;
+    std::string* const goes_to =
+        command.flag == "c"                ? &result_.config_file
+        : command.flag == "import"         ? &result_.import_file
+        : command.flag == "import-command" ? &result_.import_command
+                                           : nullptr;
+    if (goes_to != nullptr) {
+      *goes_to = *value;
       return absl::OkStatus();
     }
     result_.write_file = *value;
     return Choose(Action::kWriteConfig);
+  }
+
+  // What is imported is written by -g, and is all there is.
+  absl::Status CheckImport() {
+    const bool file = !result_.import_file.empty();
+    const bool command = !result_.import_command.empty();
+    if ((!file && !command) || result_.action == Action::kHelp) {
+      return absl::OkStatus();
+    }
+    if (file && command) {
+      return Invalid("only one of -import and -import-command can be given");
+    }
+    if (result_.action != Action::kWriteConfig) {
+      return Invalid(file ? "-import" : "-import-command",
+                     " writes a file, which -g names: -g NEW.toml");
+    }
+    if (!result_.options.empty() || !result_.config_file.empty()) {
+      return Invalid("-import and -import-command take no setting beside ",
+                     "those that they read");
+    }
+    result_.action = Action::kImport;
+    return absl::OkStatus();
   }
 
   // Help wins over everything; two other actions at once are refused.
@@ -201,7 +234,9 @@ void CommandLine::ForgetKey() {
 void HideKey(int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
     std::optional<Flag> flag = SplitFlag(argv[i]);
-    if (!flag || flag->name != "k") continue;
+    const bool has_key =
+        flag && (flag->name == "k" || flag->name == "import-command");
+    if (!has_key) continue;
     if (flag->value) {
       Overwrite(argv[i] + (flag->value->data() - argv[i]));
     } else if (i + 1 < argc) {

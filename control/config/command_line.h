@@ -19,6 +19,7 @@ enum class Action : uint8_t {
   kVersion,      // -v, --version
   kGenerateKey,  // genkey
   kWriteConfig,  // -g FILE
+  kImport,       // -import FILE or -import-command COMMAND, with -g FILE
   kCheckConfig,  // -check-config
   kPrintConfig,  // -print-config
   kPreflight,    // -preflight
@@ -42,6 +43,8 @@ struct CommandLine {
   Action action = Action::kRun;
   std::string config_file;           // -c
   std::string write_file;            // -g
+  std::string import_file;           // -import
+  std::string import_command;        // -import-command
   std::vector<GivenOption> options;  // in the order given; the last one wins
   bool key_erased = false;           // ForgetKey erased that of -k
 
@@ -55,8 +58,9 @@ struct CommandLine {
 absl::StatusOr<CommandLine> ParseCommandLine(
     std::span<const char* const> arguments);
 
-// Overwrites the value of every -k in the process's own argument memory, so
-// that ps and /proc/PID/cmdline no longer show it. Call after parsing.
+// Overwrites the value of every -k and -import-command in the process's own
+// argument memory, so that ps and /proc/PID/cmdline no longer show it. Call
+// after parsing.
 void HideKey(int argc, char** argv);
 
 }  // namespace lwt::config

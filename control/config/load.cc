@@ -12,9 +12,20 @@ namespace {
 
 constexpr size_t kLargestFile = 1 << 20;
 
+// No TOML file begins with a brace.
+bool IsJson(std::string_view text) {
+  const size_t begin = text.find_first_not_of(" \t\r\n");
+  return begin != std::string_view::npos && text[begin] == '{';
+}
+
 absl::Status ApplyFile(const std::string& path, LoadedConfig& loaded) {
   absl::StatusOr<FileText> file = ReadFile(path, kLargestFile);
   if (!file.ok()) return file.status();
+  if (IsJson(file->text)) {
+    return Invalid(path, " is JSON, as the Go program had it; turn it into a ",
+                   "file for this one with: lightweight-tunnel -import ", path,
+                   " -g NEW.toml");
+  }
   absl::Status status =
       ApplyToml(file->text, path, loaded.config, &loaded.origins);
   sodium_memzero(file->text.data(), file->text.size());

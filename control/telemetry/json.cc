@@ -1,4 +1,4 @@
-// The only translation unit that includes RapidJSON.
+// The only translation unit that writes JSON.
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 

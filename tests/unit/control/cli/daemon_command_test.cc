@@ -119,6 +119,66 @@ TEST_F(DaemonCommandTest, WritesAPairThatPassesTheCheck) {
   EXPECT_EQ(keys[0].rfind("lwt1:", 0), 0u);
 }
 
+TEST_F(DaemonCommandTest, ImportsWhatTheGoProgramHad) {
+  const std::string old = folder_ + "/old.json";
+  std::ofstream(old) << R"({"mode": "client", "remote_addr": "h:9000",
+                            "key": "long enough", "timeout": 30})";
+  DaemonRun outcome = RunDaemon({"-import", old, "-g", path_});
+  EXPECT_EQ(outcome.begin.exit_code, 0) << outcome.err;
+  EXPECT_EQ(
+      outcome.out,
+      "Wrote " + path_ +
+          ".\nkept: mode, remote_addr, key\n"
+          "gone: timeout: a client tries for ever, with pauses of 1 to 32 "
+          "s\nChange all ends of the tunnel at one time: this program and "
+          "that one do not understand each other.\n");
+  struct stat info;
+  ASSERT_EQ(stat(path_.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 07777, 0600u);
+  const config::Config config = RunDaemon({"-c", path_}).begin.config;
+  EXPECT_EQ(config.key.text, "long enough");
+  EXPECT_EQ(config.tunnel.addresses[0], ParseIpPrefix("10.0.0.2/24"));
+  // Never over a file that is there.
+  outcome = RunDaemon({"-import", old, "-g", path_});
+  EXPECT_EQ(outcome.begin.exit_code, 1);
+  EXPECT_NE(outcome.err.find("exists already"), std::string::npos);
+  // Whoever gives it as it was is told in one line.
+  outcome = RunDaemon({"-c", old});
+  EXPECT_EQ(outcome.begin.exit_code, 1);
+  EXPECT_EQ(outcome.err,
+            "lightweight-tunnel: " + old +
+                " is JSON, as the Go program had it; turn it into a file for "
+                "this one with: lightweight-tunnel -import " +
+                old + " -g NEW.toml\n");
+  unlink(old.c_str());
+}
+
+TEST_F(DaemonCommandTest, ImportsACommandLineAndHidesIt) {
+  std::vector<std::string> words = {
+      "lightweight-tunnel", "-import-command",
+      "lightweight-tunnel -m server -k 'long enough'", "-g", path_};
+  std::vector<char*> argv;
+  for (std::string& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  testing::internal::CaptureStdout();
+  const Begin begin = BeginDaemon(static_cast<int>(words.size()), argv.data());
+  fflush(stdout);
+  testing::internal::GetCapturedStdout();
+  EXPECT_EQ(begin.exit_code, 0);
+  EXPECT_EQ(words[2].find("long enough"), std::string::npos);
+  EXPECT_EQ(RunDaemon({"-c", path_}).begin.config.key.text, "long enough");
+}
+
+TEST_F(DaemonCommandTest, AnImportIsAllThatACommandDoes) {
+  for (const auto& words : std::vector<std::vector<std::string>>{
+           {"-import", "a"},
+           {"-import", "a", "-import-command", "b", "-g", path_},
+           {"-import", "a", "-g", path_, "-mtu", "7"},
+           {"-import", "a", "-g", path_, "-c", "b"}}) {
+    EXPECT_EQ(RunDaemon(words).begin.exit_code, 2) << words.back();
+  }
+}
+
 TEST_F(DaemonCommandTest, ThePairTakesItsAddressesFromTheCommandLine) {
   DaemonRun outcome =
       RunDaemon({"-g", path_, "-l", "[::]:443", "-r", "vpn.example.net:443",

@@ -1,0 +1,53 @@
+// The settings of the Go program that this one takes the place of, as a file or
+// a command line of it gave them; and the list of all that it ever knew.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace lwt::migrate {
+
+enum class OldType : uint8_t { kText, kNumber, kBoolean, kList };
+
+// A whole number and a boolean stand as Go prints them: "1400", "true".
+struct OldValue {
+  std::string text;
+  std::vector<std::string> list;
+};
+
+// By the key of the file, in lower case as the Go program did not mind; of a
+// command line too.
+struct OldSettings {
+  std::map<std::string, OldValue> known;
+  std::vector<std::string> unknown;  // what that program passed over as well
+};
+
+struct OldKey {
+  std::string_view key;
+  std::string_view flag;  // empty: only in files
+  OldType type;
+  // Whoever gave just this changed nothing.
+  std::string_view usual;
+  // What became of it, where it has gone; empty where it is taken over.
+  std::string_view gone = {};
+};
+
+std::span<const OldKey> OldKeys();
+const OldKey* FindOldKey(std::string_view key);
+const OldKey* FindOldFlag(std::string_view flag);
+
+// Of a JSON file. Errors name the place or the key.
+absl::StatusOr<OldSettings> ReadOldFile(std::string_view json);
+
+// Of a command line, with or without sudo and the program before it; quoted as
+// for a shell. A command with -c took all else from that file, so it is refused
+// with the name of the file.
+absl::StatusOr<OldSettings> ReadOldCommand(std::string_view command);
+
+}  // namespace lwt::migrate
