@@ -26,7 +26,8 @@ say "sizes, include direction and unused names"
   fail "sizes, includes or names"
 
 say "shell scripts"
-shellcheck scripts/*.sh scripts/packaging/restart-pause .ci/run || fail "shellcheck"
+shellcheck scripts/*.sh scripts/packaging/restart-pause \
+  scripts/packaging/debian/p* .ci/run || fail "shellcheck"
 
 # A build directory of clang's own: its compile commands hold no flag that
 # clang-tidy does not know. Nothing is compiled but generated headers. What

@@ -20,6 +20,7 @@ ALLOWED = 1 << 10 | 1 << 12 | 1 << 13
 def machine(topology):
     made = Machine(topology.client.namespace)
     yield made
+    print(made.console())
     made.delete()
 
 

@@ -79,8 +79,7 @@ class Machine:
 
     def _find_leader(self):
         """The process 1 in there, once it is systemd."""
-        assert self._process.poll() is None, (self._folder /
-                                              "console").read_text()
+        assert self._process.poll() is None, self.console()
         pid = self._process.pid
         children = pathlib.Path(
             f"/proc/{pid}/task/{pid}/children").read_text().split()
@@ -94,6 +93,24 @@ class Machine:
         """As root in there."""
         return run("nsenter", "-t", self._leader, "-a", "--", *words,
                    **options)
+
+    def popen(self, namespace, *words):
+        """A process in there, but with another network."""
+        return namespace.popen("nsenter", "-t", self._leader, "-m", "-p",
+                               "--", *words, stdout=self._log, stderr=self._log)
+
+    @property
+    def changes(self):
+        """The folder of what was written in there, over the host's."""
+        return self._folder / "upper"
+
+    def differs(self, path):
+        """Whether a file is not what the host has there."""
+        mine, host = self.root / path[1:], pathlib.Path(path)
+        return not host.is_file() or mine.read_bytes() != host.read_bytes()
+
+    def console(self):
+        return (self._folder / "console").read_text(errors="replace")
 
     def show(self, unit, name):
         """One property of a unit."""
