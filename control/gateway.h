@@ -58,6 +58,7 @@ class Gateway : private peer::WorkerInbox::Sink {
   std::optional<IpAddress> FindHub();
   absl::Status StartComponents();
   absl::Status StartRole();
+  void Confine();
   absl::Status StartReloader(ServiceNotice& notice);
   absl::Status WatchSources();
 

@@ -12,6 +12,7 @@
 #include "control/loop/api_server.h"
 #include "control/platform/drop_report.h"
 #include "control/platform/worker_tuning.h"
+#include "control/service/confinement.h"
 
 namespace lwt {
 namespace {
@@ -160,12 +161,29 @@ absl::Status Gateway::StartComponents() {
       config::Concat(config::NameOf(config_.mode), ", ", config_.tunnel.device,
                      " ", ToString(config_.tunnel.addresses.front()));
   auto notice = std::make_unique<ServiceNotice>(service_, road_->peers, what);
+  status = StartReloader(*notice);
+  if (!status.ok()) return status;
+  Confine();
   log_.Info("ready: ", what, ", inner MTU ", platform_->tunnel_mtu().mtu(),
             ", control socket ", platform_->paths().control_socket);
   notice->Ready();
-  status = StartReloader(*notice);
   components_.Keep(std::move(notice));
-  return status;
+  return absl::OkStatus();
+}
+
+// Whatever took more is over. A host that cannot do it is no reason not to run.
+void Gateway::Confine() {
+  constexpr uint16_t kFirstFreePort = 1024;
+  const service::Needs needs{
+      .af_xdp = platform_->uplink().info().driver == "af_xdp",
+      .port_below_1024 =
+          config_.hub.local && config_.hub.local->port < kFirstFreePort};
+  const service::CapabilitySet kept = service::CapabilitiesFor(needs);
+  absl::Status status = service::DropCapabilities(kept);
+  if (!status.ok()) log_.Warn(status.message());
+  status = service::ForbidSystemCalls(needs);
+  if (!status.ok()) log_.Warn(status.message());
+  log_.Info("privileges: ", service::NamesOfHeld(kept));
 }
 
 absl::Status Gateway::StartReloader(ServiceNotice& notice) {

@@ -9,6 +9,7 @@
 #include "control/gateway.h"
 #include "control/host/instance/undo.h"
 #include "control/loop/signals.h"
+#include "control/service/confinement.h"
 #include "control/service/environment.h"
 
 namespace {
@@ -60,6 +61,7 @@ int RunGateway(lwt::config::Config& config,
 }  // namespace
 
 int main(int argc, char** argv) {
+  lwt::service::HideMemory();
   lwt::cli::Begin begin = lwt::cli::BeginDaemon(argc, argv);
   if (begin.done) return begin.exit_code;
   if (begin.action == lwt::config::Action::kCleanup) return CleanUp();

@@ -129,6 +129,8 @@ def start(folder):
     shutil.rmtree("/run/lightweight-tunnel", ignore_errors=True)
     shutil.rmtree("/var/lib/lightweight-tunnel", ignore_errors=True)
     assert all(status == 0 for _, status in ended), ended
+    for gateway in starter.gateways:
+        assert "forbidden system call" not in gateway.log(), gateway.label
 
 
 @pytest.fixture(params=VARIANTS, ids=str)
