@@ -96,12 +96,28 @@ def test_runs_restarts_and_leaves_nothing(topology, hub, machine):
     pid = _main_pid(machine)
     status = _status_of(machine, pid)
     assert status["Uid"].split()[0] != "0"
-    assert int(status["CapEff"], 16) & ~ALLOWED == 0
+    assert int(status["CapPrm"], 16) == 1 << 12 | 1 << 13
     assert int(status["CapBnd"], 16) == ALLOWED
     assert status["NoNewPrivs"] == "1" and status["Seccomp"] == "2"
     lines = [json.loads(line) for line in machine.journal(UNIT).splitlines()]
     ready, = [line for line in lines if line["MESSAGE"].startswith("ready: ")]
     assert ready["PRIORITY"] == "6"
+    assert not [line["MESSAGE"] for line in lines
+                if re.match("cannot|.*forbidden", line["MESSAGE"])]
+    # Settings that changed are read again; a file with a fault is refused.
+    settings = machine.root / "etc/lightweight-tunnel/office.toml"
+    with settings.open("a") as file:
+        file.write('sni = "other.example.com"\n')
+    machine.run("systemctl", "reload", UNIT)
+    assert "reload: " in machine.journal(UNIT)
+    good = settings.read_text()
+    settings.write_text(good + "colour = 1\n")
+    assert machine.run("systemctl", "reload", UNIT,
+                       check=False).returncode == 1
+    assert "unknown key" in machine.journal(UNIT)
+    settings.write_text(good)
+    assert machine.show(UNIT, "ActiveState") == "active"
+    assert _main_pid(machine) == pid
     # A crash: the next one is up by itself, and the tunnel again.
     machine.run("kill", "-KILL", str(pid))
     wait_until(lambda: _main_pid(machine) not in (0, pid), 15, "a new process")
