@@ -1,13 +1,11 @@
 #include "control/base/remote_log.h"
 
-#include <fcntl.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include <algorithm>
-#include <array>
 #include <string>
 #include <string_view>
+
+#include "tests/unit/control/base/log_lines.h"
 
 namespace lwt::loop {
 namespace {
@@ -16,29 +14,8 @@ constexpr uint64_t kSecond = 1'000'000;
 
 class RemoteLogTest : public testing::Test {
  protected:
-  static std::array<int, 2> Pipe() {
-    std::array<int, 2> ends;
-    EXPECT_EQ(pipe2(ends.data(), O_NONBLOCK), 0);
-    fcntl(ends[1], F_SETPIPE_SZ, 1 << 20);
-    return ends;
-  }
-  ~RemoteLogTest() override {
-    for (const int end : ends_) close(end);
-  }
-  // What was logged since the last call.
-  std::string Text() {
-    std::array<char, 65536> bytes;
-    ssize_t size;
-    std::string text;
-    while ((size = read(ends_[0], bytes.data(), bytes.size())) > 0) {
-      text.append(bytes.data(), static_cast<size_t>(size));
-    }
-    return text;
-  }
-  size_t Lines() {
-    const std::string text = Text();
-    return static_cast<size_t>(std::count(text.begin(), text.end(), '\n'));
-  }
+  std::string Text() { return lines_.Take(); }
+  size_t Lines() { return lines_.TakeCount(); }
   static IpAddress Address(const std::string& text) {
     return ParseIpAddress(text).value();
   }
@@ -49,10 +26,9 @@ class RemoteLogTest : public testing::Test {
     remote_.Info(Cause::Stranger(address), ToString(address), " knocked");
   }
 
-  const std::array<int, 2> ends_ = Pipe();
+  LogLines lines_;
   uint64_t now_us_ = kSecond;
-  Log log_{LogLevel::kInfo, ends_[1]};
-  RemoteLog remote_{log_, [this] { return now_us_; }};
+  RemoteLog remote_{lines_.log(), [this] { return now_us_; }};
 };
 
 TEST_F(RemoteLogTest, OneSourceSaysAFewLinesThenOneInTenSeconds) {
@@ -152,6 +128,82 @@ TEST_F(RemoteLogTest, WhatIsNotShownTakesNobodysPlace) {
   for (int i = 0; i < 100; ++i) remote_.Debug(Cause::Peer("x"), "detail");
   Bad("x");
   EXPECT_EQ(Lines(), 1u);
+}
+
+TEST_F(RemoteLogTest, AllPeersTogetherAreBoundedToo) {
+  for (int i = 0; i < 2000; ++i) Bad("client " + std::to_string(i));
+  EXPECT_EQ(Lines(), RemoteLog::kPeersBurst);
+  now_us_ += kSecond;
+  for (int i = 0; i < 2000; ++i) Bad("client " + std::to_string(3000 + i));
+  EXPECT_EQ(Lines(), kSecond / RemoteLog::kPeersEveryUs);
+  now_us_ += RemoteLog::kReportUs;
+  remote_.Report();
+  EXPECT_NE(Text().find(" more lines about peers were left out\n"),
+            std::string::npos);
+}
+
+// The sum that is reported is the one that is due, though the class has no line
+// left for who caused it.
+TEST_F(RemoteLogTest, AReportTakesNoMoreLinesThanThereAre) {
+  constexpr size_t kPeers = 40;  // 8 lines of each are more than 256
+  for (size_t i = 0; i < kPeers; ++i) {
+    for (size_t line = 0; line < 2 * RemoteLog::kBurst; ++line) {
+      Bad("client " + std::to_string(i));
+    }
+  }
+  EXPECT_EQ(Lines(), RemoteLog::kPeersBurst);
+  now_us_ += RemoteLog::kReportUs;
+  remote_.Report();
+  EXPECT_LE(Lines(), RemoteLog::kReportUs / RemoteLog::kPeersEveryUs + 1);
+}
+
+TEST_F(RemoteLogTest, TheReportKeepsTheLevelOfWhatItTells) {
+  LogLines quiet(LogLevel::kError);
+  RemoteLog remote(quiet.log(), [this] { return now_us_; });
+  const Cause cause = Cause::Peer("x");
+  for (size_t i = 0; i < RemoteLog::kBurst + 2; ++i) {
+    remote.Error(cause, "x: broken");
+    remote.Info(cause, "x: fine");
+  }
+  EXPECT_EQ(quiet.TakeCount(), RemoteLog::kBurst);
+  now_us_ += RemoteLog::kReportUs;
+  remote.Report();
+  EXPECT_NE(quiet.Take().find(" error 2 more of these were left out: x: bro"),
+            std::string::npos);
+}
+
+TEST_F(RemoteLogTest, AStrangerAndAPeerOfTheSameNameAreTwo) {
+  const IpAddress address = Address("192.0.2.1");
+  const std::string network(reinterpret_cast<const char*>(&address.bytes[0]),
+                            3);
+  const auto key = [&](const Cause& cause) { return cause.key(); };
+  EXPECT_NE(key(Cause::Stranger(address, "f", 1)),
+            key(Cause::Peer(network, "f", 1)));
+  EXPECT_EQ(key(Cause::Stranger(address, "f", 1)),
+            key(Cause::Stranger(Address("192.0.2.200"), "f", 1)));
+  EXPECT_NE(key(Cause::Stranger(address, "f", 1)),
+            key(Cause::Stranger(Address("192.0.3.1"), "f", 1)));
+  EXPECT_NE(key(Cause::Stranger(address, "f", 1)),
+            key(Cause::Stranger(address, "f", 2)));
+}
+
+TEST(LineBudgetTest, ABurstComesBackAsSlowlyAsItWasTaken) {
+  LineBudget budget(3, 10 * kSecond);
+  uint64_t now_us = 100 * kSecond;
+  const auto take_all = [&] {
+    int taken = 0;
+    for (; budget.Has(now_us); ++taken) budget.Take(now_us);
+    return taken;
+  };
+  EXPECT_EQ(take_all(), 3);
+  now_us += 10 * kSecond - 1;
+  EXPECT_EQ(take_all(), 0);
+  now_us += 1;
+  EXPECT_EQ(take_all(), 1);
+  now_us += 20 * kSecond;
+  EXPECT_EQ(take_all(), 2);
+  now_us += 1000 * kSecond;
+  EXPECT_EQ(take_all(), 3) << "what was not used is not saved up";
 }
 
 }  // namespace
