@@ -55,9 +55,12 @@ std::optional<uint16_t> ReadPort(std::string_view text) {
   return port;
 }
 
-bool IsMulticast(const IpAddress& address) {
-  if (address.family == Family::kIpv4) return (address.bytes[0] >> 4) == 14;
-  return address.bytes[0] == 0xff;
+// Multicast, or the broadcast of whatever link it is sent on (RFC 919).
+bool IsOfMany(const IpAddress& address) {
+  const auto& b = address.bytes;
+  if (address.family == Family::kIpv6) return b[0] == 0xff;
+  return (b[0] >> 4) == 14 ||
+         std::all_of(&b[0], &b[4], [](uint8_t byte) { return byte == 0xff; });
 }
 
 bool IsLoopback(const IpAddress& address) {
@@ -105,7 +108,7 @@ absl::StatusOr<Endpoint> ReadListenAddress(std::string_view text) {
     const size_t skipped = text.starts_with(':') ? 1 : 0;
     endpoint = ParseEndpoint(Concat("0.0.0.0:", text.substr(skipped)));
   }
-  if (!endpoint || endpoint->port == 0 || IsMulticast(endpoint->address)) {
+  if (!endpoint || endpoint->port == 0 || IsOfMany(endpoint->address)) {
     return Invalid(Quoted(text), " is not an address and port to listen on, ",
                    "such as 0.0.0.0:9000 or [::]:9000");
   }
@@ -118,7 +121,7 @@ absl::StatusOr<HostPort> ReadRemoteAddress(std::string_view text) {
               "192.0.2.1:9000, [2001:db8::1]:9000 or vpn.example.com:9000");
   if (std::optional<Endpoint> endpoint = ParseEndpoint(text)) {
     if (endpoint->port == 0 || endpoint->address.IsUnspecified() ||
-        IsMulticast(endpoint->address)) {
+        IsOfMany(endpoint->address)) {
       return bad;
     }
     return HostPort{ToString(endpoint->address), endpoint->port};
@@ -141,7 +144,7 @@ absl::StatusOr<IpPrefix> ReadTunnelAddress(std::string_view text) {
     return Invalid(Quoted(text), " is link-local: each link has that network, ",
                    "so no route can lead to it; take one such as fd00::1/64");
   }
-  if (address.IsUnspecified() || IsMulticast(address) || IsLoopback(address) ||
+  if (address.IsUnspecified() || IsOfMany(address) || IsLoopback(address) ||
       prefix->length == 0 || IsNetworkOrBroadcast(*prefix)) {
     return Invalid(Quoted(text), " is not the address of one host; take one ",
                    "inside the subnet, such as 10.0.0.1/24");
