@@ -23,23 +23,28 @@ absl::StatusOr<std::unique_ptr<EventLoop>> EventLoop::Create() {
 
 EventLoop::~EventLoop() { close(epoll_fd_); }
 
-absl::Status EventLoop::Watch(int fd, uint32_t events, Handler handler) {
+int EventLoop::Control(int operation, int fd, uint32_t events,
+                       uint32_t number) {
   epoll_event event{};
   event.events = events;
-  event.data.fd = fd;
-  if (epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd, &event) != 0) {
+  event.data.u64 = uint64_t{number} << 32 | static_cast<uint32_t>(fd);
+  return epoll_ctl(epoll_fd_, operation, fd, &event);
+}
+
+absl::Status EventLoop::Watch(int fd, uint32_t events, Handler handler) {
+  const uint32_t number = ++last_number_;
+  if (Control(EPOLL_CTL_ADD, fd, events, number) != 0) {
     return absl::InternalError(
         absl::StrCat("cannot watch descriptor ", fd, ": ", strerror(errno)));
   }
-  handlers_[fd] = std::make_shared<Handler>(std::move(handler));
+  handlers_[fd] = {number, std::make_shared<Handler>(std::move(handler))};
   return absl::OkStatus();
 }
 
 void EventLoop::Change(int fd, uint32_t events) {
-  epoll_event event{};
-  event.events = events;
-  event.data.fd = fd;
-  epoll_ctl(epoll_fd_, EPOLL_CTL_MOD, fd, &event);
+  const auto found = handlers_.find(fd);
+  if (found == handlers_.end()) return;
+  Control(EPOLL_CTL_MOD, fd, events, found->second.number);
 }
 
 void EventLoop::Forget(int fd) {
@@ -55,10 +60,13 @@ int EventLoop::Turn(uint64_t timeout_us) {
                          static_cast<int>(timeout_ms));
   int ran = 0;
   for (int i = 0; i < count; ++i) {
-    auto found = handlers_.find(ready[i].data.fd);
-    if (found == handlers_.end()) continue;
+    const uint64_t whose = ready[i].data.u64;
+    const auto found = handlers_.find(static_cast<int>(whose & UINT32_MAX));
+    if (found == handlers_.end() || found->second.number != whose >> 32) {
+      continue;
+    }
     // Kept alive while it runs: it may forget itself.
-    std::shared_ptr<Handler> handler = found->second;
+    const std::shared_ptr<Handler> handler = found->second.handler;
     (*handler)(ready[i].events);
     ++ran;
   }

@@ -39,10 +39,19 @@ class EventLoop {
   int Turn(uint64_t timeout_us);
 
  private:
+  // Who watches a descriptor. The number tells it from whoever watched one of
+  // the same number before, of which this turn may still hold an event.
+  struct Watcher {
+    uint32_t number = 0;
+    std::shared_ptr<Handler> handler;
+  };
+
   explicit EventLoop(int epoll_fd) : epoll_fd_(epoll_fd) {}
+  int Control(int operation, int fd, uint32_t events, uint32_t number);
 
   const int epoll_fd_;
-  std::unordered_map<int, std::shared_ptr<Handler>> handlers_;
+  uint32_t last_number_ = 0;
+  std::unordered_map<int, Watcher> handlers_;
 };
 
 }  // namespace lwt::loop

@@ -7,13 +7,15 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
+#include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "control/base/log.h"
 #include "control/host/instance/control_socket.h"
 #include "control/loop/api_server.h"
 #include "control/loop/event_loop.h"
@@ -23,16 +25,6 @@ namespace lwt::loop {
 namespace {
 
 constexpr uint64_t kWaitUs = 10'000'000;  // a bound, never reached
-
-std::string ReadAll(int fd) {
-  std::string text;
-  std::array<char, 4096> bytes;
-  ssize_t n;
-  while ((n = read(fd, bytes.data(), bytes.size())) > 0) {
-    text.append(bytes.data(), static_cast<size_t>(n));
-  }
-  return text;
-}
 
 TEST(EventLoopTest, RunsWhatIsReadyAndForgets) {
   auto loop = EventLoop::Create();
@@ -77,18 +69,122 @@ TEST(EventLoopTest, RefusesAClosedDescriptor) {
   EXPECT_FALSE((*loop)->Watch(-1, EPOLLIN, [](uint32_t) {}).ok());
 }
 
-TEST(LogTest, WritesOneLineByLevel) {
-  int ends[2];
-  ASSERT_EQ(pipe2(ends, O_NONBLOCK), 0);
-  Log log(LogLevel::kWarn, ends[1]);
-  log.Info("not shown");
-  log.Warn("two\nlines ", 7, " and \x1b[31m");
+// Of two that are ready the first ends the second, and what it opens instead
+// gets the same number from the kernel: the event was not for that one.
+TEST(EventLoopTest, AnEventGoesToNobodyWhoTookTheDescriptorSince) {
+  auto loop = EventLoop::Create();
+  ASSERT_TRUE(loop.ok());
+  std::array<int, 2> fds = {eventfd(1, EFD_NONBLOCK), eventfd(1, EFD_NONBLOCK)};
+  int first_runs = 0;
+  int later_runs = 0;
+  const auto take_the_other = [&](int other) {
+    if (++first_runs > 1) return;
+    (*loop)->Forget(other);
+    close(other);
+    ASSERT_EQ(eventfd(0, EFD_NONBLOCK), other) << "the lowest that is free";
+    ASSERT_TRUE(
+        (*loop)->Watch(other, EPOLLIN, [&](uint32_t) { ++later_runs; }).ok());
+  };
+  for (const size_t i : {0, 1}) {
+    ASSERT_TRUE((*loop)
+                    ->Watch(fds[i], EPOLLIN,
+                            [&, i](uint32_t) { take_the_other(fds[1 - i]); })
+                    .ok());
+  }
+  EXPECT_EQ((*loop)->Turn(kWaitUs), 1);
+  EXPECT_EQ(later_runs, 0);
+  for (const int fd : fds) {
+    const uint64_t one = 1;
+    ASSERT_EQ(write(fd, &one, sizeof(one)), 8);
+  }
+  (*loop)->Turn(kWaitUs);
+  EXPECT_EQ(later_runs, 1) << "its own event it gets";
+  for (const int fd : fds) close(fd);
+}
+
+TEST(EventLoopTest, ATurnHandlesNoMoreThanItsShareAndThenTheOthers) {
+  auto loop = EventLoop::Create();
+  ASSERT_TRUE(loop.ok());
+  constexpr size_t kReady = EventLoop::kMaxEvents + 8;
+  std::array<int, kReady> runs{};
+  std::array<int, kReady> fds;
+  for (size_t i = 0; i < kReady; ++i) {
+    fds[i] = eventfd(1, EFD_NONBLOCK);
+    ASSERT_TRUE(
+        (*loop)->Watch(fds[i], EPOLLIN, [&, i](uint32_t) { ++runs[i]; }).ok());
+  }
+  EXPECT_EQ((*loop)->Turn(kWaitUs), EventLoop::kMaxEvents);
+  EXPECT_EQ((*loop)->Turn(kWaitUs), EventLoop::kMaxEvents);
+  // All stay ready; in two turns each had at least one.
+  EXPECT_EQ(std::count(runs.begin(), runs.end(), 0), 0);
+  for (const int fd : fds) close(fd);
+}
+
+TEST(EventLoopTest, WhatIsWaitedForCanChange) {
+  auto loop = EventLoop::Create();
+  ASSERT_TRUE(loop.ok());
+  std::array<int, 2> ends;
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends.data()),
+            0);
+  uint32_t seen = 0;
+  ASSERT_TRUE(
+      (*loop)
+          ->Watch(ends[0], EPOLLIN, [&](uint32_t events) { seen = events; })
+          .ok());
+  EXPECT_EQ((*loop)->Turn(0), 0);
+  (*loop)->Change(ends[0], EPOLLOUT);
+  EXPECT_EQ((*loop)->Turn(kWaitUs), 1);
+  EXPECT_EQ(seen, static_cast<uint32_t>(EPOLLOUT));
+  (*loop)->Change(ends[0], EPOLLIN);
+  EXPECT_EQ((*loop)->Turn(0), 0);
   close(ends[1]);
-  std::string text = ReadAll(ends[0]);
+  EXPECT_EQ((*loop)->Turn(kWaitUs), 1);
+  EXPECT_TRUE(seen & EPOLLHUP) << "asked for or not";
+  (*loop)->Forget(ends[0]);
+  (*loop)->Change(ends[0], EPOLLIN);  // of one that nobody watches
+  (*loop)->Forget(ends[0]);
+  EXPECT_EQ((*loop)->Turn(0), 0);
   close(ends[0]);
-  EXPECT_NE(text.find(" warn  two lines 7 and  [31m\n"), std::string::npos)
-      << text;
-  EXPECT_EQ(text.find("not shown"), std::string::npos);
+}
+
+TEST(EventLoopTest, AHandlerMayWatchMore) {
+  auto loop = EventLoop::Create();
+  ASSERT_TRUE(loop.ok());
+  std::vector<int> fds = {eventfd(1, EFD_NONBLOCK)};
+  int runs = 0;
+  const std::function<void(int)> watch = [&](int fd) {
+    ASSERT_TRUE((*loop)
+                    ->Watch(fd, EPOLLIN,
+                            [&, fd](uint32_t) {
+                              ++runs;
+                              (*loop)->Forget(fd);
+                              if (fds.size() == 50) return;
+                              fds.push_back(eventfd(1, EFD_NONBLOCK));
+                              watch(fds.back());
+                            })
+                    .ok());
+  };
+  watch(fds.front());
+  for (int turn = 0; turn < 50; ++turn) (*loop)->Turn(0);
+  EXPECT_EQ(runs, 50);
+  for (const int fd : fds) close(fd);
+}
+
+TEST(EventLoopTest, OneDescriptorHasOneWatcher) {
+  auto loop = EventLoop::Create();
+  ASSERT_TRUE(loop.ok());
+  const int fd = eventfd(1, EFD_NONBLOCK);
+  int first = 0;
+  int second = 0;
+  ASSERT_TRUE((*loop)->Watch(fd, EPOLLIN, [&](uint32_t) { ++first; }).ok());
+  const auto again = (*loop)->Watch(fd, EPOLLIN, [&](uint32_t) { ++second; });
+  EXPECT_NE(again.message().find("cannot watch descriptor"),
+            absl::string_view::npos)
+      << again;
+  EXPECT_EQ((*loop)->Turn(kWaitUs), 1);
+  EXPECT_EQ(first, 1) << "the one before stays";
+  EXPECT_EQ(second, 0);
+  close(fd);
 }
 
 TEST(SignalsTest, ArriveByDescriptorAndLeaveRealTimeSignalsAlone) {
@@ -232,6 +328,55 @@ TEST_F(ApiServerTest, RefusesGarbageAndFloods) {
   ssize_t n = read(fd, bytes.data(), bytes.size());
   ASSERT_GT(n, 6);
   EXPECT_EQ(std::string(bytes.data(), 6), "error ");
+  close(fd);
+}
+
+TEST_F(ApiServerTest, ARequestIsOneLineAndNoMore) {
+  for (const std::string& said :
+       {std::string("status\nstatus\n"), std::string("\n"),
+        std::string("status\0\n", 8), std::string("\xff\xfe\n")}) {
+    const int fd = Connect();
+    Say(fd, said);
+    EXPECT_EQ(Converse(fd).rfind("error the request is not understood", 0), 0u);
+    close(fd);
+  }
+}
+
+TEST_F(ApiServerTest, WhoLeavesInTheMiddleLeavesNothing) {
+  const auto open_descriptors = [] {
+    return std::distance(std::filesystem::directory_iterator("/proc/self/fd"),
+                         std::filesystem::directory_iterator());
+  };
+  const auto before = open_descriptors();
+  for (const char* said : {"", "stat", "status\n"}) {
+    const int fd = Connect();
+    loop_->Turn(0);
+    Say(fd, said);
+    loop_->Turn(0);  // of an answer the half is sent
+    close(fd);
+    for (int turn = 0; turn < 4; ++turn) loop_->Turn(0);
+  }
+  EXPECT_EQ(open_descriptors(), before);
+  server_->OnTimer(1000);
+  EXPECT_EQ(server_->NextDeadline(), UINT64_MAX);
+}
+
+// Who sends no more has still to get its answer.
+TEST_F(ApiServerTest, AHalfClosedAskerIsAnswered) {
+  const int fd = Connect();
+  Say(fd, "status\n");
+  shutdown(fd, SHUT_WR);
+  EXPECT_EQ(Converse(fd), api::OkResponse(std::string(500'000, 'x')));
+  close(fd);
+}
+
+TEST_F(ApiServerTest, AServerThatGoesClosesItsClients) {
+  const int fd = Connect();
+  loop_->Turn(0);
+  server_.reset();
+  char byte;
+  EXPECT_EQ(read(fd, &byte, 1), 0);
+  EXPECT_EQ(loop_->Turn(0), 0) << "nothing is watched any more";
   close(fd);
 }
 
