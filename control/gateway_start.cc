@@ -13,6 +13,7 @@
 #include "control/platform/drop_report.h"
 #include "control/platform/worker_tuning.h"
 #include "control/service/confinement.h"
+#include "control/too_big_watch.h"
 
 namespace lwt {
 namespace {
@@ -149,6 +150,12 @@ absl::Status Gateway::StartComponents() {
   if (status.ok()) status = WatchSources();
   if (!status.ok()) return status;
   components_.Keep(std::make_unique<WorkerTuning>(platform_->workers()));
+  auto routers = TooBigWatch::Start(platform_->link().index, *loop_, *link_);
+  if (routers.ok()) {
+    components_.Keep(*std::move(routers));
+  } else {
+    log_.Warn(routers.status().message());
+  }
   components_.Keep(std::make_unique<DropReport>(platform_->workers(), log_));
   absl::StatusOr<std::unique_ptr<loop::ApiServer>> api = loop::ApiServer::Serve(
       platform_->control_socket(), *loop_,

@@ -130,7 +130,7 @@ void OuterSide::OnHostChanges(const host::HostChanges& changes,
                               uint64_t now_us) {
   keeper_.HostChanged(changes, now_us);
   tunnel_keeper_.HostChanged(changes, now_us);
-  if (changes.everything || !changes.links.empty()) platform_.RefreshLink();
+  if (changes.everything || !changes.links.empty()) FollowLink();
   if (!changes.everything && changes.addresses.empty()) return;
   absl::Status status = UpdateListenAddresses();
   if (!status.ok()) log_.Error(status.message());
@@ -138,6 +138,16 @@ void OuterSide::OnHostChanges(const host::HostChanges& changes,
 
 absl::Status OuterSide::Apply(const config::Config& config, uint64_t) {
   return tunnel_keeper_.SetNetworks(config.PeerNetworks());
+}
+
+void OuterSide::FollowLink() {
+  const uint32_t before = platform_.link().mtu;
+  platform_.RefreshLink();
+  const uint32_t mtu = platform_.link().mtu;
+  if (mtu == before) return;
+  log_.Info("uplink ", platform_.link().name, " has MTU ", mtu);
+  link_.SendToAll(SetLinkMtuCommand{
+      static_cast<uint16_t>(std::min<uint32_t>(mtu, UINT16_MAX))});
 }
 
 void OuterSide::OnTimer(uint64_t now_us) {

@@ -80,6 +80,7 @@ class OuterSide final : public loop::Component, public peer::ClientHost {
   };
 
   static uint64_t NowUs() { return MonotonicUs(); }
+  void FollowLink();
   void OnNextHop(const IpAddress& remote, const host::NextHop& hop);
   void NoteSilence(const IpAddress& remote, bool silent);
   absl::Status UpdateListenAddresses();

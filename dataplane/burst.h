@@ -49,6 +49,7 @@ struct Frame {
   // A parity, unmasked and no more: nothing of its header is proven.
   bool sealed = false;
   bool handed_over = false;  // by another worker: it goes to no third one
+  bool to_cut = false;       // larger than the peer's MTU, and may be cut
   InnerChecksum checksum = InnerChecksum::kUnknown;  // of an inner packet
 
   bool Is(wire::RecordKind is) const {

@@ -191,6 +191,7 @@ struct Runner {
     lane->policy = fec::Policy(worker.tuning.fec);
     ApplyPolicy(worker, command.lane);
     worker.lane_counters[command.lane.value].last_rx_us.Set(worker.now_us);
+    TellPath(worker, command.lane);
   }
 
   void operator()(const RemoveLaneCommand& command) {
@@ -259,7 +260,18 @@ struct Runner {
   void operator()(const SwapUplinkCommand& command) {
     Transmit(worker);  // what was made for the port before
     worker.uplink = command.port;
-    worker.tcp.SetPort(command.port->info().mtu, command.port->info().segments);
+    worker.tcp.SetPort(command.port->info().mtu, command.port->info().segments,
+                       worker.now_us);
+  }
+
+  void operator()(const SetLinkMtuCommand& command) {
+    worker.tcp.FollowLinkMtu(command.mtu, worker.now_us);
+  }
+
+  void operator()(const TooBigCommand& command) {
+    if (worker.tcp.OnTooBig(command.told)) {
+      worker.counters.too_big_heeded.Add(1);
+    }
   }
 
   void operator()(const TuneCommand& command) {

@@ -4,11 +4,11 @@
 
 #include <rte_mbuf.h>
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
 
+#include "dataplane/event_budget.h"
 #include "drivers/ip_endpoint.h"
 
 namespace lwt {
@@ -24,26 +24,6 @@ struct CollectedPackets {
   uint16_t next_segment = 0;  // of the super-frame at `next`
 
   bool drained() const { return next == count; }
-};
-
-// So many a second, and a tenth of that at once.
-class EventBudget {
- public:
-  explicit EventBudget(uint64_t per_second)
-      : interval_us_(1'000'000 / per_second) {}
-
-  bool Take(uint64_t now_us) {
-    const uint64_t from = now_us > kBurstUs ? now_us - kBurstUs : 0;
-    const uint64_t next = std::max(next_us_, from);
-    if (next > now_us) return false;
-    next_us_ = next + interval_us_;
-    return true;
-  }
-
- private:
-  static constexpr uint64_t kBurstUs = 100'000;
-  const uint64_t interval_us_;
-  uint64_t next_us_ = 0;
 };
 
 // Addresses that control was asked to resolve, so that a burst of packets makes
@@ -77,7 +57,6 @@ class AskedAddresses {
 struct LanState {
   CollectedPackets collected;
   AskedAddresses asked;
-  EventBudget icmp{1000};  // ICMP errors, as Linux bounds its own
 };
 
 }  // namespace lwt

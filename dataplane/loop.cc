@@ -1,11 +1,14 @@
 #include "dataplane/loop.h"
 
 #include <algorithm>
+#include <array>
 
 #include "dataplane/commands.h"
 #include "dataplane/pipeline.h"
 #include "dataplane/stages/stages.h"
+#include "dataplane/wire/record.h"
 #include "dataplane/worker_state.h"
+#include "drivers/packet_pool.h"
 
 namespace lwt {
 namespace {
@@ -23,6 +26,17 @@ void PublishFlow(Worker& worker, LaneIndex index) {
   counters.retransmitted_segments.Set(stats->segments_retransmitted);
 }
 
+// A record of padding where one is due: records that fit the path as it is
+// known would never show that it takes more.
+void SearchPath(Worker& worker, LaneIndex index) {
+  static constexpr std::array<uint8_t, PacketPool::kSmallRoom> kPadding = {};
+  const uint32_t size =
+      worker.tcp.SearchSize(worker.lanes[index.value].flow, worker.now_us);
+  if (size <= wire::kRecordOverhead) return;
+  SendRecord(worker, index, static_cast<uint8_t>(wire::RecordKind::kProbe),
+             kPadding.data(), size - wire::kRecordOverhead);
+}
+
 void PublishFlows(Worker& worker) {
   if (worker.now_us - worker.figures.published_us < kPublishUs) return;
   worker.figures.published_us = worker.now_us;
@@ -31,7 +45,9 @@ void PublishFlows(Worker& worker) {
   for (uint32_t i = 0; i < std::min(lanes, kPublishLanes); ++i) {
     LaneIndex& lane = worker.figures.next_lane;
     lane.value = (lane.value + 1) % lanes;
-    if (worker.lanes[lane.value].installed) PublishFlow(worker, lane);
+    if (!worker.lanes[lane.value].installed) continue;
+    PublishFlow(worker, lane);
+    SearchPath(worker, lane);
   }
 }
 
@@ -52,8 +68,9 @@ void RunLoopOnce(Worker& worker) {
       worker.tcp.OnTimer(worker.now_us, worker.tx);
       HandleFlowEvents(worker);
     }
-    RunOutbound(worker);
+    // Before what transmits, since it may send something.
     PublishFlows(worker);
+    RunOutbound(worker);
   }
   if (worker.options.handoff != nullptr) {
     worker.options.handoff->WakeReceivers(worker.options.index);

@@ -40,6 +40,7 @@ struct WorkerOptions {
   ReedSolomon::Code fec_code = ReedSolomon::Code::kAvx2;
   IdleMode idle = IdleMode::kAdaptive;
   Persona persona = Persona::kLinux618;
+  uint16_t first_path_mtu = 0;            // see OuterTcp::Config
   std::array<uint8_t, 32> flow_secret{};  // ISNs, timestamps, SYN cookies
                                           // of all workers
 };

@@ -21,6 +21,7 @@ OuterTcp::Config TcpConfig(const WorkerOptions& options) {
   config.pool = options.pool;
   config.link_mtu = options.uplink->info().mtu;
   config.port_segments = options.uplink->info().segments;
+  config.first_path_mtu = options.first_path_mtu;
   return config;
 }
 

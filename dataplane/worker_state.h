@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "dataplane/burst.h"
+#include "dataplane/event_budget.h"
 #include "dataplane/exchange/counters.h"
 #include "dataplane/exchange/handoff.h"
 #include "dataplane/exchange/mailbox.h"
@@ -173,6 +174,8 @@ class Worker {
   // Open and FecDecode take, Forward charges, the loop counts its turns.
   WorkShares shares;
   FigureTurn figures;
+  // Whoever tells a sender that a packet goes no further.
+  IcmpBudget icmp;
   [[no_unique_address]] FrameLedger ledger;
 
   // Written by any stage, read by control.

@@ -1,6 +1,6 @@
 // Sizes, offsets and bits of the headers that frames begin with: Ethernet (IEEE
-// 802.3 and 802.1Q), IPv4 (RFC 791), IPv6 (RFC 8200), TCP (RFC 9293) and UDP
-// (RFC 768).
+// 802.3 and 802.1Q), IPv4 (RFC 791), IPv6 (RFC 8200), TCP (RFC 9293), UDP (RFC
+// 768) and ICMP (RFC 792, RFC 4443).
 #pragma once
 
 #include <cstddef>
@@ -19,8 +19,11 @@ inline constexpr uint16_t kEtherTypeVlan = 0x8100;
 
 inline constexpr size_t kIpv4HeaderSize = 20;
 inline constexpr size_t kIpv6HeaderSize = 40;
+inline constexpr uint8_t kProtocolIcmp = 1;
 inline constexpr uint8_t kProtocolTcp = 6;
 inline constexpr uint8_t kProtocolUdp = 17;
+inline constexpr uint8_t kProtocolIcmpv6 = 58;
+inline constexpr size_t kIcmpHeaderSize = 8;
 
 // In the half-word at 6 of an IPv4 header.
 inline constexpr uint16_t kDontFragment = 0x4000;

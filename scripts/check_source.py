@@ -28,7 +28,8 @@ ROOMS = {
     ],
     "dataplane": [
         # Words and numbers that all stages share.
-        "dataplane/clock. dataplane/drop_reason. dataplane/fair_shares. "
+        "dataplane/clock. dataplane/drop_reason. dataplane/event_budget. "
+        "dataplane/fair_shares. "
         "dataplane/frame_ledger. dataplane/golden_ratio. dataplane/names. "
         "dataplane/sip_hash. dataplane/work_shares.",
         "dataplane/wire/",

@@ -206,6 +206,7 @@ void ClientSession::OnHandshakeDone(uint64_t now_us) {
   PeerTable::Entry& entry = road().peers.Change(peer_);
   entry.session = session_.get();
   entry.device_mtu = mtu;
+  entry.device_follows = true;
   SettleLane(now_us);
   session.reset();
   ReleaseLocals();

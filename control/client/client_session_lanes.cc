@@ -99,6 +99,7 @@ void ClientSession::TickLiveness(uint64_t now_us) {
   if (session_ == nullptr) return;
   session_->Measure(now_us);
   session_->ShareLoss(now_us);
+  session_->FollowPath(now_us);
   for (const ClientLanes::Change& change :
        lanes_.Tick(*session_, road().link, now_us)) {
     OnLaneState(change, now_us);

@@ -19,6 +19,7 @@ enum class ControlType : uint8_t {
   kRekeyAnswer = 3,
   kRekeyDone = 4,
   kNotice = 5,
+  kMtu = 8,
 };
 
 // `type` may hold a value that this version does not know.

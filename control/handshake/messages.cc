@@ -54,4 +54,19 @@ std::optional<Notice> Notice::Parse(ByteSpan body) {
                 .text = PrintableText(reader.rest())};
 }
 
+ByteVector MtuMessage::Build() const {
+  ByteWriter out;
+  return out.U16(mtu).Take();
+}
+
+std::optional<MtuMessage> MtuMessage::Parse(ByteSpan body) {
+  ByteReader reader(body);
+  MtuMessage message;
+  if (!reader.U16(&message.mtu) || message.mtu < kLeastInnerMtu ||
+      !reader.empty()) {
+    return std::nullopt;
+  }
+  return message;
+}
+
 }  // namespace lwt::handshake

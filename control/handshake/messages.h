@@ -73,6 +73,19 @@ struct Notice {
   static std::optional<Notice> Parse(ByteSpan body);
 };
 
+// The largest inner packet that goes from its sender to its reader in one
+// segment now. Both ends go by the smaller of the two directions.
+struct MtuMessage {
+  static constexpr auto kType = ControlType::kMtu;
+  static bool kUnderstoodBy(const PeerOffer& peer) {
+    return (peer.features & kFeatureMtu) != 0;
+  }
+  uint16_t mtu = 0;  // kLeastInnerMtu or more
+
+  ByteVector Build() const;
+  static std::optional<MtuMessage> Parse(ByteSpan body);
+};
+
 template <ControlBody... Ms>
 struct MessageList {
   // Calls f<M>() for each.
@@ -82,7 +95,7 @@ struct MessageList {
   }
 };
 // All types that there are: tests and the fuzzer go through it.
-using ControlMessages =
-    MessageList<RekeyRequest, RekeyOffer, RekeyAnswer, RekeyDone, Notice>;
+using ControlMessages = MessageList<RekeyRequest, RekeyOffer, RekeyAnswer,
+                                    RekeyDone, Notice, MtuMessage>;
 
 }  // namespace lwt::handshake

@@ -52,6 +52,13 @@ bool ReadAddresses(ByteReader* reader, std::vector<IpPrefix>* addresses) {
       [reader](IpPrefix& prefix) { return ReadAddress(reader, &prefix); });
 }
 
+// Who made a payload before there were features padded it with zeros there, or
+// ended it.
+uint32_t ReadFeatures(ByteReader* reader) {
+  uint32_t features = 0;
+  return reader->U32(&features) ? features : 0;
+}
+
 bool ReadMtu(ByteReader* reader, uint16_t* mtu) {
   return reader->U16(mtu) && *mtu >= kLeastInnerMtu;
 }
@@ -76,6 +83,7 @@ ByteVector BuildHubPayload(const HubPayload& payload, size_t size) {
   out.U8(payload.offer.version).Append(payload.nonce).U64(payload.session_id);
   out.U16(payload.offer.mtu).U8(payload.offer.lanes);
   WriteAddresses(&out, payload.offer.addresses);
+  out.U32(payload.offer.features);
   PadTo(&out, size);
   return out.Take();
 }
@@ -91,6 +99,7 @@ std::optional<HubPayload> ParseHubPayload(ByteSpan bytes) {
       !ReadAddresses(&reader, &payload.offer.addresses)) {
     return std::nullopt;
   }
+  payload.offer.features = ReadFeatures(&reader);
   return payload;
 }
 
@@ -99,6 +108,7 @@ ByteVector BuildClientPayload(const ClientPayload& payload, size_t size) {
   out.U8(payload.offer.version).Append(payload.nonce).U16(payload.offer.mtu);
   out.U8(payload.offer.lanes);
   WriteAddresses(&out, payload.offer.addresses);
+  out.U32(payload.offer.features);
   PadTo(&out, size);
   return out.Take();
 }
@@ -113,6 +123,7 @@ std::optional<ClientPayload> ParseClientPayload(ByteSpan bytes) {
       !ReadAddresses(&reader, &payload.offer.addresses)) {
     return std::nullopt;
   }
+  payload.offer.features = ReadFeatures(&reader);
   return payload;
 }
 

@@ -37,6 +37,11 @@ struct Verdict {
 // that size (RFC 791). Who has IPv6 inside offers what that needs.
 inline constexpr uint16_t kLeastInnerMtu = 576;
 
+// What a side understands beyond version 1, a bit each (docs/protocol.md,
+// "Features"). Nothing is sent that the other end did not name.
+inline constexpr uint32_t kFeatureMtu = 1u << 8;
+inline constexpr uint32_t kOwnFeatures = kFeatureMtu;
+
 // Either side's Noise of a session's handshake. What is named must outlive it.
 NoiseConfig SessionNoise(NoiseRole role, const SecretKey& psk,
                          const StaticKey& identity, RandomSource random);
@@ -44,9 +49,10 @@ NoiseConfig SessionNoise(NoiseRole role, const SecretKey& psk,
 // What one side tells the other about itself.
 struct PeerOffer {
   uint8_t version = kProtocolVersion;
-  uint16_t mtu = 0;                 // largest inner MTU it can carry, 576 …
-  uint8_t lanes = 1;                // lanes it can use, 1 … kMaxLanes
-  std::vector<IpPrefix> addresses;  // tunnel addresses, 1 or 2
+  uint16_t mtu = 0;                  // largest inner MTU it can carry, 576 …
+  uint8_t lanes = 1;                 // lanes it can use, 1 … kMaxLanes
+  std::vector<IpPrefix> addresses;   // tunnel addresses, 1 or 2
+  uint32_t features = kOwnFeatures;  // kFeature…, and bits that we do not know
 };
 
 // A session, as both sides hold it after an accepting verdict. Lane 0 is the

@@ -35,6 +35,7 @@ HubSessions::HubSessions(const Config& config, const loop::Log& log,
   config_.road.owners.SetAcceptor(this);
   config_.road.peers.SetForwarding(true);
   config_.road.peers.SetOwn(config_.door.offer.addresses);
+  TellPeerNetworks();
 }
 
 HubSessions::~HubSessions() { config_.road.owners.SetAcceptor(nullptr); }
@@ -176,6 +177,7 @@ void HubSessions::LookAt(Client& client, uint64_t now_us) {
   }
   client.session->Measure(now_us);
   client.session->ShareLoss(now_us);
+  client.session->FollowPath(now_us);
   const bool in_use = last.used_us + kIdleLookUs >= now_us;
   client.look_at_us = NextSweep(std::min(
       now_us + (in_use ? 0 : kIdleLookUs - kSweepUs), last.heard_us + kIdleUs));
@@ -225,6 +227,14 @@ void HubSessions::OnLinkChanged() {
   }
 }
 
+void HubSessions::TellPeerNetworks() {
+  std::vector<IpPrefix> networks = config_.door.offer.addresses;
+  for (const auto& [key, behind] : config_.networks) {
+    networks.insert(networks.end(), behind.begin(), behind.end());
+  }
+  config_.road.peers.SetPeerNetworks(std::move(networks));
+}
+
 void HubSessions::Apply(Settings settings) {
   config_.rekey.interval_us = settings.rekey.interval_us;
   config_.rekey.max_records = settings.rekey.max_records;
@@ -232,6 +242,7 @@ void HubSessions::Apply(Settings settings) {
       std::min(settings.max_clients, static_cast<uint32_t>(clients_.size()));
   config_.multi_client = settings.multi_client;
   config_.networks = std::move(settings.networks);
+  TellPeerNetworks();
   flow_context_.probers = settings.probers;
   door_.SetOfferedMtu(settings.offered_mtu);
   PeerTable& peers = config_.road.peers;

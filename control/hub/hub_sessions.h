@@ -130,6 +130,7 @@ class HubSessions final : public FlowOwner {
   WorkerLink& link() const { return config_.road.link; }
 
   // hub_sessions.cc: who is there.
+  void TellPeerNetworks();
   Client* FindBySessionId(uint64_t id);
   Client* FindByJoin(const handshake::HelloFields& hello);
   Client* FindByKey(const handshake::PublicKey& key);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "control/host/net/line_kind.h"
 #include "control/hub/hub_sessions.h"
 #include "control/platform/uplink_plan.h"
 #include "control/platform/worker_tuning.h"
@@ -18,9 +19,13 @@ using platform::UplinkAttachment;
 // A TCP header with the timestamp option.
 constexpr uint32_t kTcpHeader = 32;
 
+constexpr uint32_t OverheadOf(Family family) {
+  return (family == Family::kIpv4 ? 20 : 40) + kTcpHeader +
+         wire::kRecordOverhead + wire::kShardWord;
+}
+
 uint32_t InnerMtuOf(uint32_t link_mtu, Family family) {
-  uint32_t overhead = (family == Family::kIpv4 ? 20 : 40) + kTcpHeader +
-                      wire::kRecordOverhead + wire::kShardWord;
+  const uint32_t overhead = OverheadOf(family);
   return link_mtu > overhead ? link_mtu - overhead : 0;
 }
 
@@ -189,7 +194,7 @@ absl::Status Platform::OpenTunnel() {
   spec.mtu = [this, family] {
     return host::TunnelMtu::Bounds{.least = config_.LeastMtu(),
                                    .most = MaxInnerMtu(Family::kIpv4),
-                                   .alone = MaxInnerMtu(family)};
+                                   .alone = FirstDeviceMtu(family)};
   };
   spec.queues = uplink().port_count();
   spec.small_pool = memory_->small().get();
@@ -220,6 +225,22 @@ absl::Status Platform::OpenLan() {
   return absl::OkStatus();
 }
 
+// A line of Ethernet takes what a kernel begins with, which we look like.
+uint16_t Platform::FirstPathMtu() const {
+  const host::LineKind kind = host::KindOfLine(link());
+  if (kind == host::LineKind::kEthernet) return 0;
+  return static_cast<uint16_t>(host::FirstInnerMtu(kind) +
+                               OverheadOf(Family::kIpv4));
+}
+
+// Of a device of which nothing is known: a client's, until its hub has
+// answered.
+uint16_t Platform::FirstDeviceMtu(Family family) const {
+  const uint16_t most = MaxInnerMtu(family);
+  if (config_.mode == Mode::kServer || config_.tunnel.mtu != 0) return most;
+  return std::min(most, host::FirstInnerMtu(host::KindOfLine(link())));
+}
+
 uint32_t Platform::worker_lanes() const {
   return config_.mode == Mode::kServer
              ? peer::HubSessions::LanesFor(config_.hub.max_clients)
@@ -238,6 +259,7 @@ WorkerOptions Platform::CommonOptions() const {
                      : IdleMode::kAdaptive;
   options.floods = config_.tunnel.multicast == config::Multicast::kHub;
   options.persona = persona_;
+  options.first_path_mtu = FirstPathMtu();
   return options;
 }
 

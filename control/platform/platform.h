@@ -101,6 +101,8 @@ class Platform {
   UplinkSpec PortSpec(uint32_t ports) const;
   platform::MemoryUse MemoryFor(uint32_t xdp_queues) const;
   WorkerOptions CommonOptions() const;
+  uint16_t FirstPathMtu() const;
+  uint16_t FirstDeviceMtu(Family family) const;
 
   const config::Config& config_;
   const loop::Log& log_;

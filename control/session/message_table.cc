@@ -43,6 +43,11 @@ MessageTable CommonMessages() {
         session.LogNotice(notice.text);
         return true;
       });
+  table.Add<handshake::MtuMessage>(
+      "the peer told an MTU that no path has",
+      [](Session& session, const handshake::MtuMessage& message, uint64_t) {
+        return session.TakeMtu(message.mtu);
+      });
   return table;
 }
 

@@ -53,7 +53,7 @@ class MessageTable {
   std::vector<Handler> handlers_;  // few
 };
 
-// What every session takes: re-keying and notices.
+// What every session takes: re-keying, notices, and what the path takes.
 MessageTable CommonMessages();
 
 }  // namespace lwt::peer

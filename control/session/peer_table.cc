@@ -11,6 +11,8 @@
 namespace lwt::peer {
 namespace {
 
+static_assert(handshake::kLeastInnerMtu < kLeastIpv6Mtu);
+
 IpPrefix HostOf(const IpAddress& address) {
   return {address, static_cast<uint8_t>(address.size() * 8)};
 }
@@ -47,7 +49,7 @@ void PeerTable::Make(PeerIndex peer, Slot& slot) const {
   slot.flows.clear();
   if (entry.session == nullptr) return;
   // Each worker sends on the newest of the session's lanes that it has.
-  slot.peer.inner_mtu = entry.session->secrets().mtu;
+  slot.peer.inner_mtu = entry.session->inner_mtu();
   for (const SessionLane* lane : entry.session->SendingLanes()) {
     slot.peer.SetLane(lane->name.worker, lane->name.index);
   }
@@ -109,6 +111,11 @@ void PeerTable::SetOwn(std::vector<IpPrefix> addresses) {
 
 void PeerTable::SetForwarding(bool between_peers) {
   between_peers_ = between_peers;
+  dirty_ = true;
+}
+
+void PeerTable::SetPeerNetworks(std::vector<IpPrefix> networks) {
+  peer_networks_ = std::move(networks);
   dirty_ = true;
 }
 
@@ -182,8 +189,14 @@ std::unique_ptr<Snapshot> PeerTable::Build() {
     }
   }
   snapshot->peers.reserve(entries_.size());
+  snapshot->own_addresses = own_;
   std::vector<RouteTable::Route> routes;
   std::vector<FlowDirectory::Entry> flows;
+  // First, so that a peer that is there has what is its own.
+  for (const IpPrefix& network : peer_networks_) {
+    routes.push_back(
+        {{network.Network(), network.length}, RouteTable::kAbsent});
+  }
   for (uint32_t peer = 0; peer < entries_.size(); ++peer) {
     if (!entries_[peer]) {
       snapshot->peers.emplace_back();
@@ -221,7 +234,11 @@ void PeerTable::TellDevice() {
   for (const std::optional<Slot>& slot : entries_) {
     if (!slot) continue;
     any = true;
-    const uint16_t own = slot->entry.device_mtu;
+    const Entry& entry = slot->entry;
+    uint16_t own = entry.device_mtu;
+    if (entry.device_follows && entry.session != nullptr) {
+      own = std::min(own, entry.session->inner_mtu());
+    }
     if (own != 0) mtu = std::min(mtu.value_or(UINT16_MAX), own);
   }
   if (!any) mtu = 0;

@@ -42,6 +42,9 @@ class PeerTable {
     std::vector<IpPrefix> networks;    // behind it
     // What the tunnel device may take for this peer's sake; 0: not known yet.
     uint16_t device_mtu = 0;
+    // The device follows what the way to this peer takes: a client's, which has
+    // no other. A hub's does not, one of whose clients may be on a narrow line.
+    bool device_follows = false;
     // The peer through which it is reached while it has no lane; whether this
     // one may be that of others. Nobody's any more once that one is removed.
     PeerIndex relay;
@@ -74,6 +77,9 @@ class PeerTable {
   // packets may go to another.
   void SetOwn(std::vector<IpPrefix> addresses);
   void SetForwarding(bool between_peers);
+  // Networks that are some peer's or nobody's: what is for a host in them that
+  // no peer has goes nowhere.
+  void SetPeerNetworks(std::vector<IpPrefix> networks);
 
   // A flow of ours that is not a lane yet: all workers are to know whose its
   // frames are.
@@ -134,6 +140,7 @@ class PeerTable {
   std::vector<LaneName> leaving_lanes_;
   std::vector<Flow> flows_;
   std::vector<IpPrefix> own_;
+  std::vector<IpPrefix> peer_networks_;
   bool between_peers_ = false;
   bool dirty_ = true;
   uint64_t next_us_ = 0;

@@ -48,7 +48,10 @@ Session::Session(const Context& context, FlowOwner& owner, PeerIndex peer,
       name_(std::move(name)),
       secrets_(std::move(secrets)),
       rekey_(context.role, context.rekey, std::move(secrets_.roots), now_us),
-      created_us_(now_us) {}
+      created_us_(now_us),
+      own_mtu_(secrets_.mtu),
+      peer_mtu_(secrets_.mtu),
+      told_mtu_(secrets_.mtu) {}
 
 Session::~Session() {
   context_.road.peers.Forget(*this);
@@ -188,6 +191,7 @@ void Session::Notify(handshake::NoticeCode code, std::string text) {
 }
 
 void Session::OnEvent(const Event& event, uint64_t now_us) {
+  if (event.kind == EventKind::kPathChanged) return FollowPath(now_us);
   std::vector<RekeyAction> actions;
   if (event.kind == EventKind::kEpochDue) {
     rekey_.Tick(now_us, rekey_.max_records(), &actions);
@@ -282,6 +286,7 @@ void Session::OnTimer(uint64_t now_us) {
   std::vector<RekeyAction> actions;
   rekey_.Tick(now_us, 0, &actions);
   Apply(actions);
+  TellPath(now_us);
   Flush(now_us);
 }
 
@@ -363,6 +368,7 @@ uint64_t Session::NextDeadline() const {
   if (!end_reason_.empty()) return 0;  // to be dropped
   if (!end_reason_.empty()) return 0;  // to be dropped
   uint64_t next = rekey_.NextDeadline();
+  if (own_mtu_ != told_mtu_) next = std::min(next, next_tell_us_);
   if (unopened_) {
     next = std::min(next, next_flush_us_);
   } else if (!lanes_.empty()) {

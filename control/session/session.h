@@ -82,7 +82,7 @@ class Session {
   static constexpr handshake::Rate kMessages{100, 200};
   // A record of kind control or close that this session's lane opened.
   void OnRecord(uint8_t kind, std::span<const uint8_t> bytes, uint64_t now_us);
-  // kEpochDue, kEpochSpent and kUnknownKind.
+  // kEpochDue, kEpochSpent, kPathChanged and kUnknownKind.
   void OnEvent(const Event& event, uint64_t now_us);
   // A RST that a kernel would obey came on a lane's flow, whose probes may take
   // `rto_us` to be answered: the lane is put on trial, and goes without a word
@@ -132,6 +132,17 @@ class Session {
   void Probe(LaneName lane);
   // Whether the lane is one to send on only when there is no other.
   void SetSuspect(LaneName lane, bool suspect);
+
+  // Looks again at what the flows of its lanes take. The peer hears of it, and
+  // workers and the device go by it, within kTellUs; call it now and then, for
+  // an event may be lost.
+  static constexpr uint64_t kTellUs = 250'000;
+  void FollowPath(uint64_t now_us);
+  // The largest inner packet of the session now: what both ends agreed on, or
+  // less where the way to the peer or the way back takes less in one segment.
+  uint16_t inner_mtu() const { return std::min(own_mtu_, peer_mtu_); }
+  // What the peer tells of the way to us. Handler of the message table.
+  bool TakeMtu(uint16_t mtu);
 
   // Tells the peer that we close; lanes go with the destructor.
   void SendClose(std::string_view reason);
@@ -185,6 +196,9 @@ class Session {
   bool WaitsForWorkers(uint64_t now_us);
   void Flush(uint64_t now_us);
   void Notify(handshake::NoticeCode code, std::string text);
+  // session_path.cc
+  void TellPath(uint64_t now_us);
+  void SettleMtu(uint16_t before);
 
   const Context context_;
   FlowOwner& owner_;
@@ -209,6 +223,12 @@ class Session {
   uint64_t send_epochs_ = 1;
   LaneReading removed_;  // sums over lanes that are gone
   std::string end_reason_;
+  // Of inner packets: what our way to the peer takes, what the peer's to us,
+  // and what the peer believes of ours.
+  uint16_t own_mtu_;
+  uint16_t peer_mtu_;
+  uint16_t told_mtu_;
+  uint64_t next_tell_us_ = 0;
 };
 
 }  // namespace lwt::peer

@@ -26,7 +26,7 @@ void ReportSession(const Session& session, uint64_t now_us,
   peer.totals = session.Totals();
   peer.reading.last_handshake_s =
       telemetry::SecondsSince(session.created_us(), now_us);
-  peer.reading.mtu = session.secrets().mtu;
+  peer.reading.mtu = session.inner_mtu();
   peer.reading.lanes = session.lanes().size();
   peer.reading.epoch = session.send_epoch();
   peer.reading.rx_epochs = session.receive_epochs();

@@ -5,7 +5,8 @@ namespace {
 
 bool IsOfLane(EventKind kind) {
   return kind == EventKind::kEpochDue || kind == EventKind::kEpochSpent ||
-         kind == EventKind::kReportAnswer || kind == EventKind::kUnknownKind;
+         kind == EventKind::kReportAnswer || kind == EventKind::kUnknownKind ||
+         kind == EventKind::kPathChanged;
 }
 
 }  // namespace
@@ -40,6 +41,7 @@ FlowOwner* FlowOwners::Of(const Event& event) const {
     case EventKind::kEpochSpent:
     case EventKind::kReportAnswer:
     case EventKind::kUnknownKind:
+    case EventKind::kPathChanged:
       break;  // a lane's
   }
   return nullptr;

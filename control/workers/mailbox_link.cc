@@ -10,8 +10,12 @@ void MailboxLink::Send(WorkerIndex worker, Command command) {
   workers_[worker.value]->mailbox().Send(std::move(command));
 }
 
-void MailboxLink::SendToAll(const ListenCommand& command) {
-  for (const auto& worker : workers_) worker->mailbox().Send(command);
+void MailboxLink::SendToAll(const CommandToAll& command) {
+  std::visit(
+      [this](const auto& each) {
+        for (const auto& worker : workers_) worker->mailbox().Send(each);
+      },
+      command);
 }
 
 CommandMark MailboxLink::Mark() const {

@@ -19,7 +19,7 @@ class MailboxLink : public WorkerLink {
 
   using WorkerLink::Send;
   void Send(WorkerIndex worker, Command command) override;
-  void SendToAll(const ListenCommand& command) override;
+  void SendToAll(const CommandToAll& command) override;
   CommandMark Mark() const override;
   bool Passed(const CommandMark& mark) const override;
   void Publish(std::unique_ptr<const Snapshot> snapshot) override;

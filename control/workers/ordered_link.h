@@ -24,7 +24,7 @@ class OrderedLink final : public WorkerLink {
 
   using WorkerLink::Send;
   void Send(WorkerIndex worker, Command command) override;
-  void SendToAll(const ListenCommand& command) override {
+  void SendToAll(const CommandToAll& command) override {
     inner_.SendToAll(command);
   }
   CommandMark Mark() const override;

@@ -37,7 +37,7 @@ class WorkerLink {
   virtual ~WorkerLink() = default;
   // A worker carries its commands out in order; among workers there is none.
   virtual void Send(WorkerIndex worker, Command command) = 0;
-  virtual void SendToAll(const ListenCommand& command) = 0;
+  virtual void SendToAll(const CommandToAll& command) = 0;
   // Of a flow: to the worker that has it.
   template <typename OfFlow>
   requires requires(const OfFlow& command) { command.flow.worker(); }

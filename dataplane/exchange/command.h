@@ -14,6 +14,7 @@
 #include "dataplane/flow/flow_id.h"
 #include "dataplane/names.h"
 #include "dataplane/wire/ethernet.h"
+#include "dataplane/wire/too_big.h"
 #include "drivers/ip_endpoint.h"
 #include "drivers/secret_bytes.h"
 
@@ -162,13 +163,27 @@ struct TuneCommand {
   Tuning tuning;
 };
 
-using Command =
-    std::variant<ListenCommand, ConnectCommand, SendStreamCommand,
-                 SpliceCommand, ConsumeCommand, CloseFlowCommand,
-                 ReleaseFlowCommand, SetLinkCommand, InstallLaneCommand,
-                 RemoveLaneCommand, InstallReceiveEpochCommand,
-                 SwitchSendEpochCommand, RetireReceiveEpochCommand,
-                 SendRecordCommand, ProbeLaneCommand, TellLossCommand,
-                 ReinjectCommand, SwapUplinkCommand, TuneCommand>;
+// The uplink's interface has this MTU now.
+struct SetLinkMtuCommand {
+  uint16_t mtu = 0;
+};
+
+// A router tells of a segment that was too large for it. Nothing of it is
+// proven; a worker without the flow passes it over.
+struct TooBigCommand {
+  wire::TooBig told;
+};
+
+using Command = std::variant<
+    ListenCommand, ConnectCommand, SendStreamCommand, SpliceCommand,
+    ConsumeCommand, CloseFlowCommand, ReleaseFlowCommand, SetLinkCommand,
+    InstallLaneCommand, RemoveLaneCommand, InstallReceiveEpochCommand,
+    SwitchSendEpochCommand, RetireReceiveEpochCommand, SendRecordCommand,
+    ProbeLaneCommand, TellLossCommand, ReinjectCommand, SwapUplinkCommand,
+    TuneCommand, SetLinkMtuCommand, TooBigCommand>;
+
+// What goes to every worker alike.
+using CommandToAll =
+    std::variant<ListenCommand, SetLinkMtuCommand, TooBigCommand>;
 
 }  // namespace lwt

@@ -85,7 +85,13 @@ class Counter {
   X(lan_twin_frames, kCounter, kNumber,                                       \
     "Frames passed between a memif and its twin device, both ways.")          \
   X(icmp_errors_sent, kCounter, kNumber,                                      \
-    "Time exceeded and packet too big sent to LAN hosts and peers.")
+    "ICMP errors sent to hosts of the inside, the LAN and peers.")            \
+  X(packets_cut, kCounter, kNumber,                                           \
+    "Inner IPv4 packets that were cut for a smaller MTU.")                    \
+  X(mss_clamped, kCounter, kNumber,                                           \
+    "SYNs of the inside whose MSS was lowered to what the tunnel takes.")     \
+  X(too_big_heeded, kCounter, kNumber,                                        \
+    "ICMP of routers about an outer segment in flight that was too large.")
 LWT_READING(WorkerReading, LWT_WORKER_METRICS);
 
 #define LWT_COUNTER_MEMBER(member, kind, unit, help) Counter member;
@@ -118,6 +124,8 @@ struct alignas(64) WorkerCounters {
   X(srtt_us, kGauge, kMicroseconds,                                          \
     "Smoothed round trip of the outer flow, 0 before the first sample.")     \
   X(retransmitted_segments, kCounter, kNumber, "Outer segments sent again.") \
+  X(segment_payload, kGauge, kBytes,                                         \
+    "Largest payload of a segment that the path takes, as far as is known.") \
   X(highest_receive_epoch, kGauge, kNumber,                                  \
     "Highest key epoch of a record that verified.")
 

@@ -23,6 +23,7 @@ enum class EventKind : uint8_t {
   kUnknownKind,   // the peer sent a record of kind `detail`
   kStreamRoom,    // spliced: `value` = stream offset up to which may be sent
   kStreamEnded,   // spliced: the peer will send nothing more
+  kPathChanged,   // the flow of `lane` takes another size of segments now
   kNoNeighbour,   // of `remote`, an address in the LAN: have it resolved
 };
 

@@ -50,6 +50,7 @@ struct alignas(64) OuterFlow {
   uint16_t proven_payload = 0;
   uint16_t probe_payload = 0;
   uint16_t search_gap_s = 1;
+  uint16_t told_payload = 0;  // by a router, of the segment at told_offset
   bool search_from_top = false;
 
   // The receiving half.
@@ -141,6 +142,8 @@ struct alignas(64) OuterFlow {
   uint64_t proven_us = 0;          // when the newest of proven_payload was sent
   uint64_t stepped_us = 0;         // when max_payload was last made smaller
   uint64_t probe_offset = 0;
+  uint64_t told_offset = 0;
+  uint64_t searches_lost = 0;
   uint64_t end_at_us = kNever;  // proof or close has to be done by then
   uint64_t syn_sent_us = 0;
   uint64_t challenged_us = 0;  // when an invalid segment was last answered

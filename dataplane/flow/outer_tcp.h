@@ -32,6 +32,7 @@
 #include "dataplane/names.h"
 #include "dataplane/tx_batch.h"
 #include "dataplane/wire/frame_view.h"
+#include "dataplane/wire/too_big.h"
 #include "drivers/ip_endpoint.h"
 #include "drivers/port.h"
 
@@ -57,6 +58,9 @@ class OuterTcp {
     // Buffers for control segments and retransmissions: headers and one MTU.
     rte_mempool* pool = nullptr;
     uint16_t link_mtu = 1500;
+    // Of the path, to begin with, where lines like this mostly take less than
+    // their links; 0: what both MSS allow.
+    uint16_t first_path_mtu = 0;
     // The port cuts super-frames and makes checksums (info().segments).
     bool port_segments = false;
     // A sent byte is given up after this and four retransmission timeouts.
@@ -98,12 +102,14 @@ class OuterTcp {
   // every address of its family. At most kMaxListen.
   static constexpr size_t kMaxListen = 16;
   void SetListen(std::span<const Endpoint> endpoints);
-  // The port that frames are made for is another one now: see Config. Flows
-  // that are open keep their segment size.
-  void SetPort(uint16_t link_mtu, bool segments) {
-    config_.link_mtu = link_mtu;
+  // The port that frames are made for is another one now: see Config.
+  void SetPort(uint16_t link_mtu, bool segments, uint64_t now_us) {
     config_.port_segments = segments;
+    FollowLinkMtu(link_mtu, now_us);
   }
+  // So large are its frames from now on. Open flows send no larger segments,
+  // and where it is more than before try some. Costs a look at every flow.
+  void FollowLinkMtu(uint16_t link_mtu, uint64_t now_us);
 
   // Sends a SYN and repeats it as the persona does, up to 19 s later. kNullFlow
   // when the table is full or the pair of endpoints is in use. Ends in
@@ -148,6 +154,15 @@ class OuterTcp {
   // Of `size` bytes that are more than that, how many the first segment is to
   // have: now and then some more, to learn whether the path takes them.
   uint32_t FirstPart(FlowId flow, uint32_t size, uint64_t now_us);
+  // The size of a record that is worth sending to learn whether the path takes
+  // it in one segment; 0 when none is due, or the flow is idle.
+  uint32_t SearchSize(FlowId flow, uint64_t now_us);
+  // Of those, how many the path did not take.
+  uint64_t SearchesLost(FlowId flow);
+  // What a router tells of a segment that was too large for it. Believed once
+  // that very segment is found to be lost, while none as large that was sent
+  // later came through (RFC 5927 §7). False where it can be of none in flight.
+  bool OnTooBig(const wire::TooBig& told);
   // Makes a segment of each of the first `records` and one frame of them all,
   // which records[0] is the head of, and returns how many it took. More than
   // one only with port_segments: as many as are of one size, the last may be
@@ -218,6 +233,7 @@ class OuterTcp {
     kReleased,      // the flow is gone: closed, or never proven
     kStreamRoom,    // spliced: StreamLimit has grown
     kStreamEnded,   // spliced: FIN, all before it arrived
+    kPathChanged,   // of a proven flow: MaxPayload is another now
   };
   struct Event {
     EventType type;
@@ -417,7 +433,12 @@ class OuterTcp {
   void NoteLost(OuterFlow& flow, SentArena::Position at, bool timeout,
                 uint64_t now_us);
   void StepDown(OuterFlow& flow, uint16_t lost, uint64_t now_us);
+  void StepTo(OuterFlow& flow, uint16_t payload, uint64_t now_us);
   void EndProbe(OuterFlow& flow, uint64_t now_us);
+  void BeginSmall(OuterFlow& flow) const;
+  uint16_t LargestWorthIt(const OuterFlow& flow) const;
+  uint16_t NextToTry(const OuterFlow& flow) const;
+  void StartProbe(OuterFlow& flow, uint16_t payload, uint64_t now_us);
 
   // outer_tcp_payload.cc: payload of ours.
   size_t RunLength(const OuterFlow& flow,

@@ -185,6 +185,7 @@ void OuterTcp::TakeSyn(OuterFlow& flow, const wire::TcpView& tcp) {
   flow.max_payload = flow.most_payload;
   flow.header.Set(flow.key, flow.header.link(), flow.flow_label,
                   flow.timestamps);
+  BeginSmall(flow);
   SetUpStreams(flow);
 }
 

@@ -17,6 +17,9 @@ namespace lwt {
 
 class RouteTable {
  public:
+  // Of a prefix that is some peer's, none of whom is there.
+  static constexpr PeerIndex kAbsent{UINT32_MAX - 2};
+
   struct Route {
     IpPrefix prefix;
     PeerIndex peer;

@@ -60,6 +60,9 @@ void HandleFlowEvent(Worker& worker, const OuterTcp::Event& event) {
       return ReportFlow(worker, event, EventKind::kStreamRoom, 0);
     case OuterTcp::EventType::kStreamEnded:
       return ReportFlow(worker, event, EventKind::kStreamEnded, 0);
+    case OuterTcp::EventType::kPathChanged:
+      if (event.user != LaneIndex::kNone) TellPath(worker, event.user);
+      return;
     case OuterTcp::EventType::kRefused:
       return FlowDown(worker, event, FlowDownReason::kRefused);
     case OuterTcp::EventType::kTimedOut:

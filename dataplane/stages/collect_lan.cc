@@ -2,8 +2,8 @@
 // routed.
 #include <algorithm>
 
+#include "dataplane/stages/answers.h"
 #include "dataplane/stages/collect_one.h"
-#include "dataplane/stages/lan_answers.h"
 #include "dataplane/stages/stages.h"
 #include "dataplane/stages/super_frames.h"
 #include "dataplane/wire/ethernet.h"
@@ -147,8 +147,14 @@ bool RoutePacket(Worker& worker, const LanTable& lan, rte_mbuf* mbuf,
   const PeerIndex peer =
       snapshot.routes.Lookup(inner->family, inner->destination);
   const SnapshotPeer* carrier = snapshot.CarrierOf(peer);
-  const uint16_t mtu = carrier != nullptr ? carrier->inner_mtu : 0;
-  if (mtu != 0 && LargestOf(mbuf) > mtu) {
+  if (carrier == nullptr || carrier->workers == 0) {
+    AnswerLanHost(worker, lan, wire::Obstacle::kHostUnreachable, 0, packet);
+    Refuse(worker, mbuf,
+           carrier == nullptr ? DropReason::kNoRoute : DropReason::kNoLane);
+    return false;
+  }
+  const uint16_t mtu = carrier->MtuFor(inner->family);
+  if (LargestOf(mbuf) > mtu) {
     HandleTooBig(worker, lan, mbuf, mtu, turn);
     return false;
   }

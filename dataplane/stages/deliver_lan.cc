@@ -1,7 +1,7 @@
 // Sends packets for hosts of the LAN to its port, as a router does.
+#include "dataplane/stages/answers.h"
 #include "dataplane/stages/coalesce.h"
 #include "dataplane/stages/inside_batch.h"
-#include "dataplane/stages/lan_answers.h"
 #include "dataplane/stages/stages.h"
 #include "dataplane/wire/forwarding.h"
 #include "dataplane/wire/inner_packet.h"
@@ -14,13 +14,13 @@ namespace {
 // here, with the frame dropped.
 bool MayPass(Worker& worker, const LanTable& lan, const Frame& packet) {
   if (wire::HopsLeft(packet.data) <= 1) {
-    AnswerPeer(worker, lan, wire::Obstacle::kTimeExceeded, 0, packet);
+    AnswerPeer(worker, wire::Obstacle::kTimeExceeded, 0, packet);
     worker.Drop(packet, DropReason::kTtlExpired);
     return false;
   }
   if (packet.length > lan.mtu()) {
     if (wire::MustNotFragment(packet.data)) {
-      AnswerPeer(worker, lan, wire::Obstacle::kTooBig, lan.mtu(), packet);
+      AnswerPeer(worker, wire::Obstacle::kTooBig, lan.mtu(), packet);
     }
     worker.Drop(packet, DropReason::kInnerTooBig);
     return false;
@@ -29,7 +29,7 @@ bool MayPass(Worker& worker, const LanTable& lan, const Frame& packet) {
 }
 
 void DeliverAll(Worker& worker, const LanTable& lan, PacketBurst& packets) {
-  const StageCheck check(worker.ledger, packets);
+  const StageCheck check(worker.ledger, packets, worker.outbound.packets);
   InsideBatch batch(worker, *worker.options.lan, &lan);
   Coalescer coalescer(worker, batch);
   const bool merge = worker.options.lan->info().segments;

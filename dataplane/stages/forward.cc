@@ -1,11 +1,35 @@
 // Moves packets of one peer for another to the outbound burst.
+#include "dataplane/stages/answers.h"
 #include "dataplane/stages/flood.h"
 #include "dataplane/stages/stages.h"
+#include "dataplane/wire/forwarding.h"
 #include "dataplane/wire/inner_packet.h"
 #include "dataplane/worker_state.h"
 
 namespace lwt {
 namespace {
+
+// Tells who sent it that the packet goes no further.
+void TurnBack(Worker& worker, const Frame& packet, wire::Obstacle obstacle,
+              uint16_t mtu, DropReason reason) {
+  AnswerPeer(worker, obstacle, mtu, packet);
+  worker.Drop(packet, reason);
+}
+
+// Whether the peer takes the packet; else that ends here.
+bool MayGo(Worker& worker, const Frame& packet, Family family, PeerIndex peer) {
+  const SnapshotPeer* carrier = worker.snapshot->CarrierOf(peer);
+  if (carrier == nullptr || carrier->workers == 0) {
+    TurnBack(worker, packet, wire::Obstacle::kHostUnreachable, 0,
+             carrier == nullptr ? DropReason::kNoRoute : DropReason::kNoLane);
+    return false;
+  }
+  const uint16_t mtu = carrier->MtuFor(family);
+  if (packet.length <= mtu || !wire::MustNotFragment(packet.data)) return true;
+  TurnBack(worker, packet, wire::Obstacle::kTooBig, mtu,
+           DropReason::kInnerTooBig);
+  return false;
+}
 
 // The opened record stays as it is: its plaintext may still be needed for
 // repair, so what goes to another peer is sealed in a buffer of its own.
@@ -50,11 +74,14 @@ void Forward(Worker& worker, PacketBurst& packets) {
     }
     const PeerIndex peer =
         worker.snapshot->routes.Lookup(inner->family, inner->destination);
-    if (peer == PeerIndex::kNone) {
+    if (peer == PeerIndex::kNone ||
+        (peer == RouteTable::kAbsent &&
+         worker.snapshot->IsBroadcast(inner->family, inner->destination))) {
       packets.Keep(kept++, packet);
     } else if (peer == packet.peer) {
-      worker.Drop(packet, DropReason::kNoRoute);
-    } else {
+      TurnBack(worker, packet, wire::Obstacle::kHostUnreachable, 0,
+               DropReason::kNoRoute);
+    } else if (MayGo(worker, packet, inner->family, peer)) {
       ForwardPacket(worker, packet, peer);
     }
   }

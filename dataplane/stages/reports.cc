@@ -1,6 +1,8 @@
 // Sends and follows reports, and keeps each lane's code in step with them.
 #include "dataplane/stages/reports.h"
 
+#include <algorithm>
+
 #include "dataplane/golden_ratio.h"
 #include "dataplane/stages/stages.h"
 #include "dataplane/wire/be.h"
@@ -33,8 +35,13 @@ void FollowLosses(Worker& worker, LaneIndex index, const wire::Report& report) {
   counters.peer_lost.Set(report.records_lost);
   counters.peer_repaired.Set(report.shards_repaired);
   counters.peer_unrepaired.Set(report.shards_unrepaired);
-  worker.lanes[index.value].policy.OnReport(
-      {report.highest_packet + 1, report.records_lost, report.loss_bursts,
+  // A record that was to show whether the path takes its size is no loss.
+  session::Lane& lane = worker.lanes[index.value];
+  const uint64_t tried = worker.tcp.SearchesLost(lane.flow);
+  lane.policy.OnReport(
+      {report.highest_packet + 1,
+       report.records_lost - std::min(report.records_lost, tried),
+       report.loss_bursts - std::min(report.loss_bursts, tried),
        report.shards_unrepaired},
       worker.now_us);
   ApplyPolicy(worker, index);
@@ -113,6 +120,17 @@ void TakeReport(Worker& worker, const Frame& record) {
   if (report->is_answer) TakeAnswer(worker, record.lane, report->token);
   worker.ledger.Gone();
   rte_pktmbuf_free(record.mbuf);
+}
+
+void TellPath(Worker& worker, LaneIndex index) {
+  const session::Lane& lane = worker.lanes[index.value];
+  worker.lane_counters[index.value].segment_payload.Set(
+      worker.tcp.MaxPayload(lane.flow));
+  Event event;
+  event.kind = EventKind::kPathChanged;
+  event.lane = index;
+  event.flow = lane.flow;
+  worker.Report(event);
 }
 
 void ApplyPolicy(Worker& worker, LaneIndex index) {

@@ -19,6 +19,9 @@ bool SendReport(Worker& worker, LaneIndex lane, uint32_t token,
 // Tells the peer of what it lost, where that is due.
 void ReportLosses(Worker& worker, LaneIndex lane);
 
+// Tells control what segments the lane's flow takes.
+void TellPath(Worker& worker, LaneIndex lane);
+
 // Follows an opened record of kind report. Takes the frame.
 void TakeReport(Worker& worker, const Frame& record);
 

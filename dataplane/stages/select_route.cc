@@ -1,9 +1,12 @@
 // Finds the peer of each packet, and the lane or the worker that leads to it.
 #include <bit>
 
+#include "dataplane/stages/answers.h"
 #include "dataplane/stages/stages.h"
 #include "dataplane/stages/super_frames.h"
+#include "dataplane/wire/forwarding.h"
 #include "dataplane/wire/inner_packet.h"
+#include "dataplane/wire/mss_clamp.h"
 #include "dataplane/worker_state.h"
 
 namespace lwt {
@@ -20,9 +23,7 @@ WorkerIndex WorkerAt(uint32_t workers, uint32_t n) {
 // goes no further.
 void HandOn(Worker& worker, const Frame& frame, const SnapshotPeer& carrier,
             const wire::InnerPacket& inner) {
-  if (carrier.workers == 0 || frame.handed_over) {
-    return worker.Drop(frame, DropReason::kNoLane);
-  }
+  if (frame.handed_over) return worker.Drop(frame, DropReason::kNoLane);
   const auto count = static_cast<uint32_t>(std::popcount(carrier.workers));
   const uint32_t hash = wire::FlowHash(inner, {frame.data, frame.length});
   worker.foreign.Push(frame, WorkerAt(carrier.workers, hash % count));
@@ -36,6 +37,36 @@ bool HasShare(Worker& worker, const Frame& frame) {
                      frame.packets * WorkShares::kRecord + frame.length);
 }
 
+// A peer that is not there, or has no lane. Who sent what came from a peer was
+// told by Forward.
+[[gnu::cold]] bool GoesNowhere(Worker& worker, const Frame& frame,
+                               bool from_inside, DropReason reason) {
+  if (from_inside) {
+    AnswerInside(worker, wire::Obstacle::kHostUnreachable, 0, frame);
+  }
+  worker.Drop(frame, reason);
+  return false;
+}
+
+// A packet larger than the peer's MTU. True when it goes on, to be cut.
+[[gnu::cold]] bool MayBeCut(Worker& worker, Frame& frame, bool from_inside,
+                            uint16_t mtu) {
+  if (!wire::MustNotFragment(frame.data)) {
+    frame.to_cut = true;
+    return true;
+  }
+  if (from_inside) AnswerInside(worker, wire::Obstacle::kTooBig, mtu, frame);
+  worker.Drop(frame, DropReason::kInnerTooBig);
+  return false;
+}
+
+[[gnu::cold]] void Clamp(Worker& worker, const Frame& frame, uint16_t mtu) {
+  const bool unfinished = frame.checksum == InnerChecksum::kUnfinished;
+  if (wire::ClampMss({frame.data, frame.length}, mtu, unfinished)) {
+    worker.counters.mss_clamped.Add(1);
+  }
+}
+
 bool RouteOne(Worker& worker, Frame& frame) {
   const std::span<const uint8_t> packet = {frame.data, frame.length};
   const auto inner = wire::ParseInner(packet);
@@ -43,8 +74,9 @@ bool RouteOne(Worker& worker, Frame& frame) {
     worker.Drop(frame, DropReason::kBadInner);
     return false;
   }
+  const bool from_inside = frame.peer == PeerIndex::kNone;
   // That of a copy was found by Flood.
-  if (frame.peer == PeerIndex::kNone) {
+  if (from_inside) {
     if (!wire::IsRoutable(inner->family, inner->destination)) {
       worker.Drop(frame, DropReason::kNotRoutable);
       return false;
@@ -54,13 +86,17 @@ bool RouteOne(Worker& worker, Frame& frame) {
   }
   const SnapshotPeer* carrier = worker.snapshot->CarrierOf(frame.peer);
   if (carrier == nullptr) {
-    worker.Drop(frame, DropReason::kNoRoute);
+    return GoesNowhere(worker, frame, from_inside, DropReason::kNoRoute);
+  }
+  if (carrier->workers == 0) {
+    return GoesNowhere(worker, frame, from_inside, DropReason::kNoLane);
+  }
+  const uint16_t mtu = carrier->MtuFor(inner->family);
+  if (LargestPacket(frame) > mtu &&
+      !MayBeCut(worker, frame, from_inside, mtu)) {
     return false;
   }
-  if (LargestPacket(frame) > carrier->inner_mtu) {
-    worker.Drop(frame, DropReason::kInnerTooBig);
-    return false;
-  }
+  if (wire::MayBeSyn(frame.data, frame.length)) Clamp(worker, frame, mtu);
   if (!HasShare(worker, frame)) {
     worker.Drop(frame, DropReason::kOverShare);
     return false;

@@ -4,6 +4,8 @@
 #include <cstring>
 #include <utility>
 
+#include "dataplane/stages/collect_one.h"
+#include "dataplane/stages/cut_packets.h"
 #include "dataplane/stages/stages.h"
 #include "dataplane/stages/super_frames.h"
 #include "dataplane/wire/inner_transport.h"
@@ -92,6 +94,35 @@ void SplitSuper(Worker& worker, const Frame& frame, PacketBurst& split) {
   worker.ledger.Gone();
 }
 
+// For a frame of packets larger than the peer's MTU. The fragments of each take
+// its place, in order.
+void CutOne(Worker& worker, const Frame& frame, PacketBurst& packets,
+            PacketBurst& split) {
+  const SnapshotPeer* carrier = worker.snapshot->CarrierOf(frame.peer);
+  // So many have to find room behind it.
+  size_t behind = 0;
+  const Frame* const end = packets.frames().data() + packets.size();
+  for (const Frame* next = &frame + 1; next != end; ++next) {
+    behind += next->packets;
+  }
+  const size_t before = split.size();
+  if (frame.segment_size != 0) {
+    SplitSuper(worker, frame, split);
+  } else {
+    split.Push(frame);
+  }
+  if (carrier == nullptr) return;
+  std::array<Frame, kMostCollected> whole;
+  const size_t count = split.size() - before;
+  std::copy_n(split.frames().begin() + before, count, whole.begin());
+  split.Truncate(before);
+  for (size_t i = 0; i < count; ++i) {
+    const size_t others = behind + count - i - 1;
+    const size_t room = PacketBurst::kCapacity - split.size() - others;
+    CutPacket(worker, whole[i], carrier->inner_mtu, room, split);
+  }
+}
+
 }  // namespace
 
 void Split(Worker& worker, PacketBurst& packets, PacketBurst& split) {
@@ -100,10 +131,12 @@ void Split(Worker& worker, PacketBurst& packets, PacketBurst& split) {
   const uint32_t room = rte_pktmbuf_data_room_size(worker.options.pool) -
                         uint32_t{RTE_PKTMBUF_HEADROOM};
   for (const Frame& frame : packets.frames()) {
-    if (frame.segment_size == 0) {
-      split.Push(frame);
-    } else if (LargestPacket(frame) > room) {
+    if (frame.segment_size != 0 && LargestPacket(frame) > room) {
       worker.Drop(frame, DropReason::kInnerTooBig);
+    } else if (frame.to_cut) [[unlikely]] {
+      CutOne(worker, frame, packets, split);
+    } else if (frame.segment_size == 0) {
+      split.Push(frame);
     } else {
       SplitSuper(worker, frame, split);
     }

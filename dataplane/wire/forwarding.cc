@@ -11,9 +11,6 @@
 namespace lwt::wire {
 namespace {
 
-constexpr uint8_t kProtocolIcmp = 1;
-constexpr uint8_t kProtocolIcmpv6 = 58;
-constexpr size_t kIcmpHeader = 8;
 constexpr size_t kLargestIcmp = 576;
 constexpr size_t kFragmentUnit = 8;
 // RFC 1812 section 4.3.2.5: precedence internetwork control.
@@ -39,9 +36,14 @@ bool MayAnswerIpv6(std::span<const uint8_t> packet) {
 }
 
 void WriteIcmp(Obstacle obstacle, uint16_t mtu, bool ipv4, uint8_t* icmp) {
-  std::memset(icmp, 0, kIcmpHeader);
+  std::memset(icmp, 0, kIcmpHeaderSize);
   if (obstacle == Obstacle::kTimeExceeded) {
     icmp[0] = ipv4 ? 11 : 3;
+    return;
+  }
+  if (obstacle == Obstacle::kHostUnreachable) {
+    icmp[0] = ipv4 ? 3 : 1;
+    icmp[1] = ipv4 ? 1 : 3;
     return;
   }
   icmp[0] = ipv4 ? 3 : 2;
@@ -144,10 +146,11 @@ std::optional<size_t> WriteObstacle(Obstacle obstacle, uint16_t mtu,
   }
   const size_t ip_size = ipv4 ? kIpv4HeaderSize : kIpv6HeaderSize;
   const size_t most = (ipv4 ? kLargestIcmp : kLargestObstacle);
-  const size_t quoted = std::min(packet.size(), most - ip_size - kIcmpHeader);
-  const size_t size = ip_size + kIcmpHeader + quoted;
+  const size_t quoted =
+      std::min(packet.size(), most - ip_size - kIcmpHeaderSize);
+  const size_t size = ip_size + kIcmpHeaderSize + quoted;
   WriteIcmp(obstacle, mtu, ipv4, &out[ip_size]);
-  std::memcpy(&out[ip_size + kIcmpHeader], packet.data(), quoted);
+  std::memcpy(&out[ip_size + kIcmpHeaderSize], packet.data(), quoted);
   if (ipv4) {
     WriteIpv4Error(source, to, size, out.data());
   } else {

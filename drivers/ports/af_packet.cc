@@ -123,7 +123,8 @@ absl::StatusOr<std::unique_ptr<AfPacketUplink>> AfPacketUplink::OpenAll(
     const Interface& interface, const UplinkSpec& spec, Side side,
     std::span<const sock_filter> filter) {
   auto first = OpenOne(interface, spec, side, filter);
-  if (!first.ok() || spec.ports == 1) return first;
+  // Outside a group of one too: the kernel puts fragments together for it.
+  if (!first.ok() || (spec.ports == 1 && side == Side::kInside)) return first;
   std::vector<int> sockets = {(*first)->fd_};
   while (sockets.size() < spec.ports) {
     auto other = OpenOne(interface, spec, side, filter);

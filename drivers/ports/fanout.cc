@@ -52,9 +52,10 @@ std::vector<sock_filter> BuildPortSum() {
 // the program's answer modulo their number.
 absl::Status JoinFanout(std::span<const int> sockets, Spread spread) {
   fanout_args group{};
-  group.type_flags =
-      (spread == Spread::kPortSum ? PACKET_FANOUT_CBPF : PACKET_FANOUT_HASH) |
-      PACKET_FANOUT_FLAG_UNIQUEID | kIgnoreOutgoing;
+  group.type_flags = (spread == Spread::kPortSum
+                          ? PACKET_FANOUT_CBPF | PACKET_FANOUT_FLAG_DEFRAG
+                          : PACKET_FANOUT_HASH) |
+                     PACKET_FANOUT_FLAG_UNIQUEID | kIgnoreOutgoing;
   group.max_num_members = static_cast<uint32_t>(sockets.size());
   for (const int fd : sockets) {
     if (setsockopt(fd, SOL_PACKET, PACKET_FANOUT, &group, sizeof(group)) != 0) {

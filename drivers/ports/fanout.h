@@ -3,8 +3,9 @@
 //
 // Outside, the n-th of N sockets gets the flows whose ports, added up, leave n
 // modulo N. The sum is the same seen from either end, and a peer that chooses
-// its port chooses the worker that will have the flow. Inside, the kernel's
-// flow hash chooses, which knows more protocols.
+// its port chooses the worker that will have the flow. Fragments of IPv4 come
+// put together, also to a group of one: routers that clear DF make them.
+// Inside, the kernel's flow hash chooses, which knows more protocols.
 #pragma once
 
 #include <absl/status/status.h>

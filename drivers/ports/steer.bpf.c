@@ -1,9 +1,10 @@
 // XDP steering: our outer flows go to the gateway's AF_XDP sockets, everything
 // else goes on to the kernel.
 //
-// Ours is a TCP segment over IPv4 (no options, no fragment) or IPv6 (no
+// Ours is a TCP segment over IPv4 (no options, no later fragment) or IPv6 (no
 // extension header), with at most one VLAN tag, to an {address, port} in
-// lwt_endpoints. Every path ends in XDP_PASS, also when no socket is there any
+// lwt_endpoints. A first fragment is taken to be counted: nobody puts it together
+// again, and the sender makes its segments smaller. Every path ends in XDP_PASS, also when no socket is there any
 // more, so that a program left behind by a killed gateway does no harm.
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
@@ -43,7 +44,7 @@ struct vlan_tag {
   __be16 protocol;
 };
 
-#define MORE_FRAGMENTS_OR_OFFSET 0x3fff
+#define FRAGMENT_OFFSET 0x1fff
 #define MINIMAL_IP_HEADER 5
 
 static __always_inline int key_of_ipv4(void *header, void *end,
@@ -53,7 +54,7 @@ static __always_inline int key_of_ipv4(void *header, void *end,
   if ((void *)(tcp + 1) > end) return 0;
   if (ip->version != 4 || ip->ihl != MINIMAL_IP_HEADER) return 0;
   if (ip->protocol != IPPROTO_TCP) return 0;
-  if (ip->frag_off & bpf_htons(MORE_FRAGMENTS_OR_OFFSET)) return 0;
+  if (ip->frag_off & bpf_htons(FRAGMENT_OFFSET)) return 0;
   key->family = 4;
   key->port = tcp->dest;
   __builtin_memcpy(key->address, &ip->daddr, sizeof(ip->daddr));

@@ -19,7 +19,7 @@ class QuietWorker final : public peer::WorkerLink {
  public:
   using WorkerLink::Send;
   void Send(WorkerIndex worker, Command command) override;
-  void SendToAll(const ListenCommand&) override {}
+  void SendToAll(const CommandToAll&) override {}
   void Publish(std::unique_ptr<const Snapshot> snapshot) override {
     snapshot_ = std::move(snapshot);
   }

@@ -138,18 +138,23 @@ def test_nat_that_rewrites_ports(topology, start, variant):
 
 @pytest.mark.parametrize("mss", [1300, 600])
 def test_mss_lowered_on_the_way(topology, start, folder, variant, mss):
-    """The inner MTU is what it was: records are cut, and joined."""
+    """The inner MTU follows, to 576: larger records are cut, and joined."""
     lower_mss(topology, mss)
     capture = Capture(topology.router, "hub", folder)
     hub, client = start.pair(topology, variant, flags=_REKEY)
-    largest = "-s", str(1409 - 28)
+    fits = max(mss - 12 - 39, 576)
+    for side in (hub, client):
+        side.wait_status(lambda status: status["peers"][0]["mtu"] == fits, 2,
+                         "what the MSS allows")
+    largest = "-s", str(fits - 28)
     assert topology.client.namespace.run("ping", "-c", "2", "-M", "do",
                                          *largest, "10.0.0.1")
     _exercise(topology, hub, client)
     for side in (hub, client):
         counters = side.counters()
-        assert counters["records_cut"] > 500, counters
-        assert counters["records_joined"] > 500, counters
+        if mss == 600:
+            assert counters["records_cut"] > 500, counters
+            assert counters["records_joined"] > 500, counters
         assert side.status()["peers"][0]["records_lost"] == 0
     _come_back(topology, hub, client)
     capture.stop()

@@ -338,7 +338,9 @@ TEST_F(DropsTest, NoRouteBackToTheSamePeer) {
 }
 
 TEST_F(DropsTest, InnerTooBig) {
-  ASSERT_TRUE(pair_.client.GiveToTunnel(InnerUdp4(kClient, kHub, 1410)));
+  Bytes packet = InnerUdp4(kClient, kHub, 1410);
+  packet[6] |= 0x40;  // not to be cut
+  ASSERT_TRUE(pair_.client.GiveToTunnel(packet));
   pair_.Settle();
   EXPECT_EQ(pair_.client.drops(DropReason::kInnerTooBig), 1u);
 }
@@ -439,6 +441,7 @@ TEST_F(DropsTest, TunnelFullAndPoolEmpty) {
   snapshot->forward_between_peers = true;
   snapshot->routes = RouteTable(
       {{*ParseIpPrefix("10.0.0.2/32"), 0}, {*ParseIpPrefix("10.0.0.3/32"), 1}});
+  snapshot->peers.push_back(snapshot->peers[0]);
   pair_.hub.mailbox().Publish(std::move(snapshot));
   Bytes hoard_packet = Shard(InnerUdp4(kClient, "10.0.0.3", 60));
   pair_.client.mailbox().Send(SendRecordCommand{0, 0, hoard_packet});
@@ -532,12 +535,14 @@ TEST_F(DropsTest, ControlFlood) {
 TEST(HubForwardTest, SendsOnFromPeerToPeer) {
   GatewayPair first;
   first.Establish();
-  // The hub's peer 1 is on no lane; a packet for it is counted there.
+  // The hub's peer 1 is on a lane that is not up; a packet for it is counted
+  // there.
   auto snapshot = OnePeer({"10.0.0.2/32"});
   snapshot->forward_between_peers = true;
   snapshot->routes = RouteTable(
       {{*ParseIpPrefix("10.0.0.2/32"), 0}, {*ParseIpPrefix("10.0.0.3/32"), 1}});
-  snapshot->peers.push_back(SnapshotPeer{});
+  snapshot->peers.push_back(snapshot->peers[0]);
+  snapshot->peers[1].SetLane({0}, {1});
   first.hub.mailbox().Publish(std::move(snapshot));
   ASSERT_TRUE(first.client.GiveToTunnel(InnerUdp4(kClient, "10.0.0.3", 100)));
   first.Settle();

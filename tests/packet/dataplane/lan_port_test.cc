@@ -61,6 +61,9 @@ class LanPortTest : public ::testing::Test {
               RingPorts()) {}
   void SetUp() override {
     pair_.hub.mailbox().Publish(OnePeer({"10.0.0.2/32", "10.7.0.0/24"}));
+    auto client = OnePeer({"10.0.0.0/24", "fd00::/64"});
+    client->own_addresses = {*ParseIpPrefix("10.0.0.2/24")};
+    pair_.client.mailbox().Publish(std::move(client));
     LanTable::Spec spec;
     spec.mac = kOurMac;
     spec.mtu = 1300;

@@ -378,11 +378,30 @@ TEST(Handshake, NullPskIsAKeyLikeAnyOther) {
   EXPECT_EQ(x.client->Feed(t.verdict, kNow, &out), ClientProgress::kDone);
 }
 
+// Bytes as they were made before there were features: ended or padded there.
+TEST(Handshake, WhoHasNoFeaturesIsOfVersion1) {
+  const PeerOffer offer = {.mtu = 1400, .addresses = {Prefix("10.0.0.2/24")}};
+  ByteVector client = BuildClientPayload({.offer = offer});
+  ByteVector hub = BuildHubPayload({.offer = offer}, 0);
+  EXPECT_EQ(ParseClientPayload(client)->offer.features, kOwnFeatures);
+  EXPECT_EQ(ParseHubPayload(hub)->offer.features, kOwnFeatures);
+  client.resize(client.size() - 4);
+  hub.resize(hub.size() - 4);
+  for (int i = 0; i < 6; ++i) {
+    EXPECT_EQ(ParseClientPayload(client)->offer.features, 0u);
+    EXPECT_EQ(ParseHubPayload(hub)->offer.features, 0u);
+    client.push_back(0);
+    hub.push_back(0);
+  }
+  EXPECT_EQ(ParseClientPayload(client)->offer.addresses, offer.addresses);
+}
+
 TEST(Handshake, OffersAreBounded) {
   const ByteVector good = BuildClientPayload(
       {.offer = {.mtu = 1400, .addresses = {Prefix("10.0.0.2/24")}}});
   ASSERT_TRUE(ParseClientPayload(good));
-  for (size_t size = 0; size < good.size(); ++size) {
+  const size_t before_features = good.size() - 4;
+  for (size_t size = 0; size < before_features; ++size) {
     EXPECT_FALSE(ParseClientPayload(ByteSpan(good).first(size)));
   }
   const std::pair<size_t, uint8_t> edits[] = {{19, 0}, {19, 17}, {20, 0},

@@ -89,9 +89,19 @@ TEST(ControlMessages, EachHasARowInTheProtocol) {
   });
 }
 
-TEST(ControlMessages, ThoseOfVersion1AreUnderstoodByAll) {
-  ControlMessages::ForEach(
-      [&]<typename M>() { EXPECT_TRUE(M::kUnderstoodBy(PeerOffer{})); });
+TEST(ControlMessages, OnlyThoseOfVersion1AreUnderstoodByAll) {
+  ControlMessages::ForEach([&]<typename M>() {
+    EXPECT_TRUE(M::kUnderstoodBy(PeerOffer{}));
+    EXPECT_EQ(M::kUnderstoodBy(PeerOffer{.features = 0}),
+              M::kType <= ControlType::kNotice)
+        << static_cast<int>(M::kType);
+  });
+}
+
+TEST(ControlMessages, AnMtuIsNoneThatNoPathHas) {
+  EXPECT_FALSE(MtuMessage::Parse(MtuMessage{575}.Build()));
+  EXPECT_TRUE(MtuMessage::Parse(MtuMessage{576}.Build()));
+  EXPECT_TRUE(MtuMessage::Parse(MtuMessage{UINT16_MAX}.Build()));
 }
 
 }  // namespace

@@ -121,6 +121,19 @@ TEST_F(WireDoc, ControlMessages) {
   Expect("ack", BuildControlMessage({.acknowledged = 2}));
   Expect("notice",
          build(3, 2, Notice{NoticeCode::kUnknownType, "unknown type 9"}));
+  Expect("mtu", build(4, 2, MtuMessage{1301}));
+}
+
+TEST_F(WireDoc, Features) {
+  ClientPayload payload;
+  for (size_t i = 0; i < payload.nonce.size(); ++i) {
+    payload.nonce[i] = static_cast<uint8_t>(i);
+  }
+  payload.offer.mtu = 1401;
+  payload.offer.addresses = {*ParseIpPrefix("10.0.0.2/24")};
+  const ByteVector bytes = BuildClientPayload(payload);
+  Expect("with features", bytes);
+  Expect("without", ByteSpan(bytes).first(bytes.size() - 4));
 }
 
 }  // namespace

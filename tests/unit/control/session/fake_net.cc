@@ -49,6 +49,14 @@ void FakeWorker::Send(WorkerIndex worker, Command command) {
   std::visit([this](const auto& which) { Run(which); }, command);
 }
 
+void FakeWorker::TakePath(LaneName lane, uint64_t payload) {
+  lanes.at(lane).reading.segment_payload = payload;
+  Event changed;
+  changed.kind = EventKind::kPathChanged;
+  changed.flow = lanes.at(lane).flow;
+  events.push_back(FakeEvent(lane, changed));
+}
+
 void FakeWorker::Crash() {
   flows.clear();
   lanes.clear();

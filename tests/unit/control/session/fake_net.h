@@ -56,7 +56,7 @@ class FakeWorker : public WorkerLink {
 
   using WorkerLink::Send;
   void Send(WorkerIndex worker, Command command) override;
-  void SendToAll(const ListenCommand&) override {}
+  void SendToAll(const CommandToAll&) override {}
   void Publish(std::unique_ptr<const Snapshot> snapshot) override {
     published = std::move(snapshot);
   }
@@ -74,6 +74,8 @@ class FakeWorker : public WorkerLink {
   void ArriveRecord(FlowId flow, const std::vector<uint8_t>& bytes,
                     uint64_t offset);
   void Punt(FlowId flow, const std::vector<uint8_t>& bytes, uint64_t offset);
+  // The flow of a lane takes segments of another size now.
+  void TakePath(LaneName lane, uint64_t payload);
   // The worker is gone: its flows say nothing any more.
   void Crash();
 
@@ -104,6 +106,8 @@ class FakeWorker : public WorkerLink {
   void Run(const SetLinkCommand&) {}
   void Run(const SwapUplinkCommand&) {}
   void Run(const TuneCommand&) {}
+  void Run(const SetLinkMtuCommand&) {}
+  void Run(const TooBigCommand&) {}
   void Run(const ListenCommand&) {}
   void Run(const InstallLaneCommand& command);
   void Run(const RemoveLaneCommand& command);

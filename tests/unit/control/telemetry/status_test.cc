@@ -91,7 +91,8 @@ TEST(StatusJsonTest, HasEveryMember) {
            R"("rx_epochs":0,"tx_epochs":0,"rx_packets":3,"rx_bytes":3145728,)"
            R"("tx_packets":0,"tx_bytes":0,"records_opened":0,)"
            R"("records_sealed":0,)",
-           R"("retransmitted_segments":0,"highest_receive_epoch":0,)"
+           R"("retransmitted_segments":0,"segment_payload":0,)"
+           R"("highest_receive_epoch":0,)"
            R"("records_lost":0,"fec":{"records_lost":0,)",
            R"("shards_repaired":5,)",
            R"("fec_rx_data":0,"fec_rx_parity":0},"lane_list":[)"

@@ -15,8 +15,8 @@ class RecordingLink : public WorkerLink {
   void Send(WorkerIndex, Command command) override {
     commands.push_back(std::move(command));
   }
-  void SendToAll(const ListenCommand& command) override {
-    commands.push_back(command);
+  void SendToAll(const CommandToAll& command) override {
+    std::visit([this](const auto& each) { commands.push_back(each); }, command);
   }
   void Publish(std::unique_ptr<const Snapshot>) override {}
   CommandMark Mark() const override { return {}; }

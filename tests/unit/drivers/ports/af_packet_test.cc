@@ -90,6 +90,38 @@ TEST_F(AfPacketTest, GivesOurFramesAndNoOthers) {
   EXPECT_EQ(UpToMarker(), (std::vector<Bytes>{ipv4, ipv6}));
 }
 
+// As a router makes them that clears DF: the kernel puts them together for us.
+TEST_F(AfPacketTest, FragmentsComePutTogether) {
+  OpenWith({kIpv4End});
+  const Bytes whole = TcpIpv4(9000, 1400);
+  const size_t cut = 20 + 800;  // a multiple of 8 behind the header
+  Bytes first(whole.begin(), whole.begin() + cut);
+  Bytes second(whole.begin(), whole.begin() + 20);
+  second.insert(second.end(), whole.begin() + cut, whole.end());
+  const auto finish = [](Bytes& piece, uint16_t place) {
+    piece[2] = static_cast<uint8_t>(piece.size() >> 8);
+    piece[3] = static_cast<uint8_t>(piece.size());
+    piece[6] = static_cast<uint8_t>(place >> 8);
+    piece[7] = static_cast<uint8_t>(place);
+    piece[10] = piece[11] = 0;
+    const uint16_t sum = InternetChecksum(std::span(piece).first(20), 0);
+    piece[10] = static_cast<uint8_t>(sum >> 8);
+    piece[11] = static_cast<uint8_t>(sum);
+  };
+  finish(first, 0x2000);
+  finish(second, 800 / 8);
+  for (const bool late : {false, true}) {
+    Send(lab_.Ethernet(ETH_P_IP, late ? second : first));
+    EXPECT_EQ(UpToMarker(), std::vector<Bytes>{});
+    Send(lab_.Ethernet(ETH_P_IP, late ? first : second));
+    const std::vector<Bytes> came = UpToMarker();
+    ASSERT_EQ(came.size(), 1u) << late;
+    // Below the IP header all is as it was sent.
+    EXPECT_TRUE(std::equal(whole.begin() + 20, whole.end(),
+                           came[0].begin() + 14 + 20, came[0].end()));
+  }
+}
+
 TEST_F(AfPacketTest, StartsDeafAndQueuesNothing) {
   Open();
   Send(lab_.Ethernet(ETH_P_IP, TcpIpv4(9000, 500)));
