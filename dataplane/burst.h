@@ -48,8 +48,9 @@ struct Frame {
   uint8_t epoch = 0;  // low bits
   // A parity, unmasked and no more: nothing of its header is proven.
   bool sealed = false;
-  bool handed_over = false;  // by another worker: it goes to no third one
-  bool to_cut = false;       // larger than the peer's MTU, and may be cut
+  bool repaired : 1 = false;     // given back by FEC, or sent again
+  bool handed_over : 1 = false;  // by another worker: it goes to no third one
+  bool to_cut : 1 = false;       // larger than the peer's MTU, and may be cut
   InnerChecksum checksum = InnerChecksum::kUnknown;  // of an inner packet
 
   bool Is(wire::RecordKind is) const {

@@ -52,6 +52,8 @@ namespace lwt {
   X(kBadInner, "bad_inner", "The inner packet is not valid IPv4 or IPv6.")     \
   X(kInnerSource, "inner_source",                                              \
     "The inner source address is not one that this peer may use.")             \
+  X(kLossShown, "loss_shown",                                                  \
+    "Repaired after a loss on a full line, which its sender has to see.")      \
   X(kNoRoute, "no_route", "No peer is reached by the inner destination.")      \
   X(kMulticastLimit, "multicast_limit",                                        \
     "A multicast or broadcast packet was beyond its sender's rate, or had to " \
@@ -64,7 +66,8 @@ namespace lwt {
   X(kWindowFull, "window_full",                                                \
     "The peer's window stayed full, or was nearly so behind a hole.")          \
   X(kParityUnsent, "parity_unsent",                                            \
-    "A parity found no room in the peer's window.")                            \
+    "A parity found no room in the peer's window, or on a line that is "       \
+    "known.")                                                                  \
   X(kEpochSpent, "epoch_spent",                                                \
     "The key epoch reached its hard limit before it was renewed.")             \
   X(kPoolEmpty, "pool_empty", "No packet buffer was free.")                    \

@@ -23,6 +23,7 @@
 #include "dataplane/lane/lane.h"
 #include "dataplane/lane/wait_queues.h"
 #include "dataplane/names.h"
+#include "dataplane/shown_losses.h"
 #include "dataplane/stages/cut_pieces.h"
 #include "dataplane/stages/flood_queue.h"
 #include "dataplane/tx_batch.h"
@@ -97,6 +98,8 @@ struct InboundState {
   fec::Decoder decoder;
   // FecDecode, until records has room.
   RepairedBurst repaired;
+  // AdmitInner alone.
+  ShownLosses shown;
   // From AdmitInner to Deliver: for the inside, or for another peer.
   PacketBurst packets;
 };
@@ -202,6 +205,10 @@ class Worker {
       lane.numbered = 0;
     }
     return lane;
+  }
+  bool LineIsFull(LaneIndex index) {
+    const LineLoad* load = tcp.LoadOf(lanes[index.value].flow);
+    return load != nullptr && load->full();
   }
   // Control asked for this flow and hears of it by its token.
   bool MayConnect() const { return connects_.size() < kMaxConnects; }

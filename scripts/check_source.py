@@ -31,11 +31,11 @@ ROOMS = {
         "dataplane/clock. dataplane/drop_reason. dataplane/event_budget. "
         "dataplane/fair_shares. "
         "dataplane/frame_ledger. dataplane/golden_ratio. dataplane/names. "
-        "dataplane/sip_hash. dataplane/work_shares.",
+        "dataplane/shown_losses. dataplane/sip_hash. dataplane/work_shares.",
         "dataplane/wire/",
         # What a lane knows of loss, without the groups.
         "dataplane/fec/parameters. dataplane/fec/loss_meter. "
-        "dataplane/fec/policy.",
+        "dataplane/fec/parity_budget. dataplane/fec/policy.",
         "dataplane/tx_batch.",
         "dataplane/flow/",
         "dataplane/lane/",

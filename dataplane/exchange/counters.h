@@ -141,6 +141,8 @@ struct alignas(64) WorkerCounters {
   X(shards_repaired, kCounter, kNumber, "Lost data records given back.")    \
   X(shards_unrepaired, kCounter, kNumber,                                   \
     "Lost data records of groups that were given up.")                      \
+  X(losses_shown, kCounter, kNumber,                                        \
+    "Inner packets dropped or marked, since the peer's line is full.")      \
   X(parities_received, kCounter, kNumber, "Parity records received.")       \
   X(parities_sent, kCounter, kNumber, "Parity records sent.")               \
   X(peer_lost, kCounter, kNumber,                                           \

@@ -39,8 +39,9 @@ class LossMeter {
     bool is_shard = true;
   };
 
-  // A record was opened, for the first time.
-  void Seen(const Arrival& arrival, uint64_t now_us, uint64_t reorder_us) {
+  // A record was opened, for the first time. True where it had been lost, and
+  // was sent again.
+  bool Seen(const Arrival& arrival, uint64_t now_us, uint64_t reorder_us) {
     const uint64_t number = arrival.number;
     if (number < next_) return CloseLate(arrival, now_us, reorder_us);
     const uint64_t sealed_end = next_ + sealed_;
@@ -48,6 +49,7 @@ class LossMeter {
     if (number > first) OpenGap(first, number - first, now_us);
     sealed_ = number < sealed_end ? sealed_end - number - 1 : 0;
     next_ = number + 1;
+    return false;
   }
   // It came in its turn, and Seen had nothing to count.
   bool SeenInTurn(uint64_t number) {
@@ -123,18 +125,19 @@ class LossMeter {
     return number - gap.first < gap.count ? &gap : nullptr;
   }
 
-  void CloseLate(const Arrival& arrival, uint64_t now_us, uint64_t reorder_us) {
+  bool CloseLate(const Arrival& arrival, uint64_t now_us, uint64_t reorder_us) {
     Gap* const gap = FindGap(arrival.number);
-    if (gap == nullptr || gap->open == 0) return;
+    if (gap == nullptr || gap->open == 0) return false;
     --gap->open;
     const uint32_t after_us = static_cast<uint32_t>(now_us) - gap->since_us;
     if (after_us > reorder_us) {
       if (arrival.is_shard) ++resent_;
       if (arrival.is_shard && after_us > kLateUs) ++resent_late_;
-      return;
+      return true;
     }
     --lost_;
     if (gap->open == 0) --bursts_;
+    return false;
   }
 
   uint64_t next_ = 0;

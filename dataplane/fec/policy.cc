@@ -22,6 +22,8 @@ constexpr uint64_t kForgetCongestionUs = 120'000'000;
 // Meanwhile it goes up by single lines, with time to see what each of them
 // does.
 constexpr uint64_t kCarefulStepUs = 2'000'000;
+// A loss on a full line is told of that much later, at the most.
+constexpr uint64_t kSettleUs = 500'000;
 constexpr uint64_t kFewestNumbers = 100;  // in an interval worth comparing
 constexpr size_t kFewestIntervals = 8;
 // Loss in intervals of high load against that in those of low load.
@@ -64,6 +66,16 @@ int KnotFor(double loss) {
   return loss < 0.10 ? 2 : 3;
 }
 
+// The strongest line of the table that a line of so much room takes.
+int KnotIn(double room) {
+  int knot = Policy::kOffKnot;
+  for (const Parameters& code : Policy::kTable) {
+    if (code.parity > room * code.data) break;
+    ++knot;
+  }
+  return knot;
+}
+
 // True when a line of the table leaves more than it should at this loss. That
 // of no FEC is only left to what `kWorthwhile` says.
 bool IsTooWeak(int knot, double loss) {
@@ -80,7 +92,9 @@ Feedback Difference(const Feedback& now, const Feedback& before) {
   return {now.numbers - before.numbers,
           now.lost - std::min(now.lost, before.lost),
           now.bursts - std::min(now.bursts, before.bursts),
-          now.unrepaired - std::min(now.unrepaired, before.unrepaired)};
+          now.unrepaired - std::min(now.unrepaired, before.unrepaired),
+          now.full_us,
+          now.room};
 }
 
 }  // namespace
@@ -91,9 +105,18 @@ void Policy::OnReport(const Feedback& feedback, uint64_t now_us) {
   const uint64_t elapsed_us = now_us - last_us_;
   last_ = feedback;
   last_us_ = now_us;
+  most_knot_ = KnotIn(feedback.room);
+  if (WasFull(delta, elapsed_us, now_us)) return;
   if (delta.numbers > 0) Estimate(delta, elapsed_us);
   MoveKnot(delta, elapsed_us, now_us);
   ChooseStride();
+}
+
+// What the report tells of was sent, at the latest, a round trip before it, and
+// its losses came to light some time after.
+bool Policy::WasFull(const Feedback& delta, uint64_t elapsed_us,
+                     uint64_t now_us) {
+  return delta.full_us != 0 && now_us - delta.full_us < elapsed_us + kSettleUs;
 }
 
 void Policy::OnPeerLoss(double loss, uint64_t now_us) {
@@ -175,6 +198,7 @@ bool Policy::SeesFullLink() const {
 // count. What comes to light just after a step was left by the code before.
 bool Policy::IsFailing(const Feedback& delta, uint64_t elapsed_us,
                        uint64_t now_us) {
+  if (most_knot_ <= knot_) return false;  // no code has room to be better
   if (now_us - stepped_us_ < kStepUs) {
     excess_ = 0;
     return delta.unrepaired > 0;
@@ -236,8 +260,9 @@ Parameters Policy::parameters() const {
   Parameters code;
   if (settings_.mode == Mode::kFixed) {
     code = settings_.fixed;
-  } else if (settings_.mode == Mode::kAuto && knot_ > kOffKnot) {
-    code = kTable[static_cast<size_t>(knot_)];
+  } else if (settings_.mode == Mode::kAuto) {
+    const int knot = std::min(knot_, most_knot_);
+    if (knot > kOffKnot) code = kTable[static_cast<size_t>(knot)];
   }
   code.stride = stride_;
   return code;

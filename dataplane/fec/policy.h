@@ -29,6 +29,10 @@ struct Feedback {
   uint64_t lost = 0;
   uint64_t bursts = 0;
   uint64_t unrepaired = 0;  // data shards that FEC did not give back
+  // When the line was last full; what was lost then tells of the load alone.
+  uint64_t full_us = 0;
+  // Bytes of parities for each of data that the line has room for.
+  double room = 1e9;
 };
 
 class Policy {
@@ -70,6 +74,8 @@ class Policy {
   };
   static constexpr size_t kIntervals = 16;
 
+  static bool WasFull(const Feedback& delta, uint64_t elapsed_us,
+                      uint64_t now_us);
   void Estimate(const Feedback& delta, uint64_t elapsed_us);
   void CheckCongestion(const Interval& interval, uint64_t now_us);
   bool SeesFullLink() const;
@@ -82,7 +88,8 @@ class Policy {
   Settings settings_;
   Feedback last_;
   uint64_t last_us_ = 0;
-  int knot_ = kOffKnot;
+  int knot_ = kOffKnot;         // by losses
+  int most_knot_ = kKnots - 1;  // by the room on the line
   uint64_t stepped_us_ = 0;
   uint8_t stride_ = 1;
   double lost_weight_ = 0;  // decaying sums

@@ -13,6 +13,7 @@
 #include "dataplane/flow/flow_key.h"
 #include "dataplane/flow/flow_template.h"
 #include "dataplane/flow/flow_timers.h"
+#include "dataplane/flow/line_load.h"
 #include "dataplane/flow/receive_ranges.h"
 #include "dataplane/flow/sent_list.h"
 #include "dataplane/names.h"
@@ -32,6 +33,8 @@ struct alignas(64) OuterFlow {
   static constexpr uint64_t kNever = FlowTimers::kNever;
   // No window is larger, and none goes further beyond the first hole.
   static constexpr uint32_t kMaxWindow = 16u << 20;
+  // A kernel's initial window.
+  static constexpr uint32_t kFirstRepairCredit = 10 * 1460;
 
   FlowKey key;
   uint64_t generation = 0;
@@ -127,6 +130,12 @@ struct alignas(64) OuterFlow {
   // copy has arrived, perhaps one before.
   uint64_t repair_us = 0;
 
+  // Bytes that may be sent again: what is acknowledged earns them.
+  uint32_t repair_credit = kFirstRepairCredit;
+  uint64_t credit_halved_us = 0;
+  LineLoad line;
+  bool line_told_full = false;
+
   uint32_t srtt_us = 0;
   uint32_t rttvar_us = 0;
   uint32_t min_rtt_us = 0;
@@ -182,6 +191,10 @@ struct alignas(64) OuterFlow {
   int64_t SendOffset(wire::TcpSeq seq) const {
     return static_cast<int64_t>(snd_una) + (seq - SendSeq(snd_una));
   }
+  // RFC 8985 §6.2: earlier than what RACK goes by.
+  bool SentBefore(uint64_t sent_us, uint64_t end) const {
+    return sent_us < rack_us || (sent_us == rack_us && end <= rack_end);
+  }
   bool proven() const { return user != LaneIndex::kNone; }
   // Whether the next segment may have so many bytes more than max_payload: the
   // one that probe_payload was told for, no other of its size.
@@ -197,6 +210,6 @@ struct alignas(64) OuterFlow {
     if (told_ranges || (ranges.untold() == 0 && !dsack)) ack_now = false;
   }
 };
-static_assert(sizeof(OuterFlow) <= 1152);
+static_assert(sizeof(OuterFlow) <= 1216);
 
 }  // namespace lwt

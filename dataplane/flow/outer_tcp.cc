@@ -242,6 +242,16 @@ uint32_t OuterTcp::Crowding(FlowId id) {
       std::min<uint64_t>(255, (used - roomy) * 256 / (largest - roomy)));
 }
 
+const LineLoad* OuterTcp::LoadOf(FlowId id) {
+  const OuterFlow* flow = FindOpen(id);
+  return flow == nullptr ? nullptr : &flow->line;
+}
+
+uint64_t OuterTcp::SentBytes(FlowId id) {
+  const OuterFlow* flow = FindOpen(id);
+  return flow == nullptr ? 0 : flow->snd_nxt;
+}
+
 uint32_t OuterTcp::MaxPayload(FlowId id) {
   const OuterFlow* flow = table_.Find(id);
   return flow == nullptr ? 0 : flow->max_payload;

@@ -190,6 +190,11 @@ class OuterTcp {
   // May be early, is never late by more than a millisecond.
   uint64_t NextDeadline() const { return timers_.NextDeadline(); }
 
+  // Stream offset of what is sent next.
+  uint64_t SentBytes(FlowId flow);
+  // What the flow's round trips tell of its line; null where it is not open.
+  const LineLoad* LoadOf(FlowId flow);
+
   // Sender: stream offset below which no hole is refilled any more.
   // kForwardMoved asks for a report that carries it, and comes again until acks
   // pass it.
@@ -224,6 +229,7 @@ class OuterTcp {
   enum class EventType : uint8_t {
     kEstablished,   // the TCP handshake is done
     kForwardMoved,  // seal a report
+    kLineChanged,   // the line is full, or no more; see LoadOf
     kResetHint,     // a RST, or a FIN of a proven flow, as a kernel would obey
     kUnanswered,    // three retransmission timeouts in a row, or 2 s of them
     kClosedByPeer,  // FIN of an unproven flow, or after our Close; all before
@@ -384,7 +390,7 @@ class OuterTcp {
   void GrowWindow(OuterFlow& flow, uint64_t bytes, uint64_t now_us);
   void CheckFin(OuterFlow& flow, uint64_t now_us);
 
-  // outer_tcp_ack.cc: acks from the peer, and what they leave to repair.
+  // outer_tcp_ack.cc: acks from the peer.
   bool TakeAck(OuterFlow& flow, const wire::TcpView& tcp, uint64_t now_us);
   void TakeAcked(OuterFlow& flow, uint64_t ack, const wire::TcpView& tcp,
                  uint64_t now_us);
@@ -397,15 +403,19 @@ class OuterTcp {
   void Deliver(OuterFlow& flow, SentArena::Position at, uint64_t right,
                uint64_t now_us);
   void OnSacked(OuterFlow& flow, const SentSegment& segment, uint64_t now_us);
-  void OnRepairInVain(OuterFlow& flow);
+  void OnRepairInVain(OuterFlow& flow, uint64_t now_us);
+  void TakeRoundTrip(OuterFlow& flow, uint64_t rtt_us, uint64_t now_us);
   void BeginRecovery(OuterFlow& flow);
-  uint64_t ReorderWindow(const OuterFlow& flow) const;
   uint64_t KeptFrom(const OuterFlow& flow) const;
   bool Awaits(const OuterFlow& flow) const;
+  void MoveForward(OuterFlow& flow, uint64_t to, uint64_t now_us);
+
+  // outer_tcp_repair.cc: what is sent again.
+  uint64_t ReorderWindow(const OuterFlow& flow) const;
+  static void EarnRepairs(OuterFlow& flow, uint32_t bytes);
   static bool IsOvertaken(const OuterFlow& flow, const SentSegment& segment);
   uint64_t LostAt(const OuterFlow& flow, const SentSegment& segment,
                   uint64_t now_us) const;
-  void MoveForward(OuterFlow& flow, uint64_t to, uint64_t now_us);
   void GiveUpOld(OuterFlow& flow, uint64_t now_us);
   bool RetransmitIfLost(OuterFlow& flow, SentArena::Position at,
                         uint64_t now_us, TxBatch& out);

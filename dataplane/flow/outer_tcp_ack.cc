@@ -1,5 +1,5 @@
-// Acks from the peer, and what they leave to repair: a scoreboard by SACK
-// (RFC 6675), loss by time (RACK, RFC 8985), the forward point.
+// Acks from the peer: a scoreboard by SACK (RFC 6675), round trips, what
+// repairs are earned, the forward point.
 #include <algorithm>
 
 #include "dataplane/flow/outer_tcp.h"
@@ -8,9 +8,6 @@
 namespace lwt {
 namespace {
 
-// Segments sent again for one flow at a time: a bound on what a burst of loss
-// may cost others. The rest follows a millisecond later.
-constexpr int kMaxRetransmits = 64;
 // Segments of a stream that one SACK block is walked over once more.
 constexpr int kMaxSackedWalk = 64;
 // Acks in a row, over a round trip, that make it certain that the peer has more
@@ -18,22 +15,12 @@ constexpr int kMaxSackedWalk = 64;
 constexpr uint8_t kSurelyAhead = 3;
 // Of the window, behind bytes that count as sent by such acks.
 constexpr uint64_t kRoomAhead = 8192;
-constexpr uint64_t kTickUs = 1000;
-// A repair is not repeated sooner.
-constexpr uint64_t kLeastAgainUs = 10'000;
-// Duplicate acks that mean loss (RFC 5681 §3.2).
-constexpr uint64_t kDuplicateThreshold = 3;
+// Segments in flight that may stand in a queue of our making.
+constexpr uint64_t kLoad = 3;
 // Recoveries for which a window for reordering that grew stays (RFC 8985 §6.2).
 constexpr uint8_t kReorderRecoveries = 16;
 // Reports by event are at least this far apart.
 constexpr uint64_t kMinForwardUs = 2000;
-// How long a stream goes on with bytes that nobody acknowledges.
-constexpr uint64_t kStreamAgeUs = 60'000'000;
-
-bool SentBefore(uint64_t sent_us, uint64_t end, const OuterFlow& flow) {
-  return sent_us < flow.rack_us ||
-         (sent_us == flow.rack_us && end <= flow.rack_end);
-}
 
 // Whether an ack that passes the segment was made by an earlier copy of it than
 // the last: it echoes the timestamp of what it was made by (RFC 7323 §4.3).
@@ -47,7 +34,7 @@ bool IsOfEarlierCopy(const OuterFlow& flow, const SentSegment& segment,
 // RACK (RFC 8985 §6.2 step 2): of what was delivered, what was sent last.
 void NoteLatest(OuterFlow& flow, uint64_t sent_us, uint64_t end,
                 uint64_t now_us) {
-  if (SentBefore(sent_us, end, flow)) return;
+  if (flow.SentBefore(sent_us, end)) return;
   flow.rack_us = sent_us;
   flow.rack_end = end;
   flow.rack_rtt_us = static_cast<uint32_t>(now_us - sent_us);
@@ -76,7 +63,7 @@ bool OuterTcp::TakeAck(OuterFlow& flow, const wire::TcpView& tcp,
   rtt_from_us_ = 0;
   if (to > flow.snd_una) AdvanceUna(flow, to, tcp, now_us);
   if (flow.sack && tcp.options.sack_count != 0) TakeBlocks(flow, tcp, now_us);
-  if (rtt_from_us_ != 0) MeasureRtt(flow, now_us - rtt_from_us_);
+  if (rtt_from_us_ != 0) TakeRoundTrip(flow, now_us - rtt_from_us_, now_us);
   return true;
 }
 
@@ -110,6 +97,19 @@ bool OuterTcp::FollowAck(OuterFlow& flow, const wire::TcpView& tcp,
   return true;
 }
 
+void OuterTcp::TakeRoundTrip(OuterFlow& flow, uint64_t rtt_us,
+                             uint64_t now_us) {
+  MeasureRtt(flow, rtt_us);
+  const uint64_t in_flight = flow.snd_nxt - flow.snd_una;
+  flow.line.OnRoundTrip(
+      static_cast<uint32_t>(std::clamp<uint64_t>(rtt_us, 1, kMaxRtoUs)),
+      in_flight >= kLoad * flow.max_payload, now_us);
+  if (flow.line.full() != flow.line_told_full && flow.proven()) {
+    flow.line_told_full = flow.line.full();
+    Raise(flow, EventType::kLineChanged);
+  }
+}
+
 void OuterTcp::TakeBlocks(OuterFlow& flow, const wire::TcpView& tcp,
                           uint64_t now_us) {
   const int64_t ack = flow.SendOffset(tcp.ack);
@@ -118,7 +118,7 @@ void OuterTcp::TakeBlocks(OuterFlow& flow, const wire::TcpView& tcp,
     const int64_t right = flow.SendOffset(block.right);
     // A D-SACK (RFC 2883): what was sent again had only been overtaken. Not
     // so a tail-loss probe, whose end is the end of all.
-    if (right < ack) OnRepairInVain(flow);
+    if (right < ack) OnRepairInVain(flow, now_us);
     if (left <= static_cast<int64_t>(flow.snd_una) || right <= left ||
         right > static_cast<int64_t>(flow.snd_nxt)) {
       continue;
@@ -133,6 +133,7 @@ void OuterTcp::TakeBlocks(OuterFlow& flow, const wire::TcpView& tcp,
 // of no round trip, and of the others less, see IsOvertaken.
 void OuterTcp::OnSacked(OuterFlow& flow, const SentSegment& segment,
                         uint64_t now_us) {
+  EarnRepairs(flow, segment.size);
   if (segment.size >= flow.proven_payload && !segment.in_parts) {
     NoteProven(flow, segment.size, segment.last_us);
   }
@@ -147,8 +148,12 @@ void OuterTcp::OnSacked(OuterFlow& flow, const SentSegment& segment,
   NoteLatest(flow, segment.last_us, segment.end(), now_us);
 }
 
-void OuterTcp::OnRepairInVain(OuterFlow& flow) {
+void OuterTcp::OnRepairInVain(OuterFlow& flow, uint64_t now_us) {
   if (flow.segments_retransmitted == 0) return;  // there was no repair
+  if (now_us - flow.credit_halved_us >= flow.srtt_us) {
+    flow.credit_halved_us = now_us;
+    flow.repair_credit /= 2;
+  }
   flow.reordering = true;
   if (flow.reorder_grew) return;
   flow.reorder_grew = true;
@@ -163,13 +168,6 @@ void OuterTcp::BeginRecovery(OuterFlow& flow) {
   flow.recovery_end = flow.SendSeq(flow.snd_nxt);
 }
 
-// How much later than its successors a segment may come.
-uint64_t OuterTcp::ReorderWindow(const OuterFlow& flow) const {
-  const uint64_t quarter = std::max<uint64_t>(flow.min_rtt_us / 4, kTickUs);
-  return std::min(flow.reorder_quarters * quarter,
-                  std::max<uint64_t>(flow.srtt_us, kTickUs));
-}
-
 // Takes the segments that end below `ack` off the list. Those sent once were
 // sent in order, so the last of them tells all but whether there was a hole
 // before the first. Of those sent again only what was made by the last copy
@@ -180,6 +178,7 @@ void OuterTcp::TakeAcked(OuterFlow& flow, uint64_t ack,
   uint64_t fresh_end = 0;
   uint64_t fresh_us = 0;
   uint16_t largest = 0;
+  uint32_t earned = 0;
   while (!flow.sent.empty()) {
     const SentSegment& segment = arena_.At(flow.sent.head());
     const uint64_t end = segment.end();
@@ -198,8 +197,10 @@ void OuterTcp::TakeAcked(OuterFlow& flow, uint64_t ack,
       fresh_us = segment.last_us;
       largest = std::max(largest, segment.size);
     }
+    if (!segment.sacked) earned += segment.size;
     flow.sent.RemoveHead(arena_);
   }
+  EarnRepairs(flow, earned);
   if (fresh_end == 0) return;
   if (largest >= flow.proven_payload) NoteProven(flow, largest, fresh_us);
   rtt_from_us_ = std::max(rtt_from_us_, fresh_us);
@@ -309,90 +310,6 @@ void OuterTcp::MoveForward(OuterFlow& flow, uint64_t to, uint64_t now_us) {
                                 std::max(now_us, flow.forward_told_us + gap));
   Touch(flow);
   Rearm(flow);
-}
-
-// The newest segment is never given up by age, so that there is always one to
-// learn by whether the path is back.
-void OuterTcp::GiveUpOld(OuterFlow& flow, uint64_t now_us) {
-  const uint64_t record_age =
-      config_.forward_age_us + 4 * uint64_t{flow.rto_us};
-  while (flow.sent.head() != flow.sent.tail()) {
-    const SentSegment& head = arena_.At(flow.sent.head());
-    const bool stream = head.end() <= flow.stream_end;
-    if (now_us - head.first_us <= (stream ? kStreamAgeUs : record_age)) return;
-    MoveForward(flow, head.end(), now_us);
-  }
-}
-
-// Whether something that was sent later has arrived (RFC 8985 §6.2 step 5).
-// Where that is a SACKed repair, it may have been the copy of before, which was
-// sent earlier than what is in flight: it counts against what was sent again
-// itself, and holes.
-bool OuterTcp::IsOvertaken(const OuterFlow& flow, const SentSegment& segment) {
-  if (SentBefore(segment.last_us, segment.end(), flow)) return true;
-  return segment.last_us <= flow.repair_us &&
-         (segment.retransmitted || segment.end() <= flow.fack);
-}
-
-// When the segment is taken for lost, if it is overtaken. What was sent again
-// waits for a round trip in the mean, whatever the latest one was.
-uint64_t OuterTcp::LostAt(const OuterFlow& flow, const SentSegment& segment,
-                          uint64_t now_us) const {
-  const uint64_t reordering = ReorderWindow(flow);
-  if (segment.retransmitted) {
-    const uint64_t round_trip =
-        std::max<uint64_t>({flow.rack_rtt_us, flow.srtt_us, kLeastAgainUs});
-    return segment.last_us + round_trip + reordering;
-  }
-  const bool certain =
-      !flow.reordering &&
-      flow.fack >= segment.end() + kDuplicateThreshold * flow.max_payload;
-  return certain ? now_us : segment.last_us + flow.rack_rtt_us + reordering;
-}
-
-// Sends the segment again if it is lost by now. False where it is not, and none
-// that was sent later is.
-bool OuterTcp::RetransmitIfLost(OuterFlow& flow, SentArena::Position at,
-                                uint64_t now_us, TxBatch& out) {
-  const SentSegment& segment = arena_.At(at);
-  if (!IsOvertaken(flow, segment)) return false;
-  ++totals_.repair_steps;
-  const uint64_t due = LostAt(flow, segment, now_us);
-  if (due > now_us) {
-    flow.reorder_at_us = std::min(flow.reorder_at_us, due);
-    return false;
-  }
-  if (!SendsAgain(flow, at)) {
-    const bool first = at == flow.sent.head();
-    if (first) MoveForward(flow, segment.end(), now_us);
-    return first;
-  }
-  NoteLost(flow, at, /*timeout=*/false, now_us);
-  if (!Retransmit(flow, at, now_us, out)) {
-    flow.reorder_at_us = now_us + kTickUs;
-    return false;
-  }
-  BeginRecovery(flow);
-  return true;
-}
-
-// Those sent again and those sent once, each in the order of sending, up to the
-// first that nothing sent later has overtaken or whose time has not come.
-void OuterTcp::RetransmitLost(OuterFlow& flow, uint64_t now_us, TxBatch& out) {
-  flow.reorder_at_us = OuterFlow::kNever;
-  GiveUpOld(flow, now_us);
-  int left = kMaxRetransmits;
-  const auto repair = [&](SentArena::Position at) {
-    if (at == SentArena::kNone) return false;
-    if (left == 0 || out.full()) {
-      flow.reorder_at_us = now_us + kTickUs;
-      return false;
-    }
-    --left;
-    return RetransmitIfLost(flow, at, now_us, out);
-  };
-  while (repair(flow.sent.first_repaired())) continue;
-  while (repair(flow.sent.FirstFresh(arena_))) continue;
 }
 
 }  // namespace lwt

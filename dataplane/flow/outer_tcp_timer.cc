@@ -13,8 +13,6 @@ constexpr uint64_t kMaxBackoffUs = 4'000'000;
 // somebody made the round trip long, three would take half a minute.
 constexpr uint8_t kUnansweredAfter = 3;
 constexpr uint64_t kUnansweredUs = 2'000'000;
-// Segments that a timeout sends again at once.
-constexpr int kSegmentsPerTimeout = 4;
 // Time that a peer may hold its ack of a lone segment, and some more.
 constexpr uint64_t kProbeAloneUs = 50'000;
 // A peer whose worker shares its core is late with an ack now and then; a probe
@@ -90,7 +88,10 @@ void OuterTcp::ArmProbe(OuterFlow& flow, uint64_t now_us) {
 void OuterTcp::OnProbeTimer(OuterFlow& flow, uint64_t now_us, TxBatch& out) {
   flow.probe_at_us = OuterFlow::kNever;
   if (flow.sent.empty() || flow.probed) return;
-  if (!SendsAgain(flow, flow.sent.tail())) return;
+  const SentSegment& tail = arena_.At(flow.sent.tail());
+  // One that was sent again just now is a probe as well.
+  const bool probes = now_us - tail.last_us < flow.srtt_us;
+  if (probes || !SendsAgain(flow, flow.sent.tail())) return;
   flow.probed = true;
   if (Retransmit(flow, flow.sent.tail(), now_us, out)) {
     flow.rto_at_us = now_us + flow.rto_us;
@@ -127,13 +128,12 @@ void OuterTcp::OnRetransmitTimer(OuterFlow& flow, uint64_t now_us,
     at = SentArena::kNone;
   }
   const bool lied = at != SentArena::kNone && arena_.At(at).sacked;
-  for (int i = 0; i < kSegmentsPerTimeout && at != SentArena::kNone; ++i) {
-    const bool wanted = lied || !arena_.At(at).sacked;
-    if (wanted && SendsAgain(flow, at)) {
-      NoteLost(flow, at, /*timeout=*/true, now_us);
-      Retransmit(flow, at, now_us, out);
-    }
+  while (at != SentArena::kNone && arena_.At(at).sacked && !lied) {
     at = arena_.At(at).next;
+  }
+  if (at != SentArena::kNone && SendsAgain(flow, at)) {
+    NoteLost(flow, at, /*timeout=*/true, now_us);
+    Retransmit(flow, at, now_us, out);
   }
   if (fin_waits) SendFin(flow, now_us, out);
 }

@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "dataplane/fec/loss_meter.h"
+#include "dataplane/fec/parity_budget.h"
 #include "dataplane/fec/policy.h"
 #include "dataplane/flow/flow_id.h"
 #include "dataplane/lane/replay_window.h"
@@ -85,7 +86,8 @@ struct alignas(64) ReceiveHalf {
   uint64_t reported_next = 0;
   uint64_t report_due_us = 0;
   uint64_t report_until_us = 0;
-  bool grouped = false;  // records in FEC groups came since then
+  bool grouped = false;    // records in FEC groups came since then
+  bool line_full = false;  // the peer tells that its line to here is
   PuntBudget punts;
   fec::LossMeter meter;
   MaskKey mask;
@@ -117,6 +119,7 @@ struct Lane {
   uint64_t probe_sent_us = 0;
   bool unknown_kind_reported = false;
   fec::Policy policy;
+  fec::ParityBudget parity_budget;
   SendHalf send;
   ReceiveHalf receive;
 

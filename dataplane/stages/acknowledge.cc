@@ -47,6 +47,9 @@ void HandleFlowEvent(Worker& worker, const OuterTcp::Event& event) {
                    /*is_answer=*/false);
       }
       return;
+    case OuterTcp::EventType::kLineChanged:
+      if (event.user != LaneIndex::kNone) FollowLine(worker, event.user);
+      return;
     case OuterTcp::EventType::kResetHint:
       return ReportFlow(worker, event, EventKind::kResetHint,
                         static_cast<uint8_t>(FlowHint::kReset));

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "dataplane/stages/flood.h"
+#include "dataplane/stages/show_losses.h"
 #include "dataplane/stages/stages.h"
 #include "dataplane/wire/inner_packet.h"
 #include "dataplane/wire/record.h"
@@ -46,8 +47,8 @@ bool SpeaksToGroup(const Worker& worker, const wire::InnerPacket& inner,
 }
 
 // Counts a drop of a packet whose mbuf goes on living for its neighbours.
-bool IsAdmitted(Worker& worker, const Frame& record,
-                std::span<const uint8_t> packet, LastSource& last) {
+bool IsAdmitted(Worker& worker, const Frame& record, std::span<uint8_t> packet,
+                LastSource& last) {
   const auto inner = wire::ParseInner(packet);
   if (!inner) {
     worker.counters.Drop(DropReason::kBadInner);
@@ -59,6 +60,11 @@ bool IsAdmitted(Worker& worker, const Frame& record,
   if (!worker.snapshot->MayBring(record.peer, last.peer) &&
       !SpeaksToGroup(worker, *inner, packet)) {
     worker.counters.Drop(DropReason::kInnerSource);
+    return false;
+  }
+  if (record.repaired && worker.lanes[record.lane.value].receive.line_full &&
+      ShowsLoss(worker, record, packet, *inner)) {
+    worker.counters.Drop(DropReason::kLossShown);
     return false;
   }
   return true;

@@ -17,7 +17,7 @@ uint64_t DataSince(const Frame& record) {
   return record.packet_number - (ahead <= record.packet_number ? ahead : 0);
 }
 
-void CountByNumber(Worker& worker, const Frame& record, fec::LossMeter& meter) {
+void CountByNumber(Worker& worker, Frame& record, fec::LossMeter& meter) {
   if (meter.SeenInTurn(record.packet_number)) return;
   LaneCounters& counters = worker.lane_counters[record.lane.value];
   // What is sent again takes a round trip at least.
@@ -27,8 +27,8 @@ void CountByNumber(Worker& worker, const Frame& record, fec::LossMeter& meter) {
   arrival.is_shard = !record.Is(wire::RecordKind::kParity);
   arrival.data_since =
       arrival.is_shard ? DataSince(record) : record.packet_number;
-  meter.Seen(arrival, worker.now_us,
-             half_trip != 0 ? half_trip : kFirstReorderUs);
+  record.repaired = meter.Seen(arrival, worker.now_us,
+                               half_trip != 0 ? half_trip : kFirstReorderUs);
   counters.records_lost.Set(meter.lost());
   counters.loss_bursts.Set(meter.bursts());
   counters.records_resent.Set(meter.resent());

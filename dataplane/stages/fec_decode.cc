@@ -47,6 +47,7 @@ class Host final : public fec::DecoderHost {
     Frame frame = shard;
     frame.peer = worker_.lanes[shard.lane.value].peer;
     frame.kind = static_cast<uint8_t>(wire::RecordKind::kData);
+    frame.repaired = true;
     worker_.ledger.Made();
     worker_.inbound.repaired.Push(frame);
   }

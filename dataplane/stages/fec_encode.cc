@@ -14,15 +14,23 @@ static_assert(kRoom < PacketBurst::kCapacity);
 // the peer's window, like data; those that find no room there never wait.
 void Number(Worker& worker, PacketBurst& out, size_t first) {
   size_t kept = first;
+  LaneIndex last;
+  uint64_t room = 0;
   for (const Frame& parity : out.frames().subspan(first)) {
     session::Lane& lane = worker.LaneInRound(parity.lane);
+    if (parity.lane != last) {
+      last = parity.lane;
+      room = lane.parity_budget.Room(worker.tcp.SentBytes(lane.flow),
+                                     worker.now_us);
+    }
     const uint32_t bytes =
         parity.length + static_cast<uint32_t>(wire::kRecordOverhead);
-    if (!lane.up() || lane.budget < bytes) {
+    if (!lane.up() || lane.budget < bytes || room < bytes) {
       worker.Drop(parity, DropReason::kParityUnsent);
       continue;
     }
     lane.budget -= bytes;
+    room -= bytes;
     ++lane.numbered;
     worker.lane_counters[parity.lane.value].parities_sent.Add(1);
     out.Keep(kept++, parity);

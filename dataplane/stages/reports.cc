@@ -35,14 +35,27 @@ void FollowLosses(Worker& worker, LaneIndex index, const wire::Report& report) {
   counters.peer_lost.Set(report.records_lost);
   counters.peer_repaired.Set(report.shards_repaired);
   counters.peer_unrepaired.Set(report.shards_unrepaired);
-  // A record that was to show whether the path takes its size is no loss.
   session::Lane& lane = worker.lanes[index.value];
+  const LineLoad* load = worker.tcp.LoadOf(lane.flow);
+  const uint64_t full_us =
+      load == nullptr ? 0 : load->full_until_us(worker.now_us);
+  const uint64_t numbers = report.highest_packet + 1;
+  lane.parity_budget.OnReport(
+      {.records = numbers - std::min(numbers, report.records_lost),
+       .sent_bytes = worker.tcp.SentBytes(lane.flow),
+       .sent_records = lane.send.next_packet,
+       .sent_parities = counters.parities_sent.Get(),
+       .full_us = full_us},
+      worker.now_us);
+  // A record that was to show whether the path takes its size is no loss.
   const uint64_t tried = worker.tcp.SearchesLost(lane.flow);
   lane.policy.OnReport(
-      {report.highest_packet + 1,
-       report.records_lost - std::min(report.records_lost, tried),
-       report.loss_bursts - std::min(report.loss_bursts, tried),
-       report.shards_unrepaired},
+      {.numbers = numbers,
+       .lost = report.records_lost - std::min(report.records_lost, tried),
+       .bursts = report.loss_bursts - std::min(report.loss_bursts, tried),
+       .unrepaired = report.shards_unrepaired,
+       .full_us = full_us,
+       .room = lane.parity_budget.share(worker.now_us)},
       worker.now_us);
   ApplyPolicy(worker, index);
 }
@@ -70,6 +83,7 @@ bool SendReport(Worker& worker, LaneIndex index, uint32_t token,
   report.wants_answer = wants_answer;
   report.is_answer = is_answer;
   report.token = token;
+  report.line_full = worker.LineIsFull(index);
   report.forward_point = worker.tcp.ForwardPoint(lane.flow);
   const uint64_t next = lane.receive.meter.next();
   report.highest_packet = next == 0 ? 0 : next - 1;
@@ -106,12 +120,17 @@ void ReportLosses(Worker& worker, LaneIndex index) {
   SendReport(worker, index, 0, /*wants_answer=*/false, /*is_answer=*/false);
 }
 
+void FollowLine(Worker& worker, LaneIndex index) {
+  SendReport(worker, index, 0, /*wants_answer=*/false, /*is_answer=*/false);
+}
+
 void TakeReport(Worker& worker, const Frame& record) {
   const auto report = wire::ReadReport({record.data, record.length});
   if (!report) return worker.Drop(record, DropReason::kBadReport);
   worker.counters.reports_received.Add(1);
   worker.tcp.OnForwardPoint(worker.lanes[record.lane.value].flow,
                             report->forward_point);
+  worker.lanes[record.lane.value].receive.line_full = report->line_full;
   FollowLosses(worker, record.lane, *report);
   if (report->wants_answer) {
     SendReport(worker, record.lane, report->token, /*wants_answer=*/false,

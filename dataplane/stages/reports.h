@@ -25,6 +25,9 @@ void TellPath(Worker& worker, LaneIndex lane);
 // Follows an opened record of kind report. Takes the frame.
 void TakeReport(Worker& worker, const Frame& record);
 
+// The lane's line is full, or is so no more: the peer is told.
+void FollowLine(Worker& worker, LaneIndex lane);
+
 // Sends with the code that the lane's policy has chosen.
 void ApplyPolicy(Worker& worker, LaneIndex lane);
 

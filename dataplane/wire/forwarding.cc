@@ -101,6 +101,22 @@ void TakeHop(uint8_t* packet) {
             static_cast<uint16_t>(checksum + (checksum >= 0xffff ? 1 : 0)));
 }
 
+bool MarkCongestion(uint8_t* packet) {
+  constexpr uint8_t kCe = 3;
+  // IPv6 has the bits across two bytes' halves: these two lie in the second.
+  const bool ipv4 = IsIpv4(packet);
+  const int shift = ipv4 ? 0 : 4;
+  const uint8_t bits = packet[1] >> shift & kCe;
+  if (bits == 0) return false;
+  packet[1] = static_cast<uint8_t>(packet[1] | kCe << shift);
+  if (!ipv4) return true;
+  // RFC 1624: HC' = ~(~HC + ~m + m').
+  const uint32_t sum = (~uint32_t{LoadBe16(packet + 10)} & 0xffff) +
+                       static_cast<uint32_t>(kCe - bits);
+  StoreBe16(packet + 10, static_cast<uint16_t>(~(sum + (sum >> 16))));
+  return true;
+}
+
 bool MustNotFragment(const uint8_t* packet) {
   return !IsIpv4(packet) || (LoadBe16(packet + 6) & kDontFragment) != 0;
 }

@@ -21,6 +21,10 @@ inline uint8_t HopsLeft(const uint8_t* packet) {
 // (RFC 1624). A wrong one stays wrong.
 void TakeHop(uint8_t* packet);
 
+// Marks a packet whose sender is known to heed it (RFC 3168 section 5, ECT);
+// the IPv4 header checksum follows. False, and nothing is changed, for others.
+[[nodiscard]] bool MarkCongestion(uint8_t* packet);
+
 // IPv6, or IPv4 with DF: whoever sent it is told when it is too big.
 bool MustNotFragment(const uint8_t* packet);
 

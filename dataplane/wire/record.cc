@@ -8,6 +8,7 @@ namespace {
 
 constexpr uint8_t kReportWantsAnswer = 1;
 constexpr uint8_t kReportIsAnswer = 2;
+constexpr uint8_t kReportLineFull = 4;
 
 }  // namespace
 
@@ -23,6 +24,7 @@ void WriteReport(const Report& report, uint8_t* out) {
   std::memset(out, 0, Report::kSize);
   if (report.wants_answer) out[0] |= kReportWantsAnswer;
   if (report.is_answer) out[0] |= kReportIsAnswer;
+  if (report.line_full) out[0] |= kReportLineFull;
   StoreBe32(out + 4, report.token);
   StoreBe64(out + 8, report.forward_point);
   StoreBe64(out + 16, report.highest_packet);
@@ -38,6 +40,7 @@ std::optional<Report> ReadReport(std::span<const uint8_t> bytes) {
   Report report;
   report.wants_answer = (bytes[0] & kReportWantsAnswer) != 0;
   report.is_answer = (bytes[0] & kReportIsAnswer) != 0;
+  report.line_full = (bytes[0] & kReportLineFull) != 0;
   report.token = LoadBe32(&bytes[4]);
   report.forward_point = LoadBe64(&bytes[8]);
   report.highest_packet = LoadBe64(&bytes[16]);

@@ -166,6 +166,7 @@ struct Report {
   static constexpr size_t kSize = 64;
   bool wants_answer = false;
   bool is_answer = false;
+  bool line_full = false;  // on which the lane sends
   uint32_t token = 0;
   uint64_t forward_point = 0;   // stream offset
   uint64_t highest_packet = 0;  // packet number received

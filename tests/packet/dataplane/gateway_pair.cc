@@ -211,25 +211,29 @@ void GatewayPair::Settle(const Change& change) {
   }
 }
 
-void GatewayPair::Establish() {
+void GatewayPair::Listen() {
   hub.mailbox().Send(ListenCommand{{HubEndpoint()}});
+}
+
+void GatewayPair::Establish() {
+  Listen();
   Join(0);
 }
 
-void GatewayPair::Join(uint32_t lane) {
+void GatewayPair::Join(uint32_t lane, const std::function<void()>& settle) {
   constexpr uint32_t kToken = 7;
   client.events.clear();
   hub.streams.clear();
   hub.punted.clear();
   client.mailbox().Send(
       ConnectCommand{kToken, ClientEndpoint(lane), HubEndpoint(), TestLink()});
-  Settle();
+  settle();
   ASSERT_EQ(client.events.size(), 1u);
   ASSERT_EQ(client.events[0].kind, EventKind::kFlowUp);
   EXPECT_EQ(client.events[0].token, kToken);
   client_flow = client.events[0].flow;
   client.mailbox().Send(SendStreamCommand{client_flow, {1, 2, 3}});
-  Settle();
+  settle();
   ASSERT_EQ(hub.streams.size(), 1u);
   EXPECT_EQ(hub.streams[0], (Bytes{1, 2, 3}));
   hub_flow = hub.punted[0].flow;
@@ -241,7 +245,7 @@ void GatewayPair::Join(uint32_t lane) {
   std::swap(install.send_mask, install.receive_mask);
   install.flow = hub_flow;
   hub.mailbox().Send(install);
-  Settle();
+  settle();
   client.events.clear();
   hub.events.clear();
 }

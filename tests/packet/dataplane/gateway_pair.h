@@ -98,11 +98,16 @@ class GatewayPair {
               const WorkerOptions& hub_options, NodePorts client_ports,
               NodePorts hub_ports, Aead::Code aead = Aead::Code::kBest);
 
+  void Listen();
   // Lets the hub listen and joins lane 0.
   void Establish();
   // Opens an outer flow, punts a few stream bytes, installs the lane for the
   // peer of the same number on both sides.
-  void Join(uint32_t lane);
+  void Join(uint32_t lane) {
+    Join(lane, [this] { Settle(); });
+  }
+  // The same where `settle` lets all arrive that is under way.
+  void Join(uint32_t lane, const std::function<void()>& settle);
 
   // Runs both workers and carries frames until nothing moves. `change` may
   // alter a frame (true: pass it on), direction 0 is client → hub.

@@ -184,6 +184,33 @@ TEST_F(PolicyTest, LossThatIsTheSameAtEveryLoadIsRepaired) {
   EXPECT_EQ(Now(), (Parameters{10, 5, 1}));
 }
 
+// What a full queue drops says nothing of the line.
+TEST_F(PolicyTest, WhatIsLostOnAFullLineIsNotMetByParities) {
+  for (int i = 0; i < 40; ++i) {
+    feedback_.full_us = now_us_;
+    Report(0.05, 2500, 1, 20);
+  }
+  EXPECT_FALSE(Now().on());
+  EXPECT_EQ(policy_.loss(), 0);
+  ReportFor(4, 0.02);
+  EXPECT_EQ(Now(), (Parameters{10, 3, 1}));
+}
+
+TEST_F(PolicyTest, TheCodeIsOneThatTheLineHasRoomFor) {
+  ReportFor(4, 0.05);
+  ASSERT_EQ(Now(), (Parameters{10, 5, 1}));
+  feedback_.room = 0.35;
+  Report(0.05);
+  EXPECT_EQ(Now(), (Parameters{10, 3, 1}));
+  feedback_.room = 0.05;
+  // What is left is not the code's fault: none is stronger afterwards.
+  for (int i = 0; i < 20; ++i) Report(0.05, 2500, 1, 20);
+  EXPECT_FALSE(Now().on());
+  feedback_.room = 1e9;
+  Report(0.05);
+  EXPECT_EQ(Now(), (Parameters{10, 5, 1}));
+}
+
 TEST_F(PolicyTest, BurstsAreSpreadOverGroups) {
   Use({.mode = Mode::kFixed, .fixed = {10, 5, 1}, .interleave_us = 50'000});
   for (int i = 0; i < 8; ++i) Report(0.05, 2500, 10);

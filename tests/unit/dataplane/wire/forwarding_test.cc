@@ -46,6 +46,33 @@ TEST(TakeHopTest, KeepsTheChecksumRightForEveryTtl) {
   }
 }
 
+TEST(MarkCongestionTest, KeepsTheChecksumRight) {
+  for (int id = 0; id < 70'000; id += 7) {
+    for (const uint8_t bits : {0, 1, 2, 3}) {
+      Bytes packet = MakeInner({.id = static_cast<uint16_t>(id)});
+      packet[1] = static_cast<uint8_t>(0xb8 | bits);
+      StoreBe16(&packet[10], 0);
+      const uint16_t sum = ChecksumFinish(ChecksumAdd(packet.data(), 20));
+      std::memcpy(&packet[10], &sum, 2);
+      EXPECT_EQ(MarkCongestion(packet.data()), bits != 0);
+      EXPECT_EQ(packet[1], bits == 0 ? 0xb8 : 0xbb);
+      ASSERT_TRUE(HasRightHeader(packet)) << "ID " << id;
+    }
+  }
+}
+
+TEST(MarkCongestionTest, OfIpv6) {
+  Bytes packet(40);
+  packet[0] = 0x6b;
+  packet[1] = 0x85;  // class 0xb8, not capable; flow label 5…
+  EXPECT_FALSE(MarkCongestion(packet.data()));
+  EXPECT_EQ(packet[1], 0x85);
+  packet[1] = 0xa5;
+  EXPECT_TRUE(MarkCongestion(packet.data()));
+  EXPECT_EQ(packet[0], 0x6b);
+  EXPECT_EQ(packet[1], 0xb5);
+}
+
 TEST(TakeHopTest, LeavesAWrongChecksumWrong) {
   Bytes packet = MakeInner({});
   packet[10] ^= 0x41;

@@ -250,6 +250,12 @@ TEST(Report, FlagsAreApart) {
   report.is_answer = true;
   WriteReport(report, bytes.data());
   EXPECT_EQ(bytes[0], 2);
+  EXPECT_FALSE(ReadReport(bytes)->line_full);
+  report = {};
+  report.line_full = true;
+  WriteReport(report, bytes.data());
+  EXPECT_EQ(bytes[0], 4);
+  EXPECT_TRUE(ReadReport(bytes)->line_full);
 }
 
 TEST(Report, ReadsWhatItWrote) {
