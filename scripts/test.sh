@@ -13,8 +13,9 @@ usage: scripts/test.sh [-quick] [-all] [-e2e PATTERN]
                 TSan; the end-to-end tests
   -quick        leave the sanitizer builds out
   -all          also run every fuzzer for 60 s with its coverage bound, the
-                man in the middle for 10^7 of its steps, and ping, bulk
-                transfer and kills on every combination of ports and workers
+                man in the middle for 10^7 of its steps, ping, bulk transfer
+                and kills on every combination of ports and workers, and more
+                changes of a line's MTU
   -e2e PATTERN  only the end-to-end tests that match (as pytest -k); 'all'
                 takes every one
 

@@ -51,6 +51,7 @@ def _until_answered(namespace, address):
     return float(found.group(1)) - began
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("kind", _NATS)
 def test_idle_client_is_back_soon_once_it_speaks(topology, start, kind):
     _nat(topology, kind)
@@ -61,6 +62,7 @@ def test_idle_client_is_back_soon_once_it_speaks(topology, start, kind):
     assert _until_answered(client, _HUB) < _WITHIN_S
 
 
+@pytest.mark.alone
 def test_idle_client_is_there_once_its_router_is_back(topology, start):
     """It says nothing itself, and sees the carrier that its link has again."""
     _nat(topology, "strict")

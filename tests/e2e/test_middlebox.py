@@ -144,7 +144,7 @@ def test_mss_lowered_on_the_way(topology, start, folder, variant, mss):
     hub, client = start.pair(topology, variant, flags=_REKEY)
     fits = max(mss - 12 - 39, 576)
     for side in (hub, client):
-        side.wait_status(lambda status: status["peers"][0]["mtu"] == fits, 2,
+        side.wait_status(lambda status: status["peers"][0]["mtu"] == fits, 15,
                          "what the MSS allows")
     largest = "-s", str(fits - 28)
     assert topology.client.namespace.run("ping", "-c", "2", "-M", "do",

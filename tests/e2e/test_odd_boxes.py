@@ -82,7 +82,7 @@ def _kernel_hub_speaks(middle):
         (middle.hub.v4, PORT), 5))
     with server, visitor, server.accept()[0] as taken:
         taken.sendall(b"x" * 3000)
-        wait_until(lambda: box.asked >= 3, 10, "the kernel asks")
+        wait_until(lambda: box.asked >= 3, 30, "the kernel asks")
         box.open()
         visitor.settimeout(10)
         got = b""
@@ -97,7 +97,7 @@ def test_client_whose_window_opens_later(middle, start):
     box = ClosedWindow(middle)
 
     def meanwhile():
-        wait_until(lambda: box.said > 0 and box.asked >= 3, 10, "the hub asks")
+        wait_until(lambda: box.said > 0 and box.asked >= 3, 30, "the hub asks")
         box.open()
 
     _start_in_turn(middle, start, Variant(), meanwhile)
@@ -134,6 +134,7 @@ def _kernel_takes_the_port_again(topology, nat):
     return took
 
 
+@pytest.mark.alone
 def test_port_of_a_dead_client_goes_to_the_next_connection(topology, start):
     """The hub learns from the RST that its challenge ACK gets."""
     nat = NatOfOnePort(topology)
@@ -146,7 +147,7 @@ def test_port_of_a_dead_client_goes_to_the_next_connection(topology, start):
     nat.forget()
     client.start()
     wait_until(lambda: topology.client.namespace.ping(_HUB, count=1, timeout=1),
-               10, "it is back")
+               30, "it is back")
     assert hub.status()["peers"][0]["endpoint"] == before
     assert "next attempt" not in client.log()
 
@@ -182,12 +183,13 @@ def _counted(topology):
     return sum(map(int, re.findall(r"counter packets (\d+)", text)))
 
 
-@pytest.mark.parametrize("box", [
-    lambda topology: police(topology, 5),
-    lambda topology: clear_df(topology, 1300),
-    lambda topology: shape_windows(topology, 6),
+# Of three pings a policer may take one that follows a burst.
+@pytest.mark.parametrize("box, least", [
+    (lambda topology: police(topology, 5), 2),
+    (lambda topology: clear_df(topology, 1300), 3),
+    (lambda topology: shape_windows(topology, 6), 3),
 ], ids=["policer", "clears-df", "shapes-windows"])
-def test_boxes_that_take_from_segments(topology, start, box):
+def test_boxes_that_take_from_segments(topology, start, box, least):
     """What a kernel's connection gets through, the tunnel does: pings of every
     size, and bytes both ways."""
     box(topology)
@@ -196,7 +198,7 @@ def test_boxes_that_take_from_segments(topology, start, box):
     before = _counted(topology)
     start.pair(topology, Variant())
     for size in (56, 1000, 1381):
-        assert client.ping(_HUB, size=size) == 3, size
-        assert hub.ping(_CLIENT, size=size) == 3, size
+        assert client.ping(_HUB, size=size) >= least, size
+        assert hub.ping(_CLIENT, size=size) >= least, size
     _carries(topology)
     assert _counted(topology) > before, "the box did nothing"

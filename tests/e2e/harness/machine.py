@@ -38,6 +38,17 @@ def _own_groups(label):
     return made
 
 
+def _removed(group):
+    """Whether it is; not while a process that was killed still ends in it."""
+    try:
+        os.rmdir(group)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
 class Machine:
     """Boots at construction. `root` is its file system as the test sees it."""
 
@@ -66,11 +77,15 @@ class Machine:
              "--boot", "systemd.unit=test.target"],
             stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log,
             preexec_fn=self._begin)
-        self._leader = wait_until(self._find_leader, 20, "an init")
-        wait_until(
-            lambda: self.run("systemctl", "is-active", "test.target",
-                             check=False).stdout == "active\n", 30,
-            "the machine is up")
+        try:
+            self._leader = wait_until(self._find_leader, 60, "an init")
+            wait_until(
+                lambda: self.run("systemctl", "is-active", "test.target",
+                                 check=False).stdout == "active\n", 90,
+                "the machine is up")
+        except BaseException:
+            self.delete()
+            raise
 
     def _begin(self):
         isolation.die_with_parent()
@@ -131,7 +146,9 @@ class Machine:
         self._log.close()
         for top in self._groups:
             for group, _, _ in os.walk(top, topdown=False):
-                os.rmdir(group)
-        run("umount", self.root)
-        run("umount", self._folder)
+                wait_until(lambda group=group: _removed(group), 10,
+                           f"{group} is empty")
+        # Lazily: what was killed may hold them for a moment more.
+        run("umount", "-l", self.root)
+        run("umount", "-l", self._folder)
         shutil.rmtree(self._folder)
