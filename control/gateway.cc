@@ -138,7 +138,8 @@ void Gateway::OnSignal() {
     service_.Stopping();
     stopping_ = true;
   } else if (loop::Signals::Reloads(signal)) {
-    reloader_->Begin({});
+    // Who stops reads nothing any more.
+    if (reloader_ != nullptr) reloader_->Begin({});
   } else if (std::exchange(signal_ignored_, true) == false) {
     log_.Warn("signal ", signal,
               " is ignored: SIGHUP has the settings read again, as lwtctl "

@@ -106,6 +106,8 @@ void HubSide::SetFallback(const std::optional<config::HostPort>& service,
     fallback_ = std::make_unique<Fallback>(parts_.loop, parts_.road.link,
                                            parts_.road.owners, parts_.log);
   }
+  // Nobody meets the one before while the name has no address.
+  fallback_->SetService(std::nullopt);
   LookUpFallback(now_us);
 }
 

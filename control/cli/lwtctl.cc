@@ -18,6 +18,7 @@ constexpr int kTimeoutMs = 2000;
 // A key of words is stretched, which takes long where the CPU has much to do.
 constexpr int kReloadTimeoutMs = 60'000;
 constexpr int kExitRestart = 3;
+constexpr int kExitNotDone = 4;
 
 constexpr char kHelp[] = R"(lwtctl asks a running lightweight-tunnel.
 
@@ -43,7 +44,8 @@ constexpr char kHelp[] = R"(lwtctl asks a running lightweight-tunnel.
   -h            Print this text and exit; --help and help are the same.
 
 Exit status: 0 done, 1 the gateway is not reached or refuses, 2 wrong usage,
-3 read again, and a changed setting waits for a restart.
+3 read again, and a changed setting waits for a restart, 4 read again, and the
+host refused a part of it.
 )";
 
 absl::Status Wrong(const std::string& sentence) {
@@ -175,11 +177,15 @@ absl::StatusOr<std::string> Answer(const ControlCommand& command,
                   IsReload(command) ? kReloadTimeoutMs : kTimeoutMs);
 }
 
-// A line of the answer to "reload" begins so.
-bool WaitsForRestart(std::string_view answer) {
-  constexpr std::string_view kLine = "\nwaits for a restart: ";
-  return answer.starts_with(kLine.substr(1)) ||
-         answer.find(kLine) != std::string_view::npos;
+bool HasLine(std::string_view answer, const std::string& beginning) {
+  return answer.starts_with(beginning) ||
+         answer.find("\n" + beginning) != std::string_view::npos;
+}
+
+// Of what a reload answered.
+int ExitOfReload(std::string_view answer) {
+  if (HasLine(answer, "not done: ")) return kExitNotDone;
+  return HasLine(answer, "waits for a restart: ") ? kExitRestart : 0;
 }
 
 int Complain(FILE* err, const absl::Status& status, int exit_code) {
@@ -237,7 +243,7 @@ int RunControl(std::span<const char* const> arguments,
   absl::StatusOr<std::string> answer = Answer(*command, run_folder);
   if (!answer.ok()) return Complain(err, answer.status(), 1);
   Print(out, *answer);
-  return IsReload(*command) && WaitsForRestart(*answer) ? kExitRestart : 0;
+  return IsReload(*command) ? ExitOfReload(*answer) : 0;
 }
 
 }  // namespace lwt::cli

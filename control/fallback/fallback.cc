@@ -136,6 +136,7 @@ int Fallback::Connect(const Network& network) {
 }
 
 void Fallback::ServiceFailed(std::string_view why) {
+  if (!service_) return;  // it was of one that is not served any more
   log_.Warn(Cause::Peer("fallback"), "the fallback ", ToString(*service_),
             " cannot be reached: ", why);
 }

@@ -47,8 +47,10 @@ class Fallback final : public peer::ProberDoor, public peer::FlowOwner {
   Fallback& operator=(const Fallback&) = delete;
   ~Fallback() override;
 
-  // Where the service is, once its name is resolved; nobody is taken before.
-  void SetService(const Endpoint& service) { service_ = service; }
+  // Where the service is, once its name is resolved; nobody is taken without.
+  void SetService(const std::optional<Endpoint>& service) {
+    service_ = service;
+  }
 
   // Refuses while the service is unknown or cannot be reached.
   bool Take(FlowId flow, const Endpoint& remote,

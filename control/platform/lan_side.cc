@@ -248,18 +248,18 @@ absl::Status LanSide::Check(const config::Config& config) const {
 absl::Status LanSide::Apply(const config::Config& config, uint64_t) {
   std::vector<IpPrefix> networks = config.PeerNetworks();
   if (networks == networks_) return absl::OkStatus();
-  networks_ = std::move(networks);
   const RoutedSet routed = RoutedBy(config);
-  absl::Status status;
   if (packet_socket_ != nullptr) {
     auto filter = BuildLanFilter(routed);
     if (!filter.ok()) return filter.status();
-    status = guard_->Run(GuardElements(*guard_, routed));
+    absl::Status status = guard_->Run(GuardElements(*guard_, routed));
     if (status.ok()) status = packet_socket_->SetFilter(*filter);
+    if (!status.ok()) return status;  // the next reload tries it again
   }
+  networks_ = std::move(networks);
   keeper_->SetRouted(routed);
   Publish(keeper_->Read());
-  return status;
+  return absl::OkStatus();
 }
 
 void LanSide::OnEvent(const Event& event, uint64_t) {

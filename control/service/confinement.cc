@@ -28,7 +28,7 @@ namespace {
 // Nobody else sends it to us, and its default is to be ignored.
 constexpr int kDropSignal = SIGURG;
 constexpr timespec kLook{0, 1'000'000};
-constexpr int kLooks = 2000;  // two seconds
+constexpr int kLooks = 10'000;  // ten seconds, for a host that is busy
 
 constexpr CapabilitySet Bit(int capability) {
   return CapabilitySet{1} << capability;

@@ -100,7 +100,7 @@ def test_the_peers_mtu_follows_the_line(topology, start, told):
         side.sysctl(net__ipv4__tcp_mtu_probing=1)
     gateways = start.pair(topology, Variant(), **_DUAL)
     before = _device_mtu(topology.hub)
-    phase = _FOLLOWS_S + 4
+    phase = _FOLLOWS_S + 3
     whole = phase * len(_STEPS) + 6
     flows = [_Flow(hub, client, _CLIENT, 6001, whole),
              _Flow(client, hub, _HUB, 6002, whole),

@@ -156,6 +156,21 @@ def test_a_bad_file_changes_nothing(pair):
     assert " debug " not in pair.hub.log()
 
 
+def test_a_sighup_while_it_stops_does_nothing(pair):
+    """Its hub does not answer the last segments, so that it takes a while."""
+    client = pair.client
+    pair.topology.cut()
+    client.process.send_signal(signal.SIGTERM)
+    client.wait_log("stopping on signal")
+
+    def ended():
+        client.process.send_signal(signal.SIGHUP)
+        return not client.running()
+
+    wait_until(ended, 10, "it ends")
+    assert client.process.returncode == 0, client.log()
+
+
 def test_what_counts_now_has_to_agree_with_what_waits(pair):
     """The new network lies within the old tunnel's, which a restart alone
     would move."""
@@ -251,6 +266,11 @@ def _fallback(pair):
         pair.hub_file.write(fallback='"127.0.0.1:8443"')
         assert _reload(pair.hub) == "applied: fallback\n"
         _stranger_meets(pair, b"a web site")
+        # Nobody meets the service of before while the new one's name is not
+        # known.
+        pair.hub_file.write(fallback='"nobody.invalid:8443"')
+        assert _reload(pair.hub) == "applied: fallback\n"
+        _stranger_meets(pair, alert)
         pair.hub_file.write(fallback=None)
         assert _reload(pair.hub) == "applied: fallback\n"
         _stranger_meets(pair, alert)
@@ -341,8 +361,9 @@ def _routes(pair):
     client.ip("route", "add", "192.168.79.0/24", "via",
               pair.topology.client.gateway_v4)
     pair.client_file.write(routes='["192.168.79.0/24"]')
-    assert "not done: another route leads to 192.168.79.0/24" in _reload(
-        pair.client)
+    refused = "not done: another route leads to 192.168.79.0/24"
+    assert refused in _reload(pair.client, status=4)
+    assert refused in _reload(pair.client, status=4), "it is tried again"
     pair.client_file.write(routes=None)
     _reload(pair.client)
     assert "192.168.79.0/24 via" in client.ip("route")

@@ -118,7 +118,8 @@ def test_runs_restarts_and_leaves_nothing(topology, hub, machine):
     # Settings that changed are read again; a file with a fault is refused.
     settings = machine.root / "etc/lightweight-tunnel/office.toml"
     with settings.open("a") as file:
-        file.write('sni = "other.example.com"\n')
+        # One counts from the next connection on, one waits for a restart.
+        file.write('sni = "other.example.com"\npersona = "linux-6.1"\n')
     machine.run("systemctl", "reload", UNIT)
     wait_until(lambda: any(message.startswith("reload: ")
                            for message in _messages(machine)), 10,

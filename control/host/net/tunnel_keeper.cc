@@ -28,10 +28,16 @@ absl::Status TunnelKeeper::SetNetworks(std::vector<IpPrefix> networks) {
     const absl::Status status = netlink_.RemoveRoute(spec_.ifindex, network);
     if (!absl::IsNotFound(status)) note(status);
   }
+  std::vector<IpPrefix> refused;
   for (const IpPrefix& network : networks) {
-    if (Contains(spec_.networks, network)) continue;
-    note(netlink_.AddRoute(spec_.ifindex, network));
+    if (Contains(spec_.networks, network) && !Contains(refused_, network)) {
+      continue;
+    }
+    const absl::Status status = netlink_.AddRoute(spec_.ifindex, network);
+    if (!status.ok()) refused.push_back(network);
+    note(status);
   }
+  refused_ = std::move(refused);
   spec_.networks = std::move(networks);
   if (failures.empty()) return absl::OkStatus();
   return absl::UnavailableError(absl::StrJoin(failures, "; "));
@@ -98,6 +104,7 @@ void TunnelKeeper::BringAddresses(Said& said) {
 void TunnelKeeper::BringNetworks(Said& said) {
   for (const IpPrefix& network : spec_.networks) {
     if (!netlink_.AddRoute(spec_.ifindex, network).ok()) continue;
+    std::erase(refused_, network);
     said.fixed.push_back(absl::StrCat("the route to ", ToString(network),
                                       " was gone: it is back"));
   }

@@ -55,6 +55,7 @@ class TunnelKeeper {
   Netlink& netlink_;
   TunnelMtu& mtu_;
   Spec spec_;
+  std::vector<IpPrefix> refused_;  // of its networks, when they were set
   uint64_t look_at_us_ = UINT64_MAX;
   uint64_t looked_us_ = 0;
   std::set<std::string> failures_;  // at the last look

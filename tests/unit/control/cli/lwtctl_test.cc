@@ -156,6 +156,8 @@ TEST_F(LwtctlTest, AReloadTellsByItsStatusWhetherSomethingWaits) {
   EXPECT_EQ(exit_code("waits for the next connection: sni\n"), 0);
   EXPECT_EQ(exit_code("waits for a restart: mode\n"), 3);
   EXPECT_EQ(exit_code("applied: fec\nwaits for a restart: persona\n"), 3);
+  EXPECT_EQ(exit_code("nothing has changed\nnot done: why\n"), 4);
+  EXPECT_EQ(exit_code("waits for a restart: mode\nnot done: why\n"), 4);
 }
 
 TEST_F(LwtctlTest, ListsSeveralSockets) {
