@@ -90,6 +90,7 @@ void Reloader::OnRead() {
   if (read(read_event_.get(), &count, sizeof(count)) < 0) return;
   thread_.join();
   const absl::StatusOr<std::string> result = Take(std::move(read_));
+  read_ = absl::UnavailableError("taken");  // its key is erased
   if (result.ok()) {
     for (absl::string_view line :
          absl::StrSplit(*result, '\n', absl::SkipEmpty())) {

@@ -215,6 +215,8 @@ void ClientSession::OnHandshakeDone(uint64_t now_us) {
             attempt_key_.place == handshake::KeyRing::Place::kBefore
                 ? ", by a shared key of before"
                 : "");
+  // Its time may be over while the session lasts.
+  if (attempt_ == nullptr) attempt_key_ = {};
 }
 
 void ClientSession::SettleLane(uint64_t now_us) {

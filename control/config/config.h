@@ -88,6 +88,8 @@ struct KeyConfig {
   std::string network = "default";
   Encryption encryption = Encryption::kAes256Gcm;
 
+  ~KeyConfig() { Erase(); }
+
   uint64_t grace_us() const { return uint64_t{grace_s} * 1'000'000; }
   void Erase() {
     sodium_memzero(text.data(), text.size());

@@ -22,6 +22,7 @@ absl::Status ApplyFile(const std::string& path, LoadedConfig& loaded) {
   absl::StatusOr<FileText> file = ReadFile(path, kLargestFile);
   if (!file.ok()) return file.status();
   if (IsJson(file->text)) {
+    sodium_memzero(file->text.data(), file->text.size());
     return Invalid(path, " is JSON, as the Go program had it; turn it into a ",
                    "file for this one with: lightweight-tunnel -import ", path,
                    " -g NEW.toml");
