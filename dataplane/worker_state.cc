@@ -81,6 +81,7 @@ Worker::Worker(const WorkerOptions& worker_options, Aead worker_aead,
       inbound(worker_options),
       outbound(worker_options),
       shares(worker_options.max_lanes),
+      icmp(worker_options.max_lanes),
       lane_counters(worker_options.max_lanes) {
   if (options.lan != nullptr) lan = std::make_unique<LanState>();
   connects_.reserve(kMaxConnects);

@@ -26,7 +26,7 @@ rte_mbuf* MakeAnswer(Worker& worker, const IpAddress& source, PeerIndex to,
                      std::span<const uint8_t> packet) {
   if (worker.snapshot->IsBroadcast(source.family,
                                    DestinationOf(packet.data())) ||
-      !worker.icmp.Take(to, worker.now_us)) {
+      !worker.icmp.Has(to, worker.now_us)) {
     return nullptr;
   }
   rte_mbuf* mbuf = rte_pktmbuf_alloc(worker.options.pool);
@@ -39,6 +39,7 @@ rte_mbuf* MakeAnswer(Worker& worker, const IpAddress& source, PeerIndex to,
     rte_pktmbuf_free(mbuf);
     return nullptr;
   }
+  worker.icmp.Charge(to, worker.now_us);
   rte_pktmbuf_trim(mbuf, static_cast<uint16_t>(wire::kLargestObstacle - *size));
   return mbuf;
 }

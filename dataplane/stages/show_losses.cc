@@ -32,7 +32,9 @@ bool ShowsLoss(Worker& worker, const Frame& record, std::span<uint8_t> packet,
     return false;
   }
   worker.lane_counters[record.lane.value].losses_shown.Add(1);
-  return !wire::MarkCongestion(packet.data());
+  // What came in a group may be held by the decoder, which reckons others from
+  // its bytes as they came: it is not written to.
+  return record.group.data != 0 || !wire::MarkCongestion(packet.data());
 }
 
 }  // namespace lwt

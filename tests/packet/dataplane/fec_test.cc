@@ -1,6 +1,8 @@
 // Loss repaired on the way through two workers.
+#include <algorithm>
 #include <set>
 
+#include "dataplane/wire/be.h"
 #include "tests/packet/dataplane/gateway_pair.h"
 
 namespace lwt::testing {
@@ -240,6 +242,51 @@ TEST_F(FecTest, RetransmissionBringsWhatFecCouldNot) {
   EXPECT_GE(client().retransmitted_segments.Get() +
                 hub().shards_repaired.Get() + hub().records_resent.Get(),
             3u);
+}
+
+// Of four that are lost two come late, one after the other, on a line that is
+// full: what tells their senders of it changes nothing of what the two others
+// are reckoned from.
+TEST_F(FecTest, WhatComesLateOnAFullLineLeavesTheOthersWhole) {
+  WorkerOptions options = Fixed(10, 2);
+  options.retransmit = true;
+  Use(options);
+  // A measured round trip is what tells sent again from reordered.
+  way_back_us_ = 10'000;
+  Send(10);
+  ASSERT_EQ(Arrived(), Sent());
+  packets_.clear();
+  for (size_t i = 0; i < 10; ++i) {
+    packets_.push_back(
+        InnerUdp4(kClient, kHub, kSize, static_cast<uint8_t>(next_++)));
+    packets_.back()[1] |= 2;                            // ECT(0)
+    std::fill_n(&packets_.back()[20], 4, uint8_t{9});   // one flow's ports
+    wire::StoreBe16(&packets_.back()[24], kSize - 20);  // UDP's length
+    ASSERT_TRUE(pair_->client.GiveToTunnel(packets_.back()));
+  }
+  const std::set<size_t> lost = {1, 2, 3, 4};
+  std::vector<Bytes> late;
+  size_t seen = 0;
+  pair_->Settle([&](int direction, Bytes& frame) {
+    if (direction == 1 || frame.size() <= kOuterHeaders) return true;
+    const size_t at = seen++;
+    if (lost.contains(at)) late.push_back(frame);
+    // Nothing is sent again.
+    return at < 12 && !lost.contains(at);
+  });
+  ASSERT_EQ(late.size(), 4u);
+  EXPECT_EQ(Arrived().size(), 6u);
+  for (const size_t each : {0, 1}) {
+    pair_->Advance(100'000);
+    pair_->hub.worker().lanes[0].receive.line_full = true;
+    ASSERT_TRUE(pair_->hub.GiveToUplink(late[each]));
+    pair_->hub.RunAt(pair_->now_us);
+  }
+  EXPECT_GE(hub().losses_shown.Get(), 1u);
+  EXPECT_EQ(hub().shards_repaired.Get(), 2u);
+  const std::set<Bytes> arrived = Arrived();
+  EXPECT_TRUE(arrived.contains(packets_[3]));
+  EXPECT_TRUE(arrived.contains(packets_[4]));
 }
 
 TEST_F(FecTest, AutoAddsNothingOnACleanLink) {
