@@ -21,8 +21,9 @@ class LineLoad {
   static constexpr uint8_t kSamples = 8;
   // A queue of less is not told from chance.
   static constexpr uint32_t kLeastQueueUs = 1000;
-  // A shortest round trip is believed so long, twice.
-  static constexpr uint64_t kFloorUs = 300'000'000;
+  // A shortest round trip is believed so long, twice: a way that has become
+  // longer for good looks like a queue until then.
+  static constexpr uint64_t kFloorUs = 30'000'000;
 
   // `loaded`: so much is in flight that a queue may be of our making. Other
   // samples only raise the shortest round trip.

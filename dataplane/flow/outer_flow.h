@@ -195,6 +195,11 @@ struct alignas(64) OuterFlow {
   bool SentBefore(uint64_t sent_us, uint64_t end) const {
     return sent_us < rack_us || (sent_us == rack_us && end <= rack_end);
   }
+  uint32_t CountUnsent() const {
+    uint32_t count = 0;
+    for (const rte_mbuf* at = unsent; at != nullptr; at = at->next) ++count;
+    return count;
+  }
   bool proven() const { return user != LaneIndex::kNone; }
   // Whether the next segment may have so many bytes more than max_payload: the
   // one that probe_payload was told for, no other of its size.

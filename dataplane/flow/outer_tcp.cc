@@ -150,6 +150,7 @@ bool OuterTcp::SetUser(FlowId id, LaneIndex user, PeerIndex peer) {
     if (totals_.proven >= config_.max_proven_flows) return false;
     ++totals_.proven;
     --totals_.unproven;
+    totals_.unsent_unproven -= flow->CountUnsent();
     if (flow->fin_wanted) --totals_.closing;
     if (!flow->fin_wanted) flow->end_at_us = OuterFlow::kNever;
   }

@@ -132,11 +132,15 @@ class OuterTcp {
   static constexpr size_t kStreamSegments = 256;
   // Segments that wait for windows, of all flows.
   static constexpr uint32_t kMaxUnsent = 1024;
+  // Of those, of flows that have proven nothing, and of one of these: 16 KiB of
+  // what nearly every MSS allows.
+  static constexpr uint32_t kMaxUnsentUnproven = kMaxUnsent / 2;
+  static constexpr uint32_t kMaxUnsentOfOne = 32;
   // Sends bytes of a handshake or a relay, cut at the MSS, PSH at the end. What
   // the peer's window does not take waits for it, and nothing else is sent on
   // the flow before. False, with nothing sent, when the flow is not open, when
   // `out`, which has room for kStreamSegments, does not hold them, or when
-  // kMaxUnsent wait.
+  // the window does not either and too many wait.
   bool SendStream(FlowId flow, std::span<const uint8_t> bytes, uint64_t now_us,
                   TxBatch& out);
 
@@ -206,7 +210,8 @@ class OuterTcp {
   // Makes a relay's flow of an unproven one: it may last, the window holds no
   // more than a relay that has taken nothing yet can keep, the peer's FIN
   // leaves this side open, and bytes that cannot be brought over end the flow.
-  // False when the flow is not open or is proven.
+  // Once more, it tells of kStreamRoom again, and has a window that is closed
+  // asked for. False when the flow is not open or is proven.
   bool Splice(FlowId flow);
   // The relay has taken all below `stream_offset`.
   void ConsumeTo(FlowId flow, uint64_t stream_offset);
@@ -274,8 +279,9 @@ class OuterTcp {
     uint32_t half_open = 0;
     uint32_t unproven = 0;  // half-open ones included
     uint32_t proven = 0;
-    uint32_t closing = 0;  // of the unproven: those that we end
-    uint32_t unsent = 0;   // segments of streams that wait for a window
+    uint32_t closing = 0;          // of the unproven: those that we end
+    uint32_t unsent = 0;           // segments of streams that wait for a window
+    uint32_t unsent_unproven = 0;  // of flows that have proven nothing
     uint64_t cookies_sent = 0;
     uint64_t cookies_accepted = 0;
     uint64_t challenge_acks = 0;
@@ -416,6 +422,8 @@ class OuterTcp {
   static bool IsOvertaken(const OuterFlow& flow, const SentSegment& segment);
   uint64_t LostAt(const OuterFlow& flow, const SentSegment& segment,
                   uint64_t now_us) const;
+  bool ComesTooLate(const OuterFlow& flow, const SentSegment& segment,
+                    uint64_t now_us) const;
   void GiveUpOld(OuterFlow& flow, uint64_t now_us);
   bool RetransmitIfLost(OuterFlow& flow, SentArena::Position at,
                         uint64_t now_us, TxBatch& out);
@@ -462,6 +470,7 @@ class OuterTcp {
                    uint64_t now_us, std::span<rte_mbuf*> segments);
 
   // outer_tcp_unsent.cc: what waits for the peer's window.
+  size_t UnsentRoom(const OuterFlow& flow) const;
   void KeepUnsent(OuterFlow& flow, rte_mbuf* segment);
   rte_mbuf* TakeUnsent(OuterFlow& flow);
   rte_mbuf* CutUnsent(OuterFlow& flow, uint16_t room);

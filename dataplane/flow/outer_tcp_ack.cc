@@ -58,7 +58,10 @@ bool OuterTcp::TakeAck(OuterFlow& flow, const wire::TcpView& tcp,
   const uint64_t window = std::min<uint64_t>(
       uint64_t{tcp.window} << flow.peer_scale, OuterFlow::kMaxWindow);
   const auto to = static_cast<uint64_t>(ack);
-  flow.snd_right = std::max(flow.snd_right, to + window);
+  if (to + window > flow.snd_right) {
+    flow.snd_right = to + window;
+    if (flow.spliced) Raise(flow, EventType::kStreamRoom);
+  }
   flow.snd_max_window = std::max(flow.snd_max_window, window);
   rtt_from_us_ = 0;
   if (to > flow.snd_una) AdvanceUna(flow, to, tcp, now_us);
@@ -99,11 +102,16 @@ bool OuterTcp::FollowAck(OuterFlow& flow, const wire::TcpView& tcp,
 
 void OuterTcp::TakeRoundTrip(OuterFlow& flow, uint64_t rtt_us,
                              uint64_t now_us) {
+  // Much shorter than all before is mostly an ack of what has not arrived; a
+  // way that has become so short shows it again.
+  const bool credible = rtt_us >= flow.min_rtt_us / 2;
   MeasureRtt(flow, rtt_us);
   const uint64_t in_flight = flow.snd_nxt - flow.snd_una;
-  flow.line.OnRoundTrip(
-      static_cast<uint32_t>(std::clamp<uint64_t>(rtt_us, 1, kMaxRtoUs)),
-      in_flight >= kLoad * flow.max_payload, now_us);
+  if (credible) {
+    flow.line.OnRoundTrip(
+        static_cast<uint32_t>(std::clamp<uint64_t>(rtt_us, 1, kMaxRtoUs)),
+        in_flight >= kLoad * flow.max_payload, now_us);
+  }
   if (flow.line.full() != flow.line_told_full && flow.proven()) {
     flow.line_told_full = flow.line.full();
     Raise(flow, EventType::kLineChanged);

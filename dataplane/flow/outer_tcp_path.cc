@@ -8,7 +8,7 @@
 // what is lost is sent again in parts. From there it looks upwards with its own
 // data: one segment of the next size at a time, the first after a second and
 // with the size it began with. A probe that is lost goes again in parts at
-// once, and the next one waits twice as long, ten minutes at most.
+// once, and the next one waits twice as long, ten seconds at most.
 #include <algorithm>
 #include <array>
 
@@ -236,7 +236,9 @@ void OuterTcp::FollowLinkMtu(uint16_t link_mtu, uint64_t now_us) {
   config_.link_mtu = link_mtu;
   for (uint32_t slot = 0; slot < table_.slot_count(); ++slot) {
     OuterFlow& flow = table_.At(slot);
-    if (flow.state != FlowState::kOpen) continue;
+    const bool sends =
+        flow.state == FlowState::kOpen || flow.state == FlowState::kSynReceived;
+    if (!sends) continue;
     const uint16_t largest = LargestWorthIt(flow);
     if (largest < flow.max_payload) {
       StepTo(flow, largest, now_us);

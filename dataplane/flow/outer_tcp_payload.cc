@@ -152,6 +152,7 @@ size_t OuterTcp::EncapsulateRun(FlowId id, std::span<rte_mbuf* const> records,
     if (flow->snd_right <= flow->snd_nxt) AskForWindow(*flow, now_us);
     return 0;
   }
+  StopAsking(*flow);
   SendRun(*flow, records.first(count), push && count == records.size(), now_us);
   return count;
 }
@@ -189,7 +190,11 @@ bool OuterTcp::SendStream(FlowId id, std::span<const uint8_t> bytes,
   if (flow == nullptr) return false;
   if (bytes.empty()) return true;
   std::array<rte_mbuf*, kStreamSegments> segments;
-  const size_t most = std::min<size_t>(out.room(), kMaxUnsent - totals_.unsent);
+  // What the window takes waits for nothing.
+  const bool fits = flow->unsent == nullptr &&
+                    flow->snd_right >= flow->snd_nxt + bytes.size();
+  const size_t most =
+      fits ? out.room() : std::min<size_t>(out.room(), UnsentRoom(*flow));
   const size_t count =
       CutStream(*flow, bytes, now_us,
                 std::span(segments).first(std::min(most, segments.size())));

@@ -32,9 +32,9 @@ constexpr uint64_t kUsefulUs = 200'000;
 constexpr uint64_t kUsefulTrips = 4;
 
 // By the shortest round trip, since that of a full line has no bound.
-bool ComesTooLate(const OuterFlow& flow, const SentSegment& segment,
-                  uint64_t now_us) {
-  if (segment.end() <= flow.stream_end || !flow.line.full()) return false;
+bool IsOfNoUse(const OuterFlow& flow, const SentSegment& segment,
+               uint64_t now_us) {
+  if (!flow.line.full()) return false;
   // Of a size that nothing tells to pass: what is lost may be the size's fault
   // (outer_tcp_path.cc), which its repairs find out.
   if (segment.size > flow.proven_payload || flow.proven_us < segment.first_us) {
@@ -51,6 +51,14 @@ uint64_t OuterTcp::ReorderWindow(const OuterFlow& flow) const {
   const uint64_t quarter = std::max<uint64_t>(flow.min_rtt_us / 4, kTickUs);
   return std::min(flow.reorder_quarters * quarter,
                   std::max<uint64_t>(flow.srtt_us, kTickUs));
+}
+
+// A forward point passes all that is kept below it, so nothing is given up
+// while bytes of a stream, which may not be, stand before it.
+bool OuterTcp::ComesTooLate(const OuterFlow& flow, const SentSegment& segment,
+                            uint64_t now_us) const {
+  return arena_.At(flow.sent.head()).end() > flow.stream_end &&
+         IsOfNoUse(flow, segment, now_us);
 }
 
 void OuterTcp::EarnRepairs(OuterFlow& flow, uint32_t bytes) {

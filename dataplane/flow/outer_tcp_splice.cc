@@ -15,6 +15,11 @@ constexpr uint64_t kSplicedInFlight = 128 * 1024;
 bool OuterTcp::Splice(FlowId id) {
   OuterFlow* flow = FindOpen(id);
   if (flow == nullptr || flow->proven()) return false;
+  // The relay asks once more since it finds no room: the word that opened the
+  // window may be lost.
+  if (flow->spliced && flow->snd_right <= flow->snd_nxt) {
+    AskForWindow(*flow, flushed_us_);
+  }
   flow->spliced = true;
   flow->end_at_us = OuterFlow::kNever;
   Raise(*flow, EventType::kStreamRoom);

@@ -11,11 +11,21 @@
 
 namespace lwt {
 
+// How many more segments of the flow may wait. What has proven nothing leaves
+// half of the places to others.
+size_t OuterTcp::UnsentRoom(const OuterFlow& flow) const {
+  const size_t room = kMaxUnsent - totals_.unsent;
+  if (flow.proven()) return room;
+  return std::min<size_t>({room, kMaxUnsentUnproven - totals_.unsent_unproven,
+                           kMaxUnsentOfOne - flow.CountUnsent()});
+}
+
 void OuterTcp::KeepUnsent(OuterFlow& flow, rte_mbuf* segment) {
   rte_mbuf** end = &flow.unsent;
   while (*end != nullptr) end = &(*end)->next;
   *end = segment;
   ++totals_.unsent;
+  if (!flow.proven()) ++totals_.unsent_unproven;
 }
 
 void OuterTcp::DropUnsent(OuterFlow& flow) {
@@ -27,6 +37,7 @@ rte_mbuf* OuterTcp::TakeUnsent(OuterFlow& flow) {
   flow.unsent = first->next;
   first->next = nullptr;
   --totals_.unsent;
+  if (!flow.proven()) --totals_.unsent_unproven;
   return first;
 }
 

@@ -10,8 +10,16 @@ namespace {
 
 constexpr uint64_t kSecondsUs = 1'000'000;
 
+OuterTcp::Config ManyStrangers() {
+  OuterTcp::Config config = SmallConfig();
+  config.syn_backlog = 1024;
+  return config;
+}
+
 class ClosedWindowTest : public HandWrittenPeer {
  protected:
+  explicit ClosedWindowTest(const OuterTcp::Config& config = SmallConfig())
+      : HandWrittenPeer(config) {}
   ~ClosedWindowTest() override { Drain(batch_); }
 
   // An open flow, not proven, whose peer's window is `bytes`.
@@ -50,10 +58,40 @@ class ClosedWindowTest : public HandWrittenPeer {
     }
   }
 
+  // Sends what the flow takes.
+  void Fill() {
+    while (tcp_.SendStream(flow_, Bytes(1000), now_us_, batch_)) continue;
+  }
+
   static std::vector<uint8_t> Bytes(size_t count) {
     std::vector<uint8_t> bytes(count);
     std::iota(bytes.begin(), bytes.end(), uint8_t{1});
     return bytes;
+  }
+};
+
+// One with many peers, told apart by their ports.
+class CrowdedWindowTest : public ClosedWindowTest {
+ protected:
+  CrowdedWindowTest() : ClosedWindowTest(ManyStrangers()) {}
+
+  // As OpenWith. What else the flow is given has to come from that port.
+  void OpenFrom(uint16_t port, uint16_t bytes) {
+    window_ = bytes;
+    seq_ = TcpSeq(1000);
+    wire::FrameView syn = Syn(port);
+    syn.tcp.options.window_scale = 0;
+    Give(syn);
+    const std::vector<Frame> answer = Drain(batch_);
+    ASSERT_EQ(answer.size(), 1u);
+    ack_ = answer[0].View().tcp.seq + 1;
+    seq_ = seq_ + 1;
+    Give(View(wire::kAck, port));
+    const auto event = tcp_.PopEvent();
+    ASSERT_TRUE(event.has_value());
+    ASSERT_EQ(event->type, EventType::kEstablished);
+    flow_ = event->flow;
+    Drain(batch_);
   }
 };
 
@@ -143,14 +181,98 @@ TEST_F(ClosedWindowTest, TheEndComesBehindWhatWaits) {
 // close, and all of them no more than a bound.
 TEST_F(ClosedWindowTest, WhatWaitsIsBoundedAndEndsWithTheFlow) {
   OpenWith(0);
-  while (tcp_.SendStream(flow_, Bytes(16000), now_us_, batch_)) {
-    ASSERT_LE(tcp_.totals().unsent, OuterTcp::kMaxUnsent);
-  }
-  EXPECT_GT(tcp_.totals().unsent, OuterTcp::kMaxUnsent - 16);
+  Fill();
+  EXPECT_EQ(tcp_.totals().unsent, OuterTcp::kMaxUnsentOfOne);
   tcp_.Close(flow_, now_us_);
   PassTime(3 * kSecondsUs);
   EXPECT_EQ(tcp_.totals().unsent, 0u);
   EXPECT_EQ(tcp_.totals().unproven, 0u);
+}
+
+// Strangers leave half to those that have proven who they are, and whose window
+// is open waits for nobody.
+TEST_F(CrowdedWindowTest, AFullWaitLeavesOpenWindowsAlone) {
+  for (uint16_t port = 41000; port < 41100; ++port) {
+    OpenFrom(port, 0);
+    Fill();
+  }
+  EXPECT_EQ(tcp_.totals().unsent, OuterTcp::kMaxUnsentUnproven);
+  OpenFrom(42000, 0);
+  EXPECT_FALSE(tcp_.SendStream(flow_, Bytes(1), now_us_, batch_));
+  ASSERT_TRUE(tcp_.SetUser(flow_, {3}));
+  Fill();
+  EXPECT_EQ(tcp_.totals().unsent, OuterTcp::kMaxUnsent);
+  OpenFrom(42001, 60000);
+  EXPECT_TRUE(tcp_.SendStream(flow_, Bytes(4000), now_us_, batch_));
+  size_t sent = 0;
+  for (const Frame& frame : Drain(batch_)) {
+    sent += frame.View().tcp.payload.size();
+  }
+  EXPECT_EQ(sent, 4000u);
+  EXPECT_FALSE(tcp_.SendStream(flow_, Bytes(60000), now_us_, batch_));
+}
+
+// What waits counts as a stranger's no more once its flow is proven.
+TEST_F(CrowdedWindowTest, AProofTakesWhatWaitsAlong) {
+  OpenFrom(41000, 0);
+  ASSERT_TRUE(tcp_.SendStream(flow_, Bytes(3000), now_us_, batch_));
+  EXPECT_EQ(tcp_.totals().unsent_unproven, 3u);
+  ASSERT_TRUE(tcp_.SetUser(flow_, {3}));
+  EXPECT_EQ(tcp_.totals().unsent_unproven, 0u);
+  tcp_.Release(flow_);
+  EXPECT_EQ(tcp_.totals().unsent_unproven, 0u);
+  EXPECT_EQ(tcp_.totals().unsent, 0u);
+}
+
+// Nothing else tells a relay that a window of nothing has opened.
+TEST_F(ClosedWindowTest, ARelayHearsOfAWindowThatOpens) {
+  OpenWith(0);
+  ASSERT_TRUE(tcp_.Splice(flow_));
+  while (tcp_.PopEvent()) continue;
+  EXPECT_EQ(tcp_.StreamLimit(flow_), 0u);
+  OpenWindow(5000);
+  const auto event = tcp_.PopEvent();
+  ASSERT_TRUE(event.has_value());
+  EXPECT_EQ(event->type, EventType::kStreamRoom);
+  EXPECT_EQ(tcp_.StreamLimit(flow_), 5000u);
+}
+
+// The word that opened it may be lost: once the relay asks again, so does the
+// flow.
+TEST_F(ClosedWindowTest, ARelaysWindowIsAskedFor) {
+  OpenWith(0);
+  ASSERT_TRUE(tcp_.Splice(flow_));
+  PassTime(10 * kSecondsUs);
+  EXPECT_TRUE(Drain(batch_).empty()) << "nobody waits for it yet";
+  ASSERT_TRUE(tcp_.Splice(flow_));
+  PassTime(3 * kSecondsUs);
+  EXPECT_GE(Drain(batch_).size(), 1u);
+  OpenWindow(1000);
+  PassTime(20 * kSecondsUs);
+  Drain(batch_);
+  PassTime(20 * kSecondsUs);
+  EXPECT_TRUE(Drain(batch_).empty());
+}
+
+// Of a record that goes once a window has opened the ack is awaited from when
+// it was sent, and no longer for the questions before.
+TEST_F(ClosedWindowTest, ARecordBehindAClosedWindowHasItsOwnTimeout) {
+  OpenWith(1000);
+  ASSERT_TRUE(tcp_.SetUser(flow_, {3}));
+  ASSERT_TRUE(SendBytes(1000));
+  window_ = 0;
+  Take();
+  EXPECT_FALSE(SendBytes(500));
+  PassTime(20 * kSecondsUs);
+  Drain(batch_);
+  window_ = 1000;
+  Give(View(wire::kAck));
+  ASSERT_TRUE(SendBytes(500));
+  Drain(batch_);
+  const uint64_t sent_us = now_us_;
+  const auto rto_us = tcp_.Stats(flow_)->rto_us;
+  PassTime(rto_us + 10'000);
+  EXPECT_FALSE(Drain(batch_).empty()) << now_us_ - sent_us;
 }
 
 }  // namespace

@@ -515,5 +515,32 @@ TEST_F(ForgedSegments, ASynThatCrossesOursDoesNotSpoilTheConnection) {
   EXPECT_EQ(Drain(batch_).at(0).View().tcp.ack, TcpSeq(1'000'001));
 }
 
+// An ack of what has just been sent makes no line look full later.
+TEST_F(ForgedSegments, AnAckBeforeItsTimeIsNoRoundTrip) {
+  constexpr uint16_t kPort = 41000;
+  Give(Syn(kPort));
+  const std::vector<Frame> answer = Drain(batch_);
+  ASSERT_EQ(answer.size(), 1u);
+  ack_ = answer[0].View().tcp.seq + 1;
+  seq_ = seq_ + 1;
+  now_us_ += 40'000;
+  Give(View(wire::kAck, kPort));
+  const auto event = tcp_.PopEvent();
+  ASSERT_TRUE(event.has_value());
+  const auto round_trip = [&](uint64_t us) {
+    ASSERT_TRUE(tcp_.SendStream(event->flow, std::vector<uint8_t>(1000),
+                                now_us_, batch_));
+    Drain(batch_);
+    ack_ = ack_ + 1000;
+    now_us_ += us;
+    Give(View(wire::kAck, kPort));
+    Drain(batch_);
+  };
+  for (int i = 0; i < 20; ++i) round_trip(40'000);
+  ASSERT_EQ(tcp_.LoadOf(event->flow)->floor_us(), 40'000u);
+  round_trip(500);
+  EXPECT_EQ(tcp_.LoadOf(event->flow)->floor_us(), 40'000u);
+}
+
 }  // namespace
 }  // namespace lwt

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "tests/unit/dataplane/flow/hand_written_peer.h"
 #include "tests/unit/dataplane/flow/tcp_rig.h"
 
 namespace lwt::test {
@@ -458,6 +459,21 @@ TEST_F(PathMtuTest, ProbersSeeNoPartsBeforeAKernelsTime) {
   ASSERT_NE(part, sizes.end());
   // The segment, a tail-loss probe, and two timeouts.
   EXPECT_EQ(part - sizes.begin(), 4) << testing::PrintToString(sizes);
+}
+
+// Nor does a flow begin too large whose handshake the change falls into.
+using HalfOpenPathTest = HandWrittenPeer;
+TEST_F(HalfOpenPathTest, FollowsTheLink) {
+  Give(Syn());
+  const std::vector<Frame> answer = Drain(batch_);
+  ASSERT_EQ(answer.size(), 1u);
+  tcp_.FollowLinkMtu(1300, now_us_);
+  seq_ = seq_ + 1;
+  ack_ = answer[0].View().tcp.seq + 1;
+  Give(View(wire::kAck));
+  const auto event = tcp_.PopEvent();
+  ASSERT_TRUE(event.has_value());
+  EXPECT_EQ(tcp_.MaxPayload(event->flow), 1300u - kHeaders);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 // looks lost. Where it was not, the others wait no longer than they have to.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <random>
 #include <vector>
@@ -235,6 +236,28 @@ TEST_F(RepairTest, TheFirstRepairOfATimeoutTellsOfAllOthers) {
   for (const uint32_t seq : lost) {
     EXPECT_LE(copies_[seq].back(), timeout_us + 2 * kRoundTripUs + 2000);
   }
+}
+
+// A record that comes too late on a full line is given up; not so while bytes
+// of a stream, which may not be, stand before it.
+TEST_F(RepairTest, AStreamIsNotGivenUpWithTheRecordsBehindIt) {
+  const uint64_t begin = rig_.client.tcp->Stats(rig_.client.flow)->bytes_sent;
+  constexpr int kAlways = 1000;
+  to_lose_[NextSeq()] = kAlways;
+  ASSERT_TRUE(rig_.SendStream(rig_.client, kSize));
+  rig_.FlushBoth();
+  const uint32_t record = SendLost(kAlways);
+  Send(1000);
+  ASSERT_TRUE(rig_.client.tcp->LoadOf(rig_.client.flow)->full());
+  EXPECT_GE(copies_[record].size(), 3u);
+  EXPECT_LE(rig_.client.tcp->ForwardPoint(rig_.client.flow), begin);
+  to_lose_.clear();
+  EXPECT_TRUE(rig_.RunUntil(10'000'000, [&] {
+    const auto& delivered = rig_.hub.delivered;
+    return std::any_of(delivered.begin(), delivered.end(), [&](auto& range) {
+      return range.first <= begin && range.second >= begin + kSize;
+    });
+  }));
 }
 
 }  // namespace
