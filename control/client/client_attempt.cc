@@ -46,7 +46,7 @@ ClientAttempt::ClientAttempt(const Context& context, FlowOwner& owner,
   }
   local_ = *local;
   has_local_ = true;
-  context_.road.peers.AddFlow(local_, remote_, {slot()});
+  context_.road.peers.AddFlow(local_, remote_, WorkerIndex{slot().value});
   TryConnect(now_us);
 }
 
@@ -69,8 +69,9 @@ void ClientAttempt::TryConnect(uint64_t now_us) {
   }
   state_ = State::kConnecting;
   // By then all workers know whose the flow is.
-  context_.road.peers.SendAfter(
-      {slot()}, ConnectCommand{token_, local_, remote_, *link, slot()});
+  context_.road.peers.SendAfter(WorkerIndex{slot().value},
+                                ConnectCommand{token_, local_, remote_, *link,
+                                               WorkerIndex{slot().value}});
 }
 
 void ClientAttempt::OnTimer(uint64_t now_us) {

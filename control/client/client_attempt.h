@@ -22,8 +22,8 @@ namespace lwt::peer {
 // What a join needs of the session.
 struct JoinTicket {
   uint64_t session_id = 0;
-  uint16_t lane_id = 0;
-  uint8_t slot = 0;
+  handshake::LaneId lane_id;
+  handshake::LaneSlot slot;
   handshake::KeyPair join_keys;
   handshake::SecretKey join_mask;
 };
@@ -71,7 +71,9 @@ class ClientAttempt {
   State state() const { return state_; }
   bool is_join() const { return ticket_.has_value(); }
   // Of the lane that it is to bring up, which is that of the worker.
-  uint8_t slot() const { return ticket_ ? ticket_->slot : 0; }
+  handshake::LaneSlot slot() const {
+    return ticket_ ? ticket_->slot : handshake::LaneSlot{};
+  }
   uint32_t token() const { return token_; }
   bool has_local() const { return has_local_; }
   FlowId flow() const { return flow_; }

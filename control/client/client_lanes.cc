@@ -15,16 +15,16 @@ void ClientLanes::Begin(uint32_t slots) {
   next_tick_us_ = UINT64_MAX;
 }
 
-void ClientLanes::OnUp(uint8_t slot, uint64_t now_us) {
-  Slot& up = slots_[slot];
+void ClientLanes::OnUp(handshake::LaneSlot slot, uint64_t now_us) {
+  Slot& up = slots_[slot.value];
   up.liveness.emplace(random_, now_us);
   up.moved = false;
   up.up_since_us = now_us;
   next_tick_us_ = std::min(next_tick_us_, now_us + Liveness::kTickUs);
 }
 
-void ClientLanes::OnDown(uint8_t slot, uint64_t now_us) {
-  Slot& down = slots_[slot];
+void ClientLanes::OnDown(handshake::LaneSlot slot, uint64_t now_us) {
+  Slot& down = slots_[slot.value];
   down.liveness.reset();
   if (now_us - down.up_since_us >= kGoodServiceUs) {
     down.backoff.Reset();
@@ -33,29 +33,29 @@ void ClientLanes::OnDown(uint8_t slot, uint64_t now_us) {
   }
 }
 
-void ClientLanes::OnFailed(uint8_t slot, uint64_t now_us) {
-  slots_[slot].try_at_us = now_us + slots_[slot].backoff.NextUs();
+void ClientLanes::OnFailed(handshake::LaneSlot slot, uint64_t now_us) {
+  slots_[slot.value].try_at_us = now_us + slots_[slot.value].backoff.NextUs();
 }
 
-void ClientLanes::Hint(uint8_t slot, uint64_t now_us) {
-  if (slot >= slots_.size() || !slots_[slot].liveness) return;
-  slots_[slot].liveness->Hint(now_us);
+void ClientLanes::Hint(handshake::LaneSlot slot, uint64_t now_us) {
+  if (slot.value >= slots_.size() || !slots_[slot.value].liveness) return;
+  slots_[slot.value].liveness->Hint(now_us);
   next_tick_us_ = now_us;
 }
 
-void ClientLanes::OnReset(uint8_t slot, uint64_t now_us) {
-  if (slot >= slots_.size() || !slots_[slot].liveness) return;
-  slots_[slot].liveness->OnReset(now_us);
+void ClientLanes::OnReset(handshake::LaneSlot slot, uint64_t now_us) {
+  if (slot.value >= slots_.size() || !slots_[slot.value].liveness) return;
+  slots_[slot.value].liveness->OnReset(now_us);
   next_tick_us_ = now_us;
 }
 
 void ClientLanes::HintAll(uint64_t now_us) {
-  for (uint8_t i = 0; i < slot_count(); ++i) Hint(i, now_us);
+  for (uint8_t i = 0; i < slot_count(); ++i) Hint({i}, now_us);
 }
 
-void ClientLanes::OnAnswer(uint8_t slot, uint64_t now_us) {
-  if (slot >= slots_.size() || !slots_[slot].liveness) return;
-  slots_[slot].liveness->OnAnswer();
+void ClientLanes::OnAnswer(handshake::LaneSlot slot, uint64_t now_us) {
+  if (slot.value >= slots_.size() || !slots_[slot.value].liveness) return;
+  slots_[slot.value].liveness->OnAnswer();
   next_tick_us_ = now_us;
 }
 
@@ -70,14 +70,14 @@ std::vector<ClientLanes::Change> ClientLanes::Tick(Session& session,
   next_tick_us_ = UINT64_MAX;
   for (uint8_t i = 0; i < slot_count(); ++i) {
     Slot& slot = slots_[i];
-    const SessionLane* lane = session.LaneOfSlot(i);
+    const SessionLane* lane = session.LaneOfSlot({i});
     if (!slot.liveness || lane == nullptr) continue;
     LaneReading reading = link.ReadLane(lane->name);
     reading.last_rx_us = std::max(reading.last_rx_us, lane->installed_us);
     const Liveness::State before = slot.liveness->state();
     if (slot.liveness->Tick(reading, now_us)) session.Probe(lane->name);
     const Liveness::State after = slot.liveness->state();
-    if (after != before) changes.push_back({i, after});
+    if (after != before) changes.push_back({{i}, after});
     if (after != before && now_us - slot.up_since_us >= kGoodServiceUs) {
       slot.backoff.Reset();
     }
@@ -98,13 +98,15 @@ void ClientLanes::SpreadDoubt(uint64_t now_us) {
   }
   if (!fresh) return;
   for (uint8_t i = 0; i < slot_count(); ++i) {
-    if (!slots_[i].in_doubt) Hint(i, now_us);
+    if (!slots_[i].in_doubt) Hint({i}, now_us);
   }
 }
 
-std::optional<uint8_t> ClientLanes::Wanted(uint64_t now_us) const {
+std::optional<handshake::LaneSlot> ClientLanes::Wanted(uint64_t now_us) const {
   for (uint8_t i = 0; i < slot_count(); ++i) {
-    if (slots_[i].Wants() && slots_[i].try_at_us <= now_us) return i;
+    if (slots_[i].Wants() && slots_[i].try_at_us <= now_us) {
+      return handshake::LaneSlot{i};
+    }
   }
   return std::nullopt;
 }

@@ -24,25 +24,25 @@ class ClientLanes {
   void End() { slots_.clear(); }
 
   // The session has a new lane in the slot.
-  void OnUp(uint8_t slot, uint64_t now_us);
+  void OnUp(handshake::LaneSlot slot, uint64_t now_us);
   // The session has no lane in the slot any more. A next one is for at once,
   // but after one that did not serve long.
-  void OnDown(uint8_t slot, uint64_t now_us);
+  void OnDown(handshake::LaneSlot slot, uint64_t now_us);
   // A lane for the slot could not be brought up: it is tried again later.
-  void OnFailed(uint8_t slot, uint64_t now_us);
+  void OnFailed(handshake::LaneSlot slot, uint64_t now_us);
   // Probe its lane at once.
-  void Hint(uint8_t slot, uint64_t now_us);
+  void Hint(handshake::LaneSlot slot, uint64_t now_us);
   // A RST came on the flow of its lane.
-  void OnReset(uint8_t slot, uint64_t now_us);
+  void OnReset(handshake::LaneSlot slot, uint64_t now_us);
   // Probe all lanes at once.
   void HintAll(uint64_t now_us);
   // A probe on its lane was answered.
-  void OnAnswer(uint8_t slot, uint64_t now_us);
+  void OnAnswer(handshake::LaneSlot slot, uint64_t now_us);
   // Our address has changed: every lane is to be replaced.
   void OnMoved();
 
   struct Change {
-    uint8_t slot;
+    handshake::LaneSlot slot;
     Liveness::State state;
   };
   // Probes what is due and returns what changed. Call it at next_tick_us().
@@ -51,7 +51,7 @@ class ClientLanes {
   uint64_t next_tick_us() const { return next_tick_us_; }
 
   // A slot whose lane is missing or in doubt and may be tried now.
-  std::optional<uint8_t> Wanted(uint64_t now_us) const;
+  std::optional<handshake::LaneSlot> Wanted(uint64_t now_us) const;
   // When Wanted may have a new answer.
   uint64_t NextWanted() const;
   // A lane is up and answers.

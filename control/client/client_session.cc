@@ -201,7 +201,7 @@ void ClientSession::OnHandshakeDone(uint64_t now_us) {
   }
   std::swap(session_, session);  // the old one's lanes go at the end
   lanes_.Begin(session_->secrets().lanes);
-  last_lane_id_ = 0;
+  last_lane_id_ = handshake::LaneId::kFirst;
   up_since_us_ = now_us;
   PeerTable::Entry& entry = road().peers.Change(peer_);
   entry.session = session_.get();
@@ -287,7 +287,7 @@ void ClientSession::OnFlowDown(const Event& event, uint64_t now_us) {
   if (session_ == nullptr) return;
   const SessionLane* lane = session_->FindFlow(event.flow);
   if (lane == nullptr) return;
-  const uint8_t slot = lane->slot;
+  const handshake::LaneSlot slot = lane->slot;
   const bool newest = lane == session_->LaneOfSlot(slot);
   session_->RemoveLane(lane->name);
   ReleaseLocals();

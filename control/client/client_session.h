@@ -128,8 +128,8 @@ class ClientSession final : public FlowOwner {
 
   // client_session_lanes.cc
   void BuildLane(uint64_t now_us);
-  std::optional<JoinTicket> TicketFor(uint8_t slot);
-  PortWish WishFor(uint8_t slot) const;
+  std::optional<JoinTicket> TicketFor(handshake::LaneSlot slot);
+  PortWish WishFor(handshake::LaneSlot slot) const;
   void Launch(const Endpoint& remote, std::optional<JoinTicket> ticket,
               uint64_t now_us);
   void OnJoined(uint64_t now_us);
@@ -154,7 +154,7 @@ class ClientSession final : public FlowOwner {
   handshake::SecretKey join_mask_;  // of the key that the session began by
   ClientLanes lanes_;
   bool join_possible_ = false;
-  uint16_t last_lane_id_ = 0;  // the session's, given to a join
+  handshake::LaneId last_lane_id_;  // the session's, given to a join
   uint64_t up_since_us_ = 0;
   std::vector<Endpoint> locals_;  // of the session's flows
   std::optional<Endpoint> remote_;

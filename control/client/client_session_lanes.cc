@@ -10,7 +10,7 @@ using loop::Cause;
 // One at a time, while the session stands on others.
 void ClientSession::BuildLane(uint64_t now_us) {
   if (phase_ != Phase::kSettled || attempt_ != nullptr) return;
-  const std::optional<uint8_t> slot = lanes_.Wanted(now_us);
+  const std::optional<handshake::LaneSlot> slot = lanes_.Wanted(now_us);
   if (!slot) return;
   std::optional<JoinTicket> ticket = TicketFor(*slot);
   if (!ticket) {
@@ -21,16 +21,17 @@ void ClientSession::BuildLane(uint64_t now_us) {
 }
 
 // Nullopt when the session has used up its lane ids.
-std::optional<JoinTicket> ClientSession::TicketFor(uint8_t slot) {
-  if (last_lane_id_ == UINT16_MAX) return std::nullopt;
-  return JoinTicket{session_->secrets().session_id, ++last_lane_id_, slot,
+std::optional<JoinTicket> ClientSession::TicketFor(handshake::LaneSlot slot) {
+  if (last_lane_id_.value == UINT16_MAX) return std::nullopt;
+  ++last_lane_id_.value;
+  return JoinTicket{session_->secrets().session_id, last_lane_id_, slot,
                     session_->secrets().join_keys, join_mask_};
 }
 
-PortWish ClientSession::WishFor(uint8_t slot) const {
+PortWish ClientSession::WishFor(handshake::LaneSlot slot) const {
   PortWish wish;
   wish.workers = config_.attempt.handshake.offer.lanes;
-  wish.worker = slot;
+  wish.worker = slot.value;
   if (session_ == nullptr) return wish;
   wish.hub_workers = session_->secrets().peer.lanes;
   for (const SessionLane* lane : session_->SendingLanes()) {
@@ -43,7 +44,7 @@ PortWish ClientSession::WishFor(uint8_t slot) const {
 
 void ClientSession::Launch(const Endpoint& remote,
                            std::optional<JoinTicket> ticket, uint64_t now_us) {
-  const PortWish wish = WishFor(ticket ? ticket->slot : 0);
+  const PortWish wish = WishFor(ticket ? ticket->slot : handshake::LaneSlot{});
   attempt_ = std::make_unique<ClientAttempt>(config_.attempt, *this, remote,
                                              std::move(ticket), wish, now_us);
   CheckAttempt(now_us);
@@ -75,7 +76,7 @@ void ClientSession::OnJoined(uint64_t now_us) {
   }
   SettleLane(now_us);
   if (further) {
-    log_.Info(Cause::Peer(kHub), "lane ", lane.slot + 1, " of ",
+    log_.Info(Cause::Peer(kHub), "lane ", lane.slot.value + 1, " of ",
               session_->secrets().lanes + 0, " is up: ", ToString(lane.local),
               " to ", ToString(lane.remote));
   } else {

@@ -49,7 +49,7 @@ Nonce NonceAt(ByteSpan bytes) {
 
 LaneJoinRequest MakeLaneJoin(const SecretKey& join_mask_key,
                              const KeyPair& join_keys, uint64_t session_id,
-                             uint16_t lane_id, uint8_t slot, uint64_t unix_ms,
+                             LaneId lane_id, LaneSlot slot, uint64_t unix_ms,
                              RandomSource random) {
   LaneJoinRequest request{.lane_id = lane_id, .slot = slot};
   random(request.initiator_nonce);
@@ -59,8 +59,11 @@ LaneJoinRequest MakeLaneJoin(const SecretKey& join_mask_key,
   ByteWriter clear;
   clear.Append(nonce).U64(MaskSessionId(join_mask_key, nonce, session_id));
   ByteWriter plain;
-  plain.U16(lane_id).U8(slot).U8(0).U64(unix_ms).Append(
-      request.initiator_nonce);
+  plain.U16(lane_id.value)
+      .U8(slot.value)
+      .U8(0)
+      .U64(unix_ms)
+      .Append(request.initiator_nonce);
   const auto blob = std::span(request.hello.random_and_session_id);
   std::ranges::copy(clear.view(), blob.begin());
   AesGcmSeal(join_keys.from_initiator.bytes(), nonce, RequestAad(request.hello),
@@ -80,7 +83,7 @@ uint64_t LaneJoinSessionId(const SecretKey& join_mask_key,
 
 std::optional<LaneJoinBlob> OpenLaneJoin(const KeyPair& join_keys,
                                          const HelloFields& hello,
-                                         std::span<const uint16_t> newest,
+                                         std::span<const LaneId> newest,
                                          uint64_t unix_ms) {
   const ByteSpan blob(hello.random_and_session_id);
   std::array<uint8_t, kPlainSize> plain;
@@ -92,15 +95,15 @@ std::optional<LaneJoinBlob> OpenLaneJoin(const KeyPair& join_keys,
   LaneJoinBlob opened;
   uint8_t zero = 0;
   uint64_t sent_ms = 0;
-  reader.U16(&opened.lane_id);
-  reader.U8(&opened.slot);
+  reader.U16(&opened.lane_id.value);
+  reader.U8(&opened.slot.value);
   reader.U8(&zero);
   reader.U64(&sent_ms);
   reader.Copy(opened.initiator_nonce);
   const uint64_t off =
       sent_ms > unix_ms ? sent_ms - unix_ms : unix_ms - sent_ms;
-  if (zero != 0 || off > kMaxClockOffMs || opened.slot >= newest.size() ||
-      opened.lane_id <= newest[opened.slot]) {
+  if (zero != 0 || off > kMaxClockOffMs || opened.slot.value >= newest.size() ||
+      opened.lane_id <= newest[opened.slot.value]) {
     return std::nullopt;
   }
   return opened;

@@ -15,15 +15,15 @@ namespace lwt::handshake {
 // Of the initiator's side, between its hello and the answer.
 struct LaneJoinRequest {
   HelloFields hello;  // as sent
-  uint16_t lane_id = 0;
-  uint8_t slot = 0;
+  LaneId lane_id;
+  LaneSlot slot;
   std::array<uint8_t, 16> initiator_nonce{};
 };
 
 // A lane as both sides see it in the end.
 struct JoinedLane {
-  uint16_t lane_id = 0;
-  uint8_t slot = 0;  // replaces what had it
+  LaneId lane_id;
+  LaneSlot slot;  // replaces what had it
   LaneNonces nonces;
   uint32_t epoch = 0;  // of the roots that make the mask key
 };
@@ -32,7 +32,7 @@ struct JoinedLane {
 // makes the bytes to send.
 LaneJoinRequest MakeLaneJoin(const SecretKey& join_mask_key,
                              const KeyPair& join_keys, uint64_t session_id,
-                             uint16_t lane_id, uint8_t slot, uint64_t unix_ms,
+                             LaneId lane_id, LaneSlot slot, uint64_t unix_ms,
                              RandomSource random = RandomBytes);
 
 // The responder: which session a hello that proved no key may belong to. Any
@@ -47,13 +47,13 @@ uint64_t LaneJoinSessionId(const SecretKey& join_mask_key,
 // can repeat it until then: it proves nothing about the flow that it came on. A
 // record on that flow does, and uses the id up.
 struct LaneJoinBlob {
-  uint16_t lane_id = 0;
-  uint8_t slot = 0;
+  LaneId lane_id;
+  LaneSlot slot;
   std::array<uint8_t, 16> initiator_nonce{};
 };
 std::optional<LaneJoinBlob> OpenLaneJoin(const KeyPair& join_keys,
                                          const HelloFields& hello,
-                                         std::span<const uint16_t> newest,
+                                         std::span<const LaneId> newest,
                                          uint64_t unix_ms);
 
 // The responder's answer: ServerHello and ChangeCipherSpec. `epoch` is the one

@@ -6,11 +6,11 @@ namespace lwt::handshake {
 namespace {
 
 // The label, the lane's id and its nonces: the common head of lane and mask.
-ByteWriter LaneInfo(std::string_view label, uint16_t lane_id,
+ByteWriter LaneInfo(std::string_view label, LaneId lane_id,
                     const LaneNonces& nonces) {
   ByteWriter info;
   info.Append(label)
-      .U16(lane_id)
+      .U16(lane_id.value)
       .Append(nonces.initiator)
       .Append(nonces.responder);
   return info;
@@ -37,7 +37,7 @@ KeyPair RootsOf(const NoiseHandshake& noise) {
   return roots;
 }
 
-LaneKey DeriveLaneKey(const SecretKey& root, uint16_t lane_id,
+LaneKey DeriveLaneKey(const SecretKey& root, LaneId lane_id,
                       const LaneNonces& nonces, uint32_t epoch) {
   ByteWriter info = LaneInfo("lane", lane_id, nonces);
   info.U32(epoch);
@@ -49,7 +49,7 @@ LaneKey DeriveLaneKey(const SecretKey& root, uint16_t lane_id,
   return lane;
 }
 
-WipedBytes<32> DeriveMaskKey(const SecretKey& root, uint16_t lane_id,
+WipedBytes<32> DeriveMaskKey(const SecretKey& root, LaneId lane_id,
                              const LaneNonces& nonces) {
   WipedBytes<32> key;
   HkdfSha256({}, root.bytes(), LaneInfo("mask", lane_id, nonces).view(),

@@ -1,6 +1,7 @@
 // The key schedule below the handshake: docs/protocol.md, "Keys".
 #pragma once
 
+#include "control/handshake/lane_names.h"
 #include "control/handshake/noise.h"
 
 namespace lwt::handshake {
@@ -28,12 +29,12 @@ struct LaneKey {
 };
 
 // Of one direction: `root` is that direction's root of `epoch`.
-LaneKey DeriveLaneKey(const SecretKey& root, uint16_t lane_id,
+LaneKey DeriveLaneKey(const SecretKey& root, LaneId lane_id,
                       const LaneNonces& nonces, uint32_t epoch);
 // Constant over epochs: `root` is the direction's root of the epoch that the
 // lane was made in (0 for lane 0, else the one named in the answer to the
 // join).
-WipedBytes<32> DeriveMaskKey(const SecretKey& root, uint16_t lane_id,
+WipedBytes<32> DeriveMaskKey(const SecretKey& root, LaneId lane_id,
                              const LaneNonces& nonces);
 // From the roots of epoch 0.
 KeyPair DeriveJoinKeys(const KeyPair& roots);

@@ -114,7 +114,7 @@ void HubSessions::OnJoinAsked(HubFlow& flow, uint64_t now_us) {
 }
 
 std::vector<HubFlow*> HubSessions::JoinsOf(uint64_t session_id,
-                                           uint16_t lane_id) {
+                                           handshake::LaneId lane_id) {
   std::vector<HubFlow*> joins;
   unproven_.ForEach([&](HubFlow& flow) {
     if (flow.Joins(session_id, lane_id)) joins.push_back(&flow);
@@ -183,7 +183,7 @@ void HubSessions::OnJoinSaid(HubFlow& flow, uint64_t now_us) {
   lane.local = flow.local();
   lane.remote = flow.remote();
   lane.nonces = flow.joined().nonces;
-  if (lane.id <= session.newest_lane_ids()[lane.slot]) {
+  if (lane.id <= session.newest_lane_ids()[lane.slot.value]) {
     flow.Refuse("a newer lane has its slot", now_us);
     return;
   }
@@ -203,7 +203,7 @@ void HubSessions::OnJoinSaid(HubFlow& flow, uint64_t now_us) {
   LookSoon(*client, now_us);
   flow.HandOver();
   log_.Info(Cause::Peer(session.name()), session.name(), ": lane ",
-            lane.slot + 1, " of ", unsigned{session.secrets().lanes},
+            lane.slot.value + 1, " of ", unsigned{session.secrets().lanes},
             " is a new flow from ", ToString(lane.remote));
 }
 

@@ -238,7 +238,7 @@ void HubFlow::ReadFirstRecord() {
   }
 }
 
-bool HubFlow::Joins(uint64_t session_id, uint16_t lane_id) const {
+bool HubFlow::Joins(uint64_t session_id, handshake::LaneId lane_id) const {
   return (state_ == State::kJoinAnswered || state_ == State::kJoinSaid) &&
          proven_->session_id == session_id &&
          proven_->joined.lane_id == lane_id;

@@ -99,7 +99,7 @@ class HubFlow {
 
   // Whether it waits to become this lane. Whoever repeats a hello comes that
   // far too, so nothing is the flow's before its first record verifies.
-  bool Joins(uint64_t session_id, uint16_t lane_id) const;
+  bool Joins(uint64_t session_id, handshake::LaneId lane_id) const;
   // Then.
   uint64_t session_id() const { return proven_->session_id; }
   const handshake::JoinedLane& joined() const { return proven_->joined; }

@@ -154,7 +154,7 @@ class HubSessions final : public FlowOwner {
   void OpenFlow(const Event& event, uint64_t now_us);
   void Advance(HubFlow& flow, uint64_t now_us);
   void OnJoinAsked(HubFlow& flow, uint64_t now_us);
-  std::vector<HubFlow*> JoinsOf(uint64_t session_id, uint16_t lane_id);
+  std::vector<HubFlow*> JoinsOf(uint64_t session_id, handshake::LaneId lane_id);
   static HubFlow* GivesWay(const std::vector<HubFlow*>& joins,
                            const IpAddress& source);
   static void MakeRoomForLane(Session& session);

@@ -6,6 +6,8 @@
 #include <array>
 #include <cstdint>
 
+#include "control/handshake/lane_names.h"
+
 namespace lwt::peer {
 
 class JoinBudget {
@@ -16,7 +18,7 @@ class JoinBudget {
 
   // False when there is none left for the lane. The lowest id makes room for
   // a new one and has none from then on, since ids only grow.
-  bool Take(uint16_t lane_id) {
+  bool Take(handshake::LaneId lane_id) {
     auto lane =
         std::find_if(lanes_.begin(), lanes_.end(),
                      [&](const Lane& held) { return held.id == lane_id; });
@@ -34,7 +36,7 @@ class JoinBudget {
 
  private:
   struct Lane {
-    uint16_t id = 0;  // no lane that joins has this one
+    handshake::LaneId id;  // no lane that joins has this one
     uint8_t answers = 0;
   };
   std::array<Lane, kLanes> lanes_{};

@@ -92,7 +92,8 @@ bool Session::InstallLane(SessionLane lane, uint32_t epoch, uint64_t now_us,
   }
   context_.road.owners.OwnFlow(lane.flow, owner_);
   context_.road.owners.OwnLane(lane.name, owner_);
-  newest_lane_ids_[lane.slot] = std::max(newest_lane_ids_[lane.slot], lane.id);
+  newest_lane_ids_[lane.slot.value] =
+      std::max(newest_lane_ids_[lane.slot.value], lane.id);
   context_.host.FollowNextHop(lane.flow, lane.remote.address);
   for (SessionLane& old : lanes_) {
     if (old.slot != lane.slot) continue;
@@ -405,7 +406,7 @@ std::vector<const SessionLane*> Session::SendingLanes() const {
   return sending;
 }
 
-const SessionLane* Session::LaneOfSlot(uint8_t slot) const {
+const SessionLane* Session::LaneOfSlot(handshake::LaneSlot slot) const {
   const auto newest =
       std::find_if(lanes_.rbegin(), lanes_.rend(),
                    [&](const SessionLane& lane) { return lane.slot == slot; });

@@ -30,8 +30,8 @@ namespace lwt::peer {
 
 struct SessionLane {
   LaneName name;
-  uint16_t id = 0;   // the session's, never used twice
-  uint8_t slot = 0;  // its place among those that we send on
+  handshake::LaneId id;      // the session's, never used twice
+  handshake::LaneSlot slot;  // its place among those that we send on
   FlowId flow;
   Endpoint local;
   Endpoint remote;
@@ -158,7 +158,7 @@ class Session {
   // the suspect ones where others are not. Oldest first.
   std::vector<const SessionLane*> SendingLanes() const;
   // The newest lane of a slot, or nullptr.
-  const SessionLane* LaneOfSlot(uint8_t slot) const;
+  const SessionLane* LaneOfSlot(handshake::LaneSlot slot) const;
   const SessionLane* FindFlow(FlowId flow) const;
 
   PeerIndex peer() const { return peer_; }
@@ -166,7 +166,7 @@ class Session {
   const handshake::SessionSecrets& secrets() const { return secrets_; }
   uint64_t created_us() const { return created_us_; }
   // By slot: the id of its newest lane, 0 before one joined.
-  std::span<const uint16_t> newest_lane_ids() const {
+  std::span<const handshake::LaneId> newest_lane_ids() const {
     return {newest_lane_ids_.data(), secrets_.lanes};
   }
   uint32_t send_epoch() const { return rekey_.send_epoch(); }
@@ -210,7 +210,7 @@ class Session {
   handshake::TokenBucket messages_{kMessages};
   std::vector<SessionLane> lanes_;  // oldest first
   const uint64_t created_us_;
-  std::array<uint16_t, handshake::kMaxLanes> newest_lane_ids_{};
+  std::array<handshake::LaneId, handshake::kMaxLanes> newest_lane_ids_{};
   uint64_t next_measure_us_ = 0;
   LossPool loss_pool_;
   uint64_t next_share_us_ = 0;

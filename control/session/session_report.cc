@@ -8,7 +8,7 @@ namespace {
 telemetry::LaneStatus LaneOf(const Session& session, const SessionLane& lane) {
   const auto sending = session.SendingLanes();
   telemetry::LaneStatus status;
-  status.slot = lane.slot;
+  status.slot = lane.slot.value;
   status.worker = lane.name.worker.value;
   status.local = ToString(lane.local);
   status.remote = ToString(lane.remote);

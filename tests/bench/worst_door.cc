@@ -158,9 +158,9 @@ size_t OpenJoin(WorstMeter& meter, bool forged) {
   const handshake::KeyPair keys = handshake::DeriveJoinKeys(
       {handshake::FixedSecret(1), handshake::FixedSecret(2)});
   const auto mask = handshake::DeriveJoinMaskKey(handshake::FixedSecret(3));
-  constexpr std::array<uint16_t, 16> kNewest{};
-  auto request = handshake::MakeLaneJoin(mask, keys, 7, 1, 0, handshake::kNow,
-                                         handshake::CountedRandom::Fill);
+  constexpr std::array<handshake::LaneId, 16> kNewest{};
+  auto request = handshake::MakeLaneJoin(
+      mask, keys, 7, {1}, {0}, handshake::kNow, handshake::CountedRandom::Fill);
   if (forged) request.hello.random_and_session_id[40] ^= 1;
   for (size_t i = 0; i < kCalls; ++i) {
     meter.Count([&] {

@@ -9,14 +9,14 @@
 namespace lwt::handshake {
 namespace {
 
-constexpr std::array<uint16_t, 16> kNewest{};  // none has joined
+constexpr std::array<LaneId, 16> kNewest{};  // none has joined
 
 struct Fixed {
   Fixed() {
     InitCrypto();
     keys = DeriveJoinKeys({FixedSecret(1), FixedSecret(2)});
     mask = DeriveJoinMaskKey(FixedSecret(3));
-    request = MakeLaneJoin(mask, keys, 7, 1, 0, kNow, CountedRandom::Fill);
+    request = MakeLaneJoin(mask, keys, 7, {1}, {0}, kNow, CountedRandom::Fill);
     answer = AnswerLaneJoin(keys, request.hello,
                             *OpenLaneJoin(keys, request.hello, kNewest, kNow),
                             3, CountedRandom::Fill)
@@ -59,7 +59,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     Overlay(hello.random_and_session_id, input);
     LaneJoinSessionId(fixed.mask, hello);
     const auto blob = OpenLaneJoin(fixed.keys, hello, kNewest, kNow);
-    if (blob && blob->lane_id != 1) std::abort();
+    if (blob && blob->lane_id.value != 1) std::abort();
   } else if (data[0] % 3 == 1) {
     ByteVector answer = fixed.answer;
     Overlay(answer, input);

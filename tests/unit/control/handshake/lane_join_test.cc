@@ -9,8 +9,8 @@ namespace {
 
 constexpr uint64_t kSession = 0x0123456789abcdef;
 // Lanes of other slots have joined since: that is no reason to refuse one.
-constexpr uint16_t kNewest[] = {9, 0, 4};
-constexpr uint16_t kNone[3] = {};
+constexpr LaneId kNewest[] = {{9}, {0}, {4}};
+constexpr LaneId kNone[3] = {};
 
 class LaneJoin : public testing::Test {
  protected:
@@ -19,7 +19,7 @@ class LaneJoin : public testing::Test {
     CountedRandom::Reset();
     join_keys = DeriveJoinKeys({FixedSecret(1), FixedSecret(2)});
     mask = DeriveJoinMaskKey(FixedSecret(3));
-    request = MakeLaneJoin(mask, join_keys, kSession, 5, 2, kNow,
+    request = MakeLaneJoin(mask, join_keys, kSession, {5}, {2}, kNow,
                            CountedRandom::Fill);
   }
 
@@ -38,8 +38,8 @@ TEST_F(LaneJoin, BothEndsAgree) {
   EXPECT_EQ(LaneJoinSessionId(mask, *fields), kSession);
   const auto blob = OpenLaneJoin(join_keys, *fields, kNewest, kNow);
   ASSERT_TRUE(blob);
-  EXPECT_EQ(blob->lane_id, 5);
-  EXPECT_EQ(blob->slot, 2);
+  EXPECT_EQ(blob->lane_id, LaneId{5});
+  EXPECT_EQ(blob->slot, LaneSlot{2});
   LaneJoinAnswer answer =
       AnswerLaneJoin(join_keys, *fields, *blob, 77, CountedRandom::Fill);
   const size_t answer_size = answer.bytes.size();
@@ -57,8 +57,8 @@ TEST_F(LaneJoin, BothEndsAgree) {
       LaneJoinProgress::kDone);
   EXPECT_EQ(consumed, answer_size);
   EXPECT_EQ(lane.lane_id, answer.lane.lane_id);
-  EXPECT_EQ(lane.slot, 2);
-  EXPECT_EQ(answer.lane.slot, 2);
+  EXPECT_EQ(lane.slot, LaneSlot{2});
+  EXPECT_EQ(answer.lane.slot, LaneSlot{2});
   EXPECT_EQ(lane.nonces.initiator, answer.lane.nonces.initiator);
   EXPECT_EQ(lane.nonces.responder, answer.lane.nonces.responder);
   EXPECT_EQ(lane.epoch, 77u);
@@ -76,7 +76,7 @@ TEST_F(LaneJoin, EveryBitIsProven) {
 
 TEST_F(LaneJoin, RepeatsOldClocksAndOtherKeysAreRefused) {
   EXPECT_TRUE(OpenLaneJoin(join_keys, request.hello, kNewest, kNow));
-  constexpr uint16_t kUsed[] = {0, 0, 5};
+  constexpr LaneId kUsed[] = {{0}, {0}, {5}};
   EXPECT_FALSE(OpenLaneJoin(join_keys, request.hello, kUsed, kNow));
   EXPECT_FALSE(OpenLaneJoin(join_keys, request.hello, kNewest, kNow + 600'001));
   EXPECT_FALSE(OpenLaneJoin(join_keys, request.hello, kNewest, kNow - 600'001));

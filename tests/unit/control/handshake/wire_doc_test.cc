@@ -69,10 +69,10 @@ TEST_F(WireDoc, Keys) {
   Expect("root", root.bytes());
   Expect("initiator nonce", nonces.initiator);
   Expect("responder nonce", nonces.responder);
-  const LaneKey lane = DeriveLaneKey(root, 1, nonces, 7);
+  const LaneKey lane = DeriveLaneKey(root, {1}, nonces, 7);
   Expect("lane key", lane.key.bytes());
   Expect("lane IV", lane.iv.bytes());
-  Expect("mask key", DeriveMaskKey(root, 1, nonces).bytes());
+  Expect("mask key", DeriveMaskKey(root, {1}, nonces).bytes());
   // Another root the other way: a schedule that took it would be seen.
   const SecretKey other = FixedSecret(0xc0);
   Expect("join key", DeriveJoinKeys({root, other}).from_initiator.bytes());

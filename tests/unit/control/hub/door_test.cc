@@ -74,8 +74,9 @@ TEST_F(DoorTest, ARepeatedJoinGetsNoTrafficAndDoesNotBurnTheTrueOne) {
   EXPECT_EQ(hub_session().sending_lane()->remote.address,
             At("192.0.2.10:1").address);
   ASSERT_TRUE(Until(kSecond, [&] { return client.up(); }));
-  const uint16_t joined = client.session->session()->sending_lane()->id;
-  EXPECT_EQ(joined, 1) << "at the first attempt";
+  const handshake::LaneId joined =
+      client.session->session()->sending_lane()->id;
+  EXPECT_EQ(joined, handshake::LaneId{1}) << "at the first attempt";
   Run(kSecond);
   ASSERT_EQ(hub_session().sending_lane()->id, joined);
   EXPECT_EQ(hub_session().sending_lane()->remote.address,
@@ -99,7 +100,7 @@ TEST_F(DoorTest, AFlowWithoutARecordTakesNoSlotAndNoId) {
   const FlowId flow = Repeat(At("198.51.100.9:5000"));
   hub_.Pump();
   EXPECT_EQ(hub_session().lanes().size(), 1u);
-  EXPECT_EQ(hub_session().newest_lane_ids()[0], 0);
+  EXPECT_EQ(hub_session().newest_lane_ids()[0], handshake::LaneId::kFirst);
   // Nor does a record that is sealed by another key.
   ByteVector record(100);
   wire::WriteRecordFraming(record.size() - wire::kRecordOverhead,
@@ -107,7 +108,7 @@ TEST_F(DoorTest, AFlowWithoutARecordTakesNoSlotAndNoId) {
   stranger_.Say(flow, record);
   hub_.Pump();
   EXPECT_EQ(hub_session().lanes().size(), 1u);
-  EXPECT_EQ(hub_session().newest_lane_ids()[0], 0);
+  EXPECT_EQ(hub_session().newest_lane_ids()[0], handshake::LaneId::kFirst);
   EXPECT_TRUE(stranger_.Closed(flow));
   // Silence ends it too.
   const FlowId silent = Repeat(At("198.51.100.9:5001"));
@@ -175,7 +176,7 @@ TEST_F(DoorTest, ARepeatAfterTheTrueJoinIsTurnedAway) {
   TestClient& client = AddClient("10.0.0.2/24", "192.0.2.10:1");
   AwaitJoin(client);
   ASSERT_TRUE(Until(kSecond, [&] {
-    return client.up() && hub_session().newest_lane_ids()[0] == 1;
+    return client.up() && hub_session().newest_lane_ids()[0].value == 1;
   }));
   const FlowId flow = Repeat(At("198.51.100.9:5000"));
   Run(kSecond);

@@ -55,7 +55,7 @@ class LanesTest : public testing::Test {
     return hub_peer() < peers.size() ? peers[hub_peer()].workers : 0u;
   }
   uint16_t PortOf(uint8_t slot) {
-    return client_session().LaneOfSlot(slot)->local.port;
+    return client_session().LaneOfSlot({slot})->local.port;
   }
 
   loop::Log log_{loop::LogLevel::kError};
@@ -72,10 +72,10 @@ TEST_F(LanesTest, EachWorkerGetsALaneOfItsOwnOnBothSides) {
   EXPECT_EQ(client_workers(), 0b1111u);
   EXPECT_EQ(hub_workers(), 0b1111u);
   for (const SessionLane& lane : client_session().lanes()) {
-    EXPECT_EQ(lane.name.worker, WorkerIndex{lane.slot});
-    EXPECT_EQ(lane.flow.worker(), WorkerIndex{lane.slot});
+    EXPECT_EQ(lane.name.worker, WorkerIndex{lane.slot.value});
+    EXPECT_EQ(lane.flow.worker(), WorkerIndex{lane.slot.value});
   }
-  std::set<uint32_t> ids;
+  std::set<handshake::LaneId> ids;
   for (const SessionLane& lane : hub_session().lanes()) ids.insert(lane.id);
   EXPECT_EQ(ids.size(), 4u);
   for (uint32_t worker = 0; worker < 4; ++worker) {
@@ -120,7 +120,7 @@ TEST_F(LanesTest, ADeadLaneHealsWhileTheOthersCarryOn) {
   ASSERT_TRUE(Until(kSecond, [&] { return lanes() == 2; }));
   Run(20 * kSecond);
   const uint64_t id = client_session().secrets().session_id;
-  const FlowId first = client_session().LaneOfSlot(0)->flow;
+  const FlowId first = client_session().LaneOfSlot({0})->flow;
   const uint16_t dead = PortOf(1);
   net_.dead_ports.insert(dead);
   // The client's worker without a lane in good health hands over to the other.
@@ -132,7 +132,7 @@ TEST_F(LanesTest, ADeadLaneHealsWhileTheOthersCarryOn) {
   }));
   EXPECT_EQ(client_->session->state(), "up");
   EXPECT_EQ(client_session().secrets().session_id, id);
-  EXPECT_EQ(client_session().LaneOfSlot(0)->flow, first) << "was not touched";
+  EXPECT_EQ(client_session().LaneOfSlot({0})->flow, first) << "was not touched";
   Run(kSecond);
   const uint64_t before = client_->worker.data_received;
   EXPECT_TRUE(hub_->worker.SendData(0, 1));
@@ -152,13 +152,13 @@ TEST_F(LanesTest, AClosedLaneIsReplacedAtOnceIfItServedLong) {
   const uint16_t old = PortOf(1);
   Event down;
   down.kind = EventKind::kFlowDown;
-  down.flow = client_session().LaneOfSlot(1)->flow;
+  down.flow = client_session().LaneOfSlot({1})->flow;
   client_->worker.events.push_back(down);
   EXPECT_TRUE(
       Until(kSecond / 10, [&] { return lanes() == 2 && PortOf(1) != old; }));
   EXPECT_EQ(client_->session->state(), "up");
   // Once more, and this one waits.
-  down.flow = client_session().LaneOfSlot(1)->flow;
+  down.flow = client_session().LaneOfSlot({1})->flow;
   client_->worker.events.push_back(down);
   EXPECT_FALSE(Until(kSecond / 2, [&] { return lanes() == 2; }));
   EXPECT_TRUE(Until(kSecond, [&] { return lanes() == 2; }));
@@ -223,8 +223,8 @@ TEST_F(LanesTest, RoamingTakesAllLanesAlong) {
   client_->host.MoveTo(moved);
   client_->session->OnSourceChanged(moved, net_.now_us);
   EXPECT_TRUE(Until(kSecond, [&] {
-    return client_session().LaneOfSlot(0)->local.address == moved &&
-           client_session().LaneOfSlot(1)->local.address == moved;
+    return client_session().LaneOfSlot({0})->local.address == moved &&
+           client_session().LaneOfSlot({1})->local.address == moved;
   }));
   Run(5 * kSecond);
   EXPECT_EQ(lanes(), 2u);
@@ -247,14 +247,15 @@ TEST_F(LanesTest, LanesMayProveThemselvesInAnyOrder) {
   client_->host.MoveTo(moved);
   client_->session->OnSourceChanged(moved, net_.now_us);
   ASSERT_TRUE(Until(kSecond, [&] {
-    return hub_session().LaneOfSlot(1)->remote.address == moved;
+    return hub_session().LaneOfSlot({1})->remote.address == moved;
   }));
-  const uint16_t first_id = client_session().LaneOfSlot(0)->id;
-  ASSERT_NE(hub_session().LaneOfSlot(0)->id, first_id) << "is on its way";
+  const handshake::LaneId first_id = client_session().LaneOfSlot({0})->id;
+  ASSERT_NE(hub_session().LaneOfSlot({0})->id, first_id) << "is on its way";
   EXPECT_TRUE(Until(
-      kSecond, [&] { return hub_session().LaneOfSlot(0)->id == first_id; }));
+      kSecond, [&] { return hub_session().LaneOfSlot({0})->id == first_id; }));
   Run(kSecond);
-  EXPECT_EQ(client_session().LaneOfSlot(0)->id, first_id) << "not built again";
+  EXPECT_EQ(client_session().LaneOfSlot({0})->id, first_id)
+      << "not built again";
 }
 
 TEST_F(LanesTest, ALaneThatCannotBeHadIsTriedSeldom) {
