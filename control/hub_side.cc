@@ -51,7 +51,6 @@ absl::StatusOr<std::unique_ptr<HubSide>> HubSide::Start(
 }
 
 HubSide::~HubSide() {
-  if (lookup_ != 0) parts_.names.Cancel(lookup_);
   sessions_.reset();  // before the probers' door that it turns to
 }
 
@@ -99,7 +98,7 @@ void HubSide::SetFallback(const std::optional<config::HostPort>& service,
                           uint64_t now_us) {
   if (service == service_) return;
   service_ = service;
-  if (lookup_ != 0) parts_.names.Cancel(std::exchange(lookup_, 0));
+  lookup_.TakeBack();
   next_lookup_us_ = kNever;
   if (!service) return;
   if (fallback_ == nullptr) {
@@ -127,17 +126,15 @@ absl::Status HubSide::Apply(const config::Config& config, uint64_t now_us) {
 void HubSide::LookUpFallback(uint64_t now_us) {
   next_lookup_us_ = now_us + kFallbackLookupUs;
   const auto found = [this](absl::StatusOr<std::vector<Endpoint>> endpoints) {
-    lookup_ = 0;
     if (endpoints.ok()) {
       fallback_->SetService(endpoints->front());
     } else {
       parts_.log.Warn("fallback: ", endpoints.status().message());
     }
   };
-  if (lookup_ != 0) parts_.names.Cancel(lookup_);
-  absl::StatusOr<uint64_t> id =
-      parts_.names.Start(service_->host, service_->port, found);
-  lookup_ = id.ok() ? *id : 0;
+  lookup_.TakeBack();
+  auto question = parts_.names.Start(service_->host, service_->port, found);
+  if (question.ok()) lookup_ = *std::move(question);
 }
 
 uint64_t HubSide::NextDeadline() const {
@@ -219,6 +216,7 @@ std::string HubSide::Banned() const {
 size_t HubSide::Close(std::string_view reason, uint64_t now_us) {
   const size_t flows = sessions_->Close(reason, now_us);
   sessions_.reset();
+  lookup_.TakeBack();  // its answer is the fallback's
   fallback_.reset();
   next_lookup_us_ = kNever;
   return flows;

@@ -55,7 +55,7 @@ class HubSide final : public loop::Component {
   // Where one is configured, or was: it goes on with those that it has.
   std::unique_ptr<Fallback> fallback_;
   std::optional<config::HostPort> service_;  // behind it
-  uint64_t lookup_ = 0;                      // of its name
+  NameLookups::Question lookup_;             // of its name
   uint64_t next_lookup_us_ = kNever;
   std::unique_ptr<peer::HubSessions> sessions_;
 };

@@ -4,11 +4,13 @@
 
 namespace lwt {
 
-absl::StatusOr<uint64_t> NameLookups::Start(std::string_view host,
-                                            uint16_t port, Handler handler) {
+absl::StatusOr<NameLookups::Question> NameLookups::Start(std::string_view host,
+                                                         uint16_t port,
+                                                         Handler handler) {
   absl::StatusOr<uint64_t> id = resolver_.Start(host, port);
-  if (id.ok()) handlers_[*id] = std::move(handler);
-  return id;
+  if (!id.ok()) return id.status();
+  handlers_[*id] = std::move(handler);
+  return Question(*this, *id);
 }
 
 void NameLookups::Cancel(uint64_t id) {

@@ -252,15 +252,17 @@ void OuterSide::SetInnerMtu(uint16_t mtu) {
 }
 
 void OuterSide::Resolve() {
-  if (lookup_ != 0) names_.Cancel(lookup_);
-  absl::StatusOr<uint64_t> id =
+  lookup_.TakeBack();
+  absl::StatusOr<NameLookups::Question> question =
       names_.Start(config_.client.remote->host, config_.client.remote->port,
                    [this](absl::StatusOr<std::vector<Endpoint>> endpoints) {
-                     lookup_ = 0;
                      if (on_hub_found_) on_hub_found_(std::move(endpoints));
                    });
-  lookup_ = id.ok() ? *id : 0;
-  if (!id.ok()) log_.Error(id.status().message());
+  if (question.ok()) {
+    lookup_ = *std::move(question);
+  } else {
+    log_.Error(question.status().message());
+  }
 }
 
 absl::StatusOr<Endpoint> OuterSide::OpenLocal(const Endpoint& remote,

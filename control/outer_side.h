@@ -95,8 +95,8 @@ class OuterSide final : public loop::Component, public peer::ClientHost {
   host::NeighbourKeeper keeper_;
   host::TunnelKeeper tunnel_keeper_;
   NameLookups::Handler on_hub_found_;
-  uint64_t lookup_ = 0;        // of the hub, under way
-  std::vector<Local> locals_;  // a client's
+  NameLookups::Question lookup_;  // of the hub
+  std::vector<Local> locals_;     // a client's
   std::vector<host::PortReservation> listening_;
   std::vector<Endpoint> listen_addresses_;  // none of them unspecified
   std::vector<Endpoint> applied_;

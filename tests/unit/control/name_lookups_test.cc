@@ -19,14 +19,16 @@ class NameLookupsTest : public testing::Test {
             })),
         names_(*resolver_) {}
 
-  absl::StatusOr<uint64_t> Ask(std::string_view host, const char* who) {
-    return names_.Start(
+  NameLookups::Question Ask(std::string_view host, const char* who) {
+    auto question = names_.Start(
         host, 80, [this, who](absl::StatusOr<std::vector<Endpoint>> found) {
           answers_ += who;
           answers_ += found.ok() ? ToString(found->front())
                                  : std::string(found.status().message());
           answers_ += ";";
         });
+    EXPECT_TRUE(question.ok()) << question.status();
+    return *std::move(question);
   }
   void Wait() {
     pollfd ready{resolver_->event_fd(), POLLIN, 0};
@@ -40,38 +42,80 @@ class NameLookupsTest : public testing::Test {
 };
 
 TEST_F(NameLookupsTest, EachAnswerGoesToWhoAsked) {
-  ASSERT_TRUE(Ask("192.0.2.1", "a ").ok());
-  ASSERT_TRUE(Ask("192.0.2.2", "b ").ok());
+  const auto first = Ask("192.0.2.1", "a ");
+  const auto second = Ask("192.0.2.2", "b ");
+  EXPECT_EQ(names_.open(), 2u);
   Wait();
   EXPECT_EQ(answers_, "a 192.0.2.1:80;b 192.0.2.2:80;");
+  EXPECT_EQ(names_.open(), 0u);
+  answers_.clear();
   names_.OnReady();
-  EXPECT_EQ(answers_.size(), std::string("a 192.0.2.1:80;").size() * 2);
+  EXPECT_EQ(answers_, "") << "each is given once";
 }
 
 TEST_F(NameLookupsTest, AFailureIsAnAnswer) {
-  ASSERT_TRUE(Ask("name.example", "a ").ok());
+  const auto question = Ask("name.example", "a ");
   Wait();
   EXPECT_NE(answers_.find("no such name"), std::string::npos) << answers_;
 }
 
-TEST_F(NameLookupsTest, WhoCancelsHearsNothing) {
-  const auto first = Ask("192.0.2.1", "a ");
-  ASSERT_TRUE(Ask("192.0.2.2", "b ").ok());
-  names_.Cancel(*first);
+TEST_F(NameLookupsTest, WhoTakesItBackHearsNothing) {
+  auto first = Ask("192.0.2.1", "a ");
+  const auto second = Ask("192.0.2.2", "b ");
+  first.TakeBack();
+  first.TakeBack();
+  Wait();
+  EXPECT_EQ(answers_, "b 192.0.2.2:80;");
+}
+
+TEST_F(NameLookupsTest, WhoIsGoneHearsNothing) {
+  Ask("192.0.2.1", "a ");
+  { const auto second = Ask("192.0.2.2", "b "); }
+  EXPECT_EQ(names_.open(), 0u);
+  const auto third = Ask("192.0.2.3", "c ");
+  Wait();
+  EXPECT_EQ(answers_, "c 192.0.2.3:80;");
+}
+
+TEST_F(NameLookupsTest, ANewQuestionTakesThePlaceOfTheOneBefore) {
+  NameLookups::Question question = Ask("192.0.2.1", "a ");
+  question = Ask("192.0.2.2", "b ");
+  EXPECT_EQ(names_.open(), 1u);
+  NameLookups::Question moved = std::move(question);
   Wait();
   EXPECT_EQ(answers_, "b 192.0.2.2:80;");
 }
 
 TEST_F(NameLookupsTest, AnAnswerMayAskAgain) {
-  ASSERT_TRUE(names_
-                  .Start("192.0.2.1", 80,
-                         [this](const auto&) {
-                           EXPECT_TRUE(Ask("192.0.2.2", "next ").ok());
-                         })
-                  .ok());
+  NameLookups::Question next;
+  auto question = names_.Start(
+      "192.0.2.1", 80, [&](const auto&) { next = Ask("192.0.2.2", "next "); });
+  ASSERT_TRUE(question.ok());
   Wait();
   Wait();
   EXPECT_EQ(answers_, "next 192.0.2.2:80;");
+}
+
+// Several answers are there at once, and the first ends who asked for the next.
+TEST_F(NameLookupsTest, AnAnswerMayTakeAnotherQuestionBack) {
+  NameLookups::Question second;
+  const auto first =
+      names_.Start("192.0.2.1", 80, [&](const auto&) { second.TakeBack(); });
+  second = Ask("192.0.2.2", "b ");
+  Wait();
+  EXPECT_EQ(answers_, "");
+  EXPECT_EQ(names_.open(), 0u);
+}
+
+TEST_F(NameLookupsTest, ThereIsAnEndToHowManyAreAsked) {
+  std::vector<NameLookups::Question> asked;
+  for (size_t i = 0; i < host::Resolver::kMaxPending; ++i) {
+    asked.push_back(Ask("192.0.2.1", ""));
+  }
+  const auto more = names_.Start("192.0.2.1", 80, [](const auto&) {});
+  EXPECT_TRUE(absl::IsResourceExhausted(more.status()));
+  asked.pop_back();
+  EXPECT_TRUE(names_.Start("192.0.2.1", 80, [](const auto&) {}).ok());
 }
 
 }  // namespace

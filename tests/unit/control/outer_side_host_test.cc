@@ -1,0 +1,222 @@
+// The side towards the outside: ports held and guarded, next hops, names.
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <cstring>
+
+#include "control/outer_side.h"
+#include "drivers/scoped_fd.h"
+#include "tests/unit/control/stand.h"
+
+namespace lwt {
+namespace {
+
+using host::At;
+using host::Ip;
+using host::PortReservation;
+using host::Shell;
+
+class OuterSideTest : public OnStand {
+ protected:
+  static absl::Status Hold(const char* endpoint) {
+    return PortReservation::Hold(At(endpoint)).status();
+  }
+  absl::StatusOr<Endpoint> Open(const char* remote,
+                                const peer::PortWish& wish = {}) {
+    return outer_->OpenLocal(At(remote), wish);
+  }
+};
+
+TEST_F(OuterSideTest, AListenerHoldsItsPortAndGuardsAllItsAddresses) {
+  ASSERT_TRUE(outer_->Listen(At("0.0.0.0:9000")).ok());
+  EXPECT_TRUE(absl::IsAlreadyExists(Hold("0.0.0.0:9000")));
+  EXPECT_TRUE(Guards("10.77.0.1 . 9000"));
+  EXPECT_TRUE(Guards("10.78.0.1 . 9000"));
+  EXPECT_FALSE(Guards("127.0.0.1")) << "nobody comes by the loopback";
+  EXPECT_FALSE(Guards("10.0.0.1")) << "nor by the tunnel";
+  outer_.reset();
+  EXPECT_TRUE(Hold("0.0.0.0:9000").ok());
+  Make();
+}
+
+TEST_F(OuterSideTest, AListenerOfBothFamiliesIsTwo) {
+  ASSERT_TRUE(outer_->Listen(At("[::]:9001")).ok());
+  EXPECT_TRUE(Guards("fd77::1 . 9001"));
+  EXPECT_TRUE(Guards("10.77.0.1 . 9001"));
+  EXPECT_TRUE(absl::IsAlreadyExists(Hold("0.0.0.0:9001")));
+  EXPECT_TRUE(absl::IsAlreadyExists(Hold("[::]:9001")));
+  EXPECT_FALSE(Guards("::1 . 9001 }")) << "not the loopback's";
+}
+
+TEST_F(OuterSideTest, AListenerAtOneAddressGuardsThatAlone) {
+  ASSERT_TRUE(outer_->Listen(At("10.77.0.1:9003")).ok());
+  EXPECT_TRUE(Guards("10.77.0.1 . 9003"));
+  EXPECT_FALSE(Guards("10.78.0.1"));
+}
+
+TEST_F(OuterSideTest, APortThatIsTakenIsNamed) {
+  const ScopedFd other(socket(AF_INET, SOCK_STREAM, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(9002);
+  ASSERT_EQ(bind(other.get(), reinterpret_cast<const sockaddr*>(&address),
+                 sizeof(address)),
+            0);
+  ASSERT_EQ(listen(other.get(), 1), 0);
+  const absl::Status status = outer_->Listen(At("0.0.0.0:9002"));
+  EXPECT_TRUE(absl::IsAlreadyExists(status)) << status;
+  EXPECT_NE(status.message().find("9002"), absl::string_view::npos) << status;
+}
+
+TEST_F(OuterSideTest, AddressesThatComeAndGoAreGuardedAsTheyDo) {
+  ASSERT_TRUE(outer_->Listen(At("0.0.0.0:9000")).ok());
+  Shell("ip address add 10.77.0.9/24 dev wire");
+  EXPECT_TRUE(Until([] { return Guards("10.77.0.9 . 9000"); }));
+  Shell("ip address del 10.77.0.9/24 dev wire");
+  EXPECT_TRUE(Until([] { return !Guards("10.77.0.9"); }));
+  EXPECT_TRUE(Guards("10.77.0.1 . 9000"));
+}
+
+TEST_F(OuterSideTest, ALocalEndIsHeldForAWhileAfterItsFlow) {
+  const auto local = Open("10.77.0.2:9000");
+  ASSERT_TRUE(local.ok()) << local.status();
+  EXPECT_EQ(local->address, Ip("10.77.0.1"));
+  const std::string element = "10.77.0.1 . " + std::to_string(local->port);
+  EXPECT_TRUE(Guards(element));
+  const std::string text = ToString(*local);
+  outer_->CloseLocal(*local);
+  const uint64_t closed_us = NowUs();
+  outer_->OnTimer(closed_us);
+  EXPECT_TRUE(Guards(element)) << "last segments of the peer still come";
+  EXPECT_TRUE(absl::IsAlreadyExists(Hold(text.c_str())));
+  EXPECT_LE(outer_->NextDeadline(), closed_us + OuterSide::kLingerUs);
+  outer_->OnTimer(closed_us + OuterSide::kLingerUs);
+  EXPECT_FALSE(Guards(element));
+  EXPECT_TRUE(Hold(text.c_str()).ok());
+}
+
+TEST_F(OuterSideTest, ClosingWhatIsNotOpenHurtsNoOther) {
+  const auto local = Open("10.77.0.2:9000");
+  ASSERT_TRUE(local.ok()) << local.status();
+  Endpoint other = *local;
+  other.port ^= 1;
+  outer_->CloseLocal(other);
+  outer_->OnTimer(NowUs() + 2 * OuterSide::kLingerUs);
+  EXPECT_TRUE(Guards(std::to_string(local->port)));
+}
+
+TEST_F(OuterSideTest, PortsLeadToTheWorkerThatIsWished) {
+  for (const uint32_t worker : {0u, 1u}) {
+    for (const uint32_t hub_worker : {0u, 1u, 2u}) {
+      peer::PortWish wish;
+      wish.workers = 2;
+      wish.worker = worker;
+      wish.hub_workers = 3;
+      wish.hub_taken = 0b111 & ~(1u << hub_worker);  // all but one
+      const auto local = Open("10.77.0.2:9000", wish);
+      ASSERT_TRUE(local.ok()) << local.status();
+      EXPECT_EQ((local->port + 9000u) % 2, worker);
+      EXPECT_EQ((local->port + 9000u) % 3, hub_worker);
+    }
+  }
+  // Where the hub has none free, ours still counts.
+  peer::PortWish wish{.workers = 2, .worker = 1, .hub_workers = 2};
+  wish.hub_taken = 0b11;
+  const auto local = Open("10.77.0.2:9000", wish);
+  ASSERT_TRUE(local.ok()) << local.status();
+  EXPECT_EQ((local->port + 9000u) % 2, 1u);
+}
+
+TEST_F(OuterSideTest, AHubBehindAnotherInterfaceIsNotReachedByThisUplink) {
+  const auto local = Open("10.78.0.7:9000");
+  EXPECT_TRUE(absl::IsFailedPrecondition(local.status()));
+  EXPECT_EQ(local.status().message(),
+            "the route to 10.78.0.7 does not go by the uplink wire; restart "
+            "the gateway, or name the interface: -uplink-interface");
+  const auto nowhere = Open("198.51.100.1:9000");
+  EXPECT_FALSE(nowhere.ok());
+  EXPECT_EQ(outer_->SourceTo(Ip("198.51.100.1")), std::nullopt);
+  EXPECT_EQ(outer_->SourceTo(Ip("10.77.0.2")), Ip("10.77.0.1"));
+  EXPECT_EQ(outer_->SourceTo(Ip("fd77::2")), Ip("fd77::1"));
+}
+
+TEST_F(OuterSideTest, ANextHopIsKnownOnceItsNeighbourAnswers) {
+  EXPECT_EQ(outer_->LinkTo(Ip("10.77.0.2")), std::nullopt);
+  EXPECT_EQ(outer_->LinkProblem(Ip("10.77.0.2")),
+            "its next hop is not followed");
+  ASSERT_TRUE(Open("10.77.0.2:9000").ok());
+  EXPECT_TRUE(
+      Until([&] { return outer_->LinkTo(Ip("10.77.0.2")).has_value(); }));
+  // One that nobody has never does, and the operator reads why.
+  ASSERT_TRUE(Open("10.77.0.99:9000").ok());
+  EXPECT_TRUE(Until([&] {
+    return outer_->LinkProblem(Ip("10.77.0.99")).find("10.77.0.99") !=
+           std::string::npos;
+  })) << outer_->LinkProblem(Ip("10.77.0.99"));
+  EXPECT_EQ(outer_->LinkTo(Ip("10.77.0.99")), std::nullopt);
+}
+
+TEST_F(OuterSideTest, FlowsToOneHopAreFollowedUntilTheLastIsGone) {
+  const IpAddress hop = Ip("10.77.0.2");
+  const FlowId first = FlowId::Of(1, 1, {0});
+  const FlowId second = FlowId::Of(2, 1, {1});
+  outer_->FollowNextHop(first, hop);
+  outer_->FollowNextHop(second, hop);
+  ASSERT_TRUE(Until([&] { return outer_->LinkTo(hop).has_value(); }));
+  outer_->ForgetNextHop(first);
+  outer_->ForgetNextHop(first);  // twice is once
+  EXPECT_TRUE(outer_->LinkTo(hop).has_value());
+  outer_->ForgetNextHop(second);
+  EXPECT_EQ(outer_->LinkTo(hop), std::nullopt);
+  EXPECT_EQ(outer_->LinkProblem(hop), "its next hop is not followed");
+}
+
+TEST_F(OuterSideTest, TheDeviceTakesWhatSessionsPropose) {
+  const auto shown = [] { return host::OutputOf("ip link show dev lwt7"); };
+  outer_->SetInnerMtu(1300);
+  EXPECT_NE(shown().find("mtu 1300"), std::string::npos) << shown();
+  EXPECT_NE(lines_.Take().find("inner MTU of lwt7 is 1300"), std::string::npos);
+  outer_->SetInnerMtu(1300);
+  EXPECT_EQ(lines_.TakeCount(), 0u) << "nothing changed";
+  outer_->SetInnerMtu(60'000);
+  const uint16_t most = outer_->MaxInnerMtu(At("10.77.0.2:1"));
+  EXPECT_NE(shown().find("mtu " + std::to_string(most)), std::string::npos)
+      << shown();
+  outer_->SetInnerMtu(0);
+}
+
+TEST_F(OuterSideTest, AnIpv6HeaderTakesTwentyBytesMore) {
+  EXPECT_EQ(outer_->MaxInnerMtu(At("10.77.0.2:1")),
+            outer_->MaxInnerMtu(At("[fd77::2]:1")) + 20);
+}
+
+TEST_F(OuterSideTest, TheNewestQuestionIsAnswered) {
+  config_.client.remote = {{.host = "192.0.2.7", .port = 9000}};
+  std::vector<Endpoint> found;
+  int answers = 0;
+  outer_->OnHubFound([&](absl::StatusOr<std::vector<Endpoint>> endpoints) {
+    ++answers;
+    ASSERT_TRUE(endpoints.ok()) << endpoints.status();
+    found = *endpoints;
+  });
+  outer_->Resolve();
+  config_.client.remote->host = "192.0.2.8";
+  outer_->Resolve();
+  ASSERT_TRUE(Until([&] { return answers > 0; }));
+  EXPECT_EQ(found, std::vector<Endpoint>{At("192.0.2.8:9000")});
+  outer_->Resolve();
+  outer_->OnHubFound({});  // who asked is gone
+  names_->OnReady();
+  EXPECT_EQ(answers, 1);
+}
+
+TEST_F(OuterSideTest, TheWallClockIsTheHosts) {
+  const uint64_t before = static_cast<uint64_t>(time(nullptr)) * 1000;
+  const uint64_t told = outer_->UnixMs();
+  EXPECT_GE(told + 1000, before);
+  EXPECT_LE(told, static_cast<uint64_t>(time(nullptr) + 1) * 1000);
+}
+
+}  // namespace
+}  // namespace lwt
