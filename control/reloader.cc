@@ -100,12 +100,12 @@ void Reloader::OnRead() {
     context_.log.Error(result.status().message());
   }
   context_.on_end();
-  for (const Done& done : std::exchange(asked_, std::move(waiting_))) {
-    done(result);
-  }
-  waiting_.clear();
+  const std::vector<Done> answered =
+      std::exchange(asked_, std::exchange(waiting_, {}));
   reading_ = std::exchange(again_, false);
   if (reading_) StartReading();
+  // Each may ask again.
+  for (const Done& done : answered) done(result);
 }
 
 absl::StatusOr<std::string> Reloader::Take(absl::StatusOr<Reading> read) {

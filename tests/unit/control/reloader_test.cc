@@ -1,0 +1,197 @@
+// Settings read again while a gateway runs: who hears how it ends, what is
+// asked of the components, and what stays when something is wrong.
+#include "control/reloader.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "control/config/load.h"
+#include "control/handshake/psk.h"
+#include "tests/unit/control/base/log_lines.h"
+#include "tests/unit/control/host/scratch_dir.h"
+
+namespace lwt {
+namespace {
+
+constexpr uint64_t kBoundUs = 10'000'000;
+
+// Takes settings as the test says.
+class Taker final : public loop::Component {
+ public:
+  absl::Status Check(const config::Config& config) const override {
+    ++checked;
+    return check;
+  }
+  absl::Status Apply(const config::Config& config, uint64_t) override {
+    taken.push_back(config.hub.max_clients);
+    return apply;
+  }
+
+  mutable int checked = 0;
+  std::vector<uint32_t> taken;
+  absl::Status check;
+  absl::Status apply;
+};
+
+class ReloaderTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    line_.config_file = scratch_.path() + "/hub.toml";
+    Write("max_clients = 70\n");
+    auto loaded = config::LoadConfig(line_);
+    ASSERT_TRUE(loaded.ok()) << loaded.status();
+    config_ = std::move(loaded->config);
+    config_.key.Erase();
+    auto loop = loop::EventLoop::Create();
+    ASSERT_TRUE(loop.ok());
+    loop_ = *std::move(loop);
+    components_.Add(taker_);
+    auto reloader = Reloader::Create({.command_line = line_,
+                                      .config = config_,
+                                      .components = components_,
+                                      .keys = key_keeper_,
+                                      .loop = *loop_,
+                                      .log = lines_.log(),
+                                      .on_begin = [this] { around_ += "<"; },
+                                      .on_end = [this] { around_ += ">"; }});
+    ASSERT_TRUE(reloader.ok()) << reloader.status();
+    reloader_ = *std::move(reloader);
+  }
+  void Write(const std::string& more) {
+    std::ofstream(line_.config_file)
+        << "mode = \"server\"\nlocal_addr = \"0.0.0.0:9000\"\n"
+           "tunnel_addr = \"10.0.0.1/24\"\nencryption = \"none\"\n"
+        << more;
+  }
+  // Asks, and gets the answer as text once it is there.
+  void Ask(const std::string& who) {
+    reloader_->Begin([this, who](const absl::StatusOr<std::string>& result) {
+      answers_.push_back(
+          who + ": " +
+          (result.ok() ? *result : std::string(result.status().message())));
+    });
+  }
+  // Until so many have their answer.
+  void WaitFor(size_t answers) {
+    while (answers_.size() < answers) {
+      ASSERT_EQ(loop_->Turn(kBoundUs), 1) << "nothing is read any more";
+    }
+  }
+  std::string AskAndWait() {
+    answers_.clear();
+    Ask("");
+    WaitFor(1);
+    return answers_.empty() ? "" : answers_[0].substr(2);
+  }
+
+  loop::LogLines lines_;
+  host::ScratchDir scratch_;
+  config::CommandLine line_;
+  config::Config config_;
+  std::unique_ptr<loop::EventLoop> loop_;
+  Taker taker_;
+  loop::Components components_;
+  handshake::KeyRing keys_{handshake::NullPsk()};
+  KeyKeeper key_keeper_{keys_, config_, lines_.log()};
+  std::unique_ptr<Reloader> reloader_;
+  std::string around_;
+  std::vector<std::string> answers_;
+};
+
+TEST_F(ReloaderTest, WhatChangedIsTakenSaidAndAnswered) {
+  Write("max_clients = 9\nlog_level = \"debug\"\nuplink.driver = \"af_xdp\"\n");
+  const std::string answer = AskAndWait();
+  EXPECT_NE(answer.find("max_clients"), std::string::npos) << answer;
+  EXPECT_NE(answer.find("waits for a restart: uplink.driver"),
+            std::string::npos)
+      << answer;
+  EXPECT_EQ(taker_.taken, std::vector<uint32_t>{9});
+  EXPECT_EQ(config_.hub.max_clients, 9u);
+  EXPECT_EQ(config_.uplink.driver, config::UplinkDriver::kAuto);
+  EXPECT_TRUE(lines_.log().Shows(loop::LogLevel::kDebug));
+  EXPECT_NE(lines_.Take().find(" info  reload: "), std::string::npos);
+  EXPECT_EQ(around_, "<>");
+  EXPECT_EQ(AskAndWait(), "waits for a restart: uplink.driver\n")
+      << "what counts is said once, what waits each time";
+}
+
+TEST_F(ReloaderTest, AFileThatIsWrongChangesNothing) {
+  Write("max_clients = 9\nmtu = \"large\"\nmuxt = 1\n");
+  const std::string answer = AskAndWait();
+  EXPECT_TRUE(answer.starts_with("reload: ")) << answer;
+  EXPECT_NE(answer.find("mtu must be a whole number without quotes; "),
+            std::string::npos)
+      << "one line: " << answer;
+  EXPECT_TRUE(answer.ends_with("; the old settings stay")) << answer;
+  EXPECT_EQ(config_.hub.max_clients, 70u);
+  EXPECT_EQ(taker_.checked, 0);
+  EXPECT_NE(lines_.Take().find(" error reload: "), std::string::npos);
+  EXPECT_EQ(around_, "<>");
+}
+
+TEST_F(ReloaderTest, WhatOneComponentRefusesNoneTakes) {
+  taker_.check = absl::FailedPreconditionError("server.pub: no key");
+  Write("max_clients = 9\n");
+  EXPECT_EQ(AskAndWait(), "reload: server.pub: no key; the old settings stay");
+  EXPECT_TRUE(taker_.taken.empty());
+  EXPECT_EQ(config_.hub.max_clients, 70u);
+}
+
+TEST_F(ReloaderTest, WhatTheHostRefusesIsSaid) {
+  taker_.apply = absl::InternalError("ip route: no such device");
+  Write("max_clients = 9\n");
+  const std::string answer = AskAndWait();
+  EXPECT_NE(answer.find("not done: ip route: no such device\n"),
+            std::string::npos)
+      << answer;
+  EXPECT_EQ(config_.hub.max_clients, 9u) << "the rest counts";
+}
+
+// What was written before somebody asked counts, though a reading is under way
+// that may have begun before.
+TEST_F(ReloaderTest, WhoAsksMeanwhileIsReadForAgainAndOnlyOnce) {
+  Ask("first");
+  Write("max_clients = 11\n");
+  Ask("second");
+  Ask("third");
+  WaitFor(3);
+  ASSERT_EQ(answers_.size(), 3u);
+  EXPECT_EQ(answers_[0].rfind("first: ", 0), 0u);
+  EXPECT_EQ(answers_[1].rfind("second: ", 0), 0u);
+  EXPECT_EQ(answers_[2].rfind("third: ", 0), 0u);
+  EXPECT_EQ(config_.hub.max_clients, 11u);
+  EXPECT_EQ(around_, "<><>") << "both wait for the same reading";
+}
+
+TEST_F(ReloaderTest, AnAnswerMayAskAgain) {
+  std::vector<std::string> order;
+  reloader_->Begin([&](const absl::StatusOr<std::string>&) {
+    order.push_back("first");
+    Ask("again");
+  });
+  WaitFor(1);
+  EXPECT_EQ(order, std::vector<std::string>{"first"});
+  EXPECT_EQ(around_, "<><>");
+}
+
+TEST_F(ReloaderTest, ASignalAsksWithoutWaitingForAnAnswer) {
+  Write("max_clients = 12\n");
+  reloader_->Begin({});
+  EXPECT_EQ(loop_->Turn(kBoundUs), 1);
+  EXPECT_EQ(config_.hub.max_clients, 12u);
+}
+
+// The thread that reads is waited for, and its answer goes to nobody.
+TEST_F(ReloaderTest, OneThatGoesInTheMiddleLeavesNothing) {
+  Ask("nobody");
+  reloader_.reset();
+  EXPECT_EQ(loop_->Turn(0), 0);
+  EXPECT_TRUE(answers_.empty());
+}
+
+}  // namespace
+}  // namespace lwt
