@@ -367,7 +367,6 @@ void Session::SendClose(std::string_view reason) {
 
 uint64_t Session::NextDeadline() const {
   if (!end_reason_.empty()) return 0;  // to be dropped
-  if (!end_reason_.empty()) return 0;  // to be dropped
   uint64_t next = rekey_.NextDeadline();
   if (own_mtu_ != told_mtu_) next = std::min(next, next_tell_us_);
   if (unopened_) {

@@ -23,6 +23,93 @@ ByteVector Hex(std::string_view text) {
   return bytes;
 }
 
+// FIPS 180-4, the examples of NIST; the last one is a block and a half.
+TEST(Sha256Test, PublishedVectors) {
+  const std::pair<std::string, std::string_view> cases[] = {
+      {"", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
+      {"abc",
+       "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
+      {"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+       "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"},
+      {"abcdefghbcdefghicdefghijdefghijkefghijklfghijklmghijklmnhijklmnoijklmno"
+       "pjklmnopqklmnopqrlmnopqrsmnopqrstnopqrstu",
+       "cf5b16a778af8380036ce59e7b0492370b249b11e8f07a51afac45037afee9d1"},
+      {std::string(1'000'000, 'a'),
+       "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0"}};
+  for (const auto& [text, digest] : cases) {
+    const Digest made = Sha256({AsBytes(text)});
+    EXPECT_EQ(ByteVector(made.begin(), made.end()), Hex(digest));
+  }
+}
+
+// RFC 4231, section 4, all but the one that is cut; the last two have keys
+// longer than a block.
+TEST(HmacSha256Test, Rfc4231Vectors) {
+  struct Case {
+    ByteVector key;
+    ByteVector data;
+    std::string_view mac;
+  };
+  const auto text = [](std::string_view words) {
+    const ByteSpan bytes = AsBytes(words);
+    return ByteVector(bytes.begin(), bytes.end());
+  };
+  const Case cases[] = {
+      {ByteVector(20, 0x0b), text("Hi There"),
+       "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"},
+      {text("Jefe"), text("what do ya want for nothing?"),
+       "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"},
+      {ByteVector(20, 0xaa), ByteVector(50, 0xdd),
+       "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe"},
+      {Hex("0102030405060708090a0b0c0d0e0f10111213141516171819"),
+       ByteVector(50, 0xcd),
+       "82558a389a443c0ea4cc819899f2083a85f0faa3e578f8077a2e3ff46729665b"},
+      {ByteVector(131, 0xaa),
+       text("Test Using Larger Than Block-Size Key - Hash Key First"),
+       "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"},
+      {ByteVector(131, 0xaa),
+       text("This is a test using a larger than block-size key and a larger "
+            "than block-size data. The key needs to be hashed before being "
+            "used by the HMAC algorithm."),
+       "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2"}};
+  for (const Case& c : cases) {
+    std::array<uint8_t, 32> mac;
+    HmacSha256(c.key, {c.data}, mac);
+    EXPECT_EQ(ByteVector(mac.begin(), mac.end()), Hex(c.mac));
+  }
+}
+
+// libsodium has the same functions: every size around a block, for keys and
+// for texts, in one piece and in two.
+TEST(HmacSha256Test, IsThatOfAnotherLibrary) {
+  ByteVector bytes(300);
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    bytes[i] = static_cast<uint8_t>(i * 151 + 7);
+  }
+  for (const size_t key_size : {0, 1, 31, 32, 63, 64, 65, 127, 128, 129}) {
+    for (const size_t size : {0, 1, 55, 56, 63, 64, 65, 119, 120, 128, 300}) {
+      const ByteSpan key = ByteSpan(bytes).first(key_size);
+      const ByteSpan text = ByteSpan(bytes).last(size);
+      std::array<uint8_t, 32> expected;
+      crypto_auth_hmacsha256_state state;
+      crypto_auth_hmacsha256_init(&state, key.data(), key.size());
+      crypto_auth_hmacsha256_update(&state, text.data(), text.size());
+      crypto_auth_hmacsha256_final(&state, expected.data());
+      std::array<uint8_t, 32> mac;
+      HmacSha256(key, {text}, mac);
+      EXPECT_EQ(mac, expected) << key_size << " " << size;
+      HmacSha256(key, {text.first(size / 3), {}, text.subspan(size / 3)}, mac);
+      EXPECT_EQ(mac, expected) << key_size << " " << size;
+
+      crypto_hash_sha256(expected.data(), text.data(), text.size());
+      EXPECT_EQ(Sha256({text}), expected) << size;
+      EXPECT_EQ(Sha256({text.first(size / 3), text.subspan(size / 3)}),
+                expected)
+          << size;
+    }
+  }
+}
+
 // RFC 5869, appendices A.1 to A.3.
 TEST(Hkdf, Rfc5869Vectors) {
   struct Case {
