@@ -8,6 +8,8 @@
 #pragma once
 
 #include <immintrin.h>
+// Without its old names, which are those of others too (SHA1, CBC).
+#define NO_COMPAT_IMB_API_053
 #include <intel-ipsec-mb.h>
 
 #include <cstddef>

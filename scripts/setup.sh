@@ -6,7 +6,7 @@ set -euo pipefail
 run=(
   g++ clang meson ninja-build pkg-config linux-libc-dev
   libdpdk-dev libisal-dev libipsec-mb-dev libabsl-dev libsodium-dev
-  libnftables-dev libmnl-dev libbpf-dev libxdp-dev libelf-dev
+  libssl-dev libnftables-dev libmnl-dev libbpf-dev libxdp-dev libelf-dev
   libtomlplusplus-dev rapidjson-dev libsystemd-dev libseccomp-dev
   iproute2 nftables ethtool iputils-ping iperf3 jq kmod procps
 )

@@ -72,7 +72,9 @@ void ClientSession::OnResolved(absl::StatusOr<std::vector<Endpoint>> endpoints,
 void ClientSession::StartAttempt(uint64_t now_us) {
   const Endpoint& remote = endpoints_[next_endpoint_ % endpoints_.size()];
   std::optional<JoinTicket> ticket;
-  if (session_ != nullptr && join_possible_) ticket = TicketFor(0);
+  if (session_ != nullptr && join_possible_) {
+    ticket = TicketFor(handshake::LaneSlot{});
+  }
   if (!ticket) {
     ++tried_;
     TakeKey();

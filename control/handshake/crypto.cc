@@ -1,6 +1,45 @@
 #include "control/handshake/crypto.h"
 
+// The functions that OpenSSL 3 recommends instead keep their state on the heap,
+// where it stays until another digest takes its place. Here it lies on the
+// stack and is wiped.
+#define OPENSSL_SUPPRESS_DEPRECATED
+#include <openssl/sha.h>
+
+#include <algorithm>
+
 namespace lwt::handshake {
+namespace {
+
+// One digest, of which nothing is left behind.
+class Hash {
+ public:
+  Hash() { SHA256_Init(&state_); }
+  Hash(const Hash&) = delete;
+  Hash& operator=(const Hash&) = delete;
+  ~Hash() { sodium_memzero(&state_, sizeof(state_)); }
+
+  void Add(ByteSpan bytes) {
+    SHA256_Update(&state_, bytes.data(), bytes.size());
+  }
+  void Finish(std::span<uint8_t, SHA256_DIGEST_LENGTH> out) {
+    SHA256_Final(out.data(), &state_);
+  }
+
+ private:
+  SHA256_CTX state_;
+};
+
+using HashBlock = WipedBytes<SHA256_CBLOCK>;
+
+// RFC 2104: the key, as long as a block, with every byte changed by `pad`.
+HashBlock PadKey(const HashBlock& key, uint8_t pad) {
+  HashBlock padded(key.bytes());
+  for (uint8_t& byte : padded.bytes()) byte ^= pad;
+  return padded;
+}
+
+}  // namespace
 
 bool InitCrypto() {
   return sodium_init() >= 0 && crypto_aead_aes256gcm_is_available() == 1;
@@ -11,26 +50,32 @@ void RandomBytes(std::span<uint8_t> out) {
 }
 
 Digest Sha256(std::initializer_list<ByteSpan> parts) {
-  crypto_hash_sha256_state state;
-  crypto_hash_sha256_init(&state);
-  for (ByteSpan part : parts) {
-    crypto_hash_sha256_update(&state, part.data(), part.size());
-  }
+  Hash hash;
+  for (const ByteSpan part : parts) hash.Add(part);
   Digest digest;
-  crypto_hash_sha256_final(&state, digest.data());
-  sodium_memzero(&state, sizeof(state));
+  hash.Finish(digest);
   return digest;
 }
 
 void HmacSha256(ByteSpan key, std::initializer_list<ByteSpan> parts,
                 std::span<uint8_t, 32> out) {
-  crypto_auth_hmacsha256_state state;
-  crypto_auth_hmacsha256_init(&state, key.data(), key.size());
-  for (ByteSpan part : parts) {
-    crypto_auth_hmacsha256_update(&state, part.data(), part.size());
+  HashBlock block;  // the key and zeros; of a longer one, its hash
+  if (key.size() <= block.size()) {
+    std::copy(key.begin(), key.end(), block.data());
+  } else {
+    Hash hash;
+    hash.Add(key);
+    hash.Finish(block.bytes().first<SHA256_DIGEST_LENGTH>());
   }
-  crypto_auth_hmacsha256_final(&state, out.data());
-  sodium_memzero(&state, sizeof(state));
+  WipedBytes<SHA256_DIGEST_LENGTH> inner;
+  Hash hash;
+  hash.Add(PadKey(block, 0x36).bytes());
+  for (const ByteSpan part : parts) hash.Add(part);
+  hash.Finish(inner.bytes());
+  Hash outer;
+  outer.Add(PadKey(block, 0x5c).bytes());
+  outer.Add(inner.bytes());
+  outer.Finish(out);
 }
 
 bool X25519(KeySpan scalar, KeySpan point, std::span<uint8_t, 32> out) {

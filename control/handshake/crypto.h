@@ -1,6 +1,7 @@
-// The primitives of the handshake, over libsodium. All but InitCrypto() need
-// that it has succeeded. Costs on a 2.5 GHz core: X25519 about 75 µs, SHA-256
-// and AES-GCM of handshake sizes about 1 µs.
+// The primitives of the handshake, over libsodium; the hash over OpenSSL, which
+// has it by the instructions that CPUs have for it. All but InitCrypto() need
+// that it has succeeded. Costs on a 2.5 GHz core: X25519 about 75 µs, AES-GCM
+// of handshake sizes about 1 µs, SHA-256 of them a tenth to half of one.
 #pragma once
 
 #include <initializer_list>

@@ -33,7 +33,7 @@ class AttemptTest : public testing::Test, public FlowOwner {
     JoinTicket ticket;
     ticket.join_mask = handshake::DeriveJoinMaskKey(x_.psk);
     ticket.session_id = 0x1122334455667788;
-    ticket.lane_id = 5;
+    ticket.lane_id = {5};
     ticket.join_keys.from_initiator = handshake::FixedSecret(3);
     ticket.join_keys.from_responder = handshake::FixedSecret(4);
     return ticket;
@@ -77,7 +77,7 @@ class AttemptTest : public testing::Test, public FlowOwner {
   ByteVector HubJoins(const JoinTicket& ticket, uint32_t epoch) {
     auto flight = x_.Inspect(hello_, host_.UnixMs());
     EXPECT_TRUE(flight.hello.has_value());
-    const std::array<uint16_t, handshake::kMaxLanes> newest{};
+    const std::array<handshake::LaneId, handshake::kMaxLanes> newest{};
     const auto blob = handshake::OpenLaneJoin(ticket.join_keys, *flight.hello,
                                               newest, host_.UnixMs());
     EXPECT_TRUE(blob.has_value());
@@ -420,7 +420,7 @@ TEST_F(AttemptTest, AJoinGoesToTheWorkerOfItsSlot) {
   WorkerRoad road(link_, host_, 4, 3);
   road.peers.PublishNow();
   JoinTicket ticket = Ticket();
-  ticket.slot = 2;
+  ticket.slot = {2};
   ClientAttempt attempt(ClientAttempt::Context{road, host_, x_.client_config},
                         *this, kHubAt, ticket,
                         PortWish{.workers = 3, .worker = 2}, net_.now_us);

@@ -22,7 +22,7 @@ class CountingWorker final : public WorkerThread {
   void Unwatch(const Port&) override {}
   Mailbox& mailbox() override { std::abort(); }
   const WorkerCounters& counters() const override { return counters_; }
-  const LaneCounters& lane_counters(uint32_t) const override { std::abort(); }
+  const LaneCounters& lane_counters(LaneIndex) const override { std::abort(); }
   const std::vector<int>& cpus() const override { return cpus_; }
 
   void Drop(DropReason reason, uint64_t frames) {

@@ -51,8 +51,8 @@ class SessionTest : public testing::Test, public FlowOwner {
   // A new lane of a slot, on a flow of the worker; its name.
   LaneName Install(uint8_t slot, uint32_t worker = 0) {
     SessionLane lane;
-    lane.id = next_id_++;
-    lane.slot = slot;
+    lane.id = {next_id_++};
+    lane.slot = {slot};
     lane.flow = FlowId::Of(next_id_, 1, {worker});
     lane.local = At("192.0.2.10:40000");
     lane.remote = At("192.0.2.1:9000");
