@@ -51,6 +51,7 @@ Bytes Traffic::PacketOf(uint64_t number, const Sent& sent) {
   Bytes packet(sent.size);
   packet[0] = 0x45;
   wire::StoreBe16(&packet[2], static_cast<uint16_t>(sent.size));
+  packet[6] = 0x40;  // DF: told when it is too large, and never cut
   packet[8] = 64;
   packet[9] = wire::kProtocolUdp;
   std::copy_n(sent.from.bytes.begin(), 4, &packet[12]);
@@ -72,8 +73,32 @@ bool Traffic::IsHub(const Gateway& gateway) const {
                      [&](const auto& hub) { return hub.get() == &gateway; });
 }
 
+// Whether it is an ICMP error about a packet that was sent there (RFC 792), as
+// where there is no way to the one that it is for, or too narrow a one.
+bool Traffic::TellsSender(const Gateway& at, const Bytes& packet) const {
+  constexpr size_t kQuote = wire::kIpv4HeaderSize + 8;
+  constexpr uint8_t kUnreachable = 3;
+  if (packet.size() < kQuote + kUdp + sizeof(uint64_t) || packet[9] != 1 ||
+      packet[wire::kIpv4HeaderSize] != kUnreachable) {
+    return false;
+  }
+  const auto sent = under_way_.find(wire::LoadBe64(&packet[kQuote + kUdp]));
+  if (sent == under_way_.end() ||
+      sent->second.from != at.options().inner.address) {
+    return false;
+  }
+  // All but the TTL and the checksum, which forwarding changes.
+  constexpr size_t kAddresses = 12;
+  const Bytes was = PacketOf(sent->first, sent->second);
+  const size_t quoted = std::min(packet.size() - kQuote, was.size());
+  return std::equal(was.begin() + kAddresses,
+                    was.begin() + static_cast<ptrdiff_t>(quoted),
+                    packet.begin() + kQuote + kAddresses);
+}
+
 // What is for a client that is not there comes to the hub's host.
 bool Traffic::Take(const Gateway& at, const Bytes& packet) {
+  if (TellsSender(at, packet)) return true;
   if (packet.size() < kUdp + sizeof(uint64_t)) return false;
   const auto sent = under_way_.find(wire::LoadBe64(&packet[kUdp]));
   if (sent == under_way_.end() ||

@@ -41,6 +41,7 @@ class Traffic {
 
   static Bytes PacketOf(uint64_t number, const Sent& sent);
   bool IsHub(const Gateway& gateway) const;
+  bool TellsSender(const Gateway& at, const Bytes& packet) const;
   bool Take(const Gateway& at, const Bytes& packet);
 
   World& world_;

@@ -102,6 +102,9 @@ PeerOffer Offer() {
                         *ParseIpPrefix("fd00::2/64")}};
 }
 
+// At the end of a payload that is not padded.
+constexpr size_t kFeatures = 4;
+
 ByteVector HubBytes() {
   HubPayload payload;
   payload.session_id = 0x1122334455667788;
@@ -131,12 +134,27 @@ TEST(PayloadTest, ComesBackAsItWasSent) {
 
 TEST(PayloadTest, EveryCutIsRefused) {
   const ByteVector hub = HubBytes();
-  for (size_t size = 0; size < hub.size(); ++size) {
+  for (size_t size = 0; size < hub.size() - kFeatures; ++size) {
     EXPECT_FALSE(ParseHubPayload(ByteSpan(hub).first(size))) << size;
   }
   const ByteVector client = ClientBytes();
-  for (size_t size = 0; size < client.size(); ++size) {
+  for (size_t size = 0; size < client.size() - kFeatures; ++size) {
     EXPECT_FALSE(ParseClientPayload(ByteSpan(client).first(size))) << size;
+  }
+}
+
+// As whoever did not know of them yet builds a payload.
+TEST(PayloadTest, WithoutFeaturesItHasNone) {
+  for (size_t cut = 1; cut <= kFeatures; ++cut) {
+    const ByteVector hub = HubBytes();
+    const auto of_hub = ParseHubPayload(ByteSpan(hub).first(hub.size() - cut));
+    ASSERT_TRUE(of_hub) << cut;
+    EXPECT_EQ(of_hub->offer.features, 0u) << cut;
+    const ByteVector client = ClientBytes();
+    const auto of_client =
+        ParseClientPayload(ByteSpan(client).first(client.size() - cut));
+    ASSERT_TRUE(of_client) << cut;
+    EXPECT_EQ(of_client->offer.features, 0u) << cut;
   }
 }
 
