@@ -59,10 +59,11 @@ TEST_F(ClientLanesTest, OneThatFailsWaitsLongerEachTimeAndHoldsUpNoOther) {
   for (uint32_t failure = 0; failure < 8; ++failure) {
     ASSERT_EQ(lanes_.Wanted(now_us_), handshake::LaneSlot{0});
     lanes_.OnFailed({0}, now_us_);
-    EXPECT_EQ(lanes_.Wanted(now_us_), handshake::LaneSlot{1}) << "the other one may be tried";
+    EXPECT_EQ(lanes_.Wanted(now_us_), handshake::LaneSlot{1})
+        << "the other one may be tried";
     const uint64_t next_us = now_us_ + WaitUs(failure);
-    EXPECT_EQ(lanes_.Wanted(next_us - 1), 1);
-    EXPECT_EQ(lanes_.Wanted(next_us), 0);
+    EXPECT_EQ(lanes_.Wanted(next_us - 1), handshake::LaneSlot{1});
+    EXPECT_EQ(lanes_.Wanted(next_us), handshake::LaneSlot{0});
     now_us_ = next_us;
   }
   lanes_.OnUp({1}, now_us_);
