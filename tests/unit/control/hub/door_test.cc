@@ -131,9 +131,9 @@ TEST_F(DoorTest, ManyRepeatsFromOneHostDoNotKeepOutTheTrueOne) {
                           [&](FlowId flow) { return !stranger_.Closed(flow); }),
             static_cast<ptrdiff_t>(HubSessions::kMaxJoins));
   ASSERT_TRUE(Until(kSecond, [&] { return client.up(); }));
-  EXPECT_EQ(client.session->session()->sending_lane()->id, 1);
+  EXPECT_EQ(client.session->session()->sending_lane()->id.value, 1);
   Run(kSecond);
-  EXPECT_EQ(hub_session().sending_lane()->id, 1);
+  EXPECT_EQ(hub_session().sending_lane()->id.value, 1);
   for (FlowId flow : flows) EXPECT_TRUE(stranger_.Closed(flow));
 }
 
@@ -151,8 +151,8 @@ TEST_F(DoorTest, RepeatsFromItsOwnAddressDoNotPushOutTheTrueOne) {
   hub_.Pump();
   ASSERT_TRUE(Until(kSecond, [&] { return client.up(); }));
   Run(kSecond);
-  EXPECT_EQ(hub_session().sending_lane()->id, 1);
-  EXPECT_EQ(client.session->session()->sending_lane()->id, 1);
+  EXPECT_EQ(hub_session().sending_lane()->id.value, 1);
+  EXPECT_EQ(client.session->session()->sending_lane()->id.value, 1);
 }
 
 TEST_F(DoorTest, JoinsOfOneLaneAreAnsweredSoOftenAndNoMore) {
