@@ -2,6 +2,8 @@
 #include <rapidjson/document.h>
 #include <rapidjson/error/en.h>
 
+#include <cstddef>
+
 #include "absl/strings/ascii.h"
 #include "control/base/text.h"
 #include "control/config/values.h"
@@ -73,7 +75,10 @@ absl::StatusOr<OldSettings> ReadOldFile(std::string_view json) {
     return Invalid("no settings: the file holds no JSON object");
   }
   OldSettings settings;
-  for (const auto& member : document.GetObject()) {
+  // By number: comparing its iterators is ambiguous in C++20.
+  const auto count = static_cast<std::ptrdiff_t>(document.MemberCount());
+  for (std::ptrdiff_t i = 0; i < count; ++i) {
+    const auto& member = *(document.MemberBegin() + i);
     const std::string name = TextOf(member.name);
     const std::string key = absl::AsciiStrToLower(ToAbsl(name));
     const OldKey* old = FindOldKey(key);

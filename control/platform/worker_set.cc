@@ -97,7 +97,7 @@ absl::Status WorkerSet::BeginSwap(Uplink& next) {
   marks_.clear();
   for (size_t i = 0; i < workers_.size(); ++i) {
     Mailbox& mailbox = workers_[i]->mailbox();
-    mailbox.Send(SwapUplinkCommand{static_cast<uint32_t>(i),
+    mailbox.Send(SwapUplinkCommand{{static_cast<uint32_t>(i)},
                                    &next.port(static_cast<uint16_t>(i))});
     marks_.push_back(mailbox.sent());
   }

@@ -11,7 +11,7 @@ Tuning TuningOf(const config::Config& config) {
 absl::Status WorkerTuning::Apply(const config::Config& config, uint64_t) {
   const Tuning tuning = TuningOf(config);
   for (uint32_t i = 0; i < workers_.size(); ++i) {
-    workers_[i]->mailbox().Send(TuneCommand{i, tuning});
+    workers_[i]->mailbox().Send(TuneCommand{{i}, tuning});
   }
   return absl::OkStatus();
 }

@@ -68,7 +68,7 @@ class ParityBudget {
   // the first time; more than any code asks for where there is no bound.
   double share(uint64_t now_us) const {
     if (!IsBound(now_us)) return kUnbound;
-    const auto room = static_cast<double>(rate() * kShareEighths / 8);
+    const auto room = static_cast<double>(rate() * kShareEighths) / 8;
     return fresh_rate_ >= room
                ? 0
                : (room - fresh_rate_) / std::max(fresh_rate_, 1.0);

@@ -114,7 +114,7 @@ void CutOne(Worker& worker, const Frame& frame, PacketBurst& packets,
   if (carrier == nullptr) return;
   std::array<Frame, kMostCollected> whole;
   const size_t count = split.size() - before;
-  std::copy_n(split.frames().begin() + before, count, whole.begin());
+  std::ranges::copy(split.frames().subspan(before), whole.begin());
   split.Truncate(before);
   for (size_t i = 0; i < count; ++i) {
     const size_t others = behind + count - i - 1;
