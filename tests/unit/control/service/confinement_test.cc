@@ -48,12 +48,14 @@ class Waiting {
   Waiting()
       : thread_([this] {
           id_ = gettid();
-          while (!end_) usleep(1000);
+          id_.notify_one();
+          end_.wait(false);
         }) {
-    while (id_ == 0) usleep(1000);
+    id_.wait(0);
   }
   ~Waiting() {
     end_ = true;
+    end_.notify_one();
     thread_.join();
   }
   pid_t id() const { return id_; }
