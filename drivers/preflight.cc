@@ -16,6 +16,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "drivers/cpu_needs.h"
 #include "drivers/cpu_set.h"
 #include "drivers/scoped_fd.h"
 #include "drivers/text_file.h"
@@ -32,10 +33,12 @@ enum Capability : unsigned {
   kCapBpf = 39,
 };
 
-// The instruction sets that this program is compiled for, by the names of
-// /proc/cpuinfo.
-constexpr std::array<std::string_view, 7> kCpuFlags = {
-    "avx2", "aes", "pclmulqdq", "bmi1", "bmi2", "fma", "movbe"};
+constexpr auto kCpuFlags = [] {
+  std::array<std::string_view, std::size(kCpuNeeds)> names;
+  std::transform(std::begin(kCpuNeeds), std::end(kCpuNeeds), names.begin(),
+                 [](const CpuNeed& need) { return need.name; });
+  return names;
+}();
 constexpr std::array<std::string_view, 2> kFasterCpuFlags = {"vaes", "avx512f"};
 
 bool Has(uint64_t capabilities, Capability capability) {

@@ -11,7 +11,7 @@ namespace {
 
 constexpr char kGoodFlags[] =
     "processor\t: 0\n"
-    "flags\t\t: fpu avx2 aes pclmulqdq bmi1 bmi2 fma movbe\n";
+    "flags\t\t: fpu avx2 aes pclmulqdq bmi1 bmi2 fma movbe f16c abm\n";
 constexpr char kAllCapabilities[] = "CapEff:\t000001ffffffffff\n";
 
 // A host as described by files, and what preflight says of it.
@@ -83,7 +83,8 @@ TEST_F(PreflightTest, TheTunDeviceIsLookedAt) {
 
 TEST_F(PreflightTest, AnOldCpuIsAFailure) {
   EXPECT_EQ(Find("cpu features").level, FindingLevel::kOk);
-  tree_.Write("proc/cpuinfo", "flags : fpu aes pclmulqdq bmi1 fma movbe\n");
+  tree_.Write("proc/cpuinfo",
+              "flags : fpu aes pclmulqdq bmi1 fma movbe f16c abm\n");
   const Finding finding = Find("cpu features");
   EXPECT_EQ(finding.level, FindingLevel::kFail);
   EXPECT_EQ(finding.text, "the CPU lacks avx2, bmi2");
@@ -92,9 +93,9 @@ TEST_F(PreflightTest, AnOldCpuIsAFailure) {
 TEST_F(PreflightTest, FastCiphersAreNoted) {
   EXPECT_EQ(Find("cpu features").text,
             "AVX2, AES, PCLMULQDQ; without vaes, avx512f encryption is slower");
-  tree_.Write("proc/cpuinfo", std::string(kGoodFlags).substr(0, 60) +
-                                  " pclmulqdq bmi1 bmi2 fma movbe vaes "
-                                  "avx512f avx2 aes\n");
+  tree_.Write("proc/cpuinfo",
+              "flags : vaes avx512f avx2 aes pclmulqdq bmi1 bmi2 fma movbe "
+              "f16c abm\n");
   EXPECT_EQ(Find("cpu features").text,
             "AVX2, AES, PCLMULQDQ, and VAES with AVX-512 for encryption");
 }
