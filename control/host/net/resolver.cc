@@ -11,6 +11,7 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <set>
 #include <thread>
 #include <utility>
 
@@ -65,8 +66,10 @@ struct Resolver::State {
   std::mutex mutex;
   std::condition_variable wake;
   bool stop = false;
-  uint64_t running = 0;  // id of the query being looked up, 0 if none
-  bool running_cancelled = false;
+  size_t threads = 0;
+  bool starting = false;      // one that has not run yet
+  size_t idle = 0;            // of them
+  std::set<uint64_t> wanted;  // queries being looked up whose answer counts
   std::deque<Query> queries;
   std::vector<Result> results;
 };
@@ -80,19 +83,20 @@ void Resolver::State::Finish(Result result) {
 
 void Resolver::State::RunThread() {
   std::unique_lock lock(mutex);
+  starting = false;
   while (true) {
+    ++idle;
     wake.wait(lock, [this] { return stop || !queries.empty(); });
+    --idle;
     if (stop) return;
     const Query query = std::move(queries.front());
     queries.pop_front();
-    running = query.id;
-    running_cancelled = false;
+    wanted.insert(query.id);
     lock.unlock();
     auto endpoints = WithPort(lookup(query.host), query.port);
     lock.lock();
-    running = 0;
     if (stop) return;
-    if (!running_cancelled) {
+    if (wanted.erase(query.id) != 0) {
       Finish({query.id, query.host, std::move(endpoints)});
     }
   }
@@ -132,12 +136,21 @@ absl::StatusOr<uint64_t> Resolver::Start(std::string_view host, uint16_t port) {
   }
   state_->queries.push_back({id, std::string(host), port});
   state_->wake.notify_one();
-  if (!thread_started_) {
-    // Detached: getaddrinfo cannot be interrupted, and exit does not wait.
-    std::thread([state = state_] { state->RunThread(); }).detach();
-    thread_started_ = true;
-  }
+  EnsureThread();
   return id;
+}
+
+// Somebody will look at the queries before what hangs unwanted is over.
+void Resolver::EnsureThread() {
+  State& state = *state_;
+  if (state.queries.empty() || state.idle > 0 || !state.wanted.empty() ||
+      state.starting || state.threads == kMaxThreads) {
+    return;
+  }
+  ++state.threads;
+  state.starting = true;
+  // Detached: getaddrinfo cannot be interrupted, and exit does not wait.
+  std::thread([shared = state_] { shared->RunThread(); }).detach();
 }
 
 void Resolver::Cancel(uint64_t id) {
@@ -145,7 +158,8 @@ void Resolver::Cancel(uint64_t id) {
   std::erase_if(state_->queries,
                 [id](const State::Query& q) { return q.id == id; });
   std::erase_if(state_->results, [id](const Result& r) { return r.id == id; });
-  if (state_->running == id) state_->running_cancelled = true;
+  state_->wanted.erase(id);
+  EnsureThread();
 }
 
 int Resolver::event_fd() const { return state_->event_fd; }

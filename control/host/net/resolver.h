@@ -1,9 +1,11 @@
 // Host names to endpoints, off the control thread.
 //
 // One thread of its own, started with the first name that needs a look-up; it
-// asks one name at a time. Destroying the resolver never waits: a look-up that
-// hangs goes on alone and its answer is thrown away. All functions are for the
-// control thread: poll event_fd() for reading, then Drain().
+// asks one name at a time. Where that hangs and its answer is wanted no more,
+// the next name gets a thread beside it, up to kMaxThreads. Destroying the
+// resolver never waits: a look-up that hangs goes on alone and its answer is
+// thrown away. All functions are for the control thread: poll event_fd() for
+// reading, then Drain().
 #pragma once
 
 #include <absl/status/statusor.h>
@@ -32,6 +34,7 @@ class Resolver {
       const std::string& host)>;
 
   static constexpr size_t kMaxPending = 64;
+  static constexpr size_t kMaxThreads = 8;
 
   // Default look-up: getaddrinfo(3).
   static absl::StatusOr<std::unique_ptr<Resolver>> Create();
@@ -52,10 +55,10 @@ class Resolver {
  private:
   struct State;
   explicit Resolver(std::shared_ptr<State> state);
+  void EnsureThread();  // the mutex is held
 
   const std::shared_ptr<State> state_;
   uint64_t next_id_ = 1;
-  bool thread_started_ = false;
 };
 
 // getaddrinfo(3) for a stream socket: blocks.

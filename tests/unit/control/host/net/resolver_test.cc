@@ -3,9 +3,13 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 
+#include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <memory>
 #include <mutex>
+#include <thread>
 
 namespace lwt::host {
 namespace {
@@ -47,6 +51,59 @@ std::vector<Resolver::Result> WaitForResults(Resolver& resolver) {
 bool IsQuiet(Resolver& resolver) {
   pollfd waited{.fd = resolver.event_fd(), .events = POLLIN, .revents = 0};
   return poll(&waited, 1, 0) == 0;
+}
+
+// A zone whose servers are down must not keep the next hub's name waiting.
+TEST(Resolver, AHangThatNobodyWaitsForHoldsUpNoOtherName) {
+  auto gate = std::make_shared<Gate>();
+  auto resolver = Resolver::Create([gate](const std::string& host) {
+    if (host == "hangs.test") gate->Pass();
+    return std::vector{Ip("192.0.2.7")};
+  });
+  ASSERT_TRUE(resolver.ok()) << resolver.status();
+  const auto hung = (*resolver)->Start("hangs.test", 9000);
+  ASSERT_TRUE(hung.ok());
+  gate->WaitUntilEntered();
+  const auto waiting = (*resolver)->Start("first.test", 9000);
+  ASSERT_TRUE(waiting.ok());
+  EXPECT_TRUE(IsQuiet(**resolver)) << "one name at a time";
+  (*resolver)->Cancel(*hung);
+  auto results = WaitForResults(**resolver);
+  ASSERT_EQ(results.size(), 1u);
+  EXPECT_EQ(results[0].id, *waiting);
+  const auto next = (*resolver)->Start("second.test", 9000);
+  ASSERT_TRUE(next.ok());
+  results = WaitForResults(**resolver);
+  ASSERT_EQ(results.size(), 1u);
+  EXPECT_EQ(results[0].id, *next);
+  gate->Open();
+}
+
+// Nor may hangs make threads without end.
+TEST(Resolver, HangsHaveABoundOfThreads) {
+  auto gate = std::make_shared<Gate>();
+  std::atomic<size_t> entered = 0;
+  auto resolver = Resolver::Create([gate, &entered](const std::string&) {
+    ++entered;
+    gate->Pass();
+    return std::vector{Ip("192.0.2.7")};
+  });
+  ASSERT_TRUE(resolver.ok()) << resolver.status();
+  for (size_t i = 0; i < Resolver::kMaxThreads + 3; ++i) {
+    const auto hung = (*resolver)->Start("hangs.test", 9000);
+    ASSERT_TRUE(hung.ok());
+    while (entered < std::min(i + 1, Resolver::kMaxThreads)) {
+      std::this_thread::yield();
+    }
+    (*resolver)->Cancel(*hung);
+  }
+  const auto last = (*resolver)->Start("last.test", 9000);
+  ASSERT_TRUE(last.ok());
+  EXPECT_EQ(entered, Resolver::kMaxThreads);
+  gate->Open();
+  const auto results = WaitForResults(**resolver);
+  ASSERT_EQ(results.size(), 1u);
+  EXPECT_EQ(results[0].id, *last);
 }
 
 TEST(Resolver, LiteralsAreReadyAtOnce) {
