@@ -4,18 +4,50 @@
 
 #include "control/api/request.h"
 #include "control/client/client_report.h"
+#include "control/config/hub_entries.h"
 #include "dataplane/clock.h"
 
 namespace lwt {
 namespace {
 
-peer::ClientSession::Config ClientConfig(
-    const GatewayParts& parts, std::optional<handshake::PublicKey> expected) {
+using handshake::PinnedBy;
+using Hubs = std::vector<peer::HubTarget>;
+
+// By the settings; the key of the first contact is `met`, once there was one,
+// else what was pinned.
+absl::StatusOr<Hubs> HubsOf(const config::Config& config,
+                            const GatewayParts& parts,
+                            std::optional<handshake::PublicKey> met) {
+  const absl::Status other = config::CheckNotOwnKey(
+      config, handshake::PublicKeyToText(parts.secrets.identity.public_key),
+      nullptr);
+  if (!other.ok()) return other;
+  Hubs hubs;
+  if (config.client.remote) {
+    const std::string& setting = config.client.server_public_key;
+    const bool first = setting.empty();
+    if (!first || !met) {
+      auto expected =
+          handshake::ExpectedHubKey(parts.platform.paths().state_dir, setting);
+      if (!expected.ok()) return expected.status();
+      met = *expected;
+    }
+    hubs.push_back({*config.client.remote, met,
+                    first ? PinnedBy::kFirstContact : PinnedBy::kSetting});
+  }
+  for (const config::HubEntry& entry : config.client.hubs) {
+    const auto key = handshake::PublicKeyFromText(entry.public_key);
+    if (!key.ok()) return key.status();
+    hubs.push_back({entry.address, *key, PinnedBy::kEntry});
+  }
+  return hubs;
+}
+
+peer::ClientSession::Config ClientConfig(const GatewayParts& parts, Hubs hubs) {
   const config::Config& config = parts.config;
   const std::string state_dir = parts.platform.paths().state_dir;
   handshake::ClientConfig handshake;
   handshake.identity = &parts.secrets.identity;
-  handshake.expected_hub_key = expected;
   handshake.server_name = config.client.sni;
   handshake.offer.mtu = parts.platform.MaxInnerMtu(Family::kIpv4);
   handshake.offer.addresses = config.tunnel.addresses;
@@ -24,19 +56,17 @@ peer::ClientSession::Config ClientConfig(
       .keys = parts.secrets.keys,
       .attempt = {parts.road, parts.outer, std::move(handshake)},
       .rekey = parts.Rekey(),
-      .hub_name = config.client.remote->host,
+      .hubs = std::move(hubs),
       .tunnel_addresses = config.tunnel.addresses,
       .networks = config.client.routes,
       .on_hub_key =
-          [&config, state_dir](const handshake::PublicKey& key) {
-            return config.client.server_public_key.empty()
-                       ? handshake::PinHubKey(state_dir, key)
-                       : absl::OkStatus();
+          [state_dir](const handshake::PublicKey& key) {
+            return handshake::PinHubKey(state_dir, key);
           },
       .on_key_changed =
-          [&config, state_dir](const handshake::PublicKey& key) {
-            return handshake::HubKeyChangedError(
-                state_dir, config.client.server_public_key, key);
+          [state_dir](const peer::HubTarget& hub,
+                      const handshake::PublicKey& key) {
+            return handshake::HubKeyChangedError(state_dir, hub.pinned_by, key);
           },
   };
 }
@@ -45,19 +75,15 @@ peer::ClientSession::Config ClientConfig(
 
 absl::StatusOr<std::unique_ptr<ClientSide>> ClientSide::Start(
     const GatewayParts& parts, uint64_t now_us) {
-  absl::StatusOr<std::optional<handshake::PublicKey>> expected =
-      handshake::ExpectedHubKey(parts.platform.paths().state_dir,
-                                parts.config.client.server_public_key);
-  if (!expected.ok()) return expected.status();
+  absl::StatusOr<Hubs> hubs = HubsOf(parts.config, parts, std::nullopt);
+  if (!hubs.ok()) return hubs.status();
   return std::unique_ptr<ClientSide>(
-      new ClientSide(parts, ClientConfig(parts, *expected), now_us));
+      new ClientSide(parts, ClientConfig(parts, *std::move(hubs)), now_us));
 }
 
 ClientSide::ClientSide(const GatewayParts& parts,
                        peer::ClientSession::Config config, uint64_t now_us)
-    : parts_(parts),
-      server_public_key_(parts.config.client.server_public_key),
-      session_(std::move(config), parts.log, now_us) {
+    : parts_(parts), session_(std::move(config), parts.log, now_us) {
   parts_.outer.OnHubFound(
       [this](absl::StatusOr<std::vector<Endpoint>> endpoints) {
         session_.OnResolved(std::move(endpoints), MonotonicUs());
@@ -81,26 +107,17 @@ void ClientSide::OnHostChanges(const host::HostChanges& changes,
 }
 
 absl::Status ClientSide::Check(const config::Config& config) const {
-  return handshake::ExpectedHubKey(parts_.platform.paths().state_dir,
-                                   config.client.server_public_key)
-      .status();
+  return HubsOf(config, parts_, session_.hubs().FirstContactKey()).status();
 }
 
-// The key that is expected stays the one last met, unless the setting changed.
 absl::Status ClientSide::Apply(const config::Config& config, uint64_t now_us) {
-  std::optional<handshake::PublicKey> expected = session_.expected_hub_key();
-  if (config.client.server_public_key != server_public_key_) {
-    server_public_key_ = config.client.server_public_key;
-    auto read = handshake::ExpectedHubKey(parts_.platform.paths().state_dir,
-                                          server_public_key_);
-    if (!read.ok()) return read.status();
-    expected = *read;
-  }
+  absl::StatusOr<Hubs> hubs =
+      HubsOf(config, parts_, session_.hubs().FirstContactKey());
+  if (!hubs.ok()) return hubs.status();
   session_.Apply({.rekey = parts_.Rekey(),
-                  .hub_name = config.client.remote->host,
                   .networks = config.client.routes,
+                  .hubs = *std::move(hubs),
                   .server_name = config.client.sni,
-                  .expected_hub_key = expected,
                   .offered_mtu = parts_.platform.MaxInnerMtu(Family::kIpv4)},
                  now_us);
   return absl::OkStatus();

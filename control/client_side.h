@@ -35,7 +35,6 @@ class ClientSide final : public loop::Component {
              uint64_t now_us);
 
   const GatewayParts parts_;
-  std::string server_public_key_;  // as the settings had it
   peer::ClientSession session_;
 };
 

@@ -56,6 +56,7 @@ class Gateway : private peer::WorkerInbox::Sink {
 
   absl::Status LoadSecrets(const handshake::SecretKey& psk);
   std::optional<IpAddress> FindHub();
+  std::optional<IpAddress> LookUp(const config::HostPort& hub, uint64_t end_us);
   absl::Status StartComponents();
   absl::Status StartRole();
   void Confine();

@@ -20,8 +20,8 @@ namespace {
 
 using config::Mode;
 
-// How long start-up waits for the hub's name before it goes on without.
-constexpr int kFirstLookupMs = 5000;
+// How long start-up waits for the names of hubs before it goes on without.
+constexpr uint64_t kFirstLookupUs = 5'000'000;
 
 // Argon2id takes a third of a second: it runs beside the rest of start-up.
 class KeyDerivation {
@@ -96,17 +96,27 @@ absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Start(
   return gateway;
 }
 
-// Where the hub is decides which interface is the uplink.
+// Where the first hub is that is found decides which interface is the uplink.
 std::optional<IpAddress> Gateway::FindHub() {
-  if (!config_.client.remote) return std::nullopt;
-  absl::StatusOr<uint64_t> id = resolver_->Start(config_.client.remote->host,
-                                                 config_.client.remote->port);
+  const uint64_t end_us = NowUs() + kFirstLookupUs;
+  for (const config::HostPort& hub : config_.client.HubAddresses()) {
+    const std::optional<IpAddress> found = LookUp(hub, end_us);
+    if (found) return found;
+  }
+  return std::nullopt;
+}
+
+std::optional<IpAddress> Gateway::LookUp(const config::HostPort& hub,
+                                         uint64_t end_us) {
+  absl::StatusOr<uint64_t> id = resolver_->Start(hub.host, hub.port);
   if (!id.ok()) return std::nullopt;
   pollfd sources[] = {{resolver_->event_fd(), POLLIN, 0},
                       {signals_.fd(), POLLIN, 0}};
   if (poll(sources, 2, 0) == 0) {
-    log_.Info("looking up ", config_.client.remote->host);
-    poll(sources, 2, kFirstLookupMs);
+    log_.Info("looking up ", hub.host);
+    const uint64_t now_us = NowUs();
+    const uint64_t left_us = end_us > now_us ? end_us - now_us : 0;
+    poll(sources, 2, static_cast<int>(left_us / 1000));
   }
   for (const host::Resolver::Result& result : resolver_->Drain()) {
     if (!result.endpoints.ok()) {

@@ -251,13 +251,12 @@ void OuterSide::SetInnerMtu(uint16_t mtu) {
   }
 }
 
-void OuterSide::Resolve() {
+void OuterSide::Resolve(const std::string& name, uint16_t port) {
   lookup_.TakeBack();
-  absl::StatusOr<NameLookups::Question> question =
-      names_.Start(config_.client.remote->host, config_.client.remote->port,
-                   [this](absl::StatusOr<std::vector<Endpoint>> endpoints) {
-                     if (on_hub_found_) on_hub_found_(std::move(endpoints));
-                   });
+  absl::StatusOr<NameLookups::Question> question = names_.Start(
+      name, port, [this](absl::StatusOr<std::vector<Endpoint>> endpoints) {
+        if (on_hub_found_) on_hub_found_(std::move(endpoints));
+      });
   if (question.ok()) {
     lookup_ = *std::move(question);
   } else {

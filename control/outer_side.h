@@ -64,7 +64,7 @@ class OuterSide final : public loop::Component, public peer::ClientHost {
   void ForgetNextHop(FlowId flow) override;
   void SuspectPath(const IpAddress& remote) override;
   void SetInnerMtu(uint16_t mtu) override;
-  void Resolve() override;
+  void Resolve(const std::string& name, uint16_t port) override;
   absl::StatusOr<Endpoint> OpenLocal(const Endpoint& remote,
                                      const peer::PortWish& wish) override;
   void CloseLocal(const Endpoint& local) override;
@@ -95,7 +95,7 @@ class OuterSide final : public loop::Component, public peer::ClientHost {
   host::NeighbourKeeper keeper_;
   host::TunnelKeeper tunnel_keeper_;
   NameLookups::Handler on_hub_found_;
-  NameLookups::Question lookup_;  // of the hub
+  NameLookups::Question lookup_;  // of a hub
   std::vector<Local> locals_;     // a client's
   std::vector<host::PortReservation> listening_;
   std::vector<Endpoint> listen_addresses_;  // none of them unspecified

@@ -13,10 +13,12 @@
 #include "control/cli/new_file.h"
 #include "control/cli/print.h"
 #include "control/cli/version.h"
+#include "control/config/hub_entries.h"
 #include "control/config/reference.h"
 #include "control/config/values.h"
 #include "control/config/write_toml.h"
 #include "control/handshake/psk.h"
+#include "control/handshake/static_key.h"
 
 namespace lwt::cli {
 namespace {
@@ -52,6 +54,16 @@ void Complain(std::string_view text) {
 
 Begin Done(int exit_code) { return {true, exit_code, Action::kRun, {}, {}}; }
 
+// What the start would find in the state directory, if this user may read it.
+absl::Status CheckOwnKey(const config::Config& config,
+                         const config::Origins& origins) {
+  if (config.client.hubs.empty()) return absl::OkStatus();
+  const auto own = handshake::OwnPublicKey(PathsOf(config).state_dir);
+  if (!own) return absl::OkStatus();
+  return config::CheckNotOwnKey(config, handshake::PublicKeyToText(*own),
+                                &origins);
+}
+
 Begin BeginWithConfig(const config::CommandLine& command_line) {
   Begin begin;
   begin.action = command_line.action;
@@ -72,6 +84,12 @@ Begin BeginWithConfig(const config::CommandLine& command_line) {
   begin.config = std::move(loaded->config);
   switch (command_line.action) {
     case Action::kCheckConfig:
+      if (absl::Status own = CheckOwnKey(begin.config, loaded->origins);
+          !own.ok()) {
+        begin.config.key.Erase();
+        Complain(config::ToStd(own.message()));
+        return Done(kExitFailure);
+      }
       Print(stdout, "The configuration is good.\n");
       break;
     case Action::kPrintConfig:

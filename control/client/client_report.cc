@@ -16,6 +16,10 @@ void ReportHub(const ClientSession& client, const config::Config& config,
   if (client.remote()) peer.endpoint = ToString(*client.remote());
   peer.state = client.state();
   peer.path = "hub";
+  peer.hub = client.hub().Name();
+  if (client.session() != nullptr && client.hubs().several()) {
+    peer.hub_reason = client.hubs().failures();
+  }
   peer.reason = client.reason();
   if (client.session() != nullptr) {
     ReportSession(*client.session(), now_us, peer);

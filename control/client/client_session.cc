@@ -25,6 +25,7 @@ ClientSession::ClientSession(Config config, const loop::Log& log,
       log_(log),
       backoff_(config_.rekey.random),
       phase_deadline_us_(now_us),
+      hubs_(std::move(config_.hubs)),
       peer_(*road().peers.Add({.networks = NetworksOf(config_)})),
       lanes_(config_.rekey.random) {
   road().peers.SetOwn(config_.tunnel_addresses);
@@ -39,28 +40,56 @@ ClientSession::~ClientSession() {
 void ClientSession::Apply(Settings settings, uint64_t now_us) {
   config_.rekey.interval_us = settings.rekey.interval_us;
   config_.rekey.max_records = settings.rekey.max_records;
-  config_.hub_name = std::move(settings.hub_name);
   config_.networks = std::move(settings.networks);
   handshake::ClientConfig& handshake = config_.attempt.handshake;
   handshake.server_name = std::move(settings.server_name);
-  handshake.expected_hub_key = settings.expected_hub_key;
   handshake.offer.mtu = settings.offered_mtu;
   road().peers.Change(peer_).networks = NetworksOf(config_);
   if (session_ != nullptr) session_->SetRekeyLimits(config_.rekey);
   if (phase_ == Phase::kWaiting) phase_deadline_us_ = now_us;
+  const bool changed = hubs_.SetHubs(std::move(settings.hubs));
+  const bool shaking = attempt_ != nullptr && !attempt_->is_join();
+  if (changed && (phase_ == Phase::kResolving || shaking)) {
+    // The hub that it is about to use may not be wanted any more.
+    attempt_.reset();
+    Begin(now_us);
+  }
 }
 
+// A round of all hubs.
 void ClientSession::Begin(uint64_t now_us) {
+  hubs_.Begin();
+  CallHub(now_us);
+}
+
+void ClientSession::CallHub(uint64_t now_us) {
   phase_ = Phase::kResolving;
   phase_deadline_us_ = now_us + kResolveTimeoutUs;
-  config_.attempt.host.Resolve();
+  const config::HostPort& address = hubs_.hub().address;
+  config_.attempt.host.Resolve(address.host, address.port);
+}
+
+// The hub in turn will not do: the next one's turn, or all over again later.
+void ClientSession::OnHubFailed(std::string why, uint64_t now_us) {
+  const std::string name = hubs_.hub().Name();
+  if (!hubs_.Next(why)) {
+    Retry(hubs_.failures(), now_us);
+    return;
+  }
+  log_.Info(Cause::Peer(kHub), "hub ", name, ": ", why, "; calling ",
+            hubs_.hub().Name());
+  reason_ = hubs_.failures();
+  CallHub(now_us);
 }
 
 void ClientSession::OnResolved(absl::StatusOr<std::vector<Endpoint>> endpoints,
                                uint64_t now_us) {
   if (phase_ != Phase::kResolving) return;
+  // Where names are not to be had, a session that stands knows where its hub
+  // is.
+  if (!endpoints.ok() && CanJoin()) endpoints = std::vector{*remote_};
   if (!endpoints.ok()) {
-    Retry(std::string(endpoints.status().message()), now_us);
+    OnHubFailed(std::string(endpoints.status().message()), now_us);
     return;
   }
   if (*endpoints != endpoints_) next_endpoint_ = 0;
@@ -72,12 +101,11 @@ void ClientSession::OnResolved(absl::StatusOr<std::vector<Endpoint>> endpoints,
 void ClientSession::StartAttempt(uint64_t now_us) {
   const Endpoint& remote = endpoints_[next_endpoint_ % endpoints_.size()];
   std::optional<JoinTicket> ticket;
-  if (session_ != nullptr && join_possible_) {
-    ticket = TicketFor(handshake::LaneSlot{});
-  }
+  if (CanJoin()) ticket = TicketFor(handshake::LaneSlot{});
+  ++tried_;
   if (!ticket) {
-    ++tried_;
     TakeKey();
+    config_.attempt.handshake.expected_hub_key = hubs_.hub().key;
   }
   log_.Debug(Cause::Peer(kHub),
              ticket ? "joining a new flow to the session with " : "calling ",
@@ -139,13 +167,14 @@ void ClientSession::OnAttemptFailed(uint64_t now_us) {
   }
   const auto changed = attempt_->changed_hub_key();
   if (changed && config_.on_key_changed) {
-    status = config_.on_key_changed(*changed);
+    status = config_.on_key_changed(hubs_.hub(), *changed);
   }
   attempt_.reset();
   if (was_join) {
     join_possible_ = false;
     log_.Info(Cause::Peer(kHub), "lane join failed: ", status.message());
     if (session_unknown) {
+      --tried_;
       StartAttempt(now_us);
       return;
     }
@@ -153,12 +182,12 @@ void ClientSession::OnAttemptFailed(uint64_t now_us) {
   if (key_unproven && TryNextKey(status, now_us)) return;
   key_at_ = 0;
   ++next_endpoint_;
-  if (tried_ < endpoints_.size() && !was_join) {
+  if (tried_ < endpoints_.size()) {
     log_.Info(Cause::Peer(kHub), status.message());
     StartAttempt(now_us);
     return;
   }
-  Retry(std::string(status.message()), now_us);
+  OnHubFailed(std::string(status.message()), now_us);
 }
 
 void ClientSession::Retry(std::string why, uint64_t now_us) {
@@ -173,13 +202,15 @@ void ClientSession::Retry(std::string why, uint64_t now_us) {
 
 void ClientSession::OnHandshakeDone(uint64_t now_us) {
   handshake::SessionSecrets secrets = attempt_->TakeSession();
-  absl::Status pinned = config_.on_hub_key(secrets.peer_key);
-  if (!pinned.ok()) {
-    attempt_.reset();
-    Retry(std::string(pinned.message()), now_us);
-    return;
+  const handshake::PublicKey hub_key = secrets.peer_key;
+  if (hubs_.hub().pinned_by == handshake::PinnedBy::kFirstContact) {
+    const absl::Status pinned = config_.on_hub_key(hub_key);
+    if (!pinned.ok()) {
+      attempt_.reset();
+      OnHubFailed(std::string(pinned.message()), now_us);
+      return;
+    }
   }
-  config_.attempt.handshake.expected_hub_key = secrets.peer_key;
   join_mask_ = attempt_key_.join_mask;
   key_at_ = 0;
   SessionLane lane;
@@ -201,6 +232,26 @@ void ClientSession::OnHandshakeDone(uint64_t now_us) {
     Retry("no lane is free for the new session", now_us);
     return;
   }
+  // The hub that loses us for another one need not wait for what never comes.
+  if (session_ != nullptr && !hubs_.InUse()) {
+    session_->SendClose("the client has gone to another hub");
+  }
+  hubs_.OnSession(hub_key);
+  Adopt(std::move(session), mtu, now_us);
+  log_.Info(Cause::Peer(kHub), "tunnel up: session with ", ToString(*remote_),
+            ", inner MTU ", mtu,
+            attempt_key_.place == handshake::KeyRing::Place::kBefore
+                ? ", by a shared key of before"
+                : "",
+            hubs_.several() ? config::Concat(", hub ", hubs_.hub().Name()) : "",
+            hubs_.failures().empty() ? "" : "; not ", hubs_.failures());
+  // Its time may be over while the session lasts.
+  if (attempt_ == nullptr) attempt_key_ = {};
+}
+
+// The session takes the place of the one before.
+void ClientSession::Adopt(std::unique_ptr<Session> session, uint16_t mtu,
+                          uint64_t now_us) {
   std::swap(session_, session);  // the old one's lanes go at the end
   lanes_.Begin(session_->secrets().lanes);
   last_lane_id_ = handshake::LaneId::kFirst;
@@ -212,13 +263,6 @@ void ClientSession::OnHandshakeDone(uint64_t now_us) {
   SettleLane(now_us);
   session.reset();
   ReleaseLocals();
-  log_.Info(Cause::Peer(kHub), "tunnel up: session with ", ToString(*remote_),
-            ", inner MTU ", mtu,
-            attempt_key_.place == handshake::KeyRing::Place::kBefore
-                ? ", by a shared key of before"
-                : "");
-  // Its time may be over while the session lasts.
-  if (attempt_ == nullptr) attempt_key_ = {};
 }
 
 void ClientSession::SettleLane(uint64_t now_us) {
@@ -330,7 +374,7 @@ void ClientSession::DropSession(std::string_view why, uint64_t now_us) {
   ReleaseLocals();
   attempt_.reset();
   if (!good) {
-    Retry(std::string(why), now_us);
+    OnHubFailed(std::string(why), now_us);
     return;
   }
   log_.Warn(Cause::Peer(kHub), why, "; calling again");
@@ -379,9 +423,10 @@ void ClientSession::OnTimer(uint64_t now_us) {
   if (phase_ == Phase::kWaiting) {
     Begin(now_us);
   } else if (phase_ == Phase::kResolving) {
-    Retry(config::Concat("the name ", config_.hub_name,
-                         " could not be looked up in time"),
-          now_us);
+    OnResolved(absl::DeadlineExceededError(
+                   config::Concat("the name ", hubs_.hub().address.host,
+                                  " could not be looked up in time")),
+               now_us);
   }
 }
 

@@ -2,8 +2,10 @@
 // comes back after every failure, for ever.
 //
 //   waiting ─► resolving ─► attempt (handshake or lane join) ─► up
-//      ▲ back-off 1 … 32 s      │ failed              suspect or lost │
-//      └────────────────────────┴─────────────────────────────────────┘
+//      ▲           ▲  failed: the next hub │        suspect or lost │
+//      │           ├───────────────────────┘                        │
+//      │           └────────────────────────────────────────────────┤
+//      └─ back-off 1 … 32 s, after a round of all hubs ─────────────┘
 //
 // A suspect path gets a second flow beside it, joined to the session; the old
 // flow goes when the new one is up. When the hub no longer knows the session,
@@ -21,6 +23,7 @@
 
 #include "control/client/client_attempt.h"
 #include "control/client/client_lanes.h"
+#include "control/client/hub_round.h"
 #include "control/handshake/key_ring.h"
 #include "control/session/backoff.h"
 #include "control/session/session.h"
@@ -40,23 +43,24 @@ class ClientSession final : public FlowOwner {
     ClientAttempt::Context attempt;
     handshake::RekeyConfig rekey;
     MessageTable messages = CommonMessages();
-    std::string hub_name;  // as configured, for the log
+    std::vector<HubTarget> hubs;  // at least one, in their order
     std::vector<IpPrefix> tunnel_addresses;
     std::vector<IpPrefix> networks;  // behind the hub
-    // Called with the hub's key after each handshake: pins it at first contact.
+    // Called with the hub's key after each handshake with one of which the
+    // first contact decides: pins it.
     std::function<absl::Status(const handshake::PublicKey&)> on_hub_key;
     // The sentence for a hub whose key is not the expected one.
-    std::function<absl::Status(const handshake::PublicKey&)> on_key_changed;
+    std::function<absl::Status(const HubTarget&, const handshake::PublicKey&)>
+        on_key_changed;
   };
 
   // What may change while it runs, with the meaning that it has in Config.
   struct Settings {
     handshake::RekeyConfig rekey;
-    std::string hub_name;
     std::vector<IpPrefix> networks;
     // For the next handshake.
+    std::vector<HubTarget> hubs;
     std::string server_name;
-    std::optional<handshake::PublicKey> expected_hub_key;
     uint16_t offered_mtu = 0;
   };
 
@@ -92,8 +96,10 @@ class ClientSession final : public FlowOwner {
   // Why it is not up.
   const std::string& reason() const { return reason_; }
   const Session* session() const { return session_.get(); }
-  const std::optional<handshake::PublicKey>& expected_hub_key() const {
-    return config_.attempt.handshake.expected_hub_key;
+  const HubRound& hubs() const { return hubs_; }
+  // The hub of the session, else the one that is called, or was last.
+  const HubTarget& hub() const {
+    return session_ != nullptr ? *hubs_.used() : hubs_.hub();
   }
   // Where the hub is, as far as known.
   const std::optional<Endpoint>& remote() const { return remote_; }
@@ -112,6 +118,11 @@ class ClientSession final : public FlowOwner {
 
   // client_session.cc: the session as a whole.
   void Begin(uint64_t now_us);
+  void CallHub(uint64_t now_us);
+  void OnHubFailed(std::string why, uint64_t now_us);
+  bool CanJoin() const {
+    return session_ != nullptr && join_possible_ && hubs_.InUse();
+  }
   void StartAttempt(uint64_t now_us);
   void TakeKey();
   bool TryNextKey(const absl::Status& status, uint64_t now_us);
@@ -119,6 +130,7 @@ class ClientSession final : public FlowOwner {
   void OnAttemptFailed(uint64_t now_us);
   void OnHandshakeDone(uint64_t now_us);
   void SettleLane(uint64_t now_us);
+  void Adopt(std::unique_ptr<Session> session, uint16_t mtu, uint64_t now_us);
   void Retry(std::string why, uint64_t now_us);
   void OnProbeAnswered(LaneName name, uint64_t rtt_us, uint64_t now_us);
   void OnFlowDown(const Event& event, uint64_t now_us);
@@ -143,7 +155,8 @@ class ClientSession final : public FlowOwner {
   Backoff backoff_;
   Phase phase_ = Phase::kWaiting;
   uint64_t phase_deadline_us_ = 0;
-  std::vector<Endpoint> endpoints_;
+  HubRound hubs_;
+  std::vector<Endpoint> endpoints_;  // of the hub in turn
   size_t next_endpoint_ = 0;
   size_t tried_ = 0;      // endpoints, since the last look-up
   const PeerIndex peer_;  // the hub, in the table of peers
@@ -153,7 +166,7 @@ class ClientSession final : public FlowOwner {
   std::unique_ptr<Session> session_;
   handshake::SecretKey join_mask_;  // of the key that the session began by
   ClientLanes lanes_;
-  bool join_possible_ = false;
+  bool join_possible_ = false;      // at the hub of the session
   handshake::LaneId last_lane_id_;  // the session's, given to a join
   uint64_t up_since_us_ = 0;
   std::vector<Endpoint> locals_;  // of the session's flows

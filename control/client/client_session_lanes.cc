@@ -134,6 +134,7 @@ void ClientSession::OnLaneState(const ClientLanes::Change& change,
     const bool needed = phase_ == Phase::kSettled && attempt_ != nullptr &&
                         attempt_->slot() != change.slot;
     if (!needed) attempt_.reset();
+    if (phase_ != Phase::kSettled) hubs_.Begin();  // its round is over
     phase_ = Phase::kSettled;
     phase_deadline_us_ = UINT64_MAX;
     reason_.clear();

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_join.h"
 #include "control/base/text.h"
+#include "control/config/hub_entries.h"
 #include "control/config/networks.h"
 #include "control/config/secret_file.h"
 #include "control/handshake/psk.h"
@@ -28,9 +29,10 @@ void CheckSides(const Config& config, Faults& faults) {
     faults.push_back(
         "remote_addr is for clients: remove it, or run with -m client");
   }
-  if (!server && !config.client.remote) {
+  if (!server && !config.client.remote && config.client.hubs.empty()) {
     faults.push_back(
-        "a client needs remote_addr, its hub: -r vpn.example.com:9000");
+        "a client needs remote_addr, its hub: -r vpn.example.com:9000; or "
+        "entries [[hub]] in its file");
   }
   if (!server && config.hub.local) {
     faults.push_back(
@@ -117,11 +119,13 @@ std::string_view Pick(const std::string_view (&names)[kCount], Enum value) {
 
 }  // namespace
 
-absl::Status Finish(Config& config, std::vector<std::string>& warnings) {
+absl::Status Finish(Config& config, std::vector<std::string>& warnings,
+                    const Origins* origins) {
   Faults faults;
   CheckSides(config, faults);
   CheckTunnel(config, faults);
   CheckKey(config, faults, warnings);
+  CheckHubs(config, origins, faults);
   CheckNetworks(config, faults);
   return AllOf(faults);
 }
@@ -130,6 +134,7 @@ absl::Status CheckAgreement(const Config& config) {
   Faults faults;
   CheckSides(config, faults);
   CheckTunnel(config, faults);
+  CheckHubs(config, nullptr, faults);
   CheckNetworks(config, faults);
   return AllOf(faults);
 }

@@ -51,6 +51,15 @@ struct LanPort {
   }
 };
 
+// An entry [[hub]]: a hub that a client may use, by its key alone.
+struct HubEntry {
+  HostPort address;
+  std::string public_key;  // base64, 44 characters
+};
+
+// More of them would make a round of a client's last for minutes.
+inline constexpr size_t kMaxHubEntries = 8;
+
 // An entry [[peer]]: the networks behind a client.
 struct PeerEntry {
   std::string public_key;  // base64, 44 characters
@@ -108,10 +117,14 @@ struct HubConfig {
 
 // How a client finds its server and what lies behind it.
 struct ClientConfig {
-  std::optional<HostPort> remote;
-  std::string server_public_key;  // base64, 44 characters; may be empty
+  std::optional<HostPort> remote;  // tried before `hubs`
+  std::string server_public_key;   // of `remote`; may be empty
+  std::vector<HubEntry> hubs;      // in the order in which they are tried
   std::string sni = "www.example.com";
   std::vector<IpPrefix> routes;  // networks behind the server
+
+  // Of all hubs, in the order in which they are tried.
+  std::vector<HostPort> HubAddresses() const;
 };
 
 struct LanConfig {
@@ -191,11 +204,15 @@ struct Config {
   uint16_t LeastMtu() const;
 };
 
+class Origins;  // load.h
+
 // The relations between settings: what server and client need and may not
 // have, MTU against families. Reads `key_file`.
-// The error has one line for each fault, each with its remedy; `warnings`
-// gets a sentence for each doubt.
-absl::Status Finish(Config& config, std::vector<std::string>& warnings);
+// The error has one line for each fault, each with its remedy, and of an entry
+// [[hub]] with its place where `origins` are given; `warnings` gets a sentence
+// for each doubt.
+absl::Status Finish(Config& config, std::vector<std::string>& warnings,
+                    const Origins* origins = nullptr);
 // The same relations without those of the key.
 absl::Status CheckAgreement(const Config& config);
 

@@ -1,6 +1,8 @@
 #include "control/config/diff.h"
 
+#include <algorithm>
 #include <map>
+#include <utility>
 
 #include "control/base/text.h"
 
@@ -27,6 +29,29 @@ Entries EntriesOf(const EntryTable& table, const Option& key,
   return entries;
 }
 
+// The keys of `entries` that `others` have too, in the order of the file.
+std::vector<std::string> CommonKeys(const Entries& entries,
+                                    const Entries& others) {
+  std::vector<std::pair<size_t, std::string>> found;
+  for (const auto& [key, entry] : entries) {
+    if (others.contains(key)) found.emplace_back(entry, key);
+  }
+  std::sort(found.begin(), found.end());
+  std::vector<std::string> keys;
+  for (auto& [entry, key] : found) keys.push_back(std::move(key));
+  return keys;
+}
+
+// Entries that changed places: their first row, which tells them apart.
+void DiffOrder(const Option& first, const Entries& before, const Entries& after,
+               std::vector<Change>& changes) {
+  const std::vector<std::string> old_order = CommonKeys(before, after);
+  const std::vector<std::string> new_order = CommonKeys(after, before);
+  for (size_t i = 0; i < new_order.size(); ++i) {
+    if (old_order[i] != new_order[i]) changes.push_back({&first, new_order[i]});
+  }
+}
+
 void DiffEntries(const EntryTable& table, const Config& before,
                  const Config& after, std::vector<Change>& changes) {
   const std::vector<const Option*> rows = RowsOf(table);
@@ -44,6 +69,9 @@ void DiffEntries(const EntryTable& table, const Config& before,
   for (const auto& [key, entry] : old_entries) {
     if (new_entries.contains(key)) continue;
     for (const Option* row : rows) changes.push_back({row, key});
+  }
+  if (table.ordered) {
+    DiffOrder(*rows.front(), old_entries, new_entries, changes);
   }
 }
 

@@ -121,7 +121,8 @@ absl::StatusOr<LoadedConfig> LoadConfig(
   }
   // Relations between settings that were not understood would only mislead.
   if (faults.empty() && complete) {
-    absl::Status agree = Finish(loaded.config, loaded.warnings);
+    absl::Status agree =
+        Finish(loaded.config, loaded.warnings, &loaded.origins);
     if (!agree.ok()) faults.emplace_back(ToStd(agree.message()));
     if (!loaded.config.key.file.empty()) {
       loaded.origins.Note(*FindByToml("key"), 0, loaded.config.key.file);

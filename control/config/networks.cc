@@ -47,26 +47,34 @@ void CheckOverlaps(const Config& config, std::vector<std::string>& faults) {
   }
 }
 
-// A packet to the other side must never enter the tunnel that it carries. A
-// name is known when it is resolved only.
-void CheckWayOut(const Config& config, std::vector<std::string>& faults) {
-  std::optional<IpAddress> hub;
-  if (config.client.remote) hub = ParseIpAddress(config.client.remote->host);
-  if (config.hub.local) hub = config.hub.local->address;
-  if (!hub || hub->IsUnspecified()) return;
-  const std::string_view key = config.hub.local ? "local_addr" : "remote_addr";
+// A packet to the other side must never enter the tunnel that it carries.
+void CheckWayTo(const IpAddress& hub, std::string_view key,
+                const Config& config, std::vector<std::string>& faults) {
   for (const IpPrefix& own : config.tunnel.addresses) {
-    if (!own.Contains(*hub)) continue;
-    faults.push_back(Concat(key, " ", ToString(*hub),
+    if (!own.Contains(hub)) continue;
+    faults.push_back(Concat(key, " ", ToString(hub),
                             " lies within the tunnel's own network ",
                             ToString(IpPrefix{own.Network(), own.length}),
                             ": give tunnel_addr a network of its own"));
   }
   for (const IpPrefix& network : config.PeerNetworks()) {
-    if (!network.Contains(*hub)) continue;
+    if (!network.Contains(hub)) continue;
     faults.push_back(Concat(ToString(network), ", a network behind a peer, ",
-                            "contains ", key, " ", ToString(*hub),
+                            "contains ", key, " ", ToString(hub),
                             ": the tunnel's own frames would enter it"));
+  }
+}
+
+// A name is known when it is resolved only.
+void CheckWaysOut(const Config& config, std::vector<std::string>& faults) {
+  if (config.hub.local && !config.hub.local->address.IsUnspecified()) {
+    CheckWayTo(config.hub.local->address, "local_addr", config, faults);
+  }
+  for (const HostPort& hub : config.client.HubAddresses()) {
+    const std::optional<IpAddress> address = ParseIpAddress(hub.host);
+    const bool first = config.client.remote && hub == *config.client.remote;
+    if (!address) continue;
+    CheckWayTo(*address, first ? "remote_addr" : "hub.address", config, faults);
   }
 }
 
@@ -164,6 +172,13 @@ uint16_t Config::LeastMtu() const {
   return ipv6 ? kLeastMtuIpv6 : kLeastMtuIpv4;
 }
 
+std::vector<HostPort> ClientConfig::HubAddresses() const {
+  std::vector<HostPort> addresses;
+  if (remote) addresses.push_back(*remote);
+  for (const HubEntry& hub : hubs) addresses.push_back(hub.address);
+  return addresses;
+}
+
 std::vector<IpPrefix> Config::PeerNetworks() const {
   std::vector<IpPrefix> networks = client.routes;
   for (const PeerEntry& peer : hub.peers) {
@@ -208,7 +223,7 @@ void CheckNetworks(const Config& config, std::vector<std::string>& faults) {
     }
   }
   CheckInterfaces(config, faults);
-  CheckWayOut(config, faults);
+  CheckWaysOut(config, faults);
   CheckPeers(config, faults);
   CheckOverlaps(config, faults);
 }

@@ -73,6 +73,7 @@ constexpr std::string_view kKeyGroup = "Keys";
 constexpr std::string_view kServerGroup = "Hub";
 constexpr std::string_view kLanGroup = "Networks";
 constexpr std::string_view kPeerGroup = "Entries [[peer]]";
+constexpr std::string_view kHubGroup = "Entries [[hub]]";
 constexpr std::string_view kHostGroup = "Host";
 constexpr std::string_view kUplinkGroup = "Uplink";
 constexpr std::string_view kFecGroup = "Loss";
@@ -290,6 +291,28 @@ constexpr Option kOptions[] = {
          List<Each<&Config::hub, &HubConfig::peers, &PeerEntry::allowed_ips>,
               ReadNetwork, TakeSome>()},
 
+    {.group = kHubGroup,
+     .toml = "hub.address",
+     .applies_to = AppliesTo::kClient,
+     .takes = Takes::kNextConnection,
+     .value_name = "HOST:PORT",
+     .example = "hub2.example.com:9000",
+     .sentence = "Where the hub is: an address or a name, and its port.",
+     .field =
+         Text<Each<&Config::client, &ClientConfig::hubs, &HubEntry::address>,
+              ReadRemoteAddress>()},
+    {.group = kHubGroup,
+     .toml = "hub.public_key",
+     .applies_to = AppliesTo::kClient,
+     .takes = Takes::kNextConnection,
+     .value_name = "KEY",
+     .example = "vD1t5yk9uMJvVJdTgNVbLRRfAMO3WlMKqkjXQUUuNWc=",
+     .sentence = "The only public key that this hub may show, as `lwtctl "
+                 "status` prints it there.",
+     .field =
+         Text<Each<&Config::client, &ClientConfig::hubs, &HubEntry::public_key>,
+              ReadServerKey>()},
+
     {.group = kHostGroup,
      .flag = "state-dir",
      .toml = "state_dir",
@@ -470,6 +493,18 @@ constexpr EntryTable kEntryTables[] = {
      .add = [](Config& config) { config.hub.peers.emplace_back(); },
      .copy = [](const Config& from,
                 Config& to) { to.hub.peers = from.hub.peers; }},
+    {.name = "hub",
+     .applies_to = AppliesTo::kClient,
+     .ordered = true,
+     .sentence =
+         "A further hub, tried when the one of remote_addr and those of "
+         "entries before it do not answer. More entries follow after a "
+         "comma, or each one below a line [[hub]] at the end of the "
+         "file; 8 at most.",
+     .count = [](const Config& config) { return config.client.hubs.size(); },
+     .add = [](Config& config) { config.client.hubs.emplace_back(); },
+     .copy = [](const Config& from,
+                Config& to) { to.client.hubs = from.client.hubs; }},
 };
 
 }  // namespace

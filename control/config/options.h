@@ -73,6 +73,7 @@ struct Option {
 struct EntryTable {
   std::string_view name;  // "peer"
   AppliesTo applies_to;
+  bool ordered = false;  // the order of the entries means something
   std::string_view sentence;
   size_t (*count)(const Config& config);
   void (*add)(Config& config);  // an empty entry at the end

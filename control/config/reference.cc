@@ -42,6 +42,17 @@ allowed_ips = ["192.168.7.0/24", "fd07::/64"]
 
 A network may lie within one of another peer; none may overlap the tunnel's own.
 
+`[[hub]]` is a table that stands once for each further hub, at the end of a
+client's file; both keys are needed, and the order is that in which they are
+tried, `remote_addr` before them. A file with entries needs no `remote_addr`
+([operations](operations.md#two-hubs)):
+
+```toml
+[[hub]]
+address = "hub2.example.com:9000"
+public_key = "vD1t5yk9uMJvVJdTgNVbLRRfAMO3WlMKqkjXQUUuNWc="
+```
+
 SIGHUP and `lwtctl reload` have file and flags read again ([operations](
 operations.md#changing-settings)). The tables tell what a changed setting waits
 for: nothing, the next connection (sessions that are up go on as they are), or a

@@ -203,11 +203,15 @@ std::string ToText(const std::optional<Endpoint>& endpoint) {
   return endpoint ? ToString(*endpoint) : "";
 }
 
+std::string ToText(const HostPort& remote) {
+  if (remote.host.empty()) return "";
+  const bool ipv6 = remote.host.find(':') != std::string::npos;
+  return ipv6 ? Concat("[", remote.host, "]:", remote.port)
+              : Concat(remote.host, ":", remote.port);
+}
+
 std::string ToText(const std::optional<HostPort>& remote) {
-  if (!remote) return "";
-  const bool ipv6 = remote->host.find(':') != std::string::npos;
-  return ipv6 ? Concat("[", remote->host, "]:", remote->port)
-              : Concat(remote->host, ":", remote->port);
+  return remote ? ToText(*remote) : "";
 }
 
 std::string ToText(const FecChoice& choice) {

@@ -36,6 +36,8 @@ absl::Status CheckHostName(std::string_view text);
 std::string ToText(const std::string& text);
 std::string ToText(const IpPrefix& prefix);
 std::string ToText(const std::optional<Endpoint>& endpoint);
+// "vpn.example.com:9000", "[2001:db8::1]:9000"; nothing for none.
+std::string ToText(const HostPort& remote);
 std::string ToText(const std::optional<HostPort>& remote);
 std::string ToText(const FecChoice& choice);
 

@@ -152,6 +152,14 @@ absl::StatusOr<StaticKey> LoadOrCreateStaticKey(const std::string& state_dir) {
   return key;
 }
 
+std::optional<PublicKey> OwnPublicKey(const std::string& state_dir) {
+  SecretKey secret;
+  const absl::Status read =
+      ReadKeyFile(SecretPath(state_dir), /*secret=*/true, secret.bytes());
+  if (!read.ok()) return std::nullopt;
+  return X25519Public(secret.bytes());
+}
+
 absl::StatusOr<std::optional<PublicKey>> ExpectedHubKey(
     const std::string& state_dir, std::string_view configured) {
   if (!configured.empty()) {
@@ -179,20 +187,28 @@ absl::Status PinHubKey(const std::string& state_dir, const PublicKey& key) {
       ReadKeyFile(PinPath(state_dir), /*secret=*/false, pinned);
   if (!read.ok()) return read;
   if (pinned == key) return absl::OkStatus();
-  return HubKeyChangedError(state_dir, "", key);
+  return HubKeyChangedError(state_dir, PinnedBy::kFirstContact, key);
 }
 
 absl::Status HubKeyChangedError(const std::string& state_dir,
-                                std::string_view configured,
-                                const PublicKey& seen) {
-  const std::string remedy =
-      configured.empty()
-          ? absl::StrCat("if the hub was set up again, delete ",
-                         PinPath(state_dir))
-          : "if the hub was set up again, change server_public_key";
+                                PinnedBy pinned_by, const PublicKey& seen) {
+  std::string remedy;
+  switch (pinned_by) {
+    case PinnedBy::kFirstContact:
+      remedy = absl::StrCat("delete ", PinPath(state_dir));
+      break;
+    case PinnedBy::kSetting:
+      remedy = "change server_public_key";
+      break;
+    case PinnedBy::kEntry:
+      remedy = "change public_key of its entry [[hub]]";
+      break;
+  }
   return absl::FailedPreconditionError(absl::StrCat(
       "the hub's public key is ", PublicKeyToText(seen),
-      ", not the one known here; somebody may be posing as it; ", remedy));
+      ", not the one known here; somebody may be posing as it; if the hub was "
+      "set up again, ",
+      remedy));
 }
 
 }  // namespace lwt::handshake

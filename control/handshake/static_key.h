@@ -27,6 +27,10 @@ absl::StatusOr<PublicKey> PublicKeyFromText(std::string_view text);
 // others may read, and says how to fix it.
 absl::StatusOr<StaticKey> LoadOrCreateStaticKey(const std::string& state_dir);
 
+// Of the pair that the directory has; nullopt where it has none, or none that
+// may be read.
+std::optional<PublicKey> OwnPublicKey(const std::string& state_dir);
+
 // The hub's key that this client expects: `configured` (the text of
 // `server_public_key`) if not empty, else the content of `server.pub` in the
 // state directory, else none (first contact).
@@ -37,10 +41,16 @@ absl::StatusOr<std::optional<PublicKey>> ExpectedHubKey(
 // is there already is fine; a different one is refused, never overwritten.
 absl::Status PinHubKey(const std::string& state_dir, const PublicKey& key);
 
-// The error for a hub that shows `seen` where `pinned` was expected; it names
-// the file to delete, or the setting.
+// What says which key a hub has.
+enum class PinnedBy : uint8_t {
+  kFirstContact,  // and from then on `server.pub`
+  kSetting,       // server_public_key
+  kEntry,         // public_key of its entry [[hub]]
+};
+
+// The error for a hub that shows `seen` where another key was expected; it
+// names the file to delete, or the setting.
 absl::Status HubKeyChangedError(const std::string& state_dir,
-                                std::string_view configured,
-                                const PublicKey& seen);
+                                PinnedBy pinned_by, const PublicKey& seen);
 
 }  // namespace lwt::handshake

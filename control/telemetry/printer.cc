@@ -77,6 +77,10 @@ void PutPeer(Printer& printer, const PeerStatus& peer) {
   printer.Text("endpoint", peer.endpoint);
   printer.Text("state", peer.state);
   printer.Text("path", peer.path);
+  if (!peer.hub.empty()) {
+    printer.Text("hub", peer.hub);
+    printer.Text("hub_reason", peer.hub_reason);
+  }
   printer.Text("reason", peer.reason);
   PutNumbers(printer, peer.reading.All());
   const Readings totals = peer.totals.All();

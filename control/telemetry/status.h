@@ -61,6 +61,8 @@ struct PeerStatus {
   std::string endpoint;    // "192.0.2.1:9000"
   std::string state;       // "connecting", "up", "suspect", "down"
   std::string path;        // seen from here the other is "hub" or "client"
+  std::string hub;         // at a client: which of its hubs, "vpn.example:9000"
+  std::string hub_reason;  // ... and why not one before it, if it has several
   std::string reason;      // why it is not up; empty when it is
   PeerReading reading{.rtt_us = kNoValue, .last_handshake_s = kNoValue};
   LaneReading totals;  // of its lanes, and of those it had

@@ -131,6 +131,8 @@ void AddPeer(const PeerStatus& peer, std::string& out) {
   if (!peer.reason.empty()) rows.push_back({"reason", peer.reason});
   rows.push_back({"public key", OrDash(peer.public_key)});
   rows.push_back({"endpoint", OrDash(peer.endpoint)});
+  if (!peer.hub.empty()) rows.push_back({"hub", peer.hub});
+  if (!peer.hub_reason.empty()) rows.push_back({"not", peer.hub_reason});
   rows.push_back({"path", peer.path + ", lanes " + std::to_string(now.lanes) +
                               ", MTU " + std::to_string(now.mtu)});
   rows.push_back(

@@ -49,8 +49,9 @@ struct PortWish {
 
 class ClientHost : public PeerHost {
  public:
-  // Looks the hub's name up. The answer comes by ClientSession::OnResolved.
-  virtual void Resolve() = 0;
+  // Looks a hub's name up, instead of the one before that is not answered yet.
+  // The answer comes by ClientSession::OnResolved.
+  virtual void Resolve(const std::string& name, uint16_t port) = 0;
   // A local endpoint on a port of its own, held and steered to us until
   // CloseLocal; the caller closes it once per OpenLocal.
   virtual absl::StatusOr<Endpoint> OpenLocal(const Endpoint& remote,

@@ -463,7 +463,8 @@ _SEEN = {
     },
     "nothing; above that of the start: restart": {"max_clients"},
     "next connection": {
-        "remote_addr", "sni", "mtu", "server_public_key", "key", "key_file"
+        "remote_addr", "sni", "mtu", "server_public_key", "key", "key_file",
+        "hub.address", "hub.public_key"  # test_hubs.py
     },
 }
 # A value of each that waits for a restart, by side.

@@ -94,7 +94,7 @@ Gateway::Gateway(Surroundings& around, const GatewayOptions& options,
     : around_(around),
       options_(options),
       keys_(TheKey()),
-      identity_(MakeIdentity()),
+      identity_(options.identity ? *options.identity : MakeIdentity()),
       network_(options.network == nullptr ? around.internet : *options.network),
       uplink_({.mtu = options.mtu,
                .segments = options.super_frames,
@@ -157,10 +157,10 @@ bool Gateway::Turn() {
     stepped().Step();
     const bool worked = worker().worked;
     Drain();
-    if (std::exchange(resolving_, false)) Answer(resolves_to_);
+    if (asked_) Answer(*std::exchange(asked_, std::nullopt));
     if (SessionDeadline() <= now()) RunTimers();
     road_.peers.Publish(now());
-    if (!worked && uplink_.empty() && tunnel_.empty() && !resolving_ &&
+    if (!worked && uplink_.empty() && tunnel_.empty() && !asked_ &&
         !worker().mailbox->HasCommands()) {
       return true;
     }

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -37,6 +38,12 @@ struct Surroundings {
   loop::Log log{loop::LogLevel::kError};
 };
 
+// A hub as a client's settings and the names of the world have it.
+struct NamedHub {
+  peer::HubTarget target;
+  std::vector<Endpoint> endpoints;  // none: the name is not found
+};
+
 struct GatewayOptions {
   Endpoint outer;              // a client's port counts upwards from here
   std::vector<Endpoint> also;  // its further addresses
@@ -49,6 +56,10 @@ struct GatewayOptions {
   uint64_t rekey_records = 1 << 20;
   // What the name of its hub stands for, on a client; else that of the first.
   std::vector<Endpoint> hubs;
+  // A client's hubs, instead of that one.
+  std::vector<NamedHub> named_hubs;
+  // Whose key a hub has that takes the place of another one; else a new one.
+  std::optional<handshake::StaticKey> identity;
 };
 
 // A worker that nobody runs.
@@ -111,6 +122,7 @@ class Gateway : public Host,
   std::vector<Endpoint> Outers() const;
   const GatewayOptions& options() const { return options_; }
   Worker& worker() { return stepped().worker(); }
+  const handshake::StaticKey& identity() const { return identity_; }
 
  protected:
   Gateway(Surroundings& around, const GatewayOptions& options,
@@ -118,14 +130,13 @@ class Gateway : public Host,
 
   virtual void RunTimers() = 0;
   virtual uint64_t SessionDeadline() const = 0;
-  virtual void Answer(const std::vector<Endpoint>& endpoints) {}
+  virtual void Answer(const std::string& name) {}
   uint64_t now() const { return around_.now_us; }
 
   Surroundings& around_;
   const GatewayOptions options_;
   handshake::KeyRing keys_;
   handshake::StaticKey identity_;
-  std::vector<Endpoint> resolves_to_;  // what the name of the hub stands for
 
   // peer::WorkerInbox::Sink
   void OnEvent(WorkerIndex from, const Event& event) override {
@@ -145,7 +156,7 @@ class Gateway : public Host,
   void SuspectPath(const IpAddress&) override {}
   void SetInnerMtu(uint16_t) override {}
   uint16_t MaxInnerMtu(const Endpoint& remote) override;
-  void Resolve() override { resolving_ = true; }
+  void Resolve(const std::string& name, uint16_t) override { asked_ = name; }
   absl::StatusOr<Endpoint> OpenLocal(const Endpoint& remote,
                                      const peer::PortWish& wish) override;
   void CloseLocal(const Endpoint& local) override;
@@ -173,7 +184,7 @@ class Gateway : public Host,
   std::vector<Endpoint> locals_;
   std::vector<FlowId> followed_;
   uint16_t next_port_;
-  bool resolving_ = false;
+  std::optional<std::string> asked_;  // a name that has no answer yet
 };
 
 class ClientGateway final : public Gateway {
@@ -185,12 +196,24 @@ class ClientGateway final : public Gateway {
   void Close() override;
   bool up() const { return session_ != nullptr && session_->state() == "up"; }
   const peer::ClientSession* session() const { return session_.get(); }
+  // The names that it asked for, and when.
+  struct Question {
+    uint64_t when_us;
+    std::string name;
+  };
+  const std::vector<Question>& questions() const { return questions_; }
+  // Other addresses of a name from now on.
+  void Rename(const std::string& name, std::vector<Endpoint> endpoints) {
+    names_[name] = std::move(endpoints);
+  }
 
  private:
   void RunTimers() override;
   uint64_t SessionDeadline() const override;
-  void Answer(const std::vector<Endpoint>& endpoints) override;
+  void Answer(const std::string& name) override;
 
+  std::map<std::string, std::vector<Endpoint>> names_;
+  std::vector<Question> questions_;
   std::unique_ptr<peer::ClientSession> session_;
 };
 

@@ -21,7 +21,13 @@ handshake::RekeyConfig RekeyOf(const GatewayOptions& options) {
 ClientGateway::ClientGateway(Surroundings& around,
                              const GatewayOptions& options)
     : Gateway(around, options, kClientLanes) {
-  resolves_to_ = options.hubs;
+  std::vector<NamedHub> named = options.named_hubs;
+  if (named.empty()) named = {{{{"hub.example", 443}}, options.hubs}};
+  std::vector<peer::HubTarget> hubs;
+  for (const NamedHub& hub : named) {
+    hubs.push_back(hub.target);
+    names_[hub.target.address.host] = hub.endpoints;
+  }
   handshake::ClientConfig config;
   config.identity = &identity_;
   config.server_name = "www.example.com";
@@ -34,7 +40,7 @@ ClientGateway::ClientGateway(Surroundings& around,
           .keys = keys_,
           .attempt = {road_, *this, config},
           .rekey = RekeyOf(options),
-          .hub_name = "hub.example",
+          .hubs = std::move(hubs),
           .tunnel_addresses = {options.inner},
           .networks = {},
           .on_hub_key =
@@ -58,8 +64,14 @@ uint64_t ClientGateway::SessionDeadline() const {
   return session_ == nullptr ? UINT64_MAX : session_->NextDeadline();
 }
 
-void ClientGateway::Answer(const std::vector<Endpoint>& endpoints) {
-  if (session_ != nullptr) session_->OnResolved(endpoints, now());
+void ClientGateway::Answer(const std::string& name) {
+  questions_.push_back({now(), name});
+  if (session_ == nullptr) return;
+  if (names_[name].empty()) {
+    session_->OnResolved(absl::NotFoundError(name + " is no host"), now());
+  } else {
+    session_->OnResolved(names_[name], now());
+  }
 }
 
 HubGateway::HubGateway(Surroundings& around, const GatewayOptions& options,

@@ -53,11 +53,12 @@ rte_mempool* JumboBuffers() {
   return pool;
 }
 
-World::World(uint64_t seed, bool verbose)
+World::World(uint64_t seed, bool verbose, int log_fd)
     : topology_(now_us_),
       around_{
           now_us_, topology_.internet(), SmallBuffers(), JumboBuffers(),
-          loop::Log(verbose ? loop::LogLevel::kDebug : loop::LogLevel::kError)},
+          loop::Log(verbose ? loop::LogLevel::kDebug : loop::LogLevel::kError,
+                    log_fd)},
       small_before_(rte_mempool_avail_count(SmallBuffers())),
       jumbo_before_(rte_mempool_avail_count(JumboBuffers())) {
   SeedRandom(seed);
@@ -75,9 +76,22 @@ ClientGateway& World::AddClient(const GatewayOptions& options) {
   return *clients_.back();
 }
 
+void World::KillHub(size_t hub) {
+  killed_[hub] = hubs_[hub]->options();
+  killed_[hub].identity = hubs_[hub]->identity();
+  hubs_[hub].reset();
+}
+
+HubGateway& World::RestartHub(size_t hub, uint32_t max_clients) {
+  hubs_[hub] = std::make_unique<HubGateway>(around_, killed_[hub], max_clients);
+  return *hubs_[hub];
+}
+
 std::vector<Gateway*> World::gateways() const {
   std::vector<Gateway*> all;
-  for (const auto& hub : hubs_) all.push_back(hub.get());
+  for (const auto& hub : hubs_) {
+    if (hub != nullptr) all.push_back(hub.get());
+  }
   for (const auto& client : clients_) all.push_back(client.get());
   return all;
 }
@@ -100,7 +114,9 @@ void World::Advance(uint64_t until_us) {
 void World::Close() {
   for (const auto& client : clients_) client->Close();
   Turn();
-  for (const auto& hub : hubs_) hub->Close();
+  for (const auto& hub : hubs_) {
+    if (hub != nullptr) hub->Close();
+  }
 }
 
 std::string World::Leftovers() {

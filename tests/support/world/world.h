@@ -2,6 +2,7 @@
 // memory, in fake time, in one thread. The same for the same seed.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,11 +20,15 @@ rte_mempool* JumboBuffers();
 
 class World {
  public:
-  explicit World(uint64_t seed, bool verbose = false);
+  explicit World(uint64_t seed, bool verbose = false, int log_fd = 2);
 
   // Before its clients.
   HubGateway& AddHub(const GatewayOptions& options, uint32_t max_clients = 8);
   ClientGateway& AddClient(const GatewayOptions& options);
+  // A hub is gone from one moment to the other, as by a cut of its power; and
+  // it is there again, with its key and without anything that it knew.
+  void KillHub(size_t hub);
+  HubGateway& RestartHub(size_t hub, uint32_t max_clients = 8);
 
   // To the next moment at which something happens, and no further than
   // `until_us`; does what is due there.
@@ -48,7 +53,7 @@ class World {
   uint64_t now_us() const { return now_us_; }
   Network& network() { return topology_.internet(); }
   Topology& topology() { return topology_; }
-  // The first one, and all.
+  // The first one, and all; null: it is gone.
   HubGateway& hub() { return *hubs_.front(); }
   const std::vector<std::unique_ptr<HubGateway>>& hubs() const { return hubs_; }
   const std::vector<std::unique_ptr<ClientGateway>>& clients() const {
@@ -65,6 +70,7 @@ class World {
   unsigned small_before_;
   unsigned jumbo_before_;
   std::vector<std::unique_ptr<HubGateway>> hubs_;
+  std::map<size_t, GatewayOptions> killed_;
   std::vector<std::unique_ptr<ClientGateway>> clients_;
   bool spun_ = false;
 };

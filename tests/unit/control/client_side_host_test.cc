@@ -96,6 +96,42 @@ TEST_F(ClientSideTest, ANameThatIsNotFoundIsItsReason) {
   EXPECT_EQ(Report().endpoint, "");
 }
 
+// A file with entries alone, whose pins are its own: a damaged pin of
+// remote_addr is nothing to them.
+TEST_F(ClientSideTest, EntriesAreCalledInTheirOrderByTheirOwnKeys) {
+  WritePin("no key\n");
+  config_.client.remote.reset();
+  const std::string key =
+      handshake::PublicKeyToText(handshake::GenerateStaticKey().public_key);
+  config_.client.hubs = {{{"hub.test", 9000}, key}, {{"10.77.0.2", 9000}, key}};
+  ASSERT_TRUE(Start().ok());
+  EXPECT_TRUE(Until(
+      [&] { return Report().state == "down" && Report().reason != "starting"; },
+      client_.get()));
+  const std::string reason = Report().reason;
+  EXPECT_EQ(reason.find("hub.test:9000: hub.test is no host; "
+                        "10.77.0.2:9000: 10.77.0.2:9000 refuses the "
+                        "connection"),
+            0u)
+      << reason;
+  const std::string log = lines_.Take();
+  EXPECT_NE(log.find("hub hub.test:9000: hub.test is no host; calling "
+                     "10.77.0.2:9000"),
+            std::string::npos)
+      << log;
+}
+
+TEST_F(ClientSideTest, AnEntryWithItsOwnKeyKeepsItFromCalling) {
+  const std::string own =
+      handshake::PublicKeyToText(secrets_.identity.public_key);
+  ASSERT_TRUE(Start().ok());
+  config_.client.hubs = {{{"hub.test", 9000}, own}};
+  // By a reload, and at the start.
+  EXPECT_NE(client_->Check(config_).message().find("own public key"),
+            absl::string_view::npos);
+  EXPECT_FALSE(Start().ok());
+}
+
 TEST_F(ClientSideTest, OnlyAHubIsAskedOfPeers) {
   ASSERT_TRUE(Start().ok());
   using api::RequestKind;

@@ -192,7 +192,6 @@ TEST_F(OuterSideTest, AnIpv6HeaderTakesTwentyBytesMore) {
 }
 
 TEST_F(OuterSideTest, TheNewestQuestionIsAnswered) {
-  config_.client.remote = {{.host = "192.0.2.7", .port = 9000}};
   std::vector<Endpoint> found;
   int answers = 0;
   outer_->OnHubFound([&](absl::StatusOr<std::vector<Endpoint>> endpoints) {
@@ -200,12 +199,11 @@ TEST_F(OuterSideTest, TheNewestQuestionIsAnswered) {
     ASSERT_TRUE(endpoints.ok()) << endpoints.status();
     found = *endpoints;
   });
-  outer_->Resolve();
-  config_.client.remote->host = "192.0.2.8";
-  outer_->Resolve();
+  outer_->Resolve("192.0.2.7", 9000);
+  outer_->Resolve("192.0.2.8", 9000);
   ASSERT_TRUE(Until([&] { return answers > 0; }));
   EXPECT_EQ(found, std::vector<Endpoint>{At("192.0.2.8:9000")});
-  outer_->Resolve();
+  outer_->Resolve("192.0.2.8", 9000);
   outer_->OnHubFound({});  // who asked is gone
   names_->OnReady();
   EXPECT_EQ(answers, 1);

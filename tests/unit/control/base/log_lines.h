@@ -20,6 +20,7 @@ class LogLines {
       : log_(level, file_.get(), journal) {}
 
   Log& log() { return log_; }
+  int fd() const { return file_.get(); }
   // What was logged since the last call.
   std::string Take() {
     const off_t end = lseek(file_.get(), 0, SEEK_END);

@@ -6,10 +6,12 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
 #include "control/cli/version.h"
+#include "control/handshake/static_key.h"
 
 namespace lwt::cli {
 namespace {
@@ -60,6 +62,30 @@ class DaemonCommandTest : public testing::Test {
   std::string folder_;
   std::string path_;
 };
+
+// Its key is in the state directory, where the start would find it.
+TEST_F(DaemonCommandTest, AHubWithTheClientsOwnKeyIsRefused) {
+  const std::string state_dir = folder_ + "/state";
+  const auto own = handshake::LoadOrCreateStaticKey(state_dir);
+  ASSERT_TRUE(own.ok()) << own.status();
+  for (const bool same : {false, true}) {
+    const handshake::PublicKey key =
+        same ? own->public_key : handshake::GenerateStaticKey().public_key;
+    std::ofstream(path_) << "mode = \"client\"\nencryption = \"none\"\n"
+                         << "tunnel_addr = \"10.0.0.2/24\"\nstate_dir = \""
+                         << state_dir << "\"\n[[hub]]\naddress = \"h:1\"\n"
+                         << "public_key = \"" << handshake::PublicKeyToText(key)
+                         << "\"\n";
+    const DaemonRun outcome = RunDaemon({"-c", path_, "-check-config"});
+    EXPECT_EQ(outcome.begin.exit_code, same ? 1 : 0) << outcome.err;
+    EXPECT_EQ(outcome.err.find(path_ + ":7: [[hub]] h:1 has this client's own "
+                                       "public key: write the one") !=
+                  std::string::npos,
+              same)
+        << outcome.err;
+  }
+  std::filesystem::remove_all(state_dir);
+}
 
 TEST_F(DaemonCommandTest, HelpIsTheGoldenText) {
   for (const char* flag : {"-h", "--help", "help"}) {

@@ -48,12 +48,30 @@ TEST_F(ReportTest, BeforeTheyMeetThereIsAReason) {
   EXPECT_EQ(peer.path, "hub");
   EXPECT_EQ(peer.reason, "starting");
   EXPECT_EQ(peer.endpoint, "");
+  EXPECT_EQ(peer.hub, "hub.test:9000");
+  EXPECT_EQ(peer.hub_reason, "");
   EXPECT_EQ(peer.public_key, "");
   EXPECT_EQ(peer.tunnel_addresses, std::vector<std::string>{"10.0.0.0/24"})
       << "all of the tunnel's network lies behind the hub";
   EXPECT_EQ(peer.reading.rtt_us, kNoValue);
   EXPECT_EQ(peer.reading.last_handshake_s, kNoValue);
   EXPECT_TRUE(OfClients().peers.empty());
+}
+
+TEST_F(ReportTest, OneOfSeveralHubsIsNamedAndWhyNoneBeforeIt) {
+  client_.hub_names = {"a.test", "b.test"};
+  client_.Make();
+  client_.session->OnTimer(net_.now_us);
+  ASSERT_EQ(OfHub().hub, "a.test:9000");
+  client_.host.resolve_pending = false;
+  client_.session->OnResolved(absl::NotFoundError("a.test: no such name"),
+                              net_.now_us);
+  EXPECT_EQ(OfHub().hub, "b.test:9000");
+  EXPECT_EQ(OfHub().reason, "a.test:9000: a.test: no such name");
+  ASSERT_TRUE(ComesUp());
+  EXPECT_EQ(OfHub().hub, "b.test:9000");
+  EXPECT_EQ(OfHub().reason, "");
+  EXPECT_EQ(OfHub().hub_reason, "a.test:9000: a.test: no such name");
 }
 
 TEST_F(ReportTest, EachShowsTheOther) {
@@ -69,6 +87,7 @@ TEST_F(ReportTest, EachShowsTheOther) {
   const telemetry::PeerStatus client = OfClients().peers.front();
   EXPECT_EQ(client.state, "up");
   EXPECT_EQ(client.path, "client");
+  EXPECT_EQ(client.hub, "") << "it is asked of a client alone";
   EXPECT_EQ(client.tunnel_addresses, std::vector<std::string>{"10.0.0.2"});
   EXPECT_EQ(client.public_key,
             handshake::PublicKeyToText(client_.identity.public_key));

@@ -212,7 +212,7 @@ TEST_F(LifeTest, AKeyThatCannotBePinnedIsNoSession) {
   ClientSession::Config config{
       .keys = client_.keys,
       .attempt = {client_.road, client_.host, {}},
-      .hub_name = "hub.test",
+      .hubs = {{{"hub.test", 9000}, std::nullopt}},
       .tunnel_addresses = {client_.address},
       .on_hub_key = [](const handshake::PublicKey&) {
         return absl::PermissionDeniedError("server.pub: read-only");
@@ -321,6 +321,115 @@ TEST_F(LifeTest, EventsOfNobodyAreLeftAlone) {
                         net_.now_us);
   EXPECT_TRUE(client_.up());
   EXPECT_EQ(session().rtt_us(), 0u) << "no lane of ours was measured";
+}
+
+// ---- Several hubs, of which the test answers for the names. How a client is
+// moved by gateways that die is in tests/support/world/hubs_test.cc.
+
+class SeveralHubsTest : public LifeTest {
+ protected:
+  SeveralHubsTest() {
+    client_.hub_names = {"a.test", "b.test"};
+    client_.Make();
+  }
+  std::string AskedLast() const {
+    return client_.host.names.empty() ? "" : client_.host.names.back();
+  }
+};
+
+TEST_F(SeveralHubsTest, ALookUpThatHangsIsLeftForTheNextHub) {
+  Tick();
+  EXPECT_EQ(AskedLast(), "a.test");
+  EXPECT_EQ(session().hub().address.host, "a.test");
+  TickAt(net_.now_us + ClientSession::kResolveTimeoutUs);
+  EXPECT_EQ(AskedLast(), "b.test");
+  EXPECT_EQ(session().state(), "connecting") << "it does not wait";
+  EXPECT_EQ(session().reason(),
+            "a.test:9000: the name a.test could not be looked up in time");
+  Found({At("192.0.2.1:9000")});
+  ASSERT_TRUE(ComesUp());
+  EXPECT_EQ(session().reason(), "");
+  EXPECT_EQ(session().hub().address.host, "b.test");
+}
+
+// All addresses of one name are those of one hub.
+TEST_F(SeveralHubsTest, AHubFailsWithTheLastOfItsAddresses) {
+  RecordCalls();
+  hub_.worker.listening = false;
+  Tick();
+  const std::vector<Endpoint> two = {At("192.0.2.1:9000"),
+                                     At("192.0.2.2:9000")};
+  Found(two);
+  while (!client_.host.resolve_pending) {
+    TickAt(std::min(session().NextDeadline(), net_.next_us()));
+  }
+  EXPECT_EQ(TakeCalls(), two);
+  EXPECT_EQ(AskedLast(), "b.test");
+  Found({At("192.0.2.3:9000")});
+  RunAttempts();
+  EXPECT_EQ(TakeCalls(), std::vector<Endpoint>{At("192.0.2.3:9000")});
+  EXPECT_EQ(session().state(), "down");
+  EXPECT_TRUE(client_.host.locals.empty());
+}
+
+// A hub that takes the client and soon sends it away is no service: the next
+// one has its turn at once, and both have had theirs before there is a pause.
+TEST_F(SeveralHubsTest, AShortServiceIsFollowedByTheNextHub) {
+  ASSERT_TRUE(ComesUp());
+  for (const char* const next : {"b.test", "a.test"}) {
+    Run(kSecond);
+    const size_t asked = client_.host.names.size();
+    hub_.sessions->Close("maintenance", net_.now_us);
+    ASSERT_TRUE(Until(kSecond / 10, [&] { return !client_.up(); }));
+    hub_.Kill();
+    client_.worker.Crash();
+    hub_.Make();
+    if (std::string_view(next) == "b.test") {
+      ASSERT_EQ(client_.host.names.size(), asked + 1);
+      EXPECT_EQ(AskedLast(), next);
+    } else {
+      EXPECT_EQ(client_.host.names.size(), asked) << "the round is over";
+      EXPECT_EQ(session().state(), "down");
+    }
+    ASSERT_TRUE(ComesUp());
+  }
+}
+
+TEST_F(SeveralHubsTest, AGoodServiceIsFollowedByACallToTheSameHub) {
+  Tick();
+  TickAt(net_.now_us + ClientSession::kResolveTimeoutUs);
+  ASSERT_EQ(AskedLast(), "b.test");
+  ASSERT_TRUE(ComesUp());
+  Run(ClientSession::kGoodServiceUs);
+  hub_.sessions->Close("maintenance", net_.now_us);
+  ASSERT_TRUE(Until(kSecond / 10, [&] { return !client_.up(); }));
+  EXPECT_EQ(AskedLast(), "b.test");
+}
+
+TEST_F(SeveralHubsTest, AHubThatIsTakenOutMeanwhileIsCalledNoMore) {
+  ClientSession::Settings settings{.hubs = client_.Hubs(), .offered_mtu = 1400};
+  Tick();
+  const size_t asked = client_.host.names.size();
+  session().Apply(settings, net_.now_us);
+  EXPECT_EQ(client_.host.names.size(), asked) << "nothing has changed";
+  hub_.worker.listening = true;
+  Found({At("192.0.2.1:9000")});
+  EXPECT_EQ(client_.host.locals.size(), 1u);
+  settings.hubs.erase(settings.hubs.begin());
+  session().Apply(settings, net_.now_us);
+  EXPECT_TRUE(client_.host.locals.empty()) << "the call to it is given up";
+  EXPECT_EQ(AskedLast(), "b.test");
+  ASSERT_TRUE(ComesUp());
+  EXPECT_EQ(session().hub().address.host, "b.test");
+  // The session that is up goes on at a hub that is taken out.
+  settings.hubs = {{{"c.test", 9000}, std::nullopt}};
+  session().Apply(settings, net_.now_us);
+  Run(kSecond);
+  EXPECT_TRUE(client_.up());
+  EXPECT_EQ(session().hub().address.host, "b.test");
+  EXPECT_EQ(AskedLast(), "b.test");
+  hub_.sessions->Close("maintenance", net_.now_us);
+  ASSERT_TRUE(Until(5 * kSecond, [&] { return AskedLast() == "c.test"; }));
 }
 
 }  // namespace

@@ -115,6 +115,8 @@ TEST(DiffTest, EveryKeyOfThePageSaysWhatAChangeWaitsFor) {
       {"multi_client", "live"},
       {"max_clients", "live"},
       {"remote_addr", "next connection"},
+      {"hub.address", "next connection"},
+      {"hub.public_key", "next connection"},
       {"server_public_key", "next connection"},
       {"sni", "next connection"},
       {"fec", "live"},
@@ -173,6 +175,34 @@ TEST(DiffTest, EntriesAreToldApartByTheirKey) {
             whole);
   EXPECT_EQ(names(with({{b, {eight}}, {a, {seven}}}), with({{a, {seven}}})),
             whole);
+}
+
+// The order of hubs is that in which they are tried.
+TEST(DiffTest, EntriesOfAnOrderedTableMayChangePlaces) {
+  const std::vector<HubEntry> hubs = {{{"a.example", 1}, kPublicKey},
+                                      {{"b.example", 2}, kPublicKey},
+                                      {{"c.example", 3}, kPublicKey}};
+  const auto names = [&](const std::vector<size_t>& before,
+                         const std::vector<size_t>& after) {
+    Config one;
+    Config other;
+    for (const size_t i : before) one.client.hubs.push_back(hubs[i]);
+    for (const size_t i : after) other.client.hubs.push_back(hubs[i]);
+    std::vector<std::string> list;
+    for (const Change& change : Diff(one, other)) {
+      list.push_back(NameOf(change));
+    }
+    return list;
+  };
+  using Names = std::vector<std::string>;
+  EXPECT_EQ(names({0, 1, 2}, {0, 1, 2}), Names{});
+  EXPECT_EQ(names({0, 1, 2}, {1, 0, 2}),
+            (Names{"hub b.example:2: address", "hub a.example:1: address"}));
+  // Those behind one that goes keep their order.
+  EXPECT_EQ(names({0, 1, 2}, {1, 2}),
+            (Names{"hub a.example:1: address", "hub a.example:1: public_key"}));
+  EXPECT_EQ(names({1}, {0, 1}),
+            (Names{"hub a.example:1: address", "hub a.example:1: public_key"}));
 }
 
 // A default that is not the member's own only tells what stands for it.

@@ -34,6 +34,30 @@ std::vector<std::string> Names(const std::vector<Change>& changes) {
 
 using NameList = std::vector<std::string>;
 
+TEST(ReloadTest, OtherHubsAndAnotherOrderAreForTheNextConnection) {
+  Config before = AClient();
+  before.client.hubs = {{{"b.example", 9000}, kPublicKey},
+                        {{"c.example", 9000}, kPublicKey}};
+  Config wanted = before;
+  std::swap(wanted.client.hubs[0], wanted.client.hubs[1]);
+  auto reloaded = Reload(before, before, wanted);
+  ASSERT_TRUE(reloaded.ok()) << reloaded.status();
+  EXPECT_EQ(
+      Names(reloaded->next_connection),
+      (NameList{"hub c.example:9000: address", "hub b.example:9000: address"}));
+  EXPECT_EQ(reloaded->config.client.hubs[0].address.host, "c.example");
+  wanted.client.remote.reset();
+  wanted.client.hubs.pop_back();
+  reloaded = Reload(before, before, wanted);
+  ASSERT_TRUE(reloaded.ok()) << reloaded.status();
+  EXPECT_EQ(Names(reloaded->next_connection),
+            (NameList{"remote_addr", "hub b.example:9000: address",
+                      "hub b.example:9000: public_key"}));
+  EXPECT_EQ(reloaded->config.client.HubAddresses(),
+            (std::vector<HostPort>{{"c.example", 9000}}));
+  EXPECT_TRUE(reloaded->live.empty() && reloaded->restart.empty());
+}
+
 TEST(ReloadTest, EachSettingIsTakenAsItsRowSays) {
   for (const Option& option : Options()) {
     SCOPED_TRACE(option.toml);

@@ -170,10 +170,29 @@ TEST(HubKey, TheSettingGoesFirst) {
   EXPECT_EQ(**ExpectedHubKey(dir.path, PublicKeyToText(hub)), hub);
   const auto bad = ExpectedHubKey(dir.path, "nonsense");
   EXPECT_EQ(bad.status().message().find("server_public_key: "), 0u);
-  EXPECT_NE(HubKeyChangedError(dir.path, "x", hub)
-                .message()
-                .find("change server_public_key"),
-            absl::string_view::npos);
+}
+
+TEST(HubKey, AnErrorSaysWhatToDoByWhatPinnedIt) {
+  const PublicKey hub = FixedStaticKey(4).public_key;
+  const std::pair<PinnedBy, absl::string_view> remedies[] = {
+      {PinnedBy::kFirstContact, "set up again, delete /s/server.pub"},
+      {PinnedBy::kSetting, "set up again, change server_public_key"},
+      {PinnedBy::kEntry,
+       "set up again, change public_key of its entry [[hub]]"}};
+  for (const auto& [pinned_by, remedy] : remedies) {
+    const absl::Status error = HubKeyChangedError("/s", pinned_by, hub);
+    EXPECT_NE(error.message().find(remedy), absl::string_view::npos) << error;
+    EXPECT_NE(error.message().find(PublicKeyToText(hub)),
+              absl::string_view::npos);
+  }
+}
+
+TEST(OwnKey, IsToldOnceThereIsOne) {
+  TemporaryDirectory dir;
+  EXPECT_EQ(OwnPublicKey(dir.path), std::nullopt);
+  const auto made = LoadOrCreateStaticKey(dir.path);
+  ASSERT_TRUE(made.ok()) << made.status();
+  EXPECT_EQ(OwnPublicKey(dir.path), made->public_key);
 }
 
 }  // namespace

@@ -38,10 +38,9 @@ TEST_F(SettingsTest, AClientTakesOtherSettingsWhileItLives) {
   TestClient& client = AddClient("10.0.0.2/24");
   ASSERT_TRUE(Until(kSecond, [&] { return client.up(); }));
   ClientSession::Settings settings{
-      .hub_name = "hub.test",
       .networks = {Prefix("192.168.1.0/24")},
+      .hubs = {{{"hub.test", 9000}, handshake::GenerateStaticKey().public_key}},
       .server_name = "cdn.example.net",
-      .expected_hub_key = handshake::GenerateStaticKey().public_key,
       .offered_mtu = 1300};
   settings.rekey.interval_us = 5 * kSecond;
   const uint32_t epoch = client.session->session()->send_epoch();
@@ -58,7 +57,7 @@ TEST_F(SettingsTest, AClientTakesOtherSettingsWhileItLives) {
   EXPECT_TRUE(
       Until(20 * kSecond, [&] { return !client.changed_keys.empty(); }));
   // What is set right is tried at once.
-  settings.expected_hub_key = hub_.identity.public_key;
+  settings.hubs[0].key = hub_.identity.public_key;
   client.session->Apply(settings, net_.now_us);
   ASSERT_TRUE(Until(kSecond / 2, [&] { return client.up(); }));
   EXPECT_EQ(client.session->session()->secrets().mtu, 1300);

@@ -32,9 +32,10 @@ class FakeHost : public ClientHost {
   void ForgetNextHop(FlowId flow) override { std::erase(followed, flow); }
   void SuspectPath(const IpAddress&) override { ++suspected; }
   void SetInnerMtu(uint16_t value) override { mtu = value; }
-  void Resolve() override {
+  void Resolve(const std::string& name, uint16_t) override {
     ++resolved;
     resolve_pending = true;
+    names.push_back(name);
   }
   absl::StatusOr<Endpoint> OpenLocal(const Endpoint& remote,
                                      const PortWish& wish) override {
@@ -56,6 +57,7 @@ class FakeHost : public ClientHost {
   absl::Status route;  // an error: OpenLocal fails with it
   bool resolve_pending = false;
   int resolved = 0;
+  std::vector<std::string> names;  // that were asked for
   int suspected = 0;
   uint16_t mtu = 0;
   uint16_t path_mtu = 1409;
@@ -99,7 +101,6 @@ struct TestClient {
     config.offer.mtu = 1400;
     config.offer.addresses = {address};
     config.offer.lanes = static_cast<uint8_t>(worker.workers);
-    config.expected_hub_key = expected_hub_key;
     handshake::RekeyConfig rekey;
     rekey.max_records = max_records;
     session.reset();
@@ -110,7 +111,7 @@ struct TestClient {
             .attempt = {road, host, config},
             .rekey = rekey,
             .messages = messages,
-            .hub_name = "hub.test",
+            .hubs = Hubs(),
             .tunnel_addresses = {address},
             .networks = networks,
             .on_hub_key =
@@ -119,12 +120,20 @@ struct TestClient {
                   return absl::OkStatus();
                 },
             .on_key_changed =
-                [this](const handshake::PublicKey& key) {
+                [this](const HubTarget&, const handshake::PublicKey& key) {
                   changed_keys.push_back(key);
                   return absl::UnavailableError("another key");
                 },
         },
         log, net.now_us);
+  }
+
+  std::vector<HubTarget> Hubs() const {
+    std::vector<HubTarget> hubs;
+    for (const char* const name : hub_names) {
+      hubs.push_back({{name, 9000}, expected_hub_key});
+    }
+    return hubs;
   }
 
   void Pump() {
@@ -173,6 +182,7 @@ struct TestClient {
   uint64_t max_records;
   handshake::PublicKey hub_key{};
   std::optional<handshake::PublicKey> expected_hub_key;  // Make takes it
+  std::vector<const char*> hub_names = {"hub.test"};     // the same
   std::vector<handshake::PublicKey> changed_keys;
   MessageTable messages = CommonMessages();  // Make takes them
   std::unique_ptr<ClientSession> session;

@@ -180,6 +180,26 @@ buffers
 )");
 }
 
+TEST(StatusTest, AClientSaysWhichOfItsHubsItIsAt) {
+  Status status;
+  PeerStatus peer;
+  peer.endpoint = "192.0.2.2:9000";
+  peer.path = "hub";
+  peer.hub = "b.example:9000";
+  peer.hub_reason = "a.example:9000: no answer";
+  status.peers = {peer};
+  const std::string table = ToTable(status);
+  EXPECT_NE(table.find("  endpoint        192.0.2.2:9000\n"
+                       "  hub             b.example:9000\n"
+                       "  not             a.example:9000: no answer\n"),
+            std::string::npos)
+      << table;
+  EXPECT_NE(ToJson(status).find(R"("hub":"b.example:9000",)"
+                                R"("hub_reason":"a.example:9000: no answer")"),
+            std::string::npos)
+      << ToJson(status);
+}
+
 TEST(StatusTableTest, SaysWhenThereIsNoKeyAndNothingDropped) {
   Status status;
   status.encryption = "none";
