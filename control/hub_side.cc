@@ -54,17 +54,20 @@ HubSide::~HubSide() {
   sessions_.reset();  // before the probers' door that it turns to
 }
 
-std::vector<peer::HeldAddress> HubSide::HeldAddresses() {
+absl::StatusOr<std::vector<peer::HeldAddress>> HubSide::HeldAddresses() {
   auto held = peer::LoadHeldAddresses(parts_.platform.paths().state_dir);
-  if (held.ok()) return *std::move(held);
+  // A hub can be without them, but not write over a later version's.
+  if (held.ok() || absl::IsFailedPrecondition(held.status())) return held;
   parts_.log.Warn(held.status().message());
-  return {};
+  return std::vector<peer::HeldAddress>();
 }
 
 absl::StatusOr<peer::HubSessions::Config> HubSide::SessionsConfig() {
   const std::string state_dir = parts_.platform.paths().state_dir;
   absl::StatusOr<peer::BannedKeys> banned = peer::LoadBannedKeys(state_dir);
   if (!banned.ok()) return banned.status();
+  auto before = HeldAddresses();
+  if (!before.ok()) return before.status();
   handshake::HubConfig door;
   door.keys = &parts_.secrets.keys;
   door.identity = &parts_.secrets.identity;
@@ -79,7 +82,7 @@ absl::StatusOr<peer::HubSessions::Config> HubSide::SessionsConfig() {
       .max_clients = parts_.config.hub.max_clients,
       .multi_client = parts_.config.hub.multi_client,
       .networks = NetworksOf(parts_.config),
-      .held = HeldAddresses(),
+      .held = *std::move(before),
       .on_held =
           [this, state_dir](const std::vector<peer::HeldAddress>& held) {
             writer_->Put(peer::HeldAddressesPath(state_dir),

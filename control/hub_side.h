@@ -42,7 +42,7 @@ class HubSide final : public loop::Component {
   // Where probers are sent from now on.
   void SetFallback(const std::optional<config::HostPort>& service,
                    uint64_t now_us);
-  std::vector<peer::HeldAddress> HeldAddresses();
+  absl::StatusOr<std::vector<peer::HeldAddress>> HeldAddresses();
   void LookUpFallback(uint64_t now_us);
   std::string Forget(const peer::AddressesNamed& names, uint64_t now_us);
   std::string Ban(const handshake::PublicKey& key, uint64_t now_us);

@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "control/base/files.h"
+#include "control/base/state_form.h"
 
 namespace lwt::peer {
 
@@ -14,6 +15,10 @@ absl::StatusOr<BannedKeys> LoadBannedKeys(const std::string& state_dir) {
   const auto text = host::ReadFile(path);
   if (absl::IsNotFound(text.status())) return BannedKeys();
   if (!text.ok()) return text.status();
+  if (absl::Status known = host::RefuseLaterForm(path, *text, kBannedKeysForm);
+      !known.ok()) {
+    return known;
+  }
   if (auto keys = ParseBannedKeys(*text)) return *std::move(keys);
   return absl::DataLossError(absl::StrCat(
       path,

@@ -5,14 +5,8 @@
 #include "control/hub/banned_keys.h"
 
 namespace lwt::peer {
-namespace {
-
-constexpr std::string_view kBannedHeader = "lightweight-tunnel banned 1";
-
-}  // namespace
-
 std::optional<BannedKeys> ParseBannedKeys(std::string_view text) {
-  if (host::TakeField(text, '\n') != kBannedHeader) return std::nullopt;
+  if (host::TakeField(text, '\n') != kBannedKeysForm) return std::nullopt;
   BannedKeys keys;
   while (!text.empty()) {
     const auto key = handshake::PublicKeyFromText(host::TakeField(text, '\n'));
@@ -24,7 +18,7 @@ std::optional<BannedKeys> ParseBannedKeys(std::string_view text) {
 }
 
 std::string FormatBannedKeys(const BannedKeys& keys) {
-  std::string text(kBannedHeader);
+  std::string text(kBannedKeysForm);
   text += '\n';
   for (const handshake::PublicKey& key : keys) {
     absl::StrAppend(&text, handshake::PublicKeyToText(key), "\n");

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "control/base/files.h"
+#include "control/base/state_form.h"
 
 namespace lwt::peer {
 
@@ -19,6 +20,11 @@ absl::StatusOr<std::vector<HeldAddress>> LoadHeldAddresses(
   const auto text = host::ReadFile(path);
   if (absl::IsNotFound(text.status())) return std::vector<HeldAddress>();
   if (!text.ok()) return text.status();
+  if (absl::Status known =
+          host::RefuseLaterForm(path, *text, kHeldAddressesForm);
+      !known.ok()) {
+    return known;
+  }
   if (auto addresses = ParseHeldAddresses(*text)) return *std::move(addresses);
   const std::string aside = path + ".bad";
   if (rename(path.c_str(), aside.c_str()) != 0) {

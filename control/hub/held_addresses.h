@@ -35,13 +35,18 @@ struct HeldAddress {
 // More than a hub ever binds; bounds what a hostile file makes us hold.
 inline constexpr size_t kMaxHeldAddresses = 65536;
 
+// The first line of the file.
+inline constexpr std::string_view kHeldAddressesForm =
+    "lightweight-tunnel addresses 1";
+
 // nullopt unless every line is one of the form above.
 std::optional<std::vector<HeldAddress>> ParseHeldAddresses(
     std::string_view text);
 std::string FormatHeldAddresses(const std::vector<HeldAddress>& addresses);
 
 // Empty when there is no file. One that cannot be understood is moved aside to
-// `addresses.bad`, and the error names it; the next load finds none.
+// `addresses.bad`, and the error (DataLoss) names it; the next load finds none.
+// One of a later form stays, and is a FailedPrecondition.
 absl::StatusOr<std::vector<HeldAddress>> LoadHeldAddresses(
     const std::string& state_dir);
 std::string HeldAddressesPath(const std::string& state_dir);

@@ -7,7 +7,6 @@
 namespace lwt::peer {
 namespace {
 
-constexpr std::string_view kHeader = "lightweight-tunnel addresses 1";
 constexpr std::string_view kConnectedWord = "connected";
 
 std::optional<HeldAddress> ParseLine(std::string_view line) {
@@ -30,7 +29,7 @@ std::optional<HeldAddress> ParseLine(std::string_view line) {
 
 std::optional<std::vector<HeldAddress>> ParseHeldAddresses(
     std::string_view text) {
-  if (host::TakeField(text, '\n') != kHeader) return std::nullopt;
+  if (host::TakeField(text, '\n') != kHeldAddressesForm) return std::nullopt;
   std::vector<HeldAddress> addresses;
   while (!text.empty()) {
     auto held = ParseLine(host::TakeField(text, '\n'));
@@ -41,7 +40,7 @@ std::optional<std::vector<HeldAddress>> ParseHeldAddresses(
 }
 
 std::string FormatHeldAddresses(const std::vector<HeldAddress>& addresses) {
-  std::string text(kHeader);
+  std::string text(kHeldAddressesForm);
   text += '\n';
   for (const HeldAddress& held : addresses) {
     absl::StrAppend(&text, ToString(held.address), " ",

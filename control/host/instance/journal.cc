@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "control/base/files.h"
+#include "control/base/state_form.h"
 
 namespace lwt::host {
 namespace {
@@ -34,6 +35,10 @@ absl::StatusOr<Journal> Journal::Open(const std::string& path) {
   const auto text = ReadFile(path);
   if (absl::IsNotFound(text.status())) return journal;
   if (!text.ok()) return text.status();
+  if (absl::Status known = RefuseLaterForm(path, *text, kJournalForm);
+      !known.ok()) {
+    return known;
+  }
   if (auto entries = ParseJournal(*text)) {
     journal.entries_ = *std::move(entries);
     return journal;

@@ -39,6 +39,9 @@ struct HostChange {
   friend bool operator==(const HostChange&, const HostChange&) = default;
 };
 
+// The first line of the file.
+inline constexpr std::string_view kJournalForm = "lightweight-tunnel journal 1";
+
 // nullopt unless every line is an entry of the form above.
 std::optional<std::vector<HostChange>> ParseJournal(std::string_view text);
 std::string FormatJournal(const std::vector<HostChange>& changes);
@@ -49,7 +52,8 @@ uint64_t CurrentNetns();
 class Journal {
  public:
   // Reads what a predecessor left. A file that cannot be understood is moved
-  // aside to `path`.bad, and `path` starts empty.
+  // aside to `path`.bad, and `path` starts empty; one of a later form stays,
+  // and is a FailedPrecondition.
   static absl::StatusOr<Journal> Open(const std::string& path);
 
   // On the disk when this returns OK; only then may the change be made. An

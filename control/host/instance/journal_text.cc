@@ -10,7 +10,6 @@
 namespace lwt::host {
 namespace {
 
-constexpr std::string_view kHeader = "lightweight-tunnel journal 1";
 // Of an interface (IFNAMSIZ - 1) and of a feature (ETH_GSTRING_LEN - 1).
 constexpr size_t kMaxInterface = 15;
 constexpr size_t kMaxFeature = 31;
@@ -70,7 +69,7 @@ bool HostChange::SameObject(const HostChange& other) const {
 }
 
 std::optional<std::vector<HostChange>> ParseJournal(std::string_view text) {
-  if (TakeField(text, '\n') != kHeader) return std::nullopt;
+  if (TakeField(text, '\n') != kJournalForm) return std::nullopt;
   std::vector<HostChange> changes;
   while (!text.empty()) {
     auto change = ParseLine(TakeField(text, '\n'));
@@ -81,7 +80,7 @@ std::optional<std::vector<HostChange>> ParseJournal(std::string_view text) {
 }
 
 std::string FormatJournal(const std::vector<HostChange>& changes) {
-  std::string text(kHeader);
+  std::string text(kJournalForm);
   text += '\n';
   for (const HostChange& change : changes) text += FormatLine(change);
   return text;

@@ -94,6 +94,17 @@ TEST_F(HubSideTest, EachRequestHasItsAnswer) {
   }
 }
 
+TEST_F(HubSideTest, ALaterVersionsStateIsRefusedWithASentence) {
+  constexpr std::string_view kLater = "lightweight-tunnel addresses 9\n";
+  WriteState("addresses", kLater);
+  const absl::Status refused = Start();
+  EXPECT_NE(refused.message().find("later version of lightweight-tunnel"),
+            std::string::npos)
+      << refused;
+  hub_.reset();
+  EXPECT_EQ(ReadState("addresses"), kLater);
+}
+
 TEST_F(HubSideTest, ABannedKeyIsBannedInTheNextRunToo) {
   ASSERT_TRUE(Start().ok());
   const handshake::PublicKey key = handshake::GenerateStaticKey().public_key;

@@ -54,5 +54,14 @@ TEST(BannedKeysTest, AFileOfRubbishIsAnErrorAndStays) {
   EXPECT_EQ(*host::ReadFile(path), "rubbish");
 }
 
+TEST(BannedKeysTest, AFileOfALaterVersionIsRefusedByName) {
+  host::ScratchDir dir;
+  const std::string path = BannedKeysPath(dir.path());
+  constexpr std::string_view kLater = "lightweight-tunnel banned 2\nmore\n";
+  ASSERT_TRUE(host::ReplaceFile(path, kLater).ok());
+  EXPECT_TRUE(absl::IsFailedPrecondition(LoadBannedKeys(dir.path()).status()));
+  EXPECT_EQ(*host::ReadFile(path), kLater);
+}
+
 }  // namespace
 }  // namespace lwt::peer

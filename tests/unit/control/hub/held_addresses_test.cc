@@ -80,6 +80,16 @@ TEST(HeldAddressesTest, FileIsReadBackAndPrivate) {
   EXPECT_EQ(*again, Golden());
 }
 
+TEST(HeldAddressesTest, AFileOfALaterVersionIsRefusedAndStays) {
+  host::ScratchDir dir;
+  const std::string path = HeldAddressesPath(dir.path());
+  constexpr std::string_view kLater = "lightweight-tunnel addresses 2\nmore\n";
+  ASSERT_TRUE(host::ReplaceFile(path, kLater).ok());
+  const auto held = LoadHeldAddresses(dir.path());
+  EXPECT_TRUE(absl::IsFailedPrecondition(held.status())) << held.status();
+  EXPECT_EQ(*host::ReadFile(path), kLater);
+}
+
 TEST(HeldAddressesTest, FileOfRubbishIsMovedAside) {
   host::ScratchDir dir;
   ASSERT_TRUE(host::ReplaceFile(dir.path() + "/addresses", "rubbish").ok());

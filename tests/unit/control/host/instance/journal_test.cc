@@ -127,5 +127,14 @@ TEST_F(JournalTest, NonsenseIsMovedAside) {
   EXPECT_EQ(*ReadFile(path_ + ".bad"), "nonsense");
 }
 
+// What it left on the host could not be undone, and must not be forgotten.
+TEST_F(JournalTest, OneOfALaterVersionIsRefusedAndStays) {
+  constexpr std::string_view kLater = "lightweight-tunnel journal 2\nmore\n";
+  ASSERT_TRUE(ReplaceFile(path_, kLater).ok());
+  const auto journal = Journal::Open(path_);
+  EXPECT_TRUE(absl::IsFailedPrecondition(journal.status()));
+  EXPECT_EQ(*ReadFile(path_), kLater);
+}
+
 }  // namespace
 }  // namespace lwt::host

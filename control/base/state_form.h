@@ -1,0 +1,20 @@
+// The first line of a file of state, such as "lightweight-tunnel banned 1":
+// whose it is, what it holds, and by which version of the form. A reader knows
+// its own and those before.
+#pragma once
+
+#include <absl/status/status.h>
+
+#include <string>
+#include <string_view>
+
+namespace lwt::host {
+
+// FailedPrecondition when `text`, of the file `path`, says of itself that it is
+// of a later form than `own_line` (one as above): a later version of this
+// program was here, and to go on without what it wrote, or over it, would lose
+// that. Anything else is OK, rubbish as well.
+absl::Status RefuseLaterForm(const std::string& path, std::string_view text,
+                             std::string_view own_line);
+
+}  // namespace lwt::host
