@@ -153,3 +153,24 @@ def test_runs_restarts_and_leaves_nothing(topology, hub, machine):
         assert machine.run("test", "-e", f"/{path}",
                            check=False).returncode == 1, path
     assert "lightweight-tunnel" not in machine.run("getent", "passwd").stdout
+
+
+def test_the_pause_after_failures_ends_with_a_restart_by_hand(topology, hub,
+                                                              machine):
+    """And what a run that died left on the host stays known until then."""
+    _install(machine, _settings(topology))
+    folder = machine.root / "run/lightweight-tunnel/office"
+    # As after four failures: the pause is 16 s now.
+    machine.run("sh", "-ec", "cd /run/lightweight-tunnel/office; touch journal;"
+                "echo 4 >failures; chown lightweight-tunnel: failures journal")
+    machine.run("kill", "-KILL", str(_main_pid(machine)))
+    wait_until(lambda: "failed 5 times in a row: starting in 16 s" in
+               machine.journal(UNIT), 10, "it pauses")
+    machine.run("systemctl", "stop", UNIT)
+    for name, there in (("journal", 0), ("failures", 1)):
+        assert machine.run("test", "-e", f"/run/lightweight-tunnel/office/"
+                           f"{name}", check=False).returncode == there, name
+    machine.run("timeout", "12", "systemctl", "start", UNIT)
+    assert machine.show(UNIT, "ActiveState") == "active"
+    machine.run(INSTALL, "-uninstall", "office")
+    assert not folder.exists()
