@@ -17,7 +17,7 @@ tests=(
   tcpdump tshark p0f nginx-light curl nmap conntrack openssl git
   python3-matplotlib libbenchmark-dev valgrind strace
   openvpn wireguard-go wireguard-tools
-  systemd-container debhelper lintian man-db qemu-user
+  systemd-container debhelper lintian man-db qemu-user zsh
 )
 
 usage() {

@@ -1,18 +1,25 @@
 #include "control/cli/lwtctl.h"
 
+#include <algorithm>
 #include <optional>
 #include <vector>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "control/api/client.h"
 #include "control/api/request.h"
+#include "control/base/text.h"
+#include "control/cli/control_words.h"
 #include "control/cli/print.h"
 #include "control/cli/version.h"
 
 namespace lwt::cli {
 namespace {
+
+using config::ToAbsl;
 
 constexpr int kTimeoutMs = 2000;
 // A key of words is stretched, which takes long where the CPU has much to do.
@@ -20,29 +27,7 @@ constexpr int kReloadTimeoutMs = 60'000;
 constexpr int kExitRestart = 3;
 constexpr int kExitNotDone = 4;
 
-constexpr char kHelp[] = R"(lwtctl asks a running lightweight-tunnel.
-
-  lwtctl [-socket PATH] status [-json]
-      Show uplink, tunnel, peers, workers and drops; with -json for programs.
-  lwtctl [-socket PATH] peer forget ADDRESS|RANGE|KEY
-      On a hub: free tunnel addresses from the keys that held them. RANGE
-      is NETWORK/LENGTH, KEY a client's public key as status shows it.
-  lwtctl [-socket PATH] peer ban KEY
-  lwtctl [-socket PATH] peer unban KEY
-      On a hub: keep a client out, over restarts, and let it in again.
-  lwtctl [-socket PATH] peer banned
-      On a hub: list the keys that are banned.
-  lwtctl [-socket PATH] reload
-      Have the gateway read its settings again, as SIGHUP does: says what
-      counts now, and what waits for the next connection or a restart.
-  lwtctl [-socket PATH] version
-      Print the version of the running gateway.
-
-  -socket PATH  The gateway's control socket. Without it, the only gateway
-                under /run/lightweight-tunnel/ is asked.
-  -v            Print lwtctl's version and exit; --version is the same.
-  -h            Print this text and exit; --help and help are the same.
-
+constexpr char kHelpEnd[] = R"(
 Exit status: 0 done, 1 the gateway is not reached or refuses, 2 wrong usage,
 3 read again, and a changed setting waits for a restart, 4 read again, and the
 host refused a part of it.
@@ -87,39 +72,68 @@ std::string ClearForms(std::string_view text) {
                       ToString(IpPrefix{prefix->Network(), prefix->length}));
 }
 
-// "peer VERB", and what the verb takes, which the gateway has to understand.
-absl::Status CheckPeerCommand(const std::vector<std::string>& words) {
-  constexpr struct {
-    std::string_view verb;
-    std::string_view form;  // of its operand; empty: none
-    std::string_view what;
-  } kVerbs[] = {
-      {"forget", " ADDRESS|RANGE|KEY",
-       "a tunnel address, such as 10.0.0.2, a range, such as 10.0.0.0/24, or a "
-       "client's public key"},
-      {"ban", " KEY", "a client's public key, as lwtctl status shows it"},
-      {"unban", " KEY",
-       "a client's public key, as lwtctl peer banned shows it"},
-      {"banned", "", ""}};
-  for (const auto& [verb, form, what] : kVerbs) {
-    if (words.size() < 2 || words[1] != verb) continue;
-    const std::string usage =
-        absl::StrCat("lwtctl peer ", std::string(verb), std::string(form));
-    if (words.size() != (form.empty() ? 2 : 3)) return Wrong("usage: " + usage);
-    const std::string line = absl::StrJoin(words, " ") + "\n";
-    if (api::ParseRequest(
-            {reinterpret_cast<const uint8_t*>(line.data()), line.size()})) {
-      return absl::OkStatus();
-    }
-    const std::string clear = verb == "forget" ? ClearForms(words[2]) : "";
-    if (!clear.empty()) {
-      return Wrong(
-          absl::StrCat("\"", words[2], "\" is no range: take ", clear));
-    }
-    return Wrong(absl::StrCat("\"", absl::CHexEscape(words[2]), "\" is not ",
-                              std::string(what), ": ", usage));
+std::string UsageOf(const ControlWords& command) {
+  return absl::StrCat("lwtctl ", ToAbsl(command.words),
+                      command.operand.empty() ? "" : " ",
+                      ToAbsl(command.operand));
+}
+
+// The first words of all commands, or, of those that begin with one, the
+// second.
+std::vector<std::string> WordsAfter(std::string_view first) {
+  std::vector<std::string> found;
+  for (const ControlWords& command : kControlCommands) {
+    const std::vector<std::string> words =
+        absl::StrSplit(ToAbsl(command.words), ' ');
+    std::string word = words[0];
+    if (!first.empty()) word = words[0] == first ? words.back() : "";
+    if (word.empty() || (!found.empty() && found.back() == word)) continue;
+    found.push_back(std::move(word));
   }
-  return Wrong("usage: lwtctl peer forget|ban|unban|banned");
+  return found;
+}
+
+// The operand of `command`, as the gateway has to understand it.
+absl::Status CheckOperand(const ControlWords& command,
+                          const std::string& operand) {
+  const std::string line =
+      absl::StrCat(ToAbsl(command.words), " ", operand, "\n");
+  if (api::ParseRequest(
+          {reinterpret_cast<const uint8_t*>(line.data()), line.size()})) {
+    return absl::OkStatus();
+  }
+  const std::string clear =
+      command.words == "peer forget" ? ClearForms(operand) : "";
+  if (!clear.empty()) {
+    return Wrong(absl::StrCat("\"", operand, "\" is no range: take ", clear));
+  }
+  return Wrong(absl::StrCat("\"", absl::CHexEscape(operand), "\" is not ",
+                            ToAbsl(command.what), ": ", UsageOf(command)));
+}
+
+// The command that the words begin with; `rest` is what stands behind it.
+const ControlWords* FindCommand(std::span<const std::string> words,
+                                std::span<const std::string>& rest) {
+  for (const ControlWords& command : kControlCommands) {
+    const std::vector<std::string> own =
+        absl::StrSplit(ToAbsl(command.words), ' ');
+    if (words.size() < own.size()) continue;
+    if (!std::equal(own.begin(), own.end(), words.begin())) continue;
+    rest = words.subspan(own.size());
+    return &command;
+  }
+  return nullptr;
+}
+
+absl::Status UnknownCommand(const std::vector<std::string>& words) {
+  const std::vector<std::string> verbs = WordsAfter(words[0]);
+  if (!verbs.empty() && verbs[0] != words[0]) {
+    return Wrong(absl::StrCat("usage: lwtctl ", words[0], " ",
+                              absl::StrJoin(verbs, "|")));
+  }
+  return Wrong(absl::StrCat("unknown command \"", absl::StrJoin(words, " "),
+                            "\": there are ",
+                            absl::StrJoin(WordsAfter(""), ", ")));
 }
 
 absl::Status MakeRequest(const Parts& parts, ControlCommand& command) {
@@ -129,21 +143,30 @@ absl::Status MakeRequest(const Parts& parts, ControlCommand& command) {
     command.help = true;
     return absl::OkStatus();
   }
-  const bool peer = words[0] == "peer";
-  if (peer) {
-    const absl::Status good = CheckPeerCommand(words);
+  std::span<const std::string> rest;
+  const ControlWords* found = FindCommand(words, rest);
+  if (found == nullptr) return UnknownCommand(words);
+  if (rest.size() != (found->operand.empty() ? 0 : 1)) {
+    return Wrong("usage: " + UsageOf(*found));
+  }
+  if (!rest.empty()) {
+    const absl::Status good = CheckOperand(*found, rest[0]);
     if (!good.ok()) return good;
   }
-  bool status = words.size() == 1 && words[0] == "status";
-  bool version = words.size() == 1 && words[0] == "version";
-  bool reload = words.size() == 1 && words[0] == "reload";
-  if (!peer && !status && !version && !reload) {
-    return Wrong("unknown command \"" + absl::StrJoin(words, " ") +
-                 "\": there are status, reload, version and peer");
+  if (parts.json && !found->json) {
+    return Wrong("-json goes with status only");
   }
-  if (parts.json && !status) return Wrong("-json goes with status only");
   command.request = absl::StrJoin(words, " ") + (parts.json ? " json" : "");
   return absl::OkStatus();
+}
+
+// Each line of `text` after `indent`, the first after `first`.
+std::string Indented(std::string_view first, std::string_view indent,
+                     std::string_view text) {
+  return absl::StrCat(ToAbsl(first),
+                      absl::StrJoin(absl::StrSplit(ToAbsl(text), '\n'),
+                                    absl::StrCat("\n", ToAbsl(indent))),
+                      "\n");
 }
 
 absl::StatusOr<std::string> FindSocket(const std::string& run_folder) {
@@ -222,7 +245,25 @@ absl::StatusOr<ControlCommand> ParseControlCommand(
   return command;
 }
 
-std::string ControlHelpText() { return kHelp; }
+std::string ControlHelpText() {
+  std::string text = "lwtctl asks a running lightweight-tunnel.\n\n";
+  for (const ControlWords& command : kControlCommands) {
+    absl::StrAppend(&text, "  lwtctl [-socket PATH] ",
+                    UsageOf(command).substr(sizeof("lwtctl")),
+                    command.json ? " [-json]" : "", "\n");
+    if (command.sentence.empty()) continue;
+    text += Indented("      ", "      ", command.sentence);
+  }
+  text += '\n';
+  for (const ControlFlag& flag : kControlFlags) {
+    const std::string term =
+        absl::StrCat("-", ToAbsl(flag.flag), flag.value_name.empty() ? "" : " ",
+                     ToAbsl(flag.value_name));
+    const std::string front = absl::StrFormat("  %-12s  ", term);
+    text += Indented(front, std::string(front.size(), ' '), flag.sentence);
+  }
+  return text + kHelpEnd;
+}
 
 int RunControl(std::span<const char* const> arguments,
                const std::string& run_folder, FILE* out, FILE* err) {
@@ -233,7 +274,7 @@ int RunControl(std::span<const char* const> arguments,
     return 2;
   }
   if (command->help) {
-    Print(out, kHelp);
+    Print(out, ControlHelpText());
     return 0;
   }
   if (command->version) {

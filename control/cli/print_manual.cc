@@ -1,23 +1,36 @@
-// Prints a manual page: manual-pages lightweight-tunnel.8
+// Prints what a package has beside the programs, a manual page or what a shell
+// completes: manual-pages lightweight-tunnel.8
 #include <cstdio>
+#include <string>
 #include <string_view>
 
+#include "control/cli/completion.h"
 #include "control/cli/manual.h"
 #include "control/cli/print.h"
 
 int main(int argc, char** argv) {
-  const std::string_view page = argc == 2 ? argv[1] : "";
-  if (page == "lightweight-tunnel.8") {
-    lwt::cli::Print(stdout, lwt::cli::DaemonManual());
-  } else if (page == "lightweight-tunnel.toml.5") {
-    lwt::cli::Print(stdout, lwt::cli::SettingsManual());
-  } else if (page == "lwtctl.1") {
-    lwt::cli::Print(stdout, lwt::cli::ControlManual());
-  } else {
-    lwt::cli::Print(stderr,
-                    "usage: manual-pages lightweight-tunnel.8|"
-                    "lightweight-tunnel.toml.5|lwtctl.1\n");
-    return 2;
+  constexpr struct {
+    std::string_view name;
+    std::string (*text)();
+  } kPages[] = {
+      {"lightweight-tunnel.8", lwt::cli::DaemonManual},
+      {"lightweight-tunnel.toml.5", lwt::cli::SettingsManual},
+      {"lwtctl.1", lwt::cli::ControlManual},
+      {"lightweight-tunnel.bash", lwt::cli::DaemonBashCompletion},
+      {"lwtctl.bash", lwt::cli::ControlBashCompletion},
+      {"lightweight-tunnel.zsh", lwt::cli::DaemonZshCompletion},
+      {"lwtctl.zsh", lwt::cli::ControlZshCompletion},
+  };
+  const std::string_view wanted = argc == 2 ? argv[1] : "";
+  for (const auto& [name, text] : kPages) {
+    if (name != wanted) continue;
+    lwt::cli::Print(stdout, text());
+    return fflush(stdout) == 0 ? 0 : 1;
   }
-  return fflush(stdout) == 0 ? 0 : 1;
+  lwt::cli::Print(stderr, "usage: manual-pages NAME, one of");
+  for (const auto& page : kPages) {
+    lwt::cli::Print(stderr, " " + std::string(page.name));
+  }
+  lwt::cli::Print(stderr, "\n");
+  return 2;
 }

@@ -1,0 +1,66 @@
+// The one table of lwtctl's commands: its help, what it takes and what a shell
+// completes come from here.
+#pragma once
+
+#include <string_view>
+
+namespace lwt::cli {
+
+struct ControlWords {
+  std::string_view words;    // "peer forget"
+  std::string_view operand;  // one word behind them; empty: none
+  std::string_view what;     // an operand is, for who gave something else
+  bool json = false;         // takes -json
+  // Lines of at most 74 columns; of several commands in a row the last has what
+  // is true of all.
+  std::string_view sentence;
+};
+
+inline constexpr ControlWords kControlCommands[] = {
+    {.words = "status",
+     .json = true,
+     .sentence =
+         "Show uplink, tunnel, peers, workers and drops; with -json for "
+         "programs."},
+    {.words = "peer forget",
+     .operand = "ADDRESS|RANGE|KEY",
+     .what = "a tunnel address, such as 10.0.0.2, a range, such as "
+             "10.0.0.0/24, or a client's public key",
+     .sentence = "On a hub: free tunnel addresses from the keys that held "
+                 "them. RANGE\n"
+                 "is NETWORK/LENGTH, KEY a client's public key as status shows "
+                 "it."},
+    {.words = "peer ban",
+     .operand = "KEY",
+     .what = "a client's public key, as lwtctl status shows it"},
+    {.words = "peer unban",
+     .operand = "KEY",
+     .what = "a client's public key, as lwtctl peer banned shows it",
+     .sentence = "On a hub: keep a client out, over restarts, and let it in "
+                 "again."},
+    {.words = "peer banned",
+     .sentence = "On a hub: list the keys that are banned."},
+    {.words = "reload",
+     .sentence = "Have the gateway read its settings again, as SIGHUP does: "
+                 "says what\n"
+                 "counts now, and what waits for the next connection or a "
+                 "restart."},
+    {.words = "version",
+     .sentence = "Print the version of the running gateway."},
+};
+
+// Flags beside -json, which some commands take.
+struct ControlFlag {
+  std::string_view flag;
+  std::string_view value_name;  // empty: none
+  std::string_view sentence;
+};
+inline constexpr ControlFlag kControlFlags[] = {
+    {"socket", "PATH",
+     "The gateway's control socket. Without it, the only gateway\n"
+     "under /run/lightweight-tunnel/ is asked."},
+    {"v", "", "Print lwtctl's version and exit; --version is the same."},
+    {"h", "", "Print this text and exit; --help and help are the same."},
+};
+
+}  // namespace lwt::cli
