@@ -8,19 +8,22 @@ usage() {
   cat <<'END'
 usage: scripts/install-service.sh [-build FOLDER] CONFIG NAME
        scripts/install-service.sh -uninstall NAME
+       scripts/install-service.sh -check-libraries
 
-Copies the programs of FOLDER (build) to /usr/local/bin and CONFIG to
+Copies the programs of FOLDER (build, or the tarball's own) to /usr/local/bin and CONFIG to
 /etc/lightweight-tunnel/NAME.toml, and starts lightweight-tunnel@NAME, now and
 at each boot. Where NAME runs already, it is restarted.
 
 -uninstall stops NAME and takes it away with its state; with the last one go the
-unit, the user and the programs as well.
+unit, the user and the programs as well. -check-libraries says what the programs
+of a tarball need and this host does not have.
 END
 }
 
 programs=/usr/local/bin
 helper=/usr/local/lib/lightweight-tunnel
 unit=/etc/systemd/system/lightweight-tunnel@.service
+package_unit=/usr/lib/systemd/system/lightweight-tunnel@.service
 settings=/etc/lightweight-tunnel
 sysusers=/etc/sysusers.d/lightweight-tunnel.conf
 
@@ -51,16 +54,37 @@ check_config() {
   return "$status"
 }
 
+# The list of a tarball: "library NAME PACKAGE" and "driver NAME PACKAGE". The
+# drivers lie where this DPDK looks for them.
+check_libraries() {
+  local kind name package missing=()
+  [ -e "$here/../libraries" ] || return 0
+  while read -r kind name package; do
+    case "$kind" in
+      library) ldconfig -p | grep -q "^[[:space:]]$name " && continue ;;
+      driver) compgen -G "/usr/lib*/dpdk/pmds-*/$name" >/dev/null && continue
+        compgen -G "/usr/lib/*/dpdk/pmds-*/$name" >/dev/null && continue ;;
+    esac
+    missing+=("$name (Debian 12 has it in $package)")
+  done <"$here/../libraries"
+  [ "${#missing[@]}" -eq 0 ] || {
+    echo "install-service: this host lacks" >&2
+    printf '  %s\n' "${missing[@]}" >&2
+    return 1
+  }
+}
+
 install_service() {
   local build=$1 config=$2 name=$3
   local daemon=$build/lightweight-tunnel
   [ -x "$daemon" ] || die "no lightweight-tunnel in $build: build it first"
   [ -f "$config" ] || die "no file $config"
-  if [ -e /usr/lib/systemd/system/lightweight-tunnel@.service ]; then
+  if [ -e "$package_unit" ]; then
     die "the Debian package is installed: copy $config to" \
       "/etc/lightweight-tunnel/$name.toml and run:" \
       "systemctl enable --now lightweight-tunnel@$name"
   fi
+  check_libraries || die "nothing was installed"
   check_config "$daemon" "$config" "$name" || die "nothing was installed"
   install -D -m 755 "$daemon" "$programs/lightweight-tunnel"
   install -D -m 755 "$build/lwtctl" "$programs/lwtctl"
@@ -87,7 +111,8 @@ uninstall_service() {
   local name=$1 left
   [ -e "$settings/$name.toml" ] || die "no service $name is installed"
   systemctl disable --quiet --now "lightweight-tunnel@$name"
-  rm -rf "$settings/$name.toml" "/var/lib/lightweight-tunnel/$name"
+  rm -rf "$settings/$name.toml" "/var/lib/lightweight-tunnel/$name" \
+    "/run/lightweight-tunnel/$name"
   for left in "$settings"/*.toml; do
     [ ! -e "$left" ] || {
       echo "$name is gone; other gateways are left"
@@ -101,11 +126,13 @@ uninstall_service() {
     [ ! -d "$left" ] || rmdir --ignore-fail-on-non-empty "$left"
   done
   systemctl daemon-reload
-  userdel lightweight-tunnel
+  # The Debian package, if it came later, has the same user.
+  [ -e "$package_unit" ] || userdel lightweight-tunnel
   echo "$name is gone, and nothing is left"
 }
 
 build=$here/../build
+[ ! -x "$here/../lightweight-tunnel" ] || build=$here/..
 while [ $# -gt 0 ]; do
   case "$1" in
     -build | --build)
@@ -119,6 +146,10 @@ while [ $# -gt 0 ]; do
       need_root "$@"
       uninstall_service "$2"
       exit
+      ;;
+    -check-libraries | --check-libraries)
+      check_libraries || exit 1
+      exit 0
       ;;
     -h | --help) usage && exit 0 ;;
     -*) usage >&2 && exit 2 ;;

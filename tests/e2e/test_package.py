@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from harness import fake_version
 from harness.gateway import BUILD, KEY, PORT, server_arguments
 from harness.machine import REPOSITORY, Machine
 from harness.netns import run
@@ -23,12 +24,27 @@ ELSEWHERE = ("/var/lib/dpkg", "/var/log", "/var/cache", "/run", "/tmp", "/proc",
 
 @pytest.fixture(scope="module")
 def packages(tmp_path_factory):
-    """Of this tree's programs: one of a lower version, and this one."""
+    """Of this tree's programs: one of a lower version, and this one; and a
+    higher one that is broken."""
     folder = tmp_path_factory.mktemp("packages")
+    made = []
     for version in ("0.0.1", "0.9.0"):
         run(PACKAGE, "-o", folder, "-build", BUILD, "-version", version)
-    return [folder / f"lightweight-tunnel_{version}_amd64.deb"
-            for version in ("0.0.1", "0.9.0")]
+        made.append(folder / f"lightweight-tunnel_{version}_amd64.deb")
+    return [*made, _broken(folder, made[-1])]
+
+
+def _broken(folder, package):
+    """That package with a program in it that starts and dies."""
+    tree = folder / "broken"
+    run("dpkg-deb", "-R", package, tree)
+    fake_version.make(tree / "usr/bin", "starts and dies")
+    (tree / "usr/bin/manual-pages").unlink()
+    control = tree / "DEBIAN/control"
+    control.write_text(control.read_text().replace("0.9.0", "0.9.1"))
+    made = folder / "lightweight-tunnel_0.9.1_amd64.deb"
+    run("dpkg-deb", "--root-owner-group", "-Znone", "-b", tree, made)
+    return made
 
 
 @pytest.fixture
@@ -53,8 +69,17 @@ def _accounts(machine):
     return machine.run("getent", "passwd").stdout
 
 
-def _install(machine, package):
+def _put(machine, package):
     (machine.root / "root" / package.name).write_bytes(package.read_bytes())
+
+
+def _version(machine):
+    return machine.run("dpkg-query", "-W", "-f", "${Version}",
+                       "lightweight-tunnel").stdout
+
+
+def _install(machine, package):
+    _put(machine, package)
     return machine.run("dpkg", "--install", f"/root/{package.name}").stdout
 
 
@@ -63,7 +88,7 @@ def _pings(topology):
 
 
 def test_life_cycle(topology, start, machine, packages):
-    old, new = packages
+    old, new, broken = packages
     start(topology.hub.namespace, server_arguments("10.0.0.1/24"), "hub")
     accounts = _accounts(machine)
     before = _changed_files(machine)
@@ -81,8 +106,20 @@ def test_life_cycle(topology, start, machine, packages):
     wait_until(lambda: _pings(topology), 15, "the tunnel is up")
     key = (machine.root /
            "var/lib/lightweight-tunnel/office/static.key").read_bytes()
-    first = machine.show(UNIT, "MainPID")
+    # One that is broken goes, and dpkg knows which one is there.
+    _put(machine, broken)
+    upgrade = ("/usr/lib/lightweight-tunnel/upgrade.sh", "-wait", "15",
+               "-settle", "1", "-package")
+    done = machine.run(*upgrade, f"/root/{broken.name}", check=False)
+    assert done.returncode == 3, done.stdout
+    assert _version(machine) == "0.0.1"
+    assert machine.run("dpkg", "--verify", "lightweight-tunnel").stdout == ""
+    wait_until(lambda: _pings(topology), 15, "the version before carries")
+    _put(machine, new)
+    said = machine.run(*upgrade, f"/root/{new.name}").stdout
+    assert "1 peers up, before 1" in said and _version(machine) == "0.9.0"
     # An upgrade restarts what runs, and settings and state are as before.
+    first = machine.show(UNIT, "MainPID")
     _install(machine, new)
     assert machine.show(UNIT, "ActiveState") == "active"
     assert machine.show(UNIT, "MainPID") not in ("0", first)

@@ -1,0 +1,151 @@
+"""A new version in the place of the one that runs, under traffic; and back
+where the new one is broken."""
+
+import re
+import sys
+import time
+
+import pytest
+
+from harness import fake_version
+from harness.gateway import BUILD, PORT, server_arguments
+from harness.machine import REPOSITORY, Machine
+from harness.wait import wait_until
+
+UNIT = "lightweight-tunnel@office"
+INSTALL = REPOSITORY / "scripts/install-service.sh"
+UPGRADE = REPOSITORY / "scripts/upgrade.sh"
+PROGRAM = "usr/local/bin/lightweight-tunnel"
+STATE = "var/lib/lightweight-tunnel/office"
+# As docs/service.md states it.
+LONGEST_GAP_S = 3
+# Of 256 bits, which needs no stretching.
+KEY = "lwt1:R2G5ZOG1cgiz9Wn6Px-FGEMXSTzXWMogV8OrnAYCOw3xkg"
+# One end of a connection through the tunnel that says a number each 50 ms, and
+# the other, which prints when each came.
+_SAY = """
+import socket, sys, time
+s = socket.create_server(("10.0.0.1", 7000)); print("ready", flush=True)
+c, _ = s.accept()
+c.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+while True:
+    c.send(b"x"); time.sleep(0.05)
+"""
+_HEAR = """
+import socket, time
+s = socket.create_connection(("10.0.0.1", 7000), timeout=60)
+print("ready", flush=True)
+while s.recv(1024):
+    print(time.monotonic(), flush=True)
+"""
+
+
+@pytest.fixture
+def machine(topology):
+    made = Machine(topology.client.namespace)
+    yield made
+    print(made.console())
+    made.delete()
+
+
+@pytest.fixture
+def gateway(topology, start, machine):
+    """The hub outside; the machine's client is installed and up."""
+    hub = start(topology.hub.namespace,
+                server_arguments("10.0.0.1/24", key=KEY), "hub")
+    path = machine.root / "root/office.toml"
+    path.write_text(
+        f'mode = "client"\nremote_addr = "{topology.hub.v4}:{PORT}"\n'
+        f'tunnel_addr = ["10.0.0.2/24"]\nkey = "{KEY}"\n')
+    machine.run(INSTALL, "-build", BUILD.resolve(), "/root/office.toml",
+                "office")
+    wait_until(lambda: _pings(topology), 15, "the tunnel is up")
+    return hub
+
+
+def _pings(topology):
+    return topology.client.namespace.ping("10.0.0.1", count=1, timeout=1) == 1
+
+
+class Talk:
+    """An inner connection that never stops; `gap` is its longest silence."""
+
+    def __init__(self, topology, folder):
+        self._log = folder / "heard"
+        self._ends = []
+        hub, client = topology.hub.namespace, topology.client.namespace
+        for namespace, text, name in ((hub, _SAY, "said"),
+                                      (client, _HEAR, "heard")):
+            log = folder / name
+            with log.open("w") as file:
+                self._ends.append(namespace.popen(sys.executable, "-c", text,
+                                                  stdout=file))
+            wait_until(lambda log=log: "ready" in log.read_text(), 20, name)
+        wait_until(self.times, 10, "the first bytes")
+
+    def times(self):
+        return [float(line) for line in self._log.read_text().split("\n")[1:-1]]
+
+    def gap(self):
+        """After the last silence it went on: it is heard again first."""
+        asked = time.monotonic()
+        wait_until(lambda: self.times()[-1] > asked, 20, "it goes on")
+        times = self.times()
+        return max(b - a for a, b in zip(times, times[1:]))
+
+    def end(self):
+        for end in self._ends:
+            end.kill()
+            end.wait()
+
+
+def _upgrade(machine, *words):
+    return machine.run(UPGRADE, "-wait", "15", "-settle", "2", *words,
+                       check=False)
+
+
+@pytest.mark.alone
+def test_swaps_under_traffic(topology, gateway, machine, tmp_path):
+    talk = Talk(topology, tmp_path)
+    key = (machine.root / STATE / "static.key").read_bytes()
+    first = machine.show(UNIT, "MainPID")
+    done = _upgrade(machine, "-build", BUILD.resolve())
+    assert done.returncode == 0, done.stdout
+    assert re.search(r"ready after .* s; 1 peers up, before 1", done.stdout)
+    gap = talk.gap()
+    assert gap <= LONGEST_GAP_S, (gap, done.stdout)
+    assert machine.show(UNIT, "MainPID") not in ("0", first)
+    assert (machine.root / STATE / "static.key").read_bytes() == key
+    talk.end()
+    assert not list(machine.root.glob("var/lib/lightweight-tunnel-upgrade"))
+
+
+def test_what_is_broken_goes(topology, gateway, machine, tmp_path):
+    """The program is the one before, it runs, the tunnel carries, and the
+    connection inside has lost nothing."""
+    talk = Talk(topology, tmp_path)
+    good = (machine.root / PROGRAM).read_bytes()
+    for how in ("does not start", "starts and dies",
+                "starts and does not answer"):
+        fake = fake_version.make(machine.root / "root/new", how)
+        done = _upgrade(machine, "-build", "/root/new")
+        assert done.returncode == 3, (how, done.stdout)
+        assert "the version before runs again" in done.stdout, how
+        assert (machine.root / PROGRAM).read_bytes() == good, how
+        wait_until(lambda: _pings(topology), 10, f"carries after: {how}")
+        assert machine.show(UNIT, "ActiveState") == "active"
+        assert fake.exists()
+    talk.gap()
+    talk.end()
+    assert not list(machine.root.glob("var/lib/lightweight-tunnel-upgrade"))
+
+
+def test_changes_nothing_where_settings_are_refused(gateway, machine):
+    """Before anything is touched: the process is the same."""
+    first = machine.show(UNIT, "MainPID")
+    settings = machine.root / "etc/lightweight-tunnel/office.toml"
+    settings.write_text(settings.read_text() + "colour = 1\n")
+    done = _upgrade(machine, "-build", BUILD.resolve())
+    assert done.returncode == 1
+    assert "refuses its settings; nothing was changed" in done.stdout
+    assert machine.show(UNIT, "MainPID") == first
