@@ -93,6 +93,7 @@ Netlink::~Netlink() { mnl_socket_close(socket_); }
 
 absl::Status Netlink::Exchange(nlmsghdr* request, const Take& take) {
   const uint32_t sequence = ++sequence_;
+  kernel_error_ = 0;
   const bool dump = (request->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP;
   if (!dump) request->nlmsg_flags |= NLM_F_ACK;
   request->nlmsg_seq = sequence;
@@ -117,7 +118,8 @@ absl::Status Netlink::Exchange(nlmsghdr* request, const Take& take) {
       // Both carry an errno, negative, or 0 for success.
       const auto error = BodyOf<int32_t>(*message);
       if (error && *error >= 0) return absl::OkStatus();
-      return absl::ErrnoToStatus(error ? -*error : EBADMSG, "the kernel says");
+      kernel_error_ = error ? -*error : EBADMSG;
+      return absl::ErrnoToStatus(kernel_error_, "the kernel says");
     }
   }
 }
@@ -142,7 +144,7 @@ absl::StatusOr<Link> Netlink::LinkByName(std::string_view name) {
   std::optional<Link> link;
   const absl::Status status = Exchange(
       request.header(), [&](Bytes message) { link = ParseLink(message); });
-  if (status.code() == absl::ErrnoToStatusCode(ENODEV)) return missing;
+  if (Said(ENODEV)) return missing;
   if (!status.ok()) return Named(status, absl::StrCat("interface ", text));
   if (!link) return missing;
   return *link;
@@ -154,8 +156,7 @@ absl::StatusOr<Link> Netlink::LinkByIndex(int ifindex) {
   const absl::Status status = Exchange(
       request.header(), [&](Bytes message) { link = ParseLink(message); });
   const std::string name = absl::StrCat("network interface number ", ifindex);
-  if (status.code() == absl::ErrnoToStatusCode(ENODEV) ||
-      (status.ok() && !link)) {
+  if (Said(ENODEV) || (status.ok() && !link)) {
     return absl::NotFoundError(absl::StrCat("no ", name));
   }
   if (!status.ok()) return Named(status, name);
@@ -239,7 +240,7 @@ absl::StatusOr<Neighbour> Netlink::NeighbourOf(int ifindex,
   const absl::Status status = Exchange(request.header(), [&](Bytes message) {
     if (auto found = ParseNeighbour(message)) neighbour = *found;
   });
-  if (status.ok() || status.code() == absl::ErrnoToStatusCode(ENOENT)) {
+  if (status.ok() || Said(ENOENT)) {
     return neighbour;
   }
   return Named(status, absl::StrCat("neighbour ", ToString(address),
@@ -308,7 +309,7 @@ absl::Status Netlink::AddAddress(int ifindex, const IpPrefix& prefix) {
   request.Put(IFA_LOCAL, prefix.address);
   request.Put(IFA_ADDRESS, prefix.address);
   const absl::Status status = Exchange(request.header(), [](Bytes) {});
-  if (status.code() == absl::ErrnoToStatusCode(EEXIST)) return absl::OkStatus();
+  if (Said(EEXIST)) return absl::OkStatus();
   if (status.code() == absl::StatusCode::kPermissionDenied && ipv6) {
     return Named(status, absl::StrCat(what,
                                       " (where IPv6 is off, `sysctl -w "
@@ -338,7 +339,7 @@ absl::Status Netlink::ChangeRoute(uint16_t type, uint16_t flags, int ifindex,
 absl::Status Netlink::AddRoute(int ifindex, const IpPrefix& network) {
   const absl::Status status =
       ChangeRoute(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, ifindex, network);
-  if (status.code() == absl::ErrnoToStatusCode(EEXIST)) {
+  if (Said(EEXIST)) {
     return absl::AlreadyExistsError(absl::StrCat(
         "another route leads to ", ToString(network),
         " already; `ip route show` names it: remove it, or the network from "
@@ -353,9 +354,7 @@ absl::Status Netlink::RemoveRoute(int ifindex, const IpPrefix& network) {
   const std::string what =
       absl::StrCat("removing the route of ", ToString(network),
                    " to interface number ", ifindex);
-  return status.code() == absl::ErrnoToStatusCode(ESRCH)
-             ? absl::NotFoundError(what)
-             : Named(status, what);
+  return Said(ESRCH) ? absl::NotFoundError(what) : Named(status, what);
 }
 
 }  // namespace lwt::host

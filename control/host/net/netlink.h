@@ -78,9 +78,14 @@ class Netlink {
   // hands each answer to `take`, until the kernel's end or error.
   using Take = std::function<void(std::span<const uint8_t> message)>;
   absl::Status Exchange(nlmsghdr* request, const Take& take);
+  // Whether the kernel answered the last request by this errno. The codes of
+  // absl::Status are fewer: ENOENT and ENODEV share one, as do EEXIST and
+  // EADDRNOTAVAIL.
+  bool Said(int error) const { return kernel_error_ == error; }
 
   mnl_socket* const socket_;
   uint32_t sequence_ = 0;
+  int kernel_error_ = 0;  // 0: none
 };
 
 }  // namespace lwt::host

@@ -25,16 +25,15 @@ constexpr uint32_t kQuoteAt = wire::kIcmpHeaderSize;
 // of several: it is short.
 constexpr sock_filter kFilterIpv4[] = {
     {BPF_LD | BPF_W | BPF_ABS, 0, 0, kPacketType},
-    {BPF_JMP | BPF_JEQ | BPF_K, 0, 9, PACKET_HOST},
+    {BPF_JMP | BPF_JEQ | BPF_K, 0, 8, PACKET_HOST},
     {BPF_LD | BPF_B | BPF_ABS, 0, 0, 9},
-    {BPF_JMP | BPF_JEQ | BPF_K, 0, 7, wire::kProtocolIcmp},
+    {BPF_JMP | BPF_JEQ | BPF_K, 0, 6, wire::kProtocolIcmp},
     {BPF_LDX | BPF_B | BPF_MSH, 0, 0, 0},
     {BPF_LD | BPF_H | BPF_IND, 0, 0, 0},
-    {BPF_JMP | BPF_JEQ | BPF_K, 0, 4, 0x0304},  // RFC 792: type and code
+    {BPF_JMP | BPF_JEQ | BPF_K, 0, 3, 0x0304},  // RFC 792: type and code
     {BPF_LD | BPF_B | BPF_IND, 0, 0, kQuoteAt + 9},
-    {BPF_JMP | BPF_JEQ | BPF_K, 0, 2, wire::kProtocolTcp},
+    {BPF_JMP | BPF_JEQ | BPF_K, 0, 1, wire::kProtocolTcp},
     {BPF_RET | BPF_K, 0, 0, kLongestError},
-    {BPF_RET | BPF_K, 0, 0, 0},
     {BPF_RET | BPF_K, 0, 0, 0},
 };
 constexpr sock_filter kFilterIpv6[] = {

@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "drivers/ip_endpoint.h"
+#include "tests/support/link_up.h"
 
 namespace lwt::host {
 
@@ -85,17 +86,8 @@ inline std::string OutputOf(const std::string& command) {
   return output;
 }
 
-// A link's queue drops all until the kernel has noticed its carrier, which it
-// does up to a second later; and its IPv6 addresses are in use only then.
 inline void WaitUntilLinkIsUp(const std::string& name) {
-  for (int look = 0; look < 5000; ++look) {
-    if (OutputOf("ip link show " + name).find("state UP") !=
-            std::string::npos &&
-        OutputOf("ip -6 address show tentative dev " + name).empty()) {
-      return;
-    }
-  }
-  FAIL() << name << " does not come up";
+  ASSERT_TRUE(test::LinkComesUp(name)) << name << " does not come up";
 }
 
 // Two hosts on one wire: 10.77.0.1 and fd77::1 on `left`, .2 and ::2 on
