@@ -45,7 +45,8 @@ absl::StatusOr<host::PortReservation> HoldPort(const IpAddress& source,
       const uint32_t port = kFirstPort + (start % kPorts + i) % kPorts;
       if (!wish.IsMet(port + remote_port)) continue;
       absl::StatusOr<host::PortReservation> held =
-          host::PortReservation::Hold({source, static_cast<uint16_t>(port)});
+          host::PortReservation::HoldIfFree(
+              {source, static_cast<uint16_t>(port)});
       if (held.ok() || !absl::IsAlreadyExists(held.status())) return held;
     }
   }

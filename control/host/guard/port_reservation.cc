@@ -35,14 +35,8 @@ absl::Status BindError(const Endpoint& endpoint, int error) {
   const std::string what =
       absl::StrCat("cannot take TCP port ", ToString(endpoint));
   switch (error) {
-    case EADDRINUSE: {
-      const auto owner = OwnerOfPort(endpoint.port);
-      return absl::AlreadyExistsError(
-          absl::StrCat(what, ": it is in use by ",
-                       owner.value_or("another program, which /proc does not "
-                                      "show"),
-                       "; stop that or choose another port"));
-    }
+    case EADDRINUSE:
+      return absl::AlreadyExistsError(absl::StrCat(what, ": it is in use"));
     case EADDRNOTAVAIL:
       return absl::NotFoundError(
           absl::StrCat(what,
@@ -59,6 +53,17 @@ absl::Status BindError(const Endpoint& endpoint, int error) {
 }  // namespace
 
 absl::StatusOr<PortReservation> PortReservation::Hold(
+    const Endpoint& endpoint) {
+  absl::StatusOr<PortReservation> held = HoldIfFree(endpoint);
+  if (!absl::IsAlreadyExists(held.status())) return held;
+  return absl::AlreadyExistsError(absl::StrCat(
+      "cannot take TCP port ", ToString(endpoint), ": it is in use by ",
+      OwnerOfPort(endpoint.port)
+          .value_or("another program, which /proc does not show"),
+      "; stop that or choose another port"));
+}
+
+absl::StatusOr<PortReservation> PortReservation::HoldIfFree(
     const Endpoint& endpoint) {
   const bool ipv6 = endpoint.address.family == Family::kIpv6;
   const int fd =

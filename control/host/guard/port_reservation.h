@@ -19,6 +19,9 @@ class PortReservation {
   // holds the port on all addresses of its family only. AlreadyExists names
   // the program that has the port where /proc shows it.
   static absl::StatusOr<PortReservation> Hold(const Endpoint& endpoint);
+  // The same for who takes the next port where this one is taken: AlreadyExists
+  // names nobody, for that costs a walk through all of /proc.
+  static absl::StatusOr<PortReservation> HoldIfFree(const Endpoint& endpoint);
 
   PortReservation(PortReservation&& other) noexcept;
   PortReservation& operator=(PortReservation&& other) noexcept;

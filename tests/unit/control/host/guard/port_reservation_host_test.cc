@@ -1,3 +1,4 @@
+#include <absl/strings/match.h>
 #include <sys/socket.h>
 
 #include "control/host/guard/port_owner.h"
@@ -49,6 +50,23 @@ TEST_F(PortReservationTest, AListenerIsNamed) {
       taken.status().message().find("(pid " + std::to_string(getpid()) + ")"),
       absl::string_view::npos)
       << taken.status();
+}
+
+// Who has a few thousand ports to choose from does not ask about each.
+TEST_F(PortReservationTest, WhoTakesTheNextOneAsksForNoName) {
+  const auto held = PortReservation::HoldIfFree(At("127.0.0.1:9000"));
+  ASSERT_TRUE(held.ok()) << held.status();
+  EXPECT_EQ(held->endpoint(), At("127.0.0.1:9000"));
+  const auto again = PortReservation::HoldIfFree(At("127.0.0.1:9000"));
+  EXPECT_TRUE(absl::IsAlreadyExists(again.status())) << again.status();
+  EXPECT_EQ(again.status().message(),
+            "cannot take TCP port 127.0.0.1:9000: it is in use");
+  const auto named = PortReservation::Hold(At("127.0.0.1:9000"));
+  EXPECT_TRUE(absl::IsAlreadyExists(named.status())) << named.status();
+  EXPECT_TRUE(absl::StartsWith(named.status().message(),
+                               "cannot take TCP port 127.0.0.1:9000: it is in "
+                               "use by "))
+      << named.status();
 }
 
 TEST_F(PortReservationTest, FamiliesAreSeparate) {
