@@ -89,6 +89,7 @@ absl::Status UplinkAttachment::SetEndpoints(
 void UplinkAttachment::RefreshLink(host::Netlink& netlink) {
   absl::StatusOr<host::Link> link = netlink.LinkByIndex(choice_.link.index);
   if (!link.ok()) {
+    if (choice_.link.up) log_.Warn("uplink ", choice_.link.name, " is gone");
     choice_.link.up = false;
     return;
   }

@@ -71,13 +71,14 @@ class StepsTest : public host::TwoHosts {
             .addresses = {ParseIpPrefix("10.0.0.1/24").value()},
             .networks = {ParseIpPrefix("192.0.2.0/24").value()}};
   }
-  absl::StatusOr<std::unique_ptr<UplinkAttachment>> Attach(HostPlace& place) {
+  absl::StatusOr<std::unique_ptr<UplinkAttachment>> Attach(
+      HostPlace& place, const loop::Log& log = kLog) {
     UplinkSpec spec;
     spec.jumbo_pool = memory_->jumbo().get();
     spec.small_pool = memory_->small().get();
     spec.no_xdp = "not in this test";
     return UplinkAttachment::Open(*host::UplinkByName(*netlink_, "wire"), spec,
-                                  /*may_use_xdp=*/false, place, kLog);
+                                  /*may_use_xdp=*/false, place, log);
   }
 
   const std::unique_ptr<PacketMemory>& memory_ = EalOfTests::memory;

@@ -6,6 +6,7 @@
 
 #include "control/host/guard/offload.h"
 #include "control/host/instance/switch_off.h"
+#include "tests/unit/control/base/log_lines.h"
 #include "tests/unit/control/platform/steps.h"
 
 namespace lwt::platform {
@@ -114,18 +115,30 @@ TEST_F(StepsTest, TwoAttachmentsStandSideBySide) {
 
 TEST_F(StepsTest, AnAttachmentKnowsWhatBecameOfItsLink) {
   const auto place = Claim();
-  auto attachment = Attach(*place);
+  loop::LogLines lines;
+  auto attachment = Attach(*place, lines.log());
   ASSERT_TRUE(attachment.ok()) << attachment.status();
   ASSERT_TRUE((*attachment)->link().up);
+  lines.Take();
   Shell("ip link set wire mtu 1400");
   (*attachment)->RefreshLink(*netlink_);
   EXPECT_EQ((*attachment)->link().mtu, 1400u);
   Shell("ip link set wire down");
   (*attachment)->RefreshLink(*netlink_);
   EXPECT_FALSE((*attachment)->link().up);
+  EXPECT_NE(lines.Take().find("uplink wire is down"), std::string::npos);
+  (*attachment)->RefreshLink(*netlink_);
+  EXPECT_EQ(lines.TakeCount(), 0u) << "said once";
+  Shell("ip link set wire up");
+  (*attachment)->RefreshLink(*netlink_);
+  EXPECT_TRUE((*attachment)->link().up);
+  EXPECT_NE(lines.Take().find("uplink wire is up"), std::string::npos);
   Shell("ip link del wire");
   (*attachment)->RefreshLink(*netlink_);
   EXPECT_FALSE((*attachment)->link().up);
+  EXPECT_NE(lines.Take().find("uplink wire is gone"), std::string::npos);
+  (*attachment)->RefreshLink(*netlink_);
+  EXPECT_EQ(lines.TakeCount(), 0u) << "that too";
 }
 
 }  // namespace
