@@ -30,9 +30,19 @@ class Words {
  private:
   static bool IsSpace(char c) { return c == ' ' || c == '\t' || c == '\n'; }
 
+  // A line that goes on begins no word by itself.
   bool SkipSpace() {
-    while (at_ < text_.size() && IsSpace(text_[at_])) ++at_;
-    return at_ < text_.size();
+    constexpr std::string_view kGoesOn = "\\\n";
+    while (at_ < text_.size()) {
+      if (IsSpace(text_[at_])) {
+        ++at_;
+      } else if (text_.substr(at_).starts_with(kGoesOn)) {
+        at_ += kGoesOn.size();
+      } else {
+        return true;
+      }
+    }
+    return false;
   }
 
   absl::StatusOr<std::string> Next() {
