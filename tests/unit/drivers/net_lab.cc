@@ -21,6 +21,8 @@
 #include <cstring>
 #include <thread>
 
+#include "tests/support/link_up.h"
+
 namespace lwt {
 namespace {
 
@@ -180,6 +182,10 @@ NetLab::NetLab() : home_(OpenCurrentNamespace()) {
   there_ = OpenCurrentNamespace();
   Check(unshare(CLONE_NEWNET) == 0, "unshare");
   here_ = OpenCurrentNamespace();
+  // Addresses that the links give themselves are in use at once.
+  constexpr const char* kAtOnce =
+      "sysctl -qw net.ipv6.conf.default.accept_dad=0";
+  Check(Here(kAtOnce) && There(kAtOnce), "set IPv6 up");
   Check(Here("ip link set lo up && "
              "ip link add up0 type veth peer name peer0 netns " +
              PathOf(there_) +
@@ -192,6 +198,7 @@ NetLab::NetLab() : home_(OpenCurrentNamespace()) {
               "ip addr add fd01::2/64 dev peer0 nodad && "
               "ethtool -K peer0 tx off >/dev/null && ip link set peer0 up"),
         "set up the namespace there");
+  AwaitCarrier();
   here_mac_ = MacOf(socket(AF_INET, SOCK_DGRAM, 0), "up0");
   there_mac_ = MacOf(SocketThere(AF_INET, SOCK_DGRAM, 0), "peer0");
 }
@@ -201,6 +208,14 @@ NetLab::~NetLab() {
   close(here_);
   close(there_);
   close(home_);
+}
+
+void NetLab::AwaitCarrier() const {
+  Check(test::LinkComesUp("up0"), "bring up0 up");
+  Check(setns(there_, CLONE_NEWNET) == 0, "setns");
+  const bool up = test::LinkComesUp("peer0");
+  Check(setns(here_, CLONE_NEWNET) == 0, "setns");
+  Check(up, "bring peer0 up");
 }
 
 bool NetLab::Here(const std::string& command) const {

@@ -56,6 +56,8 @@ class NetLab {
   // Runs a shell command in a namespace; true when it succeeds.
   bool Here(const std::string& command) const;
   bool There(const std::string& command) const;
+  // After a link was down: until both ends carry frames again.
+  void AwaitCarrier() const;
   // Moves an interface to the namespace there, where it is down.
   bool MoveThere(const std::string& interface) const;
   // Makes plain0, here: a link whose packets have no link-layer header and no

@@ -267,6 +267,7 @@ TEST_F(AfPacketTest, SurvivesTheInterfaceGoingDown) {
   std::array<rte_mbuf*, 4> in{};
   EXPECT_EQ(uplink_->Receive(in), 0);
   ASSERT_TRUE(lab_.Here("ip link set up0 up"));
+  lab_.AwaitCarrier();
   EXPECT_EQ(UpToMarker(), std::vector<Bytes>{});
 }
 

@@ -91,6 +91,7 @@ TEST_F(FanoutTest, Ipv4OptionsAreSteppedOver) {
 TEST_F(FanoutTest, AfterAnInterfaceWasDownTheSocketsAreTheSame) {
   Open(UplinkDriver::kAfPacket, kPorts);
   ASSERT_TRUE(lab_.Here("ip link set up0 down && ip link set up0 up"));
+  lab_.AwaitCarrier();
   for (uint16_t source = 40000; source < 40003; ++source) {
     const Bytes frame = Frame(ETH_P_IP, source);
     Port& port =
