@@ -68,7 +68,7 @@ void Reloader::StartReading() {
 
 // On the thread: the settings in force are not changed meanwhile.
 absl::StatusOr<Reloader::Reading> Reloader::Read() const {
-  auto loaded = config::LoadConfig(context_.command_line);
+  auto loaded = config::LoadConfigAgain(context_.command_line);
   if (!loaded.ok()) return loaded.status();
   Reading reading{.loaded = *std::move(loaded), .psk = std::nullopt};
   config::KeyConfig& key = reading.loaded.config.key;

@@ -37,20 +37,31 @@ void SyncDirectory(const std::string& path) {
 
 }  // namespace
 
+absl::StatusOr<ScopedFd> OpenRegularFile(const std::string& path) {
+  ScopedFd file(
+      open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+  struct stat status {};
+  // ENXIO: a socket.
+  const bool opened = file.get() >= 0 && fstat(file.get(), &status) == 0;
+  if (!opened && errno != ENXIO) {
+    return absl::ErrnoToStatus(errno, "cannot open " + path);
+  }
+  if (opened && S_ISREG(status.st_mode)) return file;
+  return absl::FailedPreconditionError(
+      absl::StrCat("cannot read ", path, ": it is no regular file"));
+}
+
 absl::StatusOr<std::string> ReadFile(const std::string& path) {
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return absl::ErrnoToStatus(errno, "cannot open " + path);
+  const absl::StatusOr<ScopedFd> file = OpenRegularFile(path);
+  if (!file.ok()) return file.status();
   std::string content;
   char buffer[4096];
   ssize_t size = 0;
-  while ((size = read(fd, buffer, sizeof(buffer))) != 0) {
+  while ((size = read(file->get(), buffer, sizeof(buffer))) != 0) {
     if (size < 0 && errno == EINTR) continue;
-    if (size < 0) break;
+    if (size < 0) return absl::ErrnoToStatus(errno, "cannot read " + path);
     content.append(buffer, static_cast<size_t>(size));
   }
-  const int error = errno;
-  close(fd);
-  if (size < 0) return absl::ErrnoToStatus(error, "cannot read " + path);
   return content;
 }
 
@@ -58,8 +69,10 @@ std::string TemporaryOf(const std::string& path) { return path + ".new"; }
 
 absl::Status ReplaceFile(const std::string& path, std::string_view content) {
   const std::string temporary = TemporaryOf(path);
+  // Whatever lies there: it is not written to.
+  unlink(temporary.c_str());
   const int fd =
-      open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+      open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (fd < 0) return absl::ErrnoToStatus(errno, "cannot create " + temporary);
   absl::Status status = WriteAndSync(fd, content);
   close(fd);

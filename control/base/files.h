@@ -10,13 +10,19 @@
 #include <string>
 #include <string_view>
 
+#include "drivers/scoped_fd.h"
+
 namespace lwt::host {
 
 // An open directory, closed at the end of its scope.
 using Directory =
     std::unique_ptr<DIR, decltype([](DIR* dir) { closedir(dir); })>;
 
-// NotFound when there is none.
+// A file to read from. NotFound when there is none, FailedPrecondition where it
+// is of another kind: whoever opens a pipe may wait for ever.
+absl::StatusOr<ScopedFd> OpenRegularFile(const std::string& path);
+
+// The same, as its content.
 absl::StatusOr<std::string> ReadFile(const std::string& path);
 
 // Either the old or the new content is there after a crash at any time; synced

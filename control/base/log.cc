@@ -3,7 +3,6 @@
 #include <sys/time.h>
 #include <syslog.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <algorithm>
 
@@ -54,7 +53,7 @@ std::string WithTime(LogLevel level, const std::string& text) {
 
 }  // namespace
 
-void Log::WriteLine(LogLevel level, const std::string& text) const {
+std::string Log::LineOf(LogLevel level, const std::string& text) const {
   std::string line = journal_
                          ? absl::StrFormat("<%d>%s\n", PriorityOf(level), text)
                          : WithTime(level, text);
@@ -63,12 +62,16 @@ void Log::WriteLine(LogLevel level, const std::string& text) const {
       line.begin(), line.end() - 1,
       [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7f; },
       ' ');
-  size_t done = 0;
-  while (done < line.size()) {
-    ssize_t n = write(fd_, line.data() + done, line.size() - done);
-    if (n <= 0) return;
-    done += static_cast<size_t>(n);
-  }
+  return line;
+}
+
+void Log::WriteLine(LogLevel level, const std::string& text) const {
+  sink_.Write(LineOf(level, text), [this](uint64_t lost) {
+    return LineOf(LogLevel::kWarn,
+                  config::Concat("lines of this log that were lost, as whoever "
+                                 "reads it did not take them: ",
+                                 lost));
+  });
 }
 
 }  // namespace lwt::loop

@@ -2,9 +2,9 @@
 // in the journal's way where that is what reads it (sd-daemon(3)): "<6>" for
 // the level, which is then the line's priority, and no time.
 //
-// Any thread: a line is one write(2). For what this side does itself; what a
-// peer or a stranger causes goes through RemoteLog (remote_log.h), which bounds
-// it.
+// Any thread: a line is one write(2), which never waits (log_sink.h). For what
+// this side does itself; what a peer or a stranger causes goes through
+// RemoteLog (remote_log.h), which bounds it.
 #pragma once
 
 #include <atomic>
@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "control/base/log_level.h"
+#include "control/base/log_sink.h"
 #include "control/base/text.h"
 
 namespace lwt::loop {
@@ -21,7 +22,7 @@ using lwt::LogLevel;
 class Log {
  public:
   explicit Log(LogLevel level, int fd = 2, bool journal = false)
-      : level_(level), fd_(fd), journal_(journal) {}
+      : level_(level), sink_(fd), journal_(journal) {}
 
   void SetLevel(LogLevel level) {
     level_.store(level, std::memory_order_relaxed);
@@ -54,10 +55,11 @@ class Log {
   }
 
  private:
+  std::string LineOf(LogLevel level, const std::string& text) const;
   void WriteLine(LogLevel level, const std::string& text) const;
 
   std::atomic<LogLevel> level_;
-  int fd_;
+  mutable LogSink sink_;
   bool journal_;
 };
 

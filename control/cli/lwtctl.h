@@ -25,8 +25,9 @@ absl::StatusOr<ControlCommand> ParseControlCommand(
 std::string ControlHelpText();
 
 // Runs a command line and gives the exit status: 0 done, 1 the daemon is not
-// reached or says no, 2 the command line is wrong. Without -socket it takes
-// the only control socket under `run_folder`/*/.
+// reached or says no, 2 the command line is wrong; of a reload that was done, 3
+// where something waits for a restart, 4 where the host refused a part. Without
+// -socket it takes the only control socket under `run_folder`/*/.
 int RunControl(std::span<const char* const> arguments,
                const std::string& run_folder, FILE* out, FILE* err);
 

@@ -96,7 +96,8 @@ void CheckKey(Config& config, Faults& faults,
   if (!config.key.file.empty()) {
     std::vector<std::string> ignored;
     absl::StatusOr<std::string> key = ReadKeyFile(
-        config.key.file, config.key.is_credential ? ignored : warnings);
+        config.key.file, config.key.is_credential ? ignored : warnings,
+        config.key.regular_only ? FileKind::kRegular : FileKind::kAny);
     if (!key.ok()) {
       faults.emplace_back(ToStd(key.status().message()));
       return;

@@ -90,6 +90,7 @@ struct KeyConfig {
   std::string text;
   std::string file;
   bool is_credential = false;  // the service manager guards `file`
+  bool regular_only = false;   // `file` is refused where it is, say, a pipe
   // The text was given on the command line and is kept no more; what was
   // derived from it at the start stands for it.
   bool held = false;

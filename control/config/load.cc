@@ -18,8 +18,9 @@ bool IsJson(std::string_view text) {
   return begin != std::string_view::npos && text[begin] == '{';
 }
 
-absl::Status ApplyFile(const std::string& path, LoadedConfig& loaded) {
-  absl::StatusOr<FileText> file = ReadFile(path, kLargestFile);
+absl::Status ApplyFile(const std::string& path, FileKind kind,
+                       LoadedConfig& loaded) {
+  absl::StatusOr<FileText> file = ReadFile(path, kLargestFile, kind);
   if (!file.ok()) return file.status();
   if (IsJson(file->text)) {
     sodium_memzero(file->text.data(), file->text.size());
@@ -103,15 +104,15 @@ void WarnOfOtherSide(LoadedConfig& loaded) {
   }
 }
 
-}  // namespace
-
-absl::StatusOr<LoadedConfig> LoadConfig(
-    const CommandLine& command_line, bool complete,
-    const service::Environment& environment) {
+absl::StatusOr<LoadedConfig> Load(const CommandLine& command_line,
+                                  bool complete,
+                                  const service::Environment& environment,
+                                  FileKind kind) {
   LoadedConfig loaded;
+  loaded.config.key.regular_only = kind == FileKind::kRegular;
   absl::Status file;
   if (!command_line.config_file.empty()) {
-    file = ApplyFile(command_line.config_file, loaded);
+    file = ApplyFile(command_line.config_file, kind, loaded);
   }
   absl::Status flags = ApplyFlags(command_line, loaded);
   ApplyEnvironment(environment, loaded);
@@ -135,6 +136,19 @@ absl::StatusOr<LoadedConfig> LoadConfig(
   const std::string lines = absl::StrJoin(faults, "\n");
   return flags.ok() ? absl::FailedPreconditionError(lines)
                     : absl::InvalidArgumentError(lines);
+}
+
+}  // namespace
+
+absl::StatusOr<LoadedConfig> LoadConfig(
+    const CommandLine& command_line, bool complete,
+    const service::Environment& environment) {
+  return Load(command_line, complete, environment, FileKind::kAny);
+}
+
+absl::StatusOr<LoadedConfig> LoadConfigAgain(const CommandLine& command_line) {
+  return Load(command_line, true, service::ReadEnvironment(),
+              FileKind::kRegular);
 }
 
 }  // namespace lwt::config

@@ -45,6 +45,9 @@ struct LoadedConfig {
 absl::StatusOr<LoadedConfig> LoadConfig(
     const CommandLine& command_line, bool complete = true,
     const service::Environment& environment = service::ReadEnvironment());
+// The same for a gateway that runs: what is no regular file is refused, since a
+// pipe may have nothing to say for ever.
+absl::StatusOr<LoadedConfig> LoadConfigAgain(const CommandLine& command_line);
 
 // Stores the settings of TOML text in `config`. `name` stands in the messages.
 // The error has one line for each fault. Unknown keys, wrong types and wrong

@@ -17,10 +17,14 @@ absl::Status CannotRead(const std::string& path, std::string_view reason) {
 }
 
 absl::StatusOr<FileText> ReadOpenFile(int fd, const std::string& path,
-                                      size_t limit) {
+                                      size_t limit, FileKind kind) {
   struct stat info;
   if (fstat(fd, &info) != 0) return CannotRead(path, strerror(errno));
   if (S_ISDIR(info.st_mode)) return CannotRead(path, "it is a folder");
+  if (kind == FileKind::kRegular && !S_ISREG(info.st_mode)) {
+    return CannotRead(path,
+                      "it is no regular file, and can be read at a start only");
+  }
   FileText file;
   const bool given_to_us = info.st_uid == 0 && geteuid() != 0 &&
                            info.st_gid == getegid() &&
@@ -44,10 +48,12 @@ absl::StatusOr<FileText> ReadOpenFile(int fd, const std::string& path,
 
 }  // namespace
 
-absl::StatusOr<FileText> ReadFile(const std::string& path, size_t limit) {
-  int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY);
+absl::StatusOr<FileText> ReadFile(const std::string& path, size_t limit,
+                                  FileKind kind) {
+  const int wait = kind == FileKind::kRegular ? O_NONBLOCK : 0;
+  int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | wait);
   if (fd < 0) return CannotRead(path, strerror(errno));
-  absl::StatusOr<FileText> file = ReadOpenFile(fd, path, limit);
+  absl::StatusOr<FileText> file = ReadOpenFile(fd, path, limit, kind);
   close(fd);
   return file;
 }
@@ -58,9 +64,10 @@ std::string OpenFileWarning(const std::string& path) {
 }
 
 absl::StatusOr<std::string> ReadKeyFile(const std::string& path,
-                                        std::vector<std::string>& warnings) {
+                                        std::vector<std::string>& warnings,
+                                        FileKind kind) {
   constexpr size_t kLimit = 4096;
-  absl::StatusOr<FileText> file = ReadFile(path, kLimit);
+  absl::StatusOr<FileText> file = ReadFile(path, kLimit, kind);
   if (!file.ok()) return file.status();
   if (file->others_may_read) warnings.push_back(OpenFileWarning(path));
   std::string key = file->text.substr(0, file->text.find_first_of("\r\n"));

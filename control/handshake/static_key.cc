@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "control/base/files.h"
 #include "drivers/scoped_fd.h"
 
 namespace lwt::handshake {
@@ -66,10 +67,10 @@ absl::Status MakeDirectory(const std::string& dir) {
 // kNotFound when there is none.
 absl::Status ReadKeyFile(const std::string& path, bool secret,
                          std::span<uint8_t, 32> key) {
-  const ScopedFd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (file.get() < 0) return FileError("cannot read", path);
+  const absl::StatusOr<ScopedFd> file = host::OpenRegularFile(path);
+  if (!file.ok()) return file.status();
   struct stat info;
-  if (fstat(file.get(), &info) != 0) return FileError("cannot read", path);
+  if (fstat(file->get(), &info) != 0) return FileError("cannot read", path);
   if (secret && (info.st_mode & 077) != 0) {
     return absl::PermissionDeniedError(absl::StrFormat(
         "%s holds this gateway's secret key, but its mode %04o lets others at "
@@ -77,7 +78,7 @@ absl::Status ReadKeyFile(const std::string& path, bool secret,
         path, info.st_mode & 07777, path));
   }
   KeyText text;
-  const ssize_t size = read(file.get(), text.data(), text.size());
+  const ssize_t size = read(file->get(), text.data(), text.size());
   if (size < 0) return FileError("cannot read", path);
   if (!Decode(text.bytes().first(static_cast<size_t>(size)), key)) {
     return absl::DataLossError(absl::StrCat(

@@ -3,6 +3,8 @@
 #include "control/reloader.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <fstream>
 #include <memory>
@@ -131,6 +133,30 @@ TEST_F(ReloaderTest, AFileThatIsWrongChangesNothing) {
   EXPECT_EQ(taker_.checked, 0);
   EXPECT_NE(lines_.Take().find(" error reload: "), std::string::npos);
   EXPECT_EQ(around_, "<>");
+}
+
+// A reader would wait for somebody to write, and the gateway's end for it.
+TEST_F(ReloaderTest, AFileThatHasBecomeAPipeIsRefusedAtOnce) {
+  ASSERT_EQ(unlink(line_.config_file.c_str()), 0);
+  ASSERT_EQ(mkfifo(line_.config_file.c_str(), 0600), 0);
+  EXPECT_EQ(AskAndWait(), "reload: cannot read " + line_.config_file +
+                              ": it is no regular file, and can be read at a "
+                              "start only; the old settings stay");
+  EXPECT_EQ(config_.hub.max_clients, 70u);
+  EXPECT_EQ(around_, "<>");
+}
+
+TEST_F(ReloaderTest, SoIsSuchAFileOfTheKey) {
+  const std::string pipe = scratch_.path() + "/key";
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  std::ofstream(line_.config_file)
+      << "mode = \"server\"\nlocal_addr = \"0.0.0.0:9000\"\n"
+         "tunnel_addr = \"10.0.0.1/24\"\nkey_file = \""
+      << pipe << "\"\n";
+  const std::string answer = AskAndWait();
+  EXPECT_NE(answer.find("cannot read " + pipe + ": it is no regular file"),
+            std::string::npos)
+      << answer;
 }
 
 TEST_F(ReloaderTest, WhatOneComponentRefusesNoneTakes) {

@@ -95,6 +95,23 @@ TEST_F(SecretFileTest, APipeIsReadAndIsNobodysToClose) {
   EXPECT_TRUE(warnings_.empty());
 }
 
+// Nobody writes: whoever opened it to read would wait for ever.
+TEST_F(SecretFileTest, WhoReadsAgainWaitsForNoPipe) {
+  const std::string path = scratch_.path() + "/pipe";
+  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  const std::string said =
+      "cannot read " + path +
+      ": it is no regular file, and can be read at a start only";
+  EXPECT_EQ(ReadKeyFile(path, warnings_, FileKind::kRegular).status().message(),
+            said);
+  EXPECT_EQ(ReadFile(path, 10, FileKind::kRegular).status().message(), said);
+  EXPECT_FALSE(ReadFile("/dev/null", 10, FileKind::kRegular).ok());
+  const auto key =
+      ReadKeyFile(Write("k", "a key\n"), warnings_, FileKind::kRegular);
+  ASSERT_TRUE(key.ok()) << key.status();
+  EXPECT_EQ(*key, "a key");
+}
+
 TEST_F(SecretFileTest, WhatCannotBeReadIsNamedWithItsReason) {
   const std::string folder = scratch_.path();
   EXPECT_EQ(KeyOf(folder), "cannot read " + folder + ": it is a folder");

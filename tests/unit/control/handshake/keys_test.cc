@@ -133,6 +133,18 @@ TEST(StaticKey, WideModesAndRubbishAreRefused) {
   EXPECT_FALSE(LoadOrCreateStaticKey(dir.path).ok());
 }
 
+// A pipe in its place: whoever opened it to read would wait for ever.
+TEST(StaticKey, APipeIsNoKeyAndIsNotWaitedFor) {
+  ASSERT_TRUE(InitCrypto());
+  const TemporaryDirectory dir;
+  ASSERT_EQ(mkfifo((dir.path + "/static.key").c_str(), 0600), 0);
+  const auto key = LoadOrCreateStaticKey(dir.path);
+  EXPECT_TRUE(absl::IsFailedPrecondition(key.status())) << key.status();
+  ASSERT_EQ(mkfifo((dir.path + "/server.pub").c_str(), 0600), 0);
+  const auto pinned = ExpectedHubKey(dir.path, "");
+  EXPECT_TRUE(absl::IsFailedPrecondition(pinned.status())) << pinned.status();
+}
+
 TEST(StaticKey, TextForm) {
   const StaticKey key = FixedStaticKey(3);
   const std::string text = PublicKeyToText(key.public_key);
