@@ -3,7 +3,10 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cstring>
+#include <string>
+#include <vector>
 
 #include "control/outer_side.h"
 #include "drivers/scoped_fd.h"
@@ -207,6 +210,115 @@ TEST_F(OuterSideTest, TheNewestQuestionIsAnswered) {
   outer_->OnHubFound({});  // who asked is gone
   names_->OnReady();
   EXPECT_EQ(answers, 1);
+}
+
+// A hop that was lost and is back is what may have forgotten us.
+TEST_F(OuterSideTest, AHopThatFallsSilentAndAnswersAgainIsTold) {
+  const IpAddress hop = Ip("10.77.0.2");
+  int ways_back = 0;
+  outer_->OnWayBack([&] { ++ways_back; });
+  outer_->FollowNextHop(FlowId::Of(1, 1, {0}), hop);
+  ASSERT_TRUE(Until([&] { return outer_->LinkTo(hop).has_value(); }));
+  EXPECT_EQ(ways_back, 0) << "it was never lost";
+  lines_.Take();
+  const auto there = [](const char* command) {
+    const host::InNetns in(kStand->there());
+    Shell(command);
+  };
+  std::string said;
+  const auto is_said = [&](const char* what) {
+    said += lines_.Take();
+    return said.find(what) != std::string::npos;
+  };
+  there("ip link set wire down");
+  EXPECT_TRUE(Until([&] {
+    return is_said("the next hop to 10.77.0.2 does not answer");
+  })) << said;
+  EXPECT_TRUE(outer_->LinkTo(hop).has_value()) << "the last one is kept";
+  there("ip link set wire up && ip address add fd77::2/64 dev wire nodad");
+  EXPECT_TRUE(Until([&] {
+    return is_said("the next hop to 10.77.0.2 answers again");
+  })) << said;
+  EXPECT_EQ(ways_back, 1);
+  outer_->OnWayBack({});
+  host::WaitUntilLinkIsUp("wire");
+}
+
+TEST_F(OuterSideTest, OfAHopThatNobodyFollowsNothingIsSaid) {
+  ASSERT_TRUE(Open("10.77.0.99:9000").ok());
+  ASSERT_TRUE(Until([&] {
+    return outer_->LinkProblem(Ip("10.77.0.99")).find("has not answered") !=
+           std::string::npos;
+  }));
+  EXPECT_EQ(lines_.Take().find("10.77.0.99"), std::string::npos);
+}
+
+TEST_F(OuterSideTest, AnotherMtuOfTheLinkIsFollowed) {
+  const uint16_t most = outer_->MaxInnerMtu(At("10.77.0.2:1"));
+  Shell("ip link set wire mtu 1400");
+  std::string said;
+  EXPECT_TRUE(Until([&] {
+    said += lines_.Take();
+    return said.find("uplink wire has MTU 1400") != std::string::npos;
+  })) << said;
+  EXPECT_EQ(outer_->MaxInnerMtu(At("10.77.0.2:1")), most - 100);
+  Shell("ip link set wire mtu 1500");
+  EXPECT_TRUE(
+      Until([&] { return outer_->MaxInnerMtu(At("10.77.0.2:1")) == most; }));
+}
+
+TEST_F(OuterSideTest, NetworksOfPeersAreRoutedAsTheSettingsChange) {
+  const auto leads = [](const char* network) {
+    return host::OutputOf("ip route show dev lwt7").find(network) !=
+           std::string::npos;
+  };
+  config::Config wanted = config_;
+  wanted.hub.peers = {
+      {"one",
+       {*ParseIpPrefix("192.0.2.0/24"), *ParseIpPrefix("10.50.0.0/16")}}};
+  ASSERT_TRUE(outer_->Apply(wanted, NowUs()).ok());
+  EXPECT_TRUE(leads("192.0.2.0/24"));
+  EXPECT_TRUE(leads("10.50.0.0/16"));
+  // One that the host has elsewhere is refused by name, the others are done.
+  Shell("ip route add 198.51.100.0/24 via 10.77.0.2");
+  wanted.hub.peers = {
+      {"one",
+       {*ParseIpPrefix("10.50.0.0/16"), *ParseIpPrefix("198.51.100.0/24"),
+        *ParseIpPrefix("203.0.113.0/24")}}};
+  const absl::Status refused = outer_->Apply(wanted, NowUs());
+  EXPECT_NE(refused.message().find("another route leads to 198.51.100.0/24"),
+            absl::string_view::npos)
+      << refused;
+  EXPECT_FALSE(leads("192.0.2.0/24"));
+  EXPECT_TRUE(leads("10.50.0.0/16"));
+  EXPECT_TRUE(leads("203.0.113.0/24"));
+  Shell("ip route del 198.51.100.0/24");
+  EXPECT_TRUE(outer_->Apply(wanted, NowUs()).ok()) << "tried again";
+  EXPECT_TRUE(leads("198.51.100.0/24"));
+  ASSERT_TRUE(outer_->Apply(config_, NowUs()).ok());
+  EXPECT_EQ(host::OutputOf("ip route show dev lwt7 proto static"), "");
+}
+
+// What others took is passed over without asking who they are.
+TEST_F(OuterSideTest, APortThatIsTakenIsPassedOver) {
+  const auto near = Open("10.77.0.2:9000", {.workers = 2, .worker = 1});
+  ASSERT_TRUE(near.ok()) << near.status();
+  std::vector<PortReservation> taken;
+  for (uint32_t port = 32769; port < 33769; port += 2) {
+    auto held = PortReservation::HoldIfFree(
+        {Ip("10.77.0.1"), static_cast<uint16_t>(port)});
+    if (held.ok()) taken.push_back(*std::move(held));
+  }
+  ASSERT_GT(taken.size(), 400u);
+  for (int i = 0; i < 50; ++i) {
+    const auto local = Open("10.77.0.2:9000", {.workers = 2, .worker = 1});
+    ASSERT_TRUE(local.ok()) << local.status();
+    EXPECT_EQ((local->port + 9000u) % 2, 1u);
+    EXPECT_TRUE(std::none_of(taken.begin(), taken.end(),
+                             [&](const PortReservation& held) {
+                               return held.endpoint() == *local;
+                             }));
+  }
 }
 
 TEST_F(OuterSideTest, TheWallClockIsTheHosts) {
