@@ -51,6 +51,7 @@ struct Frame {
   bool repaired : 1 = false;     // given back by FEC, or sent again
   bool handed_over : 1 = false;  // by another worker: it goes to no third one
   bool to_cut : 1 = false;       // larger than the peer's MTU, and may be cut
+  bool loses_last : 1 = false;   // of a super-frame's packets: its queue stands
   InnerChecksum checksum = InnerChecksum::kUnknown;  // of an inner packet
 
   bool Is(wire::RecordKind is) const {

@@ -38,16 +38,16 @@ void SetReceiveKeys(const Aead& aead, session::ReceiveHalf& half,
   aead.ExpandKey(keys.key, slot.key);
 }
 
-void DropWaiting(Worker& worker, LaneIndex lane) {
-  while (!worker.outbound.wait_queues.Empty(lane)) {
-    rte_pktmbuf_free(worker.outbound.wait_queues.Front(lane).shard);
+void ForgetWaiting(Worker& worker, LaneIndex lane) {
+  session::FlowQueues& queues = worker.outbound.flow_queues;
+  while (!queues.Empty(lane)) {
+    rte_pktmbuf_free(queues.TakeOfLargest(lane).shard);
     worker.counters.Drop(DropReason::kNoLane);
-    worker.outbound.wait_queues.Pop(lane);
   }
 }
 
 void ClearLane(Worker& worker, LaneIndex index) {
-  DropWaiting(worker, index);
+  ForgetWaiting(worker, index);
   std::erase(worker.outbound.waiting_lanes, index);
   worker.inbound.pieces.Release(
       index, [&worker](const CutPieces::Piece& piece) {

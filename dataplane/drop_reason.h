@@ -64,7 +64,14 @@ namespace lwt {
   X(kInnerTooBig, "inner_too_big",                                             \
     "The inner packet is larger than the session's MTU.")                      \
   X(kWindowFull, "window_full",                                                \
-    "The peer's window stayed full, or was nearly so behind a hole.")          \
+    "The peer's window was nearly full behind a hole, or had no room for a "   \
+    "record.")                                                                 \
+  X(kQueueStands, "queue_stands",                                              \
+    "It left a queue that stands, so that its sender slows down (CoDel).")     \
+  X(kWaitedTooLong, "waited_too_long",                                         \
+    "It waited for a second for the peer's window or the rate.")               \
+  X(kSendQueueFull, "send_queue_full",                                         \
+    "send_queue packets waited to be sealed; the largest flow gave one.")      \
   X(kParityUnsent, "parity_unsent",                                            \
     "A parity found no room in the peer's window, or on a line that is "       \
     "known.")                                                                  \

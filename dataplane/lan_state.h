@@ -22,6 +22,7 @@ struct CollectedPackets {
   size_t count = 0;
   size_t next = 0;
   uint16_t next_segment = 0;  // of the super-frame at `next`
+  bool loses_last = false;    // that one: the last of its packets
 
   bool drained() const { return next == count; }
 };

@@ -30,6 +30,7 @@ struct WorkerOptions {
   Handoff* handoff = nullptr;
   rte_mempool* pool = nullptr;      // small mbufs: 2 KiB of data room
   uint32_t max_lanes = 0;           // of this worker
+  uint32_t send_queue = 5000;       // packets that may wait to be sealed
   uint64_t arena_bytes = 8u << 20;  // sent bytes kept for retransmission
   bool retransmit = true;
   bool floods = false;  // packets for many go to every peer

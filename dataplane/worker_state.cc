@@ -53,9 +53,6 @@ fec::Decoder::Config DecoderConfig(const WorkerOptions& options) {
   return config;
 }
 
-// Enough for a few lanes to wait at full length at once.
-constexpr uint32_t kWaitNodes = 4 * session::WaitQueues::kMaxPerLane;
-
 }  // namespace
 
 InboundState::InboundState(const WorkerOptions& options)
@@ -64,7 +61,7 @@ InboundState::InboundState(const WorkerOptions& options)
 OutboundState::OutboundState(const WorkerOptions& options)
     : floods(options.floods ? options.max_lanes : 0),
       shares(options.max_lanes),
-      wait_queues(kWaitNodes, options.max_lanes),
+      flow_queues(options.send_queue, options.max_lanes),
       encoder(EncoderConfig(options)) {
   waiting_lanes.reserve(options.max_lanes);
 }

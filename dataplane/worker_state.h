@@ -20,11 +20,12 @@
 #include "dataplane/flow/outer_tcp.h"
 #include "dataplane/frame_ledger.h"
 #include "dataplane/lan_state.h"
+#include "dataplane/lane/flow_queues.h"
 #include "dataplane/lane/lane.h"
-#include "dataplane/lane/wait_queues.h"
 #include "dataplane/names.h"
 #include "dataplane/shown_losses.h"
 #include "dataplane/stages/cut_pieces.h"
+#include "dataplane/stages/device_queue.h"
 #include "dataplane/stages/flood_queue.h"
 #include "dataplane/tx_batch.h"
 #include "dataplane/wire/frame_view.h"
@@ -110,6 +111,7 @@ struct OutboundState {
 
   // Collect alone.
   CollectedPackets collected;
+  DeviceQueue device_queue;
   // From Forward, DeliverLan, Collect and CollectLan to Split, super-frames
   // among them.
   PacketBurst packets;
@@ -124,7 +126,7 @@ struct OutboundState {
   uint64_t round = 0;
   // AwaitWindow, and the loop asks whether to sleep. A command forgets a
   // lane's.
-  session::WaitQueues wait_queues;
+  session::FlowQueues flow_queues;
   std::vector<LaneIndex> waiting_lanes;  // with a queue; capacity = max_lanes
   // From AwaitWindow to FecEncode.
   PacketBurst ready;

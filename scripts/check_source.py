@@ -44,6 +44,7 @@ ROOMS = {
         "dataplane/route/",
         "dataplane/exchange/",
         "dataplane/stages/cut_pieces.",
+        "dataplane/stages/device_queue.",
         "dataplane/stages/flood_queue.",
         # All that a stage works on.
         "dataplane/worker_options. dataplane/idle_policy. dataplane/lan_state. "

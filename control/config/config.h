@@ -160,6 +160,11 @@ struct FecConfig {
   }
 };
 
+// What may wait, in packets, for each worker.
+struct QueueConfig {
+  uint32_t send = 5000;  // to be sealed
+};
+
 struct RekeyLimits {
   uint64_t records = uint64_t{1} << 28;
   uint32_t seconds = 120;
@@ -191,6 +196,7 @@ struct Config {
   LanConfig lan;
   UplinkConfig uplink;
   FecConfig fec;
+  QueueConfig queues;
   RekeyLimits rekey;
   WorkerConfig workers;
   HostConfig host;

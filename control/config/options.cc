@@ -69,6 +69,7 @@ absl::Status TakeSome(const std::vector<IpPrefix>& networks) {
 }
 
 constexpr std::string_view kTunnelGroup = "Tunnel";
+constexpr std::string_view kQueueGroup = "Queues";
 constexpr std::string_view kKeyGroup = "Keys";
 constexpr std::string_view kServerGroup = "Hub";
 constexpr std::string_view kLanGroup = "Networks";
@@ -156,6 +157,16 @@ constexpr Option kOptions[] = {
                  "before or since 6.16, and its pace of repeated SYNs; "
                  "\"auto\" is the running one.",
      .field = Choice<In<&Config::uplink, &UplinkConfig::persona>>()},
+
+    {.group = kQueueGroup,
+     .flag = "send-queue",
+     .toml = "send_queue",
+     .value_name = "PACKETS",
+     .min = 64,
+     .max = 65536,
+     .sentence = "How many packets may wait in each worker for a peer's window "
+                 "or rate; beyond them the largest flow loses its oldest.",
+     .field = Integer<In<&Config::queues, &QueueConfig::send>>()},
 
     {.group = kKeyGroup,
      .flag = "k",

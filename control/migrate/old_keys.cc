@@ -4,7 +4,8 @@ namespace lwt::migrate {
 namespace {
 
 constexpr std::string_view kQueues =
-    "queues have sizes of their own, and what is full is counted";
+    "what waits is kept short, by flow, and what is full is counted; "
+    "send_queue bounds it";
 constexpr std::string_view kPaths =
     "clients reach each other through the hub; direct paths are planned";
 constexpr std::string_view kOneHop =

@@ -13,17 +13,18 @@ namespace lwt::platform {
 namespace {
 
 // Of each worker.
-// Frames on their way through the pipeline and its queues, those that wait for
-// a window, and what the tunnel device's port holds.
-// Records that may have to be sent again come on top.
+// Frames on their way through the pipeline and its queues, and what the tunnel
+// device's port holds. What waits to be sealed, and records that may have to be
+// sent again, come on top.
 constexpr uint32_t kSmallFrames = 8192;
-constexpr uint32_t kJumboFrames = kAfPacketFrames + 192;
+constexpr uint32_t kJumboFrames =
+    kAfPacketFrames + 192 + DeviceQueue::kMostLarge;
 // All who may keep a large one beyond a burst, so that nobody finds none:
 // docs/security.md#what-holds-a-buffer.
-constexpr uint32_t kJumboHeld = kAfPacketFrames + ReceivedFrames::kCapacity +
-                                1 + fec::GroupStore::Config{}.max_big +
-                                2 * Handoff::kMaxLarge +
-                                CollectedPackets::kCapacity + 1;
+constexpr uint32_t kJumboHeld =
+    kAfPacketFrames + ReceivedFrames::kCapacity + 1 +
+    fec::GroupStore::Config{}.max_big + 2 * Handoff::kMaxLarge +
+    CollectedPackets::kCapacity + 1 + DeviceQueue::kMostLarge;
 static_assert(kJumboHeld <= kJumboFrames);
 // Rings between control and the worker, and what ethdev keeps per port.
 constexpr uint64_t kOtherBytes = 8 << 20;
@@ -36,7 +37,8 @@ MemoryRequest RequestFor(const MemoryUse& use) {
   // A LAN port is a second packet socket, or holds a buffer or two.
   const uint32_t lan = use.lan_port ? kAfPacketFrames : 0;
   MemoryRequest request;
-  request.small_frames = use.workers * (kSmallFrames + kept);
+  const uint32_t waiting = use.send_queue + DeviceQueue::kMostBuffers;
+  request.small_frames = use.workers * (kSmallFrames + waiting + kept);
   request.jumbo_frames = use.workers * (kJumboFrames + lan);
   request.other_bytes =
       use.workers * kOtherBytes + use.xdp_queues * kXdpBytesPerQueue;

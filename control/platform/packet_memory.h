@@ -21,6 +21,7 @@ struct MemoryUse {
   uint32_t workers = 1;
   uint32_t xdp_queues = 0;   // of an AF_XDP uplink, which has pools of its own
   uint64_t arena_bytes = 0;  // of sent records, for each worker
+  uint32_t send_queue = 5000;  // packets, for each worker
   bool lan_port = false;
 };
 

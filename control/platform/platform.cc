@@ -46,6 +46,7 @@ MemoryUse UseOf(const config::Config& config, uint32_t workers,
   return {.workers = workers,
           .xdp_queues = xdp_queues,
           .arena_bytes = config.arena_bytes(),
+          .send_queue = config.queues.send,
           .lan_port = config.lan.port.configured()};
 }
 
@@ -252,6 +253,7 @@ WorkerOptions Platform::CommonOptions() const {
   options.pool = memory_->small().get();
   options.max_lanes = worker_lanes();
   options.arena_bytes = config_.arena_bytes();
+  options.send_queue = config_.queues.send;
   options.retransmit = config_.workers.retransmit;
   options.tuning = TuningOf(config_);
   options.idle = config_.workers.idle == config::Idle::kBusy

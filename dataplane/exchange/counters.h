@@ -88,6 +88,8 @@ class Counter {
     "ICMP errors sent to hosts of the inside, the LAN and peers.")            \
   X(packets_cut, kCounter, kNumber,                                           \
     "Inner IPv4 packets that were cut for a smaller MTU.")                    \
+  X(packets_marked, kCounter, kNumber,                                        \
+    "Inner packets marked (ECN), since their queue stands.")                  \
   X(mss_clamped, kCounter, kNumber,                                           \
     "SYNs of the inside whose MSS was lowered to what the tunnel takes.")     \
   X(too_big_heeded, kCounter, kNumber,                                        \

@@ -1,5 +1,10 @@
-// Holds back what the peer's window does not take now.
+// Holds back what the peer's window does not take now: by inner flow, so that
+// one that fills it keeps the others no longer than a turn.
+#include <algorithm>
+
 #include "dataplane/stages/stages.h"
+#include "dataplane/wire/forwarding.h"
+#include "dataplane/wire/inner_packet.h"
 #include "dataplane/wire/record.h"
 #include "dataplane/worker_state.h"
 
@@ -22,7 +27,12 @@ uint32_t RecordBytes(uint32_t shard_length) {
   return shard_length + static_cast<uint32_t>(wire::kRecordOverhead);
 }
 
-Frame FrameOf(const session::WaitQueues::Waiting& waiting, LaneIndex lane) {
+using session::FlowQueues;
+
+// What a lane may let go before it is another's turn: some full records.
+constexpr uint32_t kLaneTurn = 8 * 1024;
+
+Frame FrameOf(const FlowQueues::Waiting& waiting, LaneIndex lane) {
   Frame frame;
   frame.mbuf = waiting.shard;
   frame.data = rte_pktmbuf_mtod(waiting.shard, uint8_t*);
@@ -32,53 +42,111 @@ Frame FrameOf(const session::WaitQueues::Waiting& waiting, LaneIndex lane) {
   return frame;
 }
 
-// Lets go what the window takes now, drops what waited too long. True while
-// something is left.
-bool ReleaseLane(Worker& worker, LaneIndex index, PacketBurst& ready) {
-  session::Lane& lane = worker.LaneInRound(index);
-  session::WaitQueues& queues = worker.outbound.wait_queues;
-  while (!queues.Empty(index)) {
-    const auto& front = queues.Front(index);
-    const Frame frame = FrameOf(front, index);
-    const bool too_late =
-        worker.now_us - front.since_us > session::WaitQueues::kMaxWaitUs;
-    const bool fits = lane.budget >= RecordBytes(frame.length);
-    if (lane.up() && !too_late && (!fits || ready.full())) return true;
-    queues.Pop(index);
-    worker.ledger.Made();
-    if (!lane.up()) {
-      worker.Drop(frame, DropReason::kNoLane);
-    } else if (fits && !ready.full()) {
-      lane.budget -= RecordBytes(frame.length);
-      ready.Push(frame);
-    } else {
-      worker.Drop(frame, DropReason::kWindowFull);
-    }
-  }
-  return false;
+void DropWaiting(Worker& worker, const FlowQueues::Waiting& waiting,
+                 LaneIndex lane, DropReason reason) {
+  worker.ledger.Made();
+  worker.Drop(FrameOf(waiting, lane), reason);
 }
 
+// Marks the packets of a shard whose senders heed it. False where there is
+// none: then only a loss tells.
+bool Marks(Worker& worker, const Frame& shard) {
+  uint64_t marked = 0;
+  wire::ShardReader reader({shard.data, shard.length});
+  wire::ShardWord word;
+  std::span<uint8_t> packet;
+  while (reader.Next(word, packet)) {
+    if (wire::ParseInner(packet) && wire::MarkCongestion(packet.data())) {
+      ++marked;
+    }
+  }
+  worker.counters.packets_marked.Add(marked);
+  return marked > 0;
+}
+
+void Release(Worker& worker, const FlowQueues::Taken& taken, LaneIndex index,
+             PacketBurst& ready) {
+  const Frame shard = FrameOf(taken.waiting, index);
+  worker.ledger.Made();
+  switch (taken.verdict) {
+    case FlowQueues::Verdict::kTooLate:
+      return worker.Drop(shard, DropReason::kWaitedTooLong);
+    case FlowQueues::Verdict::kTell:
+      if (!Marks(worker, shard)) {
+        return worker.Drop(shard, DropReason::kQueueStands);
+      }
+      break;
+    case FlowQueues::Verdict::kSend:
+      break;
+  }
+  worker.LaneInRound(index).budget -= RecordBytes(shard.length);
+  ready.Push(shard);
+}
+
+// Lets go a turn of what the window takes now. True when the turn was used up.
+bool ReleaseTurn(Worker& worker, LaneIndex index, PacketBurst& ready) {
+  session::Lane& lane = worker.LaneInRound(index);
+  FlowQueues& queues = worker.outbound.flow_queues;
+  for (uint32_t released = 0; released < kLaneTurn;) {
+    if (ready.full()) return false;
+    const uint32_t room =
+        lane.budget - std::min(lane.budget, RecordBytes(/*shard_length=*/0));
+    const auto taken = queues.Take(index, room, worker.now_us);
+    if (!taken) return false;
+    released += taken->waiting.shard->pkt_len;
+    Release(worker, *taken, index, ready);
+  }
+  return true;
+}
+
+// Lanes take turns, and another one begins each time.
 void ReleaseWaiting(Worker& worker, PacketBurst& ready) {
-  std::erase_if(worker.outbound.waiting_lanes, [&](LaneIndex lane) {
-    return !ReleaseLane(worker, lane, ready);
-  });
+  std::vector<LaneIndex>& lanes = worker.outbound.waiting_lanes;
+  FlowQueues& queues = worker.outbound.flow_queues;
+  for (const LaneIndex index : lanes) {
+    if (worker.lanes[index.value].up()) continue;
+    while (!queues.Empty(index)) {
+      DropWaiting(worker, queues.TakeOfLargest(index), index,
+                  DropReason::kNoLane);
+    }
+  }
+  bool more = true;
+  while (more) {
+    more = false;
+    for (const LaneIndex index : lanes) {
+      more |= ReleaseTurn(worker, index, ready);
+    }
+  }
+  std::erase_if(lanes, [&](LaneIndex lane) { return queues.Empty(lane); });
+  if (lanes.size() > 1)
+    std::rotate(lanes.begin(), lanes.begin() + 1, lanes.end());
+}
+
+// Of the first packet of a shard. Others are in it only where all are small.
+uint32_t HashOf(const Frame& shard) {
+  wire::ShardReader reader({shard.data, shard.length});
+  wire::ShardWord word;
+  std::span<uint8_t> packet;
+  if (!reader.Next(word, packet)) return 0;
+  const auto inner = wire::ParseInner(packet);
+  return inner ? wire::FlowHash(*inner, packet) : 0;
 }
 
 // The lane has something to send: whether its path works has to show.
 void Wait(Worker& worker, const Frame& shard) {
   worker.lane_counters[shard.lane.value].last_data_tx_us.Set(worker.now_us);
-  session::WaitQueues& queues = worker.outbound.wait_queues;
-  const LaneIndex other = queues.InTheWay(shard.lane);
-  if (other != LaneIndex::kNone) {
-    const Frame front = FrameOf(queues.Front(other), other);
-    queues.Pop(other);
-    worker.ledger.Made();
-    worker.Drop(front, DropReason::kWindowFull);
-  }
+  FlowQueues& queues = worker.outbound.flow_queues;
   const bool first = queues.Empty(shard.lane);
-  if (!queues.Push(shard.lane, {shard.mbuf, shard.packets, worker.now_us})) {
-    return worker.Drop(shard, DropReason::kWindowFull);
+  if (queues.full()) {
+    const LaneIndex other = queues.InTheWay(shard.lane);
+    if (other == LaneIndex::kNone) {
+      return worker.Drop(shard, DropReason::kSendQueueFull);
+    }
+    DropWaiting(worker, queues.TakeOfLargest(other), other,
+                DropReason::kSendQueueFull);
   }
+  queues.Push(shard.lane, HashOf(shard),
+              {shard.mbuf, shard.packets, worker.now_us});
   worker.ledger.Gone();
   if (first) worker.outbound.waiting_lanes.push_back(shard.lane);
 }
@@ -96,7 +164,7 @@ void AwaitWindow(Worker& worker, PacketBurst& shards, PacketBurst& ready) {
       continue;
     }
     const uint32_t bytes = RecordBytes(shard.length);
-    if (worker.outbound.wait_queues.Empty(shard.lane) && lane.budget >= bytes &&
+    if (worker.outbound.flow_queues.Empty(shard.lane) && lane.budget >= bytes &&
         !ready.full()) {
       lane.budget -= bytes;
       ready.Push(shard);

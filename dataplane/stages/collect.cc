@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "dataplane/stages/collect_one.h"
+#include "dataplane/stages/read_ahead.h"
 #include "dataplane/stages/stages.h"
 #include "dataplane/stages/super_frames.h"
 #include "dataplane/worker_state.h"
@@ -34,6 +35,7 @@ bool TakeSegments(CollectedPackets& collected, size_t room, Frame& frame) {
   frame.packets = static_cast<uint16_t>(std::min(left, room));
   collected.next_segment =
       left > room ? static_cast<uint16_t>(frame.first_segment + room) : 0;
+  frame.loses_last = collected.loses_last && collected.next_segment == 0;
   return true;
 }
 
@@ -99,6 +101,16 @@ size_t TakeFromOthers(Worker& worker, size_t room, PacketBurst& packets) {
   return 1;
 }
 
+// Few at once. Whether there may be more.
+bool ReadDevice(Worker& worker, CollectedPackets& collected, size_t room) {
+  const size_t wanted = std::min(room, CollectedPackets::kCapacity);
+  collected.next = 0;
+  collected.loses_last = false;
+  collected.count =
+      worker.options.tunnel->Receive({collected.mbufs.data(), wanted});
+  return collected.count == wanted;
+}
+
 }  // namespace
 
 size_t TakeOne(Worker& worker, CollectedPackets& collected,
@@ -109,29 +121,33 @@ size_t TakeOne(Worker& worker, CollectedPackets& collected,
 void Collect(Worker& worker, PacketBurst& packets) {
   const StageCheck check(worker.ledger, packets);
   CollectedPackets& collected = worker.outbound.collected;
+  DeviceQueue& ahead = worker.outbound.device_queue;
   size_t room = PacketBurst::kCapacity - packets.size();
   if (worker.options.handoff != nullptr) {
     room -= TakeFromOthers(worker, std::min(room, 2 * kMostCollected), packets);
   }
   const size_t most =
       std::min(kMostCollected, room - std::min<size_t>(room, kMaxChain));
+  if (!ahead.empty()) ReadAhead(worker);
   size_t taken = 0;
   bool more = true;
   while (taken < most) {
-    if (collected.drained()) {
-      if (!more) break;
-      const size_t wanted = std::min(most - taken, CollectedPackets::kCapacity);
-      collected.next = 0;
-      collected.count =
-          worker.options.tunnel->Receive({collected.mbufs.data(), wanted});
-      more = collected.count == wanted;
-      continue;
+    if (!collected.drained()) {
+      taken += Take(worker, collected, worker.counters.tunnel_rx_super,
+                    most - taken, packets);
+    } else if (!ahead.empty()) {
+      TakeAhead(worker, collected);
+    } else if (more) {
+      more = ReadDevice(worker, collected, most - taken);
+    } else {
+      break;
     }
-    taken += Take(worker, collected, worker.counters.tunnel_rx_super,
-                  most - taken, packets);
   }
+  more = more || !collected.drained();
+  const bool behind = ahead.IsBehind(more, worker.now_us);
+  if (behind && ahead.empty()) ReadAhead(worker);
   if (taken == 0) return;
-  if (more || !collected.drained()) worker.outbound.shares.SawMore();
+  if (more) worker.outbound.shares.SawMore();
   worker.worked = true;
   worker.counters.tunnel_rx_packets.Add(taken);
 }

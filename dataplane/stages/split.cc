@@ -92,6 +92,10 @@ void SplitSuper(Worker& worker, const Frame& frame, PacketBurst& split) {
   }
   worker.ledger.Made(split.size() - before);
   worker.ledger.Gone();
+  if (frame.loses_last && split.size() > before) [[unlikely]] {
+    worker.Drop(split.frames().back(), DropReason::kQueueStands);
+    split.Truncate(split.size() - 1);
+  }
 }
 
 // For a frame of packets larger than the peer's MTU. The fragments of each take

@@ -476,6 +476,7 @@ _RESTART_HUB = {
     "network": '"office"',
     "multicast": '"hub"',
     "lan_port": '"eth7"',
+    "send_queue": "4000",
     "state_dir": '"/tmp/elsewhere"',
     "control_socket": '"/tmp/elsewhere.sock"',
     "uplink.driver": '"af_xdp"',

@@ -352,21 +352,22 @@ TEST_F(DropsTest, NoLane) {
   EXPECT_EQ(pair_.client.drops(DropReason::kNoLane), 1u);
 }
 
-TEST_F(DropsTest, WindowFullAfterWaiting) {
-  // Nothing is acknowledged: the peer's first window fills, then the queue.
-  for (int i = 0; i < 40; ++i) {
+// Nothing is acknowledged: the peer's first window fills, then the queue.
+TEST_F(DropsTest, SendQueueFullThenWaitedTooLong) {
+  const uint32_t queue = pair_.client.worker().options.send_queue;
+  const auto give = [this] {
     for (int j = 0; j < 20; ++j) {
       pair_.client.GiveToTunnel(InnerUdp4(kClient, kHub, 1400));
     }
     pair_.client.RunAt(pair_.now_us);
     pair_.client.TakeFromUplink();
-  }
-  EXPECT_GT(pair_.client.drops(DropReason::kWindowFull), 0u);
-  const uint64_t before = pair_.client.drops(DropReason::kWindowFull);
-  pair_.Advance(6000);
+  };
+  while (pair_.client.drops(DropReason::kSendQueueFull) == 0) give();
+  EXPECT_EQ(pair_.client.worker().outbound.flow_queues.total(), queue);
+  EXPECT_EQ(pair_.client.drops(DropReason::kWaitedTooLong), 0u);
+  pair_.Advance(session::FlowQueues::kMaxWaitUs + 1);
   pair_.client.RunAt(pair_.now_us);
-  EXPECT_EQ(pair_.client.drops(DropReason::kWindowFull) - before,
-            session::WaitQueues::kMaxPerLane);
+  EXPECT_EQ(pair_.client.drops(DropReason::kWaitedTooLong), queue);
 }
 
 // Behind, with two peers at work, of which that of the lane has had its share,

@@ -114,6 +114,7 @@ WorkerOptions SmallWorker() {
   WorkerOptions options;
   options.max_lanes = 4;
   options.arena_bytes = 1u << 20;
+  options.send_queue = 1024;
   return options;
 }
 

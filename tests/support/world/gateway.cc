@@ -203,7 +203,7 @@ std::string Gateway::Describe() {
                    stats->rto_us, " us, ", stats->bytes_in_flight,
                    " B in flight, window ", stats->peer_window, ", sendable ",
                    worker().tcp.Sendable(lane.flow), ", waiting ",
-                   worker().outbound.wait_queues.held({i}));
+                   worker().outbound.flow_queues.held({i}));
   }
   for (size_t i = 0; i < kDropReasonCount; ++i) {
     const uint64_t count = worker().counters.drops[i].Get();

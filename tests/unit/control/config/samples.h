@@ -108,6 +108,7 @@ inline const std::map<std::string, Sample>& Samples() {
         }}},
       {"mtu", {"1380", [](C c) { return c.tunnel.mtu == 1380; }}},
       {"tun_name", {"vpn7", [](C c) { return c.tunnel.device == "vpn7"; }}},
+      {"send_queue", {"70", [](C c) { return c.queues.send == 70; }}},
       {"sni",
        {"cdn.example.net",
         [](C c) { return c.client.sni == "cdn.example.net"; }}},

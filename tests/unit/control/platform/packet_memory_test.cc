@@ -23,6 +23,13 @@ TEST(PacketMemoryTest, SentRecordsAreKeptInSmallFrames) {
   EXPECT_EQ(kept.jumbo_frames, none.jumbo_frames);
 }
 
+TEST(PacketMemoryTest, WhatWaitsHasFramesOfItsOwn) {
+  const MemoryRequest few = RequestFor({.workers = 2, .send_queue = 100});
+  const MemoryRequest many = RequestFor({.workers = 2, .send_queue = 5100});
+  EXPECT_EQ(many.small_frames, few.small_frames + 2 * 5000);
+  EXPECT_EQ(many.jumbo_frames, few.jumbo_frames);
+}
+
 TEST(PacketMemoryTest, ALanPortIsASecondPacketSocket) {
   const MemoryRequest without = RequestFor({.workers = 3});
   const MemoryRequest with = RequestFor({.workers = 3, .lan_port = true});
