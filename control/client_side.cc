@@ -89,18 +89,31 @@ ClientSide::ClientSide(const GatewayParts& parts,
         session_.OnResolved(std::move(endpoints), MonotonicUs());
       });
   parts_.outer.OnWayBack([this] { session_.OnWayBack(MonotonicUs()); });
+  parts_.outer.OnUplinkMoved([this] { OnUplinkMoved(MonotonicUs()); });
 }
 
 ClientSide::~ClientSide() {
   parts_.outer.OnHubFound({});
   parts_.outer.OnWayBack({});
+  parts_.outer.OnUplinkMoved({});
 }
 
 void ClientSide::OnHostChanges(const host::HostChanges& changes,
                                uint64_t now_us) {
   const bool moved =
       changes.everything || changes.routes || !changes.addresses.empty();
-  if (!moved || !session_.remote()) return;
+  if (moved) FollowSource(now_us);
+}
+
+// The flows of before go on where they can: where the address is the same, by
+// the same router or another.
+void ClientSide::OnUplinkMoved(uint64_t now_us) {
+  FollowSource(now_us);
+  session_.OnWayBack(now_us);
+}
+
+void ClientSide::FollowSource(uint64_t now_us) {
+  if (!session_.remote()) return;
   const std::optional<IpAddress> source =
       parts_.outer.SourceTo(session_.remote()->address);
   if (source) session_.OnSourceChanged(*source, now_us);

@@ -34,6 +34,10 @@ class ClientSide final : public loop::Component {
   ClientSide(const GatewayParts& parts, peer::ClientSession::Config config,
              uint64_t now_us);
 
+  void OnUplinkMoved(uint64_t now_us);
+  // The way to the hub may begin at another address of ours.
+  void FollowSource(uint64_t now_us);
+
   const GatewayParts parts_;
   peer::ClientSession session_;
 };

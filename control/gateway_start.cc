@@ -160,12 +160,9 @@ absl::Status Gateway::StartComponents() {
   if (status.ok()) status = WatchSources();
   if (!status.ok()) return status;
   components_.Keep(std::make_unique<WorkerTuning>(platform_->workers()));
-  auto routers = TooBigWatch::Start(platform_->link().index, *loop_, *link_);
-  if (routers.ok()) {
-    components_.Keep(*std::move(routers));
-  } else {
-    log_.Warn(routers.status().message());
-  }
+  components_.Keep(std::make_unique<TooBigWatch>(
+      [this] { return platform_->has_uplink() ? platform_->link().index : 0; },
+      *loop_, *link_, log_));
   components_.Keep(std::make_unique<DropReport>(platform_->workers(), log_));
   absl::StatusOr<std::unique_ptr<loop::ApiServer>> api = loop::ApiServer::Serve(
       platform_->control_socket(), *loop_,

@@ -65,10 +65,16 @@ OuterSide::OuterSide(const config::Config& config, Platform& platform,
       names_(names),
       log_(log),
       remote_log_(log),
-      keeper_(platform.netlink(), platform.link(),
-              [this](const IpAddress& remote, const host::NextHop& hop) {
-                OnNextHop(remote, hop);
-              }),
+      follower_(
+          config, platform, [this] { return Destinations(); }, log),
+      keeper_(
+          platform.netlink(), platform.link(),
+          [this](const IpAddress& remote, const host::NextHop& hop) {
+            OnNextHop(remote, hop);
+          },
+          [this](const IpAddress& remote) {
+            return platform_.RouteTo(remote);
+          }),
       tunnel_keeper_(platform.netlink(), platform.tunnel_mtu(),
                      {.ifindex = platform.tunnel_index(),
                       .addresses = config.tunnel.addresses,
@@ -82,7 +88,7 @@ absl::Status OuterSide::Listen(const Endpoint& local) {
   }
   for (const Endpoint& endpoint : endpoints) {
     absl::StatusOr<host::PortReservation> held =
-        host::PortReservation::Hold(endpoint);
+        host::PortReservation::Hold(endpoint, /*may_come=*/true);
     if (!held.ok()) return held.status();
     listening_.push_back(*std::move(held));
   }
@@ -129,21 +135,70 @@ absl::Status OuterSide::ApplyEndpoints() {
 
 void OuterSide::OnHostChanges(const host::HostChanges& changes,
                               uint64_t now_us) {
+  const uint32_t mtu = platform_.link().mtu;
+  follower_.HostChanged(changes, now_us);
+  if (follower_.OnTimer(now_us)) {
+    OnMoved(now_us);
+  } else {
+    FollowLink(mtu);
+  }
   keeper_.HostChanged(changes, now_us);
   tunnel_keeper_.HostChanged(changes, now_us);
-  if (changes.everything || !changes.links.empty()) FollowLink();
+  const bool ways = changes.everything || changes.routes ||
+                    !changes.links.empty() || !changes.addresses.empty();
+  if (ways) FollowWay();
   if (!changes.everything && changes.addresses.empty()) return;
   absl::Status status = UpdateListenAddresses();
   if (!status.ok()) log_.Error(status.message());
+}
+
+// Of those that stand first.
+std::vector<IpAddress> OuterSide::Destinations() const {
+  std::vector<IpAddress> remotes;
+  for (const auto& [remote, flows] : followed_) remotes.push_back(remote);
+  for (const Local& local : locals_) {
+    if (local.close_at_us == UINT64_MAX) remotes.push_back(local.remote);
+  }
+  if (remotes.empty() && hub_) remotes.push_back(*hub_);
+  return remotes;
+}
+
+void OuterSide::OnMoved(uint64_t now_us) {
+  keeper_.SetUplink(platform_.link(), now_us);
+  const absl::Status status = UpdateListenAddresses();
+  if (!status.ok()) log_.Error(status.message());
+  // Whoever opens a flow just now is told once that is done.
+  moved_ = true;
+}
+
+// A client that waits before it calls again has no reason to once there is
+// another way.
+void OuterSide::FollowWay() {
+  if (config_.mode != config::Mode::kClient) return;
+  std::optional<Way> way;
+  if (hub_) {
+    const auto route = platform_.RouteTo(*hub_);
+    if (route.ok() && route->ifindex == platform_.link().index) {
+      way = Way{*route, platform_.link().has_carrier};
+    }
+  } else if (platform_.has_uplink() && platform_.link().up) {
+    way =
+        Way{{.ifindex = platform_.link().index}, platform_.link().has_carrier};
+  }
+  if (way == way_) return;
+  way_ = way;
+  if (way && on_way_back_) on_way_back_();
+}
+
+void OuterSide::Report(telemetry::Status& status, uint64_t) const {
+  if (!follower_.problem().empty()) status.uplink.reason = follower_.problem();
 }
 
 absl::Status OuterSide::Apply(const config::Config& config, uint64_t) {
   return tunnel_keeper_.SetNetworks(config.PeerNetworks());
 }
 
-void OuterSide::FollowLink() {
-  const uint32_t before = platform_.link().mtu;
-  platform_.RefreshLink();
+void OuterSide::FollowLink(uint32_t before) {
   const uint32_t mtu = platform_.link().mtu;
   if (mtu == before) return;
   log_.Info("uplink ", platform_.link().name, " has MTU ", mtu);
@@ -152,6 +207,13 @@ void OuterSide::FollowLink() {
 }
 
 void OuterSide::OnTimer(uint64_t now_us) {
+  if (now_us >= follower_.next_deadline_us() && follower_.OnTimer(now_us)) {
+    OnMoved(now_us);
+  }
+  if (std::exchange(moved_, false)) {
+    FollowWay();
+    if (on_uplink_moved_) on_uplink_moved_();
+  }
   if (now_us >= keeper_.next_deadline_us()) keeper_.OnTimer(now_us);
   for (const std::string& line : tunnel_keeper_.OnTimer(now_us)) {
     log_.Warn(line);
@@ -166,14 +228,16 @@ void OuterSide::OnTimer(uint64_t now_us) {
 }
 
 uint64_t OuterSide::NextDeadline() const {
+  if (moved_) return 0;
   uint64_t next =
-      std::min(keeper_.next_deadline_us(), tunnel_keeper_.next_deadline_us());
+      std::min({follower_.next_deadline_us(), keeper_.next_deadline_us(),
+                tunnel_keeper_.next_deadline_us()});
   for (const Local& local : locals_) next = std::min(next, local.close_at_us);
   return next;
 }
 
 std::optional<IpAddress> OuterSide::SourceTo(const IpAddress& remote) {
-  absl::StatusOr<host::Route> route = platform_.netlink().RouteTo(remote);
+  absl::StatusOr<host::Route> route = platform_.RouteTo(remote);
   if (!route.ok() || route->ifindex != platform_.link().index) {
     return std::nullopt;
   }
@@ -267,15 +331,20 @@ void OuterSide::Resolve(const std::string& name, uint16_t port) {
 
 absl::StatusOr<Endpoint> OuterSide::OpenLocal(const Endpoint& remote,
                                               const peer::PortWish& wish) {
-  absl::StatusOr<host::Route> route =
-      platform_.netlink().RouteTo(remote.address);
+  hub_ = remote.address;
+  if (follower_.LeadTo(remote.address, NowUs())) OnMoved(NowUs());
+  absl::StatusOr<host::Route> route = platform_.RouteTo(remote.address);
   if (!route.ok()) return route.status();
+  if (!platform_.has_uplink()) {
+    return absl::FailedPreconditionError(follower_.problem().empty()
+                                             ? "there is no uplink yet"
+                                             : follower_.problem());
+  }
   if (route->ifindex != platform_.link().index) {
     return absl::FailedPreconditionError(
         Concat("the route to ", ToString(remote.address),
                " does not go by the uplink ", platform_.link().name,
-               "; restart the gateway, or name the interface: "
-               "-uplink-interface"));
+               ", by which other flows go"));
   }
   absl::StatusOr<host::PortReservation> held =
       HoldPort(route->source, remote.port, wish);

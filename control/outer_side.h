@@ -22,6 +22,7 @@
 #include "control/loop/component.h"
 #include "control/name_lookups.h"
 #include "control/platform/platform.h"
+#include "control/uplink_follower.h"
 #include "control/workers/peer_host.h"
 #include "control/workers/worker_link.h"
 #include "dataplane/clock.h"
@@ -53,11 +54,18 @@ class OuterSide final : public loop::Component, public peer::ClientHost {
     on_hub_found_ = std::move(handler);
   }
 
-  // What is called when a next hop that was silent answers again, or a link
-  // that had lost its carrier has it back; an empty one: nothing.
+  // What is called when the uplink is another one; an empty one: nothing.
+  void OnUplinkMoved(std::function<void()> handler) {
+    on_uplink_moved_ = std::move(handler);
+  }
+  // What is called when a next hop that was silent answers again, a link that
+  // had lost its carrier has it back, or there is a way to the hub where there
+  // was none, or another one; an empty one: nothing.
   void OnWayBack(std::function<void()> handler) {
     on_way_back_ = std::move(handler);
   }
+
+  void Report(telemetry::Status& status, uint64_t now_us) const override;
 
   uint64_t UnixMs() override;
   void FollowNextHop(FlowId flow, const IpAddress& remote) override;
@@ -80,7 +88,17 @@ class OuterSide final : public loop::Component, public peer::ClientHost {
   };
 
   static uint64_t NowUs() { return MonotonicUs(); }
-  void FollowLink();
+  // How frames get to the hub.
+  struct Way {
+    host::Route route;
+    bool carrier = false;
+    friend bool operator==(const Way&, const Way&) = default;
+  };
+
+  void FollowLink(uint32_t mtu_before);
+  void OnMoved(uint64_t now_us);
+  void FollowWay();
+  std::vector<IpAddress> Destinations() const;
   void OnNextHop(const IpAddress& remote, const host::NextHop& hop);
   void NoteSilence(const IpAddress& remote, bool silent);
   absl::Status UpdateListenAddresses();
@@ -92,6 +110,7 @@ class OuterSide final : public loop::Component, public peer::ClientHost {
   NameLookups& names_;
   const loop::Log& log_;
   loop::RemoteLog remote_log_;  // of what sessions ask for
+  UplinkFollower follower_;
   host::NeighbourKeeper keeper_;
   host::TunnelKeeper tunnel_keeper_;
   NameLookups::Handler on_hub_found_;
@@ -106,6 +125,10 @@ class OuterSide final : public loop::Component, public peer::ClientHost {
   // Of those, whose next hop is silent.
   std::set<IpAddress, host::AddressOrder> silent_;
   std::function<void()> on_way_back_;
+  std::function<void()> on_uplink_moved_;
+  bool moved_ = false;            // and nobody was told yet
+  std::optional<IpAddress> hub_;  // where the last flow went, of a client
+  std::optional<Way> way_;        // to there
 };
 
 }  // namespace lwt

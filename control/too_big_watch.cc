@@ -2,33 +2,43 @@
 
 #include <sys/epoll.h>
 
-#include <utility>
-
 #include "dataplane/clock.h"
 
 namespace lwt {
 
-absl::StatusOr<std::unique_ptr<TooBigWatch>> TooBigWatch::Start(
-    int ifindex, loop::EventLoop& loop, peer::WorkerLink& link) {
-  absl::StatusOr<host::TooBigSocket> socket = host::TooBigSocket::Open(ifindex);
-  if (!socket.ok()) return socket.status();
-  std::unique_ptr<TooBigWatch> watch(
-      new TooBigWatch(*std::move(socket), loop, link));
-  for (const int fd : watch->socket_.fds()) {
-    const absl::Status status = loop.Watch(
-        fd, EPOLLIN, [raw = watch.get()](uint32_t) { raw->OnReady(); });
-    if (!status.ok()) return status;
-  }
-  return watch;
+// An error is said once for an interface: what goes by it finds out by what
+// does not arrive.
+void TooBigWatch::OnTimer(uint64_t) {
+  const int ifindex = ifindex_();
+  if (ifindex == heard_at_) return;
+  Forget();
+  heard_at_ = ifindex;
+  if (ifindex == 0) return;
+  const absl::Status status = Listen(ifindex);
+  if (!status.ok()) log_.Warn(status.message());
 }
 
-TooBigWatch::~TooBigWatch() {
-  for (const int fd : socket_.fds()) loop_.Forget(fd);
+absl::Status TooBigWatch::Listen(int ifindex) {
+  absl::StatusOr<host::TooBigSocket> socket = host::TooBigSocket::Open(ifindex);
+  if (!socket.ok()) return socket.status();
+  socket_.emplace(*std::move(socket));
+  for (const int fd : socket_->fds()) {
+    const absl::Status status =
+        loop_.Watch(fd, EPOLLIN, [this](uint32_t) { OnReady(); });
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+void TooBigWatch::Forget() {
+  if (!socket_) return;
+  for (const int fd : socket_->fds()) loop_.Forget(fd);
+  socket_.reset();
 }
 
 void TooBigWatch::OnReady() {
   const uint64_t now_us = MonotonicUs();
-  for (const wire::TooBig& told : socket_.Drain()) {
+  for (const wire::TooBig& told : socket_->Drain()) {
     if (!heeded_.Take(kHeeded, now_us)) continue;
     link_.SendToAll(TooBigCommand{told});
   }

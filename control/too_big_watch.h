@@ -5,10 +5,13 @@
 // by what does not arrive. Owned by the gateway. Control thread.
 #pragma once
 
-#include <absl/status/statusor.h>
+#include <absl/status/status.h>
 
-#include <memory>
+#include <functional>
+#include <optional>
+#include <utility>
 
+#include "control/base/log.h"
 #include "control/handshake/rate_limit.h"
 #include "control/host/net/too_big_socket.h"
 #include "control/loop/component.h"
@@ -21,20 +24,27 @@ class TooBigWatch final : public loop::Component {
  public:
   static constexpr handshake::Rate kHeeded{100, 100};
 
-  // Of one interface. All outlive it.
-  static absl::StatusOr<std::unique_ptr<TooBigWatch>> Start(
-      int ifindex, loop::EventLoop& loop, peer::WorkerLink& link);
-  ~TooBigWatch() override;
+  // Of the uplink, whose number `ifindex` tells: 0 while there is none. All
+  // outlive it.
+  TooBigWatch(std::function<int()> ifindex, loop::EventLoop& loop,
+              peer::WorkerLink& link, const loop::Log& log)
+      : ifindex_(std::move(ifindex)), loop_(loop), link_(link), log_(log) {}
+  ~TooBigWatch() override { Forget(); }
+
+  // Follows the uplink to another interface.
+  void OnTimer(uint64_t now_us) override;
 
  private:
-  TooBigWatch(host::TooBigSocket socket, loop::EventLoop& loop,
-              peer::WorkerLink& link)
-      : socket_(std::move(socket)), loop_(loop), link_(link) {}
+  absl::Status Listen(int ifindex);
+  void Forget();
   void OnReady();
 
-  host::TooBigSocket socket_;
+  const std::function<int()> ifindex_;
   loop::EventLoop& loop_;
   peer::WorkerLink& link_;
+  const loop::Log& log_;
+  int heard_at_ = 0;  // the interface
+  std::optional<host::TooBigSocket> socket_;
   handshake::TokenBucket heeded_{kHeeded};
 };
 

@@ -301,7 +301,8 @@ Finding CheckAutoUplink(std::span<const LinkState> links) {
   for (const LinkState& link : links) {
     if (link.is_up && !link.is_loopback) return WithoutCarrier(link.name);
   }
-  finding.level = FindingLevel::kFail;
+  // A gateway waits for one.
+  finding.level = FindingLevel::kWarn;
   finding.text = "no interface is up";
   if (down.empty()) {
     finding.text += ", and there is none beside the loopback";
@@ -327,12 +328,13 @@ Finding CheckUplink(std::string_view interface,
     std::vector<std::string> down;
     SortOutLinks(links, usable, down);
     usable.insert(usable.end(), down.begin(), down.end());
-    finding.level = FindingLevel::kFail;
-    finding.text = absl::StrCat("there is no interface ", name,
-                                "; there is: ", absl::StrJoin(usable, ", "));
+    finding.level = FindingLevel::kWarn;
+    finding.text =
+        absl::StrCat("there is no interface ", name,
+                     " yet; there is: ", absl::StrJoin(usable, ", "));
     finding.fix = "ip link show";
   } else if (!link->is_up) {
-    finding.level = FindingLevel::kFail;
+    finding.level = FindingLevel::kWarn;
     finding.text = name + " is down";
     finding.fix = absl::StrCat("sudo ip link set dev ", name, " up");
   } else if (!link->has_carrier) {

@@ -144,6 +144,7 @@ void ClientAttempt::OnFlowUp(FlowId flow, uint64_t rtt_us, uint64_t now_us) {
 void ClientAttempt::OnFlowDown(FlowDownReason reason) {
   context_.road.owners.ForgetFlow(std::exchange(flow_, kNullFlow), owner_);
   const std::string_view why = WhyDown(reason);
+  refused_ = reason == FlowDownReason::kRefused;
   if (state_ == State::kExchange && ticket_ &&
       reason == FlowDownReason::kClosedByPeer) {
     FailUnknown(why);

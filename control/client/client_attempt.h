@@ -83,6 +83,9 @@ class ClientAttempt {
   // and the two failures that are more than that.
   const absl::Status& status() const { return status_; }
   bool session_unknown() const { return session_unknown_; }  // of a join
+  // Nobody was there to say anything of it: the connection never stood, and
+  // nobody refused it.
+  bool unheard() const { return quiet_at_us_ == UINT64_MAX && !refused_; }
   // The hub did not prove to have the shared key: it may have another.
   bool key_unproven() const { return exchange_ && exchange_->key_unproven(); }
   std::optional<handshake::PublicKey> changed_hub_key() const {
@@ -120,6 +123,7 @@ class ClientAttempt {
   State state_ = State::kNextHop;
   absl::Status status_;
   bool session_unknown_ = false;
+  bool refused_ = false;
   Endpoint local_;
   bool has_local_ = false;
   bool taken_ = false;

@@ -62,11 +62,18 @@ void ClientSession::Begin(uint64_t now_us) {
   CallHub(now_us);
 }
 
+// A session needs no name for a further flow: it goes to where the last one
+// did, and elsewhere once the name says so.
 void ClientSession::CallHub(uint64_t now_us) {
   phase_ = Phase::kResolving;
   phase_deadline_us_ = now_us + kResolveTimeoutUs;
   const config::HostPort& address = hubs_.hub().address;
+  asked_ = true;
   config_.attempt.host.Resolve(address.host, address.port);
+  if (!CanJoin()) return;
+  endpoints_ = {*remote_};
+  tried_ = 0;
+  StartAttempt(now_us);
 }
 
 // The hub in turn will not do: the next one's turn, or all over again later.
@@ -84,16 +91,35 @@ void ClientSession::OnHubFailed(std::string why, uint64_t now_us) {
 
 void ClientSession::OnResolved(absl::StatusOr<std::vector<Endpoint>> endpoints,
                                uint64_t now_us) {
-  if (phase_ != Phase::kResolving) return;
-  // Where names are not to be had, a session that stands knows where its hub
-  // is.
-  if (!endpoints.ok() && CanJoin()) endpoints = std::vector{*remote_};
-  if (!endpoints.ok()) {
+  const bool joins =
+      phase_ == Phase::kAttempt && attempt_ != nullptr && attempt_->is_join();
+  asked_ = false;
+  if (phase_ != Phase::kResolving && !joins) return;
+  std::vector<Endpoint>& known = known_[hubs_.hub().Name()];
+  if (endpoints.ok()) {
+    known = *endpoints;
+  } else if (joins) {
+    return;
+  } else if (known.empty()) {
     OnHubFailed(std::string(endpoints.status().message()), now_us);
     return;
+  } else {
+    log_.Warn(Cause::Peer(kHub), endpoints.status().message(),
+              "; trying the addresses of before");
+    endpoints = known;
   }
-  if (*endpoints != endpoints_) next_endpoint_ = 0;
+  const bool moved = *endpoints != endpoints_;
+  if (moved) next_endpoint_ = 0;
   endpoints_ = *std::move(endpoints);
+  if (joins) {
+    const auto called =
+        std::find(endpoints_.begin(), endpoints_.end(), attempt_->remote());
+    if (called != endpoints_.end()) {
+      next_endpoint_ = static_cast<size_t>(called - endpoints_.begin());
+      return;
+    }
+    attempt_.reset();
+  }
   tried_ = 0;
   StartAttempt(now_us);
 }
@@ -152,6 +178,7 @@ void ClientSession::OnAttemptFailed(uint64_t now_us) {
   const bool was_join = attempt_->is_join();
   const bool session_unknown = attempt_->session_unknown();
   const bool key_unproven = attempt_->key_unproven();
+  const bool unheard = attempt_->unheard();
   if (phase_ == Phase::kSettled) {
     log_.Info(Cause::Peer(kHub), "a further lane failed: ", status.message());
     lanes_.OnFailed(attempt_->slot(), now_us);
@@ -171,11 +198,17 @@ void ClientSession::OnAttemptFailed(uint64_t now_us) {
   }
   attempt_.reset();
   if (was_join) {
-    join_possible_ = false;
+    // A hub that was not reached may have the session as before.
+    join_possible_ = unheard;
     log_.Info(Cause::Peer(kHub), "lane join failed: ", status.message());
     if (session_unknown) {
       --tried_;
       StartAttempt(now_us);
+      return;
+    }
+    if (asked_) {  // it may be elsewhere by now
+      phase_ = Phase::kResolving;
+      phase_deadline_us_ = now_us + kResolveTimeoutUs;
       return;
     }
   }
@@ -393,6 +426,15 @@ void ClientSession::Suspect(std::string why, uint64_t now_us) {
 }
 
 void ClientSession::OnSourceChanged(const IpAddress& source, uint64_t now_us) {
+  if (attempt_ != nullptr && attempt_->has_local() && remote_ &&
+      attempt_->remote().address == remote_->address &&
+      attempt_->local().address != source) {
+    // What it waits for goes to an address that is not ours any more.
+    const bool alone = phase_ == Phase::kAttempt;
+    if (alone && !attempt_->is_join()) --tried_;
+    attempt_.reset();
+    if (alone) StartAttempt(now_us);
+  }
   const SessionLane* lane =
       session_ == nullptr ? nullptr : session_->sending_lane();
   if (lane == nullptr || lane->local.address == source) return;

@@ -16,6 +16,7 @@
 // thread.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -157,6 +158,9 @@ class ClientSession final : public FlowOwner {
   uint64_t phase_deadline_us_ = 0;
   HubRound hubs_;
   std::vector<Endpoint> endpoints_;  // of the hub in turn
+  // Where each hub was when its name was found last, for as long as it is not.
+  std::map<std::string, std::vector<Endpoint>> known_;
+  bool asked_ = false;  // for its name, and there is no answer yet
   size_t next_endpoint_ = 0;
   size_t tried_ = 0;      // endpoints, since the last look-up
   const PeerIndex peer_;  // the hub, in the table of peers

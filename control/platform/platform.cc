@@ -1,8 +1,11 @@
 #include "control/platform/platform.h"
 
+#include <netinet/in.h>
+
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "control/host/net/line_kind.h"
 #include "control/hub/hub_sessions.h"
 #include "control/platform/uplink_plan.h"
@@ -74,12 +77,11 @@ absl::StatusOr<std::unique_ptr<Platform>> Platform::BringUp(
   absl::Status status = platform->ClaimPlace();
   if (!status.ok()) return status;
   absl::StatusOr<host::UplinkChoice> choice = platform->ChooseUplink(remote);
-  if (!choice.ok()) return choice.status();
   absl::StatusOr<platform::WorkerPlan> plan = platform::PlanWorkers(config);
   if (!plan.ok()) return plan.status();
   platform->plan_ = *std::move(plan);
-  status = platform->StartMemory(choice->link);
-  if (status.ok()) status = platform->OpenUplink(*std::move(choice));
+  status = platform->StartMemory(choice.ok() ? &choice->link : nullptr);
+  if (status.ok()) status = platform->OpenUplink(std::move(choice));
   if (status.ok()) status = platform->OpenTunnel();
   if (status.ok()) status = platform->OpenLan();
   if (status.ok()) status = platform->StartWorkers();
@@ -111,25 +113,94 @@ absl::Status Platform::ClaimPlace() {
 
 absl::StatusOr<host::UplinkChoice> Platform::ChooseUplink(
     const std::optional<IpAddress>& remote) {
+  const int own = tunnel_ == nullptr ? 0 : tunnel_index();
   if (!config_.uplink.interface.empty()) {
-    return host::UplinkByName(*netlink_, config_.uplink.interface);
+    auto named = host::UplinkByName(*netlink_, config_.uplink.interface);
+    // Renamed, it is still the one that was meant.
+    if (!absl::IsNotFound(named.status()) || uplink_ == nullptr ||
+        uplink_->link().index == 0) {
+      return named;
+    }
+    auto renamed = host::UplinkByIndex(
+        *netlink_, link().index,
+        "named in the configuration, as " + config_.uplink.interface);
+    return absl::IsNotFound(renamed.status()) ? named : renamed;
   }
   if (config_.mode == Mode::kServer) {
-    return host::UplinkForListener(*netlink_, config_.hub.local->address);
+    return host::UplinkForListener(*netlink_, config_.hub.local->address, own);
   }
-  if (remote) return host::UplinkForRemote(*netlink_, *remote);
-  return host::UplinkForListener(*netlink_, IpAddress::Any(Family::kIpv4));
+  if (!remote) {
+    return host::UplinkForListener(*netlink_, IpAddress::Any(Family::kIpv4),
+                                   own);
+  }
+  const absl::StatusOr<host::Route> route = RouteTo(*remote);
+  if (!route.ok()) return route.status();
+  return host::UplinkByRoute(*netlink_, *route, *remote);
+}
+
+// What rules may look at besides. Our ports of a client's flows are not known
+// before they are chosen.
+host::RouteQuery Platform::QueryFor(const IpAddress& remote) const {
+  host::RouteQuery query;
+  query.destination = remote;
+  query.protocol = IPPROTO_TCP;
+  if (config_.mode == Mode::kServer) {
+    const Endpoint& local = *config_.hub.local;
+    query.source_port = local.port;
+    if (!local.address.IsUnspecified() &&
+        local.address.family == remote.family) {
+      query.source = local.address;
+    }
+  } else if (const auto hubs = config_.client.HubAddresses(); !hubs.empty()) {
+    query.destination_port = hubs.front().port;
+  }
+  if (!config_.uplink.interface.empty() && uplink_ != nullptr) {
+    query.out_ifindex = link().index;
+  }
+  return query;
+}
+
+// As for a kernel's connection: once by what is known, and with the address
+// that this gives again, for rules that go by it.
+absl::StatusOr<host::Route> Platform::AskTwice(host::RouteQuery query) {
+  absl::StatusOr<host::Route> route = netlink_->RouteTo(query);
+  if (!route.ok() || route->local || query.source) return route;
+  query.source = route->source;
+  absl::StatusOr<host::Route> by_source = netlink_->RouteTo(query);
+  return by_source.ok() ? by_source : route;
+}
+
+absl::StatusOr<host::Route> Platform::RouteTo(const IpAddress& remote) {
+  host::RouteQuery query = QueryFor(remote);
+  absl::StatusOr<host::Route> route = AskTwice(query);
+  const auto inside = [&] {
+    return route.ok() && tunnel_ != nullptr && route->ifindex == tunnel_index();
+  };
+  if (inside() && link().index != 0) {
+    query.out_ifindex = link().index;
+    route = AskTwice(query);
+    if (route.ok() && !inside()) return route;
+  } else if (!inside()) {
+    return route;
+  }
+  return absl::NotFoundError(absl::StrCat(
+      "the route to ", ToString(remote),
+      " leads into the tunnel itself; give it one by the uplink: ip route add ",
+      ToString(remote), " via ROUTER"));
 }
 
 MemoryUse Platform::MemoryFor(uint32_t xdp_queues) const {
   return UseOf(config_, plan_.count(), xdp_queues);
 }
 
-absl::Status Platform::StartMemory(const host::Link& link) {
+absl::Status Platform::StartMemory(const host::Link* link) {
   const int node = NumaNodeOfCpu("/sys", plan_.cpus.workers.front());
   const std::vector<HugepagePool> pools = ReadHugepagePools("/sys", node);
+  // AF_XDP takes memory by the queues of an interface that is known now.
+  const UplinkDriver driver = link == nullptr ? UplinkDriver::kAfPacket
+                                              : DriverOf(config_.uplink.driver);
   absl::StatusOr<platform::UplinkPlan> plan = platform::PlanUplink(
-      DriverOf(config_.uplink.driver), link, [&](uint32_t xdp_queues) {
+      driver, link == nullptr ? host::Link() : *link, [&](uint32_t xdp_queues) {
         return PlanMemory(
             config_.workers.memory,
             ComputeMemoryNeed(platform::RequestFor(MemoryFor(xdp_queues))),
@@ -156,12 +227,21 @@ UplinkSpec Platform::PortSpec(uint32_t ports) const {
   return spec;
 }
 
-absl::Status Platform::OpenUplink(host::UplinkChoice choice) {
+absl::Status Platform::OpenUplink(absl::StatusOr<host::UplinkChoice> choice) {
+  if (!choice.ok()) {
+    log_.Warn("no uplink: ", choice.status().message(), "; waiting for one");
+    absl::StatusOr<std::unique_ptr<UplinkAttachment>> none =
+        UplinkAttachment::Absent(static_cast<uint16_t>(plan_.count()), *place_,
+                                 log_);
+    if (!none.ok()) return none.status();
+    uplink_ = *std::move(none);
+    return absl::OkStatus();
+  }
   UplinkSpec spec = PortSpec(plan_.count());
   spec.driver = DriverOf(config_.uplink.driver);
   spec.no_xdp = no_xdp_;
   absl::StatusOr<std::unique_ptr<UplinkAttachment>> uplink =
-      UplinkAttachment::Open(std::move(choice), std::move(spec), may_use_xdp_,
+      UplinkAttachment::Open(*std::move(choice), std::move(spec), may_use_xdp_,
                              *place_, log_);
   if (!uplink.ok()) return uplink.status();
   uplink_ = *std::move(uplink);
@@ -293,14 +373,16 @@ absl::Status Platform::SetEndpoints(std::span<const Endpoint> endpoints) {
   return status;
 }
 
-// Memory was planned for the first uplink, so AF_XDP, which takes its own, is
-// not tried again.
+// Memory was planned for the first uplink, and what AF_XDP takes besides was
+// given up since, so it is not tried again.
 absl::Status Platform::ReplaceUplink(host::UplinkChoice choice) {
   if (!Settle()) {
     return absl::UnavailableError("an uplink is being replaced already");
   }
   UplinkSpec spec = PortSpec(static_cast<uint32_t>(workers().size()));
-  spec.no_xdp = "another uplink was used before";
+  spec.no_xdp =
+      "AF_XDP is for the interface that a gateway starts with; restart it for "
+      "that";
   absl::StatusOr<std::unique_ptr<UplinkAttachment>> next =
       UplinkAttachment::Open(std::move(choice), std::move(spec),
                              /*may_use_xdp=*/false, *place_, log_);
@@ -308,21 +390,35 @@ absl::Status Platform::ReplaceUplink(host::UplinkChoice choice) {
   absl::Status status = (*next)->SetEndpoints(endpoints_);
   if (status.ok()) status = workers_->BeginSwap((*next)->port());
   if (!status.ok()) return status;
+  const int index = (*next)->link().index;
   retired_.push_back(std::exchange(uplink_, *std::move(next)));
+  // One that guards the same interface is not needed any more.
+  std::erase_if(retired_, [&](const std::unique_ptr<UplinkAttachment>& old) {
+    return !old->has_port() && old->link().index == index;
+  });
   return absl::OkStatus();
 }
 
+// Frames of a port with memory of its own may be kept by workers for long.
 bool Platform::Settle() {
-  if (retired_.empty()) return true;
   if (!workers_->EndSwap()) return false;
-  // Frames of a port with memory of its own may be kept by workers for long.
-  std::erase_if(retired_, [](const std::unique_ptr<UplinkAttachment>& old) {
-    return old->port().info().frames_outlive;
-  });
   for (const auto& old : retired_) {
-    old->SetEndpoints({}).IgnoreError();
+    if (!old->has_port()) continue;
+    old->port().info().frames_outlive ? old->ClosePort()
+                                      : old->SetEndpoints({}).IgnoreError();
   }
+  size_t guards = 0;
+  for (auto old = retired_.rbegin(); old != retired_.rend(); ++old) {
+    if (!(*old)->has_port() && ++guards > kGuards) old->reset();
+  }
+  std::erase(retired_, nullptr);
   return true;
+}
+
+void Platform::DropGuards() {
+  std::erase_if(retired_, [](const std::unique_ptr<UplinkAttachment>& old) {
+    return !old->has_port();
+  });
 }
 
 }  // namespace lwt

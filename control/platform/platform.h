@@ -50,17 +50,30 @@ class Platform {
   uint16_t MaxInnerMtu(Family family) const;
   host::TunnelMtu& tunnel_mtu() { return tunnel_->mtu(); }
   const host::TunnelMtu& tunnel_mtu() const { return tunnel_->mtu(); }
-  // Reads the uplink's link again after a change.
-  void RefreshLink() { uplink_->RefreshLink(*netlink_); }
+  // Reads the uplink's link again after a change; see UplinkAttachment.
+  void RefreshLink(bool gone = false) { uplink_->RefreshLink(*netlink_, gone); }
+  // Whether the uplink is what was attached to; false also where there is none.
+  bool has_uplink() const { return uplink_->holds(); }
+
+  // Which interface is the uplink by the settings and the host as it is now;
+  // `remote` is the hub's address where a client knows it.
+  absl::StatusOr<host::UplinkChoice> ChooseUplink(
+      const std::optional<IpAddress>& remote);
+  // The kernel's way for our outer flows, its rules by protocol, port, source
+  // and device included. Where the settings name an interface it leads out
+  // there, and it never leads into the tunnel.
+  absl::StatusOr<host::Route> RouteTo(const IpAddress& remote);
 
   // The local ends of our flows: guarded, and steered to us.
   absl::Status SetEndpoints(std::span<const Endpoint> endpoints);
   // Moves the workers to another interface, of which no flow has to be closed.
-  // The attachment before is let go once no worker uses it (Settle). On an
-  // error all stays as it was.
+  // The port before is let go once no worker uses it (Settle), its guard by
+  // DropGuards. On an error all stays as it was.
   absl::Status ReplaceUplink(host::UplinkChoice choice);
   // True when no replacement is under way any more.
   bool Settle();
+  // Nothing comes to our endpoints any more at the interfaces that were left.
+  void DropGuards();
 
   const host::InstancePaths& paths() const { return place_->paths(); }
   int control_socket() const { return place_->control_socket(); }
@@ -89,11 +102,16 @@ class Platform {
   Platform(const config::Config& config, const loop::Log& log)
       : config_(config), log_(log) {}
 
+  // Guards of interfaces that were left, at most: who moves to and fro between
+  // more is answered by a kernel at times.
+  static constexpr size_t kGuards = 4;
+
+  host::RouteQuery QueryFor(const IpAddress& remote) const;
+  absl::StatusOr<host::Route> AskTwice(host::RouteQuery query);
   absl::Status ClaimPlace();
-  absl::StatusOr<host::UplinkChoice> ChooseUplink(
-      const std::optional<IpAddress>& remote);
-  absl::Status StartMemory(const host::Link& link);
-  absl::Status OpenUplink(host::UplinkChoice choice);
+  // Null: none could be chosen, and one will be later.
+  absl::Status StartMemory(const host::Link* link);
+  absl::Status OpenUplink(absl::StatusOr<host::UplinkChoice> choice);
   absl::Status OpenTunnel();
   absl::Status OpenLan();
   absl::Status StartWorkers();

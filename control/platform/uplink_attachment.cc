@@ -6,6 +6,7 @@
 #include "control/host/guard/offload.h"
 #include "control/host/instance/journal.h"
 #include "control/host/instance/switch_off.h"
+#include "drivers/ports/absent.h"
 
 namespace lwt::platform {
 
@@ -16,7 +17,21 @@ UplinkAttachment::UplinkAttachment(host::UplinkChoice choice, HostPlace& place,
 UplinkAttachment::~UplinkAttachment() {
   port_.reset();
   guard_.reset();
-  place_.UndoAt(choice_.link.index);
+  if (choice_.link.index != 0) place_.UndoAt(choice_.link.index);
+}
+
+absl::StatusOr<std::unique_ptr<UplinkAttachment>> UplinkAttachment::Absent(
+    uint16_t ports, HostPlace& place, const loop::Log& log) {
+  absl::StatusOr<std::unique_ptr<AbsentUplink>> port =
+      AbsentUplink::Open(ports);
+  if (!port.ok()) return port.status();
+  host::UplinkChoice none;
+  none.link.type = ARPHRD_ETHER;
+  none.link.mtu = (*port)->info().mtu;
+  std::unique_ptr<UplinkAttachment> attachment(
+      new UplinkAttachment(std::move(none), place, log));
+  attachment->port_ = *std::move(port);
+  return attachment;
 }
 
 absl::StatusOr<std::unique_ptr<UplinkAttachment>> UplinkAttachment::Open(
@@ -83,15 +98,20 @@ absl::Status UplinkAttachment::SetEndpoints(
     const absl::Status guarded = guard_->SetEndpoints(endpoints);
     if (!guarded.ok()) return guarded;
   }
-  return port_->SetEndpoints(endpoints);
+  return port_ == nullptr ? absl::OkStatus() : port_->SetEndpoints(endpoints);
 }
 
-void UplinkAttachment::RefreshLink(host::Netlink& netlink) {
+void UplinkAttachment::RefreshLink(host::Netlink& netlink, bool gone) {
+  if (choice_.link.index == 0 || gone_) return;
   absl::StatusOr<host::Link> link = netlink.LinkByIndex(choice_.link.index);
-  if (!link.ok()) {
-    if (choice_.link.up) log_.Warn("uplink ", choice_.link.name, " is gone");
+  if (gone || !link.ok()) {
+    gone_ = gone || absl::IsNotFound(link.status());
+    if (gone_) log_.Warn("uplink ", choice_.link.name, " is gone");
     choice_.link.up = false;
     return;
+  }
+  if (link->name != choice_.link.name) {
+    log_.Info("uplink ", choice_.link.name, " is ", link->name, " now");
   }
   if (link->up != choice_.link.up) {
     log_.Warn("uplink ", choice_.link.name, " is ", link->up ? "up" : "down");

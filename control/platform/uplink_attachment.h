@@ -29,6 +29,9 @@ class UplinkAttachment {
   static absl::StatusOr<std::unique_ptr<UplinkAttachment>> Open(
       host::UplinkChoice choice, UplinkSpec spec, bool may_use_xdp,
       HostPlace& place, const loop::Log& log);
+  // To no interface at all, as long as there is none to choose.
+  static absl::StatusOr<std::unique_ptr<UplinkAttachment>> Absent(
+      uint16_t ports, HostPlace& place, const loop::Log& log);
   UplinkAttachment(const UplinkAttachment&) = delete;
   UplinkAttachment& operator=(const UplinkAttachment&) = delete;
   ~UplinkAttachment();
@@ -37,7 +40,19 @@ class UplinkAttachment {
   // its frames, and until after.
   absl::Status SetEndpoints(std::span<const Endpoint> endpoints);
   // Reads the link again after a change, and says when it went up or down.
-  void RefreshLink(host::Netlink& netlink);
+  // `gone`: it went since, whether one of its number is there now or not.
+  void RefreshLink(host::Netlink& netlink, bool gone = false);
+  // The interface is there, the one that was attached to and by the same name.
+  // The kernel takes the guard off one that is renamed, and everything off one
+  // that is deleted.
+  bool holds() const {
+    return !gone_ && choice_.link.index != 0 &&
+           choice_.link.name == port_->info().device;
+  }
+  // Workers have left it: lets the port go. The guard stays, for what still
+  // comes to our endpoints here.
+  void ClosePort() { port_.reset(); }
+  bool has_port() const { return port_ != nullptr; }
 
   Uplink& port() { return *port_; }
   const Uplink& port() const { return *port_; }
@@ -52,6 +67,7 @@ class UplinkAttachment {
   absl::Status Guard();
 
   host::UplinkChoice choice_;
+  bool gone_ = false;
   HostPlace& place_;
   const loop::Log& log_;
   std::unique_ptr<host::IngressGuard> guard_;  // where the kernel sees frames

@@ -12,9 +12,10 @@ namespace {
 
 // Before every chain of others, which then never see our segments either.
 constexpr int kPriority = -500;
-// A process has a few tables, and processes of two PID namespaces may have one
+// A process has a few tables, one for each interface that it has left a moment
+// ago, and processes of two PID namespaces may have one
 // number.
-constexpr int kTableNames = 8;
+constexpr int kTableNames = 16;
 
 }  // namespace
 

@@ -52,9 +52,9 @@ absl::Status BindError(const Endpoint& endpoint, int error) {
 
 }  // namespace
 
-absl::StatusOr<PortReservation> PortReservation::Hold(
-    const Endpoint& endpoint) {
-  absl::StatusOr<PortReservation> held = HoldIfFree(endpoint);
+absl::StatusOr<PortReservation> PortReservation::Hold(const Endpoint& endpoint,
+                                                      bool may_come) {
+  absl::StatusOr<PortReservation> held = HoldIfFree(endpoint, may_come);
   if (!absl::IsAlreadyExists(held.status())) return held;
   return absl::AlreadyExistsError(absl::StrCat(
       "cannot take TCP port ", ToString(endpoint), ": it is in use by ",
@@ -64,7 +64,7 @@ absl::StatusOr<PortReservation> PortReservation::Hold(
 }
 
 absl::StatusOr<PortReservation> PortReservation::HoldIfFree(
-    const Endpoint& endpoint) {
+    const Endpoint& endpoint, bool may_come) {
   const bool ipv6 = endpoint.address.family == Family::kIpv6;
   const int fd =
       socket(ipv6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -75,6 +75,8 @@ absl::StatusOr<PortReservation> PortReservation::HoldIfFree(
   PortReservation reservation(fd, endpoint);
   const int on = 1;
   if (ipv6) setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+  // ip(7): for IPv6 sockets as well.
+  if (may_come) setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &on, sizeof(on));
   sockaddr_storage address;
   socklen_t size = ToSockaddr(endpoint, address);
   auto* generic = reinterpret_cast<sockaddr*>(&address);

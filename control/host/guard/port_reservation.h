@@ -17,11 +17,14 @@ class PortReservation {
  public:
   // Port 0 takes one of the kernel's ephemeral range. An unspecified address
   // holds the port on all addresses of its family only. AlreadyExists names
-  // the program that has the port where /proc shows it.
-  static absl::StatusOr<PortReservation> Hold(const Endpoint& endpoint);
+  // the program that has the port where /proc shows it. `may_come`: the host
+  // need not have the address yet.
+  static absl::StatusOr<PortReservation> Hold(const Endpoint& endpoint,
+                                              bool may_come = false);
   // The same for who takes the next port where this one is taken: AlreadyExists
   // names nobody, for that costs a walk through all of /proc.
-  static absl::StatusOr<PortReservation> HoldIfFree(const Endpoint& endpoint);
+  static absl::StatusOr<PortReservation> HoldIfFree(const Endpoint& endpoint,
+                                                    bool may_come = false);
 
   PortReservation(PortReservation&& other) noexcept;
   PortReservation& operator=(PortReservation&& other) noexcept;

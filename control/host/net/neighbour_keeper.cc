@@ -25,8 +25,19 @@ LinkHeader EthernetHeader(const MacAddress& destination,
 }  // namespace
 
 NeighbourKeeper::NeighbourKeeper(Netlink& netlink, const Link& uplink,
-                                 OnChange on_change)
-    : netlink_(netlink), uplink_(uplink), on_change_(std::move(on_change)) {}
+                                 OnChange on_change, FindRoute find_route)
+    : netlink_(netlink),
+      uplink_(uplink),
+      on_change_(std::move(on_change)),
+      find_route_(std::move(find_route)) {}
+
+void NeighbourKeeper::SetUplink(const Link& uplink, uint64_t now_us) {
+  uplink_ = uplink;
+  for (auto& [remote, entry] : entries_) {
+    Update(entry, now_us);
+    Refresh(entry, now_us);
+  }
+}
 
 void NeighbourKeeper::Add(const IpAddress& remote, uint64_t now_us) {
   if (Entry* entry = Lookup(remote)) {
@@ -102,7 +113,8 @@ void NeighbourKeeper::Update(Entry& entry, uint64_t now_us) {
 
 NextHop NeighbourKeeper::Resolve(const Entry& entry) {
   NextHop hop;
-  const auto route = netlink_.RouteTo(entry.remote);
+  const auto route =
+      find_route_ ? find_route_(entry.remote) : netlink_.RouteTo(entry.remote);
   if (!route.ok()) {
     hop.problem = std::string(route.status().message());
     return hop;
@@ -135,6 +147,7 @@ NextHop NeighbourKeeper::Resolve(const Entry& entry) {
   const NextHop& last = entry.hop;
   hop.silent = hop.silent || failed || last.silent;
   if (last.ready && last.header.size != 0 &&
+      last.route.ifindex == uplink_.index &&
       last.route.NextHop(entry.remote) == next) {
     MacAddress destination;
     std::copy_n(last.header.bytes.begin(), destination.size(),

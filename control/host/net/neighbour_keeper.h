@@ -56,9 +56,14 @@ class NeighbourKeeper {
   using OnChange =
       std::function<void(const IpAddress& remote, const NextHop& hop)>;
 
+  // How the kernel leads to a remote address.
+  using FindRoute = std::function<absl::StatusOr<Route>(const IpAddress&)>;
+
   // `netlink` outlives the keeper. `uplink` is an Ethernet link or one without
-  // link header (Link::link_header_size).
-  NeighbourKeeper(Netlink& netlink, const Link& uplink, OnChange on_change);
+  // link header (Link::link_header_size). Without `find_route` the kernel is
+  // asked for the address alone.
+  NeighbourKeeper(Netlink& netlink, const Link& uplink, OnChange on_change,
+                  FindRoute find_route = {});
 
   // Counted: as many Remove as Add. Reports the next hop when it is known at
   // once; else resolution is on its way and the change comes by HostChanged.
@@ -67,6 +72,9 @@ class NeighbourKeeper {
   // The path to `remote` may be dead: has the neighbour confirmed now.
   void Suspect(const IpAddress& remote, uint64_t now_us);
 
+  // Frames leave by another link from now on, or by the same one under another
+  // name: all next hops are looked up there.
+  void SetUplink(const Link& uplink, uint64_t now_us);
   void HostChanged(const HostChanges& changes, uint64_t now_us);
   void OnTimer(uint64_t now_us);
   // When OnTimer wants to be called; UINT64_MAX: not at all.
@@ -96,6 +104,7 @@ class NeighbourKeeper {
   Netlink& netlink_;
   Link uplink_;
   const OnChange on_change_;
+  const FindRoute find_route_;
   std::map<IpAddress, Entry, AddressOrder> entries_;
   Due due_;  // when each is to be refreshed
 };

@@ -7,6 +7,7 @@
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <netinet/in.h>
 #include <sys/time.h>
 
 #include <array>
@@ -35,6 +36,13 @@ class Message {
   void Put(uint16_t type, uint32_t value) {
     mnl_attr_put_u32(header_, type, value);
   }
+  void Put(uint16_t type, uint8_t value) {
+    mnl_attr_put_u8(header_, type, value);
+  }
+  // In network byte order, as ports are.
+  void PutPort(uint16_t type, uint16_t port) {
+    mnl_attr_put_u16(header_, type, htons(port));
+  }
   nlmsghdr* header() { return header_; }
 
  private:
@@ -53,6 +61,12 @@ uint8_t FamilyNumber(Family family) {
 template <typename T>
 T IndexAs(int ifindex) {
   return static_cast<T>(ifindex);
+}
+
+// RFC 4291 §2.5.6. Nobody beyond the link can answer to it.
+bool IsOnlyLinks(const IpAddress& address) {
+  return address.family == Family::kIpv6 && address.bytes[0] == 0xfe &&
+         (address.bytes[1] & 0xc0) == 0x80;
 }
 
 absl::Status Named(const absl::Status& status, const std::string& what) {
@@ -183,27 +197,61 @@ absl::StatusOr<std::vector<InterfaceAddress>> Netlink::AddressesOf(
   return addresses;
 }
 
-absl::StatusOr<Route> Netlink::RouteTo(const IpAddress& destination) {
+absl::Status Netlink::AskRoute(const RouteQuery& query, uint32_t flags,
+                               const Take& take) {
+  const IpAddress& to = query.destination;
+  const auto bits = [](const IpAddress& address) {
+    return static_cast<uint8_t>(address.size() * 8);
+  };
   Message request(
       RTM_GETROUTE, 0,
-      rtmsg{.rtm_family = FamilyNumber(destination.family),
-            .rtm_dst_len = static_cast<uint8_t>(destination.size() * 8)});
-  request.Put(RTA_DST, destination);
+      rtmsg{.rtm_family = FamilyNumber(to.family),
+            .rtm_dst_len = bits(to),
+            .rtm_src_len = query.source ? bits(*query.source) : uint8_t{0},
+            .rtm_flags = flags});
+  request.Put(RTA_DST, to);
+  if (query.source) request.Put(RTA_SRC, *query.source);
+  if (query.out_ifindex != 0) {
+    request.Put(RTA_OIF, IndexAs<uint32_t>(query.out_ifindex));
+  }
+  if (query.protocol != 0) request.Put(RTA_IP_PROTO, query.protocol);
+  if (query.source_port != 0) {
+    request.PutPort(RTA_SPORT, query.source_port);
+  }
+  if (query.destination_port != 0) {
+    request.PutPort(RTA_DPORT, query.destination_port);
+  }
+  return Exchange(request.header(), take);
+}
+
+absl::StatusOr<Route> Netlink::RouteTo(const RouteQuery& query) {
   std::optional<RouteMessage> answer;
-  const absl::Status status = Exchange(
-      request.header(), [&](Bytes message) { answer = ParseRoute(message); });
-  const std::string what = absl::StrCat("no route to ", ToString(destination));
+  absl::Status status =
+      AskRoute(query, 0, [&](Bytes message) { answer = ParseRoute(message); });
+  if (status.ok() && query.out_ifindex != 0) {
+    // Where no route matches, the kernel finds none that it could show.
+    status = AskRoute(query, RTM_F_FIB_MATCH, [](Bytes) {});
+  }
+  const std::string what =
+      absl::StrCat("no route to ", ToString(query.destination));
   if (!status.ok()) {
     return absl::NotFoundError(
         absl::StrCat(what, ": ", std::string(status.message())));
   }
   if (!answer || !answer->usable) return absl::NotFoundError(what);
-  if (!answer->has_source) {
+  Route route = answer->route;
+  if (!answer->has_source && query.source) {
+    route.source = *query.source;
+  } else if (!answer->has_source) {
     return absl::NotFoundError(absl::StrCat(
-        what, ": interface number ", answer->route.ifindex,
+        what, ": interface number ", route.ifindex,
         " has no address to send from; give it one with `ip address add`"));
   }
-  Route route = answer->route;
+  if (IsOnlyLinks(route.source) && !IsOnlyLinks(query.destination)) {
+    return absl::NotFoundError(absl::StrCat(
+        what, ": interface number ", route.ifindex,
+        " has no address yet but the link's own ", ToString(route.source)));
+  }
   if (route.mtu == 0) {
     const auto link = LinkByIndex(route.ifindex);
     if (!link.ok()) return link.status();
@@ -212,14 +260,15 @@ absl::StatusOr<Route> Netlink::RouteTo(const IpAddress& destination) {
   return route;
 }
 
-absl::StatusOr<std::optional<int>> Netlink::DefaultRouteLink(Family family) {
+absl::StatusOr<std::optional<int>> Netlink::DefaultRouteLink(Family family,
+                                                             int except) {
   Message request(RTM_GETROUTE, NLM_F_DUMP,
                   rtmsg{.rtm_family = FamilyNumber(family)});
   std::optional<RouteMessage> best;
   const absl::Status status = Exchange(request.header(), [&](Bytes message) {
     const auto route = ParseRoute(message);
     if (!route || !route->usable || route->destination_length != 0 ||
-        route->table != RT_TABLE_MAIN ||
+        route->table != RT_TABLE_MAIN || route->route.ifindex == except ||
         route->family != FamilyNumber(family)) {
       return;
     }
@@ -263,6 +312,8 @@ absl::StatusOr<std::vector<Neighbour>> Netlink::NeighboursOf(int ifindex) {
 }
 
 absl::Status Netlink::RefreshNeighbour(int ifindex, const IpAddress& address) {
+  const absl::StatusOr<Neighbour> now = NeighbourOf(ifindex, address);
+  if (now.ok() && !now->dynamic()) return absl::OkStatus();
   Message request(RTM_NEWNEIGH, NLM_F_CREATE,
                   ndmsg{.ndm_family = FamilyNumber(address.family),
                         .ndm_ifindex = ifindex,

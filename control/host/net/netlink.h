@@ -43,10 +43,17 @@ class Netlink {
 
   // How the kernel would send to `destination`, by its policy rules too.
   // NotFound with the kernel's reason when it would not.
-  absl::StatusOr<Route> RouteTo(const IpAddress& destination);
+  absl::StatusOr<Route> RouteTo(const IpAddress& destination) {
+    return RouteTo(RouteQuery{.destination = destination});
+  }
+  // With `out_ifindex` there has to be a route: that the kernel takes every
+  // address for a neighbour on a device that is named is no way.
+  absl::StatusOr<Route> RouteTo(const RouteQuery& query);
 
-  // The link of the default route with the lowest metric, nullopt if none.
-  absl::StatusOr<std::optional<int>> DefaultRouteLink(Family family);
+  // The link of the default route with the lowest metric, `except` aside;
+  // nullopt if there is none.
+  absl::StatusOr<std::optional<int>> DefaultRouteLink(Family family,
+                                                      int except = 0);
 
   // kUnknown and no MAC when the kernel has no entry.
   absl::StatusOr<Neighbour> NeighbourOf(int ifindex, const IpAddress& address);
@@ -55,7 +62,9 @@ class Netlink {
   absl::StatusOr<std::vector<Neighbour>> NeighboursOf(int ifindex);
 
   // Makes the kernel use the entry as if it had sent a packet: it is created,
-  // resolved or confirmed (NTF_USE). Raw frames alone never do that.
+  // resolved or confirmed (NTF_USE). Raw frames alone never do that. An entry
+  // that is not dynamic stays as it is, and the kernel would not keep it so: it
+  // takes NTF_USE for the end of a permanent one.
   absl::Status RefreshNeighbour(int ifindex, const IpAddress& address);
 
   absl::Status SetLinkUp(int ifindex, bool up);
@@ -71,6 +80,10 @@ class Netlink {
 
  private:
   explicit Netlink(mnl_socket* socket);
+  // What the kernel answers to a look-up, `flags` (RTM_F_*) aside nothing set.
+  absl::Status AskRoute(
+      const RouteQuery& query, uint32_t flags,
+      const std::function<void(std::span<const uint8_t>)>& take);
   absl::Status ChangeRoute(uint16_t type, uint16_t flags, int ifindex,
                            const IpPrefix& network);
 

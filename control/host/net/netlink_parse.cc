@@ -156,6 +156,11 @@ bool Neighbour::usable() const {
          state != NeighbourState::kFailed;
 }
 
+bool Neighbour::dynamic() const {
+  return state != NeighbourState::kPermanent &&
+         state != NeighbourState::kNoArp && !managed;
+}
+
 std::optional<Link> ParseLink(Bytes message) {
   const auto body = BodyOf<ifinfomsg>(message);
   // Bridge ports are announced a second time, as AF_BRIDGE.
@@ -244,6 +249,8 @@ std::optional<Neighbour> ParseNeighbour(Bytes message) {
   if (!body) return std::nullopt;
   Neighbour neighbour;
   neighbour.ifindex = body->ndm_ifindex;
+  // Routing daemons learn it for the kernel (EVPN), or have it keep it.
+  neighbour.managed = (body->ndm_flags & NTF_EXT_LEARNED) != 0;
   bool has_address = false;
   Bytes attributes = AttributesBehind<ndmsg>(message);
   while (const auto attribute = TakeAttribute(attributes)) {
@@ -254,6 +261,9 @@ std::optional<Neighbour> ParseNeighbour(Bytes message) {
       has_address = true;
     } else if (attribute->type == NDA_LLADDR) {
       neighbour.mac = ReadMac(attribute->value);
+    } else if (attribute->type == NDA_FLAGS_EXT) {
+      const uint32_t flags = ReadU32(attribute->value).value_or(0);
+      neighbour.managed |= (flags & NTF_EXT_MANAGED) != 0;
     }
   }
   if (!has_address) return std::nullopt;
@@ -269,6 +279,9 @@ void AddChange(Bytes message, HostChanges& changes) {
     case RTM_DELLINK:
       if (const auto link = ParseLink(message)) {
         AddOnce(changes.links, link->index);
+        if (MessageType(message) == RTM_DELLINK) {
+          AddOnce(changes.gone, link->index);
+        }
       }
       break;
     case RTM_NEWADDR:

@@ -53,6 +53,17 @@ struct Route {
   friend bool operator==(const Route&, const Route&) = default;
 };
 
+// What the kernel is asked to route. What is left out it decides by itself: its
+// rules may look at any of these.
+struct RouteQuery {
+  IpAddress destination;
+  std::optional<IpAddress> source;
+  int out_ifindex = 0;   // the way has to lead out here; 0: anywhere
+  uint8_t protocol = 0;  // IPPROTO_*; 0: any
+  uint16_t source_port = 0;
+  uint16_t destination_port = 0;
+};
+
 enum class NeighbourState : uint8_t {
   kUnknown,  // no entry, or one just made
   kIncomplete,
@@ -70,8 +81,12 @@ struct Neighbour {
   IpAddress address;
   NeighbourState state = NeighbourState::kUnknown;
   std::optional<MacAddress> mac;
+  bool managed = false;  // by a program of the host: learned or kept for it
   // The kernel would send to `mac` now.
   bool usable() const;
+  // Resolved by the kernel, which forgets it in time. Any other is somebody's
+  // who set it, and nobody else's to touch.
+  bool dynamic() const;
 };
 
 // What changed since the last look. When `everything` is set the kernel's
@@ -79,7 +94,8 @@ struct Neighbour {
 struct HostChanges {
   bool everything = false;
   bool routes = false;
-  std::vector<int> links;      // index of each link new, changed or gone
+  std::vector<int> links;  // index of each link new, changed or gone
+  std::vector<int> gone;   // of each of these that went, if it came back too
   std::vector<int> addresses;  // index of each link whose addresses changed
   std::vector<Neighbour> neighbours;  // the newest state of each
 

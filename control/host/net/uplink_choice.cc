@@ -26,13 +26,6 @@ absl::StatusOr<UplinkChoice> Choose(const Link& link,
   return UplinkChoice{link, *size, absl::StrCat(link.name, ": ", reason)};
 }
 
-absl::StatusOr<UplinkChoice> ChooseIndex(Netlink& netlink, int ifindex,
-                                         const std::string& reason) {
-  const auto link = netlink.LinkByIndex(ifindex);
-  if (!link.ok()) return link.status();
-  return Choose(*link, reason);
-}
-
 bool IsCandidate(const Link& link) {
   return link.up && !link.loopback && link.kind != "tun" &&
          link.link_header_size().has_value();
@@ -57,7 +50,7 @@ absl::StatusOr<UplinkChoice> ByListenAddress(Netlink& netlink,
   std::string known;
   for (const InterfaceAddress& address : *addresses) {
     if (address.prefix.address == listen) {
-      return ChooseIndex(
+      return UplinkByIndex(
           netlink, address.ifindex,
           absl::StrCat("it has the listen address ", ToString(listen)));
     }
@@ -86,6 +79,13 @@ absl::StatusOr<UplinkChoice> TheOnlyOne(Netlink& netlink) {
 
 }  // namespace
 
+absl::StatusOr<UplinkChoice> UplinkByIndex(Netlink& netlink, int ifindex,
+                                           const std::string& reason) {
+  const auto link = netlink.LinkByIndex(ifindex);
+  if (!link.ok()) return link.status();
+  return Choose(*link, reason);
+}
+
 absl::StatusOr<UplinkChoice> UplinkByName(Netlink& netlink,
                                           std::string_view name) {
   const auto link = netlink.LinkByName(name);
@@ -97,29 +97,28 @@ absl::StatusOr<UplinkChoice> UplinkByName(Netlink& netlink,
                                           "; there are: ", Describe(*links)));
 }
 
-absl::StatusOr<UplinkChoice> UplinkForRemote(Netlink& netlink,
-                                             const IpAddress& remote) {
-  const auto route = netlink.RouteTo(remote);
-  if (!route.ok()) return route.status();
+absl::StatusOr<UplinkChoice> UplinkByRoute(Netlink& netlink, const Route& route,
+                                           const IpAddress& remote) {
   std::string reason = absl::StrCat("the route to ", ToString(remote));
-  if (route->gateway) {
-    absl::StrAppend(&reason, " by ", ToString(*route->gateway));
+  if (route.gateway) {
+    absl::StrAppend(&reason, " by ", ToString(*route.gateway));
   }
-  return ChooseIndex(netlink, route->ifindex, reason);
+  return UplinkByIndex(netlink, route.ifindex, reason);
 }
 
 absl::StatusOr<UplinkChoice> UplinkForListener(Netlink& netlink,
-                                               const IpAddress& listen) {
+                                               const IpAddress& listen,
+                                               int except) {
   if (!listen.IsUnspecified()) return ByListenAddress(netlink, listen);
   const Family other =
       listen.family == Family::kIpv4 ? Family::kIpv6 : Family::kIpv4;
   for (const Family family : {listen.family, other}) {
-    const auto ifindex = netlink.DefaultRouteLink(family);
+    const auto ifindex = netlink.DefaultRouteLink(family, except);
     if (!ifindex.ok()) return ifindex.status();
     if (!ifindex->has_value()) continue;
-    return ChooseIndex(netlink, **ifindex,
-                       family == Family::kIpv4 ? "the IPv4 default route"
-                                               : "the IPv6 default route");
+    return UplinkByIndex(netlink, **ifindex,
+                         family == Family::kIpv4 ? "the IPv4 default route"
+                                                 : "the IPv6 default route");
   }
   return TheOnlyOne(netlink);
 }

@@ -24,14 +24,21 @@ struct UplinkChoice {
 absl::StatusOr<UplinkChoice> UplinkByName(Netlink& netlink,
                                           std::string_view name);
 
-// A client's: by the route to the server.
-absl::StatusOr<UplinkChoice> UplinkForRemote(Netlink& netlink,
-                                             const IpAddress& remote);
+// The interface of that number, which is there, when tunnel frames can travel
+// on it.
+absl::StatusOr<UplinkChoice> UplinkByIndex(Netlink& netlink, int ifindex,
+                                           const std::string& reason);
+
+// A client's: by the kernel's route to the server.
+absl::StatusOr<UplinkChoice> UplinkByRoute(Netlink& netlink, const Route& route,
+                                           const IpAddress& remote);
 
 // A server's: the link that has the listen address; for an unspecified one the
 // link of the default route of either family, else the only link that is up.
-// Loopback and tunnel devices are no candidates. The error lists the links.
+// Loopback and tunnel devices are no candidates, nor is `except`, our own one.
+// The error lists the links.
 absl::StatusOr<UplinkChoice> UplinkForListener(Netlink& netlink,
-                                               const IpAddress& listen);
+                                               const IpAddress& listen,
+                                               int except = 0);
 
 }  // namespace lwt::host

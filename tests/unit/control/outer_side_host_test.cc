@@ -133,15 +133,88 @@ TEST_F(OuterSideTest, PortsLeadToTheWorkerThatIsWished) {
 
 TEST_F(OuterSideTest, AHubBehindAnotherInterfaceIsNotReachedByThisUplink) {
   const auto local = Open("10.78.0.7:9000");
-  EXPECT_TRUE(absl::IsFailedPrecondition(local.status()));
+  EXPECT_TRUE(absl::IsNotFound(local.status()));
   EXPECT_EQ(local.status().message(),
-            "the route to 10.78.0.7 does not go by the uplink wire; restart "
-            "the gateway, or name the interface: -uplink-interface");
+            "no route to 10.78.0.7: the kernel says: No route to host");
   const auto nowhere = Open("198.51.100.1:9000");
   EXPECT_FALSE(nowhere.ok());
   EXPECT_EQ(outer_->SourceTo(Ip("198.51.100.1")), std::nullopt);
   EXPECT_EQ(outer_->SourceTo(Ip("10.77.0.2")), Ip("10.77.0.1"));
   EXPECT_EQ(outer_->SourceTo(Ip("fd77::2")), Ip("fd77::1"));
+}
+
+// Those that a kernel's connection would meet.
+TEST_F(OuterSideTest, RulesLeadOurFlowsAsTheyLeadTheKernels) {
+  Shell(
+      "ip route add 192.0.2.0/24 via 10.77.0.2 && "
+      "ip route add 192.0.2.0/24 via 10.77.0.33 table 78 && "
+      "ip route add 192.0.2.0/24 via 10.77.0.44 table 79");
+  const auto hop = [&] {
+    const auto route = platform().RouteTo(Ip("192.0.2.9"));
+    return route.ok() && route->gateway ? ToString(*route->gateway) : "";
+  };
+  EXPECT_EQ(hop(), "10.77.0.2");
+  Shell("ip rule add ipproto tcp sport 9000 lookup 78");
+  EXPECT_EQ(hop(), "10.77.0.33") << "a hub's flows leave by its port";
+  Shell(
+      "ip rule del ipproto tcp sport 9000 lookup 78 && "
+      "ip rule add from 10.77.0.1 lookup 79");
+  EXPECT_EQ(hop(), "10.77.0.44") << "and its address";
+  Shell(
+      "ip rule del from 10.77.0.1 lookup 79 && "
+      "ip rule add oif wire ipproto tcp lookup 78");
+  EXPECT_EQ(hop(), "10.77.0.33") << "the settings name the device";
+  Shell(
+      "ip rule del oif wire ipproto tcp lookup 78 && "
+      "ip rule add ipproto udp lookup 78");
+  EXPECT_EQ(hop(), "10.77.0.2");
+  Shell(
+      "ip rule del ipproto udp lookup 78 && "
+      "ip route del 192.0.2.0/24 via 10.77.0.2");
+}
+
+TEST_F(OuterSideTest, ARenamedUplinkIsGuardedByItsNewName) {
+  int moved = 0;
+  outer_->OnUplinkMoved([&] { ++moved; });
+  const auto local = Open("10.77.0.2:9000");
+  ASSERT_TRUE(local.ok()) << local.status();
+  for (const char* const name : {"wire2", "wire"}) {
+    const std::string before = platform().link().name;
+    const int want = moved + 1;
+    Shell("ip link set " + before + " name " + name);
+    EXPECT_TRUE(Until([&] { return moved == want; })) << name;
+    EXPECT_EQ(platform().uplink().info().device, name);
+    EXPECT_TRUE(
+        Guards(ToString(local->address) + " . " + std::to_string(local->port)));
+    EXPECT_TRUE(Until([&] { return outer_->NextDeadline() > NowUs(); }));
+  }
+  outer_->OnTimer(NowUs() + UplinkFollower::kGuardUs);
+  EXPECT_EQ(host::OutputOf("nft list tables | grep -c lwt_"), "1\n");
+}
+
+TEST_F(OuterSideTest, AnUplinkThatIsDownIsWaitedForAndFoundAgain) {
+  int back = 0;
+  outer_->OnWayBack([&] { ++back; });
+  Shell("ip link set wire down");
+  telemetry::Status status;
+  EXPECT_TRUE(Until([&] {
+    status = {};
+    outer_->Report(status, NowUs());
+    return !status.uplink.reason.empty();
+  }));
+  EXPECT_EQ(status.uplink.reason,
+            "no uplink: wire (named in the configuration) is down; `ip link "
+            "set wire up` brings it up");
+  EXPECT_FALSE(Open("10.77.0.2:9000").ok());
+  Shell("ip link set wire up && ip address add fd77::1/64 dev wire nodad");
+  EXPECT_TRUE(Until([&] {
+    status = {};
+    outer_->Report(status, NowUs());
+    return status.uplink.reason.empty();
+  }));
+  const std::string lines = lines_.Take();
+  EXPECT_NE(lines.find("; waiting for one"), std::string::npos) << lines;
+  EXPECT_NE(lines.find("uplink wire again"), std::string::npos) << lines;
 }
 
 TEST_F(OuterSideTest, ANextHopIsKnownOnceItsNeighbourAnswers) {

@@ -1,8 +1,12 @@
 // What routers say, on its way to the workers: in bounds, whoever says it.
 #include <gtest/gtest.h>
 
+#include <optional>
+#include <utility>
+
 #include "control/too_big_watch.h"
 #include "dataplane/clock.h"
+#include "tests/unit/control/base/log_lines.h"
 #include "tests/unit/control/host/net/too_big_packets.h"
 #include "tests/unit/control/workers/recording_link.h"
 
@@ -18,10 +22,10 @@ class TooBigWatchTest : public host::TwoHosts {
     Start();
   }
   void Start() {
-    auto watch = TooBigWatch::Start(static_cast<int>(if_nametoindex("wire")),
-                                    *loop_, link_);
-    ASSERT_TRUE(watch.ok()) << watch.status();
-    watch_ = *std::move(watch);
+    ifindex_ = static_cast<int>(if_nametoindex("wire"));
+    watch_.emplace([this] { return ifindex_; }, *loop_, link_, lines_.log());
+    watch_->OnTimer(0);
+    EXPECT_EQ(lines_.TakeCount(), 0u);
   }
   void Send(const host::Packet& packet) {
     const host::InNetns in(right_);
@@ -36,7 +40,9 @@ class TooBigWatchTest : public host::TwoHosts {
 
   std::unique_ptr<loop::EventLoop> loop_;
   peer::RecordingLink link_;
-  std::unique_ptr<TooBigWatch> watch_;
+  loop::LogLines lines_;
+  int ifindex_ = 0;
+  std::optional<TooBigWatch> watch_;
 };
 
 TEST_F(TooBigWatchTest, EachIsToldToAllWorkersAsItWasSaid) {
@@ -76,10 +82,21 @@ TEST_F(TooBigWatchTest, OneThatIsGoneListensNoMore) {
   EXPECT_EQ(Told().size(), 1u);
 }
 
-TEST_F(TooBigWatchTest, WithoutALinkThereIsNoWatch) {
+TEST_F(TooBigWatchTest, WithoutALinkItWaitsForOne) {
   const host::InNetns in(left_);
-  EXPECT_FALSE(TooBigWatch::Start(99'999, *loop_, link_).ok());
-  EXPECT_EQ(loop_->Turn(0), 0);
+  const int wire = std::exchange(ifindex_, 99'999);
+  watch_->OnTimer(0);
+  watch_->OnTimer(0);
+  EXPECT_EQ(lines_.TakeCount(), 1u) << "said once";
+  Send(host::Ipv4Error());
+  EXPECT_TRUE(Told().empty());
+  ifindex_ = 0;  // there is none
+  watch_->OnTimer(0);
+  EXPECT_EQ(lines_.TakeCount(), 0u);
+  ifindex_ = wire;
+  watch_->OnTimer(0);
+  Send(host::Ipv4Error());
+  EXPECT_EQ(Told().size(), 1u);
 }
 
 }  // namespace

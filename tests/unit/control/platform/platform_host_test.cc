@@ -54,7 +54,7 @@ class PlatformTest : public host::TwoHosts {
     config_.tunnel.device = "lwt7";
     config_.hub.local = At("0.0.0.0:9000");
     config_.hub.max_clients = 2;
-    config_.uplink.interface = "wire";
+    config_.uplink.interface = "late";
     config_.workers.count = 2;
     config_.workers.arena_mib = 1;
     config_.host.state_dir = scratch_.path() + "/state";
@@ -89,15 +89,41 @@ TEST_F(PlatformTest, ItMovesToAnotherUplinkWhileItRuns) {
     auto platform = Platform::BringUp(config_, std::nullopt, log_);
     ASSERT_TRUE(platform.ok()) << platform.status();
     ASSERT_EQ((*platform)->workers().size(), 2u);
-    EXPECT_EQ((*platform)->link().name, "wire");
+    EXPECT_FALSE((*platform)->has_uplink()) << "there is no such interface yet";
+    EXPECT_EQ((*platform)->uplink().info().driver, "none");
+    EXPECT_FALSE((*platform)->link().up);
+    EXPECT_TRUE(
+        absl::IsNotFound((*platform)->ChooseUplink(std::nullopt).status()));
     EXPECT_EQ((*platform)->tunnel().info().device, "lwt7");
     Listen(**platform);
+    auto netlink = host::Netlink::Open();
+    ASSERT_TRUE(netlink.ok());
+    Shell("ip link set wire name late");
+    const auto late = (*platform)->ChooseUplink(std::nullopt);
+    ASSERT_TRUE(late.ok()) << late.status();
+    ASSERT_TRUE((*platform)->ReplaceUplink(*late).ok());
+    EXPECT_TRUE((*platform)->has_uplink());
+    EXPECT_TRUE(absl::IsUnavailable((*platform)->ReplaceUplink(*late)) ||
+                (*platform)->Settle());
+    while (!(*platform)->Settle()) {
+    }
     EXPECT_TRUE(Reaches(At("10.77.0.1:9000")));
     EXPECT_FALSE(Reaches(At("10.78.0.1:9000")))
         << "nobody listens on the other interface, and no kernel answers";
 
-    auto netlink = host::Netlink::Open();
-    ASSERT_TRUE(netlink.ok());
+    // Renamed it is the one that was meant, and has to be taken again: its
+    // guard went with the name.
+    Shell("ip link set late name wire");
+    (*platform)->RefreshLink();
+    EXPECT_FALSE((*platform)->has_uplink());
+    const auto renamed = (*platform)->ChooseUplink(std::nullopt);
+    ASSERT_TRUE(renamed.ok()) << renamed.status();
+    EXPECT_EQ(renamed->link.name, "wire");
+    ASSERT_TRUE((*platform)->ReplaceUplink(*renamed).ok());
+    while (!(*platform)->Settle()) {
+    }
+    EXPECT_TRUE(Reaches(At("10.77.0.1:9000")));
+
     const auto spare = host::UplinkByName(**netlink, "spare");
     ASSERT_TRUE(spare.ok()) << spare.status();
     ASSERT_TRUE((*platform)->ReplaceUplink(*spare).ok());
@@ -105,6 +131,9 @@ TEST_F(PlatformTest, ItMovesToAnotherUplinkWhileItRuns) {
     while (!(*platform)->Settle()) {
     }
     EXPECT_TRUE(Reaches(At("10.78.0.1:9000")));
+    EXPECT_NE(OutputOf("nft list ruleset").find("\"wire\""), std::string::npos)
+        << "what still comes there meets no kernel";
+    (*platform)->DropGuards();
     // The attachment before is gone with its guard: here the kernel answers.
     const std::string guard = OutputOf("nft list ruleset");
     EXPECT_EQ(guard.find("\"wire\""), std::string::npos) << guard;

@@ -133,12 +133,55 @@ TEST_F(StepsTest, AnAttachmentKnowsWhatBecameOfItsLink) {
   (*attachment)->RefreshLink(*netlink_);
   EXPECT_TRUE((*attachment)->link().up);
   EXPECT_NE(lines.Take().find("uplink wire is up"), std::string::npos);
+  EXPECT_TRUE((*attachment)->holds()) << "it is the same one, and comes up";
+  Shell("ip link set wire name other");
+  (*attachment)->RefreshLink(*netlink_);
+  EXPECT_EQ((*attachment)->link().name, "other");
+  EXPECT_FALSE((*attachment)->holds()) << "the guard went with the name";
+  Shell("ip link set other name wire");
+  (*attachment)->RefreshLink(*netlink_);
+  EXPECT_TRUE((*attachment)->holds());
+  // Another of its number may be there by now.
+  (*attachment)->RefreshLink(*netlink_, /*gone=*/true);
+  EXPECT_FALSE((*attachment)->holds());
+  EXPECT_FALSE((*attachment)->link().up);
+}
+
+TEST_F(StepsTest, AnAttachmentOfADeletedLinkIsGone) {
+  const auto place = Claim();
+  loop::LogLines lines;
+  auto attachment = Attach(*place, lines.log());
+  ASSERT_TRUE(attachment.ok()) << attachment.status();
   Shell("ip link del wire");
   (*attachment)->RefreshLink(*netlink_);
   EXPECT_FALSE((*attachment)->link().up);
   EXPECT_NE(lines.Take().find("uplink wire is gone"), std::string::npos);
   (*attachment)->RefreshLink(*netlink_);
   EXPECT_EQ(lines.TakeCount(), 0u) << "that too";
+  EXPECT_FALSE((*attachment)->holds());
+  EXPECT_TRUE((*attachment)->SetEndpoints({}).ok());
+}
+
+TEST_F(StepsTest, NoInterfaceIsAnAttachmentTooAndTakesWhatIsSent) {
+  const auto place = Claim();
+  auto none = UplinkAttachment::Absent(2, *place, kLog);
+  ASSERT_TRUE(none.ok()) << none.status();
+  EXPECT_FALSE((*none)->holds());
+  EXPECT_FALSE((*none)->link().up);
+  EXPECT_EQ((*none)->link().mtu, 1500u);
+  ASSERT_EQ((*none)->port().port_count(), 2);
+  const std::vector<Endpoint> endpoints = {At("10.77.0.1:9000")};
+  EXPECT_TRUE((*none)->SetEndpoints(endpoints).ok());
+  Port& second = (*none)->port().port(1);
+  const auto& pool = EalOfTests::memory->small();
+  const uint32_t free = pool.free_count();
+  rte_mbuf* frame = rte_pktmbuf_alloc(pool.get());
+  ASSERT_NE(frame, nullptr);
+  EXPECT_EQ(second.Receive(std::span(&frame, 1)), 0);
+  EXPECT_EQ(second.Transmit(std::span(&frame, 1)), 1);
+  EXPECT_EQ(pool.free_count(), free);
+  EXPECT_EQ(second.ReadCounters().tx_refused, 1u);
+  EXPECT_EQ((*none)->port().ReadCounters().tx_refused, 0u);
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
 #include <net/if.h>
+#include <netinet/in.h>
 #include <poll.h>
 
 #include <algorithm>
@@ -100,6 +101,108 @@ TEST_F(TwoHosts, RoutesOnTheLinkBehindAGatewayLocalAndMissing) {
   EXPECT_TRUE(own->local);
 }
 
+// The kernel's own answer, as `ip route get` shows it.
+std::string KernelRoute(const std::string& words) {
+  return OutputOf("ip route get " + words + " 2>&1");
+}
+
+TEST_F(TwoHosts, RulesOfPolicyRoutingAreTheKernels) {
+  const InNetns in(left_);
+  const auto netlink = OpenNetlink();
+  Shell(
+      "ip link add other type veth peer name end && ip link set end up && "
+      "ip address add 10.78.0.1/24 dev other && ip link set other up");
+  WaitUntilLinkIsUp("other");
+  const int wire = static_cast<int>(if_nametoindex("wire"));
+  const int other = static_cast<int>(if_nametoindex("other"));
+  Shell(
+      "ip route add default via 10.77.0.2 && "
+      "ip route add default via 10.78.0.2 table 78");
+  const RouteQuery plain{.destination = Ip("192.0.2.9")};
+  RouteQuery query = plain;
+  const auto leads_by = [&] {
+    const auto route = netlink->RouteTo(query);
+    return route.ok() ? route->ifindex : 0;
+  };
+  EXPECT_EQ(leads_by(), wire);
+
+  Shell("ip rule add ipproto tcp dport 9000 lookup 78");
+  EXPECT_EQ(leads_by(), wire) << "the rule asks for more";
+  query.protocol = IPPROTO_TCP;
+  query.destination_port = 9000;
+  EXPECT_EQ(leads_by(), other);
+  EXPECT_NE(KernelRoute("192.0.2.9 ipproto tcp dport 9000").find("dev other"),
+            std::string::npos);
+  Shell("ip rule del ipproto tcp dport 9000 lookup 78");
+
+  Shell("ip rule add ipproto tcp sport 9000 lookup 78");
+  query = plain;
+  query.protocol = IPPROTO_TCP;
+  query.source_port = 9000;
+  EXPECT_EQ(leads_by(), other);
+  Shell("ip rule del ipproto tcp sport 9000 lookup 78");
+
+  Shell("ip rule add from 10.78.0.1 lookup 78");
+  query = plain;
+  query.source = Ip("10.78.0.1");
+  const auto from = netlink->RouteTo(query);
+  ASSERT_TRUE(from.ok()) << from.status();
+  EXPECT_EQ(from->ifindex, other);
+  EXPECT_EQ(from->gateway, Ip("10.78.0.2"));
+  EXPECT_EQ(from->source, Ip("10.78.0.1"));
+  EXPECT_EQ(KernelRoute("192.0.2.9 from 10.78.0.1").find("dev other") ==
+                std::string::npos,
+            false);
+}
+
+TEST_F(TwoHosts, ADeviceThatIsNamedNeedsARouteAllTheSame) {
+  const InNetns in(left_);
+  const auto netlink = OpenNetlink();
+  const int wire = static_cast<int>(if_nametoindex("wire"));
+  const RouteQuery by_wire{.destination = Ip("192.0.2.9"), .out_ifindex = wire};
+  // The kernel takes the whole world for neighbours there.
+  EXPECT_NE(KernelRoute("192.0.2.9 oif wire").find("dev wire"),
+            std::string::npos);
+  EXPECT_TRUE(absl::IsNotFound(netlink->RouteTo(by_wire).status()));
+  EXPECT_TRUE(absl::IsNotFound(
+      netlink->RouteTo({.destination = Ip("2001:db8::9"), .out_ifindex = wire})
+          .status()));
+  const RouteQuery near{.destination = Ip("10.77.0.2"), .out_ifindex = wire};
+  EXPECT_TRUE(netlink->RouteTo(near).ok());
+  Shell(
+      "ip route add default via 10.77.0.2 && "
+      "ip -6 route add default via fd77::2");
+  const auto routed = netlink->RouteTo(by_wire);
+  ASSERT_TRUE(routed.ok()) << routed.status();
+  EXPECT_EQ(routed->gateway, Ip("10.77.0.2"));
+  EXPECT_TRUE(
+      netlink->RouteTo({.destination = Ip("2001:db8::9"), .out_ifindex = wire})
+          .ok());
+  // One that leads elsewhere is not of that device.
+  Shell(
+      "ip link add other type veth peer name end && ip link set end up && "
+      "ip address add 10.78.0.1/24 dev other && ip link set other up");
+  const int other = static_cast<int>(if_nametoindex("other"));
+  EXPECT_TRUE(absl::IsNotFound(
+      netlink->RouteTo({.destination = Ip("192.0.2.9"), .out_ifindex = other})
+          .status()));
+}
+
+TEST_F(TwoHosts, AnAddressOfTheLinkIsNoSource) {
+  const InNetns in(left_);
+  const auto netlink = OpenNetlink();
+  Shell(
+      "ip link add other type veth peer name end && ip link set end up && "
+      "sysctl -qw net.ipv6.conf.other.accept_dad=0 && "
+      "ip link set other up && ip -6 route add 2001:db8::/32 dev other && "
+      "ip address del fd77::1/64 dev wire");
+  WaitUntilLinkIsUp("other");
+  const auto route = netlink->RouteTo(Ip("2001:db8::9"));
+  EXPECT_TRUE(absl::IsNotFound(route.status()));
+  Shell("ip address add 2001:db8::1/64 dev other nodad");
+  EXPECT_EQ(netlink->RouteTo(Ip("2001:db8::9"))->source, Ip("2001:db8::1"));
+}
+
 TEST_F(TwoHosts, NoDefaultRouteIsNoError) {
   const InNetns in(left_);
   const auto link = OpenNetlink()->DefaultRouteLink(Family::kIpv4);
@@ -141,6 +244,29 @@ TEST_F(TwoHosts, NeighboursAreResolvedOnRequest) {
     ASSERT_TRUE(after.ok()) << after.status();
     EXPECT_EQ(after->mac, (MacAddress{2, 0, 0, 0, 0, 2}));
   }
+}
+
+// The kernel takes NTF_USE for the end of a permanent entry, and an entry that
+// a routing daemon keeps is not ours to have confirmed.
+TEST_F(TwoHosts, ANeighbourThatIsNotDynamicIsLeftAlone) {
+  const InNetns in(left_);
+  const auto netlink = OpenNetlink();
+  const int wire = static_cast<int>(if_nametoindex("wire"));
+  const std::string mac = " lladdr 02:00:00:00:00:02 dev wire ";
+  Shell("ip neighbour add 10.77.0.21" + mac + "nud permanent && " +
+        "ip neighbour add 10.77.0.22" + mac + "nud noarp && " +
+        "ip neighbour add 10.77.0.23" + mac + "nud stale extern_learn && " +
+        "ip neighbour add fd77::21" + mac + "nud permanent");
+  const std::string before = OutputOf("ip neighbour show dev wire");
+  for (const char* const address :
+       {"10.77.0.21", "10.77.0.22", "10.77.0.23", "fd77::21"}) {
+    const auto entry = netlink->NeighbourOf(wire, Ip(address));
+    ASSERT_TRUE(entry.ok()) << entry.status();
+    EXPECT_FALSE(entry->dynamic()) << address;
+    EXPECT_TRUE(entry->usable()) << address;
+    EXPECT_TRUE(netlink->RefreshNeighbour(wire, Ip(address)).ok());
+  }
+  EXPECT_EQ(OutputOf("ip neighbour show dev wire"), before);
 }
 
 TEST_F(TwoHosts, SetsUpATunnelDevice) {
