@@ -57,11 +57,12 @@ check_config() {
 # The list of a tarball: "library NAME PACKAGE" and "driver NAME PACKAGE". The
 # drivers lie where this DPDK looks for them.
 check_libraries() {
-  local kind name package missing=()
+  local kind name package known missing=()
   [ -e "$here/../libraries" ] || return 0
+  known=$(ldconfig -p)
   while read -r kind name package; do
     case "$kind" in
-      library) ldconfig -p | grep -q "^[[:space:]]$name " && continue ;;
+      library) grep -qF "	$name (" <<<"$known" && continue ;;
       driver) compgen -G "/usr/lib*/dpdk/pmds-*/$name" >/dev/null && continue
         compgen -G "/usr/lib/*/dpdk/pmds-*/$name" >/dev/null && continue ;;
     esac

@@ -284,7 +284,12 @@ restart() {
     'BEGIN { printf "%.1f", b - a }')
   local wanted=0 now pid
   pid=$(property "$unit" MainPID)
-  [ "${had_peers[$unit]:-0}" -eq 0 ] || wanted=1
+  [ -n "${had_peers[$unit]}" ] || {
+    say "$unit: ready after $ready_after s; its socket is elsewhere, so whether" \
+      "it has peers is not known"
+    return
+  }
+  [ "${had_peers[$unit]}" -eq 0 ] || wanted=1
   until now=$(peers_up "$unit") && [ "$now" -ge "$wanted" ]; do
     if [ "$(property "$unit" MainPID)" != "$pid" ]; then
       say "$unit ended"
@@ -301,7 +306,7 @@ restart() {
     sleep 0.1
   done
   say "$unit: ready after $ready_after s; $now peers up, before" \
-    "${had_peers[$unit]:-0}"
+    "${had_peers[$unit]}"
 }
 
 # settled UNIT: whether it is the same process after a while.
@@ -315,7 +320,7 @@ settled() {
       return 1
     fi
   done
-  peers_up "$unit" >/dev/null || {
+  [ -z "${had_peers[$unit]}" ] || peers_up "$unit" >/dev/null || {
     say "$unit does not answer lwtctl"
     return 1
   }
@@ -362,30 +367,39 @@ roll_back() {
   exit 3
 }
 
-case "$kind" in
-  git)
-    pull "$@"
-    build "$here"
-    ;;
-  tree) build "$(cd "$source" && pwd)" ;;
-  build) take_build "$(cd "$source" && pwd)" "$here" ;;
-  tarball) take_tarball "$source" ;;
-  package) take_package "$source" ;;
-esac
-check_settings
-mapfile -t running < <(units)
+# Of each gateway that runs, how many peers were up; empty where it does not
+# answer at the unit's socket.
 declare -A had_peers
-for unit in "${running[@]}"; do
-  had_peers[$unit]=$(peers_up "$unit") || had_peers[$unit]=0
-done
-save
-trap roll_back INT TERM HUP
-if [ "$installed" = package ]; then
-  place_package "$work/new.deb" || roll_back
-else
-  place_programs "$work/new" || roll_back
-fi
-all_come_up || roll_back
-trap - INT TERM HUP
-rm -rf "$saved"
-say "$(cat "$work/version") runs, ${#running[@]} gateways"
+
+# Read as a whole before git may put another file here.
+main() {
+  local unit
+  case "$kind" in
+    git)
+      pull "$@"
+      build "$here"
+      ;;
+    tree) build "$(cd "$source" && pwd)" ;;
+    build) take_build "$(cd "$source" && pwd)" "$here" ;;
+    tarball) take_tarball "$source" ;;
+    package) take_package "$source" ;;
+  esac
+  check_settings
+  mapfile -t running < <(units)
+  for unit in "${running[@]}"; do
+    had_peers[$unit]=$(peers_up "$unit") || had_peers[$unit]=
+  done
+  save
+  trap roll_back INT TERM HUP
+  if [ "$installed" = package ]; then
+    place_package "$work/new.deb" || roll_back
+  else
+    place_programs "$work/new" || roll_back
+  fi
+  all_come_up || roll_back
+  trap - INT TERM HUP
+  rm -rf "$saved"
+  say "$(cat "$work/version") runs, ${#running[@]} gateways"
+}
+main "$@"
+exit

@@ -150,7 +150,7 @@ def test_pages_examples_and_the_two_lines(topology, machine, packages):
     examples = "/usr/share/doc/lightweight-tunnel/examples"
     (machine.root / "etc/lightweight-tunnel/tunnel.key").write_text(KEY + "\n")
     names = machine.run("ls", examples).stdout.split()
-    assert len(names) == 4
+    assert len(names) == 5
     for name in names:
         machine.run("lightweight-tunnel", "-check-config", "-c",
                     f"{examples}/{name}")
@@ -175,3 +175,40 @@ def test_lintian_finds_nothing(packages):
          packages[1]], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         text=True, check=False)
     assert said.returncode == 0, said.stdout
+
+
+def test_the_user_goes_with_the_last_that_needs_it(topology, machine, packages):
+    """install-service.sh and the package, whichever is taken away first."""
+    accounts = _accounts(machine)
+    settings = machine.root / "root/office.toml"
+    settings.write_text(
+        f'mode = "client"\nremote_addr = "{topology.hub.v4}:{PORT}"\n'
+        f'tunnel_addr = ["10.0.0.2/24"]\nkey = "{KEY}"\n')
+    settings.chmod(0o600)
+    script = REPOSITORY / "scripts/install-service.sh"
+    machine.run(script, "-build", BUILD.resolve(), "/root/office.toml",
+                "office")
+    said = _install(machine, packages[1])
+    assert "what install-service.sh installed stays in force" in said
+    machine.run("dpkg", "--purge", "lightweight-tunnel")
+    assert machine.show(UNIT, "ActiveState") == "active"
+    assert "lightweight-tunnel" in _accounts(machine)
+    assert (machine.root / "etc/lightweight-tunnel/office.toml").exists()
+    _install(machine, packages[1])
+    machine.run(script, "-uninstall", "office")
+    assert "lightweight-tunnel" in _accounts(machine)
+    machine.run("dpkg", "--purge", "lightweight-tunnel")
+    assert _accounts(machine) == accounts
+
+
+def _builds_by_itself(tmp_path):
+    """Without -build it compiles, by the options of a release."""
+    run(PACKAGE, "-o", tmp_path)
+    made, = tmp_path.glob("*.deb")
+    run("dpkg-deb", "-x", made, tmp_path / "tree")
+    said = run(tmp_path / "tree/usr/bin/lightweight-tunnel", "-v").stdout
+    assert said.split()[1] == made.name.split("_")[1]
+
+
+if os.environ.get("LWT_E2E") == "full":
+    test_builds_by_itself = _builds_by_itself

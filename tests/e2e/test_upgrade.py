@@ -10,6 +10,7 @@ import pytest
 from harness import fake_version
 from harness.gateway import BUILD, PORT, server_arguments
 from harness.machine import REPOSITORY, Machine
+from harness.netns import run
 from harness.wait import wait_until
 
 UNIT = "lightweight-tunnel@office"
@@ -54,13 +55,16 @@ def gateway(topology, start, machine):
     hub = start(topology.hub.namespace,
                 server_arguments("10.0.0.1/24", key=KEY), "hub")
     path = machine.root / "root/office.toml"
-    path.write_text(
-        f'mode = "client"\nremote_addr = "{topology.hub.v4}:{PORT}"\n'
-        f'tunnel_addr = ["10.0.0.2/24"]\nkey = "{KEY}"\n')
+    path.write_text(_settings(topology))
     machine.run(INSTALL, "-build", BUILD.resolve(), "/root/office.toml",
                 "office")
     wait_until(lambda: _pings(topology), 15, "the tunnel is up")
     return hub
+
+
+def _settings(topology):
+    return (f'mode = "client"\nremote_addr = "{topology.hub.v4}:{PORT}"\n'
+            f'tunnel_addr = ["10.0.0.2/24"]\nkey = "{KEY}"\n')
 
 
 def _pings(topology):
@@ -149,3 +153,34 @@ def test_changes_nothing_where_settings_are_refused(gateway, machine):
     assert done.returncode == 1
     assert "refuses its settings; nothing was changed" in done.stdout
     assert machine.show(UNIT, "MainPID") == first
+
+
+def test_a_tarball_installs_and_upgrades(topology, start, machine, tmp_path):
+    start(topology.hub.namespace, server_arguments("10.0.0.1/24", key=KEY),
+          "hub")
+    run(REPOSITORY / "scripts/package.sh", "-tarball", "-o", tmp_path, "-build",
+        BUILD)
+    tarball, = tmp_path.glob("*.tar.gz")
+    (machine.root / "root/new.tar.gz").write_bytes(tarball.read_bytes())
+    machine.run("tar", "-C", "/root", "--one-top-level=new",
+                "--strip-components=1", "-xf", "/root/new.tar.gz")
+    script = "/root/new/scripts/install-service.sh"
+    # What the host lacks is told by name, with where Debian has it.
+    with (machine.root / "root/new/libraries").open("a") as listed:
+        listed.write("library libnowhere.so.7 libnowhere7\n"
+                     "driver librte_net_nowhere.so.23 librte-net-nowhere23\n")
+    (machine.root / "root/office.toml").write_text(_settings(topology))
+    done = machine.run(script, "/root/office.toml", "office", check=False)
+    assert done.returncode == 1
+    assert re.findall(r"^  (\S+) \(Debian 12 has it in (\S+)\)", done.stdout,
+                      re.M) == [("libnowhere.so.7", "libnowhere7"),
+                                ("librte_net_nowhere.so.23",
+                                 "librte-net-nowhere23")]
+    assert not (machine.root / PROGRAM).exists()
+    machine.run("sed", "-i", "/nowhere/d", "/root/new/libraries")
+    machine.run(script, "/root/office.toml", "office")
+    wait_until(lambda: _pings(topology), 15, "the tunnel is up")
+    first = machine.show(UNIT, "MainPID")
+    done = _upgrade(machine, "-tarball", "/root/new.tar.gz")
+    assert done.returncode == 0, done.stdout
+    assert machine.show(UNIT, "MainPID") not in ("0", first)

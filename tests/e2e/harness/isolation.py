@@ -15,6 +15,9 @@ _PR_SET_PDEATHSIG = 1
 _MS_BIND = 4096
 _PACKAGES = "/var/lib/dpkg"
 
+# The network that the tests have left, once they have.
+outside = []
+
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -28,6 +31,7 @@ def isolate():
     """Call once, before any test; threads started before stay outside. Each
     process of pytest-xdist calls it for itself, so that tests which run side
     by side share no name, no path and no table."""
+    outside.append(os.open("/proc/self/ns/net", os.O_RDONLY))
     _check(_libc.unshare(_CLONE_NEWNS | CLONE_NEWNET), "unshare")
     subprocess.run(["mount", "--make-rprivate", "/"], check=True)
     # What is installed stays to be seen.

@@ -50,16 +50,17 @@ def _removed(group):
 
 
 class Machine:
-    """Boots at construction. `root` is its file system as the test sees it."""
+    """Boots at construction. `root` is its file system as the test sees it:
+    that of the host, or of `tree`."""
 
-    def __init__(self, namespace):
+    def __init__(self, namespace, tree="/"):
         self._folder = pathlib.Path(tempfile.mkdtemp(prefix="lwtm-"))
         run("mount", "-t", "tmpfs", "tmpfs", self._folder)
         self.root = self._folder / "root"
         for name in ("upper", "work", "root"):
             (self._folder / name).mkdir()
         run("mount", "-t", "overlay", "overlay", "-o",
-            f"lowerdir=/,upperdir={self._folder}/upper,"
+            f"lowerdir={tree},upperdir={self._folder}/upper,"
             f"workdir={self._folder}/work", self.root)
         for name in _ABSENT:
             (self.root / name).unlink(missing_ok=True)
@@ -103,6 +104,11 @@ class Machine:
             if name == "systemd\n":
                 return child
         return None
+
+    @property
+    def leader(self):
+        """The process 1 in there, as the test numbers it."""
+        return self._leader
 
     def run(self, *words, **options):
         """As root in there."""

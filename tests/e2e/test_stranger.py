@@ -1,0 +1,172 @@
+"""From nothing to a service: the lines of docs/service.md as they stand there.
+With LWT_E2E=full on a Debian that has nothing but what debootstrap puts there,
+with apt; and the container recipe, step by step."""
+
+import os
+import pathlib
+import re
+import signal
+import time
+
+import pytest
+
+from harness import isolation
+from harness.gateway import BUILD, PORT
+from harness.machine import REPOSITORY, Machine
+from harness.netns import run
+from harness.wait import wait_until
+
+UNIT = "lightweight-tunnel@office"
+MOST_COMMANDS = 8
+MOST_SECONDS = 600
+
+
+def _outside():
+    """Where apt reaches its mirror: the tests have left the host's network."""
+    return ("nsenter", f"--net=/proc/{os.getpid()}/fd/{isolation.outside[0]}",
+            "--")
+
+
+def _commands():
+    page = (REPOSITORY / "docs/service.md").read_text()
+    section = page.split("## From nothing to a service\n")[1]
+    block = re.search(r"^```sh\n(.*?)^```$", section, re.M | re.S).group(1)
+    return [line.removeprefix("sudo ") for line in block.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("package")
+    run(REPOSITORY / "scripts/package.sh", "-o", folder, "-build", BUILD)
+    made, = folder.glob("*.deb")
+    return made
+
+
+def _follow(topology, machine, package, install):
+    """`install` is what stands for apt. Both sides run at the end, the client
+    by the file that was written for it."""
+    (machine.root / "root" / package.name).write_bytes(package.read_bytes())
+    commands = _commands()
+    assert len(commands) <= MOST_COMMANDS
+    assert commands[:2] == ["scripts/setup.sh", "scripts/package.sh"]
+    begun = time.monotonic()
+    for command in commands[2:]:
+        if command.startswith("apt install "):
+            install(command.split(" ", 2)[2])
+            continue
+        command = command.replace("hub.example.com:9000",
+                                  f"{topology.client.v4}:{PORT}")
+        machine.run("sh", "-c", f"cd /root && {command}")
+    assert time.monotonic() - begun < MOST_SECONDS
+    assert machine.show(UNIT, "ActiveState") == "active"
+    client = topology.hub
+    settings = pathlib.Path("/run/stranger.toml")
+    settings.write_text((machine.root / "root/office.toml.client").read_text())
+    settings.chmod(0o600)
+    process = client.namespace.popen(BUILD / "lightweight-tunnel", "-c",
+                                     settings)
+    wait_until(lambda: client.namespace.ping("10.0.0.1", count=1,
+                                             timeout=1) == 1, 30,
+               "the client's tunnel carries")
+    process.terminate()
+    assert process.wait(10) == 0
+
+
+def test_from_nothing_to_a_service(topology, package):
+    machine = Machine(topology.client.namespace)
+    (machine.root / "usr/sbin/policy-rc.d").unlink(missing_ok=True)
+    try:
+        _follow(topology, machine, package, lambda files: machine.run(
+            "sh", "-c", f"cd /root && dpkg --install {files}"))
+    finally:
+        print(machine.console())
+        machine.delete()
+
+
+@pytest.fixture(scope="module")
+def debian(tmp_path_factory):
+    """With systemd and nothing of ours."""
+    tree = tmp_path_factory.mktemp("debian") / "tree"
+    run(*_outside(), "debootstrap", "--variant=minbase",
+        "--include=systemd,systemd-sysv,dbus,iproute2", "bookworm", tree,
+        os.environ.get("LWT_MIRROR", "http://deb.debian.org/debian"))
+    (tree / "etc/resolv.conf").write_text(
+        pathlib.Path("/etc/resolv.conf").read_text())
+    return tree
+
+
+def _on_a_debian_of_its_own(topology, package, debian):
+    machine = Machine(topology.client.namespace, debian)
+    (machine.root / "etc/resolv.conf").write_text(
+        pathlib.Path("/etc/resolv.conf").read_text())
+
+    def install(files):
+        run(*_outside(), "nsenter", "-t", machine.leader, "-m", "-p", "--", "sh",
+            "-ec", f"cd /root; apt-get update -q; "
+            f"DEBIAN_FRONTEND=noninteractive apt-get install -y -q {files}")
+
+    try:
+        _follow(topology, machine, package, install)
+    finally:
+        print(machine.console())
+        machine.delete()
+
+
+def _steps(name):
+    """The recipe's instructions, with the lines that go on joined."""
+    text = (REPOSITORY / "scripts/packaging" / name).read_text()
+    text = re.sub(r"\\\n", " ", text)
+    return [line.split(" ", 1) for line in text.splitlines()
+            if line and not line.startswith("#")]
+
+
+def _container(topology, package, debian, tmp_path):
+    """Each instruction in a chroot, and the end of it with what the page gives
+    a container: two capabilities and one device."""
+    environment = {}
+    tree = debian
+    for word, rest in _steps("Containerfile"):
+        if word == "COPY":
+            (tree / rest.split()[1].strip("/") / package.name).write_bytes(
+                package.read_bytes())
+        elif word == "RUN":
+            run(*_outside(), "chroot", tree, "sh", "-ec", rest)
+        elif word == "ENV":
+            environment = dict(pair.split("=") for pair in rest.split())
+        elif word == "ENTRYPOINT":
+            entry = re.findall(r'"([^"]*)"', rest)
+        else:
+            assert word in ("FROM", "VOLUME", "STOPSIGNAL"), word
+    settings = tmp_path / "office.toml"
+    run(BUILD / "lightweight-tunnel", "-g", settings, "-r",
+        f"{topology.hub.v4}:{PORT}")
+    given = tree / "etc/lightweight-tunnel/gateway.toml"
+    given.write_text(settings.read_text())
+    given.chmod(0o600)
+    (tree / "dev/net").mkdir(exist_ok=True)
+    run("mknod", tree / "dev/net/tun", "c", "10", "200")
+    inside = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "sh",
+              "-ec", f"mount -t proc proc {tree}/proc; "
+              f"mount -o ro -t sysfs sysfs {tree}/sys; exec chroot {tree} "
+              "setpriv --bounding-set=-all,+net_admin,+net_raw "
+              "--inh-caps=-all,+net_admin,+net_raw --no-new-privs "
+              + " ".join(entry))
+    process = topology.hub.namespace.popen(*inside,
+                                           env={**os.environ, **environment})
+    client = pathlib.Path(f"{settings}.client")
+    other = topology.client.namespace.popen(BUILD / "lightweight-tunnel", "-c",
+                                            client)
+    wait_until(lambda: topology.client.namespace.ping(
+        "10.0.0.1", count=1, timeout=1) == 1, 30, "the container's hub answers")
+    other.terminate()
+    assert other.wait(10) == 0
+    # The process 1 of its container, which is stopped by STOPSIGNAL.
+    inner, = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children"
+                          ).read_text().split()
+    os.kill(int(inner), signal.SIGTERM)
+    assert process.wait(10) == 0
+
+
+if os.environ.get("LWT_E2E") == "full":
+    test_on_a_debian_of_its_own = _on_a_debian_of_its_own
+    test_container = _container
