@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "control/api/request.h"
+#include "control/cli/version.h"
 #include "control/client/client_report.h"
 #include "control/config/hub_entries.h"
 #include "dataplane/clock.h"
@@ -56,6 +57,7 @@ peer::ClientSession::Config ClientConfig(const GatewayParts& parts, Hubs hubs) {
       .keys = parts.secrets.keys,
       .attempt = {parts.road, parts.outer, std::move(handshake)},
       .rekey = parts.Rekey(),
+      .version = cli::Version(),
       .hubs = std::move(hubs),
       .tunnel_addresses = config.tunnel.addresses,
       .networks = config.client.routes,

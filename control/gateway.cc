@@ -166,6 +166,8 @@ void Gateway::SayGoodbye() {
 telemetry::Status Gateway::Report(uint64_t now_us) const {
   telemetry::Status status;
   status.version = cli::Version();
+  status.protocol = handshake::kProtocolVersion;
+  status.features = handshake::FeatureNames(handshake::kOwnFeatures);
   status.mode = config::NameOf(config_.mode);
   status.reading.uptime_s = telemetry::SecondsSince(started_us_, now_us);
   status.pid = static_cast<uint32_t>(getpid());
@@ -198,10 +200,10 @@ void Gateway::Answer(const api::Request& request,
 std::string Gateway::AnswerNow(const api::Request& request) {
   const uint64_t now_us = NowUs();
   if (auto answer = components_.Answer(request, now_us)) return *answer;
-  if (request.kind == api::RequestKind::kVersion) {
-    return api::OkResponse(std::string(cli::Version()) + "\n");
-  }
   const telemetry::Status status = Report(now_us);
+  if (request.kind == api::RequestKind::kVersion) {
+    return api::OkResponse(telemetry::ToVersions(status));
+  }
   return api::OkResponse(request.kind == api::RequestKind::kStatusJson
                              ? telemetry::ToJson(status)
                              : telemetry::ToTable(status));

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "control/api/request.h"
+#include "control/cli/version.h"
 #include "control/hub/hub_report.h"
 
 namespace lwt {
@@ -79,6 +80,7 @@ absl::StatusOr<peer::HubSessions::Config> HubSide::SessionsConfig() {
       .host = parts_.outer,
       .door = std::move(door),
       .rekey = parts_.Rekey(),
+      .version = cli::Version(),
       .max_clients = parts_.config.hub.max_clients,
       .multi_client = parts_.config.hub.multi_client,
       .networks = NetworksOf(parts_.config),

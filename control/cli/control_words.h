@@ -46,7 +46,9 @@ inline constexpr ControlWords kControlCommands[] = {
                  "counts now, and what waits for the next connection or a "
                  "restart."},
     {.words = "version",
-     .sentence = "Print the version of the running gateway."},
+     .sentence = "Print the version of the running gateway, and of each peer: "
+                 "which it\n"
+                 "says it is, the protocol, and the features that it names."},
 };
 
 // Flags beside -json, which some commands take.

@@ -257,7 +257,8 @@ void ClientSession::OnHandshakeDone(uint64_t now_us) {
                            log_,
                            handshake::RekeyRole::kInitiator,
                            config_.rekey,
-                           config_.messages};
+                           config_.messages,
+                           config_.version};
   auto session = std::make_unique<Session>(
       context, *this, peer_, std::string(kHub), std::move(secrets), now_us);
   if (!session->InstallLane(lane, 0, now_us, kOldLaneUs)) {

@@ -44,7 +44,8 @@ class ClientSession final : public FlowOwner {
     ClientAttempt::Context attempt;
     handshake::RekeyConfig rekey;
     MessageTable messages = CommonMessages();
-    std::vector<HubTarget> hubs;  // at least one, in their order
+    std::string_view version = {};  // ours, for the hub; outlives this
+    std::vector<HubTarget> hubs;    // at least one, in their order
     std::vector<IpPrefix> tunnel_addresses;
     std::vector<IpPrefix> networks;  // behind the hub
     // Called with the hub's key after each handshake with one of which the

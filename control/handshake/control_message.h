@@ -20,6 +20,7 @@ enum class ControlType : uint8_t {
   kRekeyDone = 4,
   kNotice = 5,
   kMtu = 8,
+  kAbout = 14,
 };
 
 // `type` may hold a value that this version does not know.

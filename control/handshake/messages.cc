@@ -69,4 +69,24 @@ std::optional<MtuMessage> MtuMessage::Parse(ByteSpan body) {
   return message;
 }
 
+ByteVector About::Build() const {
+  const std::string_view text =
+      std::string_view(version).substr(0, kMaxVersion);
+  ByteWriter out;
+  out.U8(static_cast<uint8_t>(text.size())).Append(text).U32(features);
+  return out.Take();
+}
+
+std::optional<About> About::Parse(ByteSpan body) {
+  ByteReader reader(body);
+  ByteSpan text;
+  About about;
+  if (!reader.Vector8(&text) || text.size() > kMaxVersion ||
+      !reader.U32(&about.features) || !reader.empty()) {
+    return std::nullopt;
+  }
+  about.version = PrintableText(text);
+  return about;
+}
+
 }  // namespace lwt::handshake

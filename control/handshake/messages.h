@@ -86,6 +86,21 @@ struct MtuMessage {
   static std::optional<MtuMessage> Parse(ByteSpan body);
 };
 
+// Of which version its sender is, for the operator, and what it understands.
+struct About {
+  static constexpr auto kType = ControlType::kAbout;
+  static bool kUnderstoodBy(const PeerOffer& peer) {
+    return (peer.features & kFeatureAbout) != 0;
+  }
+  // More than that is cut when it is built, and refused when it is read.
+  static constexpr size_t kMaxVersion = 64;
+  std::string version;    // UTF-8; control characters are shown as '?'
+  uint32_t features = 0;  // kFeature…, and bits that we do not know
+
+  ByteVector Build() const;
+  static std::optional<About> Parse(ByteSpan body);
+};
+
 template <ControlBody... Ms>
 struct MessageList {
   // Calls f<M>() for each.
@@ -96,6 +111,6 @@ struct MessageList {
 };
 // All types that there are: tests and the fuzzer go through it.
 using ControlMessages = MessageList<RekeyRequest, RekeyOffer, RekeyAnswer,
-                                    RekeyDone, Notice, MtuMessage>;
+                                    RekeyDone, Notice, MtuMessage, About>;
 
 }  // namespace lwt::handshake

@@ -52,6 +52,11 @@ bool ReadAddresses(ByteReader* reader, std::vector<IpPrefix>* addresses) {
       [reader](IpPrefix& prefix) { return ReadAddress(reader, &prefix); });
 }
 
+constexpr struct {
+  uint32_t bit;
+  const char* name;
+} kFeatureTable[] = {{kFeatureMtu, "mtu"}, {kFeatureAbout, "about"}};
+
 // Who made a payload before there were features padded it with zeros there, or
 // ended it.
 uint32_t ReadFeatures(ByteReader* reader) {
@@ -64,6 +69,21 @@ bool ReadMtu(ByteReader* reader, uint16_t* mtu) {
 }
 
 }  // namespace
+
+std::vector<std::string> FeatureNames(uint32_t features) {
+  std::vector<std::string> names;
+  for (uint32_t i = 0; i < 32; ++i) {
+    const uint32_t bit = features & (1u << i);
+    if (bit == 0) continue;
+    const auto* known =
+        std::find_if(std::begin(kFeatureTable), std::end(kFeatureTable),
+                     [bit](const auto& feature) { return feature.bit == bit; });
+    names.push_back(known == std::end(kFeatureTable)
+                        ? "bit " + std::to_string(i)
+                        : known->name);
+  }
+  return names;
+}
 
 NoiseConfig SessionNoise(NoiseRole role, const SecretKey& psk,
                          const StaticKey& identity, RandomSource random) {

@@ -40,7 +40,10 @@ inline constexpr uint16_t kLeastInnerMtu = 576;
 // What a side understands beyond version 1, a bit each (docs/protocol.md,
 // "Features"). Nothing is sent that the other end did not name.
 inline constexpr uint32_t kFeatureMtu = 1u << 8;
-inline constexpr uint32_t kOwnFeatures = kFeatureMtu;
+inline constexpr uint32_t kFeatureAbout = 1u << 14;
+inline constexpr uint32_t kOwnFeatures = kFeatureMtu | kFeatureAbout;
+// By name, lowest bit first; one that this version does not know is "bit 20".
+std::vector<std::string> FeatureNames(uint32_t features);
 
 // Either side's Noise of a session's handshake. What is named must outlive it.
 NoiseConfig SessionNoise(NoiseRole role, const SecretKey& psk,

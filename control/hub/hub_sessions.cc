@@ -41,9 +41,10 @@ HubSessions::HubSessions(const Config& config, const loop::Log& log,
 HubSessions::~HubSessions() { config_.road.owners.SetAcceptor(nullptr); }
 
 Session::Context HubSessions::SessionContext() {
-  return {config_.road,  config_.host,
-          log_,          handshake::RekeyRole::kResponder,
-          config_.rekey, config_.messages};
+  return {config_.road,   config_.host,
+          log_,           handshake::RekeyRole::kResponder,
+          config_.rekey,  config_.messages,
+          config_.version};
 }
 
 HubSessions::Client* HubSessions::FindBySessionId(uint64_t id) {

@@ -50,7 +50,8 @@ class HubSessions final : public FlowOwner {
     handshake::HubConfig door;
     handshake::RekeyConfig rekey;
     MessageTable messages = CommonMessages();
-    uint32_t max_clients = 100;  // places are made for
+    std::string_view version = {};  // ours, for clients; outlives this
+    uint32_t max_clients = 100;     // places are made for
     bool multi_client = true;
     // Networks behind clients.
     std::map<handshake::PublicKey, std::vector<IpPrefix>> networks;

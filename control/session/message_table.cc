@@ -48,6 +48,11 @@ MessageTable CommonMessages() {
       [](Session& session, const handshake::MtuMessage& message, uint64_t) {
         return session.TakeMtu(message.mtu);
       });
+  table.Add<handshake::About>(
+      "", [](Session& session, const handshake::About& about, uint64_t) {
+        session.TakeAbout(about);
+        return true;
+      });
   return table;
 }
 

@@ -52,6 +52,7 @@ class Session {
     handshake::RekeyRole role;
     handshake::RekeyConfig rekey;
     const MessageTable& messages;
+    std::string_view version = {};  // ours, to tell peers; empty: none is told
   };
 
   // `owner` gets what comes of its lanes and their flows; `name` is for the
@@ -144,6 +145,11 @@ class Session {
   // What the peer tells of the way to us. Handler of the message table.
   bool TakeMtu(uint16_t mtu);
 
+  // What the peer says of itself. Handler of the message table.
+  void TakeAbout(const handshake::About& about) { about_ = about; }
+  // Empty before it has said something.
+  const std::optional<handshake::About>& about() const { return about_; }
+
   // Tells the peer that we close; lanes go with the destructor.
   void SendClose(std::string_view reason);
 
@@ -198,6 +204,7 @@ class Session {
   void Notify(handshake::NoticeCode code, std::string text);
   // session_path.cc
   void TellPath(uint64_t now_us);
+  void TellAbout();
   void SettleMtu(uint16_t before);
 
   const Context context_;
@@ -229,6 +236,8 @@ class Session {
   uint16_t peer_mtu_;
   uint16_t told_mtu_;
   uint64_t next_tell_us_ = 0;
+  std::optional<handshake::About> about_;
+  bool told_about_ = false;
 };
 
 }  // namespace lwt::peer

@@ -24,6 +24,7 @@ void Session::FollowPath(uint64_t now_us) {
   own_mtu_ = std::max(static_cast<uint16_t>(mtu), handshake::kLeastInnerMtu);
   SettleMtu(before);
   TellPath(now_us);
+  TellAbout();
 }
 
 bool Session::TakeMtu(uint16_t mtu) {
@@ -46,6 +47,14 @@ void Session::TellPath(uint64_t now_us) {
   told_mtu_ = own_mtu_;
   next_tell_us_ = now_us + kTellUs;
   Send(handshake::MtuMessage{own_mtu_});
+}
+
+// Once, with the first look at the path.
+void Session::TellAbout() {
+  if (told_about_ || context_.version.empty()) return;
+  told_about_ = true;
+  Send(
+      handshake::About{std::string(context_.version), handshake::kOwnFeatures});
 }
 
 }  // namespace lwt::peer

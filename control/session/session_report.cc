@@ -23,6 +23,12 @@ telemetry::LaneStatus LaneOf(const Session& session, const SessionLane& lane) {
 void ReportSession(const Session& session, uint64_t now_us,
                    telemetry::PeerStatus& peer) {
   peer.public_key = handshake::PublicKeyToText(session.secrets().peer_key);
+  peer.protocol = session.secrets().peer.version;
+  peer.features = handshake::FeatureNames(session.secrets().peer.features);
+  if (session.about()) {
+    peer.version = session.about()->version;
+    peer.features = handshake::FeatureNames(session.about()->features);
+  }
   peer.totals = session.Totals();
   peer.reading.last_handshake_s =
       telemetry::SecondsSince(session.created_us(), now_us);

@@ -82,6 +82,9 @@ void PutPeer(Printer& printer, const PeerStatus& peer) {
     printer.Text("hub_reason", peer.hub_reason);
   }
   printer.Text("reason", peer.reason);
+  printer.Text("version", peer.version);
+  printer.Id("protocol", peer.protocol);
+  printer.Texts("features", peer.features);
   PutNumbers(printer, peer.reading.All());
   const Readings totals = peer.totals.All();
   PutNumbers(printer, totals, 0, kTrafficMetrics);
@@ -140,6 +143,8 @@ void PutMemory(Printer& printer, const Status& status) {
 void Print(const Status& status, Printer& printer) {
   printer.BeginObject({});
   printer.Text("version", status.version);
+  printer.Id("protocol", status.protocol);
+  printer.Texts("features", status.features);
   printer.Text("mode", status.mode);
   PutNumbers(printer, status.reading.All());
   printer.Id("pid", status.pid);

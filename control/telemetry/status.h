@@ -64,6 +64,9 @@ struct PeerStatus {
   std::string hub;         // at a client: which of its hubs, "vpn.example:9000"
   std::string hub_reason;  // ... and why not one before it, if it has several
   std::string reason;      // why it is not up; empty when it is
+  std::string version;     // as it says; empty when it does not
+  uint32_t protocol = 0;   // of the session; 0 without one
+  std::vector<std::string> features;  // that it names
   PeerReading reading{.rtt_us = kNoValue, .last_handshake_s = kNoValue};
   LaneReading totals;  // of its lanes, and of those it had
   std::vector<LaneStatus> lane_list;
@@ -92,7 +95,9 @@ inline std::string NameIn(const CounterGroup& group, const Metric& metric) {
 
 struct Status {
   std::string version;
-  std::string mode;  // "server", "client"
+  uint32_t protocol = 0;              // our own
+  std::vector<std::string> features;  // our own, by name
+  std::string mode;                   // "server", "client"
   uint32_t pid = 0;
   std::string encryption;  // "aes-256-gcm", "none"
   std::string public_key;  // our own
@@ -111,6 +116,10 @@ struct Status {
 
 // One JSON object and a line feed.
 std::string ToJson(const Status& status);
+
+// What `lwtctl version` prints: our version on a line of its own, then protocol
+// and features, and the same of each peer.
+std::string ToVersions(const Status& status);
 
 // Aligned lines for people. Drops and counters that are zero are left out;
 // drops carry their sentence.

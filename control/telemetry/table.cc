@@ -215,7 +215,29 @@ void AddPools(const std::vector<PoolStatus>& pools, std::string& out) {
   AddTable(rows, out);
 }
 
+std::string Spoken(uint32_t protocol,
+                   const std::vector<std::string>& features) {
+  return "protocol " + std::to_string(protocol) +
+         ", features: " + Printable(Join(features));
+}
+
 }  // namespace
+
+std::string ToVersions(const Status& status) {
+  std::string out = Printable(status.version) + "\n" +
+                    Spoken(status.protocol, status.features) + "\n";
+  for (const PeerStatus& peer : status.peers) {
+    out += "peer " + Printable(Join(peer.tunnel_addresses)) + ": ";
+    if (peer.protocol == 0) {
+      out += Printable(peer.state) + "\n";
+      continue;
+    }
+    out += peer.version.empty() ? "does not say its version"
+                                : Printable(peer.version);
+    out += ", " + Spoken(peer.protocol, peer.features) + "\n";
+  }
+  return out;
+}
 
 std::string ToTable(const Status& status) {
   std::string out;

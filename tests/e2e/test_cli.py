@@ -229,6 +229,14 @@ def test_status_for_people_and_programs(topology, start, variant):
     for side in (hub, client):
         side.wait_status(lambda now: (now["peers"][0]["rtt_us"] or 0) > 0, 5,
                          "a measured round trip")
+    # Of both ends, by what each tells the other.
+    for side, other in ((hub, "10.0.0.2"), (client, "10.0.0.0/24")):
+        own, spoken, _ = side.lwtctl("version").stdout.splitlines()
+        assert own == status["version"]
+        assert re.match(r"protocol 1, features: .*about", spoken)
+        wait_until(lambda side=side, other=other, line=f"peer {other}: {own}, "
+                   f"{spoken}": side.lwtctl("version").stdout.splitlines()[2] ==
+                   line, 5, "the other end's version")
     assert "10.0.0.2" in peer["tunnel_addresses"][0]
     assert len(status["drops"]) > 30
     wait_until(lambda: hub.status()["uptime_s"] > 0, 5, "the clock runs")

@@ -98,6 +98,25 @@ TEST(ControlMessages, OnlyThoseOfVersion1AreUnderstoodByAll) {
   });
 }
 
+TEST(ControlMessages, AVersionIsBoundedAndShownClean) {
+  const About told{std::string(200, 'x'), 7};
+  EXPECT_EQ(About::Parse(told.Build())->version, std::string(64, 'x'));
+  EXPECT_EQ(About::Parse(About{"1\x1b[2J", 7}.Build())->version, "1?[2J");
+  ByteWriter longer;
+  longer.U8(65).Zeros(65).U32(7);
+  EXPECT_FALSE(About::Parse(longer.Take()));
+}
+
+TEST(Features, HaveNamesAllOfOurs) {
+  EXPECT_EQ(FeatureNames(0), std::vector<std::string>());
+  EXPECT_EQ(FeatureNames(1u << 31 | kFeatureMtu),
+            (std::vector<std::string>{"mtu", "bit 31"}));
+  for (const std::string& name : FeatureNames(kOwnFeatures)) {
+    EXPECT_EQ(name.find("bit "), std::string::npos)
+        << "kFeatureTable has no name for " << name;
+  }
+}
+
 TEST(ControlMessages, AnMtuIsNoneThatNoPathHas) {
   EXPECT_FALSE(MtuMessage::Parse(MtuMessage{575}.Build()));
   EXPECT_TRUE(MtuMessage::Parse(MtuMessage{576}.Build()));

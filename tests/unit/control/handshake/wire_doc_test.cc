@@ -122,6 +122,7 @@ TEST_F(WireDoc, ControlMessages) {
   Expect("notice",
          build(3, 2, Notice{NoticeCode::kUnknownType, "unknown type 9"}));
   Expect("mtu", build(4, 2, MtuMessage{1301}));
+  Expect("about", build(5, 2, About{"0.2.0", kOwnFeatures}));
 }
 
 TEST_F(WireDoc, Features) {

@@ -6,10 +6,12 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
 #include "control/session/message_table.h"
+#include "control/session/session_report.h"
 #include "drivers/scoped_fd.h"
 #include "tests/unit/control/session/world.h"
 
@@ -139,6 +141,40 @@ TEST_F(MessagesTest, ABreachEndsTheSessionWithItsWords) {
   EXPECT_NE(Logged().find("the peer broke the protocol of greetings"),
             std::string::npos)
       << Logged();
+}
+
+TEST_F(MessagesTest, EachEndTellsItsVersionOnce) {
+  hub_.version = "1.2.3";
+  client_.version = "1.2.4";
+  Connect();
+  Run();
+  ASSERT_TRUE(client_.session->session()->about());
+  ASSERT_TRUE(OfHub().about());
+  EXPECT_EQ(client_.session->session()->about()->version, "1.2.3");
+  EXPECT_EQ(OfHub().about()->version, "1.2.4");
+  EXPECT_EQ(OfHub().about()->features, handshake::kOwnFeatures);
+  telemetry::PeerStatus peer;
+  ReportSession(OfHub(), net_.now_us, peer);
+  EXPECT_EQ(peer.version, "1.2.4");
+  EXPECT_EQ(peer.protocol, 1u);
+  EXPECT_NE(std::find(peer.features.begin(), peer.features.end(), "about"),
+            peer.features.end());
+}
+
+// As one from before there was the message: it is told nothing, says nothing,
+// and the operator reads what its handshake named.
+TEST_F(MessagesTest, AnEndWithoutTheFeatureIsToldNoVersion) {
+  hub_.version = "1.2.3";
+  client_.features = handshake::kFeatureMtu;
+  Connect();
+  Run();
+  EXPECT_FALSE(client_.session->session()->about());
+  EXPECT_FALSE(OfHub().about());
+  EXPECT_EQ(Logged().find("unknown type"), std::string::npos) << Logged();
+  telemetry::PeerStatus peer;
+  ReportSession(OfHub(), net_.now_us, peer);
+  EXPECT_EQ(peer.version, "");
+  EXPECT_EQ(peer.features, std::vector<std::string>{"mtu"});
 }
 
 TEST(MessageTableTest, FindsWhatWasAddedOnly) {

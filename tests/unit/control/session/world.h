@@ -101,6 +101,7 @@ struct TestClient {
     config.offer.mtu = 1400;
     config.offer.addresses = {address};
     config.offer.lanes = static_cast<uint8_t>(worker.workers);
+    config.offer.features = features;
     handshake::RekeyConfig rekey;
     rekey.max_records = max_records;
     session.reset();
@@ -111,6 +112,7 @@ struct TestClient {
             .attempt = {road, host, config},
             .rekey = rekey,
             .messages = messages,
+            .version = version,
             .hubs = Hubs(),
             .tunnel_addresses = {address},
             .networks = networks,
@@ -185,6 +187,8 @@ struct TestClient {
   std::vector<const char*> hub_names = {"hub.test"};     // the same
   std::vector<handshake::PublicKey> changed_keys;
   MessageTable messages = CommonMessages();  // Make takes them
+  std::string_view version;                  // that hubs are told; empty: none
+  uint32_t features = handshake::kOwnFeatures;
   std::unique_ptr<ClientSession> session;
 };
 
@@ -220,6 +224,7 @@ struct TestHub {
         .door = door,
         .rekey = {},
         .messages = messages,
+        .version = version,
         .max_clients = max_clients,
         .multi_client = multi_client,
         .networks = networks,
@@ -290,8 +295,9 @@ struct TestHub {
   bool multi_client;
   uint32_t max_clients;
   MessageTable messages = CommonMessages();  // Make takes them
-  std::vector<HeldAddress> held;             // as the state directory keeps it
-  BannedKeys banned;                         // the same
+  std::string_view version;       // that clients are told; empty: none
+  std::vector<HeldAddress> held;  // as the state directory keeps it
+  BannedKeys banned;              // the same
   std::unique_ptr<HubSessions> sessions;
 };
 

@@ -13,6 +13,8 @@ namespace {
 Status Example() {
   Status status;
   status.version = "0.1.0";
+  status.protocol = 1;
+  status.features = {"mtu", "about"};
   status.mode = "server";
   status.reading.uptime_s = 93784;
   status.pid = 42;
@@ -35,6 +37,9 @@ Status Example() {
   peer.endpoint = "192.0.2.1:40000";
   peer.state = "up";
   peer.path = "client";
+  peer.version = "0.2.0";
+  peer.protocol = 1;
+  peer.features = {"mtu"};
   peer.reading = {.rtt_us = 1234, .last_handshake_s = 7, .lanes = 1};
   peer.totals = {.rx_packets = 3, .rx_bytes = 3 << 20, .shards_repaired = 5};
   peer.lane_list = {{.slot = 2,
@@ -76,7 +81,8 @@ Status Example() {
 TEST(StatusJsonTest, HasEveryMember) {
   const std::string json = ToJson(Example());
   for (const char* part : {
-           R"({"version":"0.1.0","mode":"server","uptime_s":93784,"pid":42,)"
+           R"({"version":"0.1.0","protocol":1,"features":["mtu","about"],)"
+           R"("mode":"server","uptime_s":93784,"pid":42,)"
            R"("encryption":"aes-256-gcm","public_key":"KEY=",)",
            R"("uplink":{"driver":"af_packet","device":"eth0",)"
            R"("reason":"af_xdp: no zero copy","link_mtu":1500,)"
@@ -86,7 +92,8 @@ TEST(StatusJsonTest, HasEveryMember) {
            R"("mtu":1409,"addresses":["10.0.0.1/24","fd00::1/64"]})",
            R"({"tunnel_addresses":["10.0.0.2"],"public_key":"",)"
            R"("endpoint":"192.0.2.1:40000","state":"up",)"
-           R"("path":"client","reason":"","rtt_us":1234,)"
+           R"("path":"client","reason":"","version":"0.2.0",)"
+           R"("protocol":1,"features":["mtu"],"rtt_us":1234,)"
            R"("last_handshake_s":7,"mtu":0,"lanes":1,"epoch":0,)"
            R"("rx_epochs":0,"tx_epochs":0,"rx_packets":3,"rx_bytes":3145728,)"
            R"("tx_packets":0,"tx_bytes":0,"records_opened":0,)"
@@ -178,6 +185,26 @@ counters
 buffers
   small  17 of 4096 in use
 )");
+}
+
+TEST(VersionsTest, GoldenText) {
+  Status status = Example();
+  PeerStatus old = status.peers[0];
+  old.version = "";
+  old.features = {};
+  PeerStatus away = old;
+  away.protocol = 0;
+  away.state = "connecting";
+  PeerStatus hostile = status.peers[0];
+  hostile.version = "1\x1b[2J";
+  status.peers = {status.peers[0], old, away, hostile};
+  EXPECT_EQ(ToVersions(status),
+            "0.1.0\n"
+            "protocol 1, features: mtu, about\n"
+            "peer 10.0.0.2: 0.2.0, protocol 1, features: mtu\n"
+            "peer 10.0.0.2: does not say its version, protocol 1, features: -\n"
+            "peer 10.0.0.2: connecting\n"
+            "peer 10.0.0.2: 1?[2J, protocol 1, features: mtu\n");
 }
 
 TEST(StatusTest, AClientSaysWhichOfItsHubsItIsAt) {
