@@ -52,6 +52,7 @@ namespace lwt {
   X(kBadInner, "bad_inner", "The inner packet is not valid IPv4 or IPv6.")     \
   X(kInnerSource, "inner_source",                                              \
     "The inner source address is not one that this peer may use.")             \
+  X(kOverRate, "over_rate", "The peer sent more than rate_in.")                \
   X(kLossShown, "loss_shown",                                                  \
     "Repaired after a loss on a full line, which its sender has to see.")      \
   X(kNoRoute, "no_route", "No peer is reached by the inner destination.")      \

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstring>
 #include <utility>
 
@@ -24,6 +25,9 @@ OuterTcp::Config TcpConfig(const WorkerOptions& options) {
   config.first_path_mtu = options.first_path_mtu;
   return config;
 }
+
+// Ethernet, IPv4 and TCP with timestamps, of each segment.
+constexpr uint64_t kSegmentHeaders = 14 + 20 + 32;
 
 fec::Encoder::Config EncoderConfig(const WorkerOptions& options) {
   fec::Encoder::Config config;
@@ -82,6 +86,29 @@ Worker::Worker(const WorkerOptions& worker_options, Aead worker_aead,
       lane_counters(worker_options.max_lanes) {
   if (options.lan != nullptr) lan = std::make_unique<LanState>();
   connects_.reserve(kMaxConnects);
+}
+
+uint64_t Worker::PartOf(uint64_t rate, PeerIndex peer) const {
+  const bool known = snapshot != nullptr && peer.value < snapshot->peers.size();
+  const int parts =
+      known ? std::popcount(snapshot->peers[peer.value].workers) : 1;
+  return rate / static_cast<uint64_t>(std::max(parts, 1));
+}
+
+// By what the flow has sent in all, so that parities, repairs and words of the
+// session count, which ask for no leave.
+void Worker::LimitToRate(session::Lane& lane) {
+  const auto stats = tcp.Stats(lane.flow);
+  if (!stats) return;
+  const uint64_t segments =
+      stats->segments_sent + stats->segments_retransmitted;
+  const uint64_t bytes =
+      stats->bytes_sent + segments * kSegmentHeaders +
+      stats->segments_retransmitted * tcp.MaxPayload(lane.flow);
+  if (lane.charged != 0) lane.rate.Spend(bytes - lane.charged);
+  lane.charged = bytes;
+  lane.budget = std::min(
+      lane.budget, lane.rate.Refill(PartOf(tuning.rate, lane.peer), now_us));
 }
 
 uint32_t Worker::TakeToken(FlowId flow) {

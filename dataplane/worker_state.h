@@ -127,6 +127,8 @@ struct OutboundState {
   // AwaitWindow, and the loop asks whether to sleep. A command forgets a
   // lane's.
   session::FlowQueues flow_queues;
+  // AwaitWindow asks, Transmit charges; with `tuning.uplink_rate` only.
+  session::TokenBucket uplink_rate;
   std::vector<LaneIndex> waiting_lanes;  // with a queue; capacity = max_lanes
   // From AwaitWindow to FecEncode.
   PacketBurst ready;
@@ -205,9 +207,13 @@ class Worker {
       lane.crowding = tcp.Crowding(lane.flow);
       lane.open_shard = session::Lane::kNoShard;
       lane.numbered = 0;
+      if (tuning.rate != 0) [[unlikely]]
+        LimitToRate(lane);
     }
     return lane;
   }
+  // What a rate of a peer is for one of its lanes.
+  uint64_t PartOf(uint64_t rate, PeerIndex peer) const;
   bool LineIsFull(LaneIndex index) {
     const LineLoad* load = tcp.LoadOf(lanes[index.value].flow);
     return load != nullptr && load->full();
@@ -227,6 +233,9 @@ class Worker {
   }
 
  private:
+  // The lane's budget for this burst is not beyond its part of `tuning.rate`.
+  void LimitToRate(session::Lane& lane);
+
   // A flow that control asked for, until it is up or down.
   struct PendingConnect {
     FlowId flow;

@@ -97,6 +97,7 @@ absl::Status ApplyText(const Option& option, std::string_view text,
   absl::Status status;
   switch (option.field.type) {
     case ValueType::kText:
+    case ValueType::kRate:
     case ValueType::kChoice:
       value.text = std::string(text);
       break;
@@ -124,6 +125,7 @@ Value ValueOf(const Option& option, const Config& config, size_t entry) {
 bool IsUnset(const Option& option, const Value& value) {
   switch (option.field.type) {
     case ValueType::kText:
+    case ValueType::kRate:
     case ValueType::kChoice:
       return value.text.empty();
     case ValueType::kList:
@@ -138,6 +140,7 @@ bool IsUnset(const Option& option, const Value& value) {
 std::string FlagText(const Option& option, const Value& value) {
   switch (option.field.type) {
     case ValueType::kText:
+    case ValueType::kRate:
     case ValueType::kChoice:
       return value.text;
     case ValueType::kInteger:
@@ -156,6 +159,7 @@ std::string TomlText(const Option& option, const Value& value) {
     case ValueType::kBoolean:
       return FlagText(option, value);
     case ValueType::kText:
+    case ValueType::kRate:
     case ValueType::kChoice:
       return TomlString(value.text);
     case ValueType::kList:

@@ -160,9 +160,18 @@ struct FecConfig {
   }
 };
 
-// What may wait, in packets, for each worker.
+// Of "50M"; 0: no limit.
+struct BitRate {
+  uint64_t bits_per_s = 0;
+  uint64_t bytes_per_s() const { return bits_per_s / 8; }
+};
+
+// How fast it goes, and what may wait for that.
 struct QueueConfig {
-  uint32_t send = 5000;  // to be sealed
+  BitRate rate;          // to one peer
+  BitRate rate_in;       // from one peer
+  BitRate uplink_rate;   // to all
+  uint32_t send = 5000;  // packets to be sealed, of each worker
 };
 
 struct RekeyLimits {

@@ -106,6 +106,14 @@ constexpr Field Text() {
           CopyAt<Where>};
 }
 
+// Bits a second.
+template <typename Where>
+constexpr Field Rate() {
+  Field field = Text<Where, ReadBitRate>();
+  field.type = ValueType::kRate;
+  return field;
+}
+
 // A vector of what `kRead` makes of each element; `kCheck` sees the whole.
 template <typename Where, auto kRead, auto kCheck>
 constexpr Field List() {

@@ -15,7 +15,15 @@
 
 namespace lwt::config {
 
-enum class ValueType : uint8_t { kText, kChoice, kInteger, kBoolean, kList };
+// kRate is text, and in a file also a number.
+enum class ValueType : uint8_t {
+  kText,
+  kRate,
+  kChoice,
+  kInteger,
+  kBoolean,
+  kList
+};
 enum class AppliesTo : uint8_t { kBoth, kServer, kClient };
 
 // What a setting is bound to, hence what has to happen before a changed one
@@ -25,9 +33,9 @@ enum class Takes : uint8_t { kLive, kNextConnection, kRestart };
 
 // A value of one type: one field is in use, the others are as they began.
 struct Value {
-  std::string text;               // kText; kChoice: its name, empty if unset
-  int64_t integer = 0;            // kInteger; kChoice: which one, from 0
-  bool boolean = false;           // kBoolean
+  std::string text;      // kText, kRate; kChoice: its name, empty if unset
+  int64_t integer = 0;   // kInteger; kChoice: which one, from 0
+  bool boolean = false;  // kBoolean
   std::vector<std::string> list;  // kList
   friend bool operator==(const Value&, const Value&) = default;
 };

@@ -82,6 +82,8 @@ std::string_view Sides(AppliesTo applies_to) {
 
 std::string ValueCell(const Option& option) {
   switch (option.field.type) {
+    case ValueType::kRate:
+      return "rate, `50M` or a number";
     case ValueType::kText:
       return Concat("text, `", option.value_name, "`");
     case ValueType::kChoice:

@@ -28,6 +28,8 @@ std::string_view Describe(ValueType type) {
     case ValueType::kText:
     case ValueType::kChoice:
       return "text in quotes";
+    case ValueType::kRate:
+      return "a rate in quotes, such as \"50M\", or a whole number";
     case ValueType::kInteger:
       return "a whole number without quotes";
     case ValueType::kBoolean:
@@ -41,6 +43,12 @@ std::string_view Describe(ValueType type) {
 // The node's value if it has the option's type.
 bool ReadNode(const toml::node& node, ValueType type, Value& value) {
   switch (type) {
+    case ValueType::kRate:
+      if (const auto* integer = node.as_integer()) {
+        value.text = Concat(integer->get());
+        return true;
+      }
+      [[fallthrough]];
     case ValueType::kText:
     case ValueType::kChoice:
       if (const auto* text = node.as_string()) {

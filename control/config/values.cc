@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <charconv>
 #include <optional>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/escaping.h"
+#include "absl/strings/numbers.h"
 #include "control/base/text.h"
 
 namespace lwt::config {
@@ -87,6 +89,11 @@ bool IsNetworkOrBroadcast(const IpPrefix& prefix) {
   uint32_t mask = 0xffffffffu >> prefix.length;
   return (host & mask) == 0 || (host & mask) == mask;
 }
+
+constexpr std::pair<char, uint64_t> kRateUnits[] = {
+    {'G', 1'000'000'000}, {'M', 1'000'000}, {'k', 1'000}, {'K', 1'000}};
+constexpr uint64_t kLeastBitRate = 64'000;
+constexpr uint64_t kMostBitRate = 400'000'000'000;
 
 }  // namespace
 
@@ -180,6 +187,30 @@ absl::StatusOr<FecChoice> ReadFec(std::string_view text) {
                  int{fec::kMaxData}, " and M from 0 to ", int{fec::kMaxParity});
 }
 
+absl::StatusOr<BitRate> ReadBitRate(std::string_view text) {
+  std::string_view digits = text;
+  uint64_t unit = 1;
+  for (const auto& [letter, worth] : kRateUnits) {
+    if (!digits.ends_with(letter)) continue;
+    unit = worth;
+    digits.remove_suffix(1);
+    break;
+  }
+  uint64_t count = 0;
+  const bool number =
+      !digits.empty() && digits.size() <= 12 &&
+      digits.find_first_not_of("0123456789") == std::string_view::npos &&
+      absl::SimpleAtoi(ToAbsl(digits), &count);
+  const bool none = number && count == 0;
+  if (none || (number && count >= (kLeastBitRate + unit - 1) / unit &&
+               count <= kMostBitRate / unit)) {
+    return BitRate{count * unit};
+  }
+  return Invalid(Quoted(text),
+                 " is no rate: bits a second, such as 500k, 50M or 1G, from "
+                 "64k to 400G; 0 is no limit");
+}
+
 absl::Status CheckInterfaceName(std::string_view text) {
   bool good = !text.empty() && text.size() <= 15 && text != "." && text != "..";
   for (char c : text) {
@@ -224,6 +255,16 @@ std::string ToText(const FecChoice& choice) {
       break;
   }
   return Concat(int{choice.fixed.data}, ":", int{choice.fixed.parity});
+}
+
+std::string ToText(BitRate rate) {
+  if (rate.bits_per_s == 0) return "";
+  for (const auto& [letter, worth] : kRateUnits) {
+    if (rate.bits_per_s % worth == 0) {
+      return Concat(rate.bits_per_s / worth, std::string(1, letter));
+    }
+  }
+  return Concat(rate.bits_per_s);
 }
 
 }  // namespace lwt::config

@@ -27,6 +27,10 @@ absl::Status CheckFamilies(const std::vector<IpPrefix>& addresses);
 // "auto", "off", or "K:M": data shards 1 … 64, parities 0 … 32.
 absl::StatusOr<FecChoice> ReadFec(std::string_view text);
 
+// "50M": bits a second, with k, M or G for a thousand and so on; 64k to 400G,
+// or 0 for no limit.
+absl::StatusOr<BitRate> ReadBitRate(std::string_view text);
+
 // The name of a network interface: 1 to 15 bytes, no slash, no space.
 absl::Status CheckInterfaceName(std::string_view text);
 
@@ -40,6 +44,7 @@ std::string ToText(const std::optional<Endpoint>& endpoint);
 std::string ToText(const HostPort& remote);
 std::string ToText(const std::optional<HostPort>& remote);
 std::string ToText(const FecChoice& choice);
+std::string ToText(BitRate rate);
 
 // The text in quotes, with everything unprintable escaped, cut at 64 bytes.
 std::string Quoted(std::string_view text);

@@ -335,7 +335,7 @@ WorkerOptions Platform::CommonOptions() const {
   options.arena_bytes = config_.arena_bytes();
   options.send_queue = config_.queues.send;
   options.retransmit = config_.workers.retransmit;
-  options.tuning = TuningOf(config_);
+  options.tuning = TuningOf(config_, uplink().port_count());
   options.idle = config_.workers.idle == config::Idle::kBusy
                      ? IdleMode::kBusy
                      : IdleMode::kAdaptive;

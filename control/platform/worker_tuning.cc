@@ -2,14 +2,18 @@
 
 namespace lwt {
 
-Tuning TuningOf(const config::Config& config) {
+Tuning TuningOf(const config::Config& config, size_t workers) {
+  const config::QueueConfig& queues = config.queues;
   return {.fec = config.fec.Settings(),
           .fec_flush_us = config.fec.flush_us,
-          .rekey_records = config.rekey.records};
+          .rekey_records = config.rekey.records,
+          .rate = queues.rate.bytes_per_s(),
+          .uplink_rate = queues.uplink_rate.bytes_per_s() / workers,
+          .rate_in = queues.rate_in.bytes_per_s()};
 }
 
 absl::Status WorkerTuning::Apply(const config::Config& config, uint64_t) {
-  const Tuning tuning = TuningOf(config);
+  const Tuning tuning = TuningOf(config, workers_.size());
   for (uint32_t i = 0; i < workers_.size(); ++i) {
     workers_[i]->mailbox().Send(TuneCommand{{i}, tuning});
   }

@@ -13,7 +13,8 @@
 
 namespace lwt {
 
-Tuning TuningOf(const config::Config& config);
+// Of one of so many workers.
+Tuning TuningOf(const config::Config& config, size_t workers);
 
 class WorkerTuning final : public loop::Component {
  public:

@@ -12,6 +12,7 @@
 #include "dataplane/fec/policy.h"
 #include "dataplane/flow/flow_id.h"
 #include "dataplane/lane/replay_window.h"
+#include "dataplane/lane/token_bucket.h"
 #include "dataplane/names.h"
 #include "drivers/aead.h"
 
@@ -100,6 +101,8 @@ struct alignas(64) ReceiveHalf {
 
 struct Lane {
   static constexpr uint32_t kNoShard = UINT32_MAX;
+  // A window of what is sent at once: who polices less makes TCP crawl.
+  static constexpr uint64_t kTakenDepthUs = 50'000;
 
   bool installed = false;
   bool flow_up = false;
@@ -118,6 +121,11 @@ struct Lane {
   uint32_t probe_token = 0;
   uint64_t probe_sent_us = 0;
   bool unknown_kind_reported = false;
+  // Where rates are set: what may leave, what of it was counted, and what may
+  // be taken.
+  TokenBucket rate;
+  uint64_t charged = 0;
+  TokenBucket rate_in{kTakenDepthUs};
   fec::Policy policy;
   fec::ParityBudget parity_budget;
   SendHalf send;

@@ -46,6 +46,15 @@ bool SpeaksToGroup(const Worker& worker, const wire::InnerPacket& inner,
          IsForMany(worker, inner, packet);
 }
 
+// Within what is taken of one peer.
+[[gnu::cold]] bool IsInRate(Worker& worker, const Frame& record, size_t size) {
+  session::TokenBucket& bucket = worker.lanes[record.lane.value].rate_in;
+  const uint64_t rate = worker.PartOf(worker.tuning.rate_in, record.peer);
+  if (bucket.Refill(rate, worker.now_us) < size) return false;
+  bucket.Spend(size);
+  return true;
+}
+
 // Counts a drop of a packet whose mbuf goes on living for its neighbours.
 bool IsAdmitted(Worker& worker, const Frame& record, std::span<uint8_t> packet,
                 LastSource& last) {
@@ -60,6 +69,10 @@ bool IsAdmitted(Worker& worker, const Frame& record, std::span<uint8_t> packet,
   if (!worker.snapshot->MayBring(record.peer, last.peer) &&
       !SpeaksToGroup(worker, *inner, packet)) {
     worker.counters.Drop(DropReason::kInnerSource);
+    return false;
+  }
+  if (worker.tuning.rate_in != 0 && !IsInRate(worker, record, packet.size())) {
+    worker.counters.Drop(DropReason::kOverRate);
     return false;
   }
   if (record.repaired && worker.lanes[record.lane.value].receive.line_full &&

@@ -84,23 +84,28 @@ void Release(Worker& worker, const FlowQueues::Taken& taken, LaneIndex index,
 }
 
 // Lets go a turn of what the window takes now. True when the turn was used up.
-bool ReleaseTurn(Worker& worker, LaneIndex index, PacketBurst& ready) {
+bool ReleaseTurn(Worker& worker, LaneIndex index, uint64_t& uplink_room,
+                 PacketBurst& ready) {
   session::Lane& lane = worker.LaneInRound(index);
   FlowQueues& queues = worker.outbound.flow_queues;
   for (uint32_t released = 0; released < kLaneTurn;) {
     if (ready.full()) return false;
+    const auto most =
+        static_cast<uint32_t>(std::min<uint64_t>(lane.budget, uplink_room));
     const uint32_t room =
-        lane.budget - std::min(lane.budget, RecordBytes(/*shard_length=*/0));
+        most - std::min(most, RecordBytes(/*shard_length=*/0));
     const auto taken = queues.Take(index, room, worker.now_us);
     if (!taken) return false;
-    released += taken->waiting.shard->pkt_len;
+    const uint32_t size = taken->waiting.shard->pkt_len;
+    released += size;
+    uplink_room -= std::min<uint64_t>(uplink_room, RecordBytes(size));
     Release(worker, *taken, index, ready);
   }
   return true;
 }
 
 // Lanes take turns, and another one begins each time.
-void ReleaseWaiting(Worker& worker, PacketBurst& ready) {
+void ReleaseWaiting(Worker& worker, uint64_t uplink_room, PacketBurst& ready) {
   std::vector<LaneIndex>& lanes = worker.outbound.waiting_lanes;
   FlowQueues& queues = worker.outbound.flow_queues;
   for (const LaneIndex index : lanes) {
@@ -114,7 +119,7 @@ void ReleaseWaiting(Worker& worker, PacketBurst& ready) {
   while (more) {
     more = false;
     for (const LaneIndex index : lanes) {
-      more |= ReleaseTurn(worker, index, ready);
+      more |= ReleaseTurn(worker, index, uplink_room, ready);
     }
   }
   std::erase_if(lanes, [&](LaneIndex lane) { return queues.Empty(lane); });
@@ -156,7 +161,11 @@ void Wait(Worker& worker, const Frame& shard) {
 void AwaitWindow(Worker& worker, PacketBurst& shards, PacketBurst& ready) {
   ready.Clear();
   const StageCheck check(worker.ledger, shards, ready);
-  if (!worker.outbound.waiting_lanes.empty()) ReleaseWaiting(worker, ready);
+  // Where all share a rate, nobody passes by those who wait.
+  const bool shared = worker.tuning.uplink_rate != 0;
+  if (!worker.outbound.waiting_lanes.empty() && !shared) {
+    ReleaseWaiting(worker, UINT64_MAX, ready);
+  }
   for (const Frame& shard : shards.frames()) {
     session::Lane& lane = worker.LaneInRound(shard.lane);
     if (Sheds(lane)) {
@@ -165,7 +174,7 @@ void AwaitWindow(Worker& worker, PacketBurst& shards, PacketBurst& ready) {
     }
     const uint32_t bytes = RecordBytes(shard.length);
     if (worker.outbound.flow_queues.Empty(shard.lane) && lane.budget >= bytes &&
-        !ready.full()) {
+        !ready.full() && !shared) {
       lane.budget -= bytes;
       ready.Push(shard);
     } else {
@@ -173,6 +182,12 @@ void AwaitWindow(Worker& worker, PacketBurst& shards, PacketBurst& ready) {
     }
   }
   shards.Clear();
+  if (shared && !worker.outbound.waiting_lanes.empty()) {
+    ReleaseWaiting(worker,
+                   worker.outbound.uplink_rate.Refill(worker.tuning.uplink_rate,
+                                                      worker.now_us),
+                   ready);
+  }
 }
 
 }  // namespace lwt

@@ -8,10 +8,12 @@ import signal
 import socket
 import subprocess
 import tempfile
+import time
 
 import pytest
 from harness.capture import Capture
 from harness.gateway import KEY, PORT
+from harness.traffic import transfer
 from harness.wait import wait_until
 
 _REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
@@ -438,8 +440,30 @@ def test_what_counts_at_once_on_a_hub(make_topology, start, folder):
         _rekey(pair, pair.hub_file, pair.hub)
 
 
+def _seconds(pair):
+    before = time.monotonic()
+    transfer(pair.topology.client.namespace, pair.topology.hub.namespace,
+             "10.0.0.1", 400_000)
+    return time.monotonic() - before
+
+
+def _rates(pair):
+    """A transfer of 3.2 Mbit, by each of them and without."""
+    free = _seconds(pair)
+    for file, gateway, key in ((pair.client_file, pair.client, "rate"),
+                               (pair.client_file, pair.client, "uplink__rate"),
+                               (pair.hub_file, pair.hub, "rate_in")):
+        file.write(**{key: '"1M"'})
+        name = key.replace("__", ".")
+        assert _reload(gateway) == f"applied: {name}\n"
+        assert _seconds(pair) > free + 2, key
+        file.write(**{key: None})
+        _reload(gateway)
+
+
 def test_what_counts_at_once_on_a_client(pair):
     with _pings(pair.topology.client.namespace):
+        _rates(pair)
         _log_level(pair, pair.client_file, pair.client)
         _routes(pair)
         _fec(pair, pair.client_file, pair.client)
@@ -459,7 +483,8 @@ _SEEN = {
         "log_level", "multi_client", "fallback", "peer.public_key",
         "peer.allowed_ips", "routes", "fec", "fec_data", "fec_parity",
         "fec_flush_us", "fec_interleave_us", "dataplane.rekey_records",
-        "dataplane.rekey_seconds", "key_grace"
+        "dataplane.rekey_seconds", "key_grace", "rate", "rate_in",
+        "uplink.rate"
     },
     "nothing; above that of the start: restart": {"max_clients"},
     "next connection": {

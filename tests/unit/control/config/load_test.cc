@@ -197,7 +197,7 @@ TEST_F(LoadTest, BothKeysAreRefused) {
 TEST_F(LoadTest, FaultsOfAFileComeTogetherInItsOrder) {
   std::string error = LoadError(
       "mode = \"sever\"\nmtu = \"1400\"\n  tunel_addr = 1\n"
-      "[uplink]\ndriver = 7\nspeed = 1\n[nat]\nk = 1\n");
+      "[uplink]\ndriver = 7\ncolour = 1\n[nat]\nk = 1\n");
   EXPECT_EQ(
       error,
       path_ +
@@ -206,8 +206,19 @@ TEST_F(LoadTest, FaultsOfAFileComeTogetherInItsOrder) {
           path_ + ":2:7: mtu must be a whole number without quotes\n" + path_ +
           ":3:3: unknown key \"tunel_addr\" (did you mean \"tunnel_addr\"?)\n" +
           path_ + ":5:10: uplink.driver must be text in quotes\n" + path_ +
-          ":6:1: unknown key \"uplink.speed\"\n" + path_ +
+          ":6:1: unknown key \"uplink.colour\"\n" + path_ +
           ":7:2: unknown table \"nat\"");
+}
+
+TEST_F(LoadTest, ARateIsATextOrANumber) {
+  for (const char* value : {"\"50M\"", "50000000"}) {
+    const auto loaded = Load(std::string("rate = ") + value + "\n" + kServer,
+                             {"-k", "some secret"});
+    ASSERT_TRUE(loaded.ok()) << loaded.status();
+    EXPECT_EQ(loaded->config.queues.rate.bits_per_s, 50'000'000u);
+  }
+  EXPECT_NE(LoadError("rate = true\n").find("a rate in quotes"),
+            std::string::npos);
 }
 
 TEST_F(LoadTest, AListIsAnArrayOrATextWithCommas) {

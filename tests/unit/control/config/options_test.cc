@@ -124,6 +124,9 @@ TEST(DiffTest, EveryKeyOfThePageSaysWhatAChangeWaitsFor) {
       {"fec_parity", "live"},
       {"fec_flush_us", "live"},
       {"fec_interleave_us", "live"},
+      {"rate", "live"},
+      {"rate_in", "live"},
+      {"uplink.rate", "live"},
       {"dataplane.rekey_records", "live"},
       {"dataplane.rekey_seconds", "live"}};
   std::ifstream page(LWT_SOURCE_ROOT "/docs/configuration.md");

@@ -85,6 +85,20 @@ inline const std::map<std::string, Sample>& DataplaneSamples() {
   return *samples;
 }
 
+inline const std::map<std::string, Sample>& QueueSamples() {
+  using C = const Config&;
+  static const auto* samples = new std::map<std::string, Sample>{
+      {"rate",
+       {"50M", [](C c) { return c.queues.rate.bits_per_s == 50'000'000; }}},
+      {"rate_in",
+       {"1500k", [](C c) { return c.queues.rate_in.bits_per_s == 1'500'000; }}},
+      {"uplink.rate",
+       {"1G",
+        [](C c) { return c.queues.uplink_rate.bits_per_s == 1'000'000'000; }}},
+      {"send_queue", {"70", [](C c) { return c.queues.send == 70; }}}};
+  return *samples;
+}
+
 inline const std::map<std::string, Sample>& Samples() {
   using C = const Config&;
   static auto* samples = new std::map<std::string, Sample>{
@@ -108,7 +122,6 @@ inline const std::map<std::string, Sample>& Samples() {
         }}},
       {"mtu", {"1380", [](C c) { return c.tunnel.mtu == 1380; }}},
       {"tun_name", {"vpn7", [](C c) { return c.tunnel.device == "vpn7"; }}},
-      {"send_queue", {"70", [](C c) { return c.queues.send == 70; }}},
       {"sni",
        {"cdn.example.net",
         [](C c) { return c.client.sni == "cdn.example.net"; }}},
@@ -149,6 +162,7 @@ inline const std::map<std::string, Sample>& Samples() {
   samples->insert(DataplaneSamples().begin(), DataplaneSamples().end());
   samples->insert(FecSamples().begin(), FecSamples().end());
   samples->insert(NetworkSamples().begin(), NetworkSamples().end());
+  samples->insert(QueueSamples().begin(), QueueSamples().end());
   return *samples;
 }
 

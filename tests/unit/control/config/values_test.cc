@@ -6,6 +6,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace lwt::config {
@@ -186,6 +187,34 @@ TEST(CheckFamiliesTest, OneOfEachAtMost) {
   EXPECT_EQ(status.message(),
             "fd00::1/64 and fd01::1/64 are of one family; give one IPv4 and "
             "one IPv6 address at most");
+}
+
+TEST(ReadBitRateTest, TakesBitsWithAndWithoutUnits) {
+  const std::pair<std::string_view, uint64_t> kRates[] = {
+      {"64k", 64'000},
+      {"64000", 64'000},
+      {"1500K", 1'500'000},
+      {"50M", 50'000'000},
+      {"1G", 1'000'000'000},
+      {"400G", 400'000'000'000},
+      {"123457000", 123'457'000},
+      {"0", 0}};
+  for (const auto& [text, bits] : kRates) {
+    SCOPED_TRACE(text);
+    const auto rate = ReadBitRate(text);
+    ASSERT_TRUE(rate.ok());
+    EXPECT_EQ(rate->bits_per_s, bits);
+    if (bits == 0) continue;  // the default, which is no text
+    EXPECT_EQ(ReadBitRate(ToText(*rate))->bits_per_s, bits);
+  }
+  EXPECT_EQ(ToText(BitRate{50'000'000}), "50M");
+}
+
+TEST(ReadBitRateTest, RefusesTheRest) {
+  for (const char* text : {"", "M", "-1", "1.5M", "50m", "50MB", "50 M", "63k",
+                           "1", "401G", "9999999999999999999999", "0x10"}) {
+    EXPECT_FALSE(ReadBitRate(text).ok()) << text;
+  }
 }
 
 TEST(ReadFecTest, TakesAutoOffAndCodes) {
