@@ -9,6 +9,7 @@
 #include "control/cli/version.h"
 #include "control/platform/platform_report.h"
 #include "control/telemetry/printer.h"
+#include "control/workers/mailbox_rings.h"
 
 namespace lwt {
 namespace {
@@ -22,22 +23,6 @@ uint64_t BootTimeUs() {
   return static_cast<uint64_t>(now.tv_sec) * 1'000'000 +
          static_cast<uint64_t>(now.tv_nsec) / 1000;
 }
-
-class WorkerRings : public peer::WorkerInbox::Source {
- public:
-  explicit WorkerRings(Mailbox& mailbox) : mailbox_(mailbox) {}
-
-  bool PollEvent(Event& event) override { return mailbox_.PollEvent(event); }
-  bool PollStream(PuntedStream& stream) override {
-    return mailbox_.PollStream(stream);
-  }
-  bool PollRecord(PuntedRecord& record) override {
-    return mailbox_.PollRecord(record);
-  }
-
- private:
-  Mailbox& mailbox_;
-};
 
 }  // namespace
 
@@ -84,7 +69,7 @@ void Gateway::DrainWorkers() {
   for (uint32_t worker = 0; worker < inboxes_.size(); ++worker) {
     Mailbox& mailbox = platform_->workers()[worker]->mailbox();
     mailbox.Collect();
-    WorkerRings rings(mailbox);
+    peer::MailboxRings rings(mailbox);
     inboxes_[worker].Drain(rings, {worker}, *this);
   }
 }

@@ -9,7 +9,6 @@
 #include "absl/strings/str_split.h"
 #include "control/base/text.h"
 #include "control/cli/import_command.h"
-#include "control/cli/instance_paths.h"
 #include "control/cli/new_file.h"
 #include "control/cli/print.h"
 #include "control/cli/version.h"
@@ -19,6 +18,7 @@
 #include "control/config/write_toml.h"
 #include "control/handshake/psk.h"
 #include "control/handshake/static_key.h"
+#include "control/host/instance/instance_spec.h"
 
 namespace lwt::cli {
 namespace {
@@ -58,7 +58,7 @@ Begin Done(int exit_code) { return {true, exit_code, Action::kRun, {}, {}}; }
 absl::Status CheckOwnKey(const config::Config& config,
                          const config::Origins& origins) {
   if (config.client.hubs.empty()) return absl::OkStatus();
-  const auto own = handshake::OwnPublicKey(PathsOf(config).state_dir);
+  const auto own = handshake::OwnPublicKey(host::PathsOf(config).state_dir);
   if (!own) return absl::OkStatus();
   return config::CheckNotOwnKey(config, handshake::PublicKeyToText(*own),
                                 &origins);
@@ -93,8 +93,9 @@ Begin BeginWithConfig(const config::CommandLine& command_line) {
       Print(stdout, "The configuration is good.\n");
       break;
     case Action::kPrintConfig:
-      begin.config.host.state_dir = PathsOf(begin.config).state_dir;
-      begin.config.host.control_socket = PathsOf(begin.config).control_socket;
+      begin.config.host.state_dir = host::PathsOf(begin.config).state_dir;
+      begin.config.host.control_socket =
+          host::PathsOf(begin.config).control_socket;
       Print(stdout, config::SettingsInForce(begin.config, loaded->origins));
       break;
     default:
@@ -235,12 +236,12 @@ absl::Status WriteConfigPair(const std::string& path,
   absl::Status status = server_file.Create();
   if (status.ok()) status = client_file.Create();
   if (status.ok()) {
-    status =
-        server_file.Write(config::SampleFile(*server, PathsOf(*server).name));
+    status = server_file.Write(
+        config::SampleFile(*server, host::PathsOf(*server).name));
   }
   if (status.ok()) {
-    status =
-        client_file.Write(config::SampleFile(*client, PathsOf(*client).name));
+    status = client_file.Write(
+        config::SampleFile(*client, host::PathsOf(*client).name));
   }
   server->key.Erase();
   client->key.Erase();

@@ -3,10 +3,10 @@
 #include <sodium.h>
 
 #include "control/base/text.h"
-#include "control/cli/instance_paths.h"
 #include "control/cli/new_file.h"
 #include "control/config/secret_file.h"
 #include "control/config/write_toml.h"
+#include "control/host/instance/instance_spec.h"
 #include "control/migrate/convert.h"
 
 namespace lwt::cli {
@@ -36,7 +36,7 @@ absl::Status Write(const std::string& path, const config::Config& config) {
   NewFile file(path);
   absl::Status status = file.Create();
   if (status.ok()) {
-    status = file.Write(config::SampleFile(config, PathsOf(config).name));
+    status = file.Write(config::SampleFile(config, host::PathsOf(config).name));
   }
   if (status.ok()) file.Keep();
   return status;

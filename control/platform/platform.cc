@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "control/host/instance/instance_spec.h"
 #include "control/host/net/line_kind.h"
 #include "control/hub/hub_sessions.h"
 #include "control/platform/uplink_plan.h"
@@ -90,14 +91,8 @@ absl::StatusOr<std::unique_ptr<Platform>> Platform::BringUp(
 }
 
 absl::Status Platform::ClaimPlace() {
-  host::InstanceSpec spec;
-  spec.mode = config::NameOf(config_.mode);
-  spec.tunnel_address = config_.tunnel.addresses.front().address;
-  spec.state_dir = config_.host.state_dir;
-  spec.run_dir = config_.host.run_dir;
-  spec.control_socket = config_.host.control_socket;
   absl::StatusOr<std::unique_ptr<platform::HostPlace>> place =
-      platform::HostPlace::Claim(spec, log_);
+      platform::HostPlace::Claim(host::SpecOf(config_), log_);
   if (!place.ok()) return place.status();
   place_ = *std::move(place);
   absl::StatusOr<std::unique_ptr<host::Netlink>> netlink =

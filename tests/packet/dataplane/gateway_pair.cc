@@ -251,6 +251,20 @@ void GatewayPair::Join(uint32_t lane, const std::function<void()>& settle) {
   hub.events.clear();
 }
 
+std::string DropsOf(GatewayPair& pair) {
+  std::string text;
+  for (Node* node : {&pair.client, &pair.hub}) {
+    text += node == &pair.client ? "client:" : " hub:";
+    for (size_t i = 0; i < kDropReasonCount; ++i) {
+      const auto reason = static_cast<DropReason>(i);
+      if (node->drops(reason) == 0) continue;
+      text += " " + std::string(NameOf(reason)) + " " +
+              std::to_string(node->drops(reason));
+    }
+  }
+  return text;
+}
+
 Bytes InnerUdp4(const std::string& source, const std::string& destination,
                 size_t size, uint8_t fill) {
   Bytes packet(size, fill);

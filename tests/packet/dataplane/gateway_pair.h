@@ -122,6 +122,9 @@ class GatewayPair {
   FlowId hub_flow;
 };
 
+// What both sides dropped, for a trace: "client: bad_tag 3 hub:".
+std::string DropsOf(GatewayPair& pair);
+
 // Inner packets for tests: IPv4 UDP of `size` bytes in all, checksums absent.
 Bytes InnerUdp4(const std::string& source, const std::string& destination,
                 size_t size, uint8_t fill = 0);

@@ -95,20 +95,6 @@ double LossyRun::overhead() const {
          static_cast<double>(sent_ * kPacketSize);
 }
 
-std::string LossyRun::Drops() {
-  std::string text;
-  for (Node* node : {&pair_->client, &pair_->hub}) {
-    text += node == &pair_->client ? "client:" : " hub:";
-    for (size_t i = 0; i < kDropReasonCount; ++i) {
-      const auto reason = static_cast<DropReason>(i);
-      if (node->drops(reason) == 0) continue;
-      text += " " + std::string(NameOf(reason)) + " " +
-              std::to_string(node->drops(reason));
-    }
-  }
-  return text;
-}
-
 void LossyRun::Step(size_t packets) {
   std::array<rte_mbuf*, 64> mbufs;
   ASSERT_LE(packets, mbufs.size());

@@ -47,7 +47,7 @@ class LossyRun {
   double residual() const;
   double raw();
   // The drops that both sides counted, by name.
-  std::string Drops();
+  std::string Drops() { return DropsOf(*pair_); }
   // Bytes on the wire for a byte of inner packets.
   double overhead() const;
 

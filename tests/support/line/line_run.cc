@@ -256,20 +256,6 @@ void LineRun::Run(uint64_t us) {
   }
 }
 
-std::string LineRun::Drops() {
-  std::string text;
-  for (Node* node : {&pair_->client, &pair_->hub}) {
-    text += node == &pair_->client ? "client:" : " hub:";
-    for (size_t i = 0; i < kDropReasonCount; ++i) {
-      const auto reason = static_cast<DropReason>(i);
-      if (node->drops(reason) == 0) continue;
-      text += " " + std::string(NameOf(reason)) + " " +
-              std::to_string(node->drops(reason));
-    }
-  }
-  return text;
-}
-
 void TcpFlow::Answer(const std::optional<TcpAck>& ack) {
   if (!ack) return;
   const uint64_t body = next_body_++;

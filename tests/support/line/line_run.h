@@ -128,7 +128,7 @@ class LineRun {
   OuterTcp::FlowStats outer() {
     return *client().tcp.Stats(pair_->client_flow);
   }
-  std::string Drops();
+  std::string Drops() { return DropsOf(*pair_); }
 
  private:
   class UplinkEnd;

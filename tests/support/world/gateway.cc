@@ -6,6 +6,7 @@
 
 #include "control/base/text.h"
 #include "control/handshake/lane_join.h"
+#include "control/workers/mailbox_rings.h"
 #include "dataplane/loop.h"
 #include "drivers/headers.h"
 
@@ -135,20 +136,7 @@ void Gateway::Arrive(Frame frame) { uplink_.Arrive(std::move(frame)); }
 void Gateway::Drain() {
   Mailbox& mailbox = workers_.front()->mailbox();
   mailbox.Collect();
-  class Rings : public peer::WorkerInbox::Source {
-   public:
-    explicit Rings(Mailbox& from) : from_(from) {}
-    bool PollEvent(Event& event) override { return from_.PollEvent(event); }
-    bool PollStream(PuntedStream& stream) override {
-      return from_.PollStream(stream);
-    }
-    bool PollRecord(PuntedRecord& record) override {
-      return from_.PollRecord(record);
-    }
-
-   private:
-    Mailbox& from_;
-  } rings(mailbox);
+  peer::MailboxRings rings(mailbox);
   inbox_.Drain(rings, {0}, *this);
 }
 

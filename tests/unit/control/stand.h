@@ -18,6 +18,7 @@
 #include "control/host/net/netlink_monitor.h"
 #include "control/telemetry/status.h"
 #include "control/workers/mailbox_link.h"
+#include "control/workers/mailbox_rings.h"
 #include "control/workers/worker_inbox.h"
 #include "tests/unit/control/base/log_lines.h"
 #include "tests/unit/control/host/netns.h"
@@ -148,7 +149,7 @@ class OnStand : public testing::Test, private peer::WorkerInbox::Sink {
     for (uint32_t worker = 0; worker < inboxes_.size(); ++worker) {
       Mailbox& mailbox = platform().workers()[worker]->mailbox();
       mailbox.Collect();
-      Rings rings(mailbox);
+      peer::MailboxRings rings(mailbox);
       inboxes_[worker].Drain(rings, {worker}, *this);
     }
     outer_->OnTimer(now_us);
@@ -183,21 +184,6 @@ class OnStand : public testing::Test, private peer::WorkerInbox::Sink {
   std::optional<peer::WorkerRoad> road_;
 
  private:
-  class Rings : public peer::WorkerInbox::Source {
-   public:
-    explicit Rings(Mailbox& mailbox) : mailbox_(mailbox) {}
-    bool PollEvent(Event& event) override { return mailbox_.PollEvent(event); }
-    bool PollStream(PuntedStream& stream) override {
-      return mailbox_.PollStream(stream);
-    }
-    bool PollRecord(PuntedRecord& record) override {
-      return mailbox_.PollRecord(record);
-    }
-
-   private:
-    Mailbox& mailbox_;
-  };
-
   void OnEvent(WorkerIndex from, const Event& event) override {
     road_->owners.OnEvent(from, event, NowUs());
   }

@@ -1,19 +1,23 @@
-// The places that a gateway with these settings would take.
+// The place on the host that a gateway with these settings takes.
 #pragma once
 
 #include "control/config/config.h"
 #include "control/host/instance/instance.h"
 
-namespace lwt::cli {
+namespace lwt::host {
 
-inline host::InstancePaths PathsOf(const config::Config& config) {
-  host::InstanceSpec spec;
+inline InstanceSpec SpecOf(const config::Config& config) {
+  InstanceSpec spec;
   spec.mode = config::NameOf(config.mode);
   spec.tunnel_address = config.tunnel.addresses.front().address;
   spec.state_dir = config.host.state_dir;
   spec.run_dir = config.host.run_dir;
   spec.control_socket = config.host.control_socket;
-  return host::PathsOf(spec);
+  return spec;
 }
 
-}  // namespace lwt::cli
+inline InstancePaths PathsOf(const config::Config& config) {
+  return PathsOf(SpecOf(config));
+}
+
+}  // namespace lwt::host
