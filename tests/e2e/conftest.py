@@ -13,6 +13,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from harness import gateway as gateway_module  # noqa: E402
 from harness import isolation  # noqa: E402
 from harness.bad_link import BadLink  # noqa: E402
+from harness.machine import Machine  # noqa: E402
 from harness.topology import Topology  # noqa: E402
 from harness.variant import FULL, VARIANTS  # noqa: E402
 
@@ -59,6 +60,15 @@ def make_topology():
 @pytest.fixture
 def topology(make_topology):
     return make_topology()
+
+
+@pytest.fixture
+def machine(topology):
+    """With a systemd of its own, in the client's namespace."""
+    made = Machine(topology.client.namespace)
+    yield made
+    print(made.console())
+    made.delete()
 
 
 @pytest.fixture

@@ -11,23 +11,6 @@ _HUB, _CLIENT = "10.0.0.1", "10.0.0.2"
 _SIZE = 2 << 20
 
 
-def _narrow(topology, mtu, told=True):
-    """The router forwards nothing larger, either way; ICMP as it is meant, or
-    a black hole."""
-    for host in (topology.hub, topology.client):
-        leg = host.namespace.label
-        topology.router.ip("route", "replace", f"{host.v4}/32", "dev", leg,
-                           "mtu", "lock", mtu)
-    if not told:
-        topology.router.nft("""
-            table inet mute {
-              chain output {
-                type filter hook output priority 0;
-                icmp type destination-unreachable counter drop
-              }
-            }""")
-
-
 def _hosts(topology):
     return topology.hub.namespace, topology.client.namespace
 
@@ -45,7 +28,7 @@ def _carries_all(topology):
 
 def _comes_up(topology, start, variant, mtu):
     """The first flight of the hub is of full segments."""
-    _narrow(topology, mtu)
+    topology.narrow(mtu)
     hub, client = _hosts(topology)
     transfer(hub, client, topology.client.v4, _SIZE, port=5556)
     start.pair(topology, variant)
@@ -62,7 +45,7 @@ def test_comes_up_on_lines_of_other_widths(topology, start, mtu):
 
 
 def test_comes_up_where_no_router_says_why(topology, start):
-    _narrow(topology, 1400, told=False)
+    topology.narrow(1400, told=False)
     start.pair(topology, Variant())
     _carries_all(topology)
 
@@ -74,10 +57,10 @@ def test_outlives_a_line_that_becomes_narrow_under_way(topology, start, told):
     _carries_all(topology)
     flow = Iperf(hub, client, _HUB, "-b", "20M", seconds=12)
     client.run("sleep", "2")
-    _narrow(topology, 1300, told)
+    topology.narrow(1300, told)
     report = flow.result()
     assert longest_silence(report) < 5, report["intervals"]
     assert client.ping(_HUB, size=1381) >= 2
     assert hub.ping(_CLIENT, size=1381) >= 2
-    _narrow(topology, 1500)
+    topology.narrow(1500)
     _carries_all(topology)

@@ -8,7 +8,7 @@ import pytest
 
 from harness import fake_version
 from harness.gateway import BUILD, KEY, PORT, server_arguments
-from harness.machine import REPOSITORY, Machine
+from harness.machine import REPOSITORY
 from harness.netns import run
 from harness.wait import wait_until
 
@@ -48,13 +48,10 @@ def _broken(folder, package):
 
 
 @pytest.fixture
-def machine(topology):
-    made = Machine(topology.client.namespace)
+def machine(machine):
     # The image's builder forbids packages to start anything.
-    (made.root / "usr/sbin/policy-rc.d").unlink(missing_ok=True)
-    yield made
-    print(made.console())
-    made.delete()
+    (machine.root / "usr/sbin/policy-rc.d").unlink(missing_ok=True)
+    return machine
 
 
 def _changed_files(machine):

@@ -31,24 +31,6 @@ _STEPS = ((1300, 1500, 600, 1500) if os.environ.get("LWT_E2E") == "full" else
           (600, 1500))
 
 
-def _narrow(topology, mtu, told=True, hosts=None):
-    """The router forwards nothing larger to these hosts; ICMP as it is meant,
-    or a black hole."""
-    for host in hosts or (topology.hub, topology.client):
-        topology.router.ip("route", "replace", f"{host.v4}/32", "dev",
-                           host.namespace.label, "mtu", "lock", mtu)
-        host.namespace.ip("route", "flush", "cache")
-    topology.router.run("nft", "delete", "table", "inet", "mute", check=False)
-    if not told:
-        topology.router.nft("""
-            table inet mute {
-              chain output {
-                type filter hook output priority 0;
-                icmp type destination-unreachable counter drop
-              }
-            }""")
-
-
 def _mtu_of(gateway):
     return gateway.status()["peers"][0]["mtu"]
 
@@ -108,7 +90,7 @@ def test_the_peers_mtu_follows_the_line(topology, start, told):
     tcp = Iperf(hub, client, _HUB, "-b", "2M", seconds=whole)
     windows = []
     for mtu in _STEPS:
-        _narrow(topology, mtu, told)
+        topology.narrow(mtu, told)
         changed = time.monotonic()
         fits = max(mtu - _OVERHEAD, 576)
         least = min(fits, 1189 if mtu > 600 else 576)
@@ -130,7 +112,7 @@ def test_the_peers_mtu_follows_the_line(topology, start, told):
     assert longest_silence(report) < 10, report["intervals"]
     # The control: TCP of the kernels' own comes through these lines too.
     for mtu in (600, 1500):
-        _narrow(topology, mtu, told)
+        topology.narrow(mtu, told)
         transfer(hub, client, topology.client.v4, 1 << 20, port=5556)
     if told:
         heeded = sum(gateway.counters()["too_big_heeded"]
@@ -140,7 +122,7 @@ def test_the_peers_mtu_follows_the_line(topology, start, told):
 
 def test_a_router_that_tells_is_heeded_to_the_byte(topology, start):
     _, client = start.pair(topology, Variant())
-    _narrow(topology, 1337)
+    topology.narrow(1337)
     transfer(topology.client.namespace, topology.hub.namespace, _HUB, 1 << 20)
     client.wait_status(
         lambda status: status["peers"][0]["mtu"] == 1337 - _OVERHEAD, 15,
@@ -185,7 +167,7 @@ def test_a_client_is_told_that_another_ones_line_is_narrow(make_topology,
                                f"10.0.0.{number}/24,fd09::{number}/64"),
               f"c{number}")
     hub.wait_up(peers=2)
-    _narrow(topology, 1300, hosts=[far])
+    topology.narrow(1300, hosts=[far])
     transfer(topology.hub.namespace, far.namespace, "10.0.0.3", 1 << 20)
     hub.wait_status(
         lambda status: sorted(peer["mtu"] for peer in status["peers"]) ==
@@ -243,7 +225,7 @@ def test_a_router_that_clears_df_and_cuts(topology, start):
             ip frag-off set 0
           }
         }""")
-    _narrow(topology, 1400)
+    topology.narrow(1400)
     hub, client = topology.hub.namespace, topology.client.namespace
     transfer(hub, client, topology.client.v4, 1 << 20, port=5556)
     start.pair(topology, Variant())

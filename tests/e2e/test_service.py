@@ -6,7 +6,7 @@ import re
 import pytest
 
 from harness.gateway import BUILD, KEY, PORT, server_arguments
-from harness.machine import REPOSITORY, Machine
+from harness.machine import REPOSITORY
 from harness.wait import wait_until
 
 UNIT = "lightweight-tunnel@office"
@@ -14,14 +14,6 @@ INSTALL = REPOSITORY / "scripts/install-service.sh"
 # What the unit's user may use: CAP_NET_BIND_SERVICE (10), CAP_NET_ADMIN (12),
 # CAP_NET_RAW (13).
 ALLOWED = 1 << 10 | 1 << 12 | 1 << 13
-
-
-@pytest.fixture
-def machine(topology):
-    made = Machine(topology.client.namespace)
-    yield made
-    print(made.console())
-    made.delete()
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 
 from harness import fake_version
 from harness.gateway import BUILD, PORT, server_arguments
-from harness.machine import REPOSITORY, Machine
+from harness.machine import REPOSITORY
 from harness.netns import run
 from harness.wait import wait_until
 
@@ -39,14 +39,6 @@ print("ready", flush=True)
 while s.recv(1024):
     print(time.monotonic(), flush=True)
 """
-
-
-@pytest.fixture
-def machine(topology):
-    made = Machine(topology.client.namespace)
-    yield made
-    print(made.console())
-    made.delete()
 
 
 @pytest.fixture

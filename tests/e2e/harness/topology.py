@@ -135,6 +135,23 @@ class Topology:
               }}
             }}""")
 
+    def narrow(self, mtu, told=True, hosts=None):
+        """The router forwards nothing larger to these hosts; ICMP as it is
+        meant, or a black hole."""
+        for host in hosts or (self.hub, self.client):
+            self.router.ip("route", "replace", f"{host.v4}/32", "dev",
+                           host.namespace.label, "mtu", "lock", mtu)
+            host.namespace.ip("route", "flush", "cache")
+        self.router.run("nft", "delete", "table", "inet", "mute", check=False)
+        if not told:
+            self.router.nft("""
+                table inet mute {
+                  chain output {
+                    type filter hook output priority 0;
+                    icmp type destination-unreachable counter drop
+                  }
+                }""")
+
     def cut(self):
         """Nothing passes the router until heal()."""
         self.router.nft("table inet cut { chain forward { "

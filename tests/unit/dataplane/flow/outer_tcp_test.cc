@@ -24,7 +24,18 @@ using wire::TcpSeq;
 using Verdict = OuterTcp::Verdict;
 using EventType = OuterTcp::EventType;
 
-class OuterTcpTest : public test::HandWrittenPeer {};
+class OuterTcpTest : public test::HandWrittenPeer {
+ protected:
+  // The third segment of a connection whose second one was `answer`.
+  wire::FrameView AckOf(const Frame& answer, uint16_t port) {
+    wire::FrameView ack = View(wire::kAck, port);
+    ack.tcp.seq = seq_ + 1;
+    ack.tcp.ack = answer.View().tcp.seq + 1;
+    ack.tcp.options.timestamps->echo =
+        answer.View().tcp.options.timestamps->value;
+    return ack;
+  }
+};
 
 TEST_F(OuterTcpTest, AnswersASynAsLinuxDoes) {
   Give(Syn());
@@ -168,12 +179,7 @@ TEST_F(OuterTcpTest, AnswersCookiesUntilTheTableIsFull) {
   const auto come = [&](uint16_t port) {
     Give(Syn(port));
     const Frame answer = Drain(batch_).at(0);
-    wire::FrameView ack = View(wire::kAck, port);
-    ack.tcp.seq = seq_ + 1;
-    ack.tcp.ack = answer.View().tcp.seq + 1;
-    ack.tcp.options.timestamps->echo =
-        answer.View().tcp.options.timestamps->value;
-    const auto received = Give(ack);
+    const auto received = Give(AckOf(answer, port));
     Drain(batch_);
     return received;
   };
@@ -201,12 +207,7 @@ TEST_F(OuterTcpTest, AFloodOfConnectionsThatAreEndedLetsEachIn) {
   for (uint16_t port = 2000; port < 3000; ++port) {
     Give(Syn(port));
     const Frame answer = Drain(batch_).at(0);
-    wire::FrameView ack = View(wire::kAck, port);
-    ack.tcp.seq = seq_ + 1;
-    ack.tcp.ack = answer.View().tcp.seq + 1;
-    ack.tcp.options.timestamps->echo =
-        answer.View().tcp.options.timestamps->value;
-    ASSERT_EQ(Give(ack).verdict, Verdict::kConsumed) << port;
+    ASSERT_EQ(Give(AckOf(answer, port)).verdict, Verdict::kConsumed) << port;
     FlowId opened = kNullFlow;
     while (const auto event = tcp_.PopEvent()) {
       if (event->type == EventType::kEstablished) opened = event->flow;

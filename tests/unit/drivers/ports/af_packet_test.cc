@@ -132,15 +132,7 @@ TEST_F(AfPacketTest, StartsDeafAndQueuesNothing) {
 
 TEST_F(AfPacketTest, ChangesEndpointsWhileItRuns) {
   OpenWith({kIpv4End});
-  const Bytes other = lab_.Ethernet(ETH_P_IP, TcpIpv4(9001, 100));
-  Send(other);
-  EXPECT_EQ(UpToMarker(), std::vector<Bytes>{});
-  ASSERT_TRUE(uplink_->SetEndpoints({{kOtherEnd, kIpv4End}}).ok());
-  Send(other);
-  EXPECT_EQ(UpToMarker(), std::vector<Bytes>{other});
-  ASSERT_TRUE(uplink_->SetEndpoints({{kIpv4End}}).ok());
-  Send(other);
-  EXPECT_EQ(UpToMarker(), std::vector<Bytes>{});
+  EndpointsChangeWhileItRuns();
 }
 
 TEST_F(AfPacketTest, NoFrameOfAnEndpointThatStaysIsLost) {
@@ -260,15 +252,8 @@ TEST_F(AfPacketTest, WaitDescriptorWakes) {
 
 TEST_F(AfPacketTest, SurvivesTheInterfaceGoingDown) {
   OpenWith({kIpv4End});
-  ASSERT_TRUE(lab_.Here("ip link set up0 down"));
-  rte_mbuf* frame = MakeFrame(small_, lab_.Ethernet(0x88b5, Bytes(60, 1)));
-  EXPECT_EQ(uplink_->Transmit(std::span(&frame, 1)), 1);
+  SurvivesItsInterfaceGoingDown(small_);
   EXPECT_EQ(uplink_->ReadCounters().tx_refused, 1u);
-  std::array<rte_mbuf*, 4> in{};
-  EXPECT_EQ(uplink_->Receive(in), 0);
-  ASSERT_TRUE(lab_.Here("ip link set up0 up"));
-  lab_.AwaitCarrier();
-  EXPECT_EQ(UpToMarker(), std::vector<Bytes>{});
 }
 
 // Somebody holds all large buffers. What the port keeps for itself is enough to

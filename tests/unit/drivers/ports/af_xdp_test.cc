@@ -151,15 +151,7 @@ TEST_F(AfXdpTest, LooksThroughAVlanTag) {
 
 TEST_F(AfXdpTest, ChangesEndpointsWhileItRuns) {
   OpenWith({kIpv4End});
-  const Bytes other = lab_.Ethernet(ETH_P_IP, TcpIpv4(9001, 100));
-  Send(other);
-  EXPECT_EQ(UpToMarker(), std::vector<Bytes>{});
-  ASSERT_TRUE(uplink_->SetEndpoints({{kOtherEnd, kIpv4End}}).ok());
-  Send(other);
-  EXPECT_EQ(UpToMarker(), std::vector<Bytes>{other});
-  ASSERT_TRUE(uplink_->SetEndpoints({{kIpv4End}}).ok());
-  Send(other);
-  EXPECT_EQ(UpToMarker(), std::vector<Bytes>{});
+  EndpointsChangeWhileItRuns();
 }
 
 TEST_F(AfXdpTest, CarriesFarMoreFramesThanItsRingsHold) {
@@ -231,14 +223,7 @@ TEST_F(AfXdpTest, WaitDescriptorWakes) {
 
 TEST_F(AfXdpTest, SurvivesTheInterfaceGoingDown) {
   OpenWith({kIpv4End});
-  ASSERT_TRUE(lab_.Here("ip link set up0 down"));
-  rte_mbuf* frame = MakeFrame(pool_, lab_.Ethernet(0x88b5, Bytes(60, 1)));
-  EXPECT_EQ(uplink_->Transmit(std::span(&frame, 1)), 1);
-  std::array<rte_mbuf*, 4> in{};
-  EXPECT_EQ(uplink_->Receive(in), 0);
-  ASSERT_TRUE(lab_.Here("ip link set up0 up"));
-  lab_.AwaitCarrier();
-  EXPECT_EQ(UpToMarker(), std::vector<Bytes>{});
+  SurvivesItsInterfaceGoingDown(pool_);
 }
 
 TEST_F(AfXdpTest, LeavesAnotherProgramAlone) {

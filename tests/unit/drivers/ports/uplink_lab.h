@@ -7,7 +7,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
 #include <memory>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -51,6 +53,30 @@ class UplinkTest : public testing::Test {
     } while (all.back() != marker);
     all.pop_back();
     return all;
+  }
+
+  // What every driver has to do, of an uplink that hears kIpv4End.
+  void EndpointsChangeWhileItRuns() {
+    const Bytes other = lab_.Ethernet(ETH_P_IP, TcpIpv4(9001, 100));
+    Send(other);
+    EXPECT_EQ(UpToMarker(), std::vector<Bytes>{});
+    ASSERT_TRUE(uplink_->SetEndpoints({{kOtherEnd, kIpv4End}}).ok());
+    Send(other);
+    EXPECT_EQ(UpToMarker(), std::vector<Bytes>{other});
+    ASSERT_TRUE(uplink_->SetEndpoints({{kIpv4End}}).ok());
+    Send(other);
+    EXPECT_EQ(UpToMarker(), std::vector<Bytes>{});
+  }
+  // One frame of `pool` is given to it meanwhile.
+  void SurvivesItsInterfaceGoingDown(rte_mempool* pool) {
+    ASSERT_TRUE(lab_.Here("ip link set up0 down"));
+    rte_mbuf* frame = MakeFrame(pool, lab_.Ethernet(0x88b5, Bytes(60, 1)));
+    EXPECT_EQ(uplink_->Transmit(std::span(&frame, 1)), 1);
+    std::array<rte_mbuf*, 4> in{};
+    EXPECT_EQ(uplink_->Receive(in), 0);
+    ASSERT_TRUE(lab_.Here("ip link set up0 up"));
+    lab_.AwaitCarrier();
+    EXPECT_EQ(UpToMarker(), std::vector<Bytes>{});
   }
 
   NetLab lab_;
