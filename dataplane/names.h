@@ -1,9 +1,12 @@
 // Names of what a gateway has several of. Each is a type of its own, so that
-// none is taken for another, and has one value that names nothing.
+// none is taken for another, made of a number in braces and of no bare one, and
+// has one value that names nothing.
 #pragma once
 
 #include <compare>
 #include <cstdint>
+
+#include "dataplane/braced_number.h"
 
 namespace lwt {
 
@@ -14,6 +17,9 @@ inline constexpr uint32_t kMaxWorkers = 16;
 struct WorkerIndex {
   static const WorkerIndex kNone;
   uint32_t value = UINT32_MAX;
+  constexpr WorkerIndex() = default;
+  constexpr WorkerIndex(BracedNumber<uint32_t> number)
+      : value(number.value()) {}
   friend constexpr auto operator<=>(WorkerIndex, WorkerIndex) = default;
 };
 inline constexpr WorkerIndex WorkerIndex::kNone{};
@@ -22,6 +28,8 @@ inline constexpr WorkerIndex WorkerIndex::kNone{};
 struct LaneIndex {
   static const LaneIndex kNone;
   uint32_t value = UINT32_MAX;
+  constexpr LaneIndex() = default;
+  constexpr LaneIndex(BracedNumber<uint32_t> number) : value(number.value()) {}
   friend constexpr auto operator<=>(LaneIndex, LaneIndex) = default;
 };
 inline constexpr LaneIndex LaneIndex::kNone{};
@@ -30,6 +38,8 @@ inline constexpr LaneIndex LaneIndex::kNone{};
 struct PeerIndex {
   static const PeerIndex kNone;
   uint32_t value = UINT32_MAX;
+  constexpr PeerIndex() = default;
+  constexpr PeerIndex(BracedNumber<uint32_t> number) : value(number.value()) {}
   friend constexpr auto operator<=>(PeerIndex, PeerIndex) = default;
 };
 inline constexpr PeerIndex PeerIndex::kNone{};

@@ -28,8 +28,8 @@ ROOMS = {
     ],
     "dataplane": [
         # Words and numbers that all stages share.
-        "dataplane/clock. dataplane/drop_reason. dataplane/event_budget. "
-        "dataplane/fair_shares. "
+        "dataplane/braced_number. dataplane/clock. dataplane/drop_reason. "
+        "dataplane/event_budget. dataplane/fair_shares. "
         "dataplane/frame_ledger. dataplane/golden_ratio. dataplane/names. "
         "dataplane/shown_losses. dataplane/sip_hash. dataplane/work_shares.",
         "dataplane/wire/",

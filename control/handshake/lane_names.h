@@ -1,9 +1,11 @@
 // Names that both ends of a session have for its lanes. Each is a type of its
-// own, so that none is taken for another.
+// own, so that none is taken for another, made of a number in braces.
 #pragma once
 
 #include <compare>
 #include <cstdint>
+
+#include "dataplane/braced_number.h"
 
 namespace lwt::handshake {
 
@@ -12,6 +14,8 @@ namespace lwt::handshake {
 struct LaneId {
   static const LaneId kFirst;
   uint16_t value = 0;
+  constexpr LaneId() = default;
+  constexpr LaneId(BracedNumber<uint16_t> number) : value(number.value()) {}
   friend constexpr auto operator<=>(LaneId, LaneId) = default;
 };
 inline constexpr LaneId LaneId::kFirst{};
@@ -19,6 +23,8 @@ inline constexpr LaneId LaneId::kFirst{};
 // A place among those that a session sends on: the newest lane of it counts.
 struct LaneSlot {
   uint8_t value = 0;
+  constexpr LaneSlot() = default;
+  constexpr LaneSlot(BracedNumber<uint8_t> number) : value(number.value()) {}
   friend constexpr auto operator<=>(LaneSlot, LaneSlot) = default;
 };
 

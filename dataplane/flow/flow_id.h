@@ -6,6 +6,7 @@
 
 #include <cstdint>
 
+#include "dataplane/braced_number.h"
 #include "dataplane/names.h"
 
 namespace lwt {
@@ -18,6 +19,8 @@ struct FlowId {
 
   uint64_t value = 0;
 
+  constexpr FlowId() = default;
+  constexpr FlowId(BracedNumber<uint64_t> number) : value(number.value()) {}
   // A generation is never 0, so no flow is named by 0.
   static constexpr FlowId Of(uint32_t slot, uint64_t generation,
                              WorkerIndex worker = WorkerIndex{0}) {

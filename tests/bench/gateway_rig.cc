@@ -114,7 +114,7 @@ std::unique_ptr<Snapshot> ManyPeers(uint8_t net, uint32_t lanes,
   auto snapshot = std::make_unique<Snapshot>();
   std::vector<RouteTable::Route> routes;
   for (uint32_t lane = 0; lane < lanes; ++lane) {
-    routes.push_back({*ParseIpPrefix(Address(net, lane) + "/32"), lane});
+    routes.push_back({*ParseIpPrefix(Address(net, lane) + "/32"), {lane}});
     SnapshotPeer peer;
     peer.SetLane({0}, {lane});
     peer.inner_mtu = testing::GatewayPair::kInnerMtu;
@@ -127,7 +127,7 @@ std::unique_ptr<Snapshot> ManyPeers(uint8_t net, uint32_t lanes,
       foreign.address.bytes[static_cast<size_t>(byte)] =
           static_cast<uint8_t>(network >> (24 - 8 * byte));
     }
-    routes.push_back({foreign, i % lanes});
+    routes.push_back({foreign, {i % lanes}});
   }
   snapshot->routes = RouteTable(routes);
   return snapshot;

@@ -89,9 +89,9 @@ void RouteLookup(benchmark::State& state) {
     prefix.address.bytes[0] = static_cast<uint8_t>(network);
     prefix.address.bytes[1] = static_cast<uint8_t>(network >> 8);
     prefix.address.bytes[2] = static_cast<uint8_t>(network >> 16);
-    routes.push_back({prefix, static_cast<uint32_t>(i)});
+    routes.push_back({prefix, {static_cast<uint32_t>(i)}});
   }
-  routes.push_back({*ParseIpPrefix("10.1.2.3/32"), 1});
+  routes.push_back({*ParseIpPrefix("10.1.2.3/32"), {1}});
   const RouteTable table(routes);
   size_t next = 0;
   Measure(state, 64, [&] {

@@ -46,7 +46,7 @@ std::shared_ptr<Snapshot> TwoPeers(std::string (*address)(uint32_t),
   auto snapshot = std::make_shared<Snapshot>();
   std::vector<RouteTable::Route> routes;
   for (uint32_t peer = 0; peer < TwoPeerHub::kPeers; ++peer) {
-    routes.push_back({*ParseIpPrefix(address(peer) + "/32"), peer});
+    routes.push_back({*ParseIpPrefix(address(peer) + "/32"), {peer}});
     SnapshotPeer entry;
     entry.SetLane({worker_of(peer)}, {peer});
     entry.inner_mtu = GatewayPair::kInnerMtu;

@@ -75,8 +75,9 @@ size_t ToTunnel(WorstMeter& meter, size_t size, size_t packets) {
 size_t ToOtherClient(WorstMeter& meter, size_t size, size_t packets) {
   GatewayPair pair;
   auto snapshot = testing::OnePeer({"10.0.0.2/32"});
-  std::vector<RouteTable::Route> routes = {{*ParseIpPrefix("10.0.0.2/32"), 0},
-                                           {*ParseIpPrefix("10.0.0.3/32"), 1}};
+  std::vector<RouteTable::Route> routes = {
+      {*ParseIpPrefix("10.0.0.2/32"), {0}},
+      {*ParseIpPrefix("10.0.0.3/32"), {1}}};
   snapshot->routes = RouteTable(routes);
   snapshot->peers.push_back(snapshot->peers[0]);
   snapshot->peers[1].SetLane({0}, {1});

@@ -72,7 +72,7 @@ TEST_F(AwaitWindowTest, ClosedWindowsLeaveTheOthersRoomToWait) {
   EXPECT_EQ(pair_.client.drops(DropReason::kSendQueueFull),
             4 * kEach + kHalfShare);
   for (uint32_t lane = 0; lane < kJoined; ++lane) {
-    pair_.client.mailbox().Send(RemoveLaneCommand{lane, true});
+    pair_.client.mailbox().Send(RemoveLaneCommand{{lane}, true});
   }
   pair_.client.RunAt(pair_.now_us);
   EXPECT_EQ(pair_.client.drops(DropReason::kNoLane), kQueue);

@@ -70,7 +70,7 @@ TEST_F(BuffersTest, AStrangersBytesHoldNoBuffer) {
 TEST_F(BuffersTest, ControlRecordsHoldNoBuffer) {
   const unsigned before = rte_mempool_avail_count(TestPool());
   for (int i = 0; i < 20; ++i) {
-    pair_.client.mailbox().Send(SendRecordCommand{0, 2, Bytes(100, 1)});
+    pair_.client.mailbox().Send(SendRecordCommand{{0}, 2, Bytes(100, 1)});
   }
   pair_.client.RunAt(pair_.now_us);
   const auto frames = pair_.client.TakeFromUplink();

@@ -67,7 +67,7 @@ class DropsTest : public ::testing::Test {
 
   // Seals `content` at the client as a record of any kind and lets it arrive.
   void SendSealed(uint8_t kind, const Bytes& content) {
-    pair_.client.mailbox().Send(SendRecordCommand{0, kind, content});
+    pair_.client.mailbox().Send(SendRecordCommand{{0}, kind, content});
     pair_.Settle();
   }
 
@@ -226,7 +226,7 @@ TEST_F(DropsTest, PartsOfALaneThatGoes) {
   const Bytes frame = ClientFrame();
   GiveHub(Part(frame, 0, 100));
   EXPECT_EQ(pair_.hub.total_drops(), 0u);
-  pair_.hub.mailbox().Send(RemoveLaneCommand{0, false});
+  pair_.hub.mailbox().Send(RemoveLaneCommand{{0}, false});
   pair_.hub.RunAt(pair_.now_us);
   ExpectOneDrop(DropReason::kNoSession);
 }
@@ -248,7 +248,7 @@ TEST_F(DropsTest, UnknownKindIsToldToControlOnce) {
 }
 
 TEST_F(DropsTest, UnknownEpoch) {
-  pair_.client.mailbox().Send(SwitchSendEpochCommand{0, TestKeys(0, 1)});
+  pair_.client.mailbox().Send(SwitchSendEpochCommand{{0}, TestKeys(0, 1)});
   SendSealed(0, {});
   ExpectOneDrop(DropReason::kUnknownEpoch);
 }
@@ -346,7 +346,7 @@ TEST_F(DropsTest, InnerTooBig) {
 }
 
 TEST_F(DropsTest, NoLane) {
-  pair_.client.mailbox().Send(RemoveLaneCommand{0, true});
+  pair_.client.mailbox().Send(RemoveLaneCommand{{0}, true});
   ASSERT_TRUE(pair_.client.GiveToTunnel(InnerUdp4(kClient, kHub, 100)));
   pair_.Settle();
   EXPECT_EQ(pair_.client.drops(DropReason::kNoLane), 1u);
@@ -391,7 +391,7 @@ TEST_F(DropsTest, OverShare) {
   GiveHub(frame);
   ExpectOneDrop(DropReason::kOverShare);
   // What tells how the lane is gets through.
-  pair_.client.mailbox().Send(ProbeLaneCommand{0, 7});
+  pair_.client.mailbox().Send(ProbeLaneCommand{{0}, 7});
   pair_.Settle();
   EXPECT_EQ(pair_.hub.drops(DropReason::kOverShare), 1u);
   // Each period it has its part again.
@@ -440,12 +440,12 @@ TEST_F(DropsTest, EpochSpent) {
 TEST_F(DropsTest, TunnelFullAndPoolEmpty) {
   auto snapshot = OnePeer({"10.0.0.2/32"});
   snapshot->forward_between_peers = true;
-  snapshot->routes = RouteTable(
-      {{*ParseIpPrefix("10.0.0.2/32"), 0}, {*ParseIpPrefix("10.0.0.3/32"), 1}});
+  snapshot->routes = RouteTable({{*ParseIpPrefix("10.0.0.2/32"), {0}},
+                                 {*ParseIpPrefix("10.0.0.3/32"), {1}}});
   snapshot->peers.push_back(snapshot->peers[0]);
   pair_.hub.mailbox().Publish(std::move(snapshot));
   Bytes hoard_packet = Shard(InnerUdp4(kClient, "10.0.0.3", 60));
-  pair_.client.mailbox().Send(SendRecordCommand{0, 0, hoard_packet});
+  pair_.client.mailbox().Send(SendRecordCommand{{0}, 0, hoard_packet});
   pair_.client.RunAt(pair_.now_us);
   for (const Bytes& frame : pair_.client.TakeFromUplink()) {
     pair_.hub.GiveToUplink(frame);
@@ -467,7 +467,7 @@ TEST_F(DropsTest, UplinkFull) {
   // The client's uplink ring is never emptied.
   for (int i = 0; i < 30; ++i) {
     for (int j = 0; j < 64; ++j) {
-      pair_.client.mailbox().Send(SendRecordCommand{0, 4, Bytes(10)});
+      pair_.client.mailbox().Send(SendRecordCommand{{0}, 4, Bytes(10)});
     }
     pair_.client.RunAt(pair_.now_us);
   }
@@ -503,7 +503,7 @@ TEST_F(DropsTest, SessionPuntFull) {
   Mailbox& mailbox = pair_.hub.mailbox();
   while (mailbox.PuntRecord({0}, 2, {})) {
   }
-  pair_.client.mailbox().Send(SendRecordCommand{0, 2, {1}});
+  pair_.client.mailbox().Send(SendRecordCommand{{0}, 2, {1}});
   pair_.client.RunAt(pair_.now_us);
   for (const Bytes& frame : pair_.client.TakeFromUplink()) {
     pair_.hub.GiveToUplink(frame);
@@ -517,7 +517,7 @@ TEST_F(DropsTest, ControlFlood) {
   const std::vector<uint8_t> message(1000);
   const auto flood = [&] {
     for (int i = 0; i < 100; ++i) {
-      pair_.client.mailbox().Send(SendRecordCommand{0, 2, message});
+      pair_.client.mailbox().Send(SendRecordCommand{{0}, 2, message});
       pair_.Settle();
     }
   };
@@ -540,8 +540,8 @@ TEST(HubForwardTest, SendsOnFromPeerToPeer) {
   // there.
   auto snapshot = OnePeer({"10.0.0.2/32"});
   snapshot->forward_between_peers = true;
-  snapshot->routes = RouteTable(
-      {{*ParseIpPrefix("10.0.0.2/32"), 0}, {*ParseIpPrefix("10.0.0.3/32"), 1}});
+  snapshot->routes = RouteTable({{*ParseIpPrefix("10.0.0.2/32"), {0}},
+                                 {*ParseIpPrefix("10.0.0.3/32"), {1}}});
   snapshot->peers.push_back(snapshot->peers[0]);
   snapshot->peers[1].SetLane({0}, {1});
   first.hub.mailbox().Publish(std::move(snapshot));

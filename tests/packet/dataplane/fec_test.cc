@@ -108,10 +108,10 @@ TEST_F(FecTest, ALaneThatIsToldOfLossSendsParities) {
   Use(Auto());
   Send(5);
   EXPECT_EQ(client().fec_tx_data.Get(), 0u);
-  pair_->client.mailbox().Send(TellLossCommand{0, 0.02});
+  pair_->client.mailbox().Send(TellLossCommand{{0}, 0.02});
   // Of a lane that there is none of, it is nothing.
-  pair_->client.mailbox().Send(TellLossCommand{3, 0.02});
-  pair_->client.mailbox().Send(TellLossCommand{UINT32_MAX, 0.02});
+  pair_->client.mailbox().Send(TellLossCommand{{3}, 0.02});
+  pair_->client.mailbox().Send(TellLossCommand{{UINT32_MAX}, 0.02});
   Settle();
   EXPECT_EQ(client().fec_tx_data.Get(), 10u);
   Send(10, {3});
@@ -125,7 +125,7 @@ TEST_F(FecTest, AnotherCodeCountsForLanesThatStand) {
   Tuning tuning;
   tuning.fec.mode = fec::Mode::kFixed;
   tuning.fec.fixed = {10, 3, 1};
-  pair_->client.mailbox().Send(TuneCommand{0, tuning});
+  pair_->client.mailbox().Send(TuneCommand{{0}, tuning});
   Settle();
   EXPECT_EQ(client().fec_tx_data.Get(), 10u);
   Send(10, {3, 4, 5});
@@ -133,7 +133,7 @@ TEST_F(FecTest, AnotherCodeCountsForLanesThatStand) {
   // In the middle of a group, which goes on as it began.
   Send(5);
   tuning.fec.mode = fec::Mode::kOff;
-  pair_->client.mailbox().Send(TuneCommand{0, tuning});
+  pair_->client.mailbox().Send(TuneCommand{{0}, tuning});
   Settle();
   EXPECT_EQ(client().fec_tx_data.Get(), 0u);
   const uint64_t parities = client().parities_sent.Get();
@@ -187,7 +187,7 @@ TEST_F(FecTest, ReportsAndControlMessagesKeepTheGroupTogether) {
   Use(Fixed(4, 1));
   Send(2, {1});
   pair_->client.mailbox().Send(SendRecordCommand{
-      0, static_cast<uint8_t>(wire::RecordKind::kControl), {1, 2, 3}});
+      {0}, static_cast<uint8_t>(wire::RecordKind::kControl), {1, 2, 3}});
   Settle();
   Send(1);
   EXPECT_EQ(Arrived(), Sent());
@@ -408,7 +408,7 @@ TEST_F(FecTest, ParitiesTakeNoMoreThanThePeersWindow) {
 TEST_F(FecTest, AnAbsurdGroupIsACountedDrop) {
   Use(Fixed(4, 2));
   pair_->client.mailbox().Send(SendRecordCommand{
-      0, static_cast<uint8_t>(wire::RecordKind::kParity), Bytes(100, 7)});
+      {0}, static_cast<uint8_t>(wire::RecordKind::kParity), Bytes(100, 7)});
   pair_->Settle();
   EXPECT_EQ(pair_->hub.drops(DropReason::kBadGroup), 1u);
   EXPECT_EQ(pair_->hub.total_drops(), 1u);
@@ -418,8 +418,8 @@ TEST_F(FecTest, ALaneThatGoesGivesItsBuffersBack) {
   const unsigned before = rte_mempool_avail_count(TestPool());
   Use(Fixed(10, 3));
   Send(5, {2});
-  pair_->client.mailbox().Send(RemoveLaneCommand{0, true});
-  pair_->hub.mailbox().Send(RemoveLaneCommand{0, true});
+  pair_->client.mailbox().Send(RemoveLaneCommand{{0}, true});
+  pair_->hub.mailbox().Send(RemoveLaneCommand{{0}, true});
   Settle();
   EXPECT_EQ(pair_->client.worker().outbound.encoder.open_blocks(), 0u);
   EXPECT_EQ(pair_->hub.worker().inbound.decoder.store().shards_held(), 0u);

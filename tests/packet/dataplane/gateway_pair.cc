@@ -301,7 +301,7 @@ std::unique_ptr<Snapshot> OnePeer(const std::vector<std::string>& prefixes,
   auto snapshot = std::make_unique<Snapshot>();
   std::vector<RouteTable::Route> routes;
   for (const std::string& prefix : prefixes) {
-    routes.push_back({*ParseIpPrefix(prefix), 0});
+    routes.push_back({*ParseIpPrefix(prefix), {0}});
   }
   snapshot->routes = RouteTable(routes);
   SnapshotPeer peer;

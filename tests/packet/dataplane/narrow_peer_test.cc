@@ -70,10 +70,10 @@ class NarrowPeerTest : public ::testing::Test {
                     {*ParseIpPrefix("fd00::/64"), RouteTable::kAbsent},
                     {*ParseIpPrefix("10.0.0.1/32"), PeerIndex::kNone},
                     {*ParseIpPrefix("fd00::1/128"), PeerIndex::kNone},
-                    {*ParseIpPrefix("10.0.0.2/32"), 0},
-                    {*ParseIpPrefix("fd00::2/128"), 0},
-                    {*ParseIpPrefix("10.0.0.3/32"), 1},
-                    {*ParseIpPrefix("fd00::3/128"), 1}});
+                    {*ParseIpPrefix("10.0.0.2/32"), {0}},
+                    {*ParseIpPrefix("fd00::2/128"), {0}},
+                    {*ParseIpPrefix("10.0.0.3/32"), {1}},
+                    {*ParseIpPrefix("fd00::3/128"), {1}}});
     SnapshotPeer other;
     other.SetLane({0}, {1});
     other.inner_mtu = kNarrow;

@@ -86,7 +86,7 @@ TEST_P(PartsTest, ABurstThatFillsTheWindowLosesNothing) {
 TEST_P(PartsTest, AControlRecordIsCutToo) {
   const Bytes message(1000, 9);
   pair_.client.mailbox().Send(SendRecordCommand{
-      0, static_cast<uint8_t>(wire::RecordKind::kControl), message});
+      {0}, static_cast<uint8_t>(wire::RecordKind::kControl), message});
   EXPECT_EQ(SettledSegments().size(), 2u);
   ASSERT_EQ(pair_.hub.records.size(), 1u);
   EXPECT_EQ(pair_.hub.records[0].second, message);

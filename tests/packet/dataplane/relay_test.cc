@@ -15,9 +15,9 @@ constexpr char kThird[] = "10.0.0.4";
 // Neither has a lane.
 std::unique_ptr<Snapshot> OfClient() {
   auto snapshot = OnePeer({"10.0.0.0/24"});
-  snapshot->routes = RouteTable({{*ParseIpPrefix("10.0.0.0/24"), 0},
-                                 {*ParseIpPrefix("10.0.0.3/32"), 1},
-                                 {*ParseIpPrefix("10.0.0.4/32"), 2}});
+  snapshot->routes = RouteTable({{*ParseIpPrefix("10.0.0.0/24"), {0}},
+                                 {*ParseIpPrefix("10.0.0.3/32"), {1}},
+                                 {*ParseIpPrefix("10.0.0.4/32"), {2}}});
   snapshot->peers[0].may_relay = true;
   snapshot->peers.resize(3);
   for (uint32_t peer : {1u, 2u}) snapshot->peers[peer].inner_mtu = 1300;
@@ -187,8 +187,8 @@ TEST_F(RelayTest, AnIndexBehindTheLastIsNoRelay) {
 // A hub's snapshot names no relay: nothing else vouches.
 TEST_F(RelayTest, OnAHubAnotherClientsAddressIsStillRefused) {
   auto snapshot = OnePeer({"10.0.0.2/32"});
-  snapshot->routes = RouteTable(
-      {{*ParseIpPrefix("10.0.0.2/32"), 0}, {*ParseIpPrefix("10.0.0.3/32"), 1}});
+  snapshot->routes = RouteTable({{*ParseIpPrefix("10.0.0.2/32"), {0}},
+                                 {*ParseIpPrefix("10.0.0.3/32"), {1}}});
   snapshot->peers.resize(2);
   pair_.hub.mailbox().Publish(std::move(snapshot));
   ASSERT_TRUE(pair_.client.GiveToTunnel(InnerUdp4(kFriend, kHub, 100)));

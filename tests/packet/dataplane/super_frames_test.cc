@@ -162,7 +162,7 @@ TEST_F(SuperFramesTest, UnfinishedChecksumOfNoTransportIsRefused) {
   Bytes shard(wire::kShardWord);
   wire::WriteShardWord(word, shard.data());
   shard.insert(shard.end(), packet.begin(), packet.end());
-  pair_.client.mailbox().Send(SendRecordCommand{0, 0, shard});
+  pair_.client.mailbox().Send(SendRecordCommand{{0}, 0, shard});
   pair_.Settle();
   EXPECT_EQ(pair_.hub.drops(DropReason::kBadInner), 1u);
   EXPECT_TRUE(hub_->sent.empty());

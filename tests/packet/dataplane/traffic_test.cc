@@ -158,7 +158,7 @@ TEST(SuperFrameTrafficTest, BurstLeavesAsSuperFrames) {
 
 TEST_F(TrafficTest, ControlRecordsReachControlAndNoOneElse) {
   pair_.client.mailbox().Send(SendRecordCommand{
-      0, static_cast<uint8_t>(wire::RecordKind::kControl), {9, 8, 7}});
+      {0}, static_cast<uint8_t>(wire::RecordKind::kControl), {9, 8, 7}});
   pair_.Settle();
   ASSERT_EQ(pair_.hub.records.size(), 1u);
   EXPECT_EQ(pair_.hub.records[0].second, (Bytes{9, 8, 7}));
@@ -166,7 +166,7 @@ TEST_F(TrafficTest, ControlRecordsReachControlAndNoOneElse) {
 }
 
 TEST_F(TrafficTest, ProbeIsAnsweredByTheOtherWorker) {
-  pair_.client.mailbox().Send(ProbeLaneCommand{0, 4711});
+  pair_.client.mailbox().Send(ProbeLaneCommand{{0}, 4711});
   pair_.client.RunAt(pair_.now_us);
   for (const Bytes& frame : pair_.client.TakeFromUplink()) {
     pair_.hub.GiveToUplink(frame);
@@ -181,9 +181,11 @@ TEST_F(TrafficTest, ProbeIsAnsweredByTheOtherWorker) {
 
 TEST_F(TrafficTest, NewEpochTakesOverWithoutLoss) {
   for (uint32_t epoch = 1; epoch <= 9; ++epoch) {
-    pair_.hub.mailbox().Send(InstallReceiveEpochCommand{0, TestKeys(0, epoch)});
+    pair_.hub.mailbox().Send(
+        InstallReceiveEpochCommand{{0}, TestKeys(0, epoch)});
     pair_.hub.RunAt(pair_.now_us);
-    pair_.client.mailbox().Send(SwitchSendEpochCommand{0, TestKeys(0, epoch)});
+    pair_.client.mailbox().Send(
+        SwitchSendEpochCommand{{0}, TestKeys(0, epoch)});
     const Bytes packet =
         InnerUdp4(kClient, kHub, 200, static_cast<uint8_t>(epoch));
     ASSERT_TRUE(pair_.client.GiveToTunnel(packet));
@@ -196,7 +198,7 @@ TEST_F(TrafficTest, NewEpochTakesOverWithoutLoss) {
 }
 
 TEST_F(TrafficTest, RetiredEpochIsRefused) {
-  pair_.hub.mailbox().Send(RetireReceiveEpochCommand{0, 0});
+  pair_.hub.mailbox().Send(RetireReceiveEpochCommand{{0}, 0});
   ASSERT_TRUE(pair_.client.GiveToTunnel(InnerUdp4(kClient, kHub, 100)));
   pair_.Settle();
   EXPECT_EQ(pair_.hub.drops(DropReason::kUnknownEpoch), 1u);

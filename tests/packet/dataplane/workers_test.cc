@@ -42,7 +42,7 @@ class WorkersTest : public ::testing::Test {
     for (Mailbox* mailbox : {&pair_.hub.mailbox(), &other_.mailbox()}) {
       auto snapshot = OnePeer({"10.0.0.2/32"});
       snapshot->flows =
-          FlowDirectory({{FlowKey::Of(kHubEndpoint, kClientEndpoint), 0}});
+          FlowDirectory({{FlowKey::Of(kHubEndpoint, kClientEndpoint), {0}}});
       change(*snapshot);
       mailbox->Publish(std::move(snapshot));
     }
@@ -105,7 +105,7 @@ TEST_F(WorkersTest, AFrameOfNobodysFlowIsDroppedWhereItCame) {
 
 TEST_F(WorkersTest, AFlowThatTheDirectoryKnowsIsNeverReset) {
   // The owner has forgotten it a moment before the directory does.
-  pair_.hub.mailbox().Send(RemoveLaneCommand{0, /*close_flow=*/false});
+  pair_.hub.mailbox().Send(RemoveLaneCommand{{0}, /*close_flow=*/false});
   ASSERT_TRUE(pair_.client.GiveToTunnel(InnerUdp4(kClient, kHub, 100)));
   pair_.client.RunAt(pair_.now_us);
   const std::vector<Bytes> frames = pair_.client.TakeFromUplink();
@@ -128,7 +128,7 @@ TEST_F(WorkersTest, AFlowThatTheDirectoryKnowsIsNeverReset) {
 }
 
 TEST_F(WorkersTest, AFrameWhoseFlowIsGoneIsNotHandedBack) {
-  pair_.hub.mailbox().Send(RemoveLaneCommand{0, /*close_flow=*/false});
+  pair_.hub.mailbox().Send(RemoveLaneCommand{{0}, /*close_flow=*/false});
   ASSERT_TRUE(pair_.client.GiveToTunnel(InnerUdp4(kClient, kHub, 100)));
   pair_.client.RunAt(pair_.now_us);
   for (const Bytes& frame : pair_.client.TakeFromUplink()) {
@@ -215,8 +215,8 @@ TEST_F(WorkersTest, HandoffFull) {
 TEST_F(WorkersTest, ForwardsBetweenPeersOfTwoWorkers) {
   Publish([](Snapshot& snapshot) {
     snapshot.forward_between_peers = true;
-    snapshot.routes = RouteTable({{*ParseIpPrefix("10.0.0.2/32"), 0},
-                                  {*ParseIpPrefix("10.0.0.3/32"), 1}});
+    snapshot.routes = RouteTable({{*ParseIpPrefix("10.0.0.2/32"), {0}},
+                                  {*ParseIpPrefix("10.0.0.3/32"), {1}}});
     snapshot.peers.push_back(SnapshotPeer());
     snapshot.peers[1].inner_mtu = 1400;
     snapshot.peers[1].SetLane({1}, {0});

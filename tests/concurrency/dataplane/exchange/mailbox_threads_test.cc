@@ -139,7 +139,7 @@ class Asker {
     uint32_t count = static_cast<uint32_t>(random_() % (many ? 3000 : 20)) + 1;
     limit_ = static_cast<uint32_t>(random_() % 10) + 1;
     for (; count > 0 && sent_ < kCommands; --count) {
-      box_.Send(ProbeLaneCommand{0, sent_++});
+      box_.Send(ProbeLaneCommand{{0}, sent_++});
     }
   }
 

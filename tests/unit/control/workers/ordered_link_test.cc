@@ -74,7 +74,7 @@ class OrderedLinkTest : public testing::Test {
 TEST_F(OrderedLinkTest, WithNothingHeldAllGoesOnAtOnce) {
   Say(kWaits, 1);
   Install(kWaits, {3});
-  link_.Send({0}, ProbeLaneCommand{3, 1});
+  link_.Send({0}, ProbeLaneCommand{{3}, 1});
   EXPECT_EQ(Sent(), "1IP");
 }
 
@@ -83,17 +83,17 @@ TEST_F(OrderedLinkTest, AFlowThatWaitsKeepsItsOrderAndOthersPassIt) {
   Install(kWaits, {3});
   Say(kWaits, 1);
   Say(kGoesOn, 2);
-  link_.Send({0}, ProbeLaneCommand{4, 1});
-  link_.Send({1}, ProbeLaneCommand{3, 1});  // another worker's lane
-  link_.Send({0}, ProbeLaneCommand{3, 1});
-  link_.Send({0}, RemoveLaneCommand{3});
+  link_.Send({0}, ProbeLaneCommand{{4}, 1});
+  link_.Send({1}, ProbeLaneCommand{{3}, 1});  // another worker's lane
+  link_.Send({0}, ProbeLaneCommand{{3}, 1});
+  link_.Send({0}, RemoveLaneCommand{{3}});
   EXPECT_EQ(Sent(), "2PP");
   EXPECT_EQ(link_.held(), 4u);
   link_.Publish(nullptr);
   EXPECT_EQ(Sent(), "2PPI1PR");
   EXPECT_EQ(inner_.before_publish, 3u) << "the snapshot goes first";
   Say(kWaits, 3);
-  link_.Send({0}, ProbeLaneCommand{3, 1});
+  link_.Send({0}, ProbeLaneCommand{{3}, 1});
   EXPECT_EQ(Sent(), "2PPI1PR3P") << "once only";
 }
 

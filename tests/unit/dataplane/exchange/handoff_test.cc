@@ -170,7 +170,7 @@ TEST(FlowDirectoryTest, FindsWhatItWasGivenAndNothingElse) {
     Endpoint remote = local;
     remote.port = static_cast<uint16_t>(i);
     remote.address.bytes[3] = static_cast<uint8_t>(random());
-    entries.push_back({FlowKey::Of(local, remote), i % kMaxWorkers});
+    entries.push_back({FlowKey::Of(local, remote), {i % kMaxWorkers}});
     ++local.port;
     others.push_back(FlowKey::Of(local, remote));
   }

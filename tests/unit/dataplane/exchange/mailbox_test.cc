@@ -54,7 +54,7 @@ class MailboxTest : public ::testing::Test {
     wait_ = std::move(*wait);
   }
 
-  void SendProbe(uint32_t token) { box_->Send(ProbeLaneCommand{0, token}); }
+  void SendProbe(uint32_t token) { box_->Send(ProbeLaneCommand{{0}, token}); }
 
   // The next command's token, handing it back; -1 when there is none.
   int64_t RunOne() {

@@ -14,7 +14,7 @@ RouteTable TableOf(
     const std::vector<std::pair<std::string, uint32_t>>& routes) {
   std::vector<RouteTable::Route> parsed;
   for (const auto& [prefix, peer] : routes) {
-    parsed.push_back({*ParseIpPrefix(prefix), peer});
+    parsed.push_back({*ParseIpPrefix(prefix), {peer}});
   }
   return RouteTable(parsed);
 }
