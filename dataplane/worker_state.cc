@@ -6,10 +6,13 @@
 #include <cstring>
 #include <utility>
 
+#include "dataplane/flow/outer_flows.h"
 #include "dataplane/sip_hash.h"
 
 namespace lwt {
 namespace {
+
+static_assert(OuterFlows<decltype(Worker::tcp)>);
 
 OuterTcp::Config TcpConfig(const WorkerOptions& options) {
   OuterTcp::Config config;
