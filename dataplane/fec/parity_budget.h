@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdint>
 
 namespace lwt::fec {
@@ -47,7 +48,7 @@ class ParityBudget {
 
   // Bytes of parities that may leave now, when the stream ends at `sent_bytes`.
   uint64_t Room(uint64_t sent_bytes, uint64_t now_us) {
-    const uint64_t rate = this->rate() * kShareEighths / 8;
+    const uint64_t rate = Bound(now_us);
     if (!IsBound(now_us)) {
       charged_bytes_ = sent_bytes;
       charged_us_ = now_us;
@@ -68,7 +69,7 @@ class ParityBudget {
   // the first time; more than any code asks for where there is no bound.
   double share(uint64_t now_us) const {
     if (!IsBound(now_us)) return kUnbound;
-    const auto room = static_cast<double>(rate() * kShareEighths) / 8;
+    const auto room = static_cast<double>(Bound(now_us));
     return fresh_rate_ >= room
                ? 0
                : (room - fresh_rate_) / std::max(fresh_rate_, 1.0);
@@ -82,7 +83,12 @@ class ParityBudget {
   static constexpr uint64_t kDrainUs = 1'000'000;
   // Of the line's rate: with more, parities would fill it themselves, and who
   // sends inside would be slowed down for them.
-  static constexpr uint64_t kShareEighths = 7;
+  static constexpr double kShare = 7.0 / 8;
+  // What was delivered is what the line takes only while it is full: so long
+  // after that more is tried, up to twice as much for each further time.
+  static constexpr uint64_t kHoldUs = 1'000'000;
+  static constexpr double kDoubleUs = 2'000'000;
+  static constexpr double kMostDoubled = 16;
   // What may stand in the line's queue for parities: two packets, and some
   // time.
   static constexpr uint64_t kBurst = 3000;
@@ -90,6 +96,13 @@ class ParityBudget {
 
   static constexpr double kUnbound = 1e9;
 
+  // Of both together, bytes a second.
+  uint64_t Bound(uint64_t now_us) const {
+    const uint64_t idle_us = now_us - std::min(now_us, full_us_ + kHoldUs);
+    const auto doubled = static_cast<double>(idle_us) / kDoubleUs;
+    return static_cast<uint64_t>(static_cast<double>(rate()) * kShare *
+                                 std::exp2(std::min(doubled, kMostDoubled)));
+  }
   bool IsBound(uint64_t now_us) const {
     return rate() != 0 && full_us_ != 0 && now_us - full_us_ <= kMemoryUs;
   }

@@ -24,6 +24,12 @@ constexpr uint64_t kForgetCongestionUs = 120'000'000;
 constexpr uint64_t kCarefulStepUs = 2'000'000;
 // A loss on a full line is told of that much later, at the most.
 constexpr uint64_t kSettleUs = 500'000;
+// Between two steps for a line that is full, and how long it is not until a
+// code of more parities is tried.
+constexpr uint64_t kFullStepUs = 2'000'000;
+constexpr uint64_t kNotFullUs = 20'000'000;
+// Losses in a round trip that who sends inside bears.
+constexpr double kFewInTrip = 0.4;
 constexpr uint64_t kFewestNumbers = 100;  // in an interval worth comparing
 constexpr size_t kFewestIntervals = 8;
 // Loss in intervals of high load against that in those of low load.
@@ -94,6 +100,7 @@ Feedback Difference(const Feedback& now, const Feedback& before) {
           now.bursts - std::min(now.bursts, before.bursts),
           now.unrepaired - std::min(now.unrepaired, before.unrepaired),
           now.full_us,
+          now.trip_us,
           now.room};
 }
 
@@ -106,7 +113,9 @@ void Policy::OnReport(const Feedback& feedback, uint64_t now_us) {
   last_ = feedback;
   last_us_ = now_us;
   most_knot_ = KnotIn(feedback.room);
-  if (WasFull(delta, elapsed_us, now_us)) return;
+  const bool full = WasFull(delta, elapsed_us, now_us);
+  FollowFull(full, now_us);
+  if (full) return;
   if (delta.numbers > 0) Estimate(delta, elapsed_us);
   MoveKnot(delta, elapsed_us, now_us);
   ChooseStride();
@@ -117,6 +126,40 @@ void Policy::OnReport(const Feedback& feedback, uint64_t now_us) {
 bool Policy::WasFull(const Feedback& delta, uint64_t elapsed_us,
                      uint64_t now_us) {
   return delta.full_us != 0 && now_us - delta.full_us < elapsed_us + kSettleUs;
+}
+
+// The weakest code with which who sends inside hardly sees a loss: each costs a
+// part of a round trip.
+int Policy::EnoughKnot(uint64_t now_us) const {
+  const double in_trip =
+      rate_ * static_cast<double>(last_.trip_us) / 1e6 / kFewInTrip;
+  const double loss = LossToMeet(now_us);
+  if (loss * in_trip <= 1) return kOffKnot;
+  int knot = 0;
+  while (knot < kKnots - 1 &&
+         LeftBy(kTable[static_cast<size_t>(knot)], loss) * in_trip > 1) {
+    ++knot;
+  }
+  return knot;
+}
+
+// With a code of more parities, who sends inside fills the line the sooner: one
+// of fewer is tried where it is full time and again, as long as that does, and
+// one of more where it has not been full for a while.
+void Policy::FollowFull(bool full, uint64_t now_us) {
+  const int in_use = std::min({knot_, most_knot_, full_knot_});
+  const int enough = EnoughKnot(now_us);
+  if (full) full_us_ = now_us;
+  full_knot_ = std::max(full_knot_, enough);
+  if (now_us - full_stepped_us_ < kFullStepUs) return;
+  if (full && in_use > enough) {
+    full_knot_ = in_use - 1;
+    full_stepped_us_ = now_us;
+  } else if (!full && now_us - full_us_ >= kNotFullUs &&
+             full_knot_ < kKnots - 1) {
+    ++full_knot_;
+    full_stepped_us_ = now_us;
+  }
 }
 
 void Policy::OnPeerLoss(double loss, uint64_t now_us) {
@@ -261,7 +304,7 @@ Parameters Policy::parameters() const {
   if (settings_.mode == Mode::kFixed) {
     code = settings_.fixed;
   } else if (settings_.mode == Mode::kAuto) {
-    const int knot = std::min(knot_, most_knot_);
+    const int knot = std::min({knot_, most_knot_, full_knot_});
     if (knot > kOffKnot) code = kTable[static_cast<size_t>(knot)];
   }
   code.stride = stride_;

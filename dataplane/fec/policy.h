@@ -31,6 +31,8 @@ struct Feedback {
   uint64_t unrepaired = 0;  // data shards that FEC did not give back
   // When the line was last full; what was lost then tells of the load alone.
   uint64_t full_us = 0;
+  // The shortest round trip, 0 where none is known.
+  uint64_t trip_us = 0;
   // Bytes of parities for each of data that the line has room for.
   double room = 1e9;
 };
@@ -84,12 +86,17 @@ class Policy {
   bool IsFailing(const Feedback& delta, uint64_t elapsed_us, uint64_t now_us);
   void MoveKnot(const Feedback& delta, uint64_t elapsed_us, uint64_t now_us);
   void ChooseStride();
+  int EnoughKnot(uint64_t now_us) const;
+  void FollowFull(bool full, uint64_t now_us);
 
   Settings settings_;
   Feedback last_;
   uint64_t last_us_ = 0;
   int knot_ = kOffKnot;         // by losses
   int most_knot_ = kKnots - 1;  // by the room on the line
+  int full_knot_ = kKnots - 1;  // by how often it was full
+  uint64_t full_stepped_us_ = 0;
+  uint64_t full_us_ = 0;
   uint64_t stepped_us_ = 0;
   uint8_t stride_ = 1;
   double lost_weight_ = 0;  // decaying sums

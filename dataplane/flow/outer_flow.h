@@ -215,6 +215,6 @@ struct alignas(64) OuterFlow {
     if (told_ranges || (ranges.untold() == 0 && !dsack)) ack_now = false;
   }
 };
-static_assert(sizeof(OuterFlow) <= 1216);
+static_assert(sizeof(OuterFlow) <= 1280);
 
 }  // namespace lwt

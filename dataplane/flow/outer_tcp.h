@@ -506,6 +506,7 @@ class OuterTcp {
   std::vector<uint32_t> eventful_;
   // When the segment was sent that the ack under work measures by; 0 for none.
   uint64_t rtt_from_us_ = 0;
+  bool new_hole_ = false;  // told of by the ack under work
   uint64_t cookies_until_us_ = 0;
   uint64_t flushed_us_ = 0;  // when Flush was last called
   uint64_t reset_second_ = 0;

@@ -64,6 +64,7 @@ bool OuterTcp::TakeAck(OuterFlow& flow, const wire::TcpView& tcp,
   }
   flow.snd_max_window = std::max(flow.snd_max_window, window);
   rtt_from_us_ = 0;
+  new_hole_ = false;
   if (to > flow.snd_una) AdvanceUna(flow, to, tcp, now_us);
   if (flow.sack && tcp.options.sack_count != 0) TakeBlocks(flow, tcp, now_us);
   if (rtt_from_us_ != 0) TakeRoundTrip(flow, now_us - rtt_from_us_, now_us);
@@ -111,6 +112,7 @@ void OuterTcp::TakeRoundTrip(OuterFlow& flow, uint64_t rtt_us,
     flow.line.OnRoundTrip(
         static_cast<uint32_t>(std::clamp<uint64_t>(rtt_us, 1, kMaxRtoUs)),
         in_flight >= kLoad * flow.max_payload, now_us);
+    if (new_hole_) flow.line.OnHole(static_cast<uint32_t>(rtt_us), now_us);
   }
   if (flow.line.full() != flow.line_told_full && flow.proven()) {
     flow.line_told_full = flow.line.full();
@@ -301,7 +303,10 @@ void OuterTcp::TakeSack(OuterFlow& flow, uint64_t left, uint64_t right,
   }
   Deliver(flow, at, right, now_us);
   flow.sent.FindAbove(arena_, right);
-  if (!joins) flow.fack_left = left;
+  if (!joins) {
+    flow.fack_left = left;
+    new_hole_ = true;
+  }
   flow.fack = right;
 }
 

@@ -22,8 +22,6 @@ constexpr uint64_t kTickUs = 1000;
 constexpr uint64_t kLeastAgainUs = 10'000;
 // Duplicate acks that mean loss (RFC 5681 §3.2).
 constexpr uint64_t kDuplicateThreshold = 3;
-// Copies after the first that go out without a timeout.
-constexpr uint8_t kMostRepairs = 4;
 // How long a stream goes on with bytes that nobody acknowledges.
 constexpr uint64_t kStreamAgeUs = 60'000'000;
 // What is repaired later than this, and than so many of the shortest round
@@ -34,7 +32,7 @@ constexpr uint64_t kUsefulTrips = 4;
 // By the shortest round trip, since that of a full line has no bound.
 bool IsOfNoUse(const OuterFlow& flow, const SentSegment& segment,
                uint64_t now_us) {
-  if (!flow.line.full()) return false;
+  if (!flow.line.stands()) return false;
   // Of a size that nothing tells to pass: what is lost may be the size's fault
   // (outer_tcp_path.cc), which its repairs find out.
   if (segment.size > flow.proven_payload || flow.proven_us < segment.first_us) {
@@ -62,7 +60,7 @@ bool OuterTcp::ComesTooLate(const OuterFlow& flow, const SentSegment& segment,
 }
 
 void OuterTcp::EarnRepairs(OuterFlow& flow, uint32_t bytes) {
-  const uint32_t earned = flow.line.full() ? bytes / 2 : bytes;
+  const uint32_t earned = flow.line.stands() ? bytes / 2 : bytes;
   const uint32_t most = kMaxRetransmits * uint32_t{flow.most_payload};
   flow.repair_credit = std::min(flow.repair_credit + earned, most);
 }
@@ -100,9 +98,9 @@ uint64_t OuterTcp::LostAt(const OuterFlow& flow, const SentSegment& segment,
     const uint64_t round_trip =
         std::max<uint64_t>({flow.rack_rtt_us, flow.srtt_us, kLeastAgainUs});
     // Of a line that is not full the first two were lost by chance.
-    const int first = flow.line.full() ? 1 : 2;
+    const int first = flow.line.stands() ? 1 : 2;
     const int doubled =
-        std::clamp<int>(segment.copies - first, 0, kMostRepairs);
+        std::clamp<int>(segment.copies - first, 0, SentList::kRepairs);
     return segment.last_us + ((round_trip + reordering) << doubled);
   }
   const bool certain =
@@ -136,7 +134,7 @@ bool OuterTcp::RetransmitIfLost(OuterFlow& flow, SentArena::Position at,
   // and where nothing passes it tells why (outer_tcp_path.cc).
   const bool paid =
       flow.repair_credit >= segment.size || at == flow.sent.head();
-  if (!paid || segment.copies > kMostRepairs) return false;
+  if (!paid || segment.copies > SentList::kRepairs) return false;
   flow.repair_credit -= std::min<uint32_t>(flow.repair_credit, segment.size);
   NoteLost(flow, at, /*timeout=*/false, now_us);
   if (!Retransmit(flow, at, now_us, out)) {
@@ -147,8 +145,9 @@ bool OuterTcp::RetransmitIfLost(OuterFlow& flow, SentArena::Position at,
   return true;
 }
 
-// Those sent again and those sent once, each in the order of sending, up to the
-// first that nothing sent later has overtaken or whose time has not come.
+// Those sent once and those sent again so often, each in the order of sending,
+// up to the first that nothing sent later has overtaken or whose time has not
+// come. What was sent again too often holds nobody up: a timeout is left to it.
 void OuterTcp::RetransmitLost(OuterFlow& flow, uint64_t now_us, TxBatch& out) {
   flow.reorder_at_us = OuterFlow::kNever;
   GiveUpOld(flow, now_us);
@@ -163,7 +162,9 @@ void OuterTcp::RetransmitLost(OuterFlow& flow, uint64_t now_us, TxBatch& out) {
     return RetransmitIfLost(flow, at, now_us, out);
   };
   if (flow.repair_credit < flow.most_payload) repair(flow.sent.head());
-  while (repair(flow.sent.first_repaired())) continue;
+  for (uint8_t rank = 0; rank < SentList::kRanks; ++rank) {
+    while (repair(flow.sent.first_repaired(rank))) continue;
+  }
   while (repair(flow.sent.FirstFresh(arena_))) continue;
 }
 

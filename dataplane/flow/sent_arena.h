@@ -46,6 +46,7 @@ struct alignas(64) SentSegment {
   bool repaired : 1 = false;
   bool hole : 1 = false;
   bool in_parts : 1 = false;  // the last copy was
+  uint8_t rank : 2 = 0;       // where `repaired`, see SentList
 
   uint64_t end() const { return offset + size; }
 };

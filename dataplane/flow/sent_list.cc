@@ -1,5 +1,7 @@
 #include "dataplane/flow/sent_list.h"
 
+#include <algorithm>
+
 namespace lwt {
 namespace {
 
@@ -20,8 +22,9 @@ void SentList::StopWaiting(SentArena& arena, Position at) {
   if (!segment.repaired) return;
   const Position earlier = segment.earlier;
   const Position later = segment.later;
-  (earlier == kNone ? first_repaired_ : arena.At(earlier).later) = later;
-  (later == kNone ? last_repaired_ : arena.At(later).earlier) = earlier;
+  Ends& ends = repaired_[segment.rank];
+  (earlier == kNone ? ends.first : arena.At(earlier).later) = later;
+  (later == kNone ? ends.last : arena.At(later).earlier) = earlier;
   segment.repaired = false;
 }
 
@@ -29,13 +32,15 @@ void SentList::SentAgain(SentArena& arena, Position at) {
   StopWaiting(arena, at);
   SentSegment& segment = arena.At(at);
   segment.retransmitted = true;
-  segment.repaired = true;
   segment.sacked = false;
+  if (segment.copies > kRepairs) return;
+  segment.repaired = true;
+  segment.rank = static_cast<uint8_t>(std::max<int>(segment.copies, 2) - 2);
+  Ends& ends = repaired_[segment.rank];
   segment.later = kNone;
-  segment.earlier = last_repaired_;
-  (last_repaired_ == kNone ? first_repaired_ : arena.At(last_repaired_).later) =
-      at;
-  last_repaired_ = at;
+  segment.earlier = ends.last;
+  (ends.last == kNone ? ends.first : arena.At(ends.last).later) = at;
+  ends.last = at;
 }
 
 SentList::Position SentList::FirstFresh(const SentArena& arena) {

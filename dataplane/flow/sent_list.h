@@ -1,7 +1,8 @@
 // The unacknowledged segments of one flow, in the arena's segments: by offset,
 // less those that were SACKed, which for those sent once is also the order of
-// sending; and those that were sent again by the time of that. In these orders
-// they are taken for lost (RFC 8985 §6.2).
+// sending; and those that were sent again by the time of that, apart by how
+// often, since each further copy waits longer. In these orders they are taken
+// for lost (RFC 8985 §6.2).
 //
 // Those below the highest SACKed offset, the holes of the peer, are in a tree
 // too, since a SACK block may name any of them: a treap (Seidel and Aragon
@@ -10,6 +11,7 @@
 // no tree. A plain record in its flow; all memory is the arena's.
 #pragma once
 
+#include <array>
 #include <cstdint>
 
 #include "dataplane/flow/sent_arena.h"
@@ -27,9 +29,13 @@ class SentList {
   // Of those that are waited for and were sent once, the one sent first. Costs
   // the segments passed since the last call.
   Position FirstFresh(const SentArena& arena);
-  // Of those that were sent again, the one for which that is longest ago; the
-  // others follow by `later`.
-  Position first_repaired() const { return first_repaired_; }
+  // How often what is waited for may have been sent again: more often, and it
+  // is not waited for any more but by the timeout. Each rank has its own order.
+  static constexpr uint8_t kRepairs = 4;
+  static constexpr uint8_t kRanks = kRepairs - 1;
+  // Of those of a rank, sent again (rank + 1) times, the one for which that is
+  // longest ago; the others follow by `later`.
+  Position first_repaired(uint8_t rank) const { return repaired_[rank].first; }
 
   // A segment behind all others, sent just now.
   void Append(SentArena& arena, Position at);
@@ -51,7 +57,7 @@ class SentList {
     if (fresh_ == gone) fresh_ = head_;
     arena.LetGo(gone);
   }
-  // It was sent again, just now.
+  // It was sent again, just now, and its `copies` count that.
   void SentAgain(SentArena& arena, Position at);
   // It stays, and is not waited for until it is sent again.
   void StopWaiting(SentArena& arena, Position at);
@@ -67,6 +73,11 @@ class SentList {
   Position last_hole() const { return last_hole_; }
 
  private:
+  struct Ends {
+    Position first = kNone;
+    Position last = kNone;
+  };
+
   Position BehindHoles(const SentArena& arena) const {
     return last_hole_ == kNone ? head_ : arena.At(last_hole_).next;
   }
@@ -76,8 +87,7 @@ class SentList {
   Position head_ = kNone;
   Position tail_ = kNone;
   Position fresh_ = kNone;  // FirstFresh, or what was it
-  Position first_repaired_ = kNone;
-  Position last_repaired_ = kNone;
+  std::array<Ends, kRanks> repaired_;
   Position last_hole_ = kNone;
   Position root_ = kNone;
 };

@@ -85,6 +85,8 @@ void HandleFlowEvents(Worker& worker) {
 
 void Acknowledge(Worker& worker) {
   if (worker.tx.room() < TxBatch::kCapacity / 2) Transmit(worker);
+  // That a line is full has to be told before what was lost on it goes again.
+  HandleFlowEvents(worker);
   worker.tcp.Flush(worker.now_us, worker.tx);
   HandleFlowEvents(worker);
 }

@@ -55,6 +55,7 @@ void FollowLosses(Worker& worker, LaneIndex index, const wire::Report& report) {
        .bursts = report.loss_bursts - std::min(report.loss_bursts, tried),
        .unrepaired = report.shards_unrepaired,
        .full_us = full_us,
+       .trip_us = load == nullptr ? 0 : load->floor_us(),
        .room = lane.parity_budget.share(worker.now_us)},
       worker.now_us);
   ApplyPolicy(worker, index);

@@ -108,12 +108,11 @@ TEST_P(FullLineTest, CarriesAllButHeaders) {
   EXPECT_LE(automatic.again, 3 * automatic.line_drops / 2 + 20);
 }
 
-INSTANTIATE_TEST_SUITE_P(Lines, FullLineTest,
-                         ::testing::Values(Line{2, 0.25, 40}, Line{2, 4, 5},
-                                           Line{10, 0.25, 40},
-                                           Line{10, 2.6, 40}, Line{10, 1, 200},
-                                           Line{50, 0.5, 40}, Line{50, 1, 5},
-                                           Line{100, 0.5, 40}));
+INSTANTIATE_TEST_SUITE_P(
+    Lines, FullLineTest,
+    ::testing::Values(Line{2, 0.25, 40}, Line{2, 4, 5}, Line{10, 0.25, 40},
+                      Line{10, 2.6, 40}, Line{10, 1, 200}, Line{50, 0.25, 40},
+                      Line{50, 0.5, 40}, Line{50, 1, 5}, Line{100, 0.5, 40}));
 
 // One flow inside beside one outside: neither starves the other.
 TEST(FullLine, IsSharedWithAFlowBesideTheTunnel) {

@@ -36,8 +36,22 @@ TEST_F(ParityBudgetTest, AFullOneLeavesWhatFreshTrafficDoes) {
   EXPECT_EQ(budget_.rate(), 1'000'000u);
   EXPECT_EQ(budget_.share(now_us_), 0);
   // Of 7/8 of the rate 500 records are fresh.
-  for (int i = 0; i < 2; ++i) Pass(700, 200, 700, false);
+  Pass(700, 200, 700, false);
   EXPECT_NEAR(budget_.share(now_us_), 0.75, 0.01);
+}
+
+// What was delivered is not what the line takes where it is not full any more:
+// losses keep who sends inside from more, and parities are to help.
+TEST_F(ParityBudgetTest, MoreIsTriedTheLongerItIsNotFull) {
+  for (int i = 0; i < 5; ++i) Pass(1000, 0, 1000, true);
+  Pass(1000, 0, 1000, false);
+  EXPECT_EQ(budget_.share(now_us_), 0);
+  for (int i = 0; i < 2; ++i) Pass(1000, 0, 1000, false);
+  EXPECT_NEAR(budget_.share(now_us_), 0.75, 0.01);
+  for (int i = 0; i < 2; ++i) Pass(1000, 0, 1000, false);
+  EXPECT_NEAR(budget_.share(now_us_), 2.5, 0.01);
+  Pass(1000, 0, 1000, true);
+  EXPECT_EQ(budget_.share(now_us_), 0);
 }
 
 // What did not arrive is no rate of the line, whatever acks say.

@@ -184,6 +184,34 @@ TEST_F(PolicyTest, LossThatIsTheSameAtEveryLoadIsRepaired) {
   EXPECT_EQ(Now(), (Parameters{10, 5, 1}));
 }
 
+// Who sends inside fills a line the sooner, the more parities there are; where
+// a weaker code leaves few losses in a round trip, it carries more.
+TEST_F(PolicyTest, WhereALineIsFullTimeAndAgainTheWeakestCodeThatDoes) {
+  struct Case {
+    uint64_t trip_us;
+    Parameters expected;
+  };
+  for (const Case& each :
+       {Case{1000, {}}, Case{5000, {20, 2, 1}}, Case{100'000, {10, 3, 1}}}) {
+    Use({});
+    feedback_ = {};
+    feedback_.trip_us = each.trip_us;
+    sent_ = lost_ = bursts_ = 0;
+    ReportFor(5, 0.02);
+    ASSERT_EQ(Now(), (Parameters{10, 3, 1}));
+    for (int i = 0; i < 5; ++i) {
+      ReportFor(3, 0.02);
+      feedback_.full_us = now_us_;
+      Report(0.02);
+    }
+    EXPECT_EQ(Now().data, each.expected.data) << each.trip_us;
+    EXPECT_EQ(Now().parity, each.expected.parity) << each.trip_us;
+    // It was not full for a while.
+    ReportFor(26, 0.02);
+    EXPECT_EQ(Now(), (Parameters{10, 3, 1})) << each.trip_us;
+  }
+}
+
 // What a full queue drops says nothing of the line.
 TEST_F(PolicyTest, WhatIsLostOnAFullLineIsNotMetByParities) {
   for (int i = 0; i < 40; ++i) {

@@ -209,6 +209,23 @@ TEST_F(RepairTest, ARepairThatIsLostIsRepairedInTwoRoundTrips) {
   EXPECT_TRUE(rig_.Complete(rig_.client));
 }
 
+// What was sent again time and again waits long for the next copy, and for a
+// timeout at last; what was sent again after it does not wait with it.
+TEST_F(RepairTest, HoldsUpNoneThatWasSentAgainLessOften) {
+  Send(20);
+  constexpr int kAlways = 1000;
+  const uint32_t always = SendLost(kAlways);
+  Send(300);
+  ASSERT_GE(copies_[always].size(), 4u);
+  for (int i = 0; i < 3; ++i) {
+    const uint32_t twice = SendLost(2);
+    Send(160);
+    ASSERT_EQ(copies_[twice].size(), 3u) << i;
+    EXPECT_LE(copies_[twice][2], copies_[twice][1] + 2 * kRoundTripUs + 10'000)
+        << i;
+  }
+}
+
 TEST_F(RepairTest, AProbeThatArrivesTellsOfTheTail) {
   Send(20);
   const uint32_t first = SendLost(1);

@@ -118,7 +118,8 @@ TEST_F(SackCost, ATopThatGrowsCostsNothing) {
 }
 
 TEST_F(SackCost, RepairsAreBounded) {
-  rig_.now_us += 200'000;
+  // Before it could be taken for a queue that ran over.
+  rig_.now_us += 22'000;
   Tell({{kSegments - 1, kSegments}});
   for (int i = 0; i < 200; ++i) {
     ASSERT_LE(Repair(), kMostRepairSteps);
@@ -164,8 +165,10 @@ TEST(SackCostOfALossyLine, NothingIsSentAgainForWantOfSteps) {
       rig.FlushBoth();
       rig.RunTo(rig.now_us + 500);
     }
+    // What was lost at last, and what was lost time and again.
+    rig.RunTo(rig.now_us + 500'000);
     const auto stats = rig.client.tcp->Stats(rig.client.flow);
-    EXPECT_GT(stats->segments_sent, 30'000u) << loss;
+    EXPECT_GT(stats->segments_sent, 20'000u) << loss;
     EXPECT_GE(stats->segments_retransmitted * 100, lost * 90) << loss;
     EXPECT_LE(stats->segments_retransmitted * 100, lost * 105) << loss;
   }
