@@ -35,10 +35,11 @@ Gateway::~Gateway() {
   platform_.reset();
 }
 
-void Gateway::Run() {
+absl::Status Gateway::Run() {
   suspend_watch_.emplace(NowUs(), BootTimeUs());
   while (!stopping_) Turn();
   SayGoodbye();
+  return failure_;
 }
 
 void Gateway::Turn() {

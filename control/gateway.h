@@ -43,8 +43,9 @@ class Gateway : private peer::WorkerInbox::Sink {
   Gateway& operator=(const Gateway&) = delete;
   ~Gateway() override;
 
-  // Returns after a signal, with all peers told.
-  void Run();
+  // Returns after a signal, with all peers told; or with the reason why it
+  // cannot go on.
+  absl::Status Run();
 
  private:
   Gateway(config::Config& config, const config::CommandLine& command_line,
@@ -104,6 +105,7 @@ class Gateway : private peer::WorkerInbox::Sink {
   uint64_t started_us_ = 0;
   uint64_t flows_down_ = 0;  // events seen, for the goodbye
   bool stopping_ = false;
+  absl::Status failure_;
   bool signal_ignored_ = false;  // and that was said
 };
 

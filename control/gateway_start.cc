@@ -144,6 +144,14 @@ absl::Status Gateway::StartComponents() {
   link_ = std::make_unique<peer::MailboxLink>(platform_->workers());
   outer_ =
       std::make_unique<OuterSide>(config_, *platform_, *link_, *names_, log_);
+  outer_->OnTunnelLost([this] {
+    failure_ = absl::AbortedError(config::Concat(
+        "the tunnel device ", config_.tunnel.device,
+        " was deleted by another program; a gateway makes it when it starts"));
+    log_.Error(failure_.message());
+    service_.Stopping();
+    stopping_ = true;
+  });
   components_.Add(*outer_);
   road_.emplace(*link_, *outer_, platform_->worker_lanes(),
                 static_cast<uint32_t>(platform_->workers().size()));

@@ -16,6 +16,7 @@ namespace {
 
 using lwt::cli::kExitFailure;
 using lwt::cli::kExitOk;
+using lwt::cli::kExitUsage;
 
 int CleanUp() {
   auto done = lwt::host::CleanUp();
@@ -50,12 +51,14 @@ int RunGateway(lwt::config::Config& config,
   if (!gateway.ok()) {
     std::fprintf(stderr, "lightweight-tunnel: %s\n",
                  std::string(gateway.status().message()).c_str());
-    return kExitFailure;
+    // What only other settings help against.
+    return absl::IsInvalidArgument(gateway.status()) ? kExitUsage
+                                                     : kExitFailure;
   }
-  (*gateway)->Run();
+  const absl::Status ended = (*gateway)->Run();
   gateway->reset();
   log.Info("stopped");
-  return kExitOk;
+  return ended.ok() ? kExitOk : kExitFailure;
 }
 
 }  // namespace

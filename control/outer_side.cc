@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "control/base/text.h"
+#include "control/host/net/overlap.h"
 
 namespace lwt {
 namespace {
@@ -148,6 +149,7 @@ void OuterSide::OnHostChanges(const host::HostChanges& changes,
                     !changes.links.empty() || !changes.addresses.empty();
   if (ways) FollowWay();
   if (!changes.everything && changes.addresses.empty()) return;
+  FollowOverlap();
   absl::Status status = UpdateListenAddresses();
   if (!status.ok()) log_.Error(status.message());
 }
@@ -190,7 +192,16 @@ void OuterSide::FollowWay() {
   if (way && on_way_back_) on_way_back_();
 }
 
+// A LAN that has the tunnel's network is met on a journey, too.
+void OuterSide::FollowOverlap() {
+  std::string overlap = host::SharedWithInterface(
+      platform_.netlink(), config_.tunnel.addresses, platform_.tunnel_index());
+  if (!overlap.empty() && overlap != overlap_) log_.Warn(overlap);
+  overlap_ = std::move(overlap);
+}
+
 void OuterSide::Report(telemetry::Status& status, uint64_t) const {
+  if (!overlap_.empty()) status.tunnel.reason += "; " + overlap_;
   if (!follower_.problem().empty()) status.uplink.reason = follower_.problem();
 }
 
@@ -217,6 +228,9 @@ void OuterSide::OnTimer(uint64_t now_us) {
   if (now_us >= keeper_.next_deadline_us()) keeper_.OnTimer(now_us);
   for (const std::string& line : tunnel_keeper_.OnTimer(now_us)) {
     log_.Warn(line);
+  }
+  if (tunnel_keeper_.lost() && on_tunnel_lost_) {
+    std::exchange(on_tunnel_lost_, {})();
   }
   remote_log_.Report();
   size_t before = locals_.size();

@@ -54,6 +54,10 @@ class OuterSide final : public loop::Component, public peer::ClientHost {
     on_hub_found_ = std::move(handler);
   }
 
+  // What is called when the tunnel device was deleted.
+  void OnTunnelLost(std::function<void()> handler) {
+    on_tunnel_lost_ = std::move(handler);
+  }
   // What is called when the uplink is another one; an empty one: nothing.
   void OnUplinkMoved(std::function<void()> handler) {
     on_uplink_moved_ = std::move(handler);
@@ -98,6 +102,7 @@ class OuterSide final : public loop::Component, public peer::ClientHost {
   void FollowLink(uint32_t mtu_before);
   void OnMoved(uint64_t now_us);
   void FollowWay();
+  void FollowOverlap();
   std::vector<IpAddress> Destinations() const;
   void OnNextHop(const IpAddress& remote, const host::NextHop& hop);
   void NoteSilence(const IpAddress& remote, bool silent);
@@ -126,6 +131,8 @@ class OuterSide final : public loop::Component, public peer::ClientHost {
   std::set<IpAddress, host::AddressOrder> silent_;
   std::function<void()> on_way_back_;
   std::function<void()> on_uplink_moved_;
+  std::function<void()> on_tunnel_lost_;
+  std::string overlap_;           // of the tunnel's network, since the start
   bool moved_ = false;            // and nobody was told yet
   std::optional<IpAddress> hub_;  // where the last flow went, of a client
   std::optional<Way> way_;        // to there

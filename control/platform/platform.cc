@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "control/host/instance/instance_spec.h"
 #include "control/host/net/line_kind.h"
+#include "control/host/net/overlap.h"
 #include "control/hub/hub_sessions.h"
 #include "control/platform/uplink_plan.h"
 #include "control/platform/worker_tuning.h"
@@ -77,6 +78,8 @@ absl::StatusOr<std::unique_ptr<Platform>> Platform::BringUp(
   std::unique_ptr<Platform> platform(new Platform(config, log));
   absl::Status status = platform->ClaimPlace();
   if (!status.ok()) return status;
+  status = platform->CheckNetwork(remote);
+  if (!status.ok()) return status;
   absl::StatusOr<host::UplinkChoice> choice = platform->ChooseUplink(remote);
   absl::StatusOr<platform::WorkerPlan> plan = platform::PlanWorkers(config);
   if (!plan.ok()) return plan.status();
@@ -88,6 +91,21 @@ absl::StatusOr<std::unique_ptr<Platform>> Platform::BringUp(
   if (status.ok()) status = platform->StartWorkers();
   if (!status.ok()) return status;
   return platform;
+}
+
+// What is for the tunnel must not be anybody else's, nor the hub be in it.
+absl::Status Platform::CheckNetwork(const std::optional<IpAddress>& remote) {
+  const std::vector<IpPrefix>& own = config_.tunnel.addresses;
+  for (const IpPrefix& network : own) {
+    if (!remote || !network.Contains(*remote)) continue;
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the hub's address ", ToString(*remote),
+        " lies in the tunnel's own network ",
+        ToString(IpPrefix{network.Network(), network.length}),
+        "; -r takes the address by which the hub is reached without the "
+        "tunnel"));
+  }
+  return host::CheckNetworkIsFree(*netlink_, own);
 }
 
 absl::Status Platform::ClaimPlace() {

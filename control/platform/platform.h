@@ -109,6 +109,7 @@ class Platform {
   host::RouteQuery QueryFor(const IpAddress& remote) const;
   absl::StatusOr<host::Route> AskTwice(host::RouteQuery query);
   absl::Status ClaimPlace();
+  absl::Status CheckNetwork(const std::optional<IpAddress>& remote);
   // Null: none could be chosen, and one will be later.
   absl::Status StartMemory(const host::Link* link);
   absl::Status OpenUplink(absl::StatusOr<host::UplinkChoice> choice);

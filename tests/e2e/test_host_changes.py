@@ -6,6 +6,7 @@ import time
 
 import pytest
 from harness.gateway import client_arguments, server_arguments
+from harness.snapshot import assert_unchanged, host_snapshot
 from harness.steady import Connection, Pings
 from harness.topology import plain_leg
 from harness.variant import Variant
@@ -173,6 +174,89 @@ def test_link_goes_down_and_up(topology, start):
     away = time.monotonic() - began
     _goes_by(client, "eth0")
     traffic.end(slack_s=away)
+
+
+def test_the_tunnel_device_is_ours(topology, start):
+    """What networkd and NetworkManager do to devices that they take for theirs,
+    by the same commands."""
+    hub, client = start.pair(topology, Variant())
+    namespace = topology.client.namespace
+
+    def answers():
+        return namespace.ping(_HUB, 1, timeout=1)
+
+    for words, said in ((("link", "set", "lwt0", "down"), "it is up again"),
+                        (("address", "flush", "dev", "lwt0"), "it is back"),
+                        (("link", "set", "lwt0", "mtu", "600"), "")):
+        began = time.monotonic()
+        namespace.ip(*words)
+        wait_until(answers, _GAP_S, f"traffic after {words}")
+        assert time.monotonic() - began < _GAP_S
+        assert said in client.log()
+    assert _HUB.rpartition(".")[0] in namespace.ip("route", "show", "dev",
+                                                   "lwt0")
+    second = start(namespace, [
+        *client_arguments(topology.hub.v4, "10.9.0.2/24"), "-tun-name", "lwt0"
+    ], "second")
+    assert second.wait_exit(10) == 1
+    assert "ip link del" not in second.log()
+    assert f"lightweight-tun (pid {client.pid})" in second.log()
+    start.gateways.remove(second)
+
+    namespace.ip("link", "delete", "lwt0")
+    assert client.wait_exit(5) == 1
+    assert "the tunnel device lwt0 was deleted" in client.log()
+    start.gateways.remove(client)
+    assert hub.running()
+
+
+@pytest.mark.parametrize("tunnel, remote, said", [
+    ("192.168.21.9/24", None, "shares addresses with 192.168.21.0/24 of eth0"),
+    ("10.44.0.9/24", "10.44.0.0/24", "a route leads 10.44.0.0/24"),
+])
+def test_a_network_that_is_taken(topology, start, tunnel, remote, said):
+    if remote:
+        topology.client.namespace.ip("route", "add", remote, "via",
+                                     topology.client.gateway_v4)
+    client = start(topology.client.namespace,
+                   client_arguments(topology.hub.v4, tunnel), "client")
+    assert client.wait_exit(10) == 2, client.log()
+    assert said in client.log()
+    start.gateways.remove(client)
+
+
+def test_a_network_that_is_taken_on_the_way(topology, start):
+    """As in a hotel's LAN: said, and shown, and gone with it."""
+    _, client = start.pair(topology, Variant())
+    namespace = topology.client.namespace
+    namespace.ip("link", "add", "hotel", "type", "veth", "peer", "name",
+                 "lobby")
+    namespace.ip("link", "set", "hotel", "up")
+    namespace.ip("address", "add", "10.0.0.77/16", "dev", "hotel")
+    overlap = "shares addresses with 10.0.0.0/16 of hotel"
+    client.wait_log(overlap)
+    assert overlap in client.status()["tunnel"]["reason"]
+    namespace.ip("link", "delete", "hotel")
+    client.wait_status(lambda status: overlap not in status["tunnel"]["reason"],
+                       5, "it is gone")
+
+
+def test_static_neighbours_are_the_hosts(topology, start):
+    """Permanent ones, and those of a daemon that routes."""
+    namespace = topology.client.namespace
+    gateway = topology.client.gateway_v4
+    assert namespace.ping(gateway, 1)
+    mac = namespace.ip("neighbour", "show", gateway).split("lladdr ")[1][:17]
+    namespace.ip("neighbour", "replace", gateway, "lladdr", mac, "dev", "eth0",
+                 "nud", "permanent")
+    before = host_snapshot([namespace])
+    hub, client = start.pair(topology, _WITHOUT_XDP)
+    assert any("PERMANENT" in line for line in before)
+    assert namespace.ping(_HUB, 2) == 2
+    assert "PERMANENT" in namespace.ip("neighbour", "show", gateway)
+    assert client.stop() == 0
+    assert hub.stop() == 0
+    assert_unchanged(before, host_snapshot([namespace]))
 
 
 @pytest.mark.parametrize("by", ["address", "name", "interface"])

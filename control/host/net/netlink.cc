@@ -279,6 +279,23 @@ absl::StatusOr<std::optional<int>> Netlink::DefaultRouteLink(Family family,
   return std::optional<int>(best->route.ifindex);
 }
 
+absl::StatusOr<std::vector<IpPrefix>> Netlink::NetworksRouted(Family family) {
+  Message request(RTM_GETROUTE, NLM_F_DUMP,
+                  rtmsg{.rtm_family = FamilyNumber(family)});
+  std::vector<IpPrefix> networks;
+  const absl::Status status = Exchange(request.header(), [&](Bytes message) {
+    const auto route = ParseRoute(message);
+    if (!route || !route->usable || !route->destination ||
+        route->destination_length == 0 || route->table != RT_TABLE_MAIN ||
+        route->family != FamilyNumber(family)) {
+      return;
+    }
+    networks.push_back({*route->destination, route->destination_length});
+  });
+  if (!status.ok()) return Named(status, "listing the routes");
+  return networks;
+}
+
 absl::StatusOr<Neighbour> Netlink::NeighbourOf(int ifindex,
                                                const IpAddress& address) {
   Message request(RTM_GETNEIGH, 0,

@@ -55,6 +55,9 @@ class Netlink {
   absl::StatusOr<std::optional<int>> DefaultRouteLink(Family family,
                                                       int except = 0);
 
+  // Networks of the main table that lead somewhere, default routes aside.
+  absl::StatusOr<std::vector<IpPrefix>> NetworksRouted(Family family);
+
   // kUnknown and no MAC when the kernel has no entry.
   absl::StatusOr<Neighbour> NeighbourOf(int ifindex, const IpAddress& address);
 

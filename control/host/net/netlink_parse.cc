@@ -87,6 +87,9 @@ void ReadMultipath(Bytes value, uint8_t family, RouteMessage& route) {
 
 void ReadRouteAttribute(const Attribute& attribute, RouteMessage& route) {
   switch (attribute.type) {
+    case RTA_DST:
+      route.destination = ReadAddress(route.family, attribute.value);
+      break;
     case RTA_OIF:
       route.route.ifindex =
           static_cast<int>(ReadU32(attribute.value).value_or(0));

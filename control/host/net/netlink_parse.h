@@ -20,7 +20,8 @@ std::optional<InterfaceAddress> ParseAddress(std::span<const uint8_t> message);
 struct RouteMessage {
   Route route;  // `mtu` is 0 when the route names none
   bool has_source = false;
-  bool usable = false;             // unicast or local, and has a link
+  bool usable = false;  // unicast or local, and has a link
+  std::optional<IpAddress> destination;
   uint8_t destination_length = 0;  // bits; 0: a default route
   uint8_t family = 0;              // AF_*
   uint8_t table = 0;               // RT_TABLE_* below 256

@@ -65,9 +65,10 @@ std::vector<std::string> TunnelKeeper::OnTimer(uint64_t now_us) {
   look_at_us_ = UINT64_MAX;
   looked_us_ = now_us;
   const auto link = netlink_.LinkByIndex(spec_.ifindex);
-  // One that is down gets its addresses when it comes up, and the kernel tells.
-  if (!link.ok() || !link->up) return {};
+  lost_ = absl::IsNotFound(link.status());
+  if (!link.ok()) return {};
   Said said;
+  BringUp(*link, said);
   RaiseMtu(*link, said);
   BringAddresses(said);
   BringNetworks(said);
@@ -76,6 +77,13 @@ std::vector<std::string> TunnelKeeper::OnTimer(uint64_t now_us) {
                       std::back_inserter(said.fixed));
   failures_ = std::move(said.failures);
   return std::move(said.fixed);
+}
+
+void TunnelKeeper::BringUp(const Link& link, Said& said) {
+  if (link.up) return;
+  said.Note(netlink_.SetLinkUp(spec_.ifindex, true),
+            absl::StrCat("the tunnel device ", link.name,
+                         " was taken down: it is up again"));
 }
 
 void TunnelKeeper::RaiseMtu(const Link& link, Said& said) {

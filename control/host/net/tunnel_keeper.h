@@ -1,6 +1,6 @@
-// Keeps our tunnel device as it was set up: addresses and networks that went
-// come back, as after the device was down or its MTU too small for IPv6, which
-// has the kernel drop all that is IPv6 there.
+// Keeps our tunnel device as it was set up: one that is down is brought up, and
+// addresses and networks that went come back, as after that or after its MTU
+// was too small for IPv6, which has the kernel drop all that is IPv6 there.
 //
 // Sans-IO except for netlink; owned by OuterSide, control thread. It looks once
 // a second at most, and only after the kernel told of a change.
@@ -38,6 +38,8 @@ class TunnelKeeper {
   // and is back, or why not, which is said once for as long as it stays so.
   std::vector<std::string> OnTimer(uint64_t now_us);
   uint64_t next_deadline_us() const { return look_at_us_; }
+  // The device was deleted: nothing can go through it any more.
+  bool lost() const { return lost_; }
 
  private:
   // What a look found.
@@ -48,6 +50,7 @@ class TunnelKeeper {
     void Note(const absl::Status& status, std::string when_fixed);
   };
 
+  void BringUp(const Link& link, Said& said);
   void RaiseMtu(const Link& link, Said& said);
   void BringAddresses(Said& said);
   void BringNetworks(Said& said);
@@ -58,6 +61,7 @@ class TunnelKeeper {
   std::vector<IpPrefix> refused_;  // of its networks, when they were set
   uint64_t look_at_us_ = UINT64_MAX;
   uint64_t looked_us_ = 0;
+  bool lost_ = false;
   std::set<std::string> failures_;  // at the last look
 };
 

@@ -53,9 +53,20 @@ def _settle(namespace):
         5, f"no address of {namespace.label} is tentative")
 
 
+def _neighbours(namespace):
+    """Those that somebody has set: the others come and go by themselves."""
+    text = run("ip", "-n", namespace.name, "-d", "-j", "neighbour", "show",
+               "nud", "all").stdout
+    entries = json.loads(text) if text.strip() else []
+    return sorted(
+        f"{namespace.label} neighbour {json.dumps(_steady(entry))}"
+        for entry in entries
+        if "PERMANENT" in entry["state"] or "extern_learn" in entry)
+
+
 def _namespace_lines(namespace):
     _settle(namespace)
-    lines = []
+    lines = _neighbours(namespace)
     for title, *words in (("link", "link"), ("address", "address"),
                           ("rule4", "-4", "rule"), ("rule6", "-6", "rule"),
                           ("route4", "-4", "route", "show", "table", "all"),
@@ -75,7 +86,8 @@ def free_hugepages(nodes="/sys/kernel/mm/hugepages"):
 
 
 def host_snapshot(namespaces):
-    """Links, addresses, rules, routes, nft, offloads, XDP, files, pages."""
+    """Links, addresses, neighbours, rules, routes, nft, offloads, XDP, files,
+    pages."""
     lines = []
     for namespace in namespaces:
         lines += _namespace_lines(namespace)

@@ -81,7 +81,7 @@ class GatewayTest : public host::TwoHosts {
   static void Run(Gateway& gateway,
                   const std::function<void()>& while_it_runs) {
     std::thread operator_thread(while_it_runs);
-    gateway.Run();
+    EXPECT_TRUE(gateway.Run().ok());
     operator_thread.join();
   }
 

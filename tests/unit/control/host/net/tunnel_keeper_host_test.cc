@@ -89,10 +89,25 @@ TEST_F(TunnelKeeperTest, AnMtuBelowIpv6sIsRaisedAndAllThatIsIpv6ComesBack) {
 
 TEST_F(TunnelKeeperTest, ADeviceThatWasDownIsAsBefore) {
   ASSERT_TRUE(netlink_->SetLinkUp(index_, false).ok());
-  EXPECT_TRUE(Look().empty()) << "while it is down nothing can be done";
-  ASSERT_TRUE(netlink_->SetLinkUp(index_, true).ok());
+  const std::vector<std::string> said = Look();
+  ASSERT_FALSE(said.empty());
+  EXPECT_EQ(said.front(),
+            "the tunnel device wire was taken down: it is up again");
+  EXPECT_TRUE(netlink_->LinkByIndex(index_)->up);
+  EXPECT_TRUE(HasAll());
+  EXPECT_FALSE(keeper_->lost());
+}
+
+TEST_F(TunnelKeeperTest, WhatWasFlushedComesBack) {
+  Shell("ip address flush dev wire scope global");
   EXPECT_FALSE(Look().empty());
   EXPECT_TRUE(HasAll());
+}
+
+TEST_F(TunnelKeeperTest, ADeviceThatWasDeletedIsLost) {
+  Shell("ip link del wire");
+  EXPECT_TRUE(Look().empty());
+  EXPECT_TRUE(keeper_->lost());
 }
 
 TEST_F(TunnelKeeperTest, WhatCannotBeMendedIsSaidOnce) {
