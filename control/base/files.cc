@@ -2,6 +2,8 @@
 
 #include <absl/strings/str_cat.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -67,15 +69,36 @@ absl::StatusOr<std::string> ReadFile(const std::string& path) {
 
 std::string TemporaryOf(const std::string& path) { return path + ".new"; }
 
-absl::Status ReplaceFile(const std::string& path, std::string_view content) {
-  const std::string temporary = TemporaryOf(path);
-  // Whatever lies there: it is not written to.
-  unlink(temporary.c_str());
+namespace {
+
+// What the new file is to be like; nullptr: mode 0600, and ours.
+absl::Status WriteTemporary(const std::string& temporary,
+                            std::string_view content, const struct stat* like) {
+  unlink(temporary.c_str());  // what a kill left there
   const int fd =
-      open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+      open(temporary.c_str(),
+           O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
   if (fd < 0) return absl::ErrnoToStatus(errno, "cannot create " + temporary);
-  absl::Status status = WriteAndSync(fd, content);
+  absl::Status status;
+  struct stat made {};
+  if (like != nullptr) {
+    // The owner first: changing it may take bits of the mode away.
+    const bool owned = fstat(fd, &made) == 0 && made.st_uid == like->st_uid &&
+                       made.st_gid == like->st_gid;
+    if (!owned && fchown(fd, like->st_uid, like->st_gid) != 0) {
+      status = absl::ErrnoToStatus(errno, "chown");
+    } else if (fchmod(fd, like->st_mode & 07777) != 0) {
+      status = absl::ErrnoToStatus(errno, "chmod");
+    }
+  }
+  if (status.ok()) status = WriteAndSync(fd, content);
   close(fd);
+  return status;
+}
+
+absl::Status Replace(const std::string& path, const std::string& temporary,
+                     std::string_view content, const struct stat* like) {
+  absl::Status status = WriteTemporary(temporary, content, like);
   if (status.ok() && rename(temporary.c_str(), path.c_str()) != 0) {
     status = absl::ErrnoToStatus(errno, "rename");
   }
@@ -87,6 +110,33 @@ absl::Status ReplaceFile(const std::string& path, std::string_view content) {
   }
   SyncDirectory(ParentOf(path));
   return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status ReplaceFile(const std::string& path, std::string_view content) {
+  return Replace(path, TemporaryOf(path), content, nullptr);
+}
+
+absl::Status ReplaceFileOfOwner(const std::string& path,
+                                std::string_view content) {
+  char resolved[PATH_MAX];
+  struct stat like {};
+  if (realpath(path.c_str(), resolved) == nullptr ||
+      stat(resolved, &like) != 0) {
+    return absl::ErrnoToStatus(errno, "cannot write " + path);
+  }
+  if (!S_ISREG(like.st_mode)) {
+    return absl::FailedPreconditionError("cannot write " + path +
+                                         ": it is no ordinary file");
+  }
+  // Beside it, by a name that nobody gives a file.
+  const std::string folder = ParentOf(resolved);
+  const std::string name = std::string(resolved).substr(folder.size());
+  const std::string temporary =
+      absl::StrCat(folder, "/.", name.substr(name.find_first_not_of('/')),
+                   ".lightweight-tunnel");
+  return Replace(resolved, temporary, content, &like);
 }
 
 absl::Status MakeDirectory(const std::string& path) {

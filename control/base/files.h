@@ -29,6 +29,12 @@ absl::StatusOr<std::string> ReadFile(const std::string& path);
 // when this returns OK. Mode 0600.
 absl::Status ReplaceFile(const std::string& path, std::string_view content);
 
+// The same of a file that is somebody's: mode, owner and group stay, and of a
+// link the file behind it is replaced. NotFound when there is none. It is as it
+// was when this fails.
+absl::Status ReplaceFileOfOwner(const std::string& path,
+                                std::string_view content);
+
 // Where ReplaceFile writes before it puts the content in its place; left there
 // by a kill.
 std::string TemporaryOf(const std::string& path);

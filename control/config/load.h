@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -54,5 +55,16 @@ absl::StatusOr<LoadedConfig> LoadConfigAgain(const CommandLine& command_line);
 // values are faults. `origins` may be null.
 absl::Status ApplyToml(std::string_view text, std::string_view name,
                        Config& config, Origins* origins = nullptr);
+
+// Where the value of a text outside of all tables stands in TOML text, quotes
+// included.
+struct TextPlace {
+  size_t begin = 0;
+  size_t end = 0;
+  std::string value;
+};
+// nullopt when there is none, or the text is no TOML.
+std::optional<TextPlace> FindTomlText(std::string_view toml,
+                                      std::string_view key);
 
 }  // namespace lwt::config

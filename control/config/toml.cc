@@ -242,7 +242,36 @@ class Walker {
   std::vector<Fault> faults_;
 };
 
+// The byte at a position: columns count characters, lines end by a line feed.
+size_t OffsetOf(std::string_view text, const toml::source_position& position) {
+  size_t at = 0;
+  for (uint32_t line = 1; line < position.line && at < text.size(); ++line) {
+    at = std::min(text.find('\n', at), text.size() - 1) + 1;
+  }
+  const auto continues = [&](size_t byte) {
+    return byte < text.size() &&
+           (static_cast<uint8_t>(text[byte]) & 0xc0) == 0x80;
+  };
+  for (uint32_t column = 1; column < position.column && at < text.size();
+       ++column) {
+    do ++at;
+    while (continues(at));
+  }
+  return at;
+}
+
 }  // namespace
+
+std::optional<TextPlace> FindTomlText(std::string_view toml,
+                                      std::string_view key) {
+  const toml::parse_result parsed = toml::parse(toml);
+  if (!parsed) return std::nullopt;
+  const toml::node* node = parsed.table().get(key);
+  const auto* text = node == nullptr ? nullptr : node->as_string();
+  if (text == nullptr) return std::nullopt;
+  return TextPlace{OffsetOf(toml, text->source().begin),
+                   OffsetOf(toml, text->source().end), text->get()};
+}
 
 absl::Status ApplyToml(std::string_view text, std::string_view name,
                        Config& config, Origins* origins) {

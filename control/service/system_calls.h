@@ -25,6 +25,7 @@ inline constexpr const char* kSystemCalls[] = {
     "fallocate",
     "fchmod",
     "fchmodat",
+    "fchown",
     "fcntl",
     "fdatasync",
     "flock",

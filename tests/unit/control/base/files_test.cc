@@ -182,5 +182,66 @@ TEST_F(FilesTest, WhereSomethingElseIsThereIsNoFolder) {
   EXPECT_FALSE(MakeDirectory("/proc/lwt/a").ok());
 }
 
+// A file of the operator's, replaced in place.
+TEST_F(FilesTest, OwnerAndModeOfAFileStay) {
+  for (const mode_t mode : {0600u, 0640u, 0644u, 0400u}) {
+    std::ofstream(At("own")) << "before";
+    ASSERT_EQ(chown(At("own").c_str(), geteuid(), getegid()), 0);
+    ASSERT_EQ(chmod(At("own").c_str(), mode), 0);
+    ASSERT_TRUE(ReplaceFileOfOwner(At("own"), "after").ok());
+    EXPECT_EQ(*ReadFile(At("own")), "after");
+    EXPECT_EQ(ModeOf(At("own")), mode);
+    EXPECT_EQ(Entries(), 1u);
+    fs::remove(At("own"));
+  }
+}
+
+TEST_F(FilesTest, AnotherOwnersFileStaysThatOwners) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root";
+  std::ofstream(At("own")) << "before";
+  ASSERT_EQ(chown(At("own").c_str(), 1234, 5678), 0);
+  ASSERT_TRUE(ReplaceFileOfOwner(At("own"), "after").ok());
+  struct stat status {};
+  ASSERT_EQ(stat(At("own").c_str(), &status), 0);
+  EXPECT_EQ(status.st_uid, 1234u);
+  EXPECT_EQ(status.st_gid, 5678u);
+}
+
+TEST_F(FilesTest, ALinkLeadsToTheNewContent) {
+  fs::create_directory(At("real"));
+  std::ofstream(At("real/file")) << "before";
+  fs::create_symlink("real/file", At("link"));
+  ASSERT_TRUE(ReplaceFileOfOwner(At("link"), "after").ok());
+  EXPECT_TRUE(fs::is_symlink(At("link")));
+  EXPECT_EQ(*ReadFile(At("real/file")), "after");
+}
+
+TEST_F(FilesTest, WhatIsNoFileOfAnOwnerIsLeftAlone) {
+  EXPECT_TRUE(absl::IsNotFound(ReplaceFileOfOwner(At("none"), "x")));
+  EXPECT_FALSE(fs::exists(At("none")));
+  fs::create_directory(At("folder"));
+  EXPECT_NE(MessageOf(ReplaceFileOfOwner(At("folder"), "x"))
+                .find("is no ordinary file"),
+            std::string::npos);
+  ASSERT_EQ(mkfifo(At("pipe").c_str(), 0600), 0);
+  EXPECT_FALSE(ReplaceFileOfOwner(At("pipe"), "x").ok());
+}
+
+// A disk that is full: by the limit on the size of a file.
+TEST_F(FilesTest, AFileOfAnOwnerIsWholeWhenTheDiskIsFull) {
+  std::ofstream(At("own")) << "before";
+  rlimit was{};
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &was), 0);
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  const rlimit small{.rlim_cur = 3, .rlim_max = was.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
+  const absl::Status status = ReplaceFileOfOwner(At("own"), "after");
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &was), 0);
+  std::signal(SIGXFSZ, handler);
+  EXPECT_FALSE(status.ok());
+  EXPECT_EQ(*ReadFile(At("own")), "before");
+  EXPECT_EQ(Entries(), 1u) << "nothing is left beside it";
+}
+
 }  // namespace
 }  // namespace lwt::host
