@@ -85,13 +85,23 @@ absl::StatusOr<std::unique_ptr<ClientSide>> ClientSide::Start(
 
 ClientSide::ClientSide(const GatewayParts& parts,
                        peer::ClientSession::Config config, uint64_t now_us)
-    : parts_(parts), session_(std::move(config), parts.log, now_us) {
+    : parts_(parts),
+      new_keys_(
+          parts,
+          [this](const handshake::KeyKept& kept) { session_.Tell(kept); }),
+      session_(WithMessages(std::move(config)), parts.log, now_us) {
   parts_.outer.OnHubFound(
       [this](absl::StatusOr<std::vector<Endpoint>> endpoints) {
         session_.OnResolved(std::move(endpoints), MonotonicUs());
       });
   parts_.outer.OnWayBack([this] { session_.OnWayBack(MonotonicUs()); });
   parts_.outer.OnUplinkMoved([this] { OnUplinkMoved(MonotonicUs()); });
+}
+
+peer::ClientSession::Config ClientSide::WithMessages(
+    peer::ClientSession::Config config) {
+  new_keys_.Register(config.messages);
+  return config;
 }
 
 ClientSide::~ClientSide() {

@@ -2,12 +2,14 @@
 // say. Owned by the gateway. Control thread.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <string>
 
 #include "absl/status/statusor.h"
 #include "control/client/client_session.h"
 #include "control/gateway_parts.h"
+#include "control/key_receiver.h"
 #include "control/loop/component.h"
 
 namespace lwt {
@@ -18,8 +20,13 @@ class ClientSide final : public loop::Component {
       const GatewayParts& parts, uint64_t now_us);
   ~ClientSide() override;
 
-  uint64_t NextDeadline() const override { return session_.NextDeadline(); }
-  void OnTimer(uint64_t now_us) override { session_.OnTimer(now_us); }
+  uint64_t NextDeadline() const override {
+    return std::min(session_.NextDeadline(), new_keys_.NextDeadline());
+  }
+  void OnTimer(uint64_t now_us) override {
+    session_.OnTimer(now_us);
+    new_keys_.OnTimer(now_us);
+  }
   void OnHostChanges(const host::HostChanges& changes,
                      uint64_t now_us) override;
   absl::Status Check(const config::Config& config) const override;
@@ -33,12 +40,14 @@ class ClientSide final : public loop::Component {
  private:
   ClientSide(const GatewayParts& parts, peer::ClientSession::Config config,
              uint64_t now_us);
+  peer::ClientSession::Config WithMessages(peer::ClientSession::Config config);
 
   void OnUplinkMoved(uint64_t now_us);
   // The way to the hub may begin at another address of ours.
   void FollowSource(uint64_t now_us);
 
   const GatewayParts parts_;
+  KeyReceiver new_keys_;
   peer::ClientSession session_;
 };
 

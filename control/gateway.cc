@@ -28,6 +28,7 @@ uint64_t BootTimeUs() {
 
 Gateway::~Gateway() {
   reloader_.reset();  // those who asked it are the API's clients
+  background_.reset();
   components_.Clear();
   road_.reset();
   outer_.reset();

@@ -55,7 +55,7 @@ class Gateway : private peer::WorkerInbox::Sink {
         signals_(signals),
         log_(log) {}
 
-  absl::Status LoadSecrets(const handshake::SecretKey& psk);
+  absl::Status LoadSecrets(handshake::SecretKey psk);
   std::optional<IpAddress> FindHub();
   std::optional<IpAddress> LookUp(const config::HostPort& hub, uint64_t end_us);
   absl::Status StartComponents();
@@ -100,6 +100,7 @@ class Gateway : private peer::WorkerInbox::Sink {
   loop::Components components_;
   KeyKeeper* keys_ = nullptr;  // a component
   std::unique_ptr<Reloader> reloader_;
+  std::unique_ptr<loop::Background> background_;  // calls components
   std::optional<host::SuspendWatch> suspend_watch_;
   uint64_t next_suspend_check_us_ = 0;
   uint64_t started_us_ = 0;

@@ -88,9 +88,9 @@ absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Start(
   gateway->platform_ = *std::move(platform);
 
   absl::StatusOr<handshake::SecretKey> psk = key.Wait();
-  config.key.Erase();
   if (!psk.ok()) return psk.status();
   absl::Status status = gateway->LoadSecrets(*psk);
+  config.key.Erase();
   if (status.ok()) status = gateway->StartComponents();
   if (!status.ok()) return status;
   return gateway;
@@ -129,10 +129,25 @@ std::optional<IpAddress> Gateway::LookUp(const config::HostPort& hub,
   return std::nullopt;
 }
 
-absl::Status Gateway::LoadSecrets(const handshake::SecretKey& psk) {
+// `psk` is of the key that is configured; one that took its place goes before.
+absl::Status Gateway::LoadSecrets(handshake::SecretKey psk) {
+  const std::string& state_dir = platform_->paths().state_dir;
+  if (!config_.key.text.empty()) {
+    absl::StatusOr<std::optional<handshake::SecretKey>> kept =
+        rotation::PskInPlaceOf(config_.key.text, state_dir);
+    if (!kept.ok()) return kept.status();
+    if (*kept) {
+      log_.Info("the shared key is the one of ",
+                rotation::StoredKeyPath(state_dir),
+                ", which the hub gave in place of the configured one");
+      psk = **std::move(kept);
+    }
+    *secrets_.key_source =
+        rotation::SourceOf(config_, command_line_, state_dir);
+  }
   secrets_.keys = handshake::KeyRing(psk);
   absl::StatusOr<handshake::StaticKey> identity =
-      handshake::LoadOrCreateStaticKey(platform_->paths().state_dir);
+      handshake::LoadOrCreateStaticKey(state_dir);
   if (!identity.ok()) return identity.status();
   secrets_.identity = *std::move(identity);
   return absl::OkStatus();
@@ -156,6 +171,10 @@ absl::Status Gateway::StartComponents() {
   road_.emplace(*link_, *outer_, platform_->worker_lanes(),
                 static_cast<uint32_t>(platform_->workers().size()));
   started_us_ = NowUs();
+  absl::StatusOr<std::unique_ptr<loop::Background>> background =
+      loop::Background::Create(*loop_);
+  if (!background.ok()) return background.status();
+  background_ = *std::move(background);
   auto keys = std::make_unique<KeyKeeper>(secrets_.keys, config_, log_);
   keys_ = keys.get();
   components_.Keep(std::move(keys));
@@ -216,6 +235,8 @@ absl::Status Gateway::StartReloader(ServiceNotice& notice) {
                         .keys = *keys_,
                         .loop = *loop_,
                         .log = log_,
+                        .background = *background_,
+                        .key_source = secrets_.key_source,
                         .on_begin = [this] { service_.Reloading(); },
                         .on_end = [&notice] { notice.Ready(); }});
   if (!reloader.ok()) return reloader.status();
@@ -224,8 +245,8 @@ absl::Status Gateway::StartReloader(ServiceNotice& notice) {
 }
 
 absl::Status Gateway::StartRole() {
-  const GatewayParts parts{config_,    log_,   *loop_,  *names_,
-                           *platform_, *road_, *outer_, secrets_};
+  const GatewayParts parts{config_, log_,    *loop_,   *names_,     *platform_,
+                           *road_,  *outer_, secrets_, *background_};
   if (config_.mode == Mode::kServer) {
     absl::StatusOr<std::unique_ptr<HubSide>> hub =
         HubSide::Start(parts, NowUs());

@@ -5,8 +5,11 @@
 #include <utility>
 
 #include "control/api/request.h"
+#include "control/base/files.h"
+#include "control/base/text.h"
 #include "control/cli/version.h"
 #include "control/hub/hub_report.h"
+#include "dataplane/clock.h"
 
 namespace lwt {
 namespace {
@@ -41,6 +44,8 @@ absl::StatusOr<std::unique_ptr<HubSide>> HubSide::Start(
   if (!config.ok()) return config.status();
   side->SetFallback(parts.config.hub.fallback, now_us);
   config->probers = side->fallback_.get();
+  side->StartRotation(now_us);
+  config->rotation = side->rotation_.get();
   side->sessions_ =
       std::make_unique<peer::HubSessions>(*config, parts.log, now_us);
   absl::Status status = parts.outer.Listen(*parts.config.hub.local);
@@ -52,7 +57,7 @@ absl::StatusOr<std::unique_ptr<HubSide>> HubSide::Start(
 }
 
 HubSide::~HubSide() {
-  sessions_.reset();  // before the probers' door that it turns to
+  sessions_.reset();  // before the probers' door and the rotation it turns to
 }
 
 absl::StatusOr<std::vector<peer::HeldAddress>> HubSide::HeldAddresses() {
@@ -75,11 +80,19 @@ absl::StatusOr<peer::HubSessions::Config> HubSide::SessionsConfig() {
   door.offer.mtu = parts_.platform.MaxInnerMtu(Family::kIpv4);
   door.offer.addresses = parts_.config.tunnel.addresses;
   door.offer.lanes = static_cast<uint8_t>(parts_.platform.workers().size());
+  peer::MessageTable messages = peer::CommonMessages();
+  messages.Add<handshake::KeyKept>(
+      "", [this](peer::Session& session, const handshake::KeyKept& message,
+                 uint64_t) {
+        if (rotation_) rotation_->OnKept(session.secrets().peer_key, message);
+        return true;
+      });
   return peer::HubSessions::Config{
       .road = parts_.road,
       .host = parts_.outer,
       .door = std::move(door),
       .rekey = parts_.Rekey(),
+      .messages = std::move(messages),
       .version = cli::Version(),
       .max_clients = parts_.config.hub.max_clients,
       .multi_client = parts_.config.hub.multi_client,
@@ -97,6 +110,99 @@ absl::StatusOr<peer::HubSessions::Config> HubSide::SessionsConfig() {
                          peer::FormatBannedKeys(keys));
           },
   };
+}
+
+// What a run before left may be half of a rotation, which goes on.
+void HubSide::StartRotation(uint64_t now_us) {
+  if (parts_.config.key.encryption == config::Encryption::kNone) return;
+  const std::string path =
+      rotation::RotationPath(parts_.platform.paths().state_dir);
+  absl::StatusOr<std::string> file = host::ReadFile(path);
+  if (!file.ok() && !absl::IsNotFound(file.status())) {
+    parts_.log.Warn(file.status().message());
+  }
+  if (file.ok() && !file->empty() && !rotation::ParseRotation(*file)) {
+    parts_.log.Warn(path,
+                    " cannot be understood; clients that were away during "
+                    "a rotation need the new shared key by hand");
+  }
+  rotation_ = std::make_unique<rotation::HubRotation>(
+      rotation::HubRotation::Config{
+          .keys = parts_.secrets.keys,
+          .grace_us = parts_.config.key.grace_us(),
+          .interval_us =
+              uint64_t{parts_.config.hub.push_interval_s} * 1'000'000,
+          .keep =
+              [this](std::string text, std::string key,
+                     std::function<void(absl::Status)> done) {
+                KeepKey(std::move(text), std::move(key), std::move(done));
+              },
+          .save =
+              [this, path](std::string text) {
+                writer_->Put(path, std::move(text));
+              },
+          .connected = [this] { return Connected(); },
+          .known =
+              [this] {
+                return sessions_ ? sessions_->KnownKeys()
+                                 : std::vector<handshake::PublicKey>();
+              },
+          .offer =
+              [this](const handshake::PublicKey& client,
+                     const handshake::NewKey& message) {
+                peer::Session* session =
+                    sessions_ ? sessions_->SessionOf(client) : nullptr;
+                if (session != nullptr) session->Send(message);
+              },
+          .log = [this](std::string text) { parts_.log.Info(text); },
+          .unix_ms = [this] { return parts_.outer.UnixMs(); },
+          .now_us = [] { return MonotonicUs(); }},
+      file.ok() ? std::string_view(*file) : std::string_view());
+}
+
+// The file first: with it a run that ends here knows all keys that a client may
+// have.
+void HubSide::KeepKey(std::string file, std::string key,
+                      std::function<void(absl::Status)> done) {
+  struct Result {
+    absl::Status written;
+    rotation::KeptAt kept;
+  };
+  auto result = std::make_shared<Result>();
+  parts_.background.Run(
+      [source = parts_.secrets.key_source, file = std::move(file),
+       key = std::move(key), result] {
+        result->written =
+            host::ReplaceFile(rotation::RotationPath(source->state_dir), file);
+        if (result->written.ok())
+          result->kept = rotation::KeepKey(*source, key);
+      },
+      [this, result, done = std::move(done)] {
+        const rotation::KeptAt& kept = result->kept;
+        if (!result->written.ok()) {
+          parts_.log.Error(result->written.message());
+        } else if (kept.kept == rotation::Kept::kFile) {
+          parts_.log.Info("the new shared key is in ", kept.path);
+        } else {
+          parts_.log.Warn(
+              "the new shared key could not be put in its place: ",
+              kept.why.empty() ? "it was given by a flag" : kept.why,
+              "; this hub finds it in its state directory");
+        }
+        if (rotation_) done(result->written);
+      });
+}
+
+std::vector<rotation::HubRotation::Connected> HubSide::Connected() const {
+  std::vector<rotation::HubRotation::Connected> connected;
+  if (sessions_ == nullptr) return connected;
+  for (const peer::HubSessions::Client& client : sessions_->clients()) {
+    if (!client.session) continue;
+    const handshake::SessionSecrets& secrets = client.session->secrets();
+    connected.push_back(
+        {secrets.peer_key, handshake::NewKey::kUnderstoodBy(secrets.peer)});
+  }
+  return connected;
 }
 
 void HubSide::SetFallback(const std::optional<config::HostPort>& service,
@@ -124,6 +230,10 @@ absl::Status HubSide::Apply(const config::Config& config, uint64_t now_us) {
                     .networks = NetworksOf(config),
                     .probers = service_ ? fallback_.get() : nullptr,
                     .offered_mtu = parts_.platform.MaxInnerMtu(Family::kIpv4)});
+  if (rotation_) {
+    rotation_->SetTimes(config.key.grace_us(),
+                        uint64_t{config.hub.push_interval_s} * 1'000'000);
+  }
   return absl::OkStatus();
 }
 
@@ -146,6 +256,7 @@ uint64_t HubSide::NextDeadline() const {
   uint64_t next = next_lookup_us_;
   if (sessions_ != nullptr) next = std::min(next, sessions_->NextDeadline());
   if (fallback_ != nullptr) next = std::min(next, fallback_->NextDeadline());
+  if (rotation_ != nullptr) next = std::min(next, rotation_->NextDeadline());
   return next;
 }
 
@@ -153,6 +264,7 @@ void HubSide::OnTimer(uint64_t now_us) {
   if (sessions_ != nullptr) sessions_->OnTimer(now_us);
   if (fallback_ != nullptr) fallback_->OnTimer(now_us);
   if (now_us >= next_lookup_us_) LookUpFallback(now_us);
+  if (rotation_ != nullptr) rotation_->OnTimer();
 }
 
 void HubSide::OnHostChanges(const host::HostChanges& changes, uint64_t) {
@@ -179,6 +291,12 @@ std::optional<std::string> HubSide::Answer(const api::Request& request,
       return Unban(request.key);
     case api::RequestKind::kPeerBanned:
       return Banned();
+    case api::RequestKind::kRotateKey:
+      return RotateKey(/*force=*/false);
+    case api::RequestKind::kRotateKeyForce:
+      return RotateKey(/*force=*/true);
+    case api::RequestKind::kRotation:
+      return Rotation();
     default:
       return std::nullopt;
   }
@@ -218,9 +336,35 @@ std::string HubSide::Banned() const {
   return api::OkResponse(text.empty() ? "no key is banned\n" : text);
 }
 
+std::string HubSide::RotateKey(bool force) {
+  if (rotation_ == nullptr) {
+    return api::ErrorResponse(
+        "encryption = \"none\": there is no shared key to rotate");
+  }
+  const absl::Status begun = rotation_->Begin(force);
+  if (!begun.ok()) return api::ErrorResponse(config::ToStd(begun.message()));
+  return api::OkResponse(
+      "a new shared key is given to all clients; lwtctl rotation shows how far "
+      "it is\n");
+}
+
+std::string HubSide::Rotation() const {
+  if (rotation_ && rotation_->writing()) {
+    return api::OkResponse("a new shared key is being written down\n");
+  }
+  const auto progress = rotation_ ? rotation_->GetProgress() : std::nullopt;
+  if (!progress) return api::OkResponse("the shared key was never rotated\n");
+  return api::OkResponse(config::Concat(
+      "rotated on ", rotation::DateOf(progress->began_unix_ms), "\n",
+      progress->have_it, " of ", progress->connected,
+      " connected clients have the new shared key\n", progress->away,
+      " that are away may come by one before\n"));
+}
+
 size_t HubSide::Close(std::string_view reason, uint64_t now_us) {
   const size_t flows = sessions_->Close(reason, now_us);
   sessions_.reset();
+  rotation_.reset();
   lookup_.TakeBack();  // its answer is the fallback's
   fallback_.reset();
   next_lookup_us_ = kNever;

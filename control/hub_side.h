@@ -13,6 +13,7 @@
 #include "control/host/instance/state_writer.h"
 #include "control/hub/hub_sessions.h"
 #include "control/loop/component.h"
+#include "control/rotation/hub_rotation.h"
 
 namespace lwt {
 
@@ -48,6 +49,12 @@ class HubSide final : public loop::Component {
   std::string Ban(const handshake::PublicKey& key, uint64_t now_us);
   std::string Unban(const handshake::PublicKey& key);
   std::string Banned() const;
+  void StartRotation(uint64_t now_us);
+  void KeepKey(std::string file, std::string key,
+               std::function<void(absl::Status)> done);
+  std::vector<rotation::HubRotation::Connected> Connected() const;
+  std::string RotateKey(bool force);
+  std::string Rotation() const;
 
   const GatewayParts parts_;
   // Written before the next run may read it.
@@ -57,6 +64,8 @@ class HubSide final : public loop::Component {
   std::optional<config::HostPort> service_;  // behind it
   NameLookups::Question lookup_;             // of its name
   uint64_t next_lookup_us_ = kNever;
+  // Where there is a shared key. It asks the sessions, and they tell it.
+  std::unique_ptr<rotation::HubRotation> rotation_;
   std::unique_ptr<peer::HubSessions> sessions_;
 };
 

@@ -20,7 +20,7 @@ class KeyKeeper final : public loop::Component {
   // Handshakes are made by `psk` from now on, and taken by the one until now
   // for key_grace.
   void Change(const SecretKey& psk, uint64_t now_us);
-  bool IsNow(const SecretKey& psk) const { return keys_.IsNow(psk); }
+  bool IsNewest(const SecretKey& psk) const { return keys_.IsNewest(psk); }
 
   absl::Status Apply(const config::Config& config, uint64_t now_us) override;
   void OnTimer(uint64_t now_us) override;

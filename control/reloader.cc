@@ -70,10 +70,20 @@ void Reloader::StartReading() {
 absl::StatusOr<Reloader::Reading> Reloader::Read() const {
   auto loaded = config::LoadConfigAgain(context_.command_line);
   if (!loaded.ok()) return loaded.status();
-  Reading reading{.loaded = *std::move(loaded), .psk = std::nullopt};
+  Reading reading{
+      .loaded = *std::move(loaded), .psk = std::nullopt, .source = {}};
   config::KeyConfig& key = reading.loaded.config.key;
   const config::KeyConfig& in_force = context_.config.key;
   if (key.text.empty() || in_force.encryption == config::Encryption::kNone) {
+    return reading;
+  }
+  reading.source = rotation::SourceOf(reading.loaded.config,
+                                      context_.command_line, state_dir_);
+  absl::StatusOr<std::optional<SecretKey>> kept =
+      rotation::PskInPlaceOf(key.text, state_dir_);
+  if (!kept.ok()) return kept.status();
+  if (*kept) {
+    reading.psk = **std::move(kept);
     return reading;
   }
   auto psk = handshake::DerivePsk(key.text, in_force.network);
@@ -112,7 +122,7 @@ absl::StatusOr<std::string> Reloader::Take(absl::StatusOr<Reading> read) {
   if (!read.ok()) return Refused(read.status().message());
   config::Config& wanted = read->loaded.config;
   // The text in force was erased, so one that stays would be a change.
-  const bool new_key = read->psk && !context_.keys.IsNow(*read->psk);
+  const bool new_key = read->psk && !context_.keys.IsNewest(*read->psk);
   if (!new_key) wanted.key.Erase();
   absl::StatusOr<config::Reloaded> reloaded =
       config::Reload(started_, context_.config, wanted);
@@ -128,6 +138,11 @@ absl::StatusOr<std::string> Reloader::Take(absl::StatusOr<Reading> read) {
   context_.log.SetLevel(context_.config.host.log_level);
   const uint64_t now_us = MonotonicUs();
   if (new_key) context_.keys.Change(*read->psk, now_us);
+  if (read->psk) {
+    context_.background.Run(
+        [source = context_.key_source, now = read->source] { *source = now; },
+        [] {});
+  }
   std::string text = config::Sentences(*reloaded);
   for (const absl::Status& error :
        context_.components.Apply(context_.config, now_us)) {

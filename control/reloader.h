@@ -20,8 +20,10 @@
 #include "control/config/load.h"
 #include "control/handshake/key_ring.h"
 #include "control/key_keeper.h"
+#include "control/loop/background.h"
 #include "control/loop/components.h"
 #include "control/loop/event_loop.h"
+#include "control/rotation/key_store.h"
 #include "drivers/scoped_fd.h"
 
 namespace lwt {
@@ -35,6 +37,8 @@ class Reloader {
     KeyKeeper& keys;
     loop::EventLoop& loop;
     loop::Log& log;
+    loop::Background& background;
+    std::shared_ptr<rotation::KeySource> key_source;
     // Around each reading and what comes of it.
     std::function<void()> on_begin;
     std::function<void()> on_end;
@@ -56,12 +60,16 @@ class Reloader {
 
  private:
   Reloader(const Context& context, int read_event)
-      : context_(context), started_(context.config), read_event_(read_event) {}
+      : context_(context),
+        started_(context.config),
+        state_dir_(context.key_source->state_dir),
+        read_event_(read_event) {}
 
   // What was read, and what is derived from its key, where it has one.
   struct Reading {
     config::LoadedConfig loaded;
     std::optional<SecretKey> psk;
+    rotation::KeySource source;  // of it
   };
 
   void StartReading();
@@ -71,6 +79,7 @@ class Reloader {
 
   const Context context_;
   const config::Config started_;
+  const std::string state_dir_;
   const ScopedFd read_event_;
   std::thread thread_;
   // The thread's until it has raised the event.

@@ -66,6 +66,7 @@ ROOMS = {
         "control/host/instance/",
         "control/workers/",
         "control/session/",
+        "control/rotation/",
         "control/fallback/",
         "control/client/ control/hub/",
         "control/platform/",

@@ -65,6 +65,9 @@ std::optional<Request> ParseRequest(std::span<const uint8_t> line) {
   if (text == "version") return Request{RequestKind::kVersion};
   if (text == "reload") return Request{RequestKind::kReload};
   if (text == "peer banned") return Request{RequestKind::kPeerBanned};
+  if (text == "rotate-key") return Request{RequestKind::kRotateKey};
+  if (text == "rotate-key force") return Request{RequestKind::kRotateKeyForce};
+  if (text == "rotation") return Request{RequestKind::kRotation};
   if (text.starts_with(kForget)) return ReadForget(text.substr(kForget.size()));
   if (text.starts_with(kBan)) {
     return ReadKeyed(RequestKind::kPeerBan, text.substr(kBan.size()));

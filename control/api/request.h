@@ -1,7 +1,8 @@
 // The control socket's protocol: the client sends one line, the daemon answers
 // once and closes.
 //
-//   status | status json | version | reload | peer banned |
+//   status | status json | version | reload | rotate-key |
+//   rotate-key force | rotation | peer banned |
 //   peer forget ADDRESS|RANGE|KEY | peer ban KEY | peer unban KEY
 //                                                             and a line feed
 //   "ok BYTES\n" and BYTES bytes of body, or "error SENTENCE\n"
@@ -33,6 +34,9 @@ enum class RequestKind : uint8_t {
   kPeerBan,        // `key`
   kPeerUnban,      // `key`
   kPeerBanned,
+  kRotateKey,
+  kRotateKeyForce,  // whoever is locked out by it
+  kRotation,        // how far it is
 };
 
 // What only a hub can do.
@@ -43,6 +47,9 @@ constexpr bool IsOfPeers(RequestKind kind) {
     case RequestKind::kPeerBan:
     case RequestKind::kPeerUnban:
     case RequestKind::kPeerBanned:
+    case RequestKind::kRotateKey:
+    case RequestKind::kRotateKeyForce:
+    case RequestKind::kRotation:
       return true;
     default:
       return false;

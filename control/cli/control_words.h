@@ -10,7 +10,7 @@ struct ControlWords {
   std::string_view words;    // "peer forget"
   std::string_view operand;  // one word behind them; empty: none
   std::string_view what;     // an operand is, for who gave something else
-  bool json = false;         // takes -json
+  std::string_view flag;     // the one that it takes beside those of all
   // Lines of at most 74 columns; of several commands in a row the last has what
   // is true of all.
   std::string_view sentence;
@@ -18,7 +18,7 @@ struct ControlWords {
 
 inline constexpr ControlWords kControlCommands[] = {
     {.words = "status",
-     .json = true,
+     .flag = "json",
      .sentence =
          "Show uplink, tunnel, peers, workers and drops; with -json for "
          "programs."},
@@ -40,6 +40,13 @@ inline constexpr ControlWords kControlCommands[] = {
                  "again."},
     {.words = "peer banned",
      .sentence = "On a hub: list the keys that are banned."},
+    {.words = "rotate-key",
+     .flag = "force",
+     .sentence = "On a hub: make another shared key and give it to all "
+                 "clients; with\n"
+                 "-force also where a client may be locked out."},
+    {.words = "rotation",
+     .sentence = "On a hub: show how many clients have the new key."},
     {.words = "reload",
      .sentence = "Have the gateway read its settings again, as SIGHUP does: "
                  "says what\n"

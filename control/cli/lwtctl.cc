@@ -40,8 +40,16 @@ absl::Status Wrong(const std::string& sentence) {
 // Words and flags of the command line, in any order.
 struct Parts {
   std::vector<std::string> words;
-  bool json = false;
+  std::string flag;  // of a command: "json"
 };
+
+// The command that takes a flag of its own.
+std::string OwnerOf(std::string_view flag) {
+  for (const ControlWords& command : kControlCommands) {
+    if (command.flag == flag) return std::string(command.words);
+  }
+  return "";
+}
 
 absl::Status TakeFlag(std::string_view name, bool has_value,
                       std::string_view value, ControlCommand& command,
@@ -53,10 +61,11 @@ absl::Status TakeFlag(std::string_view name, bool has_value,
   }
   const bool help = name == "h" || name == "help";
   const bool version = name == "v" || name == "version";
-  const bool known = name == "json" || help || version;
+  const bool of_command = !name.empty() && !OwnerOf(name).empty();
+  const bool known = of_command || help || version;
   if (!known) return Wrong("unknown flag \"-" + std::string(name) + "\"");
   if (has_value) return Wrong("-" + std::string(name) + " takes no value");
-  parts.json = parts.json || name == "json";
+  if (of_command) parts.flag = name;
   command.help = command.help || help;
   command.version = command.version || version;
   return absl::OkStatus();
@@ -153,10 +162,12 @@ absl::Status MakeRequest(const Parts& parts, ControlCommand& command) {
     const absl::Status good = CheckOperand(*found, rest[0]);
     if (!good.ok()) return good;
   }
-  if (parts.json && !found->json) {
-    return Wrong("-json goes with status only");
+  if (!parts.flag.empty() && found->flag != parts.flag) {
+    return Wrong("-" + parts.flag + " goes with " + OwnerOf(parts.flag) +
+                 " only");
   }
-  command.request = absl::StrJoin(words, " ") + (parts.json ? " json" : "");
+  command.request =
+      absl::StrJoin(words, " ") + (parts.flag.empty() ? "" : " " + parts.flag);
   return absl::OkStatus();
 }
 
@@ -250,7 +261,10 @@ std::string ControlHelpText() {
   for (const ControlWords& command : kControlCommands) {
     absl::StrAppend(&text, "  lwtctl [-socket PATH] ",
                     UsageOf(command).substr(sizeof("lwtctl")),
-                    command.json ? " [-json]" : "", "\n");
+                    command.flag.empty()
+                        ? ""
+                        : absl::StrCat(" [-", ToAbsl(command.flag), "]"),
+                    "\n");
     if (command.sentence.empty()) continue;
     text += Indented("      ", "      ", command.sentence);
   }

@@ -98,6 +98,11 @@ class ClientSession final : public FlowOwner {
   // Why it is not up.
   const std::string& reason() const { return reason_; }
   const Session* session() const { return session_.get(); }
+  // To the hub. False when none is connected, or it does not understand.
+  template <handshake::ControlBody M>
+  bool Tell(const M& message) {
+    return session_ != nullptr && session_->Send(message);
+  }
   const HubRound& hubs() const { return hubs_; }
   // The hub of the session, else the one that is called, or was last.
   const HubTarget& hub() const {

@@ -113,6 +113,7 @@ struct HubConfig {
   bool multi_client = true;
   uint32_t max_clients = 100;
   std::optional<HostPort> fallback;  // whom strangers meet
+  uint32_t push_interval_s = 0;      // between rotations of the key; 0: none
   std::vector<PeerEntry> peers;      // networks behind clients
 };
 

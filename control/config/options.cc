@@ -210,8 +210,9 @@ constexpr Option kOptions[] = {
      .takes = Takes::kLive,
      .value_name = "SECONDS",
      .max = 31'536'000,
-     .sentence = "How long a shared key is still taken after a reload has put "
-                 "another in its place; 0 refuses it at once.",
+     .sentence = "How long a shared key is still taken after another took its "
+                 "place, by a reload or by the hub's rotation; 0 refuses it "
+                 "at once.",
      .field = Integer<In<&Config::key, &KeyConfig::grace_s>>()},
     {.group = kKeyGroup,
      .flag = "network",
@@ -257,6 +258,16 @@ constexpr Option kOptions[] = {
      .made_at_start = true,
      .sentence = "How many clients may be connected at once.",
      .field = Integer<In<&Config::hub, &HubConfig::max_clients>>()},
+    {.group = kServerGroup,
+     .flag = "config-push-interval",
+     .toml = "config_push_interval",
+     .applies_to = AppliesTo::kServer,
+     .takes = Takes::kLive,
+     .value_name = "SECONDS",
+     .max = 31'536'000,
+     .sentence = "How often the hub makes another shared key and gives it to "
+                 "all clients; 0 does so only for `lwtctl rotate-key`.",
+     .field = Integer<In<&Config::hub, &HubConfig::push_interval_s>>()},
     {.group = kServerGroup,
      .flag = "fallback",
      .toml = "fallback",

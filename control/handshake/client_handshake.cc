@@ -33,6 +33,8 @@ std::string_view ReasonOf(VerdictCode code) {
       return "it serves one client, and another has come before";
     case VerdictCode::kBanned:
       return "it has banned this client's key";
+    case VerdictCode::kKeyRotated:
+      return "it has another shared key by now";
     case VerdictCode::kVersion:
       return "it speaks another version of the protocol";
     default:

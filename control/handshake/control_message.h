@@ -20,6 +20,8 @@ enum class ControlType : uint8_t {
   kRekeyDone = 4,
   kNotice = 5,
   kMtu = 8,
+  kNewKey = 9,
+  kKeyKept = 10,
   kAbout = 14,
 };
 

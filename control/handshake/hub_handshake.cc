@@ -60,6 +60,7 @@ void HubDoor::Try(FirstFlight& flight, uint64_t unix_ms, DoorKeeper& keeper) {
     ByteReader(clock).U64(&sent_ms);
     flight.clock_off_ms = static_cast<int64_t>(sent_ms - unix_ms);
     flight.old_key = key.place == KeyRing::Place::kBefore;
+    flight.newest_key = config_.keys->IsNewest(key.psk);
     Judge(flight, noise, sealed.last<kTagSize>(), unix_ms, keeper);
     return;
   }
@@ -81,14 +82,19 @@ void HubDoor::Judge(FirstFlight& flight, const NoiseHandshake& noise,
     // New: Holds has looked.
     static_cast<void>(replay_cache_.Insert(tag.first<kTagSize>(), unix_ms));
     flight.kind = FirstFlightKind::kProven;
-    flight.handshake =
-        HubHandshake(config_, noise, *flight.hello, flight.old_key);
+    flight.handshake = HubHandshake(config_, noise, *flight.hello,
+                                    flight.old_key, flight.newest_key);
   }
 }
 
 HubHandshake::HubHandshake(const HubConfig& config, const NoiseHandshake& noise,
-                           const HelloFields& hello, bool old_key)
-    : config_(&config), noise_(noise), hello_(hello), old_key_(old_key) {}
+                           const HelloFields& hello, bool old_key,
+                           bool newest_key)
+    : config_(&config),
+      noise_(noise),
+      hello_(hello),
+      old_key_(old_key),
+      newest_key_(newest_key) {}
 
 HubProgress HubHandshake::Start(ByteVector* output, uint16_t path_mtu) {
   std::array<uint8_t, 8> session_id;

@@ -44,6 +44,8 @@ class HubHandshake {
 
   // The client has not yet the shared key that counts, but one before.
   bool old_key() const { return old_key_; }
+  // It has the one to follow, or where none is, the one that counts.
+  bool newest_key() const { return newest_key_; }
 
   // After kAwaitVerdict.
   const PublicKey& peer_key() const { return noise_.remote_static(); }
@@ -71,7 +73,7 @@ class HubHandshake {
   };
 
   HubHandshake(const HubConfig& config, const NoiseHandshake& noise,
-               const HelloFields& hello, bool old_key);
+               const HelloFields& hello, bool old_key, bool newest_key);
   void OnRecord(const TlsRecord& record);
   bool OnMessage3(ByteSpan body);
   HubProgress Fail(ByteVector* output);
@@ -81,6 +83,7 @@ class HubHandshake {
   HelloFields hello_;
   TlsReader reader_;
   bool old_key_;
+  bool newest_key_;
   State state_ = State::kStart;
   HubPayload mine_;
   ClientPayload client_;
@@ -104,6 +107,7 @@ struct FirstFlight {
   size_t hello_size = 0;     // bytes of the stream that the hello took
   int64_t clock_off_ms = 0;  // client's clock minus ours, with the key good
   bool old_key = false;      // the good one is one before
+  bool newest_key = false;   // … is the newest of the ring
   std::optional<HubHandshake> handshake;
 };
 

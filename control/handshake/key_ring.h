@@ -24,7 +24,7 @@ class KeyRing {
     SecretKey psk;
     SecretKey join_mask;  // of sessions that began by it
     Place place = Place::kNow;
-    uint64_t since_us = 0;  // that it is "before"
+    int64_t since_us = 0;  // that it is "before"; may be before the boot
   };
 
   // Without any: nobody comes in.
@@ -36,6 +36,12 @@ class KeyRing {
   void SetNow(const SecretKey& psk, uint64_t now_us, uint64_t grace_us);
   // One that is taken already, and that nobody has to use yet.
   void SetNext(const SecretKey& psk);
+  // One that was used before this run, from `since_us` on "before". Of a ring
+  // with a key of now; nothing where there is no room.
+  void AddBefore(const SecretKey& psk, int64_t since_us);
+  void ForgetBefore(const SecretKey& psk);
+  // Those before count as if they had just become that.
+  void KeepBefore(uint64_t now_us);
   // Others before it is how long those before are good, since each began to be.
   void SetGrace(uint64_t grace_us) { grace_us_ = grace_us; }
   // Erases those whose time is over. How many.
@@ -47,6 +53,8 @@ class KeyRing {
   bool IsNow(const SecretKey& psk) const {
     return !keys_.empty() && keys_.front().psk == psk;
   }
+  // The one to follow, or the one of now where none is.
+  bool IsNewest(const SecretKey& psk) const;
 
  private:
   void Forget(const SecretKey& psk);

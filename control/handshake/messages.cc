@@ -69,6 +69,40 @@ std::optional<MtuMessage> MtuMessage::Parse(ByteSpan body) {
   return message;
 }
 
+ByteVector NewKey::Build() const {
+  ByteWriter out;
+  return out.Append(IdOfKey(key)).U32(grace_s).Append(key).Take();
+}
+
+std::optional<NewKey> NewKey::Parse(ByteSpan body) {
+  ByteReader reader(body);
+  KeyId id;
+  NewKey message;
+  if (!reader.Copy(id) || !reader.U32(&message.grace_s)) return std::nullopt;
+  message.key.assign(reader.rest().begin(), reader.rest().end());
+  if (!IsGeneratedKey(message.key) || IdOfKey(message.key) != id) {
+    return std::nullopt;
+  }
+  return message;
+}
+
+ByteVector KeyKept::Build() const {
+  ByteWriter out;
+  return out.Append(id).U8(static_cast<uint8_t>(where)).Take();
+}
+
+std::optional<KeyKept> KeyKept::Parse(ByteSpan body) {
+  ByteReader reader(body);
+  KeyKept message;
+  uint8_t where = 0;
+  if (!reader.Copy(message.id) || !reader.U8(&where) || !reader.empty() ||
+      where > static_cast<uint8_t>(Where::kStateDirectory)) {
+    return std::nullopt;
+  }
+  message.where = static_cast<Where>(where);
+  return message;
+}
+
 ByteVector About::Build() const {
   const std::string_view text =
       std::string_view(version).substr(0, kMaxVersion);

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "control/handshake/control_message.h"
+#include "control/handshake/psk.h"
 #include "control/handshake/session_secrets.h"
 
 namespace lwt::handshake {
@@ -86,6 +87,34 @@ struct MtuMessage {
   static std::optional<MtuMessage> Parse(ByteSpan body);
 };
 
+// To a client: the shared key that counts from now on, of those that
+// GenerateKey makes. The one before is taken for `grace_s` more from who has
+// not heard of it.
+struct NewKey {
+  static constexpr auto kType = ControlType::kNewKey;
+  static bool kUnderstoodBy(const PeerOffer& peer) {
+    return (peer.features & kFeatureRotation) != 0;
+  }
+  uint32_t grace_s = 0;
+  std::string key;
+
+  ByteVector Build() const;
+  static std::optional<NewKey> Parse(ByteSpan body);
+};
+
+// A client's answer, once the key is kept: where, so that the hub knows whether
+// the client has it after a restart.
+struct KeyKept {
+  static constexpr auto kType = ControlType::kKeyKept;
+  static constexpr auto kUnderstoodBy = &NewKey::kUnderstoodBy;
+  enum class Where : uint8_t { kMemory = 0, kFile = 1, kStateDirectory = 2 };
+  KeyId id{};
+  Where where = Where::kMemory;
+
+  ByteVector Build() const;
+  static std::optional<KeyKept> Parse(ByteSpan body);
+};
+
 // Of which version its sender is, for the operator, and what it understands.
 struct About {
   static constexpr auto kType = ControlType::kAbout;
@@ -110,7 +139,8 @@ struct MessageList {
   }
 };
 // All types that there are: tests and the fuzzer go through it.
-using ControlMessages = MessageList<RekeyRequest, RekeyOffer, RekeyAnswer,
-                                    RekeyDone, Notice, MtuMessage, About>;
+using ControlMessages =
+    MessageList<RekeyRequest, RekeyOffer, RekeyAnswer, RekeyDone, Notice,
+                MtuMessage, NewKey, KeyKept, About>;
 
 }  // namespace lwt::handshake

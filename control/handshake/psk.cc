@@ -1,5 +1,6 @@
 #include "control/handshake/psk.h"
 
+#include <algorithm>
 #include <set>
 
 #include "absl/strings/str_cat.h"
@@ -60,6 +61,18 @@ std::string GenerateKey() {
   result += text.data();
   sodium_memzero(text.data(), text.size());
   return result;
+}
+
+bool IsGeneratedKey(std::string_view key) {
+  return key.size() == kGeneratedKeySize &&
+         key.starts_with(kGeneratedKeyPrefix) && CheckKey(key).ok();
+}
+
+KeyId IdOfKey(std::string_view text) {
+  const Digest digest = Sha256({AsBytes(text)});
+  KeyId id;
+  std::copy_n(digest.begin(), id.size(), id.begin());
+  return id;
 }
 
 absl::Status CheckKey(std::string_view key) {

@@ -1,6 +1,7 @@
 // From the operator's key string to the 32 bytes that prove it.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <string>
 
@@ -13,7 +14,14 @@ inline constexpr std::string_view kGeneratedKeyPrefix = "lwt1:";
 
 // A key of 256 random bits: the prefix, then base64url of the key and two bytes
 // of checksum.
+inline constexpr size_t kGeneratedKeySize = 51;
 std::string GenerateKey();
+bool IsGeneratedKey(std::string_view key);
+
+// Names a shared key without showing it: the first bytes of the SHA-256 of its
+// text.
+using KeyId = std::array<uint8_t, 8>;
+KeyId IdOfKey(std::string_view text);
 
 // Whether DerivePsk takes the key, without the work of stretching it: refuses
 // fewer than 8 characters, and what follows the prefix when it is no key.

@@ -55,7 +55,9 @@ bool ReadAddresses(ByteReader* reader, std::vector<IpPrefix>* addresses) {
 constexpr struct {
   uint32_t bit;
   const char* name;
-} kFeatureTable[] = {{kFeatureMtu, "mtu"}, {kFeatureAbout, "about"}};
+} kFeatureTable[] = {{kFeatureMtu, "mtu"},
+                     {kFeatureRotation, "rotation"},
+                     {kFeatureAbout, "about"}};
 
 // Who made a payload before there were features padded it with zeros there, or
 // ended it.

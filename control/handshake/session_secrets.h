@@ -25,6 +25,7 @@ enum class VerdictCode : uint8_t {
   kSecondKeyRefused = 4,
   kVersion = 5,
   kBanned = 6,
+  kKeyRotated = 7,
 };
 
 // The hub's last word. `text` is for the operator of the client.
@@ -40,8 +41,10 @@ inline constexpr uint16_t kLeastInnerMtu = 576;
 // What a side understands beyond version 1, a bit each (docs/protocol.md,
 // "Features"). Nothing is sent that the other end did not name.
 inline constexpr uint32_t kFeatureMtu = 1u << 8;
+inline constexpr uint32_t kFeatureRotation = 1u << 9;
 inline constexpr uint32_t kFeatureAbout = 1u << 14;
-inline constexpr uint32_t kOwnFeatures = kFeatureMtu | kFeatureAbout;
+inline constexpr uint32_t kOwnFeatures =
+    kFeatureMtu | kFeatureRotation | kFeatureAbout;
 // By name, lowest bit first; one that this version does not know is "bit 20".
 std::vector<std::string> FeatureNames(uint32_t features);
 

@@ -205,6 +205,13 @@ std::vector<HeldAddress> AddressBook::Held(uint64_t now_us,
   return held;
 }
 
+std::vector<PublicKey> AddressBook::Keys() const {
+  std::vector<PublicKey> keys;
+  keys.reserve(of_key_.size());
+  for (const auto& [key, addresses] : of_key_) keys.push_back(key);
+  return keys;
+}
+
 void AddressBook::Restore(const std::vector<HeldAddress>& held, uint64_t now_us,
                           uint64_t unix_ms) {
   for (const HeldAddress& entry : held) {

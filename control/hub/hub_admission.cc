@@ -208,7 +208,8 @@ void HubSessions::OnJoinSaid(HubFlow& flow, uint64_t now_us) {
 }
 
 Verdict HubSessions::Judge(const PublicKey& key, const PeerOffer& offer,
-                           WorkerIndex worker, uint64_t now_us) {
+                           bool newest_key, WorkerIndex worker,
+                           uint64_t now_us) {
   if (offer.version != handshake::kProtocolVersion) {
     return {VerdictCode::kVersion,
             config::Concat("this hub speaks protocol version ",
@@ -217,6 +218,10 @@ Verdict HubSessions::Judge(const PublicKey& key, const PeerOffer& offer,
   }
   if (config_.banned.contains(key)) {
     return {VerdictCode::kBanned, "this client was banned by the operator"};
+  }
+  if (!newest_key && config_.rotation != nullptr) {
+    const std::string refusal = config_.rotation->Refusal(key);
+    if (!refusal.empty()) return {VerdictCode::kKeyRotated, refusal};
   }
   const bool known = FindByKey(key) != nullptr;
   const size_t there = clients_.size() - free_.size();
@@ -238,7 +243,8 @@ Verdict HubSessions::Judge(const PublicKey& key, const PeerOffer& offer,
 void HubSessions::Decide(HubFlow& flow, uint64_t now_us) {
   handshake::HubHandshake& handshake = flow.handshake();
   const PublicKey key = handshake.peer_key();
-  Verdict verdict = Judge(key, handshake.peer(), flow.flow().worker(), now_us);
+  Verdict verdict = Judge(key, handshake.peer(), handshake.newest_key(),
+                          flow.flow().worker(), now_us);
   bool accepted = verdict.code == VerdictCode::kAccepted;
   ByteVector bytes;
   HubProgress progress = handshake.Finish(verdict, &bytes);
@@ -305,6 +311,8 @@ void HubSessions::Admit(HubFlow& flow, SessionSecrets secrets,
   }
   const std::string key = handshake::PublicKeyToText(secrets.peer_key);
   const uint16_t mtu = secrets.mtu;
+  const PublicKey peer_key = secrets.peer_key;
+  const bool newest_key = flow.handshake().newest_key();
   const bool old_key = flow.handshake().old_key();
   config_.road.peers.Hold(flow.flow());
   auto session = MakeSession(*client, flow, std::move(secrets), now_us);
@@ -331,6 +339,9 @@ void HubSessions::Admit(HubFlow& flow, SessionSecrets secrets,
   log_.Info(Cause::Peer(name), name, " up: ", ToString(client->remote),
             ", key ", key, ", inner MTU ", mtu,
             old_key ? ", by a shared key of before" : "");
+  if (config_.rotation != nullptr) {
+    config_.rotation->OnConnected(peer_key, newest_key);
+  }
 }
 
 }  // namespace lwt::peer

@@ -121,11 +121,13 @@ void HubSessions::OnLaneDown(Client& client, FlowId flow, uint64_t now_us) {
 void HubSessions::EndSession(Client& client) {
   const handshake::SessionSecrets& secrets = client.session->secrets();
   index_.ForgetSession(secrets.session_id, secrets.peer_key);
+  const PublicKey key = secrets.peer_key;
   const uint32_t slot = SlotOf(client);
   free_.insert(slot);
   deadlines_.Set(slot, loop::Deadlines::kNever);
   client.session.reset();
   config_.road.peers.Remove(client.peer);
+  if (config_.rotation != nullptr) config_.rotation->OnGone(key);
 }
 
 void HubSessions::Drop(Client& client, std::string_view why, uint64_t now_us) {

@@ -18,6 +18,7 @@
 #include "control/hub/hub_unproven.h"
 #include "control/hub/join_budget.h"
 #include "control/loop/deadlines.h"
+#include "control/rotation/hub_rotation.h"
 #include "control/session/session.h"
 
 namespace lwt::peer {
@@ -63,6 +64,8 @@ class HubSessions final : public FlowOwner {
     // Who may not come in, and where it is kept when that has changed.
     BannedKeys banned;
     std::function<void(const BannedKeys&)> on_banned;
+    // Who is told of who comes and goes; may be null.
+    rotation::HubRotation* rotation = nullptr;
   };
 
   // What may change while it runs, with the meaning that it has in Config.
@@ -124,6 +127,13 @@ class HubSessions final : public FlowOwner {
   const BannedKeys& banned() const { return config_.banned; }
 
   const std::vector<Client>& clients() const { return clients_; }
+  // Of a client that is connected, or nullptr.
+  Session* SessionOf(const handshake::PublicKey& key) {
+    const Client* client = FindByKey(key);
+    return client == nullptr ? nullptr : client->session.get();
+  }
+  // Who has a tunnel address, connected or not.
+  std::vector<handshake::PublicKey> KnownKeys() const { return book_.Keys(); }
   // How many clients OnTimer has looked at so far.
   uint64_t visits() const { return visits_; }
 
@@ -164,7 +174,7 @@ class HubSessions final : public FlowOwner {
   void Decide(HubFlow& flow, uint64_t now_us);
   // `worker` is the flow's.
   handshake::Verdict Judge(const handshake::PublicKey& key,
-                           const handshake::PeerOffer& offer,
+                           const handshake::PeerOffer& offer, bool newest_key,
                            WorkerIndex worker, uint64_t now_us);
   void Admit(HubFlow& flow, handshake::SessionSecrets secrets,
              handshake::ByteVector verdict, uint64_t now_us);

@@ -38,9 +38,7 @@ constexpr OldKey kKeys[] = {
     {"client_isolation", "client-isolation", OldType::kBoolean, "false"},
     {"tun_name", "tun-name", OldType::kText, ""},
     {"routes", "routes", OldType::kList, ""},
-    {"config_push_interval", "config-push-interval", OldType::kNumber, "0",
-     "a session's keys are renewed every 120 s, see rekey_seconds; the shared "
-     "key stays until you change it"},
+    {"config_push_interval", "config-push-interval", OldType::kNumber, "0"},
     {"p2p_enabled", "p2p", OldType::kBoolean, "true", kPaths},
     {"p2p_port", "p2p-port", OldType::kNumber, "0", kPaths},
     {"enable_nat_detection", "nat-detection", OldType::kBoolean, "true",

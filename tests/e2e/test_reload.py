@@ -484,7 +484,7 @@ _SEEN = {
         "peer.allowed_ips", "routes", "fec", "fec_data", "fec_parity",
         "fec_flush_us", "fec_interleave_us", "dataplane.rekey_records",
         "dataplane.rekey_seconds", "key_grace", "rate", "rate_in",
-        "uplink.rate"
+        "uplink.rate", "config_push_interval"  # test_rotation.py
     },
     "nothing; above that of the start: restart": {"max_clients"},
     "next connection": {

@@ -48,14 +48,14 @@ TEST_F(KeyKeeperTest, WithoutAChangeNothingIsEverDue) {
   EXPECT_EQ(keeper_.NextDeadline(), loop::Component::kNever);
   keeper_.OnTimer(1'000'000 * kSecondUs);
   EXPECT_TRUE(Takes(1));
-  EXPECT_TRUE(keeper_.IsNow(KeyOf(1)));
+  EXPECT_TRUE(keeper_.IsNewest(KeyOf(1)));
   EXPECT_EQ(lines_.TakeCount(), 0u);
 }
 
 TEST_F(KeyKeeperTest, TheKeyBeforeIsTakenForItsGraceAndNoLonger) {
   keeper_.Change(KeyOf(2), 10 * kSecondUs);
-  EXPECT_TRUE(keeper_.IsNow(KeyOf(2)));
-  EXPECT_FALSE(keeper_.IsNow(KeyOf(1)));
+  EXPECT_TRUE(keeper_.IsNewest(KeyOf(2)));
+  EXPECT_FALSE(keeper_.IsNewest(KeyOf(1)));
   EXPECT_TRUE(Takes(1));
   EXPECT_NE(lines_.Take().find("the shared key was changed; 1 before it taken "
                                "for at most 100 s more"),
@@ -97,12 +97,12 @@ TEST_F(KeyKeeperTest, AnotherGraceCountsFromTheChange) {
 TEST_F(KeyKeeperTest, WhoGoesBackToTheKeyBeforeHasBoth) {
   keeper_.Change(KeyOf(2), 10 * kSecondUs);
   keeper_.Change(KeyOf(1), 20 * kSecondUs);
-  EXPECT_TRUE(keeper_.IsNow(KeyOf(1)));
+  EXPECT_TRUE(keeper_.IsNewest(KeyOf(1)));
   EXPECT_TRUE(Takes(2));
   EXPECT_EQ(keys_.keys().size(), 2u);
   EXPECT_EQ(keeper_.NextDeadline(), 120 * kSecondUs);
   keeper_.OnTimer(120 * kSecondUs);
-  EXPECT_TRUE(keeper_.IsNow(KeyOf(1))) << "the one in use never expires";
+  EXPECT_TRUE(keeper_.IsNewest(KeyOf(1))) << "the one in use never expires";
   EXPECT_FALSE(Takes(2));
 }
 
@@ -160,7 +160,7 @@ TEST_F(KeyKeeperTest, AgreesWithAListByHand) {
           keeper.OnTimer(now_us);
           expire();
       }
-      ASSERT_TRUE(keeper.IsNow(KeyOf(now))) << seed;
+      ASSERT_TRUE(keeper.IsNewest(KeyOf(now))) << seed;
       ASSERT_EQ(keys.keys().size(), before.size() + 1) << seed;
       for (size_t i = 0; i < before.size(); ++i) {
         ASSERT_EQ(keys.keys()[i + 1].psk, KeyOf(before[i].key)) << seed;

@@ -52,12 +52,15 @@ class ReloaderTest : public testing::Test {
     ASSERT_TRUE(loop.ok());
     loop_ = *std::move(loop);
     components_.Add(taker_);
+    background_ = *loop::Background::Create(*loop_);
     auto reloader = Reloader::Create({.command_line = line_,
                                       .config = config_,
                                       .components = components_,
                                       .keys = key_keeper_,
                                       .loop = *loop_,
                                       .log = lines_.log(),
+                                      .background = *background_,
+                                      .key_source = key_source_,
                                       .on_begin = [this] { around_ += "<"; },
                                       .on_end = [this] { around_ += ">"; }});
     ASSERT_TRUE(reloader.ok()) << reloader.status();
@@ -95,6 +98,9 @@ class ReloaderTest : public testing::Test {
   config::CommandLine line_;
   config::Config config_;
   std::unique_ptr<loop::EventLoop> loop_;
+  std::unique_ptr<loop::Background> background_;
+  std::shared_ptr<rotation::KeySource> key_source_ =
+      std::make_shared<rotation::KeySource>();
   Taker taker_;
   loop::Components components_;
   handshake::KeyRing keys_{handshake::NullPsk()};

@@ -101,12 +101,14 @@ class OnStand : public testing::Test, private peer::WorkerInbox::Sink {
         });
     names_.emplace(*resolver_);
     event_loop_ = *loop::EventLoop::Create();
+    background_ = *loop::Background::Create(*event_loop_);
     secrets_.keys = handshake::KeyRing(handshake::NullPsk());
     secrets_.identity = handshake::GenerateStaticKey();
     platform().monitor().Drain();
     Make();
   }
   void TearDown() override {
+    background_.reset();
     road_.reset();
     outer_.reset();
     link_->SendToAll(ListenCommand{});
@@ -126,7 +128,8 @@ class OnStand : public testing::Test, private peer::WorkerInbox::Sink {
   }
   GatewayParts Parts() {
     return {config_,    lines_.log(), *event_loop_, *names_,
-            platform(), *road_,       *outer_,      secrets_};
+            platform(), *road_,       *outer_,      secrets_,
+            *background_};
   }
 
   static Platform& platform() { return *kStand->platform; }
@@ -179,6 +182,7 @@ class OnStand : public testing::Test, private peer::WorkerInbox::Sink {
   std::optional<NameLookups> names_;
   std::unique_ptr<loop::EventLoop> event_loop_;
   Secrets secrets_;
+  std::unique_ptr<loop::Background> background_;
   std::unique_ptr<peer::MailboxLink> link_;
   std::unique_ptr<OuterSide> outer_;
   std::optional<peer::WorkerRoad> road_;

@@ -107,6 +107,7 @@ TEST(DiffTest, EveryKeyOfThePageSaysWhatAChangeWaitsFor) {
       {"key", "next connection"},
       {"key_file", "next connection"},
       {"key_grace", "live"},
+      {"config_push_interval", "live"},
       {"log_level", "live"},
       {"routes", "live"},
       {"peer.public_key", "live"},

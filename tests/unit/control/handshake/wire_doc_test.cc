@@ -122,6 +122,11 @@ TEST_F(WireDoc, ControlMessages) {
   Expect("notice",
          build(3, 2, Notice{NoticeCode::kUnknownType, "unknown type 9"}));
   Expect("mtu", build(4, 2, MtuMessage{1301}));
+  const std::string generated =
+      "lwt1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh_1Pw";
+  Expect("new key", build(5, 2, NewKey{604'800, generated}));
+  Expect("key kept",
+         build(3, 5, KeyKept{IdOfKey(generated), KeyKept::Where::kFile}));
   Expect("about", build(5, 2, About{"0.2.0", kOwnFeatures}));
 }
 

@@ -177,9 +177,19 @@ TEST_F(MessagesTest, AnEndWithoutTheFeatureIsToldNoVersion) {
   EXPECT_EQ(peer.features, std::vector<std::string>{"mtu"});
 }
 
+// The new key is the client's to take, and where it is kept the hub's.
+constexpr bool IsOfOneSide(handshake::ControlType type) {
+  return type == handshake::ControlType::kNewKey ||
+         type == handshake::ControlType::kKeyKept;
+}
+
 TEST(MessageTableTest, FindsWhatWasAddedOnly) {
   MessageTable table = CommonMessages();
   handshake::ControlMessages::ForEach([&]<typename M>() {
+    if (IsOfOneSide(M::kType)) {
+      EXPECT_EQ(table.Find(M::kType), nullptr);
+      return;
+    }
     ASSERT_NE(table.Find(M::kType), nullptr) << static_cast<int>(M::kType);
     EXPECT_EQ(table.Find(M::kType)->type, M::kType);
   });
