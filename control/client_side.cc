@@ -60,7 +60,7 @@ peer::ClientSession::Config ClientConfig(const GatewayParts& parts, Hubs hubs) {
       .version = cli::Version(),
       .hubs = std::move(hubs),
       .tunnel_addresses = config.tunnel.addresses,
-      .networks = config.client.routes,
+      .routing = config.routing,
       .on_hub_key =
           [state_dir](const handshake::PublicKey& key) {
             return handshake::PinHubKey(state_dir, key);
@@ -112,6 +112,9 @@ ClientSide::~ClientSide() {
 
 void ClientSide::OnHostChanges(const host::HostChanges& changes,
                                uint64_t now_us) {
+  if (changes.everything || !changes.addresses.empty()) {
+    session_.OnHostNetworks();
+  }
   const bool moved =
       changes.everything || changes.routes || !changes.addresses.empty();
   if (moved) FollowSource(now_us);
@@ -140,7 +143,7 @@ absl::Status ClientSide::Apply(const config::Config& config, uint64_t now_us) {
       HubsOf(config, parts_, session_.hubs().FirstContactKey());
   if (!hubs.ok()) return hubs.status();
   session_.Apply({.rekey = parts_.Rekey(),
-                  .networks = config.client.routes,
+                  .routing = config.routing,
                   .hubs = *std::move(hubs),
                   .server_name = config.client.sni,
                   .offered_mtu = parts_.platform.MaxInnerMtu(Family::kIpv4)},

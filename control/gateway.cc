@@ -191,9 +191,16 @@ std::string Gateway::AnswerNow(const api::Request& request) {
   if (request.kind == api::RequestKind::kVersion) {
     return api::OkResponse(telemetry::ToVersions(status));
   }
-  return api::OkResponse(request.kind == api::RequestKind::kStatusJson
-                             ? telemetry::ToJson(status)
-                             : telemetry::ToTable(status));
+  switch (request.kind) {
+    case api::RequestKind::kStatusJson:
+      return api::OkResponse(telemetry::ToJson(status));
+    case api::RequestKind::kRoutes:
+      return api::OkResponse(telemetry::RoutesToTable(status));
+    case api::RequestKind::kRoutesJson:
+      return api::OkResponse(telemetry::RoutesToJson(status));
+    default:
+      return api::OkResponse(telemetry::ToTable(status));
+  }
 }
 
 }  // namespace lwt

@@ -1,7 +1,6 @@
 #include "control/hub_side.h"
 
 #include <algorithm>
-#include <map>
 #include <utility>
 
 #include "control/api/request.h"
@@ -17,14 +16,13 @@ namespace {
 constexpr uint64_t kFallbackLookupUs = 60'000'000;
 
 // The keys were read before.
-std::map<handshake::PublicKey, std::vector<IpPrefix>> NetworksOf(
-    const config::Config& config) {
-  std::map<handshake::PublicKey, std::vector<IpPrefix>> networks;
+peer::HubSessions::Routing RoutingOf(const config::Config& config) {
+  peer::HubSessions::Routing routing{.settings = config.routing, .granted = {}};
   for (const config::PeerEntry& peer : config.hub.peers) {
     const auto key = handshake::PublicKeyFromText(peer.public_key);
-    if (key.ok()) networks[*key] = peer.allowed_ips;
+    if (key.ok()) routing.granted[*key] = peer.allowed_ips;
   }
-  return networks;
+  return routing;
 }
 
 std::string NobodyHas(const peer::AddressesNamed& names) {
@@ -96,7 +94,7 @@ absl::StatusOr<peer::HubSessions::Config> HubSide::SessionsConfig() {
       .version = cli::Version(),
       .max_clients = parts_.config.hub.max_clients,
       .multi_client = parts_.config.hub.multi_client,
-      .networks = NetworksOf(parts_.config),
+      .routing = RoutingOf(parts_.config),
       .held = *std::move(before),
       .on_held =
           [this, state_dir](const std::vector<peer::HeldAddress>& held) {
@@ -227,9 +225,10 @@ absl::Status HubSide::Apply(const config::Config& config, uint64_t now_us) {
   sessions_->Apply({.rekey = parts_.Rekey(),
                     .max_clients = config.hub.max_clients,
                     .multi_client = config.hub.multi_client,
-                    .networks = NetworksOf(config),
+                    .routing = RoutingOf(config),
                     .probers = service_ ? fallback_.get() : nullptr,
-                    .offered_mtu = parts_.platform.MaxInnerMtu(Family::kIpv4)});
+                    .offered_mtu = parts_.platform.MaxInnerMtu(Family::kIpv4)},
+                   now_us);
   if (rotation_) {
     rotation_->SetTimes(config.key.grace_us(),
                         uint64_t{config.hub.push_interval_s} * 1'000'000);
@@ -267,9 +266,12 @@ void HubSide::OnTimer(uint64_t now_us) {
   if (rotation_ != nullptr) rotation_->OnTimer();
 }
 
-void HubSide::OnHostChanges(const host::HostChanges& changes, uint64_t) {
+void HubSide::OnHostChanges(const host::HostChanges& changes, uint64_t now_us) {
   if (sessions_ == nullptr) return;
   if (changes.everything || !changes.links.empty()) sessions_->OnLinkChanged();
+  if (changes.everything || !changes.addresses.empty()) {
+    sessions_->OnHostNetworks(now_us);
+  }
 }
 
 void HubSide::Report(telemetry::Status& status, uint64_t now_us) const {
@@ -285,6 +287,10 @@ std::optional<std::string> HubSide::Answer(const api::Request& request,
       return Forget(request.range, now_us);
     case api::RequestKind::kPeerForgetKey:
       return Forget(request.key, now_us);
+    case api::RequestKind::kRouteForget:
+      return ForgetRoutes(request.range);
+    case api::RequestKind::kRouteForgetKey:
+      return ForgetRoutes(request.key);
     case api::RequestKind::kPeerBan:
       return Ban(request.key, now_us);
     case api::RequestKind::kPeerUnban:
@@ -313,6 +319,19 @@ std::string HubSide::Forget(const peer::AddressesNamed& names,
       "a client that is alive asks for its address again; lwtctl peer ban "
       "KEY keeps it out\n";
   return api::OkResponse(text);
+}
+
+std::string HubSide::ForgetRoutes(const peer::AddressesNamed& names) {
+  std::string text;
+  for (const auto& held : sessions_->ForgetRoutes(names)) {
+    text += ToString(held.network) +
+            (held.away ? " is free\n"
+                       : " stays: its client is connected; lwtctl peer ban " +
+                             handshake::PublicKeyToText(held.key) +
+                             " keeps it out\n");
+  }
+  return text.empty() ? api::ErrorResponse("no such network is held")
+                      : api::OkResponse(text);
 }
 
 std::string HubSide::Ban(const handshake::PublicKey& key, uint64_t now_us) {

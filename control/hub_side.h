@@ -46,6 +46,7 @@ class HubSide final : public loop::Component {
   absl::StatusOr<std::vector<peer::HeldAddress>> HeldAddresses();
   void LookUpFallback(uint64_t now_us);
   std::string Forget(const peer::AddressesNamed& names, uint64_t now_us);
+  std::string ForgetRoutes(const peer::AddressesNamed& names);
   std::string Ban(const handshake::PublicKey& key, uint64_t now_us);
   std::string Unban(const handshake::PublicKey& key);
   std::string Banned() const;

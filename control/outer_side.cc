@@ -79,7 +79,8 @@ OuterSide::OuterSide(const config::Config& config, Platform& platform,
       tunnel_keeper_(platform.netlink(), platform.tunnel_mtu(),
                      {.ifindex = platform.tunnel_index(),
                       .addresses = config.tunnel.addresses,
-                      .networks = config.PeerNetworks()}) {}
+                      .networks = config.PeerNetworks()}),
+      networks_(config.PeerNetworks()) {}
 
 absl::Status OuterSide::Listen(const Endpoint& local) {
   std::vector<Endpoint> endpoints = {local};
@@ -150,6 +151,7 @@ void OuterSide::OnHostChanges(const host::HostChanges& changes,
   if (ways) FollowWay();
   if (!changes.everything && changes.addresses.empty()) return;
   FollowOverlap();
+  connected_.reset();
   absl::Status status = UpdateListenAddresses();
   if (!status.ok()) log_.Error(status.message());
 }
@@ -205,8 +207,32 @@ void OuterSide::Report(telemetry::Status& status, uint64_t) const {
   if (!follower_.problem().empty()) status.uplink.reason = follower_.problem();
 }
 
-absl::Status OuterSide::Apply(const config::Config& config, uint64_t) {
-  return tunnel_keeper_.SetNetworks(config.PeerNetworks());
+// What was refused is tried again, and said.
+absl::Status OuterSide::Apply(const config::Config&, uint64_t) {
+  return tunnel_keeper_.SetNetworks(networks_);
+}
+
+void OuterSide::SetNetworks(const std::vector<IpPrefix>& networks) {
+  networks_ = networks;
+  const Cause cause = Cause::Peer("networks");
+  const absl::Status routed = tunnel_keeper_.SetNetworks(networks);
+  if (!routed.ok()) remote_log_.Warn(cause, routed.message());
+  if (LanSide* lan = platform_.lan()) {
+    const absl::Status taken = lan->SetNetworks(networks);
+    if (!taken.ok()) remote_log_.Error(cause, taken.message());
+  }
+}
+
+std::span<const IpPrefix> OuterSide::ConnectedNetworks() {
+  if (connected_) return *connected_;
+  connected_.emplace(config_.lan.addresses);
+  const auto addresses = platform_.netlink().Addresses();
+  if (!addresses.ok()) return *connected_;
+  for (const host::InterfaceAddress& each : *addresses) {
+    if (each.ifindex == platform_.tunnel_index()) continue;
+    connected_->push_back(each.prefix);
+  }
+  return *connected_;
 }
 
 void OuterSide::FollowLink(uint32_t before) {

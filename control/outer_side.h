@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -76,6 +77,8 @@ class OuterSide final : public loop::Component, public peer::ClientHost {
   void ForgetNextHop(FlowId flow) override;
   void SuspectPath(const IpAddress& remote) override;
   void SetInnerMtu(uint16_t mtu) override;
+  void SetNetworks(const std::vector<IpPrefix>& networks) override;
+  std::span<const IpPrefix> ConnectedNetworks() override;
   void Resolve(const std::string& name, uint16_t port) override;
   absl::StatusOr<Endpoint> OpenLocal(const Endpoint& remote,
                                      const peer::PortWish& wish) override;
@@ -118,6 +121,8 @@ class OuterSide final : public loop::Component, public peer::ClientHost {
   UplinkFollower follower_;
   host::NeighbourKeeper keeper_;
   host::TunnelKeeper tunnel_keeper_;
+  std::vector<IpPrefix> networks_;                  // behind peers
+  std::optional<std::vector<IpPrefix>> connected_;  // as long as they hold
   NameLookups::Handler on_hub_found_;
   NameLookups::Question lookup_;  // of a hub
   std::vector<Local> locals_;     // a client's

@@ -65,6 +65,7 @@ ROOMS = {
         "control/host/guard/",
         "control/host/instance/",
         "control/workers/",
+        "control/routing/",
         "control/session/",
         "control/rotation/",
         "control/fallback/",

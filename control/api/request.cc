@@ -9,6 +9,7 @@ namespace lwt::api {
 namespace {
 
 constexpr std::string_view kForget = "peer forget ";
+constexpr std::string_view kRouteForget = "route forget ";
 constexpr std::string_view kBan = "peer ban ";
 constexpr std::string_view kUnban = "peer unban ";
 constexpr std::string_view kOk = "ok ";
@@ -42,6 +43,13 @@ std::optional<Request> ReadKeyed(RequestKind kind, std::string_view text) {
   return request;
 }
 
+std::optional<Request> ReadRouteForget(std::string_view text) {
+  const std::optional<IpPrefix> range = ParseIpPrefix(text);
+  if (!range) return ReadKeyed(RequestKind::kRouteForgetKey, text);
+  if (range->Network() != range->address) return std::nullopt;
+  return Request{RequestKind::kRouteForget, *range};
+}
+
 std::optional<Request> ReadForget(std::string_view text) {
   std::optional<IpPrefix> range = ParseIpPrefix(text);
   if (const auto address = ParseIpAddress(text)) {
@@ -64,6 +72,11 @@ std::optional<Request> ParseRequest(std::span<const uint8_t> line) {
   if (text == "status json") return Request{RequestKind::kStatusJson};
   if (text == "version") return Request{RequestKind::kVersion};
   if (text == "reload") return Request{RequestKind::kReload};
+  if (text == "routes") return Request{RequestKind::kRoutes};
+  if (text == "routes json") return Request{RequestKind::kRoutesJson};
+  if (text.starts_with(kRouteForget)) {
+    return ReadRouteForget(text.substr(kRouteForget.size()));
+  }
   if (text == "peer banned") return Request{RequestKind::kPeerBanned};
   if (text == "rotate-key") return Request{RequestKind::kRotateKey};
   if (text == "rotate-key force") return Request{RequestKind::kRotateKeyForce};

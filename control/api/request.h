@@ -3,8 +3,8 @@
 //
 //   status | status json | version | reload | rotate-key |
 //   rotate-key force | rotation | peer banned |
-//   peer forget ADDRESS|RANGE|KEY | peer ban KEY | peer unban KEY
-//                                                             and a line feed
+//   peer forget ADDRESS|RANGE|KEY | peer ban KEY | peer unban KEY |
+//   routes | routes json | route forget RANGE|KEY             and a line feed
 //   "ok BYTES\n" and BYTES bytes of body, or "error SENTENCE\n"
 #pragma once
 
@@ -37,6 +37,10 @@ enum class RequestKind : uint8_t {
   kRotateKey,
   kRotateKeyForce,  // whoever is locked out by it
   kRotation,        // how far it is
+  kRoutes,
+  kRoutesJson,
+  kRouteForget,     // networks within `range`
+  kRouteForgetKey,  // those of `key`
 };
 
 // What only a hub can do.
@@ -50,6 +54,8 @@ constexpr bool IsOfPeers(RequestKind kind) {
     case RequestKind::kRotateKey:
     case RequestKind::kRotateKeyForce:
     case RequestKind::kRotation:
+    case RequestKind::kRouteForget:
+    case RequestKind::kRouteForgetKey:
       return true;
     default:
       return false;

@@ -22,6 +22,18 @@ inline constexpr ControlWords kControlCommands[] = {
      .sentence =
          "Show uplink, tunnel, peers, workers and drops; with -json for "
          "programs."},
+    {.words = "routes",
+     .flag = "json",
+     .sentence =
+         "List the networks that peers and this side announced, whether they\n"
+         "were accepted, and why not."},
+    {.words = "route forget",
+     .operand = "RANGE|KEY",
+     .what = "a network, such as 10.20.0.0/16, or a client's public key, as "
+             "lwtctl routes shows them",
+     .sentence =
+         "On a hub: free networks from keys whose clients are away. RANGE is\n"
+         "NETWORK/LENGTH, with all within it; KEY a client's public key."},
     {.words = "peer forget",
      .operand = "ADDRESS|RANGE|KEY",
      .what = "a tunnel address, such as 10.0.0.2, a range, such as "

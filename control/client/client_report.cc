@@ -25,6 +25,7 @@ void ReportHub(const ClientSession& client, const config::Config& config,
     ReportSession(*client.session(), now_us, peer);
     if (client.rtt_us() != 0) peer.reading.rtt_us = client.rtt_us();
   }
+  ReportRoutes(client.routes().exchange(), client.routes().accepted(), peer);
   status.peers.push_back(std::move(peer));
 }
 

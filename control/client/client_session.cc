@@ -8,14 +8,8 @@ namespace lwt::peer {
 using loop::Cause;
 namespace {
 
-// The tunnel's networks and those behind the hub lead to it, whether it is
-// connected or not.
-std::vector<IpPrefix> NetworksOf(const ClientSession::Config& config) {
-  std::vector<IpPrefix> networks = config.tunnel_addresses;
-  networks.insert(networks.end(), config.networks.begin(),
-                  config.networks.end());
-  return networks;
-}
+constexpr std::string_view kBadRoutes =
+    "the peer broke the protocol of networks behind it";
 
 }  // namespace
 
@@ -26,9 +20,43 @@ ClientSession::ClientSession(Config config, const loop::Log& log,
       backoff_(config_.rekey.random),
       phase_deadline_us_(now_us),
       hubs_(std::move(config_.hubs)),
-      peer_(*road().peers.Add({.networks = NetworksOf(config_)})),
-      lanes_(config_.rekey.random) {
+      peer_(*road().peers.Add({.networks = config_.tunnel_addresses})),
+      lanes_(config_.rekey.random),
+      routes_(config_.tunnel_addresses, config_.routing) {
   road().peers.SetOwn(config_.tunnel_addresses);
+  TakeMessages();
+}
+
+void ClientSession::TakeMessages() {
+  config_.messages.Add<handshake::RoutesMessage>(
+      kBadRoutes, [this](Session&, const handshake::RoutesMessage& message,
+                         uint64_t now_us) {
+        routes_.OnRoutes(message, now_us);
+        return true;
+      });
+  config_.messages.Add<handshake::RoutesAnswer>(
+      kBadRoutes,
+      [this](Session&, const handshake::RoutesAnswer& answer, uint64_t) {
+        routes_.OnAnswer(answer, log_);
+        return true;
+      });
+}
+
+// The tunnel's networks and those behind the hub lead to it, whether it is
+// connected or not.
+void ClientSession::LeadNetworks() {
+  std::vector<IpPrefix> networks = config_.tunnel_addresses;
+  const std::vector<IpPrefix>& behind = routes_.accepted();
+  networks.insert(networks.end(), behind.begin(), behind.end());
+  road().peers.SetNetworks(peer_, std::move(networks));
+}
+
+void ClientSession::OnHostNetworks() {
+  if (session_ != nullptr &&
+      routes_.JudgeAgain(*session_, config_.attempt.host.ConnectedNetworks(),
+                         log_)) {
+    LeadNetworks();
+  }
 }
 
 ClientSession::~ClientSession() {
@@ -40,11 +68,13 @@ ClientSession::~ClientSession() {
 void ClientSession::Apply(Settings settings, uint64_t now_us) {
   config_.rekey.interval_us = settings.rekey.interval_us;
   config_.rekey.max_records = settings.rekey.max_records;
-  config_.networks = std::move(settings.networks);
+  if (routes_.Apply(std::move(settings.routing), session_.get(),
+                    config_.attempt.host.ConnectedNetworks(), log_)) {
+    LeadNetworks();
+  }
   handshake::ClientConfig& handshake = config_.attempt.handshake;
   handshake.server_name = std::move(settings.server_name);
   handshake.offer.mtu = settings.offered_mtu;
-  road().peers.Change(peer_).networks = NetworksOf(config_);
   if (session_ != nullptr) session_->SetRekeyLimits(config_.rekey);
   if (phase_ == Phase::kWaiting) phase_deadline_us_ = now_us;
   const bool changed = hubs_.SetHubs(std::move(settings.hubs));
@@ -111,6 +141,8 @@ void ClientSession::OnResolved(absl::StatusOr<std::vector<Endpoint>> endpoints,
   const bool moved = *endpoints != endpoints_;
   if (moved) next_endpoint_ = 0;
   endpoints_ = *std::move(endpoints);
+  if (routes_.GiveWay(endpoints_)) LeadNetworks();
+  OnHostNetworks();
   if (joins) {
     const auto called =
         std::find(endpoints_.begin(), endpoints_.end(), attempt_->remote());
@@ -287,6 +319,7 @@ void ClientSession::OnHandshakeDone(uint64_t now_us) {
 void ClientSession::Adopt(std::unique_ptr<Session> session, uint16_t mtu,
                           uint64_t now_us) {
   std::swap(session_, session);  // the old one's lanes go at the end
+  if (routes_.OnSession(*session_)) LeadNetworks();
   lanes_.Begin(session_->secrets().lanes);
   last_lane_id_ = handshake::LaneId::kFirst;
   up_since_us_ = now_us;
@@ -304,6 +337,7 @@ void ClientSession::SettleLane(uint64_t now_us) {
   locals_.push_back(attempt_->local());
   remote_ = attempt_->remote();
   lanes_.OnUp(attempt_->slot(), now_us);
+  OnHostNetworks();  // the hub may be elsewhere now
   attempt_->Reinject();
   attempt_.reset();
   phase_ = Phase::kSettled;
@@ -455,6 +489,11 @@ void ClientSession::OnTimer(uint64_t now_us) {
     CheckAttempt(now_us);
   }
   if (session_ != nullptr) {
+    if (now_us >= routes_.NextDeadline() &&
+        routes_.OnTimer(*session_, config_.attempt.host.ConnectedNetworks(),
+                        log_, now_us)) {
+      LeadNetworks();
+    }
     size_t lanes = session_->lanes().size();
     session_->OnTimer(now_us);
     if (session_->lanes().size() != lanes) ReleaseLocals();
@@ -480,7 +519,8 @@ uint64_t ClientSession::NextDeadline() const {
   }
   if (attempt_ != nullptr) next = std::min(next, attempt_->NextDeadline());
   if (session_ != nullptr) {
-    next = std::min({next, session_->NextDeadline(), lanes_.next_tick_us()});
+    next = std::min({next, session_->NextDeadline(), lanes_.next_tick_us(),
+                     routes_.NextDeadline()});
     if (phase_ == Phase::kSettled && attempt_ == nullptr) {
       next = std::min(next, lanes_.NextWanted());
     }

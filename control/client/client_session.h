@@ -24,6 +24,7 @@
 
 #include "control/client/client_attempt.h"
 #include "control/client/client_lanes.h"
+#include "control/client/client_routes.h"
 #include "control/client/hub_round.h"
 #include "control/handshake/key_ring.h"
 #include "control/session/backoff.h"
@@ -47,7 +48,7 @@ class ClientSession final : public FlowOwner {
     std::string_view version = {};  // ours, for the hub; outlives this
     std::vector<HubTarget> hubs;    // at least one, in their order
     std::vector<IpPrefix> tunnel_addresses;
-    std::vector<IpPrefix> networks;  // behind the hub
+    config::RoutingConfig routing;
     // Called with the hub's key after each handshake with one of which the
     // first contact decides: pins it.
     std::function<absl::Status(const handshake::PublicKey&)> on_hub_key;
@@ -59,7 +60,7 @@ class ClientSession final : public FlowOwner {
   // What may change while it runs, with the meaning that it has in Config.
   struct Settings {
     handshake::RekeyConfig rekey;
-    std::vector<IpPrefix> networks;
+    config::RoutingConfig routing;
     // For the next handshake.
     std::vector<HubTarget> hubs;
     std::string server_name;
@@ -85,6 +86,8 @@ class ClientSession final : public FlowOwner {
   // The host was suspended: the hub may have given us up, and what was to be
   // tried later is tried now.
   void OnResumed(uint64_t now_us);
+  // Networks of this host are others now.
+  void OnHostNetworks();
   // The first router on the way was gone and is back, and so, mostly, is what
   // it knew of our flows.
   void OnWayBack(uint64_t now_us) { OnResumed(now_us); }
@@ -111,6 +114,7 @@ class ClientSession final : public FlowOwner {
   // Where the hub is, as far as known.
   const std::optional<Endpoint>& remote() const { return remote_; }
   uint64_t rtt_us() const { return rtt_us_; }
+  const ClientRoutes& routes() const { return routes_; }
 
  private:
   WorkerRoad& road() const { return config_.attempt.road; }
@@ -124,6 +128,8 @@ class ClientSession final : public FlowOwner {
   static constexpr std::string_view kHub = "hub";  // for the log
 
   // client_session.cc: the session as a whole.
+  void TakeMessages();
+  void LeadNetworks();
   void Begin(uint64_t now_us);
   void CallHub(uint64_t now_us);
   void OnHubFailed(std::string why, uint64_t now_us);
@@ -176,6 +182,7 @@ class ClientSession final : public FlowOwner {
   std::unique_ptr<Session> session_;
   handshake::SecretKey join_mask_;  // of the key that the session began by
   ClientLanes lanes_;
+  ClientRoutes routes_;
   bool join_possible_ = false;      // at the hub of the session
   handshake::LaneId last_lane_id_;  // the session's, given to a join
   uint64_t up_since_us_ = 0;

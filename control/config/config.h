@@ -60,6 +60,15 @@ struct HubEntry {
 // More of them would make a round of a client's last for minutes.
 inline constexpr size_t kMaxHubEntries = 8;
 
+// What of a peer's announcements is taken: one of the words, or a network and
+// all within it.
+struct Acceptance {
+  enum class What : uint8_t { kPrivate, kOff, kAll, kNetwork };
+  What what = What::kPrivate;
+  IpPrefix network;  // of kNetwork
+  friend bool operator==(const Acceptance&, const Acceptance&) = default;
+};
+
 // An entry [[peer]]: the networks behind a client.
 struct PeerEntry {
   std::string public_key;  // base64, 44 characters
@@ -123,10 +132,15 @@ struct ClientConfig {
   std::string server_public_key;   // of `remote`; may be empty
   std::vector<HubEntry> hubs;      // in the order in which they are tried
   std::string sni = "www.example.com";
-  std::vector<IpPrefix> routes;  // networks behind the server
 
   // Of all hubs, in the order in which they are tried.
   std::vector<HostPort> HubAddresses() const;
+};
+
+// Networks behind this side, and those that are taken of the other.
+struct RoutingConfig {
+  std::vector<IpPrefix> own;  // announced
+  std::vector<Acceptance> accept = {{}};
 };
 
 struct LanConfig {
@@ -203,6 +217,7 @@ struct Config {
   KeyConfig key;
   HubConfig hub;
   ClientConfig client;
+  RoutingConfig routing;
   LanConfig lan;
   UplinkConfig uplink;
   FecConfig fec;
@@ -215,7 +230,7 @@ struct Config {
     uint32_t automatic = mode == Mode::kServer ? 64 : 12;
     return (workers.arena_mib == 0 ? automatic : workers.arena_mib) << 20;
   }
-  // Networks behind peers, of `routes` or `[[peer]]`.
+  // Networks behind peers, of `[[peer]]`.
   std::vector<IpPrefix> PeerNetworks() const;
   // What the tunnel addresses need of the MTU inside.
   uint16_t LeastMtu() const;

@@ -1,5 +1,7 @@
 #include "control/config/networks.h"
 
+#include <algorithm>
+#include <iterator>
 #include <optional>
 
 #include "control/base/text.h"
@@ -12,23 +14,51 @@ namespace {
 constexpr std::string_view kMemif = "memif:";
 // sun_path has 108 bytes, the terminating zero included (unix(7)).
 constexpr size_t kLongestSocket = 107;
-
-// 0/8, 127/8, 224/4 and up, 169.254/16; ::/8, fe80::/10, ff00::/8.
-bool IsNeverRouted(const IpAddress& network) {
-  const auto& b = network.bytes;
-  if (network.family == Family::kIpv4) {
-    return b[0] == 0 || b[0] == 127 || b[0] >= 224 ||
-           (b[0] == 169 && b[1] == 254);
-  }
-  return b[0] == 0 || b[0] == 0xff || (b[0] == 0xfe && (b[1] & 0xc0) == 0x80);
-}
+// The words of accept_routes, in the order of Acceptance::What.
+constexpr std::string_view kAcceptances[] = {"private", "off", "all"};
 
 bool Overlap(const IpPrefix& a, const IpPrefix& b) {
   return a.Contains(b.Network()) || b.Contains(a.Network());
 }
 
+void CheckTwice(const std::vector<IpPrefix>& networks, std::string_view what,
+                std::vector<std::string>& faults) {
+  for (size_t i = 0; i < networks.size(); ++i) {
+    for (size_t j = 0; j < i; ++j) {
+      // One inside the other is fine: the longer prefix counts.
+      if (networks[i] != networks[j]) continue;
+      faults.push_back(Concat(ToString(networks[i]), " is named twice as a ",
+                              "network behind ", what,
+                              ": remove one of the two"));
+    }
+  }
+}
+
+// What lies behind us leads out of the tunnel, what lies behind a peer into it.
+void CheckOwnRoutes(const Config& config, std::vector<std::string>& faults) {
+  CheckTwice(config.routing.own, "this side", faults);
+  const std::vector<IpPrefix> behind_peers = config.PeerNetworks();
+  for (const IpPrefix& network : config.routing.own) {
+    for (const IpPrefix& own : config.tunnel.addresses) {
+      if (!Overlap(own, network)) continue;
+      faults.push_back(Concat("routes: ", ToString(network),
+                              " overlaps the tunnel's own network ",
+                              ToString(IpPrefix{own.Network(), own.length}),
+                              ": a network behind this side lies outside of "
+                              "it"));
+    }
+    for (const IpPrefix& other : behind_peers) {
+      if (!Overlap(other, network)) continue;
+      faults.push_back(Concat("routes: ", ToString(network), " overlaps ",
+                              ToString(other),
+                              ", which an entry [[peer]] gives to a client"));
+    }
+  }
+}
+
 void CheckOverlaps(const Config& config, std::vector<std::string>& faults) {
   const std::vector<IpPrefix> networks = config.PeerNetworks();
+  CheckTwice(networks, "a peer", faults);
   for (size_t i = 0; i < networks.size(); ++i) {
     for (const IpPrefix& own : config.tunnel.addresses) {
       if (!Overlap(own, networks[i])) continue;
@@ -36,13 +66,6 @@ void CheckOverlaps(const Config& config, std::vector<std::string>& faults) {
                               " overlaps the tunnel's own network ",
                               ToString(IpPrefix{own.Network(), own.length}),
                               ": a network behind a peer lies outside of it"));
-    }
-    for (size_t j = 0; j < i; ++j) {
-      // One inside the other is fine: the longer prefix counts.
-      if (networks[i] != networks[j]) continue;
-      faults.push_back(Concat(ToString(networks[i]),
-                              " is named twice as a network behind a peer: "
-                              "remove one of the two"));
     }
   }
 }
@@ -108,6 +131,15 @@ void CheckPeers(const Config& config, std::vector<std::string>& faults) {
 
 }  // namespace
 
+bool IsNeverRouted(const IpAddress& network) {
+  const auto& b = network.bytes;
+  if (network.family == Family::kIpv4) {
+    return b[0] == 0 || b[0] == 127 || b[0] >= 224 ||
+           (b[0] == 169 && b[1] == 254);
+  }
+  return b[0] == 0 || b[0] == 0xff || (b[0] == 0xfe && (b[1] & 0xc0) == 0x80);
+}
+
 absl::StatusOr<IpPrefix> ReadNetwork(std::string_view text) {
   const std::optional<IpPrefix> prefix = ParseIpPrefix(text);
   if (!prefix) {
@@ -128,6 +160,39 @@ absl::StatusOr<IpPrefix> ReadNetwork(std::string_view text) {
                    "link-local or reserved");
   }
   return *prefix;
+}
+
+absl::StatusOr<Acceptance> ReadAcceptance(std::string_view text) {
+  const auto word =
+      std::find(std::begin(kAcceptances), std::end(kAcceptances), text);
+  if (word != std::end(kAcceptances)) {
+    return Acceptance{
+        static_cast<Acceptance::What>(word - std::begin(kAcceptances)), {}};
+  }
+  absl::StatusOr<IpPrefix> network = ReadNetwork(text);
+  if (network.ok()) return Acceptance{Acceptance::What::kNetwork, *network};
+  if (ParseIpPrefix(text)) return network.status();
+  return Invalid(Quoted(text), " is none of private, off and all, and no ",
+                 "network such as 10.20.0.0/16");
+}
+
+absl::Status CheckAcceptances(const std::vector<Acceptance>& accept) {
+  if (accept.empty()) return Invalid("an empty list takes nothing: say off");
+  for (const Acceptance& each : accept) {
+    const bool alone = each.what == Acceptance::What::kOff ||
+                       each.what == Acceptance::What::kAll;
+    if (alone && accept.size() > 1) {
+      return Invalid(ToText(each), " stands alone");
+    }
+  }
+  return absl::OkStatus();
+}
+
+std::string ToText(const Acceptance& acceptance) {
+  if (acceptance.what == Acceptance::What::kNetwork) {
+    return ToString(acceptance.network);
+  }
+  return std::string(kAcceptances[static_cast<size_t>(acceptance.what)]);
 }
 
 absl::StatusOr<LanPort> ReadLanPort(std::string_view text) {
@@ -180,7 +245,7 @@ std::vector<HostPort> ClientConfig::HubAddresses() const {
 }
 
 std::vector<IpPrefix> Config::PeerNetworks() const {
-  std::vector<IpPrefix> networks = client.routes;
+  std::vector<IpPrefix> networks;
   for (const PeerEntry& peer : hub.peers) {
     networks.insert(networks.end(), peer.allowed_ips.begin(),
                     peer.allowed_ips.end());
@@ -189,15 +254,10 @@ std::vector<IpPrefix> Config::PeerNetworks() const {
 }
 
 void CheckNetworks(const Config& config, std::vector<std::string>& faults) {
-  if (config.mode == Mode::kServer && !config.client.routes.empty()) {
-    faults.push_back(
-        "routes is for clients: a hub names the networks behind its clients "
-        "by entries [[peer]]");
-  }
   if (config.mode == Mode::kClient && !config.hub.peers.empty()) {
     faults.push_back(
-        "[[peer]] is for hubs: a client names the networks behind its hub by "
-        "routes");
+        "[[peer]] is for hubs: a client names the networks behind itself by "
+        "routes, and takes those of its hub by accept_routes");
   }
   if (!config.lan.addresses.empty() && config.lan.port.memif_socket.empty()) {
     faults.push_back(
@@ -226,6 +286,7 @@ void CheckNetworks(const Config& config, std::vector<std::string>& faults) {
   CheckWaysOut(config, faults);
   CheckPeers(config, faults);
   CheckOverlaps(config, faults);
+  CheckOwnRoutes(config, faults);
 }
 
 }  // namespace lwt::config

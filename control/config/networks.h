@@ -1,5 +1,5 @@
 // Settings about networks behind this side and behind its peers: the LAN port,
-// `routes`, and [[peer]] entries.
+// `routes` and `accept_routes`, and [[peer]] entries.
 #pragma once
 
 #include <string>
@@ -15,6 +15,15 @@ namespace lwt::config {
 // "192.168.7.0/24", "fd07::/64": a network, no host bits set, not the default
 // route.
 absl::StatusOr<IpPrefix> ReadNetwork(std::string_view text);
+
+// 0/8, 127/8, 224/4 and up, 169.254/16; ::/8, fe80::/10, ff00::/8.
+bool IsNeverRouted(const IpAddress& network);
+
+// "private", "off", "all", or a network.
+absl::StatusOr<Acceptance> ReadAcceptance(std::string_view text);
+// Not empty; "off" and "all" stand alone.
+absl::Status CheckAcceptances(const std::vector<Acceptance>& accept);
+std::string ToText(const Acceptance& acceptance);
 
 // The name of an interface, or "memif:" and an absolute path.
 absl::StatusOr<LanPort> ReadLanPort(std::string_view text);

@@ -32,7 +32,8 @@ A list is written as `["10.0.0.1/24", "fd00::1/64"]`, or as one text with commas
 as a flag takes it.
 
 `[[peer]]` is a table that stands once for each client, at the end of a hub's
-file, and names the networks behind it; both keys are needed:
+file, and grants it networks behind it, of which it need not say anything; both
+keys are needed:
 
 ```toml
 [[peer]]
@@ -41,6 +42,11 @@ allowed_ips = ["192.168.7.0/24", "fd07::/64"]
 ```
 
 A network may lie within one of another peer; none may overlap the tunnel's own.
+
+`accept_routes` never takes the default route, what is shorter than /8 (IPv6: /16),
+the tunnel's own network, networks that this host has or announces, what the
+tunnel's own frames go to, or what is another client's
+([protocol](protocol.md#routes)).
 
 `[[hub]]` is a table that stands once for each further hub, at the end of a
 client's file; both keys are needed, and the order is that in which they are

@@ -19,6 +19,8 @@ enum class ControlType : uint8_t {
   kRekeyAnswer = 3,
   kRekeyDone = 4,
   kNotice = 5,
+  kRoutes = 6,
+  kRoutesAnswer = 7,
   kMtu = 8,
   kNewKey = 9,
   kKeyKept = 10,

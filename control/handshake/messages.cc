@@ -1,5 +1,7 @@
 #include "control/handshake/messages.h"
 
+#include <algorithm>
+
 namespace lwt::handshake {
 
 std::optional<RekeyRequest> RekeyRequest::Parse(ByteSpan body) {
@@ -52,6 +54,85 @@ std::optional<Notice> Notice::Parse(ByteSpan body) {
   if (!reader.U8(&code)) return std::nullopt;
   return Notice{.code = static_cast<NoticeCode>(code),
                 .text = PrintableText(reader.rest())};
+}
+
+namespace {
+
+// Family, length, address.
+size_t SizeOf(const IpPrefix& network) { return 2 + network.address.size(); }
+
+bool ReadPrefix(ByteReader& reader, IpPrefix* network) {
+  uint8_t family = 0;
+  if (!reader.U8(&family) || !reader.U8(&network->length)) return false;
+  if (family != 4 && family != 6) return false;
+  network->address =
+      IpAddress::Any(family == 4 ? Family::kIpv4 : Family::kIpv6);
+  const size_t size = network->address.size();
+  return network->length <= size * 8 &&
+         reader.Copy(std::span(network->address.bytes).first(size));
+}
+
+}  // namespace
+
+size_t RoutesMessage::Fitting(std::span<const IpPrefix> networks) {
+  size_t room = kMaxControlBody - 5;
+  size_t count = 0;
+  while (count < networks.size() && SizeOf(networks[count]) <= room) {
+    room -= SizeOf(networks[count++]);
+  }
+  return count;
+}
+
+ByteVector RoutesMessage::Build() const {
+  const size_t count = Fitting(networks);
+  ByteWriter out;
+  out.U32(version).U8(static_cast<uint8_t>(count));
+  for (const IpPrefix& network : std::span(networks).first(count)) {
+    const IpAddress& address = network.address;
+    out.U8(address.family == Family::kIpv4 ? 4 : 6).U8(network.length);
+    out.Append(ByteSpan(address.bytes).first(address.size()));
+  }
+  return out.Take();
+}
+
+std::optional<RoutesMessage> RoutesMessage::Parse(ByteSpan body) {
+  ByteReader reader(body);
+  RoutesMessage message;
+  uint8_t count = 0;
+  if (!reader.U32(&message.version) || !reader.U8(&count)) return std::nullopt;
+  message.networks.resize(count);
+  for (IpPrefix& network : message.networks) {
+    if (!ReadPrefix(reader, &network)) return std::nullopt;
+  }
+  if (!reader.empty()) return std::nullopt;
+  return message;
+}
+
+ByteVector RoutesAnswer::Build() const {
+  const size_t count = std::min<size_t>(refused.size(), UINT8_MAX);
+  ByteWriter out;
+  out.U32(version).U8(static_cast<uint8_t>(count));
+  for (const Refused& each : std::span(refused).first(count)) {
+    out.U8(each.index).U8(static_cast<uint8_t>(each.code));
+  }
+  return out.Take();
+}
+
+std::optional<RoutesAnswer> RoutesAnswer::Parse(ByteSpan body) {
+  ByteReader reader(body);
+  RoutesAnswer answer;
+  uint8_t count = 0;
+  if (!reader.U32(&answer.version) || !reader.U8(&count)) return std::nullopt;
+  answer.refused.resize(count);
+  for (Refused& each : answer.refused) {
+    uint8_t code = 0;
+    if (!reader.U8(&each.index) || !reader.U8(&code) || code == 0) {
+      return std::nullopt;
+    }
+    each.code = static_cast<RouteCode>(code);
+  }
+  if (!reader.empty()) return std::nullopt;
+  return answer;
 }
 
 ByteVector MtuMessage::Build() const {

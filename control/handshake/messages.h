@@ -8,7 +8,9 @@
 #include <array>
 #include <concepts>
 #include <optional>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "control/handshake/control_message.h"
 #include "control/handshake/psk.h"
@@ -115,6 +117,58 @@ struct KeyKept {
   static std::optional<KeyKept> Parse(ByteSpan body);
 };
 
+// The networks behind its sender, all of them: a newer version replaces the
+// whole list. `Build` takes as many as fit.
+struct RoutesMessage {
+  static constexpr auto kType = ControlType::kRoutes;
+  static bool kUnderstoodBy(const PeerOffer& peer) {
+    return (peer.features & kFeatureRoutes) != 0;
+  }
+  // Version, count, and of each network family, length and IPv4 address: no
+  // more fit, of IPv6 fewer.
+  static constexpr size_t kMost = (kMaxControlBody - 5) / 6;
+  static_assert(kMost <= UINT8_MAX);
+
+  uint32_t version = 0;
+  std::vector<IpPrefix> networks;  // as they came: host bits may be set
+
+  ByteVector Build() const;
+  static std::optional<RoutesMessage> Parse(ByteSpan body);
+  // How many of these fit one message.
+  static size_t Fitting(std::span<const IpPrefix> networks);
+};
+
+// Why a network is not taken. The numbers are the wire's; one that this version
+// does not know is refused like any other.
+enum class RouteCode : uint8_t {
+  kDefaultRoute = 1,
+  kTunnelNetwork = 2,
+  kUnderlay = 3,
+  kConnected = 4,
+  kAnothers = 5,
+  kNotAccepted = 6,
+  kTooMany = 7,
+  kReserved = 8,
+};
+
+// What came of a version of the list: those that are refused. What is not
+// named is accepted.
+struct RoutesAnswer {
+  static constexpr auto kType = ControlType::kRoutesAnswer;
+  static constexpr auto kUnderstoodBy = RoutesMessage::kUnderstoodBy;
+  struct Refused {
+    uint8_t index = 0;  // of the list, from 0
+    RouteCode code = RouteCode::kNotAccepted;
+    friend bool operator==(const Refused&, const Refused&) = default;
+  };
+
+  uint32_t version = 0;
+  std::vector<Refused> refused;
+
+  ByteVector Build() const;
+  static std::optional<RoutesAnswer> Parse(ByteSpan body);
+};
+
 // Of which version its sender is, for the operator, and what it understands.
 struct About {
   static constexpr auto kType = ControlType::kAbout;
@@ -141,6 +195,7 @@ struct MessageList {
 // All types that there are: tests and the fuzzer go through it.
 using ControlMessages =
     MessageList<RekeyRequest, RekeyOffer, RekeyAnswer, RekeyDone, Notice,
-                MtuMessage, NewKey, KeyKept, About>;
+                RoutesMessage, RoutesAnswer, MtuMessage, NewKey, KeyKept,
+                About>;
 
 }  // namespace lwt::handshake

@@ -55,7 +55,8 @@ bool ReadAddresses(ByteReader* reader, std::vector<IpPrefix>* addresses) {
 constexpr struct {
   uint32_t bit;
   const char* name;
-} kFeatureTable[] = {{kFeatureMtu, "mtu"},
+} kFeatureTable[] = {{kFeatureRoutes, "routes"},
+                     {kFeatureMtu, "mtu"},
                      {kFeatureRotation, "rotation"},
                      {kFeatureAbout, "about"}};
 

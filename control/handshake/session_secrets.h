@@ -40,11 +40,12 @@ inline constexpr uint16_t kLeastInnerMtu = 576;
 
 // What a side understands beyond version 1, a bit each (docs/protocol.md,
 // "Features"). Nothing is sent that the other end did not name.
+inline constexpr uint32_t kFeatureRoutes = 1u << 6;
 inline constexpr uint32_t kFeatureMtu = 1u << 8;
 inline constexpr uint32_t kFeatureRotation = 1u << 9;
 inline constexpr uint32_t kFeatureAbout = 1u << 14;
 inline constexpr uint32_t kOwnFeatures =
-    kFeatureMtu | kFeatureRotation | kFeatureAbout;
+    kFeatureRoutes | kFeatureMtu | kFeatureRotation | kFeatureAbout;
 // By name, lowest bit first; one that this version does not know is "bit 20".
 std::vector<std::string> FeatureNames(uint32_t features);
 

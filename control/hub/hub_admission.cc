@@ -197,7 +197,7 @@ void HubSessions::OnJoinSaid(HubFlow& flow, uint64_t now_us) {
     flow.Refuse("no lane is free for it", now_us);
     return;
   }
-  client->remote = lane.remote;
+  MoveTo(*client, lane.remote, now_us);
   config_.road.peers.Change(client->peer).device_mtu =
       config_.host.MaxInnerMtu(lane.remote);
   LookSoon(*client, now_us);
@@ -256,12 +256,6 @@ void HubSessions::Decide(HubFlow& flow, uint64_t now_us) {
     return;
   }
   Admit(flow, handshake.TakeSession(), std::move(bytes), now_us);
-}
-
-std::vector<IpPrefix> HubSessions::NetworksBehind(const PublicKey& key) const {
-  const auto behind = config_.networks.find(key);
-  return behind == config_.networks.end() ? std::vector<IpPrefix>()
-                                          : behind->second;
 }
 
 // By our own way to the client: what it offers is nobody else's business.
@@ -330,6 +324,7 @@ void HubSessions::Admit(HubFlow& flow, SessionSecrets secrets,
              client->remote.address, now_us);
   client->session = std::move(session);
   free_.erase(at);
+  BeginRoutes(*client, now_us);
   index_.NoteSession(client->session->secrets().session_id,
                      client->session->secrets().peer_key, at);
   LookSoon(*client, now_us);

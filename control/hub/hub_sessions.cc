@@ -35,6 +35,8 @@ HubSessions::HubSessions(const Config& config, const loop::Log& log,
   config_.road.owners.SetAcceptor(this);
   config_.road.peers.SetForwarding(true);
   config_.road.peers.SetOwn(config_.door.offer.addresses);
+  routes_.SetGranted(config_.routing.granted);
+  TakeRouteMessages();
   TellPeerNetworks();
 }
 
@@ -134,6 +136,7 @@ void HubSessions::Drop(Client& client, std::string_view why, uint64_t now_us) {
   log_.Info(Cause::Peer(client.session->name()), client.session->name(),
             " dropped: ", why);
   book_.Release(client.session->secrets().peer_key, now_us);
+  EndRoutes(client, now_us);
   EndSession(client);
   client.addresses.clear();
 }
@@ -152,7 +155,8 @@ void HubSessions::AfterWork(Client& client, uint64_t now_us) {
 void HubSessions::Schedule(const Client& client) {
   if (!client.session) return;
   deadlines_.Set(SlotOf(client),
-                 std::min(client.session->NextDeadline(), client.look_at_us));
+                 std::min({client.session->NextDeadline(), client.look_at_us,
+                           client.routes.NextDeadline()}));
 }
 
 void HubSessions::OnTimer(uint64_t now_us) {
@@ -160,10 +164,14 @@ void HubSessions::OnTimer(uint64_t now_us) {
   while (const auto due = deadlines_.TakeDue(now_us)) due_.push_back(*due);
   for (const uint32_t slot : due_) Visit(clients_[slot], now_us);
   if (now_us >= next_sweep_us_) Sweep(now_us);
+  if (told_routes_ != routes_.version()) TellPeerNetworks();
 }
 
 void HubSessions::Visit(Client& client, uint64_t now_us) {
   ++visits_;
+  if (client.session && client.routes.NextDeadline() <= now_us) {
+    TickRoutes(client, now_us);
+  }
   if (client.session && client.session->NextDeadline() <= now_us) {
     client.session->OnTimer(now_us);
   }
@@ -211,6 +219,7 @@ void HubSessions::Sweep(uint64_t now_us) {
     unproven_.Remove(flow);
   });
   KeepAddresses(now_us);
+  SweepRoutes(now_us);
 }
 
 void HubSessions::KeepAddresses(uint64_t now_us) {
@@ -230,34 +239,22 @@ void HubSessions::OnLinkChanged() {
   }
 }
 
-void HubSessions::TellPeerNetworks() {
-  std::vector<IpPrefix> networks = config_.door.offer.addresses;
-  for (const auto& [key, behind] : config_.networks) {
-    networks.insert(networks.end(), behind.begin(), behind.end());
-  }
-  config_.road.peers.SetPeerNetworks(std::move(networks));
-}
-
-void HubSessions::Apply(Settings settings) {
+void HubSessions::Apply(Settings settings, uint64_t now_us) {
   config_.rekey.interval_us = settings.rekey.interval_us;
   config_.rekey.max_records = settings.rekey.max_records;
   config_.max_clients =
       std::min(settings.max_clients, static_cast<uint32_t>(clients_.size()));
   config_.multi_client = settings.multi_client;
-  config_.networks = std::move(settings.networks);
-  TellPeerNetworks();
+  config_.routing = std::move(settings.routing);
   flow_context_.probers = settings.probers;
   door_.SetOfferedMtu(settings.offered_mtu);
-  PeerTable& peers = config_.road.peers;
   for (Client& client : clients_) {
-    if (!client.session) continue;
-    client.session->SetRekeyLimits(config_.rekey);
-    std::vector<IpPrefix> networks =
-        NetworksBehind(client.session->secrets().peer_key);
-    if (networks != peers.Of(client.peer).networks) {
-      peers.Change(client.peer).networks = std::move(networks);
-    }
+    if (client.session) client.session->SetRekeyLimits(config_.rekey);
   }
+  routes_.SetGranted(config_.routing.granted);
+  JudgeAllAgain(/*refused_only=*/false, now_us);
+  TellPeerNetworks();
+  AnnounceRoutes();
 }
 
 size_t HubSessions::Close(std::string_view reason, uint64_t now_us) {

@@ -18,6 +18,8 @@
 #include "control/hub/hub_unproven.h"
 #include "control/hub/join_budget.h"
 #include "control/loop/deadlines.h"
+#include "control/routing/route_book.h"
+#include "control/routing/route_exchange.h"
 #include "control/rotation/hub_rotation.h"
 #include "control/session/session.h"
 
@@ -44,6 +46,13 @@ class HubSessions final : public FlowOwner {
     return 2 * clients + 16;
   }
 
+  // Networks behind us and behind clients.
+  struct Routing {
+    config::RoutingConfig settings;
+    // What [[peer]] entries give to keys.
+    routing::RouteBook::Granted granted;
+  };
+
   struct Config {
     WorkerRoad& road;
     PeerHost& host;
@@ -54,8 +63,7 @@ class HubSessions final : public FlowOwner {
     std::string_view version = {};  // ours, for clients; outlives this
     uint32_t max_clients = 100;     // places are made for
     bool multi_client = true;
-    // Networks behind clients.
-    std::map<handshake::PublicKey, std::vector<IpPrefix>> networks;
+    Routing routing;
     ProberDoor* probers = nullptr;  // for whom we turn away
     // Tunnel addresses that the run before held, and where they are kept when
     // they have changed: within kSweepUs, and at Close.
@@ -73,7 +81,7 @@ class HubSessions final : public FlowOwner {
     handshake::RekeyConfig rekey;
     uint32_t max_clients = 100;
     bool multi_client = true;
-    std::map<handshake::PublicKey, std::vector<IpPrefix>> networks;
+    Routing routing;
     ProberDoor* probers = nullptr;
     uint16_t offered_mtu = 0;
   };
@@ -95,6 +103,7 @@ class HubSessions final : public FlowOwner {
     Endpoint remote;
     JoinBudget joins;
     PeerIndex peer;  // of one with a session
+    routing::RouteExchange routes;
     uint64_t look_at_us = UINT64_MAX;
   };
 
@@ -111,14 +120,20 @@ class HubSessions final : public FlowOwner {
   }
   // Our own ways to clients may carry more or less now.
   void OnLinkChanged();
+  // Networks of this host are others now.
+  void OnHostNetworks(uint64_t now_us);
   // Touches each client once, and drops none. No more clients fit than those
   // that it was made for.
-  void Apply(Settings settings);
+  void Apply(Settings settings, uint64_t now_us);
 
   // Says goodbye to all. How many flows that ends.
   size_t Close(std::string_view reason, uint64_t now_us);
   // Frees tunnel addresses, and drops the clients that have them. Which.
   std::vector<IpAddress> Forget(const AddressesNamed& names, uint64_t now_us);
+  // Frees networks in a range, or of a key, whose clients are away. All that
+  // are named, freed or not.
+  std::vector<routing::RouteBook::Held> ForgetRoutes(
+      const AddressesNamed& names);
   // Keeps a key out for good, frees its addresses, and drops its client. False
   // when kMaxBannedKeys are.
   bool Ban(const handshake::PublicKey& key, uint64_t now_us);
@@ -134,14 +149,31 @@ class HubSessions final : public FlowOwner {
   }
   // Who has a tunnel address, connected or not.
   std::vector<handshake::PublicKey> KnownKeys() const { return book_.Keys(); }
+  const routing::RouteBook& routes() const { return routes_; }
+  // What is granted to a key, and bound to it by its own word; none twice.
+  std::vector<IpPrefix> NetworksBehind(const handshake::PublicKey& key) const;
   // How many clients OnTimer has looked at so far.
   uint64_t visits() const { return visits_; }
 
  private:
   WorkerLink& link() const { return config_.road.link; }
 
-  // hub_sessions.cc: who is there.
+  // hub_routes.cc: networks behind clients.
+  void TakeRouteMessages();
+  void BeginRoutes(Client& client, uint64_t now_us);
+  void EndRoutes(Client& client, uint64_t now_us);
+  void MoveTo(Client& client, const Endpoint& remote, uint64_t now_us);
+  void GiveWay(const IpAddress& end, uint64_t now_us);
+  void TickRoutes(Client& client, uint64_t now_us);
+  void JudgeRoutes(Client& client, uint64_t now_us);
+  void JudgeAllAgain(bool refused_only, uint64_t now_us);
+  void LeadNetworks(Client& client);
+  void AnnounceRoutes();
+  std::vector<IpPrefix> AnnouncedTo(const Client& client) const;
+  void SweepRoutes(uint64_t now_us);
   void TellPeerNetworks();
+
+  // hub_sessions.cc: who is there.
   Client* FindBySessionId(uint64_t id);
   Client* FindByJoin(const handshake::HelloFields& hello);
   Client* FindByKey(const handshake::PublicKey& key);
@@ -178,7 +210,6 @@ class HubSessions final : public FlowOwner {
                            WorkerIndex worker, uint64_t now_us);
   void Admit(HubFlow& flow, handshake::SessionSecrets secrets,
              handshake::ByteVector verdict, uint64_t now_us);
-  std::vector<IpPrefix> NetworksBehind(const handshake::PublicKey& key) const;
   PeerTable::Entry EntryOf(const handshake::SessionSecrets& secrets,
                            const Endpoint& remote) const;
   std::unique_ptr<Session> MakeSession(Client& client, const HubFlow& flow,
@@ -202,6 +233,13 @@ class HubSessions final : public FlowOwner {
   const uint64_t began_us_;
   uint64_t next_sweep_us_;
   uint64_t kept_version_ = 0;  // of the book
+  routing::RouteBook routes_;
+  routing::Underlay underlay_;              // where clients are
+  uint64_t told_routes_ = UINT64_MAX;       // versions of routes_
+  uint64_t announced_routes_ = UINT64_MAX;  // ...
+  uint64_t judged_freed_ = 0;
+  std::vector<IpPrefix> announced_;  // behind all clients
+  bool clients_changed_ = false;     // since these were put together
 };
 
 }  // namespace lwt::peer

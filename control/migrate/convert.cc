@@ -188,25 +188,22 @@ class Converter {
     }
   }
 
-  // There a side announced what lies behind itself; here the other is told.
+  // As there, but that a network may have to be refused.
   void TakeRoutes() {
     const auto found = old_.known.find("routes");
     if (found == old_.known.end()) return;
     std::string networks;
     for (const std::string& network : found->second.list) {
-      networks += Concat(networks.empty() ? "" : ", ", config::Quoted(network));
+      networks += Concat(networks.empty() ? "" : ",", network);
     }
-    if (networks.empty()) {
+    const config::Option& routes = *config::FindByToml("routes");
+    if (config::ApplyText(routes, networks, out_.config).ok() ||
+        networks.empty()) {
       Kept("routes");
-    } else if (is_hub()) {
-      Changed("routes", Concat("NOT KEPT here: each client's file takes them, "
-                               "as routes: ",
-                               networks));
     } else {
       Changed("routes",
-              Concat("NOT KEPT here: the hub's file takes them, in an entry "
-                     "[[peer]] with this client's public key: ",
-                     networks));
+              Concat("NOT KEPT, for one of them cannot be announced: ",
+                     config::Quoted(networks)));
     }
   }
 

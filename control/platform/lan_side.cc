@@ -92,20 +92,24 @@ std::string TwinName(const std::string& tunnel) {
 
 }  // namespace
 
-RoutedSet RoutedBy(const config::Config& config) {
+RoutedSet RoutedBy(const std::vector<IpPrefix>& own,
+                   const std::vector<IpPrefix>& networks) {
   RoutedSet set;
-  for (const IpPrefix& own : config.tunnel.addresses) {
-    set.networks.push_back({own.Network(), own.length});
-    set.kept.push_back(own.address);
+  for (const IpPrefix& each : own) {
+    set.networks.push_back({each.Network(), each.length});
+    set.kept.push_back(each.address);
   }
-  for (const IpPrefix& network : config.PeerNetworks()) {
-    set.networks.push_back(network);
-  }
+  set.networks.insert(set.networks.end(), networks.begin(), networks.end());
   return set;
+}
+
+RoutedSet RoutedBy(const config::Config& config) {
+  return RoutedBy(config.tunnel.addresses, config.PeerNetworks());
 }
 
 absl::StatusOr<std::unique_ptr<LanSide>> LanSide::Open(const Context& context) {
   std::unique_ptr<LanSide> side(new LanSide(context));
+  side->own_ = context.config.tunnel.addresses;
   side->networks_ = context.config.PeerNetworks();
   const absl::Status opened = context.config.lan.port.memif_socket.empty()
                                   ? side->OpenInterface(context)
@@ -245,18 +249,17 @@ absl::Status LanSide::Check(const config::Config& config) const {
 }
 
 // The kernel is kept from a frame before we take it, and the other way round.
-absl::Status LanSide::Apply(const config::Config& config, uint64_t) {
-  std::vector<IpPrefix> networks = config.PeerNetworks();
+absl::Status LanSide::SetNetworks(const std::vector<IpPrefix>& networks) {
   if (networks == networks_) return absl::OkStatus();
-  const RoutedSet routed = RoutedBy(config);
+  const RoutedSet routed = RoutedBy(own_, networks);
   if (packet_socket_ != nullptr) {
     auto filter = BuildLanFilter(routed);
     if (!filter.ok()) return filter.status();
     absl::Status status = guard_->Run(GuardElements(*guard_, routed));
     if (status.ok()) status = packet_socket_->SetFilter(*filter);
-    if (!status.ok()) return status;  // the next reload tries it again
+    if (!status.ok()) return status;
   }
-  networks_ = std::move(networks);
+  networks_ = networks;
   keeper_->SetRouted(routed);
   Publish(keeper_->Read());
   return absl::OkStatus();

@@ -51,10 +51,10 @@ class LanSide final : public loop::Component, public peer::FlowOwner {
   void Start(std::span<const std::unique_ptr<WorkerThread>> workers);
   void OnHostChanges(const host::HostChanges& changes,
                      uint64_t now_us) override;
+  absl::Status Check(const config::Config& config) const override;
   // Networks behind peers: what comes by the port for them is taken from the
   // kernel, and what for others no longer.
-  absl::Status Check(const config::Config& config) const override;
-  absl::Status Apply(const config::Config& config, uint64_t now_us) override;
+  absl::Status SetNetworks(const std::vector<IpPrefix>& networks);
   // kNoNeighbour.
   void OnEvent(const Event& event, uint64_t now_us) override;
   void OnTimer(uint64_t now_us) override { keeper_->OnTimer(now_us); }
@@ -80,11 +80,15 @@ class LanSide final : public loop::Component, public peer::FlowOwner {
   std::vector<std::unique_ptr<Port>> twin_;  // of the memif
   std::optional<host::LanKeeper> keeper_;
   std::string reason_;
+  std::vector<IpPrefix> own_;       // tunnel addresses
   std::vector<IpPrefix> networks_;  // behind peers
   std::span<const std::unique_ptr<WorkerThread>> workers_;
 };
 
-// What leads to peers by the settings.
+// What leads to peers: our tunnel's own networks, and those behind them.
+RoutedSet RoutedBy(const std::vector<IpPrefix>& own,
+                   const std::vector<IpPrefix>& networks);
+// By the settings alone.
 RoutedSet RoutedBy(const config::Config& config);
 
 }  // namespace lwt

@@ -77,10 +77,23 @@ absl::Status TunnelDevice::Configure(const Spec& spec) {
     if (status.ok()) status = netlink_.AddAddress(ifindex_, address);
   }
   if (status.ok()) status = netlink_.SetLinkUp(ifindex_, true);
+  if (status.ok()) status = ForgetRoutes();
   for (const IpPrefix& network : spec.networks) {
     if (status.ok()) status = netlink_.AddRoute(ifindex_, network);
   }
   return status;
+}
+
+// A device that somebody else made outlives us, and with it what a run before
+// that was killed has left.
+absl::Status TunnelDevice::ForgetRoutes() {
+  const auto left = netlink_.OwnRoutes(ifindex_);
+  if (!left.ok()) return left.status();
+  for (const IpPrefix& network : *left) {
+    const absl::Status status = netlink_.RemoveRoute(ifindex_, network);
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace lwt::platform

@@ -56,6 +56,7 @@ class TunnelDevice {
 
   absl::Status OpenPorts(const Spec& spec);
   absl::Status Configure(const Spec& spec);
+  absl::Status ForgetRoutes();
 
   host::Netlink& netlink_;
   std::vector<std::unique_ptr<Port>> ports_;

@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "control/host/net/address_order.h"
 #include "control/session/session.h"
 
 namespace lwt::peer {
@@ -81,6 +82,7 @@ std::optional<PeerIndex> PeerTable::Add(Entry entry) {
   }
   const PeerIndex peer = *free_.begin();
   free_.erase(free_.begin());
+  if (!entry.networks.empty()) networks_changed_ = true;
   entries_[peer.value].emplace(Slot{.entry = std::move(entry)});
   dirty_ = true;
   return peer;
@@ -88,6 +90,7 @@ std::optional<PeerIndex> PeerTable::Add(Entry entry) {
 
 void PeerTable::Remove(PeerIndex peer) {
   if (!Has(peer)) return;
+  if (!Of(peer).networks.empty()) networks_changed_ = true;
   entries_[peer.value].reset();
   leaving_.push_back(peer);
   dirty_ = true;
@@ -104,8 +107,15 @@ void PeerTable::Forget(const Session& session) {
   Change(session.peer()).session = nullptr;
 }
 
+void PeerTable::SetNetworks(PeerIndex peer, std::vector<IpPrefix> networks) {
+  if (Of(peer).networks == networks) return;
+  Change(peer).networks = std::move(networks);
+  networks_changed_ = true;
+}
+
 void PeerTable::SetOwn(std::vector<IpPrefix> addresses) {
   own_ = std::move(addresses);
+  networks_changed_ = true;
   dirty_ = true;
 }
 
@@ -115,7 +125,9 @@ void PeerTable::SetForwarding(bool between_peers) {
 }
 
 void PeerTable::SetPeerNetworks(std::vector<IpPrefix> networks) {
+  if (networks == peer_networks_) return;
   peer_networks_ = std::move(networks);
+  networks_changed_ = true;
   dirty_ = true;
 }
 
@@ -175,6 +187,7 @@ void PeerTable::PublishNow() {
   TellDevice();
   dirty_ = false;
   link_.Publish(std::move(snapshot));
+  if (std::exchange(networks_changed_, false)) TellNetworks();
   Reuse();
 }
 
@@ -244,6 +257,25 @@ void PeerTable::TellDevice() {
   if (!any) mtu = 0;
   if (!mtu) return;
   host_.SetInnerMtu(*mtu);
+}
+
+// After the workers know them: what the kernel gives us then finds its way.
+void PeerTable::TellNetworks() {
+  std::set<IpPrefix, host::PrefixOrder> all;
+  const auto add = [&](const std::vector<IpPrefix>& networks) {
+    for (const IpPrefix& each : networks) {
+      all.insert({each.Network(), each.length});
+    }
+  };
+  add(peer_networks_);
+  for (const std::optional<Slot>& slot : entries_) {
+    if (slot) add(slot->entry.networks);
+  }
+  for (const IpPrefix& own : own_) all.erase({own.Network(), own.length});
+  std::vector<IpPrefix> networks(all.begin(), all.end());
+  if (networks == told_networks_) return;
+  told_networks_ = std::move(networks);
+  host_.SetNetworks(told_networks_);
 }
 
 // No worker will begin to use these any more.

@@ -60,12 +60,14 @@ class PeerTable {
   // A new peer's number; nullopt when there are too many.
   std::optional<PeerIndex> Add(Entry entry);
   void Remove(PeerIndex peer);
-  // What a peer is, to be changed.
+  // What a peer is, to be changed; its networks by SetNetworks.
   Entry& Change(PeerIndex peer);
   bool Has(PeerIndex peer) const {
     return peer.value < entries_.size() && entries_[peer.value].has_value();
   }
   const Entry& Of(PeerIndex peer) const { return entries_[peer.value]->entry; }
+  // Other networks lie behind it.
+  void SetNetworks(PeerIndex peer, std::vector<IpPrefix> networks);
   // The lanes of its session are others now.
   void LanesChanged(PeerIndex peer) {
     if (Has(peer)) Change(peer);
@@ -127,6 +129,7 @@ class PeerTable {
   void Make(PeerIndex peer, Slot& slot) const;
   std::unique_ptr<Snapshot> Build();
   void TellDevice();
+  void TellNetworks();
   void Reuse();
 
   OrderedLink& link_;
@@ -141,6 +144,8 @@ class PeerTable {
   std::vector<Flow> flows_;
   std::vector<IpPrefix> own_;
   std::vector<IpPrefix> peer_networks_;
+  std::vector<IpPrefix> told_networks_;  // to the host, in order
+  bool networks_changed_ = true;
   bool between_peers_ = false;
   bool dirty_ = true;
   uint64_t next_us_ = 0;

@@ -1,6 +1,10 @@
 #include "control/session/session_report.h"
 
 #include <algorithm>
+#include <optional>
+#include <string>
+
+#include "control/routing/route_rules.h"
 
 namespace lwt::peer {
 namespace {
@@ -16,6 +20,18 @@ telemetry::LaneStatus LaneOf(const Session& session, const SessionLane& lane) {
       std::find(sending.begin(), sending.end(), &lane) != sending.end();
   status.reading = session.ReadingOf(lane);
   return status;
+}
+
+telemetry::RouteStatus RouteOf(const IpPrefix& network, bool ours,
+                               std::string_view state,
+                               std::optional<routing::RouteCode> code = {}) {
+  telemetry::RouteStatus route{
+      .network = ToString(network), .ours = ours, .state = std::string(state)};
+  if (code) {
+    route.code = static_cast<uint32_t>(*code);
+    route.reason = routing::Why(*code);
+  }
+  return route;
 }
 
 }  // namespace
@@ -41,6 +57,29 @@ void ReportSession(const Session& session, uint64_t now_us,
   for (const SessionLane& lane : session.lanes()) {
     peer.lane_list.push_back(LaneOf(session, lane));
   }
+}
+
+void ReportRoutes(const routing::RouteExchange& exchange,
+                  const std::vector<IpPrefix>& accepted,
+                  telemetry::PeerStatus& peer) {
+  for (const IpPrefix& network : accepted) {
+    peer.routes.push_back(RouteOf(network, false, "accepted"));
+  }
+  for (size_t i = 0; i < exchange.codes().size(); ++i) {
+    const auto code = exchange.codes()[i];
+    if (!code) continue;
+    peer.routes.push_back(
+        RouteOf(exchange.list().networks[i], false, "refused", code));
+  }
+  for (size_t i = 0; i < exchange.announced().size(); ++i) {
+    const auto code = exchange.RefusedBy(i);
+    const std::string_view state = !exchange.answered() ? "sent"
+                                   : code               ? "refused"
+                                                        : "accepted";
+    peer.routes.push_back(RouteOf(exchange.announced()[i], true, state, code));
+  }
+  peer.reading.route_lists = exchange.lists();
+  peer.reading.route_lists_overtaken = exchange.overtaken();
 }
 
 }  // namespace lwt::peer

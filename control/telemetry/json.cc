@@ -74,4 +74,10 @@ std::string ToJson(const Status& status) {
   return json.Take();
 }
 
+std::string RoutesToJson(const Status& status) {
+  JsonPrinter json;
+  PrintRoutes(status, json);
+  return json.Take();
+}
+
 }  // namespace lwt::telemetry

@@ -70,6 +70,31 @@ void PutLane(Printer& printer, const LaneStatus& lane) {
   printer.EndObject();
 }
 
+void PutRoutes(Printer& printer, const PeerStatus& peer) {
+  printer.BeginList("routes");
+  for (const RouteStatus& route : peer.routes) {
+    printer.BeginObject({});
+    printer.Text("network", route.network);
+    printer.Text("of", route.ours ? "us" : "peer");
+    printer.Text("state", route.state);
+    printer.Id("code", route.code);
+    printer.Text("reason", route.reason);
+    printer.EndObject();
+  }
+  printer.EndList();
+}
+
+void PutHeldRoutes(Printer& printer, const Status& status) {
+  printer.BeginList("held_routes");
+  for (const HeldRouteStatus& held : status.held_routes) {
+    printer.BeginObject({});
+    printer.Text("network", held.network);
+    printer.Text("public_key", held.public_key);
+    printer.EndObject();
+  }
+  printer.EndList();
+}
+
 void PutPeer(Printer& printer, const PeerStatus& peer) {
   printer.BeginObject({});
   printer.Texts("tunnel_addresses", peer.tunnel_addresses);
@@ -95,6 +120,7 @@ void PutPeer(Printer& printer, const PeerStatus& peer) {
   printer.BeginList("lane_list");
   for (const LaneStatus& lane : peer.lane_list) PutLane(printer, lane);
   printer.EndList();
+  PutRoutes(printer, peer);
   printer.EndObject();
 }
 
@@ -157,11 +183,28 @@ void Print(const Status& status, Printer& printer) {
   for (const PeerStatus& peer : status.peers) PutPeer(printer, peer);
   printer.EndList();
   printer.Texts("banned", status.banned);
+  PutHeldRoutes(printer, status);
   printer.BeginList("workers");
   for (const WorkerStatus& worker : status.workers) PutWorker(printer, worker);
   printer.EndList();
   PutCounters(printer, status);
   PutMemory(printer, status);
+  printer.EndObject();
+}
+
+void PrintRoutes(const Status& status, Printer& printer) {
+  printer.BeginObject({});
+  printer.BeginList("peers");
+  for (const PeerStatus& peer : status.peers) {
+    printer.BeginObject({});
+    printer.Texts("tunnel_addresses", peer.tunnel_addresses);
+    printer.Text("public_key", peer.public_key);
+    printer.Text("path", peer.path);
+    PutRoutes(printer, peer);
+    printer.EndObject();
+  }
+  printer.EndList();
+  PutHeldRoutes(printer, status);
   printer.EndObject();
 }
 

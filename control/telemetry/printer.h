@@ -33,5 +33,6 @@ class Printer {
 };
 
 void Print(const Status& status, Printer& printer);
+void PrintRoutes(const Status& status, Printer& printer);
 
 }  // namespace lwt::telemetry

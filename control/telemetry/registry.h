@@ -40,7 +40,10 @@ LWT_READING(LanReading, LWT_LAN_METRICS);
   X(lanes, kGauge, kNumber, "Outer flows that the session has.")             \
   X(epoch, kGauge, kNumber, "Key epoch that records are sealed with.")       \
   X(rx_epochs, kCounter, kNumber, "Key epochs that can or could be opened.") \
-  X(tx_epochs, kCounter, kNumber, "Key epochs that were sealed with.")
+  X(tx_epochs, kCounter, kNumber, "Key epochs that were sealed with.")       \
+  X(route_lists, kCounter, kNumber, "Lists of networks that the peer sent.") \
+  X(route_lists_overtaken, kCounter, kNumber,                                \
+    "Those of them that were old, or that a newer one replaced unread.")
 LWT_READING(PeerReading, LWT_PEER_METRICS);
 
 #define LWT_POOL_METRICS(X)                                        \

@@ -55,6 +55,20 @@ struct LaneStatus {
   LaneReading reading;
 };
 
+// A network that one end of a session announced to the other.
+struct RouteStatus {
+  std::string network;
+  bool ours = false;   // announced by this side; else by the peer
+  std::string state;   // "accepted", "refused"; "sent": no answer yet
+  uint32_t code = 0;   // of a refusal
+  std::string reason;  // its words
+};
+// One that is held for a key whose client is away.
+struct HeldRouteStatus {
+  std::string network;
+  std::string public_key;
+};
+
 struct PeerStatus {
   std::vector<std::string> tunnel_addresses;
   std::string public_key;  // base64, 44 characters
@@ -70,6 +84,7 @@ struct PeerStatus {
   PeerReading reading{.rtt_us = kNoValue, .last_handshake_s = kNoValue};
   LaneReading totals;  // of its lanes, and of those it had
   std::vector<LaneStatus> lane_list;
+  std::vector<RouteStatus> routes;
 };
 
 struct WorkerStatus {
@@ -106,7 +121,8 @@ struct Status {
   TunnelStatus tunnel;
   LanStatus lan;
   std::vector<PeerStatus> peers;
-  std::vector<std::string> banned;  // keys; of a server
+  std::vector<std::string> banned;           // keys; of a server
+  std::vector<HeldRouteStatus> held_routes;  // the same
   std::vector<WorkerStatus> workers;
   Readings drops;  // of all workers together
   std::vector<CounterGroup> counters;
@@ -120,6 +136,10 @@ std::string ToJson(const Status& status);
 // What `lwtctl version` prints: our version on a line of its own, then protocol
 // and features, and the same of each peer.
 std::string ToVersions(const Status& status);
+
+// Of that what concerns networks behind peers and behind us.
+std::string RoutesToJson(const Status& status);
+std::string RoutesToTable(const Status& status);
 
 // Aligned lines for people. Drops and counters that are zero are left out;
 // drops carry their sentence.

@@ -122,6 +122,31 @@ void AddHead(const Status& status, std::string& out) {
   AddTable(rows, out);
 }
 
+// Whose they are by `ours`, in a state.
+std::string NetworksOf(const PeerStatus& peer, bool ours,
+                       std::string_view state) {
+  std::vector<std::string> networks;
+  for (const RouteStatus& route : peer.routes) {
+    if (route.ours == ours && route.state == state) {
+      networks.push_back(route.network);
+    }
+  }
+  return networks.empty() ? std::string() : Join(networks);
+}
+
+void AddRoutes(const PeerStatus& peer, std::vector<Row>& rows) {
+  const std::string behind = NetworksOf(peer, false, "accepted");
+  if (!behind.empty()) rows.push_back({"behind it", behind});
+  const std::string ours = NetworksOf(peer, true, "accepted");
+  if (!ours.empty()) rows.push_back({"it accepted", ours});
+  for (const RouteStatus& route : peer.routes) {
+    if (route.state != "refused") continue;
+    rows.push_back(
+        {"refused",
+         route.network + (route.ours ? " by it: " : " here: ") + route.reason});
+  }
+}
+
 void AddPeer(const PeerStatus& peer, std::string& out) {
   out += "\npeer " + Printable(Join(peer.tunnel_addresses)) + ": " +
          Printable(peer.state) + "\n";
@@ -153,6 +178,7 @@ void AddPeer(const PeerStatus& peer, std::string& out) {
                       std::to_string(totals.records_sealed) + " sealed, " +
                       std::to_string(totals.retransmitted_segments) +
                       " segments sent again"});
+  AddRoutes(peer, rows);
   AddTable(rows, out);
 }
 
@@ -248,6 +274,27 @@ std::string ToTable(const Status& status) {
   AddDrops(status.drops, out);
   AddCounters(status.counters, out);
   AddPools(status.pools, out);
+  return out;
+}
+
+std::string RoutesToTable(const Status& status) {
+  std::vector<Row> rows = {{"network", "behind", "state", "reason"}};
+  for (const PeerStatus& peer : status.peers) {
+    const std::string name =
+        peer.path == "hub" ? "hub" : Join(peer.tunnel_addresses);
+    for (const RouteStatus& route : peer.routes) {
+      const std::string by = route.ours ? " by " + name : "";
+      rows.push_back({route.network, route.ours ? "us" : name,
+                      route.state == "sent" ? "no answer" : route.state + by,
+                      OrDash(route.reason)});
+    }
+  }
+  for (const HeldRouteStatus& held : status.held_routes) {
+    rows.push_back({held.network, held.public_key, "held, it is away", "-"});
+  }
+  if (rows.size() == 1) return "no networks behind peers or behind us\n";
+  std::string out;
+  AddTable(rows, out);
   return out;
 }
 

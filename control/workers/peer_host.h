@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -27,6 +28,13 @@ class PeerHost {
   virtual void SuspectPath(const IpAddress& remote) = 0;
   // What the tunnel device is to take; 0 where nobody is connected.
   virtual void SetInnerMtu(uint16_t mtu) = 0;
+  // The networks behind all peers, those of the tunnel itself left out: they
+  // lead to the tunnel device from now on, and no others. Nothing where there
+  // is no kernel that routes.
+  virtual void SetNetworks(const std::vector<IpPrefix>& networks) {}
+  // The addresses of this host with their networks, those of the tunnel left
+  // out. The span is good until the host changes.
+  virtual std::span<const IpPrefix> ConnectedNetworks() { return {}; }
   // The largest inner MTU that the path to `remote` can carry, as far as this
   // side knows.
   virtual uint16_t MaxInnerMtu(const Endpoint& remote) = 0;

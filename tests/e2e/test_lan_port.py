@@ -40,7 +40,7 @@ class _Site:
         self.hub_lan, self.client_lan = lans
         self.client = start(topology.client.namespace, [
             *client_arguments(topology.hub.v4, _CLIENT_TUNNEL, variant),
-            *self.client_lan.arguments(), "-routes", self.hub_lan.networks
+            *self.client_lan.arguments()
         ], "client")
         self.client.wait_status(lambda status: True, 10, "it answers")
         settings = folder / "hub.toml"
@@ -51,7 +51,7 @@ allowed_ips = "{self.client_lan.networks}"
 """)
         self.hub = start(topology.hub.namespace, [
             "-c", settings, *server_arguments(_HUB_TUNNEL, variant),
-            *self.hub_lan.arguments()
+            *self.hub_lan.arguments(), "-routes", self.hub_lan.networks
         ], "hub")
         self.wait_up()
 
@@ -135,7 +135,7 @@ allowed_ips = "10.1.0.0/25"
 """)
     refused = sides.hub.lwtctl("reload", check=False)
     assert refused.returncode == 1
-    assert "would lead into the tunnel too" in refused.stdout
+    assert "which an entry [[peer]] gives to a client" in refused.stdout
 
 
 def test_a_memif_is_a_lan(topology, start, folder):

@@ -395,23 +395,58 @@ absl::Status Netlink::ChangeRoute(uint16_t type, uint16_t flags, int ifindex,
                   rtmsg{.rtm_family = FamilyNumber(network.address.family),
                         .rtm_dst_len = network.length,
                         .rtm_table = RT_TABLE_MAIN,
-                        .rtm_protocol = RTPROT_STATIC,
+                        .rtm_protocol = kRouteProtocol,
                         .rtm_scope = static_cast<uint8_t>(
                             ipv4 ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE),
                         .rtm_type = RTN_UNICAST});
   request.Put(RTA_DST, network.Network());
   request.Put(RTA_OIF, IndexAs<uint32_t>(ifindex));
+  request.Put(RTA_PRIORITY, kRouteMetric);
   return Exchange(request.header(), [](Bytes) {});
+}
+
+// The kernel's look-up, since its table may have a million routes.
+bool Netlink::LeadsElsewhere(int ifindex, const IpPrefix& network) {
+  std::optional<RouteMessage> match;
+  const absl::Status status =
+      AskRoute({.destination = network.Network()}, RTM_F_FIB_MATCH,
+               [&](Bytes message) { match = ParseRoute(message); });
+  return status.ok() && match && match->destination_length == network.length &&
+         match->route.ifindex != ifindex;
+}
+
+absl::StatusOr<std::vector<IpPrefix>> Netlink::OwnRoutes(int ifindex) {
+  std::vector<IpPrefix> networks;
+  for (const Family family : {Family::kIpv4, Family::kIpv6}) {
+    Message request(RTM_GETROUTE, NLM_F_DUMP,
+                    rtmsg{.rtm_family = FamilyNumber(family)});
+    const absl::Status status = Exchange(request.header(), [&](Bytes message) {
+      const auto route = ParseRoute(message);
+      if (!route || route->route.ifindex != ifindex ||
+          route->table != RT_TABLE_MAIN || route->protocol != kRouteProtocol ||
+          route->family != FamilyNumber(family)) {
+        return;
+      }
+      networks.push_back({*route->destination, route->destination_length});
+    });
+    if (!status.ok()) return Named(status, "listing the routes");
+  }
+  return networks;
 }
 
 absl::Status Netlink::AddRoute(int ifindex, const IpPrefix& network) {
   const absl::Status status =
       ChangeRoute(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, ifindex, network);
-  if (Said(EEXIST)) {
+  const bool there = Said(EEXIST);
+  if ((status.ok() || there) && LeadsElsewhere(ifindex, network)) {
     return absl::AlreadyExistsError(absl::StrCat(
         "another route leads to ", ToString(network),
-        " already; `ip route show` names it: remove it, or the network from "
-        "the settings"));
+        " already; `ip route show` names it, and it is the one that counts: "
+        "remove it, or the network from the settings"));
+  }
+  if (there) {
+    return absl::AlreadyExistsError(
+        absl::StrCat("a route leads to ", ToString(network), " already"));
   }
   return Named(status, absl::StrCat("routing ", ToString(network),
                                     " to interface number ", ifindex));

@@ -25,6 +25,12 @@ struct nlmsghdr;
 
 namespace lwt::host {
 
+// By these our routes are known from those of others. The kernel takes any
+// other route to the same network before ours, since theirs have lower metrics
+// (1024 is the default of IPv6).
+inline constexpr uint8_t kRouteProtocol = 108;
+inline constexpr uint32_t kRouteMetric = 2048;
+
 class Netlink {
  public:
   static absl::StatusOr<std::unique_ptr<Netlink>> Open();
@@ -75,11 +81,14 @@ class Netlink {
   // Adds the address with its connected route; an IPv6 address is usable at
   // once (no duplicate detection). OK when the link has it already.
   absl::Status AddAddress(int ifindex, const IpPrefix& prefix);
-  // Leads a network to a link without a gateway. AlreadyExists when another
-  // route leads there.
+  // Leads a network to a link without a gateway, by a route of our own.
+  // AlreadyExists when that is there, or when another's leads elsewhere, which
+  // the kernel goes by as long as it is there.
   absl::Status AddRoute(int ifindex, const IpPrefix& network);
-  // Takes it back. NotFound when there is none.
+  // Takes ours back, and nobody else's. NotFound when there is none.
   absl::Status RemoveRoute(int ifindex, const IpPrefix& network);
+  // Networks that routes of ours lead to a link.
+  absl::StatusOr<std::vector<IpPrefix>> OwnRoutes(int ifindex);
 
  private:
   explicit Netlink(mnl_socket* socket);
@@ -87,6 +96,7 @@ class Netlink {
   absl::Status AskRoute(
       const RouteQuery& query, uint32_t flags,
       const std::function<void(std::span<const uint8_t>)>& take);
+  bool LeadsElsewhere(int ifindex, const IpPrefix& network);
   absl::Status ChangeRoute(uint16_t type, uint16_t flags, int ifindex,
                            const IpPrefix& network);
 

@@ -88,7 +88,9 @@ void ReadMultipath(Bytes value, uint8_t family, RouteMessage& route) {
 void ReadRouteAttribute(const Attribute& attribute, RouteMessage& route) {
   switch (attribute.type) {
     case RTA_DST:
-      route.destination = ReadAddress(route.family, attribute.value);
+      if (auto address = ReadAddress(route.family, attribute.value)) {
+        route.destination = *address;
+      }
       break;
     case RTA_OIF:
       route.route.ifindex =
@@ -234,6 +236,9 @@ std::optional<RouteMessage> ParseRoute(Bytes message) {
   route.family = body->rtm_family;
   route.table = body->rtm_table;
   route.destination_length = body->rtm_dst_len;
+  route.protocol = body->rtm_protocol;
+  route.destination =
+      IpAddress::Any(route.family == AF_INET ? Family::kIpv4 : Family::kIpv6);
   route.route.local = body->rtm_type == RTN_LOCAL;
   route.route.source =
       IpAddress::Any(route.family == AF_INET ? Family::kIpv4 : Family::kIpv6);

@@ -25,6 +25,7 @@ struct RouteMessage {
   uint8_t destination_length = 0;  // bits; 0: a default route
   uint8_t family = 0;              // AF_*
   uint8_t table = 0;               // RT_TABLE_* below 256
+  uint8_t protocol = 0;            // RTPROT_*
   uint32_t priority = 0;
 };
 std::optional<RouteMessage> ParseRoute(std::span<const uint8_t> message);

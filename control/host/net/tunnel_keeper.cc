@@ -18,35 +18,39 @@ bool Contains(const std::vector<T>& items, const T& item) {
 
 }  // namespace
 
+TunnelKeeper::~TunnelKeeper() {
+  // A device that is somebody else's to make outlives us.
+  (void)SetNetworks({});
+}
+
 absl::Status TunnelKeeper::SetNetworks(std::vector<IpPrefix> networks) {
   std::vector<std::string> failures;
   const auto note = [&](const absl::Status& status) {
     if (!status.ok()) failures.emplace_back(status.message());
   };
-  for (const IpPrefix& network : spec_.networks) {
-    if (Contains(networks, network)) continue;
-    const absl::Status status = netlink_.RemoveRoute(spec_.ifindex, network);
+  const NetworkSet wanted(networks.begin(), networks.end());
+  for (const IpPrefix& network : networks_) {
+    if (wanted.contains(network)) continue;
+    const absl::Status status = netlink_.RemoveRoute(ifindex_, network);
     if (!absl::IsNotFound(status)) note(status);
   }
-  std::vector<IpPrefix> refused;
-  for (const IpPrefix& network : networks) {
-    if (Contains(spec_.networks, network) && !Contains(refused_, network)) {
-      continue;
-    }
-    const absl::Status status = netlink_.AddRoute(spec_.ifindex, network);
-    if (!status.ok()) refused.push_back(network);
+  NetworkSet refused;
+  for (const IpPrefix& network : wanted) {
+    if (networks_.contains(network) && !refused_.contains(network)) continue;
+    const absl::Status status = netlink_.AddRoute(ifindex_, network);
+    if (!status.ok()) refused.insert(network);
     note(status);
   }
   refused_ = std::move(refused);
-  spec_.networks = std::move(networks);
+  networks_ = wanted;
   if (failures.empty()) return absl::OkStatus();
   return absl::UnavailableError(absl::StrJoin(failures, "; "));
 }
 
 void TunnelKeeper::HostChanged(const HostChanges& changes, uint64_t now_us) {
   const bool ours = changes.everything || changes.routes ||
-                    Contains(changes.links, spec_.ifindex) ||
-                    Contains(changes.addresses, spec_.ifindex);
+                    Contains(changes.links, ifindex_) ||
+                    Contains(changes.addresses, ifindex_);
   if (!ours || look_at_us_ != UINT64_MAX) return;
   look_at_us_ = std::max(now_us, looked_us_ + kLookEveryUs);
 }
@@ -64,7 +68,7 @@ std::vector<std::string> TunnelKeeper::OnTimer(uint64_t now_us) {
   if (now_us < look_at_us_) return {};
   look_at_us_ = UINT64_MAX;
   looked_us_ = now_us;
-  const auto link = netlink_.LinkByIndex(spec_.ifindex);
+  const auto link = netlink_.LinkByIndex(ifindex_);
   lost_ = absl::IsNotFound(link.status());
   if (!link.ok()) return {};
   Said said;
@@ -81,7 +85,7 @@ std::vector<std::string> TunnelKeeper::OnTimer(uint64_t now_us) {
 
 void TunnelKeeper::BringUp(const Link& link, Said& said) {
   if (link.up) return;
-  said.Note(netlink_.SetLinkUp(spec_.ifindex, true),
+  said.Note(netlink_.SetLinkUp(ifindex_, true),
             absl::StrCat("the tunnel device ", link.name,
                          " was taken down: it is up again"));
 }
@@ -95,24 +99,27 @@ void TunnelKeeper::RaiseMtu(const Link& link, Said& said) {
 }
 
 void TunnelKeeper::BringAddresses(Said& said) {
-  const auto present = netlink_.AddressesOf(spec_.ifindex);
+  const auto present = netlink_.AddressesOf(ifindex_);
   if (!present.ok()) return;
-  for (const IpPrefix& wanted : spec_.addresses) {
+  for (const IpPrefix& wanted : addresses_) {
     const bool there = std::any_of(
         present->begin(), present->end(),
         [&](const InterfaceAddress& each) { return each.prefix == wanted; });
     if (there) continue;
-    said.Note(netlink_.AddAddress(spec_.ifindex, wanted),
+    said.Note(netlink_.AddAddress(ifindex_, wanted),
               absl::StrCat("the tunnel address ", ToString(wanted),
                            " was gone: it is back"));
   }
 }
 
-// That there is a route already is the rule.
 void TunnelKeeper::BringNetworks(Said& said) {
-  for (const IpPrefix& network : spec_.networks) {
-    if (!netlink_.AddRoute(spec_.ifindex, network).ok()) continue;
-    std::erase(refused_, network);
+  const auto present = netlink_.OwnRoutes(ifindex_);
+  if (!present.ok()) return;
+  const NetworkSet there(present->begin(), present->end());
+  for (const IpPrefix& network : networks_) {
+    if (there.contains(network)) continue;
+    if (!netlink_.AddRoute(ifindex_, network).ok()) continue;
+    refused_.erase(network);
     said.fixed.push_back(absl::StrCat("the route to ", ToString(network),
                                       " was gone: it is back"));
   }

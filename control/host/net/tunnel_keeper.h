@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "control/host/net/address_order.h"
 #include "control/host/net/netlink.h"
 #include "control/host/net/netlink_types.h"
 #include "control/host/net/tunnel_mtu.h"
@@ -27,7 +28,14 @@ class TunnelKeeper {
   };
 
   TunnelKeeper(Netlink& netlink, TunnelMtu& mtu, Spec spec)
-      : netlink_(netlink), mtu_(mtu), spec_(std::move(spec)) {}
+      : netlink_(netlink),
+        mtu_(mtu),
+        ifindex_(spec.ifindex),
+        addresses_(std::move(spec.addresses)),
+        networks_(spec.networks.begin(), spec.networks.end()) {}
+  TunnelKeeper(const TunnelKeeper&) = delete;
+  TunnelKeeper& operator=(const TunnelKeeper&) = delete;
+  ~TunnelKeeper();  // takes the routes back
 
   // Leads these networks to the device from now on, and no longer the others
   // that it did. The error tells which could not be; the rest is done.
@@ -55,10 +63,14 @@ class TunnelKeeper {
   void BringAddresses(Said& said);
   void BringNetworks(Said& said);
 
+  using NetworkSet = std::set<IpPrefix, PrefixOrder>;
+
   Netlink& netlink_;
   TunnelMtu& mtu_;
-  Spec spec_;
-  std::vector<IpPrefix> refused_;  // of its networks, when they were set
+  const int ifindex_;
+  const std::vector<IpPrefix> addresses_;
+  NetworkSet networks_;
+  NetworkSet refused_;  // of the networks, when they were set
   uint64_t look_at_us_ = UINT64_MAX;
   uint64_t looked_us_ = 0;
   bool lost_ = false;

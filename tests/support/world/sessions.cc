@@ -42,7 +42,7 @@ ClientGateway::ClientGateway(Surroundings& around,
           .rekey = RekeyOf(options),
           .hubs = std::move(hubs),
           .tunnel_addresses = {options.inner},
-          .networks = {},
+          .routing = {},
           .on_hub_key =
               [](const handshake::PublicKey&) { return absl::OkStatus(); },
           .on_key_changed = {},

@@ -31,6 +31,13 @@ TEST(RequestTest, EveryRequestIsKnown) {
             (Request{.kind = RequestKind::kPeerUnban, .key = key}));
   EXPECT_EQ(ParseRequest(Bytes("peer banned\n")),
             (Request{RequestKind::kPeerBanned}));
+  EXPECT_EQ(ParseRequest(Bytes("routes\n")), (Request{RequestKind::kRoutes}));
+  EXPECT_EQ(ParseRequest(Bytes("routes json\n")),
+            (Request{RequestKind::kRoutesJson}));
+  EXPECT_EQ(ParseRequest(Bytes("route forget fd20::/32\n")),
+            (Request{RequestKind::kRouteForget, *ParseIpPrefix("fd20::/32")}));
+  EXPECT_EQ(ParseRequest(Bytes("route forget" + text)),
+            (Request{.kind = RequestKind::kRouteForgetKey, .key = key}));
 }
 
 TEST(RequestTest, NothingElseIsAccepted) {
@@ -54,6 +61,9 @@ TEST(RequestTest, NothingElseIsAccepted) {
                                 "peer  forget 10.0.0.2\n",
                                 "version json\n",
                                 "reload now\n",
+                                "routes  json\n",
+                                "route forget\n",
+                                "route forget 10.20.0.1/16\n",
                                 "peer ban\n",
                                 "peer ban 10.0.0.2\n",
                                 "peer ban AQ==\n",

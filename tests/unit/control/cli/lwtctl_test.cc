@@ -130,7 +130,10 @@ TEST_F(LwtctlTest, AsksWhatAPeerCommandSays) {
       {"peer", "forget", key},
       {"peer", "ban", key},
       {"peer", "unban", key},
-      {"peer", "banned"}};
+      {"peer", "banned"},
+      {"routes"},
+      {"route", "forget", "10.20.0.0/16"},
+      {"route", "forget", key}};
   for (const auto& words : commands) {
     Daemon daemon(a_);
     daemon.Serve("ok 0\n");
@@ -309,6 +312,11 @@ TEST_F(LwtctlTest, PeerCommandsSayWhatTheyTake) {
             std::string::npos);
   EXPECT_NE(error({"peer", "banned", "all"}).find("usage: lwtctl peer banned"),
             std::string::npos);
+  EXPECT_NE(error({"route", "forget"}).find("lwtctl route forget RANGE|KEY"),
+            std::string::npos);
+  EXPECT_NE(error({"route", "forget", "10.20.0.1/16"}).find("is not a network"),
+            std::string::npos);
+  error({"route", "add", "10.20.0.0/16"});
   EXPECT_NE(error({"peer"}).find("usage: lwtctl peer forget|ban|unban|banned"),
             std::string::npos);
   EXPECT_NE(error({"peer", "forget", "ten\x1b"})

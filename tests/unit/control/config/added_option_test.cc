@@ -34,7 +34,7 @@ constexpr Option kAddedList = {
     .toml = "test.greeted",
     .value_name = "NETWORK[,...]",
     .sentence = "Who is greeted.",
-    .field = List<In<&Config::client, &ClientConfig::routes>, ReadNetwork,
+    .field = List<In<&Config::routing, &RoutingConfig::own>, ReadNetwork,
                   TakeAnybody>()};
 
 TEST(AddedOption, IsReadAndShownByItsRow) {

@@ -234,9 +234,9 @@ TEST_F(LoadTest, AListIsAnArrayOrATextWithCommas) {
     EXPECT_EQ(config.tunnel.addresses, both) << text;
   }
   Config config;
-  config.client.routes = both;
+  config.routing.own = both;
   ASSERT_TRUE(ApplyToml("routes = []", "f", config).ok());
-  EXPECT_TRUE(config.client.routes.empty());
+  EXPECT_TRUE(config.routing.own.empty());
 }
 
 TEST_F(LoadTest, AFaultInAListStandsAtItsElement) {

@@ -40,7 +40,7 @@ absl::StatusOr<std::vector<IpPrefix>> ReadRoutes(std::string_view text) {
   Config config;
   const absl::Status status = ApplyText(*FindByFlag("routes"), text, config);
   if (!status.ok()) return status;
-  return config.client.routes;
+  return config.routing.own;
 }
 
 TEST(ReadNetworksTest, TakesNetworksOfBothFamilies) {
@@ -63,6 +63,28 @@ TEST(ReadNetworksTest, RefusesWhatIsNoNetworkToRoute) {
             std::string::npos);
 }
 
+TEST(AcceptRoutesTest, TakesWordsAndNetworks) {
+  const auto read = [](std::string_view text) {
+    Config config;
+    const absl::Status status =
+        ApplyText(*FindByFlag("accept-routes"), text, config);
+    std::string again;
+    for (const Acceptance& each : config.routing.accept) {
+      again += (again.empty() ? "" : ",") + ToText(each);
+    }
+    return status.ok() ? again : std::string("refused");
+  };
+  for (const char* text : {"private", "off", "all", "10.20.0.0/16",
+                           "private,198.51.100.0/24,2001:db8::/32"}) {
+    EXPECT_EQ(read(text), text);
+  }
+  for (const char* text :
+       {"", "none", "private,off", "all,10.20.0.0/16", "10.20.0.1/16"}) {
+    EXPECT_EQ(read(text), "refused") << text;
+  }
+  EXPECT_EQ(Config().routing.accept, std::vector<Acceptance>(1));
+}
+
 TEST(ReadLanPortTest, TakesAnInterfaceOrAMemif) {
   EXPECT_EQ(ReadLanPort("eth1")->interface, "eth1");
   EXPECT_EQ(ReadLanPort("eth1")->memif_socket, "");
@@ -76,7 +98,7 @@ TEST(ReadLanPortTest, TakesAnInterfaceOrAMemif) {
 
 TEST(CheckNetworksTest, TakesWhatFits) {
   Config client = Client();
-  client.client.routes = {Prefix("192.168.7.0/24"), Prefix("192.168.0.0/16")};
+  client.routing.own = {Prefix("192.168.7.0/24"), Prefix("192.168.0.0/16")};
   client.lan.port.interface = "eth1";
   EXPECT_EQ(Faults(client), "");
   Config server = Server();
@@ -89,19 +111,26 @@ TEST(CheckNetworksTest, TakesWhatFits) {
 
 TEST(CheckNetworksTest, NamesContradictions) {
   Config config = Client();
-  config.client.routes = {Prefix("10.0.0.0/8")};
+  config.routing.own = {Prefix("10.0.0.0/8")};
   EXPECT_NE(Faults(config).find("overlaps the tunnel's own network"),
             std::string::npos);
-  config.client.routes = {Prefix("192.168.7.0/24"), Prefix("192.168.7.0/24")};
-  EXPECT_NE(Faults(config).find("named twice"), std::string::npos);
-  config.client.routes.clear();
+  config.routing.own = {Prefix("192.168.7.0/24"), Prefix("192.168.7.0/24")};
+  EXPECT_NE(Faults(config).find("named twice as a network behind this side"),
+            std::string::npos);
+  config.routing.own.clear();
   config.hub.peers = {{kKeyA, {Prefix("192.168.7.0/24")}}};
   EXPECT_NE(Faults(config).find("[[peer]] is for hubs"), std::string::npos);
 
   config = Server();
-  config.client.routes = {Prefix("192.168.7.0/24")};
-  EXPECT_NE(Faults(config).find("routes is for clients"), std::string::npos);
-  config.client.routes.clear();
+  config.routing.own = {Prefix("192.168.7.0/24")};
+  EXPECT_EQ(Faults(config), "");
+  config.hub.peers = {{kKeyA, {Prefix("192.168.0.0/16")}}};
+  EXPECT_NE(Faults(config).find("which an entry [[peer]] gives to a client"),
+            std::string::npos);
+  config.routing.own = {Prefix("10.0.0.0/25")};
+  EXPECT_NE(Faults(config).find("a network behind this side lies outside"),
+            std::string::npos);
+  config.routing.own.clear();
   config.hub.peers = {{kKeyA, {Prefix("192.168.7.0/24")}},
                       {kKeyB, {Prefix("192.168.7.0/24")}}};
   EXPECT_NE(Faults(config).find("named twice"), std::string::npos);
@@ -115,8 +144,10 @@ TEST(CheckNetworksTest, NamesContradictions) {
   config.lan.addresses = {Prefix("10.0.0.77/28")};
   EXPECT_NE(Faults(config).find("overlaps the tunnel's network"),
             std::string::npos);
+  config = Server();
+  config.lan.port.memif_socket = "/run/lan.sock";
   config.lan.addresses = {Prefix("192.168.7.1/24")};
-  config.client.routes = {Prefix("192.168.0.0/16")};
+  config.hub.peers = {{kKeyA, {Prefix("192.168.0.0/16")}}};
   EXPECT_NE(Faults(config).find("a network behind a peer"), std::string::npos);
   config = Client();
   config.lan.port.interface = "eth1";
@@ -129,11 +160,6 @@ TEST(CheckNetworksTest, TheOtherSideLiesInNoNetworkOfTheTunnel) {
   Config config = Client();
   config.client.remote = HostPort{"192.168.7.9", 9000};
   EXPECT_EQ(Faults(config), "");
-  config.client.routes = {Prefix("192.168.0.0/16")};
-  EXPECT_EQ(Faults(config),
-            "192.168.0.0/16, a network behind a peer, contains remote_addr "
-            "192.168.7.9: the tunnel's own frames would enter it\n");
-  config.client.routes.clear();
   config.client.remote = HostPort{"fd11::9", 9000};
   EXPECT_EQ(Faults(config),
             "remote_addr fd11::9 lies within the tunnel's own network "

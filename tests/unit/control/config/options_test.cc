@@ -110,6 +110,7 @@ TEST(DiffTest, EveryKeyOfThePageSaysWhatAChangeWaitsFor) {
       {"config_push_interval", "live"},
       {"log_level", "live"},
       {"routes", "live"},
+      {"accept_routes", "live"},
       {"peer.public_key", "live"},
       {"peer.allowed_ips", "live"},
       {"fallback", "live"},

@@ -135,7 +135,7 @@ TEST(ReloadTest, MoreClientsThanAtTheStartWait) {
 TEST(ReloadTest, WhatCountsNowHasToAgreeWithWhatWaits) {
   Config wanted = AClient();
   wanted.tunnel.addresses = {*ParseIpPrefix("10.9.0.2/24")};
-  wanted.client.routes = {*ParseIpPrefix("10.0.0.128/25")};
+  wanted.routing.own = {*ParseIpPrefix("10.0.0.128/25")};
   ASSERT_TRUE(CheckAgreement(wanted).ok());
   const auto reloaded = Reload(AClient(), AClient(), wanted);
   EXPECT_EQ(reloaded.status().code(), absl::StatusCode::kFailedPrecondition);

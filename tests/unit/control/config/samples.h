@@ -46,8 +46,13 @@ inline const std::map<std::string, Sample>& NetworkSamples() {
       {"routes",
        {"192.168.7.0/24",
         [](C c) {
-          return c.client.routes ==
+          return c.routing.own ==
                  std::vector{ReadNetwork("192.168.7.0/24").value()};
+        }}},
+      {"accept_routes",
+       {"all",
+        [](C c) {
+          return c.routing.accept == std::vector{ReadAcceptance("all").value()};
         }}},
       {"lan_port",
        {"memif:/run/lan.sock",

@@ -117,6 +117,31 @@ TEST(Features, HaveNamesAllOfOurs) {
   }
 }
 
+TEST(ControlMessages, OfNetworksAsManyAreSentAsFit) {
+  RoutesMessage message{.version = 3, .networks = {}};
+  message.networks.resize(RoutesMessage::kMost + 1,
+                          *ParseIpPrefix("10.0.0.0/8"));
+  EXPECT_EQ(RoutesMessage::Fitting(message.networks), RoutesMessage::kMost);
+  EXPECT_EQ(RoutesMessage::Parse(message.Build())->networks.size(),
+            RoutesMessage::kMost);
+  message.networks.assign(100, *ParseIpPrefix("fd00::/8"));
+  EXPECT_EQ(RoutesMessage::Parse(message.Build())->networks.size(), 56u);
+}
+
+TEST(ControlMessages, ANetworkHasAFamilyAndALengthOfIt) {
+  const auto read = [](std::initializer_list<uint8_t> network) {
+    ByteVector body = {0, 0, 0, 1, 1};
+    body.insert(body.end(), network);
+    return RoutesMessage::Parse(body).has_value();
+  };
+  EXPECT_TRUE(read({4, 32, 10, 0, 0, 1}));
+  EXPECT_FALSE(read({4, 33, 10, 0, 0, 1}));
+  EXPECT_FALSE(read({5, 8, 10, 0, 0, 0}));
+  EXPECT_FALSE(read({6, 8, 10, 0, 0, 0}));
+  // Code 0 would be none.
+  EXPECT_FALSE(RoutesAnswer::Parse(ByteVector{0, 0, 0, 1, 1, 0, 0}));
+}
+
 TEST(ControlMessages, AnMtuIsNoneThatNoPathHas) {
   EXPECT_FALSE(MtuMessage::Parse(MtuMessage{575}.Build()));
   EXPECT_TRUE(MtuMessage::Parse(MtuMessage{576}.Build()));

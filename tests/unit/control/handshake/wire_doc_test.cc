@@ -121,13 +121,19 @@ TEST_F(WireDoc, ControlMessages) {
   Expect("ack", BuildControlMessage({.acknowledged = 2}));
   Expect("notice",
          build(3, 2, Notice{NoticeCode::kUnknownType, "unknown type 9"}));
-  Expect("mtu", build(4, 2, MtuMessage{1301}));
+  Expect("routes", build(4, 2,
+                         RoutesMessage{1,
+                                       {*ParseIpPrefix("10.20.0.0/16"),
+                                        *ParseIpPrefix("2001:db8:1::/64")}}));
+  Expect("routes answer",
+         build(5, 2, RoutesAnswer{1, {{1, RouteCode::kNotAccepted}}}));
+  Expect("mtu", build(6, 2, MtuMessage{1301}));
   const std::string generated =
       "lwt1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh_1Pw";
   Expect("new key", build(5, 2, NewKey{604'800, generated}));
   Expect("key kept",
          build(3, 5, KeyKept{IdOfKey(generated), KeyKept::Where::kFile}));
-  Expect("about", build(5, 2, About{"0.2.0", kOwnFeatures}));
+  Expect("about", build(7, 2, About{"0.2.0", kOwnFeatures}));
 }
 
 TEST_F(WireDoc, Features) {

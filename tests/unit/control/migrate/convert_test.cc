@@ -97,15 +97,26 @@ TEST(ConvertTest, ACodeOfYourOwnStays) {
   EXPECT_EQ(absurd.config.fec.Settings().mode, fec::Mode::kAuto);
 }
 
-// They are the other side's now: nobody may believe that they still hold.
-TEST(ConvertTest, RoutesAndIsolationAreNotKeptInSilence) {
+// They mean what they meant.
+TEST(ConvertTest, RoutesAreKept) {
+  const Converted hub = Of(R"({"key": "long enough",
+             "routes": ["192.168.1.0/24", "fd01::/64"]})");
+  EXPECT_THAT(hub.config.routing.own,
+              ElementsAre(*ParseIpPrefix("192.168.1.0/24"),
+                          *ParseIpPrefix("fd01::/64")));
+  EXPECT_THAT(hub.changed, IsEmpty());
+}
+
+// Nobody may believe that they still hold.
+TEST(ConvertTest, WhatCannotBeKeptIsNotKeptInSilence) {
   const Converted hub =
-      Of(R"({"key": "long enough", "routes": ["192.168.1.0/24"],
+      Of(R"({"key": "long enough", "routes": ["192.168.1.0/24", "0.0.0.0/0"],
              "client_isolation": true})");
-  EXPECT_THAT(hub.changed, ElementsAre(HasSubstr("NOT KEPT"),
-                                       AllOf(HasSubstr("NOT KEPT"),
-                                             HasSubstr("\"192.168.1.0/24\""))));
-  EXPECT_THAT(hub.config.PeerNetworks(), IsEmpty());
+  EXPECT_THAT(hub.changed,
+              ElementsAre(HasSubstr("NOT KEPT"),
+                          AllOf(HasSubstr("NOT KEPT"),
+                                HasSubstr("\"192.168.1.0/24,0.0.0.0/0\""))));
+  EXPECT_THAT(hub.config.routing.own, IsEmpty());
 }
 
 TEST(ConvertTest, EachKeyThatIsGivenIsAnswered) {

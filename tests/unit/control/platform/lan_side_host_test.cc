@@ -185,7 +185,7 @@ TEST_F(LanSideTest, AMemifHasOneWorker) {
 TEST(RoutedByTest, IsWhatLeadsToPeersAndWhatIsKept) {
   config::Config config;
   config.tunnel.addresses = {Net("10.0.0.1/24"), Net("fd11::1/64")};
-  config.client.routes = {Net("10.9.0.0/16")};
+  config.hub.peers = {{"", {Net("10.9.0.0/16")}}};
   const RoutedSet set = RoutedBy(config);
   EXPECT_EQ(set.networks,
             (std::vector<IpPrefix>{Net("10.0.0.0/24"), Net("fd11::/64"),

@@ -52,7 +52,7 @@ TEST_F(PeerTableTest, OneTurnsChangesAreOneSnapshot) {
   EXPECT_EQ(inner_.published, 1) << "the first, with nobody in it";
   const PeerIndex a = *table_.Add({.addresses = {Prefix("10.0.0.2/24")}});
   const PeerIndex b = *table_.Add({.networks = {Prefix("192.168.0.0/16")}});
-  table_.Change(a).networks = {Prefix("10.9.0.0/16")};
+  table_.SetNetworks(a, {Prefix("10.9.0.0/16")});
   EXPECT_EQ(inner_.published, 1);
   EXPECT_EQ(table_.NextDeadline(), 0u);
   table_.Publish(1);

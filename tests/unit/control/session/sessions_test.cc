@@ -43,12 +43,14 @@ TEST_F(SessionsTest, AClientCannotHaveItsKeysRenewedWithoutEnd) {
 TEST_F(SessionsTest, NetworksBehindPeersLeadToThem) {
   TestClient& office = AddClient("10.0.0.2/24");
   TestClient& other = AddClient("10.0.0.3/24");
-  office.networks = {Prefix("192.168.1.0/24"), Prefix("fd01::/64")};
-  office.Make();
+  hub_.routing.own = {Prefix("192.168.1.0/24"), Prefix("fd01::/64")};
   hub_.networks[office.identity.public_key] = {Prefix("192.168.2.0/24")};
   hub_.networks[other.identity.public_key] = {Prefix("192.168.2.128/25")};
   hub_.Make();
+  other.routing.accept = {{config::Acceptance::What::kOff, {}}};
+  other.Make();
   ASSERT_TRUE(Until(kSecond, [&] { return office.up() && other.up(); }));
+  Run(kSecond);
   const PeerIndex to_office = PeerAt(hub_.worker, "10.0.0.2");
   const PeerIndex to_other = PeerAt(hub_.worker, "10.0.0.3");
   EXPECT_NE(to_office, to_other);

@@ -11,23 +11,24 @@ TEST_F(SettingsTest, AHubTakesOtherSettingsWhileItsClientsLive) {
   ASSERT_TRUE(Until(kSecond, [&] { return first.up(); }));
   const PeerIndex to_first = PeerAt(hub_.worker, "10.0.0.2");
   HubSessions::Settings settings{.max_clients = 1, .offered_mtu = 1300};
-  settings.networks[first.identity.public_key] = {Prefix("192.168.2.0/24")};
-  hub_.sessions->Apply(settings);
+  settings.routing.granted[first.identity.public_key] = {
+      Prefix("192.168.2.0/24")};
+  hub_.sessions->Apply(settings, net_.now_us);
   TestClient& second = AddClient("10.0.0.3/24");
   EXPECT_FALSE(Until(3 * kSecond, [&] { return second.up(); }));
   EXPECT_NE(second.session->reason().find("max_clients"), std::string::npos);
   EXPECT_EQ(PeerAt(hub_.worker, "192.168.2.1"), to_first);
   // More than it has places for are not served.
   settings.max_clients = 1000;
-  settings.networks.clear();
-  hub_.sessions->Apply(settings);
+  settings.routing.granted.clear();
+  hub_.sessions->Apply(settings, net_.now_us);
   ASSERT_TRUE(Until(5 * kSecond, [&] { return second.up(); }));
   EXPECT_EQ(PeerAt(hub_.worker, "192.168.2.1"), PeerIndex::kNone);
   EXPECT_EQ(second.session->session()->secrets().mtu, 1300);
   EXPECT_EQ(first.session->session()->secrets().mtu, 1400);
   // Others than the one it has are refused from now on; none is sent away.
   settings.multi_client = false;
-  hub_.sessions->Apply(settings);
+  hub_.sessions->Apply(settings, net_.now_us);
   TestClient& third = AddClient("10.0.0.4/24");
   EXPECT_FALSE(Until(3 * kSecond, [&] { return third.up(); }));
   EXPECT_NE(third.session->reason().find("multi_client"), std::string::npos);
@@ -38,7 +39,7 @@ TEST_F(SettingsTest, AClientTakesOtherSettingsWhileItLives) {
   TestClient& client = AddClient("10.0.0.2/24");
   ASSERT_TRUE(Until(kSecond, [&] { return client.up(); }));
   ClientSession::Settings settings{
-      .networks = {Prefix("192.168.1.0/24")},
+      .routing = {.own = {Prefix("192.168.1.0/24")}},
       .hubs = {{{"hub.test", 9000}, handshake::GenerateStaticKey().public_key}},
       .server_name = "cdn.example.net",
       .offered_mtu = 1300};
@@ -48,8 +49,8 @@ TEST_F(SettingsTest, AClientTakesOtherSettingsWhileItLives) {
   EXPECT_TRUE(Until(7 * kSecond, [&] {
     return client.session->session()->send_epoch() > epoch;
   }));
-  EXPECT_EQ(PeerAt(client.worker, "192.168.1.7"),
-            PeerAt(client.worker, "10.0.0.1"));
+  EXPECT_EQ(PeerAt(hub_.worker, "192.168.1.7"),
+            PeerAt(hub_.worker, "10.0.0.2"));
   EXPECT_TRUE(client.up());
   // The next connection takes the rest: the hub has not that key.
   hub_.sessions->Close("it is restarted", net_.now_us);

@@ -32,6 +32,10 @@ class FakeHost : public ClientHost {
   void ForgetNextHop(FlowId flow) override { std::erase(followed, flow); }
   void SuspectPath(const IpAddress&) override { ++suspected; }
   void SetInnerMtu(uint16_t value) override { mtu = value; }
+  void SetNetworks(const std::vector<IpPrefix>& value) override {
+    networks = value;
+  }
+  std::span<const IpPrefix> ConnectedNetworks() override { return connected; }
   void Resolve(const std::string& name, uint16_t) override {
     ++resolved;
     resolve_pending = true;
@@ -61,6 +65,8 @@ class FakeHost : public ClientHost {
   int suspected = 0;
   uint16_t mtu = 0;
   uint16_t path_mtu = 1409;
+  std::vector<IpPrefix> networks;   // that lead to the tunnel device
+  std::vector<IpPrefix> connected;  // here
   uint16_t next_port = 40000;
   std::vector<Endpoint> locals;
   std::vector<FlowId> followed;
@@ -100,6 +106,7 @@ struct TestClient {
     config.identity = &identity;
     config.offer.mtu = 1400;
     config.offer.addresses = {address};
+    config.offer.features = features;
     config.offer.lanes = static_cast<uint8_t>(worker.workers);
     config.offer.features = features;
     handshake::RekeyConfig rekey;
@@ -115,7 +122,7 @@ struct TestClient {
             .version = version,
             .hubs = Hubs(),
             .tunnel_addresses = {address},
-            .networks = networks,
+            .routing = routing,
             .on_hub_key =
                 [this](const handshake::PublicKey& key) {
                   hub_key = key;
@@ -180,7 +187,8 @@ struct TestClient {
   WorkerRoad road;
   const loop::Log& log;
   IpPrefix address;
-  std::vector<IpPrefix> networks;  // behind the hub; Make takes them
+  config::RoutingConfig routing;  // Make takes it
+  uint32_t features = handshake::kOwnFeatures;
   uint64_t max_records;
   handshake::PublicKey hub_key{};
   std::optional<handshake::PublicKey> expected_hub_key;  // Make takes it
@@ -227,7 +235,7 @@ struct TestHub {
         .version = version,
         .max_clients = max_clients,
         .multi_client = multi_client,
-        .networks = networks,
+        .routing = {.settings = routing, .granted = networks},
         .held = held,
         .on_held = [this](const auto& now_held) { held = now_held; },
         .banned = banned,
@@ -290,8 +298,9 @@ struct TestHub {
   handshake::StaticKey identity;
   std::optional<WorkerRoad> road;
   const loop::Log& log;
-  // Behind clients; Make takes them.
+  // Granted to clients; Make takes them, and what is announced.
   std::map<handshake::PublicKey, std::vector<IpPrefix>> networks;
+  config::RoutingConfig routing;
   bool multi_client;
   uint32_t max_clients;
   MessageTable messages = CommonMessages();  // Make takes them

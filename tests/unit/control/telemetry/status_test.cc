@@ -53,6 +53,13 @@ Status Example() {
                                  .retransmitted_segments = 7,
                                  .fec_tx_data = 10,
                                  .fec_tx_parity = 3}}};
+  peer.routes = {{.network = "10.20.0.0/16", .state = "accepted"},
+                 {.network = "10.0.0.0/8",
+                  .state = "refused",
+                  .code = 4,
+                  .reason = "it is here"},
+                 {.network = "10.30.0.0/16", .ours = true, .state = "sent"}};
+  status.held_routes = {{"10.40.0.0/16", "AWAY="}};
   status.peers.push_back(peer);
   PeerStatus silent;
   silent.state = "down";
@@ -95,7 +102,8 @@ TEST(StatusJsonTest, HasEveryMember) {
            R"("path":"client","reason":"","version":"0.2.0",)"
            R"("protocol":1,"features":["mtu"],"rtt_us":1234,)"
            R"("last_handshake_s":7,"mtu":0,"lanes":1,"epoch":0,)"
-           R"("rx_epochs":0,"tx_epochs":0,"rx_packets":3,"rx_bytes":3145728,)"
+           R"("rx_epochs":0,"tx_epochs":0,"route_lists":0,)"
+           R"("route_lists_overtaken":0,"rx_packets":3,"rx_bytes":3145728,)"
            R"("tx_packets":0,"tx_bytes":0,"records_opened":0,)"
            R"("records_sealed":0,)",
            R"("retransmitted_segments":0,"segment_payload":0,)"
@@ -108,8 +116,15 @@ TEST(StatusJsonTest, HasEveryMember) {
            R"("tx_packets":6,)",
            R"("srtt_us":90,"retransmitted_segments":7,)",
            R"("fec_tx_data":10,"fec_tx_parity":3,)",
+           R"("routes":[{"network":"10.20.0.0/16","of":"peer",)"
+           R"("state":"accepted","code":0,"reason":""},)"
+           R"({"network":"10.0.0.0/8","of":"peer","state":"refused",)"
+           R"("code":4,"reason":"it is here"},)"
+           R"({"network":"10.30.0.0/16","of":"us","state":"sent",)"
+           R"("code":0,"reason":""}]})",
            R"("rtt_us":null,"last_handshake_s":null,)",
-           R"("banned":["BAN="])",
+           R"("banned":["BAN="],"held_routes":[)"
+           R"({"network":"10.40.0.0/16","public_key":"AWAY="}])",
            R"("workers":[{"cpus":"1","busy_cycles":250,)"
            R"("idle_cycles":750,"sleeps":5,"uplink_rx_frames":10,)",
            R"("rx_frames":10,"tx_frames":11,"tun_rx_packets":12,)"
@@ -159,6 +174,8 @@ peer 10.0.0.2: up
   received        3 packets, 3.0 MiB
   sent            0 packets, 0 B
   records         0 opened, 0 lost, 0 sealed, 0 segments sent again
+  behind it       10.20.0.0/16
+  refused         10.0.0.0/8 here: it is here
 
 peer -: down
   reason          evil ?[31m ? text
@@ -225,6 +242,27 @@ TEST(StatusTest, AClientSaysWhichOfItsHubsItIsAt) {
                                 R"("hub_reason":"a.example:9000: no answer")"),
             std::string::npos)
       << ToJson(status);
+}
+
+TEST(RoutesTableTest, GoldenText) {
+  EXPECT_EQ(RoutesToTable(Example()),
+            R"(  network       behind    state             reason
+  10.20.0.0/16  10.0.0.2  accepted          -
+  10.0.0.0/8    10.0.0.2  refused           it is here
+  10.30.0.0/16  us        no answer         -
+  10.40.0.0/16  AWAY=     held, it is away  -
+)");
+  EXPECT_EQ(RoutesToTable(Status{}), "no networks behind peers or behind us\n");
+}
+
+TEST(RoutesJsonTest, HasTheRoutesOfEachPeer) {
+  const std::string json = RoutesToJson(Example());
+  EXPECT_TRUE(json.starts_with(R"({"peers":[{"tunnel_addresses":["10.0.0.2"])"))
+      << json;
+  EXPECT_NE(json.find(R"({"network":"10.30.0.0/16","of":"us","state":"sent")"),
+            std::string::npos);
+  EXPECT_NE(json.find(R"("held_routes":[{"network":"10.40.0.0/16")"),
+            std::string::npos);
 }
 
 TEST(StatusTableTest, SaysWhenThereIsNoKeyAndNothingDropped) {

@@ -112,9 +112,9 @@ TEST_F(TunnelKeeperTest, ADeviceThatWasDeletedIsLost) {
 
 TEST_F(TunnelKeeperTest, WhatCannotBeMendedIsSaidOnce) {
   spec_.addresses.push_back({*ParseIpAddress("10.9.0.9"), 40});  // no prefix
-  keeper_.emplace(*netlink_, mtu_, spec_);
+  keeper_.emplace(*netlink_, mtu_, spec_);  // the one before took its routes
   ASSERT_TRUE(netlink_->SetLinkMtu(index_, 1200).ok());
-  EXPECT_EQ(Look().size(), 4u) << "MTU, address, route, and why one is not";
+  EXPECT_EQ(Look().size(), 5u) << "MTU, address, routes, and why one is not";
   ASSERT_TRUE(netlink_->SetLinkMtu(index_, 1200).ok());
   EXPECT_EQ(Look().size(), 3u) << "MTU, address, route";
 }

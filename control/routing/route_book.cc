@@ -1,0 +1,246 @@
+#include "control/routing/route_book.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace lwt::routing {
+
+using handshake::PublicKey;
+
+namespace {
+
+// Calls f with each network that contains `network`, itself too, whose length
+// is one of `lengths`, until it says true.
+template <typename Lengths, typename F>
+bool AnyAround(const IpPrefix& network, const Lengths& lengths, F f) {
+  const Family family = network.address.family;
+  auto each = lengths.lower_bound({family, 0});
+  for (; each != lengths.end(); ++each) {
+    if (each->first.first != family || each->first.second > network.length) {
+      return false;
+    }
+    IpPrefix around{network.address, each->first.second};
+    around.address = around.Network();
+    if (f(around)) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+void RouteBook::SetGranted(Granted granted) {
+  granted_ = std::move(granted);
+  grants_.clear();
+  grant_lengths_.clear();
+  for (const auto& [key, networks] : granted_) {
+    for (const IpPrefix& network : networks) {
+      grants_[network] = key;
+      ++grant_lengths_[{network.address.family, network.length}];
+    }
+  }
+  // What is now another's is nobody else's by its own word.
+  for (const Held& held : All()) {
+    if (!IsGranted(held.key, held.network) &&
+        HasGrant(held.key, held.network)) {
+      Free(holders_.at(held.key), held.network);
+    }
+  }
+}
+
+// Somebody else, around the network.
+bool RouteBook::HasGrant(const PublicKey& key, const IpPrefix& network) const {
+  return AnyAround(network, grant_lengths_, [&](const IpPrefix& each) {
+    const auto found = grants_.find(each);
+    return found != grants_.end() && found->second != key;
+  });
+}
+
+bool RouteBook::IsGranted(const PublicKey& key, const IpPrefix& network) const {
+  const auto found = granted_.find(key);
+  return found != granted_.end() &&
+         std::any_of(
+             found->second.begin(), found->second.end(),
+             [&](const IpPrefix& each) { return Within(network, each); });
+}
+
+bool RouteBook::IsAnothers(const PublicKey& key,
+                           const IpPrefix& network) const {
+  return HasGrant(key, network) ||
+         AnyAround(network, lengths_, [&](const IpPrefix& each) {
+           const auto found = bound_.find(each);
+           return found != bound_.end() && found->second != key;
+         });
+}
+
+bool RouteBook::IsNewLength(const IpPrefix& network) const {
+  const Family family = network.address.family;
+  if (lengths_.contains({family, network.length})) return false;
+  const auto of_family = std::count_if(
+      lengths_.begin(), lengths_.end(),
+      [&](const auto& each) { return each.first.first == family; });
+  return static_cast<size_t>(of_family) >= kMostLengthsInAll;
+}
+
+std::optional<RouteCode> RouteBook::Judge(
+    const PublicKey& key, const IpPrefix& network,
+    const std::vector<config::Acceptance>& accept,
+    const Surroundings& around) const {
+  if (const auto code = Forbidden(network, around)) return code;
+  if (IsGranted(key, network)) return std::nullopt;
+  if (IsAnothers(key, network)) return RouteCode::kAnothers;
+  if (!Accepts(accept, network)) return RouteCode::kNotAccepted;
+  return std::nullopt;
+}
+
+RouteBook::Codes RouteBook::Replace(
+    const PublicKey& key, const std::vector<IpPrefix>& networks,
+    const std::vector<config::Acceptance>& accept, const Surroundings& around,
+    uint64_t now_us) {
+  Connected(key, now_us);
+  Holder& holder = holders_[key];
+  const std::set<IpPrefix, host::PrefixOrder> before = holder.networks;
+  std::set<IpPrefix, host::PrefixOrder> accepted;
+  std::set<std::pair<Family, uint8_t>> lengths;
+  Codes codes;
+  for (const IpPrefix& network : networks) {
+    std::optional<RouteCode> code = RouteCode::kTooMany;
+    if (codes.size() < kMostRoutes) {
+      code = Judge(key, network, accept, around);
+    }
+    if (!code && !accepted.contains(network)) {
+      std::set<std::pair<Family, uint8_t>> with = lengths;
+      with.insert({network.address.family, network.length});
+      const bool held = before.contains(network);
+      if (with.size() > kMostLengths || (!held && IsNewLength(network))) {
+        code = RouteCode::kTooMany;
+      } else {
+        accepted.insert(network);
+        lengths = std::move(with);
+        if (!held) Bind(key, network);
+      }
+    }
+    codes.push_back(code);
+  }
+  for (const IpPrefix& network : before) {
+    if (!accepted.contains(network)) Free(holder, network);
+  }
+  return codes;
+}
+
+void RouteBook::Bind(const PublicKey& key, const IpPrefix& network) {
+  // One that was granted to this key since may be another's by its own word.
+  if (const auto other = bound_.find(network); other != bound_.end()) {
+    Free(holders_[other->second], network);
+  }
+  bound_[network] = key;
+  holders_[key].networks.insert(network);
+  ++lengths_[{network.address.family, network.length}];
+  ++version_;
+}
+
+void RouteBook::Free(Holder& holder, const IpPrefix& network) {
+  holder.networks.erase(network);
+  bound_.erase(network);
+  const auto length = lengths_.find({network.address.family, network.length});
+  if (--length->second == 0) lengths_.erase(length);
+  ++version_;
+  ++freed_;
+}
+
+void RouteBook::Drop(Holders::iterator holder) {
+  while (!holder->second.networks.empty()) {
+    Free(holder->second, IpPrefix(*holder->second.networks.begin()));
+  }
+  if (holder->second.until_us != UINT64_MAX) --away_;
+  holders_.erase(holder);
+}
+
+void RouteBook::Connected(const PublicKey& key, uint64_t now_us) {
+  const auto [found, is_new] = holders_.try_emplace(key);
+  Holder& holder = found->second;
+  if (!is_new && holder.until_us == UINT64_MAX) return;
+  if (!is_new) {
+    --away_;
+    ++version_;
+  }
+  holder.since_us = now_us;
+  holder.until_us = UINT64_MAX;
+}
+
+void RouteBook::Release(const PublicKey& key, uint64_t now_us) {
+  const auto found = holders_.find(key);
+  if (found == holders_.end()) return;
+  Holder& holder = found->second;
+  if (holder.until_us != UINT64_MAX) return;
+  const bool earned = now_us - holder.since_us >= kEarnUs;
+  if (!earned || holder.networks.empty() || away_ >= kMostAway) {
+    Drop(found);
+    return;
+  }
+  holder.until_us = now_us + kHoldUs;
+  expire_at_us_ = std::min(expire_at_us_, holder.until_us);
+  ++away_;
+  ++version_;
+}
+
+void RouteBook::Withdraw(const PublicKey& key, const IpPrefix& network) {
+  const auto holder = holders_.find(key);
+  if (holder != holders_.end() && holder->second.networks.contains(network)) {
+    Free(holder->second, network);
+  }
+}
+
+void RouteBook::Expire(uint64_t now_us) {
+  if (now_us < expire_at_us_) return;
+  expire_at_us_ = UINT64_MAX;
+  for (auto each = holders_.begin(); each != holders_.end();) {
+    const auto holder = each++;
+    if (holder->second.until_us <= now_us) {
+      Drop(holder);
+    } else if (holder->second.until_us != UINT64_MAX) {
+      expire_at_us_ = std::min(expire_at_us_, holder->second.until_us);
+    }
+  }
+}
+
+std::vector<RouteBook::Held> RouteBook::Forget(
+    const std::variant<IpPrefix, PublicKey>& names) {
+  std::vector<Held> named;
+  for (const Held& held : All()) {
+    const auto* range = std::get_if<IpPrefix>(&names);
+    if (range != nullptr ? !Within(held.network, *range)
+                         : held.key != std::get<PublicKey>(names)) {
+      continue;
+    }
+    named.push_back(held);
+    if (held.away) Free(holders_.at(held.key), held.network);
+  }
+  return named;
+}
+
+std::optional<PublicKey> RouteBook::OwnerOf(const IpAddress& address) const {
+  std::optional<PublicKey> owner;
+  AnyAround({address, static_cast<uint8_t>(address.size() * 8)}, lengths_,
+            [&](const IpPrefix& each) {
+              const auto found = bound_.find(each);
+              if (found != bound_.end()) owner = found->second;
+              return owner.has_value();
+            });
+  return owner;
+}
+
+std::vector<IpPrefix> RouteBook::Of(const PublicKey& key) const {
+  const auto found = holders_.find(key);
+  if (found == holders_.end()) return {};
+  return {found->second.networks.begin(), found->second.networks.end()};
+}
+
+std::vector<RouteBook::Held> RouteBook::All() const {
+  std::vector<Held> all;
+  for (const auto& [network, key] : bound_) {
+    all.push_back({network, key, holders_.at(key).until_us != UINT64_MAX});
+  }
+  return all;
+}
+
+}  // namespace lwt::routing

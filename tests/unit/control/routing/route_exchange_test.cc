@@ -1,0 +1,114 @@
+#include "control/routing/route_exchange.h"
+
+#include <gtest/gtest.h>
+
+namespace lwt::routing {
+namespace {
+
+using handshake::RouteCode;
+using handshake::RoutesAnswer;
+
+constexpr uint64_t kGap = RouteExchange::kGapUs;
+const IpPrefix kOne = *ParseIpPrefix("10.1.0.0/16");
+const IpPrefix kTwo = *ParseIpPrefix("10.2.0.0/16");
+
+TEST(RouteExchangeTest, TheFirstListIsSentThoughItBeEmpty) {
+  RouteExchange exchange(true);
+  EXPECT_EQ(exchange.NextDeadline(), 0u);
+  const auto first = exchange.TakeAnnouncement(5);
+  ASSERT_TRUE(first);
+  EXPECT_EQ(first->version, 1u);
+  EXPECT_TRUE(first->networks.empty());
+  EXPECT_EQ(exchange.NextDeadline(), RouteExchange::kNever);
+  exchange.Announce({});
+  EXPECT_EQ(exchange.NextDeadline(), RouteExchange::kNever) << "no change";
+}
+
+TEST(RouteExchangeTest, OneWhoDoesNotUnderstandIsToldNothing) {
+  RouteExchange exchange(false);
+  exchange.Announce({kOne});
+  EXPECT_EQ(exchange.NextDeadline(), RouteExchange::kNever);
+  EXPECT_FALSE(exchange.TakeAnnouncement(5));
+}
+
+TEST(RouteExchangeTest, ChangesLeaveOnceASecond) {
+  RouteExchange exchange(true);
+  exchange.Announce({kOne});
+  EXPECT_EQ(exchange.TakeAnnouncement(0)->networks,
+            std::vector<IpPrefix>{kOne});
+  exchange.Announce({kTwo});
+  exchange.Announce({kOne, kTwo});
+  EXPECT_EQ(exchange.NextDeadline(), kGap);
+  EXPECT_FALSE(exchange.TakeAnnouncement(kGap - 1));
+  const auto second = exchange.TakeAnnouncement(kGap);
+  ASSERT_TRUE(second);
+  EXPECT_EQ(second->version, 2u);
+  EXPECT_EQ(second->networks.size(), 2u);
+  // There and back is no change.
+  exchange.Announce({});
+  exchange.Announce({kOne, kTwo});
+  EXPECT_EQ(exchange.NextDeadline(), RouteExchange::kNever);
+}
+
+TEST(RouteExchangeTest, OfAFloodTheNewestIsLookedAtOnceASecond) {
+  RouteExchange exchange(true);
+  (void)exchange.TakeAnnouncement(0);
+  size_t looks = 0;
+  for (uint32_t version = 1; version <= 1000; ++version) {
+    const uint64_t now_us = version * 10'000;  // 100 a second
+    exchange.OnRoutes({.version = version, .networks = {kOne}}, now_us);
+    if (exchange.TakeList(now_us) != nullptr) ++looks;
+  }
+  EXPECT_GE(looks, 9u);
+  EXPECT_LE(looks, 11u);
+  EXPECT_EQ(exchange.lists(), 1000u);
+  EXPECT_GE(exchange.overtaken(), 1000u - 11 - 1);
+  (void)exchange.TakeList(1000 * 10'000 + kGap);
+  EXPECT_EQ(exchange.list().version, 1000u);
+}
+
+TEST(RouteExchangeTest, AnOlderListChangesNothing) {
+  RouteExchange exchange(true);
+  exchange.OnRoutes({.version = 2, .networks = {kOne}}, 0);
+  ASSERT_NE(exchange.TakeList(0), nullptr);
+  for (const uint32_t version : {0u, 1u, 2u}) {
+    exchange.OnRoutes({.version = version, .networks = {kTwo}}, kGap);
+    EXPECT_EQ(exchange.TakeList(kGap), nullptr) << version;
+  }
+  EXPECT_EQ(exchange.list().networks, std::vector<IpPrefix>{kOne});
+  EXPECT_EQ(exchange.overtaken(), 3u);
+}
+
+TEST(RouteExchangeTest, AnAnswerIsOfTheLastList) {
+  RouteExchange exchange(true);
+  exchange.Announce({kOne, kTwo});
+  EXPECT_FALSE(exchange.OnAnswer({.version = 0, .refused = {}}));
+  (void)exchange.TakeAnnouncement(0);
+  EXPECT_FALSE(exchange.answered());
+  EXPECT_FALSE(exchange.OnAnswer({2, {{0, RouteCode::kReserved}}}));
+  // An index beyond the list is nothing.
+  const RoutesAnswer answer{
+      1, {{1, RouteCode::kAnothers}, {9, RouteCode::kReserved}}};
+  EXPECT_TRUE(exchange.OnAnswer(answer));
+  EXPECT_FALSE(exchange.OnAnswer(answer)) << "the same again is no news";
+  EXPECT_EQ(exchange.RefusedBy(1), RouteCode::kAnothers);
+  EXPECT_EQ(exchange.RefusedBy(0), std::nullopt);
+  EXPECT_TRUE(exchange.OnAnswer({.version = 1, .refused = {}}));
+  EXPECT_EQ(exchange.RefusedBy(1), std::nullopt);
+}
+
+TEST(RouteExchangeTest, WhatWasJudgedIsAnswered) {
+  RouteExchange exchange(true);
+  exchange.OnRoutes({.version = 7, .networks = {kOne, kTwo}}, 0);
+  ASSERT_NE(exchange.TakeList(0), nullptr);
+  EXPECT_FALSE(exchange.judged());
+  const RoutesAnswer answer =
+      exchange.Judged({std::nullopt, RouteCode::kConnected});
+  EXPECT_EQ(answer.version, 7u);
+  EXPECT_EQ(answer.refused,
+            (std::vector<RoutesAnswer::Refused>{{1, RouteCode::kConnected}}));
+  EXPECT_TRUE(exchange.judged());
+}
+
+}  // namespace
+}  // namespace lwt::routing
