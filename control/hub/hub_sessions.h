@@ -18,9 +18,9 @@
 #include "control/hub/hub_unproven.h"
 #include "control/hub/join_budget.h"
 #include "control/loop/deadlines.h"
+#include "control/rotation/hub_rotation.h"
 #include "control/routing/route_book.h"
 #include "control/routing/route_exchange.h"
-#include "control/rotation/hub_rotation.h"
 #include "control/session/session.h"
 
 namespace lwt::peer {

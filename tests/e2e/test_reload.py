@@ -7,103 +7,16 @@ import re
 import signal
 import socket
 import subprocess
-import tempfile
 import time
 
 import pytest
 from harness.capture import Capture
 from harness.gateway import KEY, PORT
+from harness.pair import HUB, Pair, no_ping_lost, reload
 from harness.traffic import transfer
 from harness.wait import wait_until
 
 _REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
-
-_HUB = {
-    "mode": '"server"',
-    "local_addr": f'"0.0.0.0:{PORT}"',
-    "tunnel_addr": '"10.0.0.1/24"',
-    "key": f'"{KEY}"',
-}
-_CLIENT = {"mode": '"client"', "tunnel_addr": '"10.0.0.2/24"',
-           "key": f'"{KEY}"'}
-
-
-class Settings:
-    """A gateway's file; what is under a table goes to the end of it."""
-
-    def __init__(self, path, settings):
-        self.path = path
-        self.settings = dict(settings)
-        self.tail = ""
-        self.write()
-
-    def write(self, **changes):
-        """Keys of a table are spelled TABLE__KEY; None takes one out."""
-        for name, value in changes.items():
-            self.settings[name] = value
-        lines, tables = [], {}
-        for name, value in self.settings.items():
-            if value is None:
-                continue
-            table, _, key = name.rpartition("__")
-            (tables.setdefault(table, []) if table else lines).append(
-                f"{key} = {value}")
-        for table, keys in tables.items():
-            lines += [f"[{table}]", *keys]
-        self.path.write_text("\n".join(lines) + "\n" + self.tail)
-        self.path.chmod(0o600)
-
-
-class Pair:
-    """A hub and a client that run from files."""
-
-    def __init__(self, topology, start, folder, hub=None, client=None,
-                 client_flags=()):
-        self.topology = topology
-        self.hub_file = Settings(folder / "hub.toml", {**_HUB, **(hub or {})})
-        self.client_file = Settings(
-            folder / "client.toml", {
-                **_CLIENT, "remote_addr": f'"{topology.hub.v4}:{PORT}"',
-                **(client or {})
-            })
-        self.hub = start(topology.hub.namespace, ["-c", self.hub_file.path],
-                         "hub")
-        self.client = start(topology.client.namespace,
-                            ["-c", self.client_file.path, *client_flags],
-                            "client")
-        self.client.wait_up()
-        self.hub.wait_up()
-
-    def ping(self, count=3):
-        return self.topology.client.namespace.ping("10.0.0.1", count=count)
-
-
-def _reload(gateway, status=0):
-    done = gateway.lwtctl("reload", check=False)
-    assert done.returncode == status, done.stdout
-    return done.stdout
-
-
-@contextlib.contextmanager
-def _pings(namespace, address="10.0.0.1"):
-    """Pings every 20 ms meanwhile, of which none is lost. The last ones are
-    on their way when it ends."""
-    # A pipe that nobody reads would stop it when full.
-    with tempfile.TemporaryFile("w+") as output:
-        pinging = namespace.popen("ping", "-n", "-i", "0.02", "-W", "5",
-                                  address, stdout=output)
-        try:
-            yield
-        finally:
-            pinging.send_signal(signal.SIGINT)
-            pinging.wait(20)
-        output.seek(0)
-        text = output.read()
-    sent = int(re.search(r"(\d+) packets transmitted", text).group(1))
-    seen = {int(n) for n in re.findall(r"bytes from \S+ icmp_seq=(\d+)", text)}
-    assert seen, text[-300:]
-    lost = set(range(1, max(seen) + 1)) - seen
-    assert not lost and sent - len(seen) <= 50, (lost, text[-300:])
 
 
 def _answers(namespace, address):
@@ -117,23 +30,24 @@ def pair(topology, start, folder):
 
 
 def test_sighup_and_lwtctl_reload_apply_under_traffic(pair):
-    with _pings(pair.topology.client.namespace):
+    with no_ping_lost(pair.topology.client.namespace):
         pair.hub_file.write(log_level='"debug"', dataplane__workers="3",
                             max_clients="7")
-        answer = _reload(pair.hub, status=3)
+        answer = reload(pair.hub, status=3)
         assert answer == ("applied: max_clients, log_level\n"
                           "waits for a restart: dataplane.workers\n")
         pair.client_file.write(sni='"cdn.example.net"')
         pair.client.process.send_signal(signal.SIGHUP)
         pair.client.wait_log("reload: waits for the next connection: sni")
         # What is in force already is no change; what waits, waits on.
-        assert _reload(pair.hub, status=3) == "waits for a restart: dataplane.workers\n"
+        waits = "waits for a restart: dataplane.workers\n"
+        assert reload(pair.hub, status=3) == waits
         pair.hub_file.write(dataplane__workers=None)
-        assert _reload(pair.hub) == "nothing has changed\n"
+        assert reload(pair.hub) == "nothing has changed\n"
 
 
 def test_a_bad_file_changes_nothing(pair):
-    with _pings(pair.topology.client.namespace):
+    with no_ping_lost(pair.topology.client.namespace):
         good = pair.hub_file.path.read_text()
         for bad, why in (
             ("log_level = \"debug\"\nmtuu = 3\n" + good,
@@ -147,14 +61,14 @@ def test_a_bad_file_changes_nothing(pair):
              "are too few"),
         ):
             pair.hub_file.path.write_text(bad)
-            answer = _reload(pair.hub, status=1)
+            answer = reload(pair.hub, status=1)
             assert re.search(f"^lwtctl: reload: .*{why}.*; the old settings "
                              "stay$", answer, re.MULTILINE), answer
         pair.hub_file.path.unlink()
         pair.hub.process.send_signal(signal.SIGHUP)
         pair.hub.wait_log("reload: .*hub.toml.*; the old settings stay")
         pair.hub_file.write()
-        assert _reload(pair.hub) == "nothing has changed\n"
+        assert reload(pair.hub) == "nothing has changed\n"
     assert " debug " not in pair.hub.log()
 
 
@@ -178,7 +92,7 @@ def test_what_counts_now_has_to_agree_with_what_waits(pair):
     would move."""
     pair.client_file.write(tunnel_addr='"10.9.0.2/24"',
                            routes='["10.0.0.128/25"]')
-    answer = _reload(pair.client, status=1)
+    answer = reload(pair.client, status=1)
     assert "does not agree with what waits for a restart" in answer
     assert "10.0.0.128" not in pair.topology.client.namespace.ip("route")
 
@@ -187,7 +101,7 @@ def test_flags_of_the_start_beat_the_file_again(topology, start, folder):
     pair = Pair(topology, start, folder,
                 client_flags=["-log-level", "warn", "-k", KEY])
     pair.client_file.write(log_level='"debug"', key='"another-one-2024"')
-    assert _reload(pair.client) == "nothing has changed\n"
+    assert reload(pair.client) == "nothing has changed\n"
     assert pair.ping() == 3
 
 
@@ -197,32 +111,32 @@ def test_flags_of_the_start_beat_the_file_again(topology, start, folder):
 
 def _log_level(pair, file, gateway):
     file.write(log_level='"debug"')
-    assert _reload(gateway) == "applied: log_level\n"
+    assert reload(gateway) == "applied: log_level\n"
     gateway.lwtctl("status")
     file.write(log_level=None)
-    assert _reload(gateway) == "applied: log_level\n"
+    assert reload(gateway) == "applied: log_level\n"
 
 
 def _two_clients(pair, name, one, several):
     """A second client is refused, comes in, and the first stays all along."""
     host = pair.topology.clients[1]
     pair.hub_file.write(**{name: one})
-    assert _reload(pair.hub) == f"applied: {name}\n"
+    assert reload(pair.hub) == f"applied: {name}\n"
     second = pair.start(host.namespace, [
         "-m", "client", "-r", f"{pair.topology.hub.v4}:{PORT}", "-t",
         "10.0.0.3/24", "-k", KEY
     ], f"second-{name}")
     second.wait_log("(?i)refused")
     pair.hub_file.write(**{name: several})
-    assert _reload(pair.hub) == f"applied: {name}\n"
+    assert reload(pair.hub) == f"applied: {name}\n"
     second.wait_up()
     pair.hub.wait_up(peers=2)
     # Fewer than there are: none is sent away.
     pair.hub_file.write(**{name: one})
-    _reload(pair.hub)
+    reload(pair.hub)
     assert host.namespace.ping("10.0.0.1") == 3
     pair.hub_file.write(**{name: several})
-    _reload(pair.hub)
+    reload(pair.hub)
     assert second.stop() == 0
     pair.hub.wait_up(peers=1)
 
@@ -234,9 +148,9 @@ def _multi_client(pair):
 def _max_clients(pair):
     _two_clients(pair, "max_clients", "1", "2")
     pair.hub_file.write(max_clients="101")
-    assert _reload(pair.hub, status=3) == "waits for a restart: max_clients\n"
+    assert reload(pair.hub, status=3) == "waits for a restart: max_clients\n"
     pair.hub_file.write(max_clients=None)
-    assert _reload(pair.hub) == "applied: max_clients\n"
+    assert reload(pair.hub) == "applied: max_clients\n"
 
 
 def _stranger_meets(pair, greeting):
@@ -266,15 +180,15 @@ def _fallback(pair):
 
         pool.submit(serve)
         pair.hub_file.write(fallback='"127.0.0.1:8443"')
-        assert _reload(pair.hub) == "applied: fallback\n"
+        assert reload(pair.hub) == "applied: fallback\n"
         _stranger_meets(pair, b"a web site")
         # Nobody meets the service of before while the new one's name is not
         # known.
         pair.hub_file.write(fallback='"nobody.invalid:8443"')
-        assert _reload(pair.hub) == "applied: fallback\n"
+        assert reload(pair.hub) == "applied: fallback\n"
         _stranger_meets(pair, alert)
         pair.hub_file.write(fallback=None)
-        assert _reload(pair.hub) == "applied: fallback\n"
+        assert reload(pair.hub) == "applied: fallback\n"
         _stranger_meets(pair, alert)
         service.shutdown(socket.SHUT_RDWR)
 
@@ -287,13 +201,13 @@ def _peers(pair):
     pair.hub_file.tail = (f'[[peer]]\npublic_key = "{key}"\n'
                           'allowed_ips = ["192.168.77.0/24"]\n')
     pair.hub_file.write()
-    assert _reload(pair.hub) == (f"applied: peer {key}: public_key, "
+    assert reload(pair.hub) == (f"applied: peer {key}: public_key, "
                                  f"peer {key}: allowed_ips\n")
     _answers(hub, "192.168.77.1")
     assert "192.168.77.0/24 dev lwt0" in hub.ip("route")
     pair.hub_file.tail = ""
     pair.hub_file.write()
-    _reload(pair.hub)
+    reload(pair.hub)
     assert "192.168.77" not in hub.ip("route")
 
 
@@ -310,13 +224,13 @@ def _fec(pair, file, gateway):
                          ({"fec": None, "fec_data": None, "fec_parity": None},
                           (0, 0))):
         file.write(**change)
-        assert _reload(gateway).startswith("applied: fec")
+        assert reload(gateway).startswith("applied: fec")
         wait_until(lambda code=code: _sent_code(gateway) == code, 5,
                    f"{gateway.label} sends {code}")
     file.write(fec_flush_us="500", fec_interleave_us="0")
-    assert _reload(gateway) == "applied: fec_flush_us, fec_interleave_us\n"
+    assert reload(gateway) == "applied: fec_flush_us, fec_interleave_us\n"
     file.write(fec_flush_us=None, fec_interleave_us=None)
-    _reload(gateway)
+    reload(gateway)
 
 
 def _epoch(gateway):
@@ -326,7 +240,7 @@ def _epoch(gateway):
 def _rekey(pair, file, gateway):
     before = _epoch(gateway)
     file.write(dataplane__rekey_records="1024")
-    assert _reload(gateway) == "applied: dataplane.rekey_records\n"
+    assert reload(gateway) == "applied: dataplane.rekey_records\n"
     ping = pair.topology.client.namespace.popen(
         "ping", "-q", "-i", "0.002", "10.0.0.1", stdout=subprocess.DEVNULL)
     try:
@@ -336,17 +250,17 @@ def _rekey(pair, file, gateway):
         ping.kill()
         ping.wait()
     file.write(dataplane__rekey_records=None)
-    _reload(gateway)
+    reload(gateway)
 
 
 def _rekey_seconds(pair):
     before = _epoch(pair.client)
     pair.client_file.write(dataplane__rekey_seconds="5")
-    assert _reload(pair.client) == "applied: dataplane.rekey_seconds\n"
+    assert reload(pair.client) == "applied: dataplane.rekey_seconds\n"
     wait_until(lambda: _epoch(pair.client) > before, 20,
                "keys are renewed by time")
     pair.client_file.write(dataplane__rekey_seconds=None)
-    _reload(pair.client)
+    reload(pair.client)
 
 
 def _routes(pair):
@@ -354,7 +268,7 @@ def _routes(pair):
     hub, client = (pair.topology.hub.namespace, pair.topology.client.namespace)
     client.ip("address", "add", "192.168.78.1/32", "dev", "lo")
     pair.client_file.write(routes='["192.168.78.0/24", "fd78::/64"]')
-    assert _reload(pair.client) == "applied: routes\n"
+    assert reload(pair.client) == "applied: routes\n"
 
     def leads(network, family=4):
         return f"{network} dev lwt0" in hub.ip(f"-{family}", "route")
@@ -362,16 +276,16 @@ def _routes(pair):
     wait_until(lambda: leads("192.168.78.0/24"), 5, "it is announced")
     _answers(hub, "192.168.78.1")
     pair.client_file.write(routes='["fd78::/64"]')
-    _reload(pair.client)
+    reload(pair.client)
     wait_until(lambda: not leads("192.168.78.0/24"), 5, "it is withdrawn")
     assert leads("fd78::/64", 6)
     pair.hub_file.write(accept_routes='"off"')
-    assert _reload(pair.hub) == "applied: accept_routes\n"
+    assert reload(pair.hub) == "applied: accept_routes\n"
     wait_until(lambda: not leads("fd78::/64", 6), 5, "it is refused")
     pair.hub_file.write(accept_routes=None)
-    _reload(pair.hub)
+    reload(pair.hub)
     pair.client_file.write(routes=None)
-    _reload(pair.client)
+    reload(pair.client)
     wait_until(lambda: not leads("fd78::/64", 6), 5, "all is withdrawn")
 
 
@@ -388,7 +302,7 @@ def _sni_and_remote(pair, folder):
     capture = Capture(pair.topology.router, "hub", folder)
     pair.client_file.write(sni='"cdn.example.net"',
                            remote_addr=f'"[{pair.topology.hub.v6}]:{PORT}"')
-    assert _reload(pair.client) == (
+    assert reload(pair.client) == (
         "waits for the next connection: remote_addr, sni\n")
     assert pair.ping() == 3
     peer = pair.client.status()["peers"][0]
@@ -404,7 +318,7 @@ def _sni_and_remote(pair, folder):
 
 def _mtu(pair):
     pair.client_file.write(mtu="1300")
-    assert _reload(pair.client) == "waits for the next connection: mtu\n"
+    assert reload(pair.client) == "waits for the next connection: mtu\n"
     assert pair.client.status()["peers"][0]["mtu"] > 1300
     _reconnect(pair)
     pair.client.wait_status(
@@ -416,7 +330,7 @@ def _server_public_key(pair):
     right = pair.hub.status()["public_key"]
     wrong = "vD1t5yk9uMJvVJdTgNVbLRRfAMO3WlMKqkjXQUUuNWc="
     pair.client_file.write(server_public_key=f'"{wrong}"')
-    assert _reload(pair.client) == (
+    assert reload(pair.client) == (
         "waits for the next connection: server_public_key\n")
     assert pair.ping() == 3
     pair.hub.kill()
@@ -426,14 +340,14 @@ def _server_public_key(pair):
                          timeout=60)
     # It is tried again at once, not when the back-off is over.
     pair.client_file.write(server_public_key=f'"{right}"')
-    _reload(pair.client)
+    reload(pair.client)
     pair.client.wait_up(timeout=60)
 
 
 def test_what_counts_at_once_on_a_hub(make_topology, start, folder):
     pair = Pair(make_topology(clients=2), start, folder)
     pair.start = start
-    with _pings(pair.topology.client.namespace):
+    with no_ping_lost(pair.topology.client.namespace):
         _log_level(pair, pair.hub_file, pair.hub)
         _multi_client(pair)
         _max_clients(pair)
@@ -458,14 +372,14 @@ def _rates(pair):
                                (pair.hub_file, pair.hub, "rate_in")):
         file.write(**{key: '"1M"'})
         name = key.replace("__", ".")
-        assert _reload(gateway) == f"applied: {name}\n"
+        assert reload(gateway) == f"applied: {name}\n"
         assert _seconds(pair) > free + 2, key
         file.write(**{key: None})
-        _reload(gateway)
+        reload(gateway)
 
 
 def test_what_counts_at_once_on_a_client(pair):
-    with _pings(pair.topology.client.namespace):
+    with no_ping_lost(pair.topology.client.namespace):
         _rates(pair)
         _log_level(pair, pair.client_file, pair.client)
         _routes(pair)
@@ -484,7 +398,8 @@ def test_what_the_next_connection_uses(topology, start, folder):
 _SEEN = {
     "nothing": {
         "log_level", "multi_client", "fallback", "peer.public_key",
-        "peer.allowed_ips", "routes", "accept_routes", "fec", "fec_data", "fec_parity",
+        "peer.allowed_ips", "routes", "accept_routes",
+        "fec", "fec_data", "fec_parity",
         "fec_flush_us", "fec_interleave_us", "dataplane.rekey_records",
         "dataplane.rekey_seconds", "key_grace", "rate", "rate_in",
         "uplink.rate", "config_push_interval"  # test_rotation.py
@@ -538,27 +453,27 @@ def test_what_waits_for_a_restart_changes_nothing(topology, start, folder):
     pair = Pair(topology, start, folder)
     paths = {"state_dir", "control_socket"}  # given by flags here
     before = pair.hub.status()
-    with _pings(pair.topology.client.namespace):
+    with no_ping_lost(pair.topology.client.namespace):
         for key, value in _RESTART_HUB.items():
             name = key.replace(".", "__")
             pair.hub_file.write(**{name: value})
             expected = (f"waits for a restart: {key}\n"
                         if key not in paths else "nothing has changed\n")
-            assert _reload(pair.hub, status=0 if key in paths else
+            assert reload(pair.hub, status=0 if key in paths else
                            3) == expected
-            pair.hub_file.write(**{name: _HUB.get(key)})
+            pair.hub_file.write(**{name: HUB.get(key)})
         for changes, waiting in (
             ({"encryption": '"none"', "key": None}, "encryption"),
             ({"lan_port": '"memif:/run/x"', "lan_addr": '"192.168.9.1/24"'},
              "lan_port, lan_addr"),
         ):
-            pair.hub_file.write(**_HUB, encryption=None, lan_port=None)
+            pair.hub_file.write(**HUB, encryption=None, lan_port=None)
             pair.hub_file.write(**changes)
-            answer = _reload(pair.hub, status=3)
+            answer = reload(pair.hub, status=3)
             assert answer == f"waits for a restart: {waiting}\n"
         pair.client_file.write(mode='"server"', remote_addr=None,
                                local_addr='"0.0.0.0:9000"')
-        assert _reload(pair.client, status=3) == "waits for a restart: mode\n"
+        assert reload(pair.client, status=3) == "waits for a restart: mode\n"
     after = pair.hub.status()
     assert after["uplink"]["driver"] == before["uplink"]["driver"]
     assert len(after["workers"]) == len(before["workers"])
@@ -579,10 +494,10 @@ def test_a_new_key_under_traffic(make_topology, start, folder):
     """Changed at the hub first: who is there loses nothing, and who has the key
     before comes in until key_grace is over."""
     pair = Pair(make_topology(clients=2), start, folder)
-    with _pings(pair.topology.client.namespace):
+    with no_ping_lost(pair.topology.client.namespace):
         pair.hub_file.write(key=f'"{_NEW_KEY}"')
-        assert _reload(pair.hub) == "waits for the next connection: key\n"
-        assert _reload(pair.hub) == "nothing has changed\n"
+        assert reload(pair.hub) == "waits for the next connection: key\n"
+        assert reload(pair.hub) == "nothing has changed\n"
         old = _second_client(pair, start, "old", KEY)
         old.wait_up()
         pair.hub.wait_log("by a shared key of before")
@@ -597,11 +512,11 @@ def test_a_new_key_under_traffic(make_topology, start, folder):
         key_file.write_text(_NEW_KEY + "\n")
         key_file.chmod(0o600)
         pair.client_file.write(key=None, key_file=f'"{key_file}"')
-        assert _reload(pair.client) == (
+        assert reload(pair.client) == (
             "waits for the next connection: key, key_file\n")
         # From now on it is too late for others.
         pair.hub_file.write(key_grace="0")
-        assert _reload(pair.hub) == "applied: key_grace\n"
+        assert reload(pair.hub) == "applied: key_grace\n"
         pair.hub.wait_log("a shared key of before is not taken any more")
         late = _second_client(pair, start, "late", KEY)
         late.wait_log("(?i)wrong key, or clocks differ")
@@ -612,14 +527,14 @@ def test_a_new_key_under_traffic(make_topology, start, folder):
 
 def test_a_new_key_at_the_client_first(topology, start, folder):
     pair = Pair(topology, start, folder)
-    with _pings(topology.client.namespace):
+    with no_ping_lost(topology.client.namespace):
         pair.client_file.write(key=f'"{_NEW_KEY}"')
-        _reload(pair.client)
+        reload(pair.client)
     _reconnect(pair)
     pair.client.wait_log("tunnel up.*by a shared key of before")
-    with _pings(topology.client.namespace):
+    with no_ping_lost(topology.client.namespace):
         pair.hub_file.write(key=f'"{_NEW_KEY}"', key_grace="0")
-        assert _reload(pair.hub) == (
+        assert reload(pair.hub) == (
             "applied: key_grace\nwaits for the next connection: key\n")
     _reconnect(pair)
     assert pair.ping() == 3

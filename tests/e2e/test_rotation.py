@@ -2,11 +2,10 @@
 
 import contextlib
 import re
-import signal
-import tempfile
 
 import pytest
 from harness.gateway import KEY, PORT
+from harness.pair import no_ping_lost
 from harness.wait import wait_until
 
 _HUB_FILE = f"""# The hub in the cellar.
@@ -33,22 +32,6 @@ def _rotate(hub, clients):
     wait_until(lambda: _rotation(hub) is not None, 20, "it is written")
     wait_until(lambda: (_rotation(hub) or ())[:2] == (clients, clients), 20,
                "all clients have the key")
-
-
-@contextlib.contextmanager
-def _no_ping_lost(namespace):
-    with tempfile.TemporaryFile("w+") as output:
-        pinging = namespace.popen("ping", "-n", "-i", "0.02", "-W", "5",
-                                  "10.0.0.1", stdout=output)
-        try:
-            yield
-        finally:
-            pinging.send_signal(signal.SIGINT)
-            pinging.wait(20)
-        output.seek(0)
-        text = output.read()
-    seen = {int(n) for n in re.findall(r"bytes from \S+ icmp_seq=(\d+)", text)}
-    assert seen and not set(range(1, max(seen) + 1)) - seen, text[-500:]
 
 
 class Site:
@@ -97,7 +80,7 @@ def site(make_topology, start, folder):
 def test_keys_rotate_under_traffic_and_outlive_every_process(site):
     with contextlib.ExitStack() as stack:
         for host in site.hosts.values():
-            stack.enter_context(_no_ping_lost(host.namespace))
+            stack.enter_context(no_ping_lost(host.namespace))
         for _ in range(4):
             _rotate(site.hub, 3)
         # And by the clock; the file is edited just after it was written.

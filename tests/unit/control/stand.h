@@ -127,9 +127,8 @@ class OnStand : public testing::Test, private peer::WorkerInbox::Sink {
     inboxes_.resize(workers());
   }
   GatewayParts Parts() {
-    return {config_,    lines_.log(), *event_loop_, *names_,
-            platform(), *road_,       *outer_,      secrets_,
-            *background_};
+    return {config_, lines_.log(), *event_loop_, *names_,     platform(),
+            *road_,  *outer_,      secrets_,     *background_};
   }
 
   static Platform& platform() { return *kStand->platform; }

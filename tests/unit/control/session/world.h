@@ -108,7 +108,6 @@ struct TestClient {
     config.offer.addresses = {address};
     config.offer.features = features;
     config.offer.lanes = static_cast<uint8_t>(worker.workers);
-    config.offer.features = features;
     handshake::RekeyConfig rekey;
     rekey.max_records = max_records;
     session.reset();
@@ -196,7 +195,6 @@ struct TestClient {
   std::vector<handshake::PublicKey> changed_keys;
   MessageTable messages = CommonMessages();  // Make takes them
   std::string_view version;                  // that hubs are told; empty: none
-  uint32_t features = handshake::kOwnFeatures;
   std::unique_ptr<ClientSession> session;
 };
 

@@ -10,28 +10,7 @@
 namespace lwt::telemetry {
 namespace {
 
-Status Example() {
-  Status status;
-  status.version = "0.1.0";
-  status.protocol = 1;
-  status.features = {"mtu", "about"};
-  status.mode = "server";
-  status.reading.uptime_s = 93784;
-  status.pid = 42;
-  status.encryption = "aes-256-gcm";
-  status.public_key = "KEY=";
-  status.uplink = {.driver = "af_packet",
-                   .device = "eth0",
-                   .reason = "af_xdp: no zero copy",
-                   .up = true,
-                   .super_frames = true,
-                   .persona = "linux-6.18",
-                   .reading = {.link_mtu = 1500}};
-  status.tunnel = {.device = "lwt0",
-                   .driver = "net_tap",
-                   .reason = "net_tap, as asked",
-                   .addresses = {"10.0.0.1/24", "fd00::1/64"},
-                   .reading = {.mtu = 1409}};
+PeerStatus ExamplePeer() {
   PeerStatus peer;
   peer.tunnel_addresses = {"10.0.0.2"};
   peer.endpoint = "192.0.2.1:40000";
@@ -59,8 +38,33 @@ Status Example() {
                   .code = 4,
                   .reason = "it is here"},
                  {.network = "10.30.0.0/16", .ours = true, .state = "sent"}};
+  return peer;
+}
+
+Status Example() {
+  Status status;
+  status.version = "0.1.0";
+  status.protocol = 1;
+  status.features = {"mtu", "about"};
+  status.mode = "server";
+  status.reading.uptime_s = 93784;
+  status.pid = 42;
+  status.encryption = "aes-256-gcm";
+  status.public_key = "KEY=";
+  status.uplink = {.driver = "af_packet",
+                   .device = "eth0",
+                   .reason = "af_xdp: no zero copy",
+                   .up = true,
+                   .super_frames = true,
+                   .persona = "linux-6.18",
+                   .reading = {.link_mtu = 1500}};
+  status.tunnel = {.device = "lwt0",
+                   .driver = "net_tap",
+                   .reason = "net_tap, as asked",
+                   .addresses = {"10.0.0.1/24", "fd00::1/64"},
+                   .reading = {.mtu = 1409}};
   status.held_routes = {{"10.40.0.0/16", "AWAY="}};
-  status.peers.push_back(peer);
+  status.peers.push_back(ExamplePeer());
   PeerStatus silent;
   silent.state = "down";
   silent.reason = "evil \x1b[31m \xff text";
