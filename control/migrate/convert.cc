@@ -165,13 +165,14 @@ class Converter {
     const config::Option& most = *config::FindByToml("max_clients");
     const int64_t clients = Number("max_clients");
     if (!is_hub()) {
-      for (const char* key :
-           {"multi_client", "max_clients", "client_isolation"}) {
+      for (const char* key : {"multi_client", "max_clients", "client_isolation",
+                              "config_push_interval"}) {
         Gone(key, "it is the hub's, and did nothing here");
       }
       return;
     }
     Take("multi_client");
+    Take("config_push_interval");
     if (clients < most.min || clients > most.max) {
       const int64_t nearest = std::clamp(clients, most.min, most.max);
       (void)Set("max_clients", Concat(nearest));

@@ -406,13 +406,15 @@ absl::Status Netlink::ChangeRoute(uint16_t type, uint16_t flags, int ifindex,
 }
 
 // The kernel's look-up, since its table may have a million routes.
-bool Netlink::LeadsElsewhere(int ifindex, const IpPrefix& network) {
+std::optional<Netlink::Leads> Netlink::WhoLeads(const IpPrefix& network) {
   std::optional<RouteMessage> match;
   const absl::Status status =
       AskRoute({.destination = network.Network()}, RTM_F_FIB_MATCH,
                [&](Bytes message) { match = ParseRoute(message); });
-  return status.ok() && match && match->destination_length == network.length &&
-         match->route.ifindex != ifindex;
+  if (!status.ok() || !match || match->destination_length != network.length) {
+    return std::nullopt;
+  }
+  return Leads{match->route.ifindex, match->protocol == kRouteProtocol};
 }
 
 absl::StatusOr<std::vector<IpPrefix>> Netlink::OwnRoutes(int ifindex) {
@@ -438,12 +440,15 @@ absl::Status Netlink::AddRoute(int ifindex, const IpPrefix& network) {
   const absl::Status status =
       ChangeRoute(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, ifindex, network);
   const bool there = Said(EEXIST);
-  if ((status.ok() || there) && LeadsElsewhere(ifindex, network)) {
+  std::optional<Leads> leads;
+  if (status.ok() || there) leads = WhoLeads(network);
+  if (leads && leads->ifindex != ifindex) {
     return absl::AlreadyExistsError(absl::StrCat(
         "another route leads to ", ToString(network),
         " already; `ip route show` names it, and it is the one that counts: "
         "remove it, or the network from the settings"));
   }
+  if (there && leads && leads->is_ours) return absl::OkStatus();
   if (there) {
     return absl::AlreadyExistsError(
         absl::StrCat("a route leads to ", ToString(network), " already"));

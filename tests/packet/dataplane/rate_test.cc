@@ -62,6 +62,8 @@ TEST_P(RateTest, ATransferGetsTheRate) {
   for (int ms = 0; ms < 500; ++ms) Step(/*ping=*/false);
   arrived_ = 0;
   for (int ms = 0; ms < 2000; ++ms) Step(/*ping=*/false);
+  EXPECT_EQ(pair_.hub.drops(DropReason::kOverRate) > 0,
+            GetParam() == Which::kTaken);
   const size_t each = GetParam() == Which::kTaken ? bulk_.size() : kWirePacket;
   EXPECT_NEAR(static_cast<double>(arrived_ * each), 2.0 * kRate,
               0.05 * 2 * kRate);

@@ -223,6 +223,12 @@ class RandomPaths {
 
   void FailStalled() {
     std::string why = "after " + std::to_string(world_.now_us()) + " us:";
+    for (size_t i = 0; i < world_.clients().size(); ++i) {
+      Gateway& client = *world_.clients()[i];
+      const std::string pair = "client " + std::to_string(i) + " and its hub\n";
+      if (!traffic_.Passed(client, HubOf(i))) why += "\nnot up: " + pair;
+      if (!traffic_.Passed(HubOf(i), client)) why += "\nnot down: " + pair;
+    }
     for (Gateway* gateway : world_.gateways()) why += gateway->Describe();
     ADD_FAILURE() << why;
   }

@@ -51,7 +51,7 @@ TEST_F(OwnerTableTest, AProcessMayHaveSeveralUntilNamesRunOut) {
     tables.push_back(*std::move(table));
     ASSERT_LT(tables.size(), 100u);
   }
-  ASSERT_EQ(tables.size(), 8u);
+  ASSERT_EQ(tables.size(), 16u);
   EXPECT_EQ(tables[1]->name(), own_ + "_1");
   // One that goes makes room for the next, and takes no other along.
   tables.erase(tables.begin() + 3);
