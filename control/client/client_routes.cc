@@ -40,7 +40,16 @@ bool ClientRoutes::Apply(config::RoutingConfig settings, Session* session,
                          std::span<const IpPrefix> here, loop::RemoteLog& log) {
   settings_ = std::move(settings);
   exchange_.Announce(settings_.own);
-  return session != nullptr && JudgeAgain(*session, here, log);
+  if (session != nullptr && exchange_.list().version != 0) {
+    return Judge(*session, here, log);
+  }
+  // No list is there to be judged. What was taken of the one before goes where
+  // the settings no longer take it.
+  const routing::Underlay nowhere;
+  const routing::Surroundings around{tunnel_, nowhere, {}, settings_.own};
+  return std::erase_if(accepted_, [&](const IpPrefix& network) {
+           return CodeOf(network, around).has_value();
+         }) > 0;
 }
 
 bool ClientRoutes::GiveWay(std::span<const Endpoint> hubs) {

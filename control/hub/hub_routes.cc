@@ -75,16 +75,17 @@ void HubSessions::MoveTo(Client& client, const Endpoint& remote,
 
 // The tunnel's own frames go to that address: no client may have taken it.
 void HubSessions::GiveWay(const IpAddress& end, uint64_t now_us) {
-  const std::optional<PublicKey> owner = routes_.OwnerOf(end);
-  if (!owner) return;
-  if (Client* client = FindByKey(*owner); client != nullptr) {
-    if (client->session && client->routes.judged()) {
-      return JudgeRoutes(*client, now_us);
+  for (const PublicKey& owner : routes_.OwnersOf(end)) {
+    Client* client = FindByKey(owner);
+    if (client != nullptr && client->session && client->routes.judged()) {
+      JudgeRoutes(*client, now_us);
+      Schedule(*client);
+      continue;
     }
-  }
-  // It is away, or has not said yet what is behind it.
-  for (const IpPrefix& network : routes_.Of(*owner)) {
-    if (network.Contains(end)) routes_.Withdraw(*owner, network);
+    // It is away, or has not said yet what is behind it.
+    for (const IpPrefix& network : routes_.Of(owner)) {
+      if (network.Contains(end)) routes_.Withdraw(owner, network);
+    }
   }
 }
 

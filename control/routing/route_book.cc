@@ -40,36 +40,28 @@ void RouteBook::SetGranted(Granted granted) {
   }
   // What is now another's is nobody else's by its own word.
   for (const Held& held : All()) {
-    if (!IsGranted(held.key, held.network) &&
-        HasGrant(held.key, held.network)) {
-      Free(holders_.at(held.key), held.network);
-    }
+    const auto owner = GrantedTo(held.network);
+    if (owner && *owner != held.key) TakeFrom(held.key, held.network);
   }
 }
 
-// Somebody else, around the network.
-bool RouteBook::HasGrant(const PublicKey& key, const IpPrefix& network) const {
-  return AnyAround(network, grant_lengths_, [&](const IpPrefix& each) {
+// The longest of those around the network decides, as it does for packets.
+std::optional<PublicKey> RouteBook::GrantedTo(const IpPrefix& network) const {
+  std::optional<PublicKey> key;
+  AnyAround(network, grant_lengths_, [&](const IpPrefix& each) {
     const auto found = grants_.find(each);
-    return found != grants_.end() && found->second != key;
+    if (found != grants_.end()) key = found->second;
+    return false;
   });
-}
-
-bool RouteBook::IsGranted(const PublicKey& key, const IpPrefix& network) const {
-  const auto found = granted_.find(key);
-  return found != granted_.end() &&
-         std::any_of(
-             found->second.begin(), found->second.end(),
-             [&](const IpPrefix& each) { return Within(network, each); });
+  return key;
 }
 
 bool RouteBook::IsAnothers(const PublicKey& key,
                            const IpPrefix& network) const {
-  return HasGrant(key, network) ||
-         AnyAround(network, lengths_, [&](const IpPrefix& each) {
-           const auto found = bound_.find(each);
-           return found != bound_.end() && found->second != key;
-         });
+  return AnyAround(network, lengths_, [&](const IpPrefix& each) {
+    const auto found = bound_.find(each);
+    return found != bound_.end() && found->second != key;
+  });
 }
 
 bool RouteBook::IsNewLength(const IpPrefix& network) const {
@@ -86,8 +78,9 @@ std::optional<RouteCode> RouteBook::Judge(
     const std::vector<config::Acceptance>& accept,
     const Surroundings& around) const {
   if (const auto code = Forbidden(network, around)) return code;
-  if (IsGranted(key, network)) return std::nullopt;
-  if (IsAnothers(key, network)) return RouteCode::kAnothers;
+  const std::optional<PublicKey> granted = GrantedTo(network);
+  if (granted == key) return std::nullopt;
+  if (granted || IsAnothers(key, network)) return RouteCode::kAnothers;
   if (!Accepts(accept, network)) return RouteCode::kNotAccepted;
   return std::nullopt;
 }
@@ -111,7 +104,9 @@ RouteBook::Codes RouteBook::Replace(
       std::set<std::pair<Family, uint8_t>> with = lengths;
       with.insert({network.address.family, network.length});
       const bool held = before.contains(network);
-      if (with.size() > kMostLengths || (!held && IsNewLength(network))) {
+      const bool granted = GrantedTo(network) == key;
+      if (with.size() > kMostLengths ||
+          (!held && !granted && IsNewLength(network))) {
         code = RouteCode::kTooMany;
       } else {
         accepted.insert(network);
@@ -130,7 +125,7 @@ RouteBook::Codes RouteBook::Replace(
 void RouteBook::Bind(const PublicKey& key, const IpPrefix& network) {
   // One that was granted to this key since may be another's by its own word.
   if (const auto other = bound_.find(network); other != bound_.end()) {
-    Free(holders_[other->second], network);
+    TakeFrom(PublicKey(other->second), network);
   }
   bound_[network] = key;
   holders_[key].networks.insert(network);
@@ -145,6 +140,16 @@ void RouteBook::Free(Holder& holder, const IpPrefix& network) {
   if (--length->second == 0) lengths_.erase(length);
   ++version_;
   ++freed_;
+}
+
+// One who is away and has none left takes no place of those who hold some.
+void RouteBook::TakeFrom(const PublicKey& key, const IpPrefix& network) {
+  const auto found = holders_.find(key);
+  if (found == holders_.end()) return;
+  Holder& holder = found->second;
+  if (!holder.networks.contains(network)) return;
+  Free(holder, network);
+  if (holder.until_us != UINT64_MAX && holder.networks.empty()) Drop(found);
 }
 
 void RouteBook::Drop(Holders::iterator holder) {
@@ -184,10 +189,7 @@ void RouteBook::Release(const PublicKey& key, uint64_t now_us) {
 }
 
 void RouteBook::Withdraw(const PublicKey& key, const IpPrefix& network) {
-  const auto holder = holders_.find(key);
-  if (holder != holders_.end() && holder->second.networks.contains(network)) {
-    Free(holder->second, network);
-  }
+  TakeFrom(key, network);
 }
 
 void RouteBook::Expire(uint64_t now_us) {
@@ -213,20 +215,20 @@ std::vector<RouteBook::Held> RouteBook::Forget(
       continue;
     }
     named.push_back(held);
-    if (held.away) Free(holders_.at(held.key), held.network);
+    if (held.away) TakeFrom(held.key, held.network);
   }
   return named;
 }
 
-std::optional<PublicKey> RouteBook::OwnerOf(const IpAddress& address) const {
-  std::optional<PublicKey> owner;
+std::set<PublicKey> RouteBook::OwnersOf(const IpAddress& address) const {
+  std::set<PublicKey> owners;
   AnyAround({address, static_cast<uint8_t>(address.size() * 8)}, lengths_,
             [&](const IpPrefix& each) {
               const auto found = bound_.find(each);
-              if (found != bound_.end()) owner = found->second;
-              return owner.has_value();
+              if (found != bound_.end()) owners.insert(found->second);
+              return false;
             });
-  return owner;
+  return owners;
 }
 
 std::vector<IpPrefix> RouteBook::Of(const PublicKey& key) const {

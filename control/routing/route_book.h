@@ -63,8 +63,9 @@ class RouteBook {
   std::vector<Held> Forget(
       const std::variant<IpPrefix, handshake::PublicKey>& names);
 
-  // Who has the network that the address is in, or nobody.
-  std::optional<handshake::PublicKey> OwnerOf(const IpAddress& address) const;
+  // Who has networks that the address is in: several, where one lies within
+  // another's.
+  std::set<handshake::PublicKey> OwnersOf(const IpAddress& address) const;
   // Bound to the key by its own word, in order.
   std::vector<IpPrefix> Of(const handshake::PublicKey& key) const;
   // All that are bound so.
@@ -86,14 +87,13 @@ class RouteBook {
                                  const IpPrefix& network,
                                  const std::vector<config::Acceptance>& accept,
                                  const Surroundings& around) const;
-  bool IsGranted(const handshake::PublicKey& key,
-                 const IpPrefix& network) const;
+  std::optional<handshake::PublicKey> GrantedTo(const IpPrefix& network) const;
   bool IsAnothers(const handshake::PublicKey& key,
                   const IpPrefix& network) const;
-  bool HasGrant(const handshake::PublicKey& key, const IpPrefix& network) const;
   bool IsNewLength(const IpPrefix& network) const;
   void Bind(const handshake::PublicKey& key, const IpPrefix& network);
   void Free(Holder& holder, const IpPrefix& network);
+  void TakeFrom(const handshake::PublicKey& key, const IpPrefix& network);
   void Drop(Holders::iterator holder);
 
   Granted granted_;

@@ -47,8 +47,8 @@ TEST_F(RouteBookTest, WhoComesFirstHasIt) {
   EXPECT_EQ(Say(2, {"10.1.0.0/16", "10.1.7.0/25", "10.0.0.0/15"}), "550");
   EXPECT_EQ(book_.Of(KeyOf(2)),
             std::vector<IpPrefix>{BookPrefix("10.0.0.0/15")});
-  EXPECT_EQ(book_.OwnerOf(*ParseIpAddress("10.1.2.3")), KeyOf(2))
-      << "somebody, from the shortest";
+  EXPECT_EQ(book_.OwnersOf(*ParseIpAddress("10.1.2.3")),
+            (std::set<PublicKey>{KeyOf(1), KeyOf(2)}));
 }
 
 TEST_F(RouteBookTest, AListReplacesTheOneBefore) {

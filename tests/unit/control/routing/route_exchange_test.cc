@@ -110,5 +110,99 @@ TEST(RouteExchangeTest, WhatWasJudgedIsAnswered) {
   EXPECT_TRUE(exchange.judged());
 }
 
+// A list of before was answered by nobody yet when the next one leaves: its
+// answer says nothing of the new one's indices.
+TEST(RouteExchangeTest, AnAnswerToAListOfBeforeIsNoAnswer) {
+  RouteExchange exchange(true);
+  exchange.Announce({kOne, kTwo});
+  (void)exchange.TakeAnnouncement(0);
+  EXPECT_TRUE(exchange.OnAnswer({1, {{0, RouteCode::kAnothers}}}));
+  exchange.Announce({kTwo});
+  EXPECT_EQ(exchange.RefusedBy(0), RouteCode::kAnothers)
+      << "it counts until the next list leaves";
+  ASSERT_TRUE(exchange.TakeAnnouncement(kGap));
+  EXPECT_FALSE(exchange.answered());
+  EXPECT_EQ(exchange.RefusedBy(0), std::nullopt);
+  EXPECT_FALSE(exchange.OnAnswer({1, {{0, RouteCode::kTooMany}}}));
+  EXPECT_FALSE(exchange.answered());
+  EXPECT_TRUE(exchange.OnAnswer({2, {{0, RouteCode::kReserved}}}));
+  EXPECT_EQ(exchange.RefusedBy(0), RouteCode::kReserved);
+}
+
+TEST(RouteExchangeTest, AnIndexThatIsNoByteIsRefusedByNobody) {
+  RouteExchange exchange(true);
+  exchange.Announce({kOne});
+  (void)exchange.TakeAnnouncement(0);
+  EXPECT_TRUE(exchange.OnAnswer({1, {{0, RouteCode::kAnothers}}}));
+  EXPECT_EQ(exchange.RefusedBy(256), std::nullopt) << "not the one of 0";
+  EXPECT_EQ(exchange.RefusedBy(SIZE_MAX), std::nullopt);
+  // The same index twice: one entry, the last.
+  EXPECT_TRUE(exchange.OnAnswer(
+      {1, {{0, RouteCode::kReserved}, {0, RouteCode::kUnderlay}}}));
+  EXPECT_EQ(exchange.RefusedBy(0), RouteCode::kUnderlay);
+}
+
+TEST(RouteExchangeTest, OfTooLongAListTheFirstAreAnnounced) {
+  RouteExchange exchange(true);
+  std::vector<IpPrefix> networks(300, kOne);
+  EXPECT_EQ(exchange.Announce(networks), handshake::RoutesMessage::kMost);
+  const auto message = exchange.TakeAnnouncement(0);
+  ASSERT_TRUE(message);
+  EXPECT_EQ(message->networks.size(), handshake::RoutesMessage::kMost);
+  // The end, which nobody is told, changes nothing.
+  networks.resize(200);
+  exchange.Announce(networks);
+  EXPECT_EQ(exchange.NextDeadline(), RouteExchange::kNever);
+  // The last that is told can be refused.
+  const auto last = static_cast<uint8_t>(handshake::RoutesMessage::kMost - 1);
+  EXPECT_TRUE(exchange.OnAnswer({1, {{last, RouteCode::kTooMany}}}));
+  EXPECT_EQ(exchange.RefusedBy(last), RouteCode::kTooMany);
+}
+
+TEST(RouteExchangeTest, TheEarlierOfTheTwoWaysIsTheDeadline) {
+  RouteExchange exchange(true);
+  (void)exchange.TakeAnnouncement(0);
+  exchange.OnRoutes({.version = 1, .networks = {kOne}}, 0);
+  ASSERT_NE(exchange.TakeList(0), nullptr);
+  exchange.OnRoutes({.version = 2, .networks = {kTwo}}, kGap / 2);
+  EXPECT_EQ(exchange.NextDeadline(), kGap) << "the list";
+  exchange.Announce({kOne});
+  EXPECT_EQ(exchange.NextDeadline(), kGap);
+  ASSERT_TRUE(exchange.TakeAnnouncement(kGap + 7));
+  EXPECT_EQ(exchange.NextDeadline(), kGap);
+  ASSERT_NE(exchange.TakeList(kGap + 7), nullptr);
+  EXPECT_EQ(exchange.NextDeadline(), RouteExchange::kNever);
+  // Each way has a gap of its own, from when it was used last.
+  exchange.Announce({});
+  exchange.OnRoutes({.version = 3, .networks = {}}, kGap + 8);
+  EXPECT_EQ(exchange.NextDeadline(), 2 * kGap + 7);
+}
+
+TEST(RouteExchangeTest, ThePeersListComesThoughOursDoesNotGo) {
+  RouteExchange exchange(false);
+  exchange.OnRoutes({.version = 1, .networks = {kOne}}, 3);
+  EXPECT_EQ(exchange.NextDeadline(), 3u);
+  EXPECT_NE(exchange.TakeList(3), nullptr);
+}
+
+// A list of another length has other codes: none is left of the one before.
+TEST(RouteExchangeTest, ANewListForgetsWhatCameOfTheOneBefore) {
+  RouteExchange exchange(true);
+  exchange.OnRoutes({.version = 1, .networks = {kOne, kTwo}}, 0);
+  ASSERT_NE(exchange.TakeList(0), nullptr);
+  (void)exchange.Judged({RouteCode::kReserved, RouteCode::kAnothers});
+  exchange.OnRoutes({.version = UINT32_MAX, .networks = {kTwo}}, 1);
+  EXPECT_TRUE(exchange.judged()) << "until it is looked at";
+  EXPECT_EQ(exchange.codes().size(), 2u);
+  ASSERT_NE(exchange.TakeList(kGap), nullptr);
+  EXPECT_FALSE(exchange.judged());
+  EXPECT_TRUE(exchange.codes().empty());
+  EXPECT_EQ(exchange.Judged({std::nullopt}).refused.size(), 0u);
+  // Of the last version there is none that is newer.
+  exchange.OnRoutes({.version = 0, .networks = {}}, 2 * kGap);
+  exchange.OnRoutes({.version = UINT32_MAX, .networks = {}}, 2 * kGap);
+  EXPECT_EQ(exchange.TakeList(3 * kGap), nullptr);
+}
+
 }  // namespace
 }  // namespace lwt::routing
