@@ -37,6 +37,10 @@ absl::Status TunnelKeeper::SetNetworks(std::vector<IpPrefix> networks) {
   NetworkSet refused;
   for (const IpPrefix& network : wanted) {
     if (networks_.contains(network) && !refused_.contains(network)) continue;
+    // Ours may be there, behind another's that has gone since.
+    if (refused_.contains(network)) {
+      (void)netlink_.RemoveRoute(ifindex_, network);
+    }
     const absl::Status status = netlink_.AddRoute(ifindex_, network);
     if (!status.ok()) refused.insert(network);
     note(status);
