@@ -75,6 +75,14 @@ absl::Status Named(const absl::Status& status, const std::string& what) {
                       absl::StrCat(what, ": ", std::string(status.message())));
 }
 
+IpAddress LastOf(const IpPrefix& network) {
+  IpAddress last = network.Network();
+  for (size_t bit = network.length; bit < last.size() * 8; ++bit) {
+    last.bytes[bit / 8] |= static_cast<uint8_t>(0x80u >> bit % 8);
+  }
+  return last;
+}
+
 absl::Status CheckPrefix(const IpPrefix& prefix) {
   if (prefix.length <= prefix.address.size() * 8) return absl::OkStatus();
   return absl::InvalidArgumentError("prefix length beyond the address's bits");
@@ -405,16 +413,25 @@ absl::Status Netlink::ChangeRoute(uint16_t type, uint16_t flags, int ifindex,
   return Exchange(request.header(), [](Bytes) {});
 }
 
-// The kernel's look-up, since its table may have a million routes.
-std::optional<Netlink::Leads> Netlink::WhoLeads(const IpPrefix& network) {
-  std::optional<RouteMessage> match;
-  const absl::Status status =
-      AskRoute({.destination = network.Network()}, RTM_F_FIB_MATCH,
-               [&](Bytes message) { match = ParseRoute(message); });
-  if (!status.ok() || !match || match->destination_length != network.length) {
-    return std::nullopt;
+// The kernel's look-up, since its table may have a million routes. Of both ends
+// of the network: a longer route may lead one of them elsewhere by right, and
+// would hide what becomes of the rest.
+bool Netlink::LeadsElsewhere(int ifindex, const IpPrefix& network) {
+  bool nowhere = true;
+  for (const IpAddress& end : {network.Network(), LastOf(network)}) {
+    std::optional<RouteMessage> match;
+    const absl::Status status =
+        AskRoute({.destination = end}, RTM_F_FIB_MATCH,
+                 [&](Bytes message) { match = ParseRoute(message); });
+    if (status.ok() && match && match->destination_length == network.length &&
+        match->route.ifindex != ifindex) {
+      return true;
+    }
+    // What a route of the types blackhole, unreachable and prohibit says.
+    nowhere = nowhere && !status.ok() &&
+              (Said(EINVAL) || Said(EHOSTUNREACH) || Said(EACCES));
   }
-  return Leads{match->route.ifindex, match->protocol == kRouteProtocol};
+  return nowhere;
 }
 
 absl::StatusOr<std::vector<IpPrefix>> Netlink::OwnRoutes(int ifindex) {
@@ -440,15 +457,12 @@ absl::Status Netlink::AddRoute(int ifindex, const IpPrefix& network) {
   const absl::Status status =
       ChangeRoute(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, ifindex, network);
   const bool there = Said(EEXIST);
-  std::optional<Leads> leads;
-  if (status.ok() || there) leads = WhoLeads(network);
-  if (leads && leads->ifindex != ifindex) {
+  if ((status.ok() || there) && LeadsElsewhere(ifindex, network)) {
     return absl::AlreadyExistsError(absl::StrCat(
         "another route leads to ", ToString(network),
         " already; `ip route show` names it, and it is the one that counts: "
         "remove it, or the network from the settings"));
   }
-  if (there && leads && leads->is_ours) return absl::OkStatus();
   if (there) {
     return absl::AlreadyExistsError(
         absl::StrCat("a route leads to ", ToString(network), " already"));

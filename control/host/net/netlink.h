@@ -96,12 +96,7 @@ class Netlink {
   absl::Status AskRoute(
       const RouteQuery& query, uint32_t flags,
       const std::function<void(std::span<const uint8_t>)>& take);
-  // Which route counts for exactly this network; nullopt: none does.
-  struct Leads {
-    int ifindex = 0;
-    bool is_ours = false;  // has our protocol number
-  };
-  std::optional<Leads> WhoLeads(const IpPrefix& network);
+  bool LeadsElsewhere(int ifindex, const IpPrefix& network);
   absl::Status ChangeRoute(uint16_t type, uint16_t flags, int ifindex,
                            const IpPrefix& network);
 

@@ -173,6 +173,48 @@ TEST_F(TunnelRoutesTest, OnesAroundAndWithinLeadWhereTheyDid) {
   EXPECT_TRUE(Leads("fd79:0:0:0:7::1", "more"));
 }
 
+// A longer one at an end of the network does not hide that the whole is led
+// elsewhere.
+TEST_F(TunnelRoutesTest, OnesWithinDoNotHideOneOfTheSameLength) {
+  Shell(
+      "ip route add 10.79.0.0/16 dev more && "
+      "ip route add 10.79.0.0/24 dev more && "
+      "ip -6 route add fd79::/64 dev more metric 10 && "
+      "ip -6 route add fd79::/80 dev more metric 10");
+  for (const char* text : {"10.79.0.0/16", "fd79::/64"}) {
+    const absl::Status status = keeper_->SetNetworks({RouteNet(text)});
+    EXPECT_NE(status.message().find("another route leads to"),
+              absl::string_view::npos)
+        << text << ": " << status;
+  }
+}
+
+// Nor is a network led to the device that the operator leads nowhere.
+TEST_F(TunnelRoutesTest, ANetworkThatIsLedNowhereIsRefused) {
+  for (const char* type : {"blackhole", "unreachable", "prohibit"}) {
+    Shell(std::string("ip route add ") + type + " 10.79.0.0/16");
+    Shell(std::string("ip -6 route add ") + type + " fd79::/64 metric 10");
+    for (const char* text : {"10.79.0.0/16", "fd79::/64"}) {
+      EXPECT_FALSE(keeper_->SetNetworks({RouteNet(text)}).ok())
+          << type << " " << text;
+    }
+    EXPECT_TRUE(keeper_->SetNetworks({}).ok());
+    EXPECT_NE(Routes("type " + std::string(type)).find("10.79.0.0/16"),
+              std::string::npos);
+    Shell(std::string("ip route del ") + type + " 10.79.0.0/16");
+    Shell(std::string("ip -6 route del ") + type + " fd79::/64 metric 10");
+  }
+  // One around it is none: the longer prefix counts.
+  Shell(
+      "ip route add blackhole 10.0.0.0/8 && "
+      "ip -6 route add blackhole fd00::/8");
+  EXPECT_EQ(
+      keeper_->SetNetworks({RouteNet("10.79.0.0/16"), RouteNet("fd79::/64")}),
+      absl::OkStatus());
+  EXPECT_TRUE(Leads("10.79.1.1", "wire"));
+  EXPECT_TRUE(Leads("fd79::1", "wire"));
+}
+
 // An operator's to the same device is as good as ours, and outlives it.
 TEST_F(TunnelRoutesTest, OnesToTheSameDeviceIsNoConflict) {
   Shell("ip route add 10.79.0.0/16 dev wire proto static");
