@@ -306,7 +306,7 @@ def _warm_kernels(topology, lans):
     ("lo", (), "lan_port lo is no Ethernet interface"),
     ("lan0", ("link", "set", "lan0", "down"), "lan_port lan0 is down"),
     ("lan0", ("address", "add", "10.0.0.77/25", "dev", "lan0"),
-     "has a network that leads into the tunnel too"),
+     "shares addresses with 10.0.0.0/25 of lan0"),
     ("memif:/nosuch/lan.sock", (), "lan_port memif"),
 ])
 def test_what_is_wrong_with_a_port_is_said(topology, start, lans, port,
