@@ -237,7 +237,8 @@ struct TestHub {
         .held = held,
         .on_held = [this](const auto& now_held) { held = now_held; },
         .banned = banned,
-        .on_banned = [this](const auto& all) { banned = all; }};
+        .on_banned = [this](const auto& all) { banned = all; },
+        .rotation = rotation};
     sessions = std::make_unique<HubSessions>(config, log, net.now_us);
     worker.listening = true;
   }
@@ -299,6 +300,7 @@ struct TestHub {
   // Granted to clients; Make takes them, and what is announced.
   std::map<handshake::PublicKey, std::vector<IpPrefix>> networks;
   config::RoutingConfig routing;
+  rotation::HubRotation* rotation = nullptr;  // Make takes it
   bool multi_client;
   uint32_t max_clients;
   MessageTable messages = CommonMessages();  // Make takes them
