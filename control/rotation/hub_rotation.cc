@@ -20,6 +20,10 @@ constexpr uint64_t kLookUs = 15'000'000;
 
 constexpr uint64_t kSaveUs = 1'000'000;
 
+uint64_t PutOff(uint64_t deadline_us, uint64_t now_us) {
+  return now_us < deadline_us ? deadline_us : now_us + kSaveUs;
+}
+
 // A generated key is decoded, which does not take long.
 std::optional<SecretKey> PskOf(const std::string& key) {
   absl::StatusOr<SecretKey> psk = handshake::DerivePsk(key, "");
@@ -51,7 +55,10 @@ HubRotation::HubRotation(Config config, std::string_view file)
   const auto unix_ms = static_cast<int64_t>(config_.unix_ms());
   config_.keys.SetNow(psk_, now_us, config_.grace_us);
   for (const Before& before : state_.before) {
-    const int64_t age_ms = unix_ms - static_cast<int64_t>(before.since_ms);
+    // One that somebody may need stays, as it did in the run before.
+    const int64_t age_ms =
+        Needers(before) > 0 ? 0
+                            : unix_ms - static_cast<int64_t>(before.since_ms);
     config_.keys.ForgetBefore(before.psk);
     config_.keys.AddBefore(before.psk, static_cast<int64_t>(now_us) -
                                            std::max<int64_t>(age_ms, 0) * 1000);
@@ -134,8 +141,14 @@ void HubRotation::OnWritten(RotationState state, const absl::Status& status) {
   }
   std::optional<SecretKey> psk = PskOf(state.key);
   if (!psk) return;
+  // Who came, went or answered while it was written.
+  for (const auto& [client, held] : state_.clients) {
+    state.clients.insert_or_assign(client, held);
+  }
   state_ = std::move(state);
+  NoteKnown();
   psk_ = *std::move(psk);
+  SaveSoon();
   config_.keys.SetNext(psk_);
   began_us_ = config_.now_us();
   counts_at_us_ = began_us_ + kOfferUs;
@@ -171,6 +184,22 @@ bool HubRotation::HasIt(const PublicKey& client) const {
          found->second.kept_ms == state_.began_ms;
 }
 
+// Those with a tunnel address that the file has nothing of: a run ended before
+// it was saved.
+void HubRotation::NoteKnown() {
+  for (const PublicKey& client : config_.known()) {
+    if (!state_.clients.contains(client)) NoteSeen(client);
+  }
+}
+
+bool HubRotation::Understands(const PublicKey& client) const {
+  const std::vector<Connected> connected = config_.connected();
+  return std::any_of(connected.begin(), connected.end(),
+                     [&](const Connected& here) {
+                       return here.key == client && here.understands;
+                     });
+}
+
 void HubRotation::NoteSeen(const PublicKey& client) {
   if (state_.clients.size() >= RotationState::kMaxClients &&
       !state_.clients.contains(client)) {
@@ -182,11 +211,14 @@ void HubRotation::NoteSeen(const PublicKey& client) {
 void HubRotation::OnConnected(const PublicKey& client, bool newest_key) {
   if (!Stands()) return;
   NoteSeen(client);
-  if (!newest_key) {
+  SaveSoon();
+  // Who comes by it has it, but may have it in memory only: an answer may have
+  // been lost, with its flow or with a run before.
+  if (!newest_key || (!HasIt(client) && Understands(client))) {
     Offer(client);
     return;
   }
-  // Who comes by it has it, by hand where it did not tell.
+  // By hand, where it can not tell.
   Client& held = state_.clients[client];
   if (held.kept_ms != state_.began_ms) {
     held.kept_ms = state_.began_ms;
@@ -194,7 +226,6 @@ void HubRotation::OnConnected(const PublicKey& client, bool newest_key) {
     held.proved = false;
   }
   if (!std::exchange(held.proved, true)) held.proved_us = config_.now_us();
-  SaveSoon();
 }
 
 void HubRotation::OnGone(const PublicKey& client) {
@@ -237,6 +268,8 @@ std::string HubRotation::Refusal(const PublicKey& client) const {
   const auto found = state_.clients.find(client);
   if (found == state_.clients.end()) {
     if (now_us < began_us_ + config_.overlap_us) return "";
+    const std::vector<PublicKey> known = config_.known();
+    if (std::find(known.begin(), known.end(), client) != known.end()) return "";
     return Concat("the shared key was rotated on ", date,
                   ", and no client had this public key then: give it the key "
                   "that the hub has now");
@@ -276,6 +309,7 @@ void HubRotation::LookAround() {
     return;
   }
   for (const Connected& client : config_.connected()) NoteSeen(client.key);
+  NoteKnown();
   bool needed = false;
   std::erase_if(state_.before, [&](const Before& before) {
     if (Needers(before) > 0) {
@@ -297,6 +331,11 @@ void HubRotation::LookAround() {
 void HubRotation::OnTimer() {
   const uint64_t now_us = config_.now_us();
   if (counts_at_us_ && now_us >= *counts_at_us_) CountNow();
+  // What is being written is newer than what a save would put over it.
+  if (writing_) {
+    next_look_us_ = PutOff(next_look_us_, now_us);
+    save_at_us_ = PutOff(save_at_us_, now_us);
+  }
   if (now_us >= next_look_us_) LookAround();
   if (now_us >= save_at_us_) {
     save_at_us_ = UINT64_MAX;

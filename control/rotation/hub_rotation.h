@@ -104,6 +104,8 @@ class HubRotation {
   void CountNow();
   void LookAround();
   bool HasIt(const handshake::PublicKey& client) const;
+  void NoteKnown();
+  bool Understands(const handshake::PublicKey& client) const;
   bool MayNeed(const RotationState::Client& client,
                const RotationState::Before& before, uint64_t unix_ms) const;
   size_t Needers(const RotationState::Before& before) const;

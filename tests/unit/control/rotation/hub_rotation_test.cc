@@ -387,5 +387,116 @@ TEST_F(HubRotationTest, AnAnswerOfAnotherKeyIsNone) {
   EXPECT_EQ(rotation_->GetProgress()->have_it, 1u);
 }
 
+// An answer can be lost, with its flow or with a run before: the client is
+// asked again, for it may have the key in memory only.
+TEST_F(HubRotationTest, WhoComesByTheNewKeyUntoldIsAskedWhereItHasIt) {
+  Connect(1);
+  ASSERT_TRUE(Rotate().ok());
+  Leave(1);  // its answer did not come
+  offered_.clear();
+  Connect(1, /*newest=*/true);
+  EXPECT_EQ(offered_[Client(1)], own_);
+  EXPECT_EQ(rotation_->GetProgress()->have_it, 0u);
+  Pass(kHour);
+  EXPECT_TRUE(MayComeByOldKey(1));
+  Keep(1, Where::kMemory);
+  EXPECT_EQ(rotation_->GetProgress()->have_it, 1u);
+  Leave(1);
+  Connect(1, /*newest=*/true);
+  Pass(kHour);
+  EXPECT_TRUE(MayComeByOldKey(1)) << "which it has after a restart";
+  // One that can not tell was given it by hand.
+  offered_.clear();
+  Connect(2, /*newest=*/true, /*understands=*/false);
+  EXPECT_FALSE(offered_.contains(Client(2)));
+  EXPECT_EQ(rotation_->GetProgress()->have_it, 2u);
+}
+
+TEST_F(HubRotationTest, WhatIsBeingWrittenIsNotWrittenOver) {
+  Connect(1);
+  ASSERT_TRUE(Rotate().ok());
+  Keep(1);
+  ASSERT_TRUE(rotation_->Begin(false).ok());
+  file_ = file_to_be_;  // the disk has it, and has yet to say so
+  own_ = own_to_be_;
+  Pass(60 * kSecond);
+  EXPECT_EQ(file_, file_to_be_);
+  EXPECT_GT(rotation_->NextDeadline(), now_us_) << "it does not spin";
+  const std::string key = own_to_be_;
+  Start(PskOf(key));
+  EXPECT_EQ(ring_.keys().size(), 3u) << "the run that died had them all";
+}
+
+TEST_F(HubRotationTest, WhoComesWhileItIsWrittenIsNoStranger) {
+  Connect(1);
+  ASSERT_TRUE(rotation_->Begin(false).ok());
+  Connect(2);
+  Leave(2);
+  Written();
+  Keep(1);
+  Pass(kHour);
+  EXPECT_TRUE(MayComeByOldKey(2));
+  EXPECT_EQ(ring_.keys().size(), 2u);
+  EXPECT_EQ(rotation_->GetProgress()->away, 1u);
+}
+
+TEST_F(HubRotationTest, WhatIsLearnedWhileTheNextIsWrittenIsKept) {
+  Connect(1);
+  Connect(2);
+  ASSERT_TRUE(Rotate().ok());
+  Keep(1);
+  Pass(HubRotation::kOfferUs);
+  ASSERT_TRUE(rotation_->Begin(false).ok());
+  Keep(2);  // the one before, late
+  Written();
+  Keep(1);
+  Leave(2);
+  Pass(HubRotation::kOfferUs);
+  EXPECT_EQ(ring_.keys().size(), 2u) << "nobody needs the first any more";
+  EXPECT_TRUE(MayComeByOldKey(2));
+}
+
+// In memory for longer than the grace, and here all the time.
+TEST_F(HubRotationTest, ARestartKeepsAnOldKeyThatAClientThereNeeds) {
+  Connect(1);
+  ASSERT_TRUE(Rotate().ok());
+  Keep(1, Where::kMemory);
+  Pass(grace_us_ + kDay);
+  ASSERT_EQ(ring_.keys().size(), 2u);
+  Start(PskOf(own_));
+  connected_.clear();
+  ring_.Expire(now_us_);
+  EXPECT_EQ(ring_.keys().size(), 2u);
+  EXPECT_TRUE(MayComeByOldKey(1));
+  Pass(grace_us_ + kDay);
+  EXPECT_EQ(ring_.keys().size(), 1u) << "it never came again";
+}
+
+TEST_F(HubRotationTest, WhoHasATunnelAddressIsKnownThoughTheFileIsBehind) {
+  Connect(1);
+  ASSERT_TRUE(Rotate().ok());
+  const std::string behind = file_;
+  Connect(2, /*newest=*/false);
+  Leave(2);
+  file_ = behind;  // it died before it saved
+  Start(PskOf(own_));
+  connected_.clear();
+  Pass(kHour);
+  EXPECT_TRUE(MayComeByOldKey(2));
+  EXPECT_FALSE(MayComeByOldKey(9));
+  EXPECT_EQ(ring_.keys().size(), 2u);
+}
+
+TEST_F(HubRotationTest, AnArrivalByAnOldKeyIsSavedWithinASecond) {
+  Connect(1);
+  Leave(1);
+  ASSERT_TRUE(Rotate().ok());
+  Pass(20 * kSecond);
+  const std::string before = file_;
+  Connect(1, /*newest=*/false);
+  Pass(kSecond);
+  EXPECT_NE(file_, before);
+}
+
 }  // namespace
 }  // namespace lwt::rotation
