@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <string>
@@ -13,6 +14,8 @@
 
 #include "control/config/load.h"
 #include "control/handshake/psk.h"
+#include "control/rotation/key_store.h"
+#include "dataplane/clock.h"
 #include "tests/unit/control/base/log_lines.h"
 #include "tests/unit/control/host/scratch_dir.h"
 
@@ -69,9 +72,10 @@ class ReloaderTest : public testing::Test {
   void Write(const std::string& more) {
     std::ofstream(line_.config_file)
         << "mode = \"server\"\nlocal_addr = \"0.0.0.0:9000\"\n"
-           "tunnel_addr = \"10.0.0.1/24\"\nencryption = \"none\"\n"
-        << more;
+           "tunnel_addr = \"10.0.0.1/24\"\n"
+        << Security() << more;
   }
+  virtual std::string Security() const { return "encryption = \"none\"\n"; }
   // Asks, and gets the answer as text once it is there.
   void Ask(const std::string& who) {
     reloader_->Begin([this, who](const absl::StatusOr<std::string>& result) {
@@ -223,6 +227,110 @@ TEST_F(ReloaderTest, OneThatGoesInTheMiddleLeavesNothing) {
   reloader_.reset();
   EXPECT_EQ(loop_->Turn(0), 0);
   EXPECT_TRUE(answers_.empty());
+}
+
+// A shared key that the hub gave while the gateway ran, and that is kept where
+// the settings do not say.
+class KeptKeyReloadTest : public ReloaderTest {
+ protected:
+  void SetUp() override {
+    std::filesystem::create_directory(state_dir_);
+    *key_source_ = {.settings = scratch_.path() + "/hub.toml",
+                    .key_file = "",
+                    .state_dir = state_dir_,
+                    .configured = handshake::IdOfKey(configured_)};
+    keys_ = handshake::KeyRing(PskOf(configured_));
+    ReloaderTest::SetUp();
+  }
+  std::string Security() const override {
+    return "key = \"" + configured_ + "\"\n";
+  }
+  static SecretKey PskOf(const std::string& key) {
+    return *handshake::DerivePsk(key, "");
+  }
+  // As a rotation does; without the file of settings.
+  void KeepInState(const std::string& key) {
+    rotation::KeySource source = *key_source_;
+    source.settings.clear();
+    ASSERT_EQ(rotation::KeepKey(source, key).kept,
+              rotation::Kept::kStateDirectory);
+  }
+  void RunBackground() {
+    bool done = false;
+    background_->Run([] {}, [&] { done = true; });
+    while (!done) ASSERT_EQ(loop_->Turn(kBoundUs), 1);
+  }
+
+  const std::string state_dir_ = scratch_.path() + "/state";
+  std::string configured_ = handshake::GenerateKey();
+  const std::string given_ = handshake::GenerateKey();
+};
+
+TEST_F(KeptKeyReloadTest, AReloadDoesNotBringTheOldKeyBack) {
+  KeepInState(given_);
+  keys_.SetNow(PskOf(given_), 0, 3600 * uint64_t{1'000'000});
+  keys_.ForgetBefore(PskOf(configured_));
+  Write("max_clients = 9\n");
+  const std::string answer = AskAndWait();
+  EXPECT_EQ(answer.find("key"), std::string::npos) << answer;
+  EXPECT_EQ(config_.hub.max_clients, 9u) << answer;
+  EXPECT_TRUE(keys_.IsNow(PskOf(given_)));
+  EXPECT_EQ(keys_.keys().size(), 1u);
+  EXPECT_EQ(lines_.Take().find("shared key was changed"), std::string::npos);
+}
+
+// It is given out, and those who are there have yet to answer.
+TEST_F(KeptKeyReloadTest, AKeyThatIsYetToCountStaysTheNext) {
+  KeepInState(given_);
+  keys_.SetNext(PskOf(given_));
+  Write("max_clients = 9\n");
+  AskAndWait();
+  EXPECT_TRUE(keys_.IsNow(PskOf(configured_)));
+  EXPECT_TRUE(keys_.IsNewest(PskOf(given_)));
+  EXPECT_EQ(keys_.keys().size(), 2u);
+}
+
+TEST_F(KeptKeyReloadTest, AnotherKeyOfTheOperatorCountsAboveTheKeptOne) {
+  KeepInState(given_);
+  keys_.SetNow(PskOf(given_), MonotonicUs(), config_.key.grace_us());
+  configured_ = handshake::GenerateKey();
+  Write("");
+  AskAndWait();
+  EXPECT_TRUE(keys_.IsNow(PskOf(configured_)));
+  EXPECT_NE(lines_.Take().find("shared key was changed"), std::string::npos);
+  ASSERT_GE(keys_.keys().size(), 2u);
+  EXPECT_TRUE(keys_.keys()[1].psk == PskOf(given_)) << "for its grace";
+  // And what is given next takes the place of that one.
+  RunBackground();
+  EXPECT_EQ(key_source_->configured, handshake::IdOfKey(configured_));
+  const std::string next = handshake::GenerateKey();
+  EXPECT_EQ(rotation::KeepKey(*key_source_, next).kept, rotation::Kept::kFile);
+  EXPECT_FALSE(std::filesystem::exists(state_dir_ + "/shared_key"));
+}
+
+TEST_F(KeptKeyReloadTest, WhatTheRotationWroteIntoTheSettingsIsNoChange) {
+  ASSERT_EQ(rotation::KeepKey(*key_source_, given_).kept,
+            rotation::Kept::kFile);
+  keys_.SetNow(PskOf(given_), MonotonicUs(), config_.key.grace_us());
+  const std::string answer = AskAndWait();
+  EXPECT_EQ(answer, "nothing has changed\n");
+  EXPECT_TRUE(keys_.IsNow(PskOf(given_)));
+  EXPECT_EQ(lines_.Take().find("shared key was changed"), std::string::npos);
+  RunBackground();
+  EXPECT_EQ(key_source_->configured, handshake::IdOfKey(given_));
+}
+
+TEST_F(KeptKeyReloadTest, ADamagedOneChangesNothing) {
+  std::ofstream(state_dir_ + "/shared_key") << "lightweight-tunnel shared-k";
+  Write("max_clients = 9\n");
+  const std::string answer = AskAndWait();
+  EXPECT_NE(answer.find(state_dir_ + "/shared_key cannot be understood"),
+            std::string::npos)
+      << answer;
+  EXPECT_TRUE(answer.ends_with("; the old settings stay")) << answer;
+  EXPECT_EQ(config_.hub.max_clients, 70u);
+  EXPECT_TRUE(keys_.IsNow(PskOf(configured_)));
+  EXPECT_EQ(taker_.checked, 0);
 }
 
 }  // namespace
