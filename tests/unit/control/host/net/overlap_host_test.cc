@@ -69,5 +69,41 @@ TEST_F(OverlapTest, OurOwnDeviceSharesWithNobody) {
   EXPECT_NE(SharedWithInterface(*netlink_, own, wire + 100), "");
 }
 
+TEST_F(OverlapTest, OfSeveralNetworksTheOneThatIsTakenIsNamed) {
+  const std::vector<IpPrefix> tunnel = {*ParseIpPrefix("10.78.0.1/24"),
+                                        *ParseIpPrefix("fd77::9/64")};
+  const std::string shared = SharedWithInterface(*netlink_, tunnel, 0);
+  EXPECT_EQ(shared.find("the tunnel's network fd77::/64 shares addresses with "
+                        "fd77::/64 of wire; "),
+            0u)
+      << shared;
+  EXPECT_EQ(SharedWithInterface(*netlink_, {}, 0), "");
+}
+
+TEST_F(OverlapTest, ALinksOwnAddressesAreNobodysNetwork) {
+  EXPECT_NE(OutputOf("ip -6 address show dev wire scope link").find("fe80::"),
+            std::string::npos);
+  const std::vector<IpPrefix> tunnel = {*ParseIpPrefix("fe80::9/64")};
+  EXPECT_EQ(SharedWithInterface(*netlink_, tunnel, 0), "");
+}
+
+// A point-to-point link, and one that an address is all of.
+TEST_F(OverlapTest, AnAddressAloneOfTheHostsIsSharedToo) {
+  Shell("ip address add 10.90.0.7/32 dev wire");
+  EXPECT_NE(Check("10.90.0.1/24").find("10.90.0.7/32 of wire"),
+            std::string::npos);
+  EXPECT_EQ(Check("10.90.0.128/25"), "") << "the other half";
+  Shell("ip address del 10.90.0.7/32 dev wire");
+  EXPECT_EQ(Check("10.90.0.1/24"), "");
+}
+
+// It comes up with its address, whatever its state is now.
+TEST_F(OverlapTest, AnInterfaceThatIsDownCounts) {
+  Shell(
+      "ip link add spare type veth peer name other && "
+      "ip address add 10.91.0.1/24 dev spare");
+  EXPECT_NE(Check("10.91.0.9/24").find("of spare; "), std::string::npos);
+}
+
 }  // namespace
 }  // namespace lwt::host
