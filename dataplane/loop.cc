@@ -30,9 +30,11 @@ void PublishFlow(Worker& worker, LaneIndex index) {
 // known would never show that it takes more.
 void SearchPath(Worker& worker, LaneIndex index) {
   static constexpr std::array<uint8_t, PacketPool::kSmallRoom> kPadding = {};
+  session::Lane& lane = worker.lanes[index.value];
   const uint32_t size =
-      worker.tcp.SearchSize(worker.lanes[index.value].flow, worker.now_us);
+      worker.tcp.SearchSize(lane.flow, lane.wants_larger, worker.now_us);
   if (size <= wire::kRecordOverhead) return;
+  lane.wants_larger = false;
   SendRecord(worker, index, static_cast<uint8_t>(wire::RecordKind::kProbe),
              kPadding.data(), size - wire::kRecordOverhead);
 }

@@ -198,6 +198,11 @@ class Worker {
   session::Lane* FindLane(LaneIndex index) {
     return index.value < lanes.size() ? &lanes[index.value] : nullptr;
   }
+  // A packet for the peer is larger than what its path is known to take.
+  void WantLarger(const SnapshotPeer& carrier) {
+    const LaneIndex own = carrier.lanes[options.index.value];
+    if (session::Lane* lane = FindLane(own)) lane->wants_larger = true;
+  }
   // The lane's scratch for this outbound burst, fresh at the first touch.
   session::Lane& LaneInRound(LaneIndex index) {
     session::Lane& lane = lanes[index.value];

@@ -65,7 +65,7 @@ concept TellsOfTheWay = requires(Flows flows, FlowId flow, uint64_t offset,
   { flows.ForwardPoint(flow) } -> std::same_as<uint64_t>;
   { flows.OnForwardPoint(flow, offset) } -> std::same_as<void>;
   { flows.LoadOf(flow) } -> std::same_as<const LineLoad*>;
-  { flows.SearchSize(flow, now_us) } -> std::same_as<uint32_t>;
+  { flows.SearchSize(flow, true, now_us) } -> std::same_as<uint32_t>;
   { flows.SearchesLost(flow) } -> std::same_as<uint64_t>;
   { flows.OnTooBig(told) } -> std::same_as<bool>;
 };

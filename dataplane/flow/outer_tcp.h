@@ -159,8 +159,9 @@ class OuterTcp {
   // have: now and then some more, to learn whether the path takes them.
   uint32_t FirstPart(FlowId flow, uint32_t size, uint64_t now_us);
   // The size of a record that is worth sending to learn whether the path takes
-  // it in one segment; 0 when none is due, or the flow is idle.
-  uint32_t SearchSize(FlowId flow, uint64_t now_us);
+  // it in one segment; 0 when none is due, or when the flow is idle and not
+  // `wanted` for what is larger.
+  uint32_t SearchSize(FlowId flow, bool wanted, uint64_t now_us);
   // Of those, how many the path did not take.
   uint64_t SearchesLost(FlowId flow);
   // What a router tells of a segment that was too large for it. Believed once

@@ -39,7 +39,8 @@ constexpr uint16_t kLongWaitS = 8;
 // A probe that neither came nor was missed by then is forgotten.
 constexpr uint64_t kProbeLifeUs = 10 * kGapUnitUs;
 // Bytes sent since the last try that are worth another: an idle flow has no use
-// for larger segments.
+// for larger segments, unless what it is asked to carry is refused for its
+// size.
 constexpr uint64_t kWorthASearch = 8192;
 // No router is believed that tells of less: 600 is what we go down to by
 // ourselves, and a link of IPv6 takes 1280 (RFC 8200 §5).
@@ -184,14 +185,14 @@ uint32_t OuterTcp::FirstPart(FlowId id, uint32_t size, uint64_t now_us) {
   return next;
 }
 
-uint32_t OuterTcp::SearchSize(FlowId id, uint64_t now_us) {
+uint32_t OuterTcp::SearchSize(FlowId id, bool wanted, uint64_t now_us) {
   OuterFlow* flow = FindOpen(id);
   if (flow == nullptr || flow->search_at_us > now_us) return 0;
   if (flow->probe_payload != 0) {
     if (now_us - flow->search_at_us >= kProbeLifeUs) EndProbe(*flow, now_us);
     return 0;
   }
-  if (flow->snd_nxt - flow->probe_offset < kWorthASearch) return 0;
+  if (!wanted && flow->snd_nxt - flow->probe_offset < kWorthASearch) return 0;
   const uint32_t next = NextToTry(*flow);
   if (next <= flow->max_payload || flow->snd_right < flow->snd_nxt + next) {
     return 0;

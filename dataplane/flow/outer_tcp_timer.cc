@@ -92,6 +92,9 @@ void OuterTcp::OnProbeTimer(OuterFlow& flow, uint64_t now_us, TxBatch& out) {
   // One that was sent again just now is a probe as well.
   const bool probes = now_us - tail.last_us < flow.srtt_us;
   if (probes || !SendsAgain(flow, flow.sent.tail())) return;
+  // One that tries whether the path takes as much goes again in parts, and what
+  // acknowledges those says nothing of it: it has the time of a timeout.
+  if (tail.size > flow.max_payload && !tail.in_parts) return;
   flow.probed = true;
   if (Retransmit(flow, flow.sent.tail(), now_us, out)) {
     flow.rto_at_us = now_us + flow.rto_us;

@@ -121,6 +121,8 @@ struct Lane {
   uint32_t probe_token = 0;
   uint64_t probe_sent_us = 0;
   bool unknown_kind_reported = false;
+  // A packet was refused that a larger segment would have taken.
+  bool wants_larger = false;
   // Where rates are set: what may leave, what of it was counted, and what may
   // be taken.
   TokenBucket rate;

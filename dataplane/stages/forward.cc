@@ -26,6 +26,7 @@ bool MayGo(Worker& worker, const Frame& packet, Family family, PeerIndex peer) {
   }
   const uint16_t mtu = carrier->MtuFor(family);
   if (packet.length <= mtu || !wire::MustNotFragment(packet.data)) return true;
+  worker.WantLarger(*carrier);
   TurnBack(worker, packet, wire::Obstacle::kTooBig, mtu,
            DropReason::kInnerTooBig);
   return false;

@@ -49,8 +49,10 @@ bool HasShare(Worker& worker, const Frame& frame) {
 }
 
 // A packet larger than the peer's MTU. True when it goes on, to be cut.
-[[gnu::cold]] bool MayBeCut(Worker& worker, Frame& frame, bool from_inside,
+[[gnu::cold]] bool MayBeCut(Worker& worker, Frame& frame,
+                            const SnapshotPeer& carrier, bool from_inside,
                             uint16_t mtu) {
+  worker.WantLarger(carrier);
   if (!wire::MustNotFragment(frame.data)) {
     frame.to_cut = true;
     return true;
@@ -93,7 +95,7 @@ bool RouteOne(Worker& worker, Frame& frame) {
   }
   const uint16_t mtu = carrier->MtuFor(inner->family);
   if (LargestPacket(frame) > mtu &&
-      !MayBeCut(worker, frame, from_inside, mtu)) {
+      !MayBeCut(worker, frame, *carrier, from_inside, mtu)) {
     return false;
   }
   if (wire::MayBeSyn(frame.data, frame.length)) Clamp(worker, frame, mtu);

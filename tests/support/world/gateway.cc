@@ -190,7 +190,10 @@ std::string Gateway::Describe() {
     text += Concat("\n lane to ", ToString(stats->remote), ": rto ",
                    stats->rto_us, " us, ", stats->bytes_in_flight,
                    " B in flight, window ", stats->peer_window, ", sendable ",
-                   worker().tcp.Sendable(lane.flow), ", waiting ",
+                   worker().tcp.Sendable(lane.flow), ", segments of ",
+                   worker().tcp.MaxPayload(lane.flow), " B, ",
+                   worker().tcp.SearchesLost(lane.flow),
+                   " larger ones lost, waiting ",
                    worker().outbound.flow_queues.held({i}));
   }
   for (size_t i = 0; i < kDropReasonCount; ++i) {

@@ -49,7 +49,7 @@ class DatagramFlows {
   uint64_t ForwardPoint(FlowId) { return 0; }
   void OnForwardPoint(FlowId, uint64_t) {}
   const LineLoad* LoadOf(FlowId) { return nullptr; }
-  uint32_t SearchSize(FlowId, uint64_t) { return 0; }
+  uint32_t SearchSize(FlowId, bool, uint64_t) { return 0; }
   uint64_t SearchesLost(FlowId) { return 0; }
   bool OnTooBig(const wire::TooBig&) { return false; }
 

@@ -52,7 +52,8 @@ class PathMtuTest : public testing::Test {
     OuterTcp& tcp = *rig_.client.tcp;
     const uint64_t end = rig_.now_us + for_us;
     while (rig_.now_us < end) {
-      const uint32_t search = tcp.SearchSize(rig_.client.flow, rig_.now_us);
+      const uint32_t search =
+          tcp.SearchSize(rig_.client.flow, false, rig_.now_us);
       if (search != 0) {
         ++searches_;
         EXPECT_EQ(tcp.FirstPart(rig_.client.flow, search, rig_.now_us), search);
@@ -192,7 +193,8 @@ TEST_F(PathMtuTest, AnIdleFlowSearchesNothing) {
   for (int i = 0; i < 60; ++i) {
     rig_.Send(rig_.client, 100);
     rig_.RunTo(rig_.now_us + kSecond);
-    const uint32_t search = tcp.SearchSize(rig_.client.flow, rig_.now_us);
+    const uint32_t search =
+        tcp.SearchSize(rig_.client.flow, false, rig_.now_us);
     if (search == 0) continue;
     ++due;
     tcp.FirstPart(rig_.client.flow, search, rig_.now_us);
@@ -324,7 +326,7 @@ TEST_F(PathMtuTest, BeginsAsSmallAsSuchLinesAre) {
   EXPECT_EQ(rig.hub.tcp->MaxPayload(rig.hub.flow), 1448u)
       << "the MSS says what the interface takes";
   for (int i = 0; i < 300; ++i) {
-    const uint32_t search = tcp.SearchSize(rig.client.flow, rig.now_us);
+    const uint32_t search = tcp.SearchSize(rig.client.flow, false, rig.now_us);
     if (search != 0) {
       tcp.FirstPart(rig.client.flow, search, rig.now_us);
       rig.Send(rig.client, static_cast<uint16_t>(search));
