@@ -203,6 +203,51 @@ TEST_F(PathMtuTest, AnIdleFlowSearchesNothing) {
   EXPECT_LE(due, 1) << "of what it carried before";
 }
 
+// What it is asked to carry is refused for its size, so it sends next to
+// nothing, and would stay as it is for good.
+TEST_F(PathMtuTest, AFlowThatIsWantedForMoreSearchesThoughItIsIdle) {
+  ASSERT_TRUE(rig_.Open());
+  Traffic(kSecond);
+  path_mtu_ = 1300;
+  Traffic(5 * kSecond);
+  ASSERT_LE(payload(), path_payload());
+  path_mtu_ = 1500;
+  OuterTcp& tcp = *rig_.client.tcp;
+  for (int i = 0; i < 30 && payload() < path_payload(); ++i) {
+    const uint32_t search = tcp.SearchSize(rig_.client.flow, true, rig_.now_us);
+    if (search != 0) {
+      tcp.FirstPart(rig_.client.flow, search, rig_.now_us);
+      rig_.Send(rig_.client, static_cast<uint16_t>(search));
+    }
+    rig_.RunTo(rig_.now_us + kSecond / 2);
+  }
+  EXPECT_EQ(payload(), path_payload());
+}
+
+// Its acknowledgement comes later than a tail-loss probe would go, and sooner
+// than a timeout.
+TEST_F(PathMtuTest, ALoneSearchHasTheTimeOfATimeout) {
+  ASSERT_TRUE(rig_.Open());
+  Traffic(kSecond);
+  path_mtu_ = 1300;
+  Traffic(5 * kSecond);
+  path_mtu_ = 1500;
+  OuterTcp& tcp = *rig_.client.tcp;
+  uint32_t search = 0;
+  while (search == 0) {
+    rig_.RunTo(rig_.now_us + kSecond / 10);
+    search = tcp.SearchSize(rig_.client.flow, true, rig_.now_us);
+  }
+  const auto stats = tcp.Stats(rig_.client.flow);
+  const uint64_t round_trip_us = stats->rto_us - 80'000;  // an ack may wait
+  ASSERT_GT(round_trip_us, 3 * stats->srtt_us) << "later than the probe";
+  rig_.link.delay_us = round_trip_us / 2;
+  tcp.FirstPart(rig_.client.flow, search, rig_.now_us);
+  rig_.Send(rig_.client, static_cast<uint16_t>(search));
+  rig_.RunTo(rig_.now_us + kSecond);
+  EXPECT_EQ(payload(), search);
+}
+
 // What a router would quote of the newest full segment.
 class ToldTest : public PathMtuTest {
  protected:
