@@ -132,7 +132,7 @@ void HubSide::StartRotation(uint64_t now_us) {
               uint64_t{parts_.config.hub.push_interval_s} * 1'000'000,
           .keep =
               [this](std::string text, std::string key,
-                     std::function<void(absl::Status)> done) {
+                     std::function<void(const absl::Status&)> done) {
                 KeepKey(std::move(text), std::move(key), std::move(done));
               },
           .save =
@@ -152,7 +152,7 @@ void HubSide::StartRotation(uint64_t now_us) {
                     sessions_ ? sessions_->SessionOf(client) : nullptr;
                 if (session != nullptr) session->Send(message);
               },
-          .log = [this](std::string text) { parts_.log.Info(text); },
+          .log = [this](const std::string& text) { parts_.log.Info(text); },
           .unix_ms = [this] { return parts_.outer.UnixMs(); },
           .now_us = [] { return MonotonicUs(); }},
       file.ok() ? std::string_view(*file) : std::string_view());
@@ -161,7 +161,7 @@ void HubSide::StartRotation(uint64_t now_us) {
 // The file first: with it a run that ends here knows all keys that a client may
 // have.
 void HubSide::KeepKey(std::string file, std::string key,
-                      std::function<void(absl::Status)> done) {
+                      std::function<void(const absl::Status&)> done) {
   struct Result {
     absl::Status written;
     rotation::KeptAt kept;

@@ -52,7 +52,7 @@ class HubSide final : public loop::Component {
   std::string Banned() const;
   void StartRotation(uint64_t now_us);
   void KeepKey(std::string file, std::string key,
-               std::function<void(absl::Status)> done);
+               std::function<void(const absl::Status&)> done);
   std::vector<rotation::HubRotation::Connected> Connected() const;
   std::string RotateKey(bool force);
   std::string Rotation() const;

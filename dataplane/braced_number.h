@@ -19,9 +19,11 @@ template <std::unsigned_integral Whole>
 class BracedNumber {
  public:
   template <FitsIn<Whole> Given>
+  // NOLINTNEXTLINE(google-explicit-constructor)
   constexpr BracedNumber(Given value) : value_(value) {}
   // A constant of another type, such as a literal, that fits.
   template <std::integral Constant>
+  // NOLINTNEXTLINE(google-explicit-constructor)
   requires(!FitsIn<Constant, Whole>) consteval BracedNumber(Constant value)
       : value_(static_cast<Whole>(value)) {
     if (value < Constant{} || static_cast<Constant>(value_) != value) {

@@ -18,6 +18,7 @@ struct WorkerIndex {
   static const WorkerIndex kNone;
   uint32_t value = UINT32_MAX;
   constexpr WorkerIndex() = default;
+  // By braces alone. NOLINTNEXTLINE(google-explicit-constructor)
   constexpr WorkerIndex(BracedNumber<uint32_t> number)
       : value(number.value()) {}
   friend constexpr auto operator<=>(WorkerIndex, WorkerIndex) = default;
@@ -29,6 +30,7 @@ struct LaneIndex {
   static const LaneIndex kNone;
   uint32_t value = UINT32_MAX;
   constexpr LaneIndex() = default;
+  // By braces alone. NOLINTNEXTLINE(google-explicit-constructor)
   constexpr LaneIndex(BracedNumber<uint32_t> number) : value(number.value()) {}
   friend constexpr auto operator<=>(LaneIndex, LaneIndex) = default;
 };
@@ -39,6 +41,7 @@ struct PeerIndex {
   static const PeerIndex kNone;
   uint32_t value = UINT32_MAX;
   constexpr PeerIndex() = default;
+  // By braces alone. NOLINTNEXTLINE(google-explicit-constructor)
   constexpr PeerIndex(BracedNumber<uint32_t> number) : value(number.value()) {}
   friend constexpr auto operator<=>(PeerIndex, PeerIndex) = default;
 };

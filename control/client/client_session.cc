@@ -107,7 +107,7 @@ void ClientSession::CallHub(uint64_t now_us) {
 }
 
 // The hub in turn will not do: the next one's turn, or all over again later.
-void ClientSession::OnHubFailed(std::string why, uint64_t now_us) {
+void ClientSession::OnHubFailed(const std::string& why, uint64_t now_us) {
   const std::string name = hubs_.hub().Name();
   if (!hubs_.Next(why)) {
     Retry(hubs_.failures(), now_us);

@@ -132,7 +132,7 @@ class ClientSession final : public FlowOwner {
   void LeadNetworks();
   void Begin(uint64_t now_us);
   void CallHub(uint64_t now_us);
-  void OnHubFailed(std::string why, uint64_t now_us);
+  void OnHubFailed(const std::string& why, uint64_t now_us);
   bool CanJoin() const {
     return session_ != nullptr && join_possible_ && hubs_.InUse();
   }

@@ -15,6 +15,7 @@ struct LaneId {
   static const LaneId kFirst;
   uint16_t value = 0;
   constexpr LaneId() = default;
+  // By braces alone. NOLINTNEXTLINE(google-explicit-constructor)
   constexpr LaneId(BracedNumber<uint16_t> number) : value(number.value()) {}
   friend constexpr auto operator<=>(LaneId, LaneId) = default;
 };
@@ -24,6 +25,7 @@ inline constexpr LaneId LaneId::kFirst{};
 struct LaneSlot {
   uint8_t value = 0;
   constexpr LaneSlot() = default;
+  // By braces alone. NOLINTNEXTLINE(google-explicit-constructor)
   constexpr LaneSlot(BracedNumber<uint8_t> number) : value(number.value()) {}
   friend constexpr auto operator<=>(LaneSlot, LaneSlot) = default;
 };

@@ -70,7 +70,7 @@ HubRotation::HubRotation(Config config, std::string_view file)
   // The hub's own key was not written down, or not where it is read from.
   writing_ = true;
   config_.keep(FormatRotation(state_), state_.key,
-               [this](absl::Status) { writing_ = false; });
+               [this](const absl::Status&) { writing_ = false; });
 }
 
 bool HubRotation::Stands() const {
@@ -125,10 +125,11 @@ absl::Status HubRotation::Begin(bool force) {
   writing_ = true;
   std::string file = FormatRotation(next);
   std::string key = next.key;
-  config_.keep(std::move(file), std::move(key),
-               [this, next = std::move(next)](absl::Status status) mutable {
-                 OnWritten(std::move(next), status);
-               });
+  config_.keep(
+      std::move(file), std::move(key),
+      [this, next = std::move(next)](const absl::Status& status) mutable {
+        OnWritten(std::move(next), status);
+      });
   return absl::OkStatus();
 }
 

@@ -49,7 +49,7 @@ class HubRotation {
     // Writes the rotation file, then keeps the key as the hub's own. Takes its
     // time, and then calls `done`; an error: the file could not be written.
     std::function<void(std::string file, std::string key,
-                       std::function<void(absl::Status)> done)>
+                       std::function<void(const absl::Status&)> done)>
         keep;
     // Writes the rotation file again, some time.
     std::function<void(std::string file)> save;
@@ -60,7 +60,7 @@ class HubRotation {
                        const handshake::NewKey& message)>
         offer;
     // Sentences for the operator.
-    std::function<void(std::string)> log;
+    std::function<void(const std::string&)> log;
     std::function<uint64_t()> unix_ms;
     std::function<uint64_t()> now_us;
   };

@@ -20,6 +20,7 @@ struct FlowId {
   uint64_t value = 0;
 
   constexpr FlowId() = default;
+  // By braces alone. NOLINTNEXTLINE(google-explicit-constructor)
   constexpr FlowId(BracedNumber<uint64_t> number) : value(number.value()) {}
   // A generation is never 0, so no flow is named by 0.
   static constexpr FlowId Of(uint32_t slot, uint64_t generation,

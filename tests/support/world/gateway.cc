@@ -187,14 +187,13 @@ std::string Gateway::Describe() {
     if (!lane.installed) continue;
     const auto stats = worker().tcp.Stats(lane.flow);
     if (!stats) continue;
-    text += Concat("\n lane to ", ToString(stats->remote), ": rto ",
-                   stats->rto_us, " us, ", stats->bytes_in_flight,
-                   " B in flight, window ", stats->peer_window, ", sendable ",
-                   worker().tcp.Sendable(lane.flow), ", segments of ",
-                   worker().tcp.MaxPayload(lane.flow), " B, ",
-                   worker().tcp.SearchesLost(lane.flow),
-                   " larger ones lost, waiting ",
-                   worker().outbound.flow_queues.held({i}));
+    text += Concat(
+        "\n lane to ", ToString(stats->remote), ": rto ", stats->rto_us,
+        " us, ", stats->bytes_in_flight, " B in flight, window ",
+        stats->peer_window, ", sendable ", worker().tcp.Sendable(lane.flow),
+        ", segments of ", worker().tcp.MaxPayload(lane.flow), " B, ",
+        worker().tcp.SearchesLost(lane.flow), " larger ones lost, waiting ",
+        worker().outbound.flow_queues.held({i}));
   }
   for (size_t i = 0; i < kDropReasonCount; ++i) {
     const uint64_t count = worker().counters.drops[i].Get();
