@@ -139,6 +139,7 @@ void Session::OnRecord(uint8_t kind, std::span<const uint8_t> bytes,
     return;
   }
   if (!messages_.Take(kMessages, now_us)) return;
+  peer_spoke_ = true;
   std::vector<ControlMessage> delivered;
   const auto content = handshake::ParseControlRecord(bytes);
   if (!content || !channel_.Receive(*content, &delivered)) {
@@ -345,7 +346,9 @@ bool Session::WaitsForWorkers(uint64_t now_us) {
 
 void Session::Flush(uint64_t now_us) {
   const SessionLane* lane = sending_lane();
-  if (lane == nullptr || WaitsForWorkers(now_us)) return;
+  if (lane == nullptr || now_us < first_word_us() || WaitsForWorkers(now_us)) {
+    return;
+  }
   while (std::optional<handshake::ByteVector> bytes = channel_.Poll(now_us)) {
     SendTo(*lane, SendRecordCommand{
                       .kind = static_cast<uint8_t>(wire::RecordKind::kControl),
@@ -372,7 +375,7 @@ uint64_t Session::NextDeadline() const {
   if (unopened_) {
     next = std::min(next, next_flush_us_);
   } else if (!lanes_.empty()) {
-    next = std::min(next, channel_.NextDeadline());
+    next = std::min(next, std::max(channel_.NextDeadline(), first_word_us()));
   }
   for (const SessionLane& lane : lanes_) {
     next = std::min({next, lane.remove_at_us, lane.trial.due_us()});

@@ -134,6 +134,11 @@ class Session {
   // Whether the lane is one to send on only when there is no other.
   void SetSuspect(LaneName lane, bool suspect);
 
+  // What a responder says right behind its verdict may come before the other
+  // end has made the lane, and would count as lost: it waits for a message, or
+  // that long.
+  static constexpr uint64_t kFirstWordUs = 500'000;
+
   // Looks again at what the flows of its lanes take. The peer hears of it, and
   // workers and the device go by it, within kTellUs; call it now and then, for
   // an event may be lost.
@@ -195,6 +200,12 @@ class Session {
   EpochKeys KeysOf(const SessionLane& lane, uint32_t epoch, bool send) const;
   void Apply(const std::vector<handshake::RekeyAction>& actions);
   void ApplyToLanes(const handshake::RekeyAction& action);
+  // When the first control message may leave.
+  uint64_t first_word_us() const {
+    const bool waits =
+        context_.role == handshake::RekeyRole::kResponder && !peer_spoke_;
+    return waits ? created_us_ + kFirstWordUs : 0;
+  }
   bool Queue(handshake::ControlType type, handshake::ByteVector body);
   void Deliver(const handshake::ControlMessage& message, uint64_t now_us);
   void OnClose(std::span<const uint8_t> bytes);
@@ -226,6 +237,7 @@ class Session {
   std::optional<CommandMark> unopened_;
   uint64_t next_flush_us_ = UINT64_MAX;  // while that is awaited
   uint32_t probe_token_ = 0;
+  bool peer_spoke_ = false;  // by a control message
   uint64_t receive_epochs_ = 1;
   uint64_t send_epochs_ = 1;
   LaneReading removed_;  // sums over lanes that are gone
