@@ -161,18 +161,6 @@ TEST_F(MessagesTest, EachEndTellsItsVersionOnce) {
             peer.features.end());
 }
 
-// A record right behind the verdict may come before the client has made the
-// lane, and would count as lost on a line that loses nothing.
-TEST_F(MessagesTest, AHubsFirstWordWaitsForTheClientsOrHalfASecond) {
-  hub_.version = "1.2.3";
-  client_.features = handshake::kFeatureAbout;  // and says nothing of its own
-  Connect();
-  Run(kSecond / 4);
-  EXPECT_FALSE(client_.session->session()->about());
-  Run();
-  EXPECT_TRUE(client_.session->session()->about());
-}
-
 // As one from before there was the message: it is told nothing, says nothing,
 // and the operator reads what its handshake named.
 TEST_F(MessagesTest, AnEndWithoutTheFeatureIsToldNoVersion) {
