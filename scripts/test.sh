@@ -118,9 +118,9 @@ build_sanitizers() {
   status=0
   chrt --idle --pid 0 "$BASHPID" || renice -n 19 -p "$BASHPID"
   build build-asan -Doptimization=1 -Ddebug=true -Dcpp_args=-g1 \
-    -Db_sanitize=address,undefined -Db_lundef=false || true
+    -Db_sanitize=address,undefined -Db_lundef=false || status=1
   only=tests/concurrency/ build build-tsan -Doptimization=1 -Ddebug=true \
-    -Dcpp_args=-g1 -Db_sanitize=thread -Db_lundef=false || true
+    -Dcpp_args=-g1 -Db_sanitize=thread -Db_lundef=false || status=1
   return "$status"
 }
 
