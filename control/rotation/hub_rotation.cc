@@ -201,17 +201,21 @@ bool HubRotation::Understands(const PublicKey& client) const {
                      });
 }
 
-void HubRotation::NoteSeen(const PublicKey& client) {
+// Where as many are remembered as a file may have, nobody is pushed out by who
+// makes keys: nullptr for one more.
+Client* HubRotation::NoteSeen(const PublicKey& client) {
   if (state_.clients.size() >= RotationState::kMaxClients &&
       !state_.clients.contains(client)) {
-    return;
+    return nullptr;
   }
-  state_.clients[client].seen_ms = config_.unix_ms();
+  Client& held = state_.clients[client];
+  held.seen_ms = config_.unix_ms();
+  return &held;
 }
 
 void HubRotation::OnConnected(const PublicKey& client, bool newest_key) {
   if (!Stands()) return;
-  NoteSeen(client);
+  Client* const held = NoteSeen(client);
   SaveSoon();
   // Who comes by it has it, but may have it in memory only: an answer may have
   // been lost, with its flow or with a run before.
@@ -220,13 +224,13 @@ void HubRotation::OnConnected(const PublicKey& client, bool newest_key) {
     return;
   }
   // By hand, where it can not tell.
-  Client& held = state_.clients[client];
-  if (held.kept_ms != state_.began_ms) {
-    held.kept_ms = state_.began_ms;
-    held.where = KeyKept::Where::kFile;
-    held.proved = false;
+  if (held == nullptr) return;
+  if (held->kept_ms != state_.began_ms) {
+    held->kept_ms = state_.began_ms;
+    held->where = KeyKept::Where::kFile;
+    held->proved = false;
   }
-  if (!std::exchange(held.proved, true)) held.proved_us = config_.now_us();
+  if (!std::exchange(held->proved, true)) held->proved_us = config_.now_us();
 }
 
 void HubRotation::OnGone(const PublicKey& client) {
@@ -243,12 +247,12 @@ void HubRotation::DoneWaiting(const PublicKey& client) {
 
 void HubRotation::OnKept(const PublicKey& client, const KeyKept& message) {
   if (!Stands() || message.id != handshake::IdOfKey(state_.key)) return;
-  NoteSeen(client);
-  Client& held = state_.clients[client];
-  if (held.kept_ms != state_.began_ms) held.proved = false;
-  held.kept_ms = state_.began_ms;
-  held.where = message.where;
-  SaveSoon();
+  if (Client* const held = NoteSeen(client)) {
+    if (held->kept_ms != state_.began_ms) held->proved = false;
+    held->kept_ms = state_.began_ms;
+    held->where = message.where;
+    SaveSoon();
+  }
   DoneWaiting(client);
 }
 

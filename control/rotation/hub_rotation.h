@@ -112,7 +112,7 @@ class HubRotation {
   absl::Status MakeRoom(bool force);
   void SaveSoon();
   void DoneWaiting(const handshake::PublicKey& client);
-  void NoteSeen(const handshake::PublicKey& client);
+  RotationState::Client* NoteSeen(const handshake::PublicKey& client);
 
   Config config_;
   RotationState state_;

@@ -498,5 +498,27 @@ TEST_F(HubRotationTest, AnArrivalByAnOldKeyIsSavedWithinASecond) {
   EXPECT_NE(file_, before);
 }
 
+// Whoever has the shared key can make static keys without end: a file of more
+// than it may have would not be read again.
+TEST_F(HubRotationTest, RemembersNoMoreThanAFileMayHave) {
+  Connect(1);
+  ASSERT_TRUE(Rotate().ok());
+  Keep(1);
+  PublicKey key = Client(2);
+  for (uint32_t i = 0; i < RotationState::kMaxClients + 10; ++i) {
+    key[0] = static_cast<uint8_t>(i);
+    key[1] = static_cast<uint8_t>(i >> 8);
+    key[2] = static_cast<uint8_t>(i >> 16);
+    rotation_->OnConnected(key, /*newest_key=*/true);
+    rotation_->OnKept(key,
+                      {.id = handshake::IdOfKey(own_), .where = Where::kFile});
+  }
+  Pass(2 * kSecond);
+  const auto kept = ParseRotation(file_);
+  ASSERT_TRUE(kept);
+  EXPECT_EQ(kept->clients.size(), RotationState::kMaxClients);
+  EXPECT_TRUE(kept->clients.contains(Client(1)));
+}
+
 }  // namespace
 }  // namespace lwt::rotation
