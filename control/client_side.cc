@@ -153,6 +153,11 @@ absl::Status ClientSide::Apply(const config::Config& config, uint64_t now_us) {
 
 void ClientSide::Report(telemetry::Status& status, uint64_t now_us) const {
   peer::ReportHub(session_, parts_.config, now_us, status);
+  if (session_.default_route().leads()) {
+    status.tunnel.reason += "; all traffic goes through it";
+  } else if (parts_.config.routing.default_route) {
+    status.tunnel.reason += "; all traffic goes beside it until a hub answers";
+  }
 }
 
 std::optional<std::string> ClientSide::Answer(const api::Request& request,

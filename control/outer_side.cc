@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "control/base/text.h"
+#include "control/config/networks.h"
 #include "control/host/net/overlap.h"
 
 namespace lwt {
@@ -218,7 +219,11 @@ void OuterSide::SetNetworks(const std::vector<IpPrefix>& networks) {
   const absl::Status routed = tunnel_keeper_.SetNetworks(networks);
   if (!routed.ok()) remote_log_.Warn(cause, routed.message());
   if (LanSide* lan = platform_.lan()) {
-    const absl::Status taken = lan->SetNetworks(networks);
+    // Whatever else a LAN's hosts send is forwarded by the kernel, which has
+    // the routes of the halves, too: a filter would take what is for the host.
+    std::vector<IpPrefix> beyond = networks;
+    std::erase_if(beyond, config::IsHalf);
+    const absl::Status taken = lan->SetNetworks(beyond);
     if (!taken.ok()) remote_log_.Error(cause, taken.message());
   }
 }

@@ -22,7 +22,8 @@ ClientSession::ClientSession(Config config, const loop::Log& log,
       hubs_(std::move(config_.hubs)),
       peer_(*road().peers.Add({.networks = config_.tunnel_addresses})),
       lanes_(config_.rekey.random),
-      routes_(config_.tunnel_addresses, config_.routing) {
+      routes_(config_.tunnel_addresses, config_.routing),
+      default_route_(config_.tunnel_addresses, config_.routing) {
   road().peers.SetOwn(config_.tunnel_addresses);
   TakeMessages();
 }
@@ -48,7 +49,18 @@ void ClientSession::LeadNetworks() {
   std::vector<IpPrefix> networks = config_.tunnel_addresses;
   const std::vector<IpPrefix>& behind = routes_.accepted();
   networks.insert(networks.end(), behind.begin(), behind.end());
+  const std::vector<IpPrefix> all = default_route_.ToHub();
+  networks.insert(networks.end(), all.begin(), all.end());
   road().peers.SetNetworks(peer_, std::move(networks));
+  road().peers.SetPeerNetworks(default_route_.Nowhere());
+}
+
+void ClientSession::LeadDefault(bool changed) {
+  if (!changed) return;
+  log_.Info(Cause::Peer(kHub), default_route_.leads()
+                                   ? "all traffic goes through the tunnel"
+                                   : "traffic goes as without the tunnel");
+  LeadNetworks();
 }
 
 void ClientSession::OnHostNetworks() {
@@ -63,11 +75,13 @@ ClientSession::~ClientSession() {
   attempt_.reset();
   session_.reset();
   road().peers.Remove(peer_);
+  road().peers.SetPeerNetworks({});
 }
 
 void ClientSession::Apply(Settings settings, uint64_t now_us) {
   config_.rekey.interval_us = settings.rekey.interval_us;
   config_.rekey.max_records = settings.rekey.max_records;
+  LeadDefault(default_route_.Apply(settings.routing));
   if (routes_.Apply(std::move(settings.routing), session_.get(),
                     config_.attempt.host.ConnectedNetworks(), log_)) {
     LeadNetworks();
@@ -100,8 +114,16 @@ void ClientSession::CallHub(uint64_t now_us) {
   const config::HostPort& address = hubs_.hub().address;
   asked_ = true;
   config_.attempt.host.Resolve(address.host, address.port);
-  if (!CanJoin()) return;
-  endpoints_ = {*remote_};
+  const auto known = known_.find(hubs_.hub().Name());
+  if (CanJoin()) {
+    endpoints_ = {*remote_};
+  } else if (default_route_.leads() && known != known_.end() &&
+             !known->second.empty()) {
+    // The answer may have to come through the tunnel.
+    endpoints_ = known->second;
+  } else {
+    return;
+  }
   tried_ = 0;
   StartAttempt(now_us);
 }
@@ -124,8 +146,11 @@ void ClientSession::OnResolved(absl::StatusOr<std::vector<Endpoint>> endpoints,
   const bool joins =
       phase_ == Phase::kAttempt && attempt_ != nullptr && attempt_->is_join();
   asked_ = false;
-  if (phase_ != Phase::kResolving && !joins) return;
   std::vector<Endpoint>& known = known_[hubs_.hub().Name()];
+  if (phase_ != Phase::kResolving && !joins) {
+    if (endpoints.ok()) known = *std::move(endpoints);  // the next call's
+    return;
+  }
   if (endpoints.ok()) {
     known = *endpoints;
   } else if (joins) {
@@ -256,6 +281,7 @@ void ClientSession::OnAttemptFailed(uint64_t now_us) {
 }
 
 void ClientSession::Retry(std::string why, uint64_t now_us) {
+  LeadDefault(default_route_.OnDown());
   uint64_t delay = backoff_.NextUs();
   log_.Warn(Cause::Peer(kHub), why, "; next attempt in ",
             (delay + 99'999) / 100'000 / 10, ".",
@@ -338,6 +364,7 @@ void ClientSession::SettleLane(uint64_t now_us) {
   remote_ = attempt_->remote();
   lanes_.OnUp(attempt_->slot(), now_us);
   OnHostNetworks();  // the hub may be elsewhere now
+  LeadDefault(default_route_.OnUp());
   attempt_->Reinject();
   attempt_.reset();
   phase_ = Phase::kSettled;

@@ -25,6 +25,7 @@
 #include "control/client/client_attempt.h"
 #include "control/client/client_lanes.h"
 #include "control/client/client_routes.h"
+#include "control/client/default_route.h"
 #include "control/client/hub_round.h"
 #include "control/handshake/key_ring.h"
 #include "control/session/backoff.h"
@@ -115,6 +116,7 @@ class ClientSession final : public FlowOwner {
   const std::optional<Endpoint>& remote() const { return remote_; }
   uint64_t rtt_us() const { return rtt_us_; }
   const ClientRoutes& routes() const { return routes_; }
+  const DefaultRoute& default_route() const { return default_route_; }
 
  private:
   WorkerRoad& road() const { return config_.attempt.road; }
@@ -130,6 +132,7 @@ class ClientSession final : public FlowOwner {
   // client_session.cc: the session as a whole.
   void TakeMessages();
   void LeadNetworks();
+  void LeadDefault(bool changed);
   void Begin(uint64_t now_us);
   void CallHub(uint64_t now_us);
   void OnHubFailed(const std::string& why, uint64_t now_us);
@@ -183,6 +186,7 @@ class ClientSession final : public FlowOwner {
   handshake::SecretKey join_mask_;  // of the key that the session began by
   ClientLanes lanes_;
   ClientRoutes routes_;
+  DefaultRoute default_route_;
   bool join_possible_ = false;      // at the hub of the session
   handshake::LaneId last_lane_id_;  // the session's, given to a join
   uint64_t up_since_us_ = 0;

@@ -33,6 +33,7 @@ enum class PersonaChoice : uint8_t { kAuto, kLinux61, kLinux618 };
 enum class Multicast : uint8_t { kOff, kHub };
 enum class Idle : uint8_t { kAdaptive, kBusy };
 enum class Pinning : uint8_t { kAuto, kOn, kOff };
+enum class WhenDown : uint8_t { kKeep, kRelease };
 
 // Where a client finds its server. `host` is an address or a name; a name is
 // resolved at every connect, so it is kept as text. No brackets around IPv6.
@@ -141,6 +142,9 @@ struct ClientConfig {
 struct RoutingConfig {
   std::vector<IpPrefix> own;  // announced
   std::vector<Acceptance> accept = {{}};
+  bool default_route = false;  // of a client: everything goes to its hub
+  WhenDown when_down =
+      WhenDown::kKeep;  // what becomes of that while it is away
 };
 
 struct LanConfig {

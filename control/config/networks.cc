@@ -140,6 +140,13 @@ bool IsNeverRouted(const IpAddress& network) {
   return b[0] == 0 || b[0] == 0xff || (b[0] == 0xfe && (b[1] & 0xc0) == 0x80);
 }
 
+std::vector<IpPrefix> HalvesOf(Family family) {
+  IpPrefix lower{IpAddress::Any(family), 1};
+  IpPrefix upper = lower;
+  upper.address.bytes[0] = 0x80;
+  return {lower, upper};
+}
+
 absl::StatusOr<IpPrefix> ReadNetwork(std::string_view text) {
   const std::optional<IpPrefix> prefix = ParseIpPrefix(text);
   if (!prefix) {

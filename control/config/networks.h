@@ -16,6 +16,12 @@ namespace lwt::config {
 // route.
 absl::StatusOr<IpPrefix> ReadNetwork(std::string_view text);
 
+// Both halves of a family's address space: together they take what a default
+// route would, and leave that as it is.
+std::vector<IpPrefix> HalvesOf(Family family);
+// No network of a peer or of ours is as large as that.
+inline bool IsHalf(const IpPrefix& network) { return network.length == 1; }
+
 // 0/8, 127/8, 224/4 and up, 169.254/16; ::/8, fe80::/10, ff00::/8.
 bool IsNeverRouted(const IpAddress& network);
 

@@ -183,18 +183,21 @@ absl::StatusOr<host::Route> Platform::AskTwice(host::RouteQuery query) {
   return by_source.ok() ? by_source : route;
 }
 
+// Our frames never enter the tunnel that they carry. Where all traffic leads
+// there, they go as they would without it.
 absl::StatusOr<host::Route> Platform::RouteTo(const IpAddress& remote) {
   host::RouteQuery query = QueryFor(remote);
   absl::StatusOr<host::Route> route = AskTwice(query);
   const auto inside = [&] {
     return route.ok() && tunnel_ != nullptr && route->ifindex == tunnel_index();
   };
-  if (inside() && link().index != 0) {
-    query.out_ifindex = link().index;
+  if (!inside()) return route;
+  const absl::StatusOr<int> beside =
+      netlink_->LinkBeside(query, tunnel_index());
+  if (beside.ok()) {
+    query.out_ifindex = *beside;
     route = AskTwice(query);
     if (route.ok() && !inside()) return route;
-  } else if (!inside()) {
-    return route;
   }
   return absl::NotFoundError(absl::StrCat(
       "the route to ", ToString(remote),

@@ -399,6 +399,7 @@ _SEEN = {
     "nothing": {
         "log_level", "multi_client", "fallback", "peer.public_key",
         "peer.allowed_ips", "routes", "accept_routes",
+        "default_route", "default_route_when_down",  # test_default_route.py
         "fec", "fec_data", "fec_parity",
         "fec_flush_us", "fec_interleave_us", "dataplane.rekey_records",
         "dataplane.rekey_seconds", "key_grace", "rate", "rate_in",

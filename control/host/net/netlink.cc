@@ -268,6 +268,32 @@ absl::StatusOr<Route> Netlink::RouteTo(const RouteQuery& query) {
   return route;
 }
 
+absl::StatusOr<int> Netlink::LinkBeside(RouteQuery query, int except) {
+  const auto links = Links();
+  if (!links.ok()) return links.status();
+  std::optional<RouteMessage> best;
+  int found = 0;
+  for (const Link& link : *links) {
+    if (!link.up || link.loopback || link.index == except) continue;
+    query.out_ifindex = link.index;
+    std::optional<RouteMessage> match;
+    const absl::Status status =
+        AskRoute(query, RTM_F_FIB_MATCH,
+                 [&](Bytes message) { match = ParseRoute(message); });
+    if (!status.ok() || !match || !match->usable) continue;
+    const bool better =
+        !best || match->destination_length > best->destination_length ||
+        (match->destination_length == best->destination_length &&
+         match->priority < best->priority);
+    if (!better) continue;
+    best = match;
+    found = link.index;
+  }
+  if (best) return found;
+  return absl::NotFoundError(absl::StrCat(
+      "no route to ", ToString(query.destination), " beside the tunnel"));
+}
+
 absl::StatusOr<std::optional<int>> Netlink::DefaultRouteLink(Family family,
                                                              int except) {
   Message request(RTM_GETROUTE, NLM_F_DUMP,

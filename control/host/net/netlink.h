@@ -56,6 +56,11 @@ class Netlink {
   // address for a neighbour on a device that is named is no way.
   absl::StatusOr<Route> RouteTo(const RouteQuery& query);
 
+  // Of all links but `except`, the one by which the kernel would send were that
+  // one not there: that of the longest prefix, then the lowest metric. NotFound
+  // when there is none. One question for each link that is up.
+  absl::StatusOr<int> LinkBeside(RouteQuery query, int except);
+
   // The link of the default route with the lowest metric, `except` aside;
   // nullopt if there is none.
   absl::StatusOr<std::optional<int>> DefaultRouteLink(Family family,

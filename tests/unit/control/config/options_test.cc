@@ -111,6 +111,8 @@ TEST(DiffTest, EveryKeyOfThePageSaysWhatAChangeWaitsFor) {
       {"log_level", "live"},
       {"routes", "live"},
       {"accept_routes", "live"},
+      {"default_route", "live"},
+      {"default_route_when_down", "live"},
       {"peer.public_key", "live"},
       {"peer.allowed_ips", "live"},
       {"fallback", "live"},

@@ -54,6 +54,10 @@ inline const std::map<std::string, Sample>& NetworkSamples() {
         [](C c) {
           return c.routing.accept == std::vector{ReadAcceptance("all").value()};
         }}},
+      {"default_route", {"true", [](C c) { return c.routing.default_route; }}},
+      {"default_route_when_down",
+       {"release",
+        [](C c) { return c.routing.when_down == WhenDown::kRelease; }}},
       {"lan_port",
        {"memif:/run/lan.sock",
         [](C c) { return c.lan.port.memif_socket == "/run/lan.sock"; }}},

@@ -200,6 +200,55 @@ TEST_F(NetlinkRefusalsTest, AHalfIsNoDefaultRoute) {
   EXPECT_EQ(*netlink_->DefaultRouteLink(Family::kIpv4), std::nullopt);
 }
 
+// The way that our own frames go while all others lead into the tunnel.
+TEST_F(NetlinkRefusalsTest, BesideALinkTheBestOfTheOthersCounts) {
+  Shell(
+      "ip link add vpn type veth peer name vpn2 && ip link set vpn up && "
+      "ip link set vpn2 up && "
+      "ip link add more type veth peer name far && ip link set far up && "
+      "ip link set more up && ip address add 10.78.0.1/24 dev more && "
+      "ip address add fd78::1/64 dev more nodad && "
+      "ip link add idle type veth peer name idle2 && ip link set idle up");
+  WaitUntilLinkIsUp("more");
+  WaitUntilLinkIsUp("vpn");
+  const int vpn = static_cast<int>(if_nametoindex("vpn"));
+  const int more = static_cast<int>(if_nametoindex("more"));
+  for (const char* text : {"0.0.0.0/1", "128.0.0.0/1", "::/1", "8000::/1"}) {
+    ASSERT_TRUE(netlink_->AddRoute(vpn, Net(text)).ok()) << text;
+  }
+  const auto beside = [&](const char* text) {
+    return netlink_->LinkBeside({.destination = Ip(text)}, vpn);
+  };
+  for (const char* text : {"198.51.100.7", "2001:db8::7"}) {
+    EXPECT_TRUE(absl::IsNotFound(beside(text).status())) << text;
+  }
+  Shell("ip route add default via 10.77.0.2 metric 300");
+  Shell("ip -6 route add default via fd77::2 metric 300");
+  for (const char* text : {"198.51.100.7", "2001:db8::7"}) {
+    ASSERT_TRUE(beside(text).ok()) << beside(text).status();
+    EXPECT_EQ(*beside(text), wire_) << text;
+  }
+  // A better one, and one that is longer and so better than that.
+  Shell("ip route add default via 10.78.0.2 metric 100");
+  Shell("ip -6 route add default via fd78::2 metric 100");
+  for (const char* text : {"198.51.100.7", "2001:db8::7"}) {
+    EXPECT_EQ(*beside(text), more) << text;
+  }
+  Shell("ip route add 198.51.100.0/24 via 10.77.0.2 metric 900");
+  Shell("ip -6 route add 2001:db8::/32 via fd77::2 metric 900");
+  for (const char* text : {"198.51.100.7", "2001:db8::7"}) {
+    EXPECT_EQ(*beside(text), wire_) << text;
+  }
+  // The control: the kernel itself, asked without the halves.
+  for (const char* text : {"0.0.0.0/1", "128.0.0.0/1", "::/1", "8000::/1"}) {
+    ASSERT_TRUE(netlink_->RemoveRoute(vpn, Net(text)).ok()) << text;
+  }
+  for (const char* text :
+       {"198.51.100.7", "2001:db8::7", "192.0.2.1", "2001:dba::1"}) {
+    EXPECT_EQ(netlink_->RouteTo(Ip(text))->ifindex, *beside(text)) << text;
+  }
+}
+
 TEST_F(NetlinkRefusalsTest, ARouteIsRemovedOnceAndOnlyWhereItLeads) {
   Shell("ip link add more type veth peer name far && ip link set more up");
   const int more = static_cast<int>(if_nametoindex("more"));
