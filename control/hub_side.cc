@@ -20,7 +20,8 @@ peer::HubSessions::Routing RoutingOf(const config::Config& config) {
   peer::HubSessions::Routing routing{.settings = config.routing, .granted = {}};
   for (const config::PeerEntry& peer : config.hub.peers) {
     const auto key = handshake::PublicKeyFromText(peer.public_key);
-    if (key.ok()) routing.granted[*key] = peer.allowed_ips;
+    if (!key.ok() || peer.allowed_ips.empty()) continue;
+    routing.granted[*key] = peer.allowed_ips;
   }
   return routing;
 }
@@ -95,6 +96,7 @@ absl::StatusOr<peer::HubSessions::Config> HubSide::SessionsConfig() {
       .max_clients = parts_.config.hub.max_clients,
       .multi_client = parts_.config.hub.multi_client,
       .routing = RoutingOf(parts_.config),
+      .rules = peer::ClientRules(parts_.config.hub),
       .held = *std::move(before),
       .on_held =
           [this, state_dir](const std::vector<peer::HeldAddress>& held) {
@@ -226,6 +228,7 @@ absl::Status HubSide::Apply(const config::Config& config, uint64_t now_us) {
                     .max_clients = config.hub.max_clients,
                     .multi_client = config.hub.multi_client,
                     .routing = RoutingOf(config),
+                    .rules = peer::ClientRules(config.hub),
                     .probers = service_ ? fallback_.get() : nullptr,
                     .offered_mtu = parts_.platform.MaxInnerMtu(Family::kIpv4)},
                    now_us);
@@ -282,6 +285,7 @@ std::optional<std::string> HubSide::Answer(const api::Request& request,
                                            uint64_t now_us) {
   if (!api::IsOfPeers(request.kind)) return std::nullopt;
   if (sessions_ == nullptr) return api::ErrorResponse("the gateway stops");
+  if (!request.name.empty()) return AnswerOf(request, now_us);
   switch (request.kind) {
     case api::RequestKind::kPeerForget:
       return Forget(request.range, now_us);
@@ -306,6 +310,18 @@ std::optional<std::string> HubSide::Answer(const api::Request& request,
     default:
       return std::nullopt;
   }
+}
+
+// About the client that has a name.
+std::optional<std::string> HubSide::AnswerOf(api::Request request,
+                                             uint64_t now_us) {
+  const auto key = sessions_->rules().KeyOf(request.name);
+  if (!key) {
+    return api::ErrorResponse("no entry [[peer]] has the name " + request.name);
+  }
+  request.name.clear();
+  request.key = *key;
+  return Answer(request, now_us);
 }
 
 std::string HubSide::Forget(const peer::AddressesNamed& names,

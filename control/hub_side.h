@@ -45,6 +45,7 @@ class HubSide final : public loop::Component {
                    uint64_t now_us);
   absl::StatusOr<std::vector<peer::HeldAddress>> HeldAddresses();
   void LookUpFallback(uint64_t now_us);
+  std::optional<std::string> AnswerOf(api::Request request, uint64_t now_us);
   std::string Forget(const peer::AddressesNamed& names, uint64_t now_us);
   std::string ForgetRoutes(const peer::AddressesNamed& names);
   std::string Ban(const handshake::PublicKey& key, uint64_t now_us);

@@ -56,6 +56,9 @@ namespace lwt {
   X(kLossShown, "loss_shown",                                                  \
     "Repaired after a loss on a full line, which its sender has to see.")      \
   X(kNoRoute, "no_route", "No peer is reached by the inner destination.")      \
+  X(kIsolated, "isolated",                                                     \
+    "client_isolation, or an entry [[peer]] that says isolated, keeps the "    \
+    "packet from another client.")                                             \
   X(kMulticastLimit, "multicast_limit",                                        \
     "A multicast or broadcast packet was beyond its sender's rate, or had to " \
     "give way to others that waited.")                                         \

@@ -40,6 +40,19 @@ bool IpPrefix::Contains(const IpAddress& other) const {
          IpPrefix{other, length}.Network() == Network();
 }
 
+bool IsHostOf(const IpPrefix& network, const IpAddress& address) {
+  if (!network.Contains(address)) return false;
+  const size_t bits = address.size() * 8;
+  if (network.length + 1u >= bits) return true;
+  if (network.Network() == address) return false;
+  if (address.family == Family::kIpv6) return true;
+  IpAddress last = network.Network();
+  for (size_t bit = network.length; bit < bits; ++bit) {
+    last.bytes[bit / 8] |= static_cast<uint8_t>(0x80 >> (bit % 8));
+  }
+  return address != last;
+}
+
 std::string ToString(const IpAddress& address) {
   char text[INET6_ADDRSTRLEN] = "";
   const int family = address.family == Family::kIpv4 ? AF_INET : AF_INET6;

@@ -51,6 +51,11 @@ struct IpPrefix {
   friend bool operator==(const IpPrefix&, const IpPrefix&) = default;
 };
 
+// Whether it may be a host's in that network: neither the network's own nor its
+// broadcast address (RFC 1122 §3.2.1.3, RFC 4291 §2.6.1), which networks of two
+// addresses go without (RFC 3021, RFC 6164).
+bool IsHostOf(const IpPrefix& network, const IpAddress& address);
+
 // One end of an outer flow. `port` is in host byte order.
 struct Endpoint {
   IpAddress address;

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "absl/strings/escaping.h"
+#include "control/base/peer_name.h"
 
 namespace lwt::api {
 namespace {
@@ -32,6 +33,9 @@ std::optional<size_t> ReadSize(std::string_view text) {
 // Base64 in the one form that PublicKeyToText writes; lwtctl, which reads this
 // too, goes without the library of the handshake.
 std::optional<Request> ReadKeyed(RequestKind kind, std::string_view text) {
+  if (IsPeerName(text)) {
+    return Request{.kind = kind, .name = std::string(text)};
+  }
   const absl::string_view base64(text.data(), text.size());
   Request request{.kind = kind};
   std::string key;
@@ -47,7 +51,7 @@ std::optional<Request> ReadRouteForget(std::string_view text) {
   const std::optional<IpPrefix> range = ParseIpPrefix(text);
   if (!range) return ReadKeyed(RequestKind::kRouteForgetKey, text);
   if (range->Network() != range->address) return std::nullopt;
-  return Request{RequestKind::kRouteForget, *range};
+  return Request{.kind = RequestKind::kRouteForget, .range = *range};
 }
 
 std::optional<Request> ReadForget(std::string_view text) {
@@ -57,7 +61,7 @@ std::optional<Request> ReadForget(std::string_view text) {
   }
   // Who names 10.0.0.7/24 may mean that address, or all of the network.
   if (range && range->Network() != range->address) return std::nullopt;
-  if (range) return Request{RequestKind::kPeerForget, *range};
+  if (range) return Request{.kind = RequestKind::kPeerForget, .range = *range};
   return ReadKeyed(RequestKind::kPeerForgetKey, text);
 }
 
@@ -68,19 +72,20 @@ std::optional<Request> ParseRequest(std::span<const uint8_t> line) {
   std::string_view text = Text(line);
   if (text.empty() || text.find('\n') != text.size() - 1) return std::nullopt;
   text.remove_suffix(1);
-  if (text == "status") return Request{RequestKind::kStatus};
-  if (text == "status json") return Request{RequestKind::kStatusJson};
-  if (text == "version") return Request{RequestKind::kVersion};
-  if (text == "reload") return Request{RequestKind::kReload};
-  if (text == "routes") return Request{RequestKind::kRoutes};
-  if (text == "routes json") return Request{RequestKind::kRoutesJson};
+  if (text == "status") return Request{.kind = RequestKind::kStatus};
+  if (text == "status json") return Request{.kind = RequestKind::kStatusJson};
+  if (text == "version") return Request{.kind = RequestKind::kVersion};
+  if (text == "reload") return Request{.kind = RequestKind::kReload};
+  if (text == "routes") return Request{.kind = RequestKind::kRoutes};
+  if (text == "routes json") return Request{.kind = RequestKind::kRoutesJson};
   if (text.starts_with(kRouteForget)) {
     return ReadRouteForget(text.substr(kRouteForget.size()));
   }
-  if (text == "peer banned") return Request{RequestKind::kPeerBanned};
-  if (text == "rotate-key") return Request{RequestKind::kRotateKey};
-  if (text == "rotate-key force") return Request{RequestKind::kRotateKeyForce};
-  if (text == "rotation") return Request{RequestKind::kRotation};
+  if (text == "peer banned") return Request{.kind = RequestKind::kPeerBanned};
+  if (text == "rotate-key") return Request{.kind = RequestKind::kRotateKey};
+  if (text == "rotate-key force")
+    return Request{.kind = RequestKind::kRotateKeyForce};
+  if (text == "rotation") return Request{.kind = RequestKind::kRotation};
   if (text.starts_with(kForget)) return ReadForget(text.substr(kForget.size()));
   if (text.starts_with(kBan)) {
     return ReadKeyed(RequestKind::kPeerBan, text.substr(kBan.size()));

@@ -3,8 +3,10 @@
 //
 //   status | status json | version | reload | rotate-key |
 //   rotate-key force | rotation | peer banned |
-//   peer forget ADDRESS|RANGE|KEY | peer ban KEY | peer unban KEY |
-//   routes | routes json | route forget RANGE|KEY             and a line feed
+//   peer forget ADDRESS|RANGE|CLIENT | peer ban CLIENT |
+//   peer unban CLIENT | routes | routes json |
+//   route forget RANGE|CLIENT                                 and a line feed
+// where CLIENT is its public key, or the name that the hub has for it.
 //   "ok BYTES\n" and BYTES bytes of body, or "error SENTENCE\n"
 #pragma once
 
@@ -66,6 +68,7 @@ struct Request {
   RequestKind kind = RequestKind::kStatus;
   IpPrefix range;  // of one address, or with the bits behind its length zero
   handshake::PublicKey key{};
+  std::string name;  // where it is not empty, in the place of `key`
   friend bool operator==(const Request&, const Request&) = default;
 };
 

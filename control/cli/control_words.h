@@ -28,26 +28,26 @@ inline constexpr ControlWords kControlCommands[] = {
          "List the networks that peers and this side announced, whether they\n"
          "were accepted, and why not."},
     {.words = "route forget",
-     .operand = "RANGE|KEY",
-     .what = "a network, such as 10.20.0.0/16, or a client's public key, as "
-             "lwtctl routes shows them",
+     .operand = "RANGE|CLIENT",
+     .what = "a network, such as 10.20.0.0/16, or a client's name or public "
+             "key, as lwtctl routes shows them",
      .sentence =
          "On a hub: free networks from keys whose clients are away. RANGE is\n"
-         "NETWORK/LENGTH, with all within it; KEY a client's public key."},
+         "NETWORK/LENGTH, with all within it; CLIENT a name or a public key."},
     {.words = "peer forget",
-     .operand = "ADDRESS|RANGE|KEY",
+     .operand = "ADDRESS|RANGE|CLIENT",
      .what = "a tunnel address, such as 10.0.0.2, a range, such as "
-             "10.0.0.0/24, or a client's public key",
+             "10.0.0.0/24, or a client's name or public key",
      .sentence = "On a hub: free tunnel addresses from the keys that held "
                  "them. RANGE\n"
-                 "is NETWORK/LENGTH, KEY a client's public key as status shows "
-                 "it."},
+                 "is NETWORK/LENGTH, CLIENT a name or a public key as status "
+                 "shows it."},
     {.words = "peer ban",
-     .operand = "KEY",
-     .what = "a client's public key, as lwtctl status shows it"},
+     .operand = "CLIENT",
+     .what = "a client's name or public key, as lwtctl status shows it"},
     {.words = "peer unban",
-     .operand = "KEY",
-     .what = "a client's public key, as lwtctl peer banned shows it",
+     .operand = "CLIENT",
+     .what = "a client's name or public key, as lwtctl peer banned shows it",
      .sentence = "On a hub: keep a client out, over restarts, and let it in "
                  "again."},
     {.words = "peer banned",

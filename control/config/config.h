@@ -70,10 +70,13 @@ struct Acceptance {
   friend bool operator==(const Acceptance&, const Acceptance&) = default;
 };
 
-// An entry [[peer]]: the networks behind a client.
+// An entry [[peer]]: what a hub knows of a client.
 struct PeerEntry {
-  std::string public_key;  // base64, 44 characters
-  std::vector<IpPrefix> allowed_ips;
+  std::string public_key = {};             // base64, 44 characters
+  std::vector<IpPrefix> allowed_ips = {};  // networks behind it
+  std::string name = {};                   // what it is called
+  std::vector<IpAddress> addresses = {};   // in the tunnel, its alone
+  bool isolated = false;                   // from all other clients
 };
 
 // "auto", "off" or "K:M".
@@ -124,7 +127,8 @@ struct HubConfig {
   uint32_t max_clients = 100;
   std::optional<HostPort> fallback;  // whom strangers meet
   uint32_t push_interval_s = 0;      // between rotations of the key; 0: none
-  std::vector<PeerEntry> peers;      // networks behind clients
+  bool client_isolation = false;     // clients do not reach each other
+  std::vector<PeerEntry> peers;      // what is known of single clients
 };
 
 // How a client finds its server and what lies behind it.

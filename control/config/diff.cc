@@ -29,6 +29,14 @@ Entries EntriesOf(const EntryTable& table, const Option& key,
   return entries;
 }
 
+// Whether an entry that is there has to say so, or does.
+bool IsSaid(const EntryTable& table, const Option& row, const Config& config,
+            size_t entry) {
+  Config other;
+  table.add(other);
+  return !row.optional || ValueOf(row, config, entry) != ValueOf(row, other);
+}
+
 // The keys of `entries` that `others` have too, in the order of the file.
 std::vector<std::string> CommonKeys(const Entries& entries,
                                     const Entries& others) {
@@ -60,15 +68,18 @@ void DiffEntries(const EntryTable& table, const Config& before,
   for (const auto& [key, entry] : new_entries) {
     const auto old = old_entries.find(key);
     for (const Option* row : rows) {
-      if (old == old_entries.end() ||
-          ValueOf(*row, before, old->second) != ValueOf(*row, after, entry)) {
-        changes.push_back({row, key});
-      }
+      const bool changed = old == old_entries.end()
+                               ? IsSaid(table, *row, after, entry)
+                               : ValueOf(*row, before, old->second) !=
+                                     ValueOf(*row, after, entry);
+      if (changed) changes.push_back({row, key});
     }
   }
   for (const auto& [key, entry] : old_entries) {
     if (new_entries.contains(key)) continue;
-    for (const Option* row : rows) changes.push_back({row, key});
+    for (const Option* row : rows) {
+      if (IsSaid(table, *row, before, entry)) changes.push_back({row, key});
+    }
   }
   if (table.ordered) {
     DiffOrder(*rows.front(), old_entries, new_entries, changes);

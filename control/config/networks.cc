@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 #include <optional>
+#include <set>
 
 #include "control/base/text.h"
 #include "control/config/values.h"
@@ -118,6 +119,42 @@ void CheckInterfaces(const Config& config, std::vector<std::string>& faults) {
   }
 }
 
+void CheckPeerNames(const std::vector<PeerEntry>& peers,
+                    std::vector<std::string>& faults) {
+  std::set<std::string> names;
+  for (const PeerEntry& peer : peers) {
+    if (peer.name.empty() || names.insert(peer.name).second) continue;
+    faults.push_back(Concat("two entries [[peer]] have the name ", peer.name,
+                            ": give one of them another"));
+  }
+}
+
+// What stands against reserving an address; empty: nothing.
+std::string AgainstReserving(const IpAddress& address, const Config& config) {
+  for (const IpPrefix& own : config.tunnel.addresses) {
+    if (own.address == address) return "is the hub's own";
+    if (IsHostOf(own, address)) return "";
+  }
+  return "is not a host's of the tunnel's network, which tunnel_addr names";
+}
+
+void CheckPeerAddresses(const Config& config,
+                        std::vector<std::string>& faults) {
+  std::vector<IpAddress> taken;
+  for (const PeerEntry& peer : config.hub.peers) {
+    for (const IpAddress& address : peer.addresses) {
+      std::string against = AgainstReserving(address, config);
+      if (std::find(taken.begin(), taken.end(), address) != taken.end()) {
+        against = "is reserved by two entries [[peer]]";
+      }
+      taken.push_back(address);
+      if (against.empty()) continue;
+      faults.push_back(
+          Concat("peer.addresses: ", ToString(address), " ", against));
+    }
+  }
+}
+
 void CheckPeers(const Config& config, std::vector<std::string>& faults) {
   for (size_t i = 0; i < config.hub.peers.size(); ++i) {
     for (size_t j = 0; j < i; ++j) {
@@ -127,6 +164,8 @@ void CheckPeers(const Config& config, std::vector<std::string>& faults) {
                               " has two entries [[peer]]: join them"));
     }
   }
+  CheckPeerNames(config.hub.peers, faults);
+  CheckPeerAddresses(config, faults);
 }
 
 }  // namespace
@@ -168,6 +207,30 @@ absl::StatusOr<IpPrefix> ReadNetwork(std::string_view text) {
   }
   return *prefix;
 }
+
+absl::StatusOr<IpAddress> ReadHostAddress(std::string_view text) {
+  const std::optional<IpAddress> address = ParseIpAddress(text);
+  if (!address) {
+    return Invalid(Quoted(text), " is not an address, such as 10.0.0.7, ",
+                   "without a length");
+  }
+  if (IsNeverRouted(*address)) {
+    return Invalid(Quoted(text), " is no host's address: multicast, loopback, ",
+                   "link-local or reserved");
+  }
+  return *address;
+}
+
+absl::Status CheckHostFamilies(const std::vector<IpAddress>& addresses) {
+  if (addresses.empty()) return Invalid("an empty list names no address");
+  const bool twice =
+      addresses.size() > 2 ||
+      (addresses.size() == 2 && addresses[0].family == addresses[1].family);
+  if (!twice) return absl::OkStatus();
+  return Invalid("a client has at most one IPv4 and one IPv6 address");
+}
+
+std::string ToText(const IpAddress& address) { return ToString(address); }
 
 absl::StatusOr<Acceptance> ReadAcceptance(std::string_view text) {
   const auto word =

@@ -25,6 +25,12 @@ inline bool IsHalf(const IpPrefix& network) { return network.length == 1; }
 // 0/8, 127/8, 224/4 and up, 169.254/16; ::/8, fe80::/10, ff00::/8.
 bool IsNeverRouted(const IpAddress& network);
 
+// "10.0.0.7", without a length: an address that a host may have.
+absl::StatusOr<IpAddress> ReadHostAddress(std::string_view text);
+// At least one, and at most one of each family.
+absl::Status CheckHostFamilies(const std::vector<IpAddress>& addresses);
+std::string ToText(const IpAddress& address);
+
 // "private", "off", "all", or a network.
 absl::StatusOr<Acceptance> ReadAcceptance(std::string_view text);
 // Not empty; "off" and "all" stand alone.

@@ -1,7 +1,6 @@
 #include "control/config/options.h"
 
-#include <algorithm>
-
+#include "control/base/peer_name.h"
 #include "control/base/text.h"
 #include "control/config/fields.h"
 #include "control/config/networks.h"
@@ -21,44 +20,19 @@ absl::Status CheckKeyText(std::string_view text) {
       "a strong one");
 }
 
-absl::Status CheckNetwork(std::string_view text) {
-  bool good = !text.empty() && text.size() <= 64 &&
-              std::all_of(text.begin(), text.end(),
-                          [](char c) { return c > ' ' && c <= '~'; });
-  if (good) return absl::OkStatus();
-  return Invalid(Quoted(text),
-                 " cannot name a network: 1 to 64 printable characters ",
-                 "without spaces");
-}
-
-absl::Status CheckFile(std::string_view text) {
-  if (!text.empty() && text.find('\0') == std::string_view::npos) {
-    return absl::OkStatus();
-  }
-  return Invalid(Quoted(text), " cannot name a file");
-}
-
-absl::Status CheckPath(std::string_view text) {
-  if (text.starts_with('/') && text.find('\0') == std::string_view::npos) {
-    return absl::OkStatus();
-  }
-  return Invalid(Quoted(text),
-                 " is not an absolute path; begin it with a slash");
-}
-
-absl::Status CheckSocketPath(std::string_view text) {
-  // sun_path has 108 bytes, the terminating zero included (unix(7)).
-  if (text.size() < 108) return CheckPath(text);
-  return Invalid(Quoted(text),
-                 " is longer than the 107 bytes of a socket's path");
-}
-
 absl::StatusOr<std::string> ReadServerKey(std::string_view text) {
   return ReadPublicKey(text, "hub");
 }
 
 absl::StatusOr<std::string> ReadClientKey(std::string_view text) {
   return ReadPublicKey(text, "client");
+}
+
+absl::Status CheckPeerName(std::string_view text) {
+  if (IsPeerName(text)) return absl::OkStatus();
+  return Invalid(Quoted(text),
+                 " cannot name a client: 1 to 32 of a-z, 0-9 and -, the first "
+                 "one a letter");
 }
 
 absl::Status TakeAny(const std::vector<IpPrefix>&) { return absl::OkStatus(); }
@@ -220,7 +194,7 @@ constexpr Option kOptions[] = {
      .value_name = "NAME",
      .sentence = "Name mixed into the key, the same on both sides; tunnels of "
                  "different names never join, even with one key.",
-     .field = Text<In<&Config::key, &KeyConfig::network>, CheckNetwork>()},
+     .field = Text<In<&Config::key, &KeyConfig::network>, CheckNetworkName>()},
     {.group = kKeyGroup,
      .flag = "encryption",
      .toml = "encryption",
@@ -258,6 +232,14 @@ constexpr Option kOptions[] = {
      .made_at_start = true,
      .sentence = "How many clients may be connected at once.",
      .field = Integer<In<&Config::hub, &HubConfig::max_clients>>()},
+    {.group = kServerGroup,
+     .flag = "client-isolation",
+     .toml = "client_isolation",
+     .applies_to = AppliesTo::kServer,
+     .takes = Takes::kLive,
+     .sentence = "Whether clients reach the hub and the networks behind it "
+                 "only, and not each other, nor what is behind others.",
+     .field = Boolean<In<&Config::hub, &HubConfig::client_isolation>>()},
     {.group = kServerGroup,
      .flag = "config-push-interval",
      .toml = "config_push_interval",
@@ -341,21 +323,55 @@ constexpr Option kOptions[] = {
      .takes = Takes::kLive,
      .value_name = "KEY",
      .example = "vD1t5yk9uMJvVJdTgNVbLRRfAMO3WlMKqkjXQUUuNWc=",
-     .sentence = "The client's public key, as `lwtctl status` prints it there.",
+     .sentence = "The client's public key, as `lightweight-tunnel pubkey` "
+                 "prints it there.",
      .field =
          Text<Each<&Config::hub, &HubConfig::peers, &PeerEntry::public_key>,
               ReadClientKey>()},
+    {.group = kPeerGroup,
+     .toml = "peer.name",
+     .applies_to = AppliesTo::kServer,
+     .takes = Takes::kLive,
+     .value_name = "NAME",
+     .example = "office",
+     .optional = true,
+     .sentence = "What the client is called in the log and by lwtctl: 1 to 32 "
+                 "of a-z, 0-9 and -, the first a letter.",
+     .field = Text<Each<&Config::hub, &HubConfig::peers, &PeerEntry::name>,
+                   CheckPeerName>()},
+    {.group = kPeerGroup,
+     .toml = "peer.addresses",
+     .applies_to = AppliesTo::kServer,
+     .takes = Takes::kLive,
+     .value_name = "ADDRESS[,...]",
+     .optional = true,
+     .sentence = "Tunnel addresses that no other client may have, at most one "
+                 "IPv4 and one IPv6.",
+     .field = List<Each<&Config::hub, &HubConfig::peers, &PeerEntry::addresses>,
+                   ReadHostAddress, CheckHostFamilies>()},
     {.group = kPeerGroup,
      .toml = "peer.allowed_ips",
      .applies_to = AppliesTo::kServer,
      .takes = Takes::kLive,
      .value_name = "NETWORK/BITS[,...]",
      .example = "192.168.7.0/24",
+     .optional = true,
      .sentence = "Networks behind the client: packets to them go to it, and "
                  "packets from them are taken from it alone.",
      .field =
          List<Each<&Config::hub, &HubConfig::peers, &PeerEntry::allowed_ips>,
               ReadNetwork, TakeSome>()},
+    {.group = kPeerGroup,
+     .toml = "peer.isolated",
+     .applies_to = AppliesTo::kServer,
+     .takes = Takes::kLive,
+     .default_text = "false",
+     .example = "false",
+     .optional = true,
+     .sentence = "The same as client_isolation for this client alone: it "
+                 "reaches no other client, and none reaches it.",
+     .field = Boolean<
+         Each<&Config::hub, &HubConfig::peers, &PeerEntry::isolated>>()},
 
     {.group = kHubGroup,
      .toml = "hub.address",
@@ -558,34 +574,8 @@ constexpr Option kOptions[] = {
      .field = Integer<In<&Config::workers, &WorkerConfig::arena_mib>>()},
 };
 
-constexpr EntryTable kEntryTables[] = {
-    {.name = "peer",
-     .applies_to = AppliesTo::kServer,
-     .sentence = "Networks behind a client, whose public key `lwtctl status` "
-                 "prints on it. More entries follow after a comma, or each one "
-                 "below a line [[peer]] at the end of the file.",
-     .count = [](const Config& config) { return config.hub.peers.size(); },
-     .add = [](Config& config) { config.hub.peers.emplace_back(); },
-     .copy = [](const Config& from,
-                Config& to) { to.hub.peers = from.hub.peers; }},
-    {.name = "hub",
-     .applies_to = AppliesTo::kClient,
-     .ordered = true,
-     .sentence =
-         "A further hub, tried when the one of remote_addr and those of "
-         "entries before it do not answer. More entries follow after a "
-         "comma, or each one below a line [[hub]] at the end of the "
-         "file; 8 at most.",
-     .count = [](const Config& config) { return config.client.hubs.size(); },
-     .add = [](Config& config) { config.client.hubs.emplace_back(); },
-     .copy = [](const Config& from,
-                Config& to) { to.client.hubs = from.client.hubs; }},
-};
-
 }  // namespace
 
 std::span<const Option> Options() { return kOptions; }
-
-std::span<const EntryTable> EntryTables() { return kEntryTables; }
 
 }  // namespace lwt::config

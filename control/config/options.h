@@ -68,6 +68,8 @@ struct Option {
   // A value for the sample file where the default is none.
   std::string_view example = {};
   bool secret = false;  // never printed
+  // Of an entry of a table, which may go without.
+  bool optional = false;
   // kInteger: memory is made for as many, so more than at the start wait for
   // one, whatever `takes` says.
   bool made_at_start = false;
@@ -76,8 +78,8 @@ struct Option {
 };
 
 // A table that stands once for each of its things: [[peer]]. Its rows are the
-// options "peer.…", all of them needed in each entry; the first one tells the
-// entries apart.
+// options "peer.…", each needed in each entry unless it is `optional`; the
+// first one tells the entries apart.
 struct EntryTable {
   std::string_view name;  // "peer"
   AppliesTo applies_to;

@@ -31,14 +31,18 @@ gave it.
 A list is written as `["10.0.0.1/24", "fd00::1/64"]`, or as one text with commas
 as a flag takes it.
 
-`[[peer]]` is a table that stands once for each client, at the end of a hub's
-file, and grants it networks behind it, of which it need not say anything; both
-keys are needed:
+`[[peer]]` is a table that stands once for each client of which the hub is to know
+something, at the end of its file: what it is called, tunnel addresses that are its
+alone, networks behind it, of which it need not say anything then, and whether it is
+kept from the others. Only `public_key` is needed:
 
 ```toml
 [[peer]]
 public_key = "vD1t5yk9uMJvVJdTgNVbLRRfAMO3WlMKqkjXQUUuNWc="
+name = "office"
+addresses = ["10.0.0.7"]
 allowed_ips = ["192.168.7.0/24", "fd07::/64"]
+isolated = false
 ```
 
 A network may lie within one of another peer; none may overlap the tunnel's own.
@@ -144,8 +148,10 @@ void AddSettings(std::string& page) {
 void AddCommands(std::string& page) {
   page +=
       "\n## Commands\n\nThese flags say what to do; no file holds them.\n\n"
-      "| Flag | Meaning |\n|---|---|\n"
-      "| `genkey` | Print a fresh key of 256 bits. |\n";
+      "| Flag | Meaning |\n|---|---|\n";
+  for (const CommandFlag& word : CommandWords()) {
+    page += Concat("| `", word.flag, "` | ", Cell(word.sentence), " |\n");
+  }
   for (const CommandFlag& command : CommandFlags()) {
     std::string_view space = command.value_name.empty() ? "" : " ";
     page += Concat("| `-", command.flag, space, command.value_name, "` | ",
@@ -191,10 +197,13 @@ std::string FlagList() {
     }
     std::string name = option.flag.empty() ? std::string(option.toml)
                                            : Concat("-", option.flag);
-    std::string value = option.field.type == ValueType::kBoolean
-                            ? "=false"
-                            : Concat(" ", option.value_name);
     std::string shown = DefaultText(option);
+    // As it is written where it changes something.
+    const std::string_view given = option.flag.empty() ? " = true" : "";
+    std::string value = option.field.type != ValueType::kBoolean
+                            ? Concat(" ", option.value_name)
+                        : shown == "true" ? "=false"
+                                          : std::string(given);
     if (!shown.empty()) shown = Concat(" (default ", shown, ")");
     std::string side = option.applies_to == AppliesTo::kBoth
                            ? ""

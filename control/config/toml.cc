@@ -221,10 +221,10 @@ class Walker {
     }
   }
 
-  // All keys of an entry are needed.
+  // An entry has all keys that it needs.
   void CheckWhole(const toml::table& entry, std::string_view prefix) {
     for (const Option& option : Options()) {
-      if (!option.toml.starts_with(prefix)) continue;
+      if (!option.toml.starts_with(prefix) || option.optional) continue;
       if (entry.contains(KeyOf(option))) continue;
       AddFault(entry.source().begin,
                Concat("[[", TableOf(option), "]] without ", KeyOf(option), ": ",

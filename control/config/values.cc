@@ -171,6 +171,38 @@ absl::Status CheckFamilies(const std::vector<IpPrefix>& addresses) {
   return absl::OkStatus();
 }
 
+absl::Status CheckNetworkName(std::string_view text) {
+  bool good = !text.empty() && text.size() <= 64 &&
+              std::all_of(text.begin(), text.end(),
+                          [](char c) { return c > ' ' && c <= '~'; });
+  if (good) return absl::OkStatus();
+  return Invalid(Quoted(text),
+                 " cannot name a network: 1 to 64 printable characters ",
+                 "without spaces");
+}
+
+absl::Status CheckFile(std::string_view text) {
+  if (!text.empty() && text.find('\0') == std::string_view::npos) {
+    return absl::OkStatus();
+  }
+  return Invalid(Quoted(text), " cannot name a file");
+}
+
+absl::Status CheckPath(std::string_view text) {
+  if (text.starts_with('/') && text.find('\0') == std::string_view::npos) {
+    return absl::OkStatus();
+  }
+  return Invalid(Quoted(text),
+                 " is not an absolute path; begin it with a slash");
+}
+
+absl::Status CheckSocketPath(std::string_view text) {
+  // sun_path has 108 bytes, the terminating zero included (unix(7)).
+  if (text.size() < 108) return CheckPath(text);
+  return Invalid(Quoted(text),
+                 " is longer than the 107 bytes of a socket's path");
+}
+
 absl::StatusOr<FecChoice> ReadFec(std::string_view text) {
   if (text == "auto") return FecChoice{};
   if (text == "off") return FecChoice{fec::Mode::kOff, {}};

@@ -36,6 +36,12 @@ absl::Status CheckInterfaceName(std::string_view text);
 
 absl::Status CheckHostName(std::string_view text);
 
+// What `network` takes; a file's path; one that is absolute; one for a socket.
+absl::Status CheckNetworkName(std::string_view text);
+absl::Status CheckFile(std::string_view text);
+absl::Status CheckPath(std::string_view text);
+absl::Status CheckSocketPath(std::string_view text);
+
 // The text that the reader of each makes the same value of; empty for none.
 std::string ToText(const std::string& text);
 std::string ToText(const IpPrefix& prefix);

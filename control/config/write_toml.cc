@@ -55,7 +55,7 @@ std::string SampleEntry(const EntryTable& table) {
   table.add(config);
   std::string members;
   for (const Option& option : Options()) {
-    if (TableOf(option) != table.name) continue;
+    if (TableOf(option) != table.name || option.example.empty()) continue;
     (void)ApplyText(option, option.example, config);
     members += Concat(members.empty() ? "" : ", ", KeyOf(option), " = ",
                       TomlText(option, ValueOf(option, config)));

@@ -22,16 +22,8 @@ IpPrefix SourceNetwork(const IpAddress& source) {
 }  // namespace
 
 bool AddressBook::InNetwork(const IpAddress& address) const {
-  // Neither the network itself nor its broadcast address is a host's.
   return std::any_of(own_.begin(), own_.end(), [&](const IpPrefix& prefix) {
-    if (!prefix.Contains(address)) return false;
-    if (prefix.Network() == address) return false;
-    if (address.family == Family::kIpv6) return true;
-    IpAddress broadcast = prefix.Network();
-    for (uint32_t bit = prefix.length; bit < 32; ++bit) {
-      broadcast.bytes[bit / 8] |= static_cast<uint8_t>(0x80 >> (bit % 8));
-    }
-    return prefix.length >= 31 || address != broadcast;
+    return IsHostOf(prefix, address);
   });
 }
 
@@ -62,6 +54,13 @@ Verdict AddressBook::Check(const PublicKey& key,
           config::Concat(text, " is not a host of the hub's tunnel network ",
                          network)};
     }
+    const auto reserved = reserved_.find(address);
+    if (reserved != reserved_.end() && reserved->second != key) {
+      return {VerdictCode::kAddressTaken,
+              text +
+                  " is reserved for another client, by an entry [[peer]] of "
+                  "the hub; choose another one"};
+    }
     const auto bound = bindings_.find(address);
     if (bound == bindings_.end() || bound->second.key == key ||
         bound->second.until_us <= now_us) {
@@ -75,6 +74,17 @@ Verdict AddressBook::Check(const PublicKey& key,
                 text)};
   }
   return {};
+}
+
+std::vector<IpAddress> AddressBook::Contested() const {
+  std::vector<IpAddress> contested;
+  for (const auto& [address, key] : reserved_) {
+    const auto bound = bindings_.find(address);
+    if (bound != bindings_.end() && bound->second.key != key) {
+      contested.push_back(address);
+    }
+  }
+  return contested;
 }
 
 std::set<IpAddress, host::AddressOrder> AddressBook::AddressesOf(

@@ -14,6 +14,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -35,6 +36,15 @@ class AddressBook {
 
   // `own` are the hub's addresses with the prefix lengths of its network.
   explicit AddressBook(std::vector<IpPrefix> own) : own_(std::move(own)) {}
+
+  // Addresses that only one key may have, connected or not.
+  using Reserved =
+      std::map<IpAddress, handshake::PublicKey, host::AddressOrder>;
+  // Those that are bound to another key than the one that they are reserved
+  // for stay bound.
+  void SetReserved(Reserved reserved) { reserved_ = std::move(reserved); }
+  // Of these, those that another key has.
+  std::vector<IpAddress> Contested() const;
 
   // Whether the client of `key` may have `addresses`.
   handshake::Verdict Check(const handshake::PublicKey& key,
@@ -87,6 +97,7 @@ class AddressBook {
   void Erase(Bindings::iterator binding);
 
   std::vector<IpPrefix> own_;
+  Reserved reserved_;
   Bindings bindings_;
   // Until when those that are away are held, by network.
   std::map<IpPrefix, std::multiset<uint64_t>, host::PrefixOrder> away_;

@@ -17,14 +17,6 @@ using handshake::Verdict;
 using handshake::VerdictCode;
 using loop::Cause;
 
-std::string NameOf(const SessionSecrets& secrets) {
-  std::string name = "client";
-  for (const IpPrefix& prefix : secrets.peer.addresses) {
-    name += " " + ToString(prefix.address);
-  }
-  return name;
-}
-
 // One address of IPv4, or one /64, which a host may use up alone.
 bool IsOneHost(const IpAddress& a, const IpAddress& b) {
   return IpPrefix{a, static_cast<uint8_t>(a.family == Family::kIpv4 ? 32 : 64)}
@@ -32,6 +24,16 @@ bool IsOneHost(const IpAddress& a, const IpAddress& b) {
 }
 
 }  // namespace
+
+std::string HubSessions::NameOf(const SessionSecrets& secrets) const {
+  std::string name = "client";
+  const std::string_view own = config_.rules.NameOf(secrets.peer_key);
+  if (!own.empty()) name += config::Concat(" ", own);
+  for (const IpPrefix& prefix : secrets.peer.addresses) {
+    name += " " + ToString(prefix.address);
+  }
+  return name;
+}
 
 void HubSessions::OpenFlow(const Event& event, uint64_t now_us) {
   if (HubFlow* pushed_out = unproven_.PushedOut(event.remote.address)) {
@@ -249,9 +251,10 @@ void HubSessions::Decide(HubFlow& flow, uint64_t now_us) {
   ByteVector bytes;
   HubProgress progress = handshake.Finish(verdict, &bytes);
   if (!accepted || progress != HubProgress::kDone) {
-    log_.Info(Cause::Stranger(flow.remote().address), "client ",
-              handshake::PublicKeyToText(key), " at ", ToString(flow.remote()),
-              " was refused: ", verdict.text);
+    const std::string_view name = config_.rules.NameOf(key);
+    log_.Info(Cause::Stranger(flow.remote().address), "client ", name,
+              name.empty() ? "" : " ", handshake::PublicKeyToText(key), " at ",
+              ToString(flow.remote()), " was refused: ", verdict.text);
     flow.SendVerdict(std::move(bytes), false);
     return;
   }
@@ -265,6 +268,7 @@ PeerTable::Entry HubSessions::EntryOf(const SessionSecrets& secrets,
   entry.addresses = secrets.peer.addresses;
   entry.networks = NetworksBehind(secrets.peer_key);
   entry.device_mtu = config_.host.MaxInnerMtu(remote);
+  entry.isolated = config_.rules.IsIsolated(secrets.peer_key);
   return entry;
 }
 

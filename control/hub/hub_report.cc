@@ -9,6 +9,7 @@ telemetry::PeerStatus ClientPeer(const HubSessions& hub,
                                  const HubSessions::Client& client,
                                  uint64_t now_us) {
   telemetry::PeerStatus peer;
+  peer.name = hub.rules().NameOf(client.session->secrets().peer_key);
   for (const IpPrefix& prefix : client.addresses) {
     peer.tunnel_addresses.push_back(ToString(prefix.address));
   }

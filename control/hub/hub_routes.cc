@@ -155,6 +155,7 @@ void HubSessions::LeadNetworks(Client& client) {
 // Ours first, so that they are told whatever clients announce.
 std::vector<IpPrefix> HubSessions::AnnouncedTo(const Client& client) const {
   std::vector<IpPrefix> networks = config_.routing.settings.own;
+  if (config_.road.peers.Of(client.peer).isolated) return networks;
   for (const IpPrefix& network : announced_) {
     const std::vector<IpPrefix>& own =
         config_.road.peers.Of(client.peer).networks;
@@ -173,8 +174,9 @@ void HubSessions::AnnounceRoutes() {
   std::set<IpPrefix, host::PrefixOrder> all;
   for (const Client& client : clients_) {
     if (!client.session) continue;
-    const auto& networks = config_.road.peers.Of(client.peer).networks;
-    all.insert(networks.begin(), networks.end());
+    const PeerTable::Entry& peer = config_.road.peers.Of(client.peer);
+    if (peer.isolated) continue;
+    all.insert(peer.networks.begin(), peer.networks.end());
   }
   announced_.assign(all.begin(), all.end());
   size_t left_out = 0;

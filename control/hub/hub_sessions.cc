@@ -32,6 +32,10 @@ HubSessions::HubSessions(const Config& config, const loop::Log& log,
   }
   book_.Restore(config.held, now_us, config.host.UnixMs());
   config_.held.clear();
+  book_.SetReserved(config_.rules.reserved());
+  for (const IpAddress& address : book_.Contested()) {
+    book_.Forget(IpPrefix{address, static_cast<uint8_t>(address.size() * 8)});
+  }
   config_.road.owners.SetAcceptor(this);
   config_.road.peers.SetForwarding(true);
   config_.road.peers.SetOwn(config_.door.offer.addresses);
@@ -246,15 +250,36 @@ void HubSessions::Apply(Settings settings, uint64_t now_us) {
       std::min(settings.max_clients, static_cast<uint32_t>(clients_.size()));
   config_.multi_client = settings.multi_client;
   config_.routing = std::move(settings.routing);
+  config_.rules = std::move(settings.rules);
   flow_context_.probers = settings.probers;
   door_.SetOfferedMtu(settings.offered_mtu);
   for (Client& client : clients_) {
     if (client.session) client.session->SetRekeyLimits(config_.rekey);
   }
+  FollowRules(now_us);
   routes_.SetGranted(config_.routing.granted);
   JudgeAllAgain(/*refused_only=*/false, now_us);
   TellPeerNetworks();
   AnnounceRoutes();
+}
+
+// Those who are there are called and isolated by what is said of them now.
+void HubSessions::FollowRules(uint64_t now_us) {
+  book_.SetReserved(config_.rules.reserved());
+  for (const IpAddress& address : book_.Contested()) {
+    FreeAddresses(IpPrefix{address, static_cast<uint8_t>(address.size() * 8)},
+                  "tunnel address is reserved for another client now", now_us);
+  }
+  PeerTable& peers = config_.road.peers;
+  for (const Client& client : clients_) {
+    if (!client.session) continue;
+    client.session->SetName(NameOf(client.session->secrets()));
+    const bool isolated =
+        config_.rules.IsIsolated(client.session->secrets().peer_key);
+    if (peers.Of(client.peer).isolated != isolated) {
+      peers.Change(client.peer).isolated = isolated;
+    }
+  }
 }
 
 size_t HubSessions::Close(std::string_view reason, uint64_t now_us) {
@@ -272,13 +297,19 @@ size_t HubSessions::Close(std::string_view reason, uint64_t now_us) {
 
 std::vector<IpAddress> HubSessions::Forget(const AddressesNamed& names,
                                            uint64_t now_us) {
+  return FreeAddresses(names, "tunnel address was freed by the operator",
+                       now_us);
+}
+
+std::vector<IpAddress> HubSessions::FreeAddresses(const AddressesNamed& names,
+                                                  const std::string& why,
+                                                  uint64_t now_us) {
   std::vector<IpAddress> addresses;
   for (const HeldAddress& forgotten : book_.Forget(names)) {
     addresses.push_back(forgotten.address);
     if (Client* client = FindByKey(forgotten.key)) {
-      client->session->SendClose(
-          "your tunnel address was freed by the operator");
-      Drop(*client, "its tunnel address was freed by the operator", now_us);
+      client->session->SendClose("your " + why);
+      Drop(*client, "its " + why, now_us);
     }
   }
   return addresses;

@@ -15,6 +15,7 @@
 #include "control/hub/address_book.h"
 #include "control/hub/banned_keys.h"
 #include "control/hub/client_index.h"
+#include "control/hub/client_rules.h"
 #include "control/hub/hub_unproven.h"
 #include "control/hub/join_budget.h"
 #include "control/loop/deadlines.h"
@@ -64,6 +65,7 @@ class HubSessions final : public FlowOwner {
     uint32_t max_clients = 100;     // places are made for
     bool multi_client = true;
     Routing routing;
+    ClientRules rules;
     ProberDoor* probers = nullptr;  // for whom we turn away
     // Tunnel addresses that the run before held, and where they are kept when
     // they have changed: within kSweepUs, and at Close.
@@ -82,6 +84,7 @@ class HubSessions final : public FlowOwner {
     uint32_t max_clients = 100;
     bool multi_client = true;
     Routing routing;
+    ClientRules rules;
     ProberDoor* probers = nullptr;
     uint16_t offered_mtu = 0;
   };
@@ -140,6 +143,7 @@ class HubSessions final : public FlowOwner {
   // False when it was not banned.
   bool Unban(const handshake::PublicKey& key);
   const BannedKeys& banned() const { return config_.banned; }
+  const ClientRules& rules() const { return config_.rules; }
 
   const std::vector<Client>& clients() const { return clients_; }
   // Of a client that is connected, or nullptr.
@@ -191,6 +195,10 @@ class HubSessions final : public FlowOwner {
   uint64_t NextSweep(uint64_t from_us) const;
   void Sweep(uint64_t now_us);
   void KeepAddresses(uint64_t now_us);
+  std::string NameOf(const handshake::SessionSecrets& secrets) const;
+  void FollowRules(uint64_t now_us);
+  std::vector<IpAddress> FreeAddresses(const AddressesNamed& names,
+                                       const std::string& why, uint64_t now_us);
   Session::Context SessionContext();
 
   // hub_admission.cc: who may come in.

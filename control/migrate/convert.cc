@@ -180,13 +180,7 @@ class Converter {
     } else {
       Take("max_clients");
     }
-    if (Text("client_isolation") == "true") {
-      Changed("client_isolation",
-              "NOT KEPT: clients reach each other. Filter what comes out of "
-              "the tunnel device, or give each its own `network` and hub");
-    } else {
-      Kept("client_isolation");
-    }
+    Take("client_isolation");
   }
 
   // As there, but that a network may have to be refused.

@@ -40,6 +40,7 @@ void PeerTable::Make(PeerIndex peer, Slot& slot) const {
   slot.peer = SnapshotPeer();
   slot.peer.relay = entry.relay;
   slot.peer.may_relay = entry.may_relay;
+  slot.peer.isolated = entry.isolated;
   slot.routes.clear();
   for (const IpPrefix& own : entry.addresses) {
     slot.routes.push_back({HostOf(own.address), peer});

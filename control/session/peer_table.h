@@ -49,6 +49,7 @@ class PeerTable {
     // one may be that of others. Nobody's any more once that one is removed.
     PeerIndex relay;
     bool may_relay = false;
+    bool isolated = false;  // from all other peers
   };
 
   // `lanes` are taken and given back here. No more peers than `peers`.

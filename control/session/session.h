@@ -174,6 +174,7 @@ class Session {
 
   PeerIndex peer() const { return peer_; }
   const std::string& name() const { return name_; }
+  void SetName(std::string name) { name_ = std::move(name); }
   const handshake::SessionSecrets& secrets() const { return secrets_; }
   uint64_t created_us() const { return created_us_; }
   // By slot: the id of its newest lane, 0 before one joined.
@@ -221,7 +222,7 @@ class Session {
   const Context context_;
   FlowOwner& owner_;
   const PeerIndex peer_;
-  const std::string name_;
+  std::string name_;
   handshake::SessionSecrets secrets_;  // its roots live in rekey_
   handshake::Rekey rekey_;
   handshake::ControlChannel channel_;

@@ -99,6 +99,7 @@ void PutPeer(Printer& printer, const PeerStatus& peer) {
   printer.BeginObject({});
   printer.Texts("tunnel_addresses", peer.tunnel_addresses);
   printer.Text("public_key", peer.public_key);
+  printer.Text("name", peer.name);
   printer.Text("endpoint", peer.endpoint);
   printer.Text("state", peer.state);
   printer.Text("path", peer.path);
@@ -199,6 +200,7 @@ void PrintRoutes(const Status& status, Printer& printer) {
     printer.BeginObject({});
     printer.Texts("tunnel_addresses", peer.tunnel_addresses);
     printer.Text("public_key", peer.public_key);
+    printer.Text("name", peer.name);
     printer.Text("path", peer.path);
     PutRoutes(printer, peer);
     printer.EndObject();

@@ -70,6 +70,7 @@ struct HeldRouteStatus {
 };
 
 struct PeerStatus {
+  std::string name;  // that an entry [[peer]] gives it; may be empty
   std::vector<std::string> tunnel_addresses;
   std::string public_key;  // base64, 44 characters
   std::string endpoint;    // "192.0.2.1:9000"

@@ -147,9 +147,14 @@ void AddRoutes(const PeerStatus& peer, std::vector<Row>& rows) {
   }
 }
 
+// "office, 10.0.0.2"
+std::string WhoIs(const PeerStatus& peer) {
+  const std::string addresses = Printable(Join(peer.tunnel_addresses));
+  return peer.name.empty() ? addresses : peer.name + ", " + addresses;
+}
+
 void AddPeer(const PeerStatus& peer, std::string& out) {
-  out += "\npeer " + Printable(Join(peer.tunnel_addresses)) + ": " +
-         Printable(peer.state) + "\n";
+  out += "\npeer " + WhoIs(peer) + ": " + Printable(peer.state) + "\n";
   const PeerReading& now = peer.reading;
   const LaneReading& totals = peer.totals;
   std::vector<Row> rows;
@@ -253,7 +258,7 @@ std::string ToVersions(const Status& status) {
   std::string out = Printable(status.version) + "\n" +
                     Spoken(status.protocol, status.features) + "\n";
   for (const PeerStatus& peer : status.peers) {
-    out += "peer " + Printable(Join(peer.tunnel_addresses)) + ": ";
+    out += "peer " + WhoIs(peer) + ": ";
     if (peer.protocol == 0) {
       out += Printable(peer.state) + "\n";
       continue;
@@ -280,8 +285,7 @@ std::string ToTable(const Status& status) {
 std::string RoutesToTable(const Status& status) {
   std::vector<Row> rows = {{"network", "behind", "state", "reason"}};
   for (const PeerStatus& peer : status.peers) {
-    const std::string name =
-        peer.path == "hub" ? "hub" : Join(peer.tunnel_addresses);
+    const std::string name = peer.path == "hub" ? "hub" : WhoIs(peer);
     for (const RouteStatus& route : peer.routes) {
       const std::string by = route.ours ? " by " + name : "";
       rows.push_back({route.network, route.ours ? "us" : name,

@@ -38,6 +38,8 @@ struct SnapshotPeer {
   // A session to a hub, by its pinned key: what names any other as its relay
   // is reached by nobody and vouched for by nobody.
   bool may_relay = false;
+  // Sends nothing to another peer, and gets nothing of one.
+  bool isolated = false;
 
   // Above which senders are told, and packets cut.
   uint16_t MtuFor(Family family) const {
@@ -80,6 +82,9 @@ struct Snapshot {
     const SnapshotPeer& own = peers[peer.value];
     if (own.workers != 0 || !IsRelay(own.relay)) return &own;
     return &peers[own.relay.value];
+  }
+  bool IsIsolated(PeerIndex peer) const {
+    return peer.value < peers.size() && peers[peer.value].isolated;
   }
   // Whether `from` may bring packets whose source leads to `peer`.
   bool MayBring(PeerIndex from, PeerIndex peer) const {

@@ -83,7 +83,9 @@ std::optional<PeerIndex> NextPeer(const Worker& worker,
   for (; entry.next_peer.value < peers && looks > 0;
        ++entry.next_peer.value, --looks) {
     const SnapshotPeer* carrier = worker.snapshot->CarrierOf(entry.next_peer);
-    if (entry.next_peer != entry.source && carrier->workers != 0) {
+    const bool isolated = entry.source != worker.outbound.floods.own_host() &&
+                          worker.snapshot->IsIsolated(entry.next_peer);
+    if (entry.next_peer != entry.source && !isolated && carrier->workers != 0) {
       return entry.next_peer;
     }
   }

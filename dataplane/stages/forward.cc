@@ -16,8 +16,15 @@ void TurnBack(Worker& worker, const Frame& packet, wire::Obstacle obstacle,
   worker.Drop(packet, reason);
 }
 
-// Whether the peer takes the packet; else that ends here.
+// Whether the peer takes the packet; else that ends here. Who is kept from all
+// others is not told which of them is there.
 bool MayGo(Worker& worker, const Frame& packet, Family family, PeerIndex peer) {
+  const Snapshot& snapshot = *worker.snapshot;
+  if (snapshot.IsIsolated(packet.peer) || snapshot.IsIsolated(peer)) {
+    TurnBack(worker, packet, wire::Obstacle::kProhibited, 0,
+             DropReason::kIsolated);
+    return false;
+  }
   const SnapshotPeer* carrier = worker.snapshot->CarrierOf(peer);
   if (carrier == nullptr || carrier->workers == 0) {
     TurnBack(worker, packet, wire::Obstacle::kHostUnreachable, 0,
@@ -69,7 +76,9 @@ void Forward(Worker& worker, PacketBurst& packets) {
   for (const Frame& packet : packets.frames()) {
     const auto inner = wire::ParseInner({packet.data, packet.length});
     if (floods && IsForMany(worker, *inner, {packet.data, packet.length})) {
-      CopyToAll(worker, packet, packet.peer);
+      if (!worker.snapshot->IsIsolated(packet.peer)) {
+        CopyToAll(worker, packet, packet.peer);
+      }
       packets.Keep(kept++, packet);
       continue;
     }

@@ -46,6 +46,11 @@ void WriteIcmp(Obstacle obstacle, uint16_t mtu, bool ipv4, uint8_t* icmp) {
     icmp[1] = ipv4 ? 1 : 3;
     return;
   }
+  if (obstacle == Obstacle::kProhibited) {
+    icmp[0] = ipv4 ? 3 : 1;
+    icmp[1] = ipv4 ? 13 : 1;
+    return;
+  }
   icmp[0] = ipv4 ? 3 : 2;
   icmp[1] = ipv4 ? 4 : 0;
   StoreBe16(icmp + 6, mtu);

@@ -51,6 +51,7 @@ enum class Obstacle : uint8_t {
   kTimeExceeded,     // RFC 792 type 11, RFC 4443 type 3
   kTooBig,           // RFC 1191 (type 3 code 4), RFC 4443 type 2
   kHostUnreachable,  // RFC 792 type 3 code 1, RFC 4443 type 1 code 3
+  kProhibited,       // RFC 1812 type 3 code 13, RFC 4443 type 1 code 1
 };
 
 // The longest error that WriteObstacle makes: RFC 4443 section 2.4 (c). For

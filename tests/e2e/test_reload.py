@@ -398,7 +398,8 @@ def test_what_the_next_connection_uses(topology, start, folder):
 _SEEN = {
     "nothing": {
         "log_level", "multi_client", "fallback", "peer.public_key",
-        "peer.allowed_ips", "routes", "accept_routes",
+        "peer.allowed_ips", "peer.name", "peer.addresses", "peer.isolated",
+        "client_isolation", "routes", "accept_routes",
         "default_route", "default_route_when_down",  # test_default_route.py
         "fec", "fec_data", "fec_parity",
         "fec_flush_us", "fec_interleave_us", "dataplane.rekey_records",

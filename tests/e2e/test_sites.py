@@ -5,8 +5,9 @@ import re
 
 import pytest
 
-from harness.gateway import client_arguments, server_arguments
+from harness.gateway import DAEMON, client_arguments, server_arguments
 from harness.lan import Lan
+from harness.netns import run
 from harness.snapshot import assert_unchanged, host_snapshot
 from harness.traffic import transfer
 from harness.variant import Variant
@@ -226,3 +227,68 @@ def test_what_is_not_accepted_is_said_at_both_ends(sites, start):
     assert "198.51.100.0" not in _routes(sites.gateways[1])
     assert "refused by hub" in hostile.lwtctl("routes").stdout
     second.wait_up()
+
+
+def _public_key_of(gateway):
+    return run(DAEMON, "pubkey", "-state-dir", gateway.state).stdout.strip()
+
+
+def test_clients_that_are_kept_from_each_other(sites, start, folder):
+    """With kernels that forward, and networks behind the clients; settled by
+    reloads while all are up."""
+    variant = Variant()
+    settings = folder / "hub.toml"
+    settings.write_text("")
+    hub = start(sites.gateways[0], [
+        "-c", settings, *server_arguments(_HUB, variant), "-routes",
+        sites.lans[0].networks
+    ], "hub")
+    hub.wait_up(peers=0)
+    second, third = [sites.start_client(start, variant, n) for n in (1, 2)]
+    for client in (second, third):
+        client.wait_up(timeout=30)
+    sites.wait_reach(1, 2)
+
+    def isolate(text):
+        settings.write_text(text)
+        hub.lwtctl("reload")
+
+    def assert_kept_apart():
+        wait_until(lambda: not sites.reaches(1, 2), 10, "it is isolated")
+        dropped = hub.drops()["isolated"]
+        for source, target in ((1, 2), (2, 1)):
+            for family in (4, 6):
+                assert not sites.reaches(source, target, family)
+        for source, target in ((1, "10.0.0.3"), (2, "10.0.0.2")):
+            said = sites.gateways[source].run("ping", "-c1", "-W2", target,
+                                              check=False).stdout
+            assert "Packet filtered" in said, said
+        assert not sites.gateways[1].ping("fd11::3", count=1)
+        assert hub.drops()["isolated"] >= dropped + 3
+        for source, target in ((0, 1), (1, 0), (0, 2), (2, 0)):
+            sites.wait_reach(source, target)
+        wait_until(lambda: "10.3.0.0/24" not in _routes(sites.gateways[1]), 10,
+                   "nor is it told of what lies behind the other")
+        assert "10.1.0.0/24" in _routes(sites.gateways[1])
+
+    isolate("client_isolation = true\n")
+    assert_kept_apart()
+    isolate("")
+    sites.wait_reach(1, 2)
+    entry = f"""
+[[peer]]
+public_key = "{_public_key_of(second)}"
+name = "branch"
+"""
+    isolate(entry + "isolated = true\n")
+    assert_kept_apart()
+    isolate(entry)
+    sites.wait_reach(1, 2)
+    # By its name, wherever an operator meets it.
+    assert "\npeer branch, 10.0.0.2" in hub.lwtctl("status").stdout
+    freed = hub.lwtctl("peer", "forget", "branch").stdout
+    assert "10.0.0.2 is free" in freed
+    hub.wait_log(r"client branch 10\.0\.0\.2 .*dropped: its tunnel address was")
+    unknown = hub.lwtctl("peer", "ban", "brunch", check=False)
+    assert "no entry [[peer]] has the name brunch" in unknown.stdout
+    sites.wait_reach(1, 2)

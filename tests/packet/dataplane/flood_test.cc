@@ -77,6 +77,24 @@ TEST_F(FloodTest, AClientsReachesTheHubsHostAndTheOthers) {
   EXPECT_EQ(copies(), 1u) << "none back to where it came from";
 }
 
+TEST_F(FloodTest, WhoIsIsolatedIsHeardByTheHubsHostAlone) {
+  const auto isolate = [this](size_t peer) {
+    auto snapshot = TwoClients();
+    snapshot->peers[peer].isolated = true;
+    pair_.hub.mailbox().Publish(std::move(snapshot));
+  };
+  const Bytes packet = InnerUdp4(kClient, kMdns, 200);
+  for (size_t peer : {0, 1}) {
+    isolate(peer);
+    ASSERT_TRUE(pair_.client.GiveToTunnel(packet));
+    pair_.Settle();
+    EXPECT_EQ(pair_.hub.TakeFromTunnel(), std::vector<Bytes>{packet});
+    EXPECT_EQ(copies(), 0u) << peer;
+  }
+  FromHub(InnerUdp4(kHub, kMdns, 200));
+  EXPECT_EQ(copies(), 2u) << "the hub's own reach all";
+}
+
 // Who speaks to a group may do so by an address of the link (RFC 4291 §2.5.6),
 // but as a router or neighbour to nobody (RFC 4861).
 TEST_F(FloodTest, AnAddressOfTheLinkMaySpeakToGroups) {

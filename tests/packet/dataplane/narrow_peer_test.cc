@@ -137,6 +137,50 @@ TEST_F(NarrowPeerTest, TheHostIsToldByItsOwnDevice) {
   ExpectAbout(error6, packet6, kOther6, "fd00::1");
 }
 
+// It goes to the device no more than to the other client: with forwarding on,
+// the kernel would carry it back into the tunnel.
+TEST_F(NarrowPeerTest, WhoIsIsolatedReachesNoOtherClient) {
+  const Bytes packet = InnerUdp4(kClient, kOther, 100);
+  FromClient(packet);
+  ASSERT_EQ(pair_.hub.counters().forwarded_packets.Get(), 1u) << "the control";
+  uint64_t drops = 0;
+  for (size_t peer : {0, 1}) {
+    Publish([peer](Snapshot& hub) { hub.peers[peer].isolated = true; });
+    const Bytes error = Only(FromClient(packet));
+    EXPECT_TRUE(IsIcmp(error, 3, 13)) << peer;
+    ExpectAbout(error, packet, kHub, kClient);
+    const Bytes packet6 = InnerUdp6("fd00::2", kOther6, 100);
+    const Bytes error6 = Only(FromClient(packet6));
+    EXPECT_TRUE(IsIcmp(error6, 1, 1)) << peer;
+    ExpectAbout(error6, packet6, "fd00::1", "fd00::2");
+    drops += 2;
+    EXPECT_EQ(pair_.hub.drops(DropReason::kIsolated), drops);
+    EXPECT_TRUE(pair_.hub.TakeFromTunnel().empty());
+  }
+  EXPECT_EQ(pair_.hub.counters().forwarded_packets.Get(), 1u);
+}
+
+// Nor does it learn which of them are there.
+TEST_F(NarrowPeerTest, WhoIsIsolatedIsToldTheSameOfWhoIsNotThere) {
+  Publish([](Snapshot& hub) { hub.peers[0].isolated = true; });
+  EXPECT_TRUE(
+      IsIcmp(Only(FromClient(InnerUdp4(kClient, "10.0.0.9", 100))), 3, 13));
+  EXPECT_EQ(pair_.hub.drops(DropReason::kIsolated), 1u);
+}
+
+TEST_F(NarrowPeerTest, WhoIsIsolatedReachesTheHubAndIsReachedByIt) {
+  Publish([](Snapshot& hub) {
+    for (SnapshotPeer& peer : hub.peers) peer.isolated = true;
+  });
+  const Bytes packet = InnerUdp4(kClient, kHub, 100);
+  FromClient(packet);
+  EXPECT_EQ(pair_.hub.TakeFromTunnel(), std::vector<Bytes>{packet});
+  const Bytes back = InnerUdp4(kHub, kClient, 100);
+  EXPECT_TRUE(FromHubsHost(back).empty());
+  EXPECT_EQ(pair_.client.TakeFromTunnel(), std::vector<Bytes>{back});
+  EXPECT_EQ(pair_.hub.total_drops(), 0u);
+}
+
 TEST_F(NarrowPeerTest, WhatMayBeCutIsCut) {
   client_mtu_ = kNarrow;
   Publish([](Snapshot&) {});

@@ -25,6 +25,11 @@ TEST(RequestTest, EveryRequestIsKnown) {
   const std::string text = " AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n";
   EXPECT_EQ(ParseRequest(Bytes("peer forget" + text)),
             (Request{.kind = RequestKind::kPeerForgetKey, .key = key}));
+  EXPECT_EQ(ParseRequest(Bytes("peer forget office-2\n")),
+            (Request{.kind = RequestKind::kPeerForgetKey, .name = "office-2"}));
+  EXPECT_EQ(
+      ParseRequest(Bytes("route forget office-2\n")),
+      (Request{.kind = RequestKind::kRouteForgetKey, .name = "office-2"}));
   EXPECT_EQ(ParseRequest(Bytes("peer ban" + text)),
             (Request{.kind = RequestKind::kPeerBan, .key = key}));
   EXPECT_EQ(ParseRequest(Bytes("peer unban" + text)),

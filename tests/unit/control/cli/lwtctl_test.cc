@@ -128,7 +128,9 @@ TEST_F(LwtctlTest, AsksWhatAPeerCommandSays) {
   const std::vector<std::vector<const char*>> commands = {
       {"peer", "forget", "10.0.0.0/24"},
       {"peer", "forget", key},
+      {"peer", "forget", "office-2"},
       {"peer", "ban", key},
+      {"peer", "ban", "office-2"},
       {"peer", "unban", key},
       {"peer", "banned"},
       {"routes"},
@@ -306,13 +308,13 @@ TEST_F(LwtctlTest, PeerCommandsSayWhatTheyTake) {
     return outcome.err;
   };
   EXPECT_NE(error({"peer", "forget"})
-                .find("usage: lwtctl peer forget ADDRESS|RANGE|KEY"),
+                .find("usage: lwtctl peer forget ADDRESS|RANGE|CLIENT"),
             std::string::npos);
-  EXPECT_NE(error({"peer", "ban"}).find("usage: lwtctl peer ban KEY"),
+  EXPECT_NE(error({"peer", "ban"}).find("usage: lwtctl peer ban CLIENT"),
             std::string::npos);
   EXPECT_NE(error({"peer", "banned", "all"}).find("usage: lwtctl peer banned"),
             std::string::npos);
-  EXPECT_NE(error({"route", "forget"}).find("lwtctl route forget RANGE|KEY"),
+  EXPECT_NE(error({"route", "forget"}).find("lwtctl route forget RANGE|CLIENT"),
             std::string::npos);
   EXPECT_NE(error({"route", "forget", "10.20.0.1/16"}).find("is not a network"),
             std::string::npos);
@@ -327,9 +329,8 @@ TEST_F(LwtctlTest, PeerCommandsSayWhatTheyTake) {
                 .find("take the address 10.0.0.2 alone, or the range "
                       "10.0.0.0/24"),
             std::string::npos);
-  EXPECT_NE(
-      error({"peer", "ban", "10.0.0.2"}).find("is not a client's public key"),
-      std::string::npos);
+  EXPECT_NE(error({"peer", "ban", "10.0.0.2"}).find("is not a client's name"),
+            std::string::npos);
 }
 
 }  // namespace

@@ -206,6 +206,31 @@ TEST(PeerEntriesTest, AreReadFromTheFile) {
   EXPECT_EQ(config.PeerNetworks().size(), 3u);
 }
 
+TEST(PeerEntriesTest, NamesAndAddressesAreNobodyElses) {
+  Config config = Server();
+  const IpAddress address = *ParseIpAddress("10.0.0.7");
+  config.hub.peers = {{.public_key = kKeyA, .name = "a"},
+                      {.public_key = kKeyB, .name = "b"}};
+  config.hub.peers[0].addresses = {address};
+  EXPECT_EQ(Faults(config), "");
+  const auto refused = [&config](std::string_view sentence) {
+    const std::string message = Faults(config);
+    EXPECT_NE(message.find(sentence), std::string::npos) << message;
+  };
+  config.hub.peers[1].name = "a";
+  refused("two entries [[peer]] have the name a");
+  config.hub.peers[1].name.clear();
+  config.hub.peers[1].addresses = {address};
+  refused("10.0.0.7 is reserved by two");
+  config.hub.peers[1].addresses = {*ParseIpAddress("10.0.0.2")};
+  refused("10.0.0.2 is the hub's own");
+  for (const char* outside :
+       {"10.1.0.7", "10.0.0.0", "10.0.0.255", "fd00::7"}) {
+    config.hub.peers[1].addresses = {*ParseIpAddress(outside)};
+    refused("is not a host's of the tunnel's network");
+  }
+}
+
 TEST(PeerEntriesTest, FaultsHaveAPlace) {
   const auto fault = [](const std::string& text) {
     Config config;
@@ -215,9 +240,21 @@ TEST(PeerEntriesTest, FaultsHaveAPlace) {
       fault("[[peer]]\npublic_key = \"x\"\nallowed_ips = \"10.9.0.0/24\"")
           .find("hub.toml:2:14: peer.public_key: \"x\" is not a public key"),
       std::string::npos);
-  EXPECT_NE(fault(std::string("[[peer]]\npublic_key = \"") + kKeyA + "\"\n")
-                .find("hub.toml:1:1: [[peer]] without allowed_ips"),
+  EXPECT_NE(fault("[[peer]]\nallowed_ips = \"10.9.0.0/24\"\n")
+                .find("hub.toml:1:1: [[peer]] without public_key"),
             std::string::npos);
+  EXPECT_EQ(fault(std::string("[[peer]]\npublic_key = \"") + kKeyA + "\"\n"),
+            "");
+  for (const char* key :
+       {"name = \"Office\"", "name = \"10\"", "name = \"\"",
+        "addresses = \"10.0.0.7/24\"", "addresses = \"224.0.0.1\"",
+        "addresses = [\"10.0.0.7\", \"10.0.0.8\"]", "addresses = []",
+        "isolated = \"yes\""}) {
+    EXPECT_NE(
+        fault(std::string("[[peer]]\n") + key + "\n").find("\nhub.toml:2:"),
+        std::string::npos)
+        << key;
+  }
   EXPECT_NE(
       fault("[[peer]]\nallowed = 1\n")
           .find("hub.toml:2:1: unknown key \"peer.allowed\" (did you mean "

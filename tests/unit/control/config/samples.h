@@ -145,6 +145,8 @@ inline const std::map<std::string, Sample>& Samples() {
        {kPublicKey,
         [](C c) { return c.client.server_public_key == kPublicKey; }}},
       {"multi_client", {"false", [](C c) { return !c.hub.multi_client; }}},
+      {"client_isolation",
+       {"true", [](C c) { return c.hub.client_isolation; }}},
       {"config_push_interval",
        {"3600", [](C c) { return c.hub.push_interval_s == 3600; }}},
       {"max_clients", {"7", [](C c) { return c.hub.max_clients == 7; }}},

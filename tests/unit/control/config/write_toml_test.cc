@@ -91,9 +91,10 @@ TEST(SampleFileTest, OffersEverySettingThatStandsByItself) {
     const std::string file = WrittenFor(mode);
     for (const Option& option : Options()) {
       if (!IsFor(option.applies_to, mode)) continue;
-      // These two only make sense beside another line, or in its place.
-      const bool beside =
-          option.toml == "lan_addr" || option.toml == "key_file";
+      // These only make sense beside another line, or in its place.
+      const bool beside = option.toml == "lan_addr" ||
+                          option.toml == "key_file" ||
+                          option.toml == "peer.addresses";
       const std::string line = Concat(KeyOf(option), " = ");
       EXPECT_EQ(file.find(line) == std::string::npos, beside) << option.toml;
     }

@@ -235,6 +235,7 @@ struct TestHub {
         .max_clients = max_clients,
         .multi_client = multi_client,
         .routing = {.settings = routing, .granted = networks},
+        .rules = rules,
         .held = held,
         .on_held = [this](const auto& now_held) { held = now_held; },
         .banned = banned,
@@ -302,6 +303,7 @@ struct TestHub {
   std::map<handshake::PublicKey, std::vector<IpPrefix>> networks;
   config::RoutingConfig routing;
   rotation::HubRotation* rotation = nullptr;  // Make takes it
+  ClientRules rules;                          // the same
   bool multi_client;
   uint32_t max_clients;
   MessageTable messages = CommonMessages();  // Make takes them

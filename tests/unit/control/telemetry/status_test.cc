@@ -102,7 +102,7 @@ TEST(StatusJsonTest, HasEveryMember) {
            R"("reason":"net_tap, as asked",)"
            R"("mtu":1409,"addresses":["10.0.0.1/24","fd00::1/64"]})",
            R"({"tunnel_addresses":["10.0.0.2"],"public_key":"",)"
-           R"("endpoint":"192.0.2.1:40000","state":"up",)"
+           R"("name":"","endpoint":"192.0.2.1:40000","state":"up",)"
            R"("path":"client","reason":"","version":"0.2.0",)"
            R"("protocol":1,"features":["mtu"],"rtt_us":1234,)"
            R"("last_handshake_s":7,"mtu":0,"lanes":1,"epoch":0,)"

@@ -1,0 +1,36 @@
+#include "control/hub/client_rules.h"
+
+#include "control/handshake/static_key.h"
+
+namespace lwt::peer {
+
+using handshake::PublicKey;
+
+ClientRules::ClientRules(const config::HubConfig& config)
+    : isolates_all_(config.client_isolation) {
+  for (const config::PeerEntry& peer : config.peers) {
+    const auto key = handshake::PublicKeyFromText(peer.public_key);
+    if (!key.ok()) continue;
+    rules_[*key] = {peer.name, peer.isolated};
+    if (!peer.name.empty()) keys_[peer.name] = *key;
+    for (const IpAddress& address : peer.addresses) reserved_[address] = *key;
+  }
+}
+
+std::string_view ClientRules::NameOf(const PublicKey& key) const {
+  const auto rule = rules_.find(key);
+  return rule == rules_.end() ? std::string_view() : rule->second.name;
+}
+
+std::optional<PublicKey> ClientRules::KeyOf(std::string_view name) const {
+  const auto key = keys_.find(name);
+  if (key == keys_.end()) return std::nullopt;
+  return key->second;
+}
+
+bool ClientRules::IsIsolated(const PublicKey& key) const {
+  const auto rule = rules_.find(key);
+  return isolates_all_ || (rule != rules_.end() && rule->second.isolated);
+}
+
+}  // namespace lwt::peer

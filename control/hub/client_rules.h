@@ -1,0 +1,43 @@
+// What the hub's settings say of single clients, by their keys: the entries
+// [[peer]], and what is said of all. Made anew by each reload; owned by
+// HubSessions. Control thread.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "control/config/config.h"
+#include "control/handshake/crypto.h"
+#include "control/hub/address_book.h"
+
+namespace lwt::peer {
+
+class ClientRules {
+ public:
+  ClientRules() = default;
+  // The keys were read before.
+  explicit ClientRules(const config::HubConfig& config);
+
+  // What the client of `key` is called; empty: nothing.
+  std::string_view NameOf(const handshake::PublicKey& key) const;
+  std::optional<handshake::PublicKey> KeyOf(std::string_view name) const;
+  // Neither reaches another client nor is reached by one.
+  bool IsIsolated(const handshake::PublicKey& key) const;
+  // Tunnel addresses that no other key may have.
+  const AddressBook::Reserved& reserved() const { return reserved_; }
+
+ private:
+  struct Rule {
+    std::string name;
+    bool isolated = false;
+  };
+
+  bool isolates_all_ = false;
+  std::map<handshake::PublicKey, Rule> rules_;
+  std::map<std::string, handshake::PublicKey, std::less<>> keys_;  // by name
+  AddressBook::Reserved reserved_;
+};
+
+}  // namespace lwt::peer
