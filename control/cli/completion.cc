@@ -217,12 +217,12 @@ std::string DaemonBashCompletion() {
   std::string text = Concat(
       "# bash completion of lightweight-tunnel\n_lightweight_tunnel() {\n",
       kBashHead, BashValues(flags));
-  text += Concat("  if [ -z \"$words$equals\" ]; then\n    words=",
-                 Quoted(DashedFlags(flags)),
-                 "\n    [ \"$COMP_CWORD\" -gt 1 ] || words=\"$words genkey\"\n"
-                 "  fi\n",
-                 kBashTail, "complete -F _lightweight_tunnel ",
-                 "lightweight-tunnel\n");
+  text += Concat(
+      "  if [ -z \"$words$equals\" ]; then\n    words=",
+      Quoted(DashedFlags(flags)),
+      "\n    [ \"$COMP_CWORD\" -gt 1 ] || words=\"$words genkey pubkey\"\n"
+      "  fi\n",
+      kBashTail, "complete -F _lightweight_tunnel ", "lightweight-tunnel\n");
   return text;
 }
 
@@ -255,7 +255,7 @@ std::string ControlBashCompletion() {
 
 std::string DaemonZshCompletion() {
   return Concat("#compdef lightweight-tunnel\n_arguments \\\n",
-                ZshFlags(DaemonFlags()), "  '1::command:(genkey)'\n");
+                ZshFlags(DaemonFlags()), "  '1::command:(genkey pubkey)'\n");
 }
 
 std::string ControlZshCompletion() {

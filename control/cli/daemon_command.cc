@@ -11,6 +11,7 @@
 #include "control/cli/import_command.h"
 #include "control/cli/new_file.h"
 #include "control/cli/print.h"
+#include "control/cli/pubkey_command.h"
 #include "control/cli/version.h"
 #include "control/config/hub_entries.h"
 #include "control/config/reference.h"
@@ -39,8 +40,6 @@ It runs as root, in the foreground; lwtctl shows its state. Flags take one or
 two dashes, `-x v` or `-x=v`; a boolean is switched off by `-x=false`.
 
 Commands:
-  genkey
-      Print a fresh key of 256 bits.
 )";
 
 constexpr std::string_view kSeeHelp = "-h lists all flags";
@@ -59,7 +58,7 @@ absl::Status CheckOwnKey(const config::Config& config,
                          const config::Origins& origins) {
   if (config.client.hubs.empty()) return absl::OkStatus();
   const auto own = handshake::OwnPublicKey(host::PathsOf(config).state_dir);
-  if (!own) return absl::OkStatus();
+  if (!own.ok()) return absl::OkStatus();
   return config::CheckNotOwnKey(config, handshake::PublicKeyToText(*own),
                                 &origins);
 }
@@ -117,6 +116,15 @@ Begin Run(const config::CommandLine& command_line) {
       return Done(kExitOk);
     case Action::kGenerateKey:
       return Done(GenerateKeyCommand());
+    case Action::kPublicKey: {
+      const absl::StatusOr<std::string> keys = PublicKeysOf(command_line);
+      if (!keys.ok()) {
+        Complain(config::ToStd(keys.status().message()));
+        return Done(kExitFailure);
+      }
+      Print(stdout, *keys);
+      return Done(kExitOk);
+    }
     case Action::kWriteConfig: {
       const std::string& path = command_line.write_file;
       absl::Status status = WriteConfigPair(path, command_line.options);
@@ -203,6 +211,10 @@ absl::StatusOr<config::Config> SampleClient(const config::Config& server) {
 
 std::string HelpText() {
   std::string text(kHelpHead);
+  for (const config::CommandFlag& word : config::CommandWords()) {
+    text += Concat("  ", word.flag, "\n",
+                   config::Wrap(word.sentence, "      ", 80));
+  }
   for (const config::CommandFlag& command : config::CommandFlags()) {
     std::string_view space = command.value_name.empty() ? "" : " ";
     text += Concat("  -", command.flag, space, command.value_name, "\n",

@@ -109,7 +109,8 @@ std::string DaemonManual() {
               "lightweight-tunnel -m client -r HOST:PORT -t ADDRESS/BITS "
               "-key-file FILE\n"
               "lightweight-tunnel -c FILE\n"
-              "lightweight-tunnel genkey");
+              "lightweight-tunnel genkey\n"
+              "lightweight-tunnel pubkey");
   text += Section(
       "DESCRIPTION",
       "A gateway that joins hosts by an encrypted tunnel whose packets are, on "
@@ -117,7 +118,9 @@ std::string DaemonManual() {
       "foreground. Flags take one or two dashes, `-x v` or `-x=v`; a boolean "
       "is switched off by `-x=false`. A flag beats the file of -c.");
   text += ".SH COMMANDS\n";
-  text += Entry("genkey", "", "Print a fresh key of 256 bits.");
+  for (const config::CommandFlag& word : config::CommandWords()) {
+    text += Entry(word.flag, "", word.sentence);
+  }
   for (const config::CommandFlag& command : config::CommandFlags()) {
     text +=
         Entry(Concat("-", command.flag), command.value_name, command.sentence);

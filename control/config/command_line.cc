@@ -31,6 +31,14 @@ constexpr CommandFlag kCommandFlags[] = {
     {"h", "", "Print this text and exit; --help is the same."},
 };
 
+constexpr CommandFlag kCommandWords[] = {
+    {"genkey", "", "Print a fresh key of 256 bits."},
+    {"pubkey", "",
+     "Print this host's public key, for an entry [[peer]] of its hub: of the "
+     "gateway that -c, or other settings behind it, name, else of each that "
+     "was ever started here."},
+};
+
 // One argument taken apart: -name or -name=value.
 struct Flag {
   std::string_view name;
@@ -72,6 +80,10 @@ class Parser {
       if (word == "genkey") return ParseWord(word, Action::kGenerateKey);
       if (word == "help") return ParseWord(word, Action::kHelp);
       if (word == "version") return ParseWord(word, Action::kVersion);
+      if (word == "pubkey") {
+        result_.action = Action::kPublicKey;
+        ++next_;
+      }
     }
     while (next_ < arguments_.size()) {
       std::string_view argument = arguments_[next_++];
@@ -173,8 +185,9 @@ class Parser {
         result_.action == action) {
       result_.action = action;
     } else if (result_.action != Action::kHelp) {
-      return Invalid("only one of -g, -v, -check-config, -print-config, ",
-                     "-preflight and -cleanup can be given");
+      return Invalid(
+          "only one of pubkey, -g, -v, -check-config, -print-config, ",
+          "-preflight and -cleanup can be given");
     }
     return absl::OkStatus();
   }
@@ -216,6 +229,8 @@ void Overwrite(char* text) {
 }  // namespace
 
 std::span<const CommandFlag> CommandFlags() { return kCommandFlags; }
+
+std::span<const CommandFlag> CommandWords() { return kCommandWords; }
 
 absl::StatusOr<CommandLine> ParseCommandLine(
     std::span<const char* const> arguments) {

@@ -18,6 +18,7 @@ enum class Action : uint8_t {
   kHelp,         // -h, --help, help
   kVersion,      // -v, --version
   kGenerateKey,  // genkey
+  kPublicKey,    // pubkey, perhaps with settings
   kWriteConfig,  // -g FILE
   kImport,       // -import FILE or -import-command COMMAND, with -g FILE
   kCheckConfig,  // -check-config
@@ -33,6 +34,8 @@ struct CommandFlag {
   std::string_view sentence;
 };
 std::span<const CommandFlag> CommandFlags();
+// Words that stand first, in the place of a flag.
+std::span<const CommandFlag> CommandWords();
 
 struct GivenOption {
   const Option* option;

@@ -153,11 +153,11 @@ absl::StatusOr<StaticKey> LoadOrCreateStaticKey(const std::string& state_dir) {
   return key;
 }
 
-std::optional<PublicKey> OwnPublicKey(const std::string& state_dir) {
+absl::StatusOr<PublicKey> OwnPublicKey(const std::string& state_dir) {
   SecretKey secret;
   const absl::Status read =
       ReadKeyFile(SecretPath(state_dir), /*secret=*/true, secret.bytes());
-  if (!read.ok()) return std::nullopt;
+  if (!read.ok()) return read;
   return X25519Public(secret.bytes());
 }
 

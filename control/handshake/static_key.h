@@ -27,9 +27,8 @@ absl::StatusOr<PublicKey> PublicKeyFromText(std::string_view text);
 // others may read, and says how to fix it.
 absl::StatusOr<StaticKey> LoadOrCreateStaticKey(const std::string& state_dir);
 
-// Of the pair that the directory has; nullopt where it has none, or none that
-// may be read.
-std::optional<PublicKey> OwnPublicKey(const std::string& state_dir);
+// Of the pair that the directory has; NotFound where it has none.
+absl::StatusOr<PublicKey> OwnPublicKey(const std::string& state_dir);
 
 // The hub's key that this client expects: `configured` (the text of
 // `server_public_key`) if not empty, else the content of `server.pub` in the

@@ -80,6 +80,7 @@ TEST_F(CompletionTest, EachFlagOfTheTableIsCompleted) {
   EXPECT_THAT(Complete({"lightweight-tunnel", "-tun-n"}),
               ElementsAre("-tun-name"));
   EXPECT_THAT(Complete({"lightweight-tunnel", "gen"}), ElementsAre("genkey"));
+  EXPECT_THAT(Complete({"lightweight-tunnel", "pub"}), ElementsAre("pubkey"));
 }
 
 TEST_F(CompletionTest, AFlagsValuesAre) {

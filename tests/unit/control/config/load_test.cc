@@ -124,6 +124,12 @@ TEST(CommandLineTest, ActionsAreKnown) {
     EXPECT_EQ(Parse({word})->action, Action::kVersion) << word;
   }
   EXPECT_EQ(Parse({"genkey"})->action, Action::kGenerateKey);
+  EXPECT_EQ(Parse({"pubkey"})->action, Action::kPublicKey);
+  EXPECT_EQ(Parse({"pubkey", "-c", "f"})->action, Action::kPublicKey);
+  EXPECT_EQ(Parse({"pubkey", "-c", "f"})->config_file, "f");
+  EXPECT_EQ(Parse({"pubkey", "-h"})->action, Action::kHelp);
+  EXPECT_FALSE(Parse({"pubkey", "-check-config"}).ok());
+  EXPECT_FALSE(Parse({"pubkey", "office"}).ok());
   EXPECT_EQ(Parse({"-check-config"})->action, Action::kCheckConfig);
   EXPECT_EQ(Parse({"-print-config"})->action, Action::kPrintConfig);
   EXPECT_EQ(Parse({"-preflight"})->action, Action::kPreflight);

@@ -201,10 +201,10 @@ TEST(HubKey, AnErrorSaysWhatToDoByWhatPinnedIt) {
 
 TEST(OwnKey, IsToldOnceThereIsOne) {
   TemporaryDirectory dir;
-  EXPECT_EQ(OwnPublicKey(dir.path), std::nullopt);
+  EXPECT_TRUE(absl::IsNotFound(OwnPublicKey(dir.path).status()));
   const auto made = LoadOrCreateStaticKey(dir.path);
   ASSERT_TRUE(made.ok()) << made.status();
-  EXPECT_EQ(OwnPublicKey(dir.path), made->public_key);
+  EXPECT_EQ(OwnPublicKey(dir.path).value(), made->public_key);
 }
 
 }  // namespace
