@@ -6,6 +6,7 @@
 
 #include "control/base/log.h"
 #include "control/cli/daemon_command.h"
+#include "control/cli/print.h"
 #include "control/gateway.h"
 #include "control/host/instance/undo.h"
 #include "control/loop/signals.h"
@@ -61,10 +62,7 @@ int RunGateway(lwt::config::Config& config,
   return ended.ok() ? kExitOk : kExitFailure;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  lwt::service::HideMemory();
+int Run(int argc, char** argv) {
   lwt::cli::Begin begin = lwt::cli::BeginDaemon(argc, argv);
   if (begin.done) return begin.exit_code;
   if (begin.action == lwt::config::Action::kCleanup) return CleanUp();
@@ -72,4 +70,12 @@ int main(int argc, char** argv) {
     return Preflight(begin.config);
   }
   return RunGateway(begin.config, begin.command_line);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  lwt::service::HideMemory();
+  return lwt::cli::Finish(stdout, stderr, "lightweight-tunnel",
+                          Run(argc, argv));
 }

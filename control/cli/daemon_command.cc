@@ -115,7 +115,8 @@ Begin Run(const config::CommandLine& command_line) {
       Print(stdout, Concat("lightweight-tunnel ", Version(), "\n"));
       return Done(kExitOk);
     case Action::kGenerateKey:
-      return Done(GenerateKeyCommand());
+      GenerateKeyCommand();
+      return Done(kExitOk);
     case Action::kPublicKey: {
       const absl::StatusOr<std::string> keys = PublicKeysOf(command_line);
       if (!keys.ok()) {
@@ -224,11 +225,10 @@ std::string HelpText() {
   return text;
 }
 
-int GenerateKeyCommand() {
+void GenerateKeyCommand() {
   std::string key = handshake::GenerateKey();
   Print(stdout, Concat(key, "\n"));
   sodium_memzero(key.data(), key.size());
-  return fflush(stdout) == 0 ? kExitOk : kExitFailure;
 }
 
 absl::Status WriteConfigPair(const std::string& path,

@@ -37,7 +37,7 @@ Begin BeginDaemon(int argc, char** argv);
 std::string HelpText();
 
 // genkey: prints a fresh key of 256 bits.
-int GenerateKeyCommand();
+void GenerateKeyCommand();
 
 // -g: writes `path` for the server and `path`.client for a client, both mode
 // 0600 and with one fresh key. Neither file may exist; else nothing is written.

@@ -28,8 +28,8 @@ constexpr int kExitRestart = 3;
 constexpr int kExitNotDone = 4;
 
 constexpr char kHelpEnd[] = R"(
-Exit status: 0 done, 1 the gateway is not reached or refuses, 2 wrong usage,
-3 read again, and a changed setting waits for a restart, 4 read again, and the
+Exit status: 0 done, 1 the gateway is not reached or refuses, or what it says
+cannot be printed, 2 wrong usage, 3 read again, and a changed setting waits for a restart, 4 read again, and the
 host refused a part of it.
 )";
 

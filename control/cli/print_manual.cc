@@ -25,7 +25,7 @@ int main(int argc, char** argv) {
   for (const auto& [name, text] : kPages) {
     if (name != wanted) continue;
     lwt::cli::Print(stdout, text());
-    return fflush(stdout) == 0 ? 0 : 1;
+    return lwt::cli::Finish(stdout, stderr, "manual-pages", 0);
   }
   lwt::cli::Print(stderr, "usage: manual-pages NAME, one of");
   for (const auto& page : kPages) {

@@ -240,3 +240,34 @@ def test_status_for_people_and_programs(topology, start, variant):
     assert "10.0.0.2" in peer["tunnel_addresses"][0]
     assert len(status["drops"]) > 30
     wait_until(lambda: hub.status()["uptime_s"] > 0, 5, "the clock runs")
+
+
+@pytest.mark.parametrize("stdout", ["/dev/full", "closed"])
+def test_what_cannot_be_printed_is_an_error(topology, start, folder, stdout):
+    """Of every command of both programs; with room for it each is done."""
+    hub = start(topology.hub.namespace, server_arguments("10.0.0.1/24"), "hub")
+    hub.wait_log("ready: ")
+    old = folder / "old.json"
+    old.write_text('{"mode": "server", "key": "my-secret-password-2024"}')
+    settings = server_arguments("10.0.0.1/24")
+    commands = [[DAEMON, *words] for words in (
+        ["-h"], ["-v"], ["genkey"], ["-check-config", *settings],
+        ["-print-config", *settings], ["-preflight", *settings],
+        ["-g", folder / "{}.toml"], ["-cleanup"],
+        ["pubkey", *settings, "-state-dir", hub.state],
+        ["-import", old, "-g", folder / "{}.imported"])]
+    commands += [[LWTCTL, "-socket", hub.socket, *words] for words in (
+        ["-h"], ["-v"], ["status"], ["status", "-json"], ["version"],
+        ["reload"], ["rotation"])]
+    for command in commands:
+        given = [str(word).replace("{}", stdout.strip("/").replace("/", "-"))
+                 for word in command]
+        redirect = ">&-" if stdout == "closed" else f">{stdout}"
+        done = topology.hub.namespace.run(
+            "sh", "-c", f'exec "$@" {redirect}', "sh", *given, check=False)
+        assert done.returncode == 1, given
+        assert "cannot write what was to be printed" in done.stdout, given
+        room = [word.replace(".toml", ".t").replace(".imported", ".i")
+                for word in given]
+        assert topology.hub.namespace.run(*room,
+                                          check=False).returncode == 0, room
