@@ -43,7 +43,8 @@ absl::StatusOr<std::unique_ptr<HubSide>> HubSide::Start(
   if (!config.ok()) return config.status();
   side->SetFallback(parts.config.hub.fallback, now_us);
   config->probers = side->fallback_.get();
-  side->StartRotation(now_us);
+  const absl::Status known = side->StartRotation();
+  if (!known.ok()) return known;
   config->rotation = side->rotation_.get();
   side->sessions_ =
       std::make_unique<peer::HubSessions>(*config, parts.log, now_us);
@@ -113,19 +114,15 @@ absl::StatusOr<peer::HubSessions::Config> HubSide::SessionsConfig() {
 }
 
 // What a run before left may be half of a rotation, which goes on.
-void HubSide::StartRotation(uint64_t now_us) {
-  if (parts_.config.key.encryption == config::Encryption::kNone) return;
-  const std::string path =
-      rotation::RotationPath(parts_.platform.paths().state_dir);
-  absl::StatusOr<std::string> file = host::ReadFile(path);
-  if (!file.ok() && !absl::IsNotFound(file.status())) {
-    parts_.log.Warn(file.status().message());
+absl::Status HubSide::StartRotation() {
+  if (parts_.config.key.encryption == config::Encryption::kNone) {
+    return absl::OkStatus();
   }
-  if (file.ok() && !file->empty() && !rotation::ParseRotation(*file)) {
-    parts_.log.Warn(path,
-                    " cannot be understood; clients that were away during "
-                    "a rotation need the new shared key by hand");
-  }
+  const std::string state_dir = parts_.platform.paths().state_dir;
+  absl::StatusOr<std::string> file = rotation::LoadRotation(state_dir);
+  // As with the addresses.
+  if (absl::IsFailedPrecondition(file.status())) return file.status();
+  if (!file.ok()) parts_.log.Warn(file.status().message());
   rotation_ = std::make_unique<rotation::HubRotation>(
       rotation::HubRotation::Config{
           .keys = parts_.secrets.keys,
@@ -138,9 +135,8 @@ void HubSide::StartRotation(uint64_t now_us) {
                 KeepKey(std::move(text), std::move(key), std::move(done));
               },
           .save =
-              [this, path](std::string text) {
-                writer_->Put(path, std::move(text));
-              },
+              [this, path = rotation::RotationPath(state_dir)](
+                  std::string text) { writer_->Put(path, std::move(text)); },
           .connected = [this] { return Connected(); },
           .known =
               [this] {
@@ -158,6 +154,7 @@ void HubSide::StartRotation(uint64_t now_us) {
           .unix_ms = [this] { return parts_.outer.UnixMs(); },
           .now_us = [] { return MonotonicUs(); }},
       file.ok() ? std::string_view(*file) : std::string_view());
+  return absl::OkStatus();
 }
 
 // The file first: with it a run that ends here knows all keys that a client may

@@ -51,7 +51,7 @@ class HubSide final : public loop::Component {
   std::string Ban(const handshake::PublicKey& key, uint64_t now_us);
   std::string Unban(const handshake::PublicKey& key);
   std::string Banned() const;
-  void StartRotation(uint64_t now_us);
+  absl::Status StartRotation();
   void KeepKey(std::string file, std::string key,
                std::function<void(const absl::Status&)> done);
   std::vector<rotation::HubRotation::Connected> Connected() const;

@@ -4,9 +4,11 @@
 
 #include <cstdint>
 
+#include "control/base/files.h"
 #include "control/base/text_fields.h"
 
 namespace lwt::host {
+namespace {
 
 absl::Status RefuseLaterForm(const std::string& path, std::string_view text,
                              std::string_view own_line) {
@@ -24,6 +26,17 @@ absl::Status RefuseLaterForm(const std::string& path, std::string_view text,
       "is ", found, ", and this version reads up to ", own,
       "; run the later version, or move the file away to start without what "
       "it holds"));
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> ReadState(const std::string& path,
+                                      std::string_view own_line) {
+  absl::StatusOr<std::string> text = ReadFile(path);
+  if (!text.ok()) return text;
+  const absl::Status known = RefuseLaterForm(path, *text, own_line);
+  if (!known.ok()) return known;
+  return text;
 }
 
 }  // namespace lwt::host

@@ -3,18 +3,19 @@
 // its own and those before.
 #pragma once
 
-#include <absl/status/status.h>
+#include <absl/status/statusor.h>
 
 #include <string>
 #include <string_view>
 
 namespace lwt::host {
 
-// FailedPrecondition when `text`, of the file `path`, says of itself that it is
-// of a later form than `own_line` (one as above): a later version of this
-// program was here, and to go on without what it wrote, or over it, would lose
-// that. Anything else is OK, rubbish as well.
-absl::Status RefuseLaterForm(const std::string& path, std::string_view text,
-                             std::string_view own_line);
+// The content of the file `path`: all state that has such a first line is read
+// by this. NotFound when there is none. FailedPrecondition when it says of
+// itself that it is of a later form than `own_line` (one as above): a later
+// version of this program was here, and to go on without what it wrote, or over
+// it, would lose that. Anything else is handed out, rubbish as well.
+absl::StatusOr<std::string> ReadState(const std::string& path,
+                                      std::string_view own_line);
 
 }  // namespace lwt::host

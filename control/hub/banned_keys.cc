@@ -1,7 +1,6 @@
 #include "control/hub/banned_keys.h"
 
 #include "absl/strings/str_cat.h"
-#include "control/base/files.h"
 #include "control/base/state_form.h"
 
 namespace lwt::peer {
@@ -12,13 +11,9 @@ std::string BannedKeysPath(const std::string& state_dir) {
 
 absl::StatusOr<BannedKeys> LoadBannedKeys(const std::string& state_dir) {
   const std::string path = BannedKeysPath(state_dir);
-  const auto text = host::ReadFile(path);
+  const auto text = host::ReadState(path, kBannedKeysForm);
   if (absl::IsNotFound(text.status())) return BannedKeys();
   if (!text.ok()) return text.status();
-  if (absl::Status known = host::RefuseLaterForm(path, *text, kBannedKeysForm);
-      !known.ok()) {
-    return known;
-  }
   if (auto keys = ParseBannedKeys(*text)) return *std::move(keys);
   return absl::DataLossError(absl::StrCat(
       path,

@@ -5,7 +5,6 @@
 #include <cerrno>
 
 #include "absl/strings/str_cat.h"
-#include "control/base/files.h"
 #include "control/base/state_form.h"
 
 namespace lwt::peer {
@@ -17,14 +16,9 @@ std::string HeldAddressesPath(const std::string& state_dir) {
 absl::StatusOr<std::vector<HeldAddress>> LoadHeldAddresses(
     const std::string& state_dir) {
   const std::string path = HeldAddressesPath(state_dir);
-  const auto text = host::ReadFile(path);
+  const auto text = host::ReadState(path, kHeldAddressesForm);
   if (absl::IsNotFound(text.status())) return std::vector<HeldAddress>();
   if (!text.ok()) return text.status();
-  if (absl::Status known =
-          host::RefuseLaterForm(path, *text, kHeldAddressesForm);
-      !known.ok()) {
-    return known;
-  }
   if (auto addresses = ParseHeldAddresses(*text)) return *std::move(addresses);
   const std::string aside = path + ".bad";
   if (rename(path.c_str(), aside.c_str()) != 0) {

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_split.h"
 #include "control/base/files.h"
+#include "control/base/state_form.h"
 #include "control/base/text.h"
 #include "control/config/secret_file.h"
 #include "control/handshake/psk.h"
@@ -20,7 +21,6 @@ using config::ToAbsl;
 using config::ToStd;
 using handshake::IdOfKey;
 
-constexpr std::string_view kStoredKeyHead = "lightweight-tunnel shared-key 1";
 constexpr std::string_view kReplaces = "replaces ";
 constexpr size_t kLargestSettings = 1 << 20;
 
@@ -91,7 +91,7 @@ std::optional<StoredKey> ParseStoredKey(std::string_view text) {
   for (absl::string_view line : absl::StrSplit(ToAbsl(text), '\n')) {
     lines.push_back(ToStd(line));
   }
-  if (lines.size() != 4 || lines[0] != kStoredKeyHead || !lines[3].empty() ||
+  if (lines.size() != 4 || lines[0] != kStoredKeyForm || !lines[3].empty() ||
       !lines[1].starts_with(kReplaces) ||
       !handshake::IsGeneratedKey(lines[2])) {
     return std::nullopt;
@@ -102,7 +102,7 @@ std::optional<StoredKey> ParseStoredKey(std::string_view text) {
 }
 
 std::string FormatStoredKey(const StoredKey& stored) {
-  return Concat(kStoredKeyHead, "\n", kReplaces, HexOf(stored.replaces), "\n",
+  return Concat(kStoredKeyForm, "\n", kReplaces, HexOf(stored.replaces), "\n",
                 stored.key, "\n");
 }
 
@@ -155,7 +155,7 @@ KeptAt KeepKey(KeySource& source, std::string_view key) {
 absl::StatusOr<std::optional<std::string>> KeyInPlaceOf(
     std::string_view configured, const std::string& state_dir) {
   const std::string path = StoredKeyPath(state_dir);
-  absl::StatusOr<std::string> text = host::ReadFile(path);
+  absl::StatusOr<std::string> text = host::ReadState(path, kStoredKeyForm);
   if (absl::IsNotFound(text.status())) return std::optional<std::string>();
   if (!text.ok()) return text.status();
   std::optional<StoredKey> stored = ParseStoredKey(*text);

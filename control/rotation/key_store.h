@@ -28,6 +28,10 @@ namespace lwt::rotation {
 using Kept = handshake::KeyKept::Where;
 std::string_view NameOf(Kept kept);  // "memory", "file", "state-directory"
 
+// The first line of the file.
+inline constexpr std::string_view kStoredKeyForm =
+    "lightweight-tunnel shared-key 1";
+
 struct StoredKey {
   KeyId replaces{};
   std::string key;
@@ -61,7 +65,8 @@ KeySource SourceOf(const config::Config& config,
                    const std::string& state_dir);
 
 // The key that counts where `configured` is configured. Nothing: that one. One
-// that was kept for another configured key is passed over.
+// that was kept for another configured key is passed over. FailedPrecondition
+// where the file is of a later form.
 absl::StatusOr<std::optional<std::string>> KeyInPlaceOf(
     std::string_view configured, const std::string& state_dir);
 // The same, ready for use: what is kept is a generated key, which costs

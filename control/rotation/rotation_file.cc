@@ -7,6 +7,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
+#include "control/base/state_form.h"
 #include "control/base/text.h"
 #include "control/handshake/static_key.h"
 #include "control/rotation/key_store.h"
@@ -19,7 +20,6 @@ using config::ToAbsl;
 using config::ToStd;
 using handshake::KeyKept;
 
-constexpr std::string_view kRotationHead = "lightweight-tunnel rotation 1";
 constexpr KeyKept::Where kRotationPlaces[] = {KeyKept::Where::kMemory,
                                               KeyKept::Where::kFile,
                                               KeyKept::Where::kStateDirectory};
@@ -105,7 +105,7 @@ std::optional<RotationState> ParseRotation(std::string_view text) {
   for (absl::string_view line : absl::StrSplit(ToAbsl(text), '\n')) {
     const Words words = absl::StrSplit(line, ' ');
     const size_t at = number++;
-    const bool good = at == 0   ? line == ToAbsl(kRotationHead)
+    const bool good = at == 0   ? line == ToAbsl(kRotationForm)
                       : at == 1 ? words[0] == "key" && ReadKey(words, state)
                       : words[0] == "before"
                           ? state.clients.empty() && ReadBefore(words, state)
@@ -118,7 +118,7 @@ std::optional<RotationState> ParseRotation(std::string_view text) {
 
 std::string FormatRotation(const RotationState& state) {
   std::string text =
-      Concat(kRotationHead, "\nkey ", state.key, " ", state.began_ms, "\n");
+      Concat(kRotationForm, "\nkey ", state.key, " ", state.began_ms, "\n");
   for (const RotationState::Before& before : state.before) {
     text += Concat("before ", PskText(before.psk), " ", before.since_ms, "\n");
   }
@@ -141,6 +141,18 @@ std::string DateOf(uint64_t unix_ms) {
 
 std::string RotationPath(const std::string& state_dir) {
   return Concat(state_dir, "/rotation");
+}
+
+absl::StatusOr<std::string> LoadRotation(const std::string& state_dir) {
+  const std::string path = RotationPath(state_dir);
+  absl::StatusOr<std::string> text = host::ReadState(path, kRotationForm);
+  if (absl::IsNotFound(text.status())) return std::string();
+  if (!text.ok()) return text;
+  if (text->empty() || ParseRotation(*text)) return text;
+  return absl::DataLossError(
+      Concat(path,
+             " cannot be understood; clients that were away during a rotation "
+             "need the new shared key by hand"));
 }
 
 }  // namespace lwt::rotation

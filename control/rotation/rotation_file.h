@@ -18,6 +18,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "control/handshake/key_ring.h"
 #include "control/handshake/messages.h"
 
@@ -45,11 +46,18 @@ struct RotationState {
   std::map<handshake::PublicKey, Client> clients;
 };
 
+// The first line of the file.
+inline constexpr std::string_view kRotationForm =
+    "lightweight-tunnel rotation 1";
+
 // nullopt unless every line is one of the form above.
 std::optional<RotationState> ParseRotation(std::string_view text);
 std::string FormatRotation(const RotationState& state);
 // "2026-11-30 19:40 UTC"
 std::string DateOf(uint64_t unix_ms);
 std::string RotationPath(const std::string& state_dir);
+// The text of the file, empty where there is none. DataLoss where it cannot be
+// understood, FailedPrecondition where it is of a later form.
+absl::StatusOr<std::string> LoadRotation(const std::string& state_dir);
 
 }  // namespace lwt::rotation

@@ -32,13 +32,9 @@ absl::StatusOr<Journal> Journal::Open(const std::string& path) {
   Journal journal(path);
   // Of a write that a kill cut short.
   unlink(TemporaryOf(path).c_str());
-  const auto text = ReadFile(path);
+  const auto text = ReadState(path, kJournalForm);
   if (absl::IsNotFound(text.status())) return journal;
   if (!text.ok()) return text.status();
-  if (absl::Status known = RefuseLaterForm(path, *text, kJournalForm);
-      !known.ok()) {
-    return known;
-  }
   if (auto entries = ParseJournal(*text)) {
     journal.entries_ = *std::move(entries);
     return journal;

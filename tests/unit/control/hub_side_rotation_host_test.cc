@@ -151,8 +151,8 @@ TEST_F(HubRotationSideTest, SettingsThatWereEditedSinceAreLeftAlone) {
 
 // Nobody is told of a key that a restart would know nothing of.
 TEST_F(HubRotationSideTest, AFileThatCannotBeWrittenStopsIt) {
-  std::filesystem::create_directory(state_dir() + "/rotation");
   ASSERT_TRUE(Start().ok());
+  std::filesystem::create_directory(state_dir() + "/rotation");
   lines_.Take();
   EXPECT_EQ(Ask(RequestKind::kRotateKey), api::OkResponse(kAlreadyOn));
   Written();
@@ -212,6 +212,18 @@ TEST_F(HubRotationSideTest, ADamagedFileIsSaidAndBeginsAnew) {
   EXPECT_EQ(Ask(RequestKind::kRotateKey), api::OkResponse(kAlreadyOn));
   Written();
   EXPECT_NE(NewKeyText(), "");
+}
+
+TEST_F(HubRotationSideTest, ALaterVersionsFileIsRefusedAndStays) {
+  const std::string later = "lightweight-tunnel rotation 2\nof another form\n";
+  std::ofstream(state_dir() + "/rotation") << later;
+  const absl::Status refused = Start();
+  EXPECT_TRUE(absl::IsFailedPrecondition(refused));
+  EXPECT_NE(refused.message().find(state_dir() + "/rotation was written by a "
+                                                 "later version"),
+            absl::string_view::npos)
+      << refused;
+  EXPECT_EQ(RotationFile(), later);
 }
 
 // What was begun is written, and is told to nobody that is gone.

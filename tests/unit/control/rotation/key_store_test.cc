@@ -155,5 +155,18 @@ TEST(StoredKeyText, ReadsWhatIsWrittenAndNothingLonger) {
   }
 }
 
+TEST_F(KeyStoreTest, ALaterVersionsFileIsToldFromADamagedOne) {
+  std::ofstream(StoredKeyPath(source_.state_dir))
+      << "lightweight-tunnel shared-key 2\nof another form\n";
+  for (const absl::Status& status :
+       {KeyInPlaceOf("first key", source_.state_dir).status(),
+        PskInPlaceOf("first key", source_.state_dir).status()}) {
+    EXPECT_TRUE(absl::IsFailedPrecondition(status));
+    EXPECT_NE(status.message().find("was written by a later version"),
+              absl::string_view::npos)
+        << status;
+  }
+}
+
 }  // namespace
 }  // namespace lwt::rotation

@@ -1,8 +1,11 @@
 #include "control/rotation/rotation_file.h"
 
 #include <gtest/gtest.h>
+#include <stdlib.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
 
 #include "control/handshake/psk.h"
 
@@ -72,6 +75,24 @@ TEST(RotationFile, RefusesWhatIsNoneOfItsForms) {
 
 TEST(RotationFile, ADateIsForPeople) {
   EXPECT_EQ(DateOf(1'750'000'000'000), "2025-06-15 15:06 UTC");
+}
+
+TEST(RotationFile, IsLoadedAndWhatIsAmissIsToldApart) {
+  char pattern[] = "/tmp/lwt-rotation.XXXXXX";
+  const std::string folder = mkdtemp(pattern);
+  const auto load = [&](const std::string& text) {
+    std::ofstream(RotationPath(folder)) << text;
+    return LoadRotation(folder);
+  };
+  EXPECT_EQ(LoadRotation(folder).value(), "") << "no file";
+  const std::string text = FormatRotation(Sample());
+  EXPECT_EQ(load(text).value(), text);
+  EXPECT_EQ(load("").value(), "") << "what a full disk leaves";
+  EXPECT_TRUE(absl::IsDataLoss(load("rubbish").status()));
+  std::string later = text;
+  later.replace(later.find("rotation 1"), 10, "rotation 2");
+  EXPECT_TRUE(absl::IsFailedPrecondition(load(later).status()));
+  std::filesystem::remove_all(folder);
 }
 
 }  // namespace
