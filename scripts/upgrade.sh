@@ -42,27 +42,24 @@ tests=true
 kind=git
 source=
 while [ $# -gt 0 ]; do
-  case "$1" in
-    -no-test | --no-test) tests=false ;;
-    -tree | -build | -tarball | -package | --tree | --build | --tarball | \
-      --package | -wait | --wait | -settle | --settle)
+  case "${1/#--/-}" in
+    -no-test) tests=false ;;
+    -tree | -build | -tarball | -package | -wait | -settle)
       [ $# -ge 2 ] || { usage >&2 && exit 2; }
-      option=${1##*-}
-      case "$option" in
+      case "${1##*-}" in
         wait) wait_s=$2 ;;
         settle) settle_s=$2 ;;
-        *) kind=$option source=$2 ;;
+        *) kind=${1##*-} source=$2 ;;
       esac
       shift
       ;;
-    -h | --help) usage && exit 0 ;;
+    -h | -help) usage && exit 0 ;;
     -*) usage >&2 && exit 2 ;;
     *) break ;;
   esac
   shift
 done
-[ $# -le 2 ] || { usage >&2 && exit 2; }
-[ $# -eq 0 ] || [ "$kind" = git ] || { usage >&2 && exit 2; }
+[ $# -eq 0 ] || { [ $# -le 2 ] && [ "$kind" = git ]; } || { usage >&2 && exit 2; }
 [[ $wait_s =~ ^[0-9]+$ && $settle_s =~ ^[0-9]+$ ]] || { usage >&2 && exit 2; }
 [ "$(id -u)" -eq 0 ] || die "needs root: sudo scripts/upgrade.sh"
 [ -z "$source" ] || [ -e "$source" ] || die "no $source"
@@ -296,11 +293,9 @@ restart() {
       return 1
     fi
     if [ "$SECONDS" -ge "$limit" ]; then
-      if [ -n "$now" ]; then
-        say "$unit: no peer is back within $wait_s s"
-      else
-        say "$unit does not answer lwtctl within $wait_s s"
-      fi
+      local why="does not answer lwtctl"
+      [ -z "$now" ] || why="has no peer again"
+      say "$unit $why within $wait_s s"
       return 1
     fi
     sleep 0.1

@@ -19,6 +19,13 @@ BROKEN = {
     "starts and dies": "ready()\ntime.sleep(1)\nsys.exit(1)\n",
     "starts and does not answer": "ready()\ntime.sleep(3600)\n",
 }
+# What an upgrade says of each.
+SAID = {
+    "does not start": "did not become ready",
+    "never is ready": "did not become ready",
+    "starts and dies": " ended",
+    "starts and does not answer": "does not answer lwtctl",
+}
 
 
 def make(folder, how):
