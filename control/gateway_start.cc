@@ -13,6 +13,7 @@
 #include "control/platform/drop_report.h"
 #include "control/platform/worker_tuning.h"
 #include "control/service/confinement.h"
+#include "control/site_watch.h"
 #include "control/too_big_watch.h"
 
 namespace lwt {
@@ -191,6 +192,8 @@ absl::Status Gateway::StartComponents() {
       [this] { return platform_->has_uplink() ? platform_->link().index : 0; },
       *loop_, *link_, log_));
   components_.Keep(std::make_unique<DropReport>(platform_->workers(), log_));
+  components_.Keep(std::make_unique<SiteWatch>(
+      config_, platform_->netlink(), platform_->tunnel_index(), log_));
   absl::StatusOr<std::unique_ptr<loop::ApiServer>> api = loop::ApiServer::Serve(
       platform_->control_socket(), *loop_,
       [this](const api::Request& request, loop::ApiServer::Reply reply) {

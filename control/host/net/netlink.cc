@@ -268,6 +268,18 @@ absl::StatusOr<Route> Netlink::RouteTo(const RouteQuery& query) {
   return route;
 }
 
+absl::StatusOr<Netlink::Match> Netlink::MatchFor(const IpAddress& destination) {
+  std::optional<RouteMessage> match;
+  absl::Status status =
+      AskRoute({.destination = destination}, RTM_F_FIB_MATCH,
+               [&](Bytes message) { match = ParseRoute(message); });
+  if (status.ok() && match) {
+    return Match{match->route.ifindex, match->destination_length};
+  }
+  return absl::NotFoundError(absl::StrCat("no route to ", ToString(destination),
+                                          ": ", std::string(status.message())));
+}
+
 absl::StatusOr<int> Netlink::LinkBeside(RouteQuery query, int except) {
   const auto links = Links();
   if (!links.ok()) return links.status();

@@ -61,6 +61,14 @@ class Netlink {
   // when there is none. One question for each link that is up.
   absl::StatusOr<int> LinkBeside(RouteQuery query, int except);
 
+  // The route that the kernel would take to an address. NotFound, with the
+  // kernel's reason, where it would not send there.
+  struct Match {
+    int ifindex = 0;
+    uint8_t length = 0;  // of its network; 0: a default route
+  };
+  absl::StatusOr<Match> MatchFor(const IpAddress& destination);
+
   // The link of the default route with the lowest metric, `except` aside;
   // nullopt if there is none.
   absl::StatusOr<std::optional<int>> DefaultRouteLink(Family family,
