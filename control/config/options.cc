@@ -1,11 +1,15 @@
 #include "control/config/options.h"
 
+#include <array>
+#include <iterator>
+#include <utility>
+
 #include "control/base/peer_name.h"
 #include "control/base/text.h"
 #include "control/config/fields.h"
 #include "control/config/networks.h"
+#include "control/config/packet_options.h"
 #include "control/config/values.h"
-#include "dataplane/flow/flow_id.h"
 
 namespace lwt::config {
 namespace {
@@ -50,16 +54,15 @@ constexpr std::string_view kLanGroup = "Networks";
 constexpr std::string_view kPeerGroup = "Entries [[peer]]";
 constexpr std::string_view kHubGroup = "Entries [[hub]]";
 constexpr std::string_view kHostGroup = "Host";
-constexpr std::string_view kUplinkGroup = "Uplink";
-constexpr std::string_view kFecGroup = "Loss";
-constexpr std::string_view kDataplaneGroup = "Dataplane";
 
 // Choices must follow the order of their enumerators in config.h. Rows of one
-// group, and those of one table in the file, stand together.
-constexpr Option kOptions[] = {
+// group, and those of one table in the file, stand together. Those of the
+// groups about packets follow, from packet_options.h.
+constexpr Option kFirstRows[] = {
     {.group = kTunnelGroup,
      .flag = "m",
      .toml = "mode",
+     .takes = Takes::kRestart,
      .value_name = "server|client",
      .sentence = "Which side this is: \"server\" is the hub, which waits for "
                  "clients; a "
@@ -69,6 +72,7 @@ constexpr Option kOptions[] = {
      .flag = "l",
      .toml = "local_addr",
      .applies_to = AppliesTo::kServer,
+     .takes = Takes::kRestart,
      .value_name = "ADDRESS:PORT",
      .sentence = "Where the hub listens; 0.0.0.0 or [::] takes every address.",
      .field = Text<In<&Config::hub, &HubConfig::local>, ReadListenAddress>()},
@@ -84,6 +88,7 @@ constexpr Option kOptions[] = {
     {.group = kTunnelGroup,
      .flag = "t",
      .toml = "tunnel_addr",
+     .takes = Takes::kRestart,
      .value_name = "ADDRESS/BITS[,...]",
      .sentence = "This side's address inside the tunnel with its prefix "
                  "length; one IPv4 "
@@ -102,6 +107,7 @@ constexpr Option kOptions[] = {
     {.group = kTunnelGroup,
      .flag = "tun-name",
      .toml = "tun_name",
+     .takes = Takes::kRestart,
      .value_name = "NAME",
      .sentence = "Name of the tunnel's network device.",
      .field = Text<In<&Config::tunnel, &TunnelConfig::device>,
@@ -109,6 +115,7 @@ constexpr Option kOptions[] = {
     {.group = kTunnelGroup,
      .flag = "multicast",
      .toml = "multicast",
+     .takes = Takes::kRestart,
      .value_name = "off|hub",
      .sentence =
          "Whether multicast and broadcasts inside the tunnel go to every "
@@ -126,6 +133,7 @@ constexpr Option kOptions[] = {
     {.group = kTunnelGroup,
      .flag = "persona",
      .toml = "persona",
+     .takes = Takes::kRestart,
      .value_name = "auto|linux-6.1|linux-6.18",
      .sentence = "Whose TCP the connection shows: the window scale of a kernel "
                  "before or since 6.16, and its pace of repeated SYNs; "
@@ -154,6 +162,7 @@ constexpr Option kOptions[] = {
     {.group = kQueueGroup,
      .flag = "send-queue",
      .toml = "send_queue",
+     .takes = Takes::kRestart,
      .value_name = "PACKETS",
      .min = 64,
      .max = 65536,
@@ -191,6 +200,7 @@ constexpr Option kOptions[] = {
     {.group = kKeyGroup,
      .flag = "network",
      .toml = "network",
+     .takes = Takes::kRestart,
      .value_name = "NAME",
      .sentence = "Name mixed into the key, the same on both sides; tunnels of "
                  "different names never join, even with one key.",
@@ -198,6 +208,7 @@ constexpr Option kOptions[] = {
     {.group = kKeyGroup,
      .flag = "encryption",
      .toml = "encryption",
+     .takes = Takes::kRestart,
      .value_name = "aes-256-gcm|none",
      .sentence =
          "\"none\" runs without a shared key: anyone may join the tunnel.",
@@ -302,6 +313,7 @@ constexpr Option kOptions[] = {
     {.group = kLanGroup,
      .flag = "lan-port",
      .toml = "lan_port",
+     .takes = Takes::kRestart,
      .value_name = "INTERFACE/memif:SOCKET",
      .example = "eth1",
      .sentence = "Where hosts of a LAN reach the tunnel without the kernel "
@@ -311,6 +323,7 @@ constexpr Option kOptions[] = {
     {.group = kLanGroup,
      .flag = "lan-addr",
      .toml = "lan_addr",
+     .takes = Takes::kRestart,
      .value_name = "ADDRESS/BITS[,...]",
      .sentence =
          "This side's address in the LAN of a memif; an interface has its own.",
@@ -398,6 +411,7 @@ constexpr Option kOptions[] = {
     {.group = kHostGroup,
      .flag = "state-dir",
      .toml = "state_dir",
+     .takes = Takes::kRestart,
      .value_name = "FOLDER",
      .default_text = "/var/lib/lightweight-tunnel/MODE-ADDRESS",
      .sentence =
@@ -406,6 +420,7 @@ constexpr Option kOptions[] = {
     {.group = kHostGroup,
      .flag = "control-socket",
      .toml = "control_socket",
+     .takes = Takes::kRestart,
      .value_name = "PATH",
      .default_text = "/run/lightweight-tunnel/MODE-ADDRESS/control.sock",
      .sentence = "Socket that lwtctl talks to.",
@@ -418,161 +433,17 @@ constexpr Option kOptions[] = {
      .value_name = "error|warn|info|debug",
      .sentence = "The least severe messages that are printed.",
      .field = Choice<In<&Config::host, &HostConfig::log_level>>()},
-
-    {.group = kUplinkGroup,
-     .flag = "uplink",
-     .toml = "uplink.driver",
-     .value_name = "auto|af_packet|af_xdp",
-     .sentence =
-         "How frames reach the network: af_xdp where it is the faster one, "
-         "af_packet everywhere else; \"auto\" chooses and says why.",
-     .field = Choice<In<&Config::uplink, &UplinkConfig::driver>>()},
-    {.group = kUplinkGroup,
-     .flag = "uplink-interface",
-     .toml = "uplink.interface",
-     .value_name = "NAME",
-     .example = "eth0",
-     .sentence = "Network interface to use; without it the one that the route "
-                 "to the other side, or the listen address, leads to.",
-     .field = Text<In<&Config::uplink, &UplinkConfig::interface>,
-                   CheckInterfaceName>()},
-    {.group = kUplinkGroup,
-     .flag = "uplink-rate",
-     .toml = "uplink.rate",
-     .takes = Takes::kLive,
-     .value_name = "BITS",
-     .example = "100M",
-     .sentence = "The same as rate for all peers together: what the line to "
-                 "the network has. Each worker has an equal part.",
-     .field = Rate<In<&Config::queues, &QueueConfig::uplink_rate>>()},
-    {.group = kUplinkGroup,
-     .flag = "super-frames",
-     .toml = "uplink.super_frames",
-     .sentence = "Whether af_packet hands runs of segments to the kernel as "
-                 "one; false sends each by itself.",
-     .field = Boolean<In<&Config::uplink, &UplinkConfig::super_frames>>()},
-
-    {.group = kFecGroup,
-     .flag = "fec",
-     .toml = "fec",
-     .takes = Takes::kLive,
-     .value_name = "auto/off/K:M",
-     .sentence = "Parity sent against loss: \"auto\" follows the loss that the "
-                 "other side reports and costs nothing without loss; K:M is M "
-                 "parities to K packets.",
-     .field = Text<In<&Config::fec, &FecConfig::choice>, ReadFec>()},
-    {.group = kFecGroup,
-     .flag = "fec-data",
-     .toml = "fec_data",
-     .takes = Takes::kLive,
-     .value_name = "COUNT",
-     .max = fec::kMaxData,
-     .sentence = "Packets of a group with a fixed code, unless fec is \"off\"; "
-                 "0 leaves it to fec.",
-     .field = Integer<In<&Config::fec, &FecConfig::data>>()},
-    {.group = kFecGroup,
-     .flag = "fec-parity",
-     .toml = "fec_parity",
-     .takes = Takes::kLive,
-     .value_name = "COUNT",
-     .max = fec::kMaxParity,
-     .sentence = "Parities of a group where fec_data is given.",
-     .field = Integer<In<&Config::fec, &FecConfig::parity>>()},
-    {.group = kFecGroup,
-     .flag = "fec-flush-us",
-     .toml = "fec_flush_us",
-     .takes = Takes::kLive,
-     .value_name = "MICROSECONDS",
-     .min = 50,
-     .max = 1'000'000,
-     .sentence = "How long a group waits for more packets before its parities "
-                 "leave; packets themselves never wait.",
-     .field = Integer<In<&Config::fec, &FecConfig::flush_us>>()},
-    {.group = kFecGroup,
-     .flag = "fec-interleave-us",
-     .toml = "fec_interleave_us",
-     .takes = Takes::kLive,
-     .value_name = "MICROSECONDS",
-     .max = 1'000'000,
-     .sentence = "How long a group may wait where groups are interleaved "
-                 "because losses come in bursts; 0 never interleaves them.",
-     .field = Integer<In<&Config::fec, &FecConfig::interleave_us>>()},
-
-    {.group = kDataplaneGroup,
-     .flag = "tunnel-port",
-     .toml = "dataplane.tunnel_port",
-     .value_name = "auto|offload|tap",
-     .sentence =
-         "How packets reach the tunnel device: \"offload\" moves many in one "
-         "call and leaves their checksums open, \"tap\" is the driver of DPDK; "
-         "\"auto\" takes the first where the kernel has it.",
-     .field = Choice<In<&Config::tunnel, &TunnelConfig::port>>()},
-    {.group = kDataplaneGroup,
-     .flag = "workers",
-     .toml = "dataplane.workers",
-     .value_name = "COUNT",
-     .max = kMaxWorkers,
-     .sentence = "Threads that move packets, each on a CPU of its own; 0 takes "
-                 "one, but on a hub with more than two CPUs one for each "
-                 "but the first, 8 at most.",
-     .field = Integer<In<&Config::workers, &WorkerConfig::count>>()},
-    {.group = kDataplaneGroup,
-     .flag = "pinning",
-     .toml = "dataplane.pinning",
-     .value_name = "auto|on|off",
-     .sentence = "Whether each worker stays on one CPU or is placed by the "
-                 "system among those allowed; \"auto\" pins with \"idle\" = "
-                 "\"busy\" or on four CPUs and more, since on fewer the rest "
-                 "of the host needs the same ones.",
-     .field = Choice<In<&Config::workers, &WorkerConfig::pinning>>()},
-    {.group = kDataplaneGroup,
-     .flag = "memory",
-     .toml = "dataplane.memory",
-     .value_name = "auto|hugepages|no-huge",
-     .sentence = "Where packet memory comes from; \"auto\" takes hugepages "
-                 "when enough are free.",
-     .field = Choice<In<&Config::workers, &WorkerConfig::memory>>()},
-    {.group = kDataplaneGroup,
-     .flag = "idle",
-     .toml = "dataplane.idle",
-     .value_name = "adaptive|busy",
-     .sentence = "What a worker without work does: \"adaptive\" sleeps, "
-                 "\"busy\" polls on and needs a core of its own.",
-     .field = Choice<In<&Config::workers, &WorkerConfig::idle>>()},
-    {.group = kDataplaneGroup,
-     .flag = "retransmit",
-     .toml = "dataplane.retransmit",
-     .sentence = "Whether lost records are sent again; handshakes always are. "
-                 "false is for tests.",
-     .field = Boolean<In<&Config::workers, &WorkerConfig::retransmit>>()},
-    {.group = kDataplaneGroup,
-     .flag = "rekey-records",
-     .toml = "dataplane.rekey_records",
-     .takes = Takes::kLive,
-     .value_name = "COUNT",
-     .min = 1024,
-     .max = int64_t{1} << 32,
-     .sentence = "Records after which the session's keys are renewed.",
-     .field = Integer<In<&Config::rekey, &RekeyLimits::records>>()},
-    {.group = kDataplaneGroup,
-     .flag = "rekey-seconds",
-     .toml = "dataplane.rekey_seconds",
-     .takes = Takes::kLive,
-     .value_name = "SECONDS",
-     .min = 5,
-     .max = 86400,
-     .sentence = "Seconds after which the session's keys are renewed.",
-     .field = Integer<In<&Config::rekey, &RekeyLimits::seconds>>()},
-    {.group = kDataplaneGroup,
-     .flag = "arena-mib",
-     .toml = "dataplane.arena_mib",
-     .value_name = "MIB",
-     .max = 1024,
-     .sentence =
-         "Memory of each worker for records that may have to be sent again, 2 "
-         "KiB each; 0 takes 12 on a client and 64 on a hub.",
-     .field = Integer<In<&Config::workers, &WorkerConfig::arena_mib>>()},
 };
+
+template <size_t... I, size_t... J>
+constexpr std::array<Option, sizeof...(I) + sizeof...(J)> Joined(
+    std::index_sequence<I...>, std::index_sequence<J...>) {
+  return {{kFirstRows[I]..., kPacketOptions[J]...}};
+}
+
+constexpr auto kOptions =
+    Joined(std::make_index_sequence<std::size(kFirstRows)>(),
+           std::make_index_sequence<std::size(kPacketOptions)>());
 
 }  // namespace
 

@@ -26,10 +26,23 @@ enum class ValueType : uint8_t {
 };
 enum class AppliesTo : uint8_t { kBoth, kServer, kClient };
 
-// What a setting is bound to, hence what has to happen before a changed one
+// What a setting is bound to, and so what has to happen before a changed one
 // counts: nothing, for a component can take it while all goes on; the next
 // handshake; or a start, because memory, devices or identity were made by it.
 enum class Takes : uint8_t { kLive, kNextConnection, kRestart };
+
+// What each row says itself: there is no default for one that forgets it.
+template <typename T>
+class Said {
+ public:
+  // NOLINTNEXTLINE(google-explicit-constructor)
+  constexpr Said(T value) : value_(value) {}
+  // NOLINTNEXTLINE(google-explicit-constructor)
+  constexpr operator T() const { return value_; }
+
+ private:
+  T value_;
+};
 
 // A value of one type: one field is in use, the others are as they began.
 struct Value {
@@ -59,7 +72,7 @@ struct Option {
   std::string_view flag;   // without the leading dash; empty: none
   std::string_view toml;   // "key_file", "uplink.driver", "peer.public_key"
   AppliesTo applies_to = AppliesTo::kBoth;
-  Takes takes = Takes::kRestart;
+  Said<Takes> takes;
   std::string_view value_name;  // "ADDRESS:PORT"; choices: "server|client"
   int64_t min = 0;              // kInteger
   int64_t max = 0;

@@ -11,7 +11,8 @@ Takes TakesOf(const Option& option, const Config& started,
   const bool grows =
       option.made_at_start &&
       ValueOf(option, wanted).integer > ValueOf(option, started).integer;
-  return grows ? Takes::kRestart : option.takes;
+  if (grows) return Takes::kRestart;
+  return option.takes;
 }
 
 void AddLine(std::string_view what, const std::vector<Change>& changes,

@@ -3,6 +3,7 @@
 // what goes through the whole table is held to that by options_test.cc.
 #include <gtest/gtest.h>
 
+#include <type_traits>
 #include <vector>
 
 #include "control/config/fields.h"
@@ -32,10 +33,14 @@ constexpr Option kAddedList = {
     .group = "Test",
     .flag = "greeted",
     .toml = "test.greeted",
+    .takes = Takes::kNextConnection,
     .value_name = "NETWORK[,...]",
     .sentence = "Who is greeted.",
     .field = List<In<&Config::routing, &RoutingConfig::own>, ReadNetwork,
                   TakeAnybody>()};
+
+// A row that does not say what a change waits for is none.
+static_assert(!std::is_default_constructible_v<Option>);
 
 TEST(AddedOption, IsReadAndShownByItsRow) {
   Config config;
