@@ -2,7 +2,7 @@
 // once and keeps, moves or drops every frame; a drop names its reason.
 //
 // To add one: a file of its own here, a line in pipeline.cc, and a test beside
-// the others in tests/unit/dataplane/stages/.
+// the others in tests/packet/dataplane/.
 #pragma once
 
 #include "dataplane/burst.h"
