@@ -1,7 +1,7 @@
 // The number of a name that is a type of its own, such as LaneIndex. What takes
 // it is made of a number in braces of its own, {3}, and of no bare one: a bare
 // number would pass for the first member of whatever struct the name stands in
-// (brace elision), hence for a name of any kind.
+// (brace elision), and so for a name of any kind.
 //
 // It needs no more room and no more instructions than the number.
 #pragma once

@@ -141,8 +141,8 @@ struct Runner {
     if (worker.tx.room() < OuterTcp::kStreamSegments) Transmit(worker);
     if (!worker.tcp.SendStream(command.flow, command.bytes, worker.now_us,
                                worker.tx)) {
-      // A stream with a gap is of no use to anybody; the peer, who may be a
-      // visitor of the service, is told by a FIN, as by any server.
+      // A stream with a gap is of no use to anybody; the peer, which may be a
+      // prober at the fallback, is told by a FIN, as by any server.
       worker.tcp.Close(command.flow, worker.now_us);
       worker.counters.streams_broken.Add(1);
       FlowFailed(worker, command.flow, LaneIndex::kNone, 0);

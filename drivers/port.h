@@ -36,7 +36,7 @@ struct PortInfo {
   bool frames_outlive = false;
 };
 
-// A super-frame stands for a run of segments of one flow, equal in size but
+// A super-frame stands for a run of segments of one flow, equal in size except
 // for the last, and is cut by the kernel or the NIC:
 //
 // * Received: RTE_MBUF_F_RX_LRO, and tso_segsz as the payload of each segment.
@@ -68,7 +68,7 @@ inline constexpr uint16_t kMaxChainHeaders = 128;
   X(rx_truncated, kCounter, kNumber, "Frames longer than a buffer.")    \
   X(tx_refused, kCounter, kNumber, "Frames that the device refused.")   \
   X(tx_cut, kCounter, kNumber,                                          \
-    "Super-frames that the device refused, hence cut in software.")
+    "Super-frames that the device refused, and that were cut in software.")
 LWT_READING(PortReading, LWT_PORT_METRICS);
 
 class Port {

@@ -19,8 +19,8 @@ namespace lwt {
 
 class RxWait {
  public:
-  // The longest sleep while one of the ports has no wait descriptor and hence
-  // has to be polled: it bounds the delay of a first packet on such a port.
+  // The longest sleep while one of the ports has no wait descriptor and so has
+  // to be polled: it bounds the delay of a first packet on such a port.
   static constexpr uint64_t kPolledPortTimeoutUs = 200;
 
   // Watches the ports' wait descriptors, which live until this object's end or

@@ -3,7 +3,7 @@ go one way, control -> dataplane -> drivers and from room to room inside each of
 them, that a file uses the names it takes over by using, that a line of the log
 that a peer or a stranger can cause goes through what bounds it, that what one
 object owns is changed by it alone, and that nobody overlooks what a parser or a
-push says.
+push says, and that prose is plain current English.
 
 usage: check_source.py FILE...    prints findings, exits 1 when there are any
 """
@@ -98,6 +98,21 @@ OWNED_CALLS = {
 ANSWERS = re.compile(
     r"^[ \t]*(\[\[nodiscard\]\]\s*)?(?:(?:static|inline|virtual|constexpr)\s+)*"
     r"bool\s+((?:Parse|Push|TryPush|Put|Insert|Give)\w*)\s*\(", re.MULTILINE)
+# What is no current English, and what to say: a thing is "it", who connects
+# without the key is a prober.
+WORDS = {
+    "he": "it, or they", "him": "it, or them", "his": "its, or their",
+    "but for": "except for", "parted": "separated", "anew": "again",
+    "of late": "lately", "shall": "is to", "visitor": "prober",
+    "visitors": "probers", "hence": "so", "mend": "fix", "mends": "fixes",
+    "mended": "fixed", "mending": "fixing",
+}
+WORD = re.compile(r"\b(?:" + r"|".join(WORDS).replace(" ", r"\s+(?:(?://|#)\s*)?")
+                  + r")\b", re.IGNORECASE)
+# Of a page: blocks and spans of code, and where a link leads.
+MARKUP = re.compile(r"^```.*?^```|`[^`\n]+`|\]\([^)]*\)|<[^>\n]*>",
+                    re.DOTALL | re.MULTILINE)
+PYTHON_PROSE = re.compile(r'"""(?:[^"\\]|\\.|"(?!""))*"""|(?<!["\'])#[^\n]*')
 SCOPE = re.compile(r"\b(namespace|class|struct|union|enum)\b|extern\s*\"")
 
 
@@ -225,6 +240,26 @@ def check_answers(path, text):
             yield f"{path}:{line}: {match.group(2)} is to be [[nodiscard]]"
 
 
+def prose(path, text):
+    """What is there to be read by people, all else blank."""
+    if path.suffix == ".md":
+        return MARKUP.sub(blank, text)
+    kept = list(re.sub(r"[^\n]", " ", text))
+    pattern = PYTHON_PROSE if path.suffix == ".py" else TOKEN
+    for match in pattern.finditer(text):
+        if not match.group().lstrip().startswith("#") or path.suffix == ".py":
+            kept[match.start():match.end()] = match.group()
+    return "".join(kept)
+
+
+def check_words(path, text):
+    readable = prose(path, text)
+    for match in WORD.finditer(readable):
+        word = " ".join(re.findall(r"[a-z]+", match.group().lower()))
+        line = readable.count("\n", 0, match.start()) + 1
+        yield f"{path}:{line}: say \"{WORDS[word]}\" for \"{word}\""
+
+
 def main():
     findings = []
     for name in sys.argv[1:]:
@@ -234,6 +269,7 @@ def main():
         if lines > MAX_FILE_LINES:
             findings.append(f"{path}:1: {lines} lines, {MAX_FILE_LINES} are "
                             "allowed")
+        findings += check_words(path, text)
         if path.suffix in (".h", ".cc"):
             findings += check_functions(path, text)
             findings += check_includes(path, text)

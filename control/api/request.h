@@ -73,7 +73,7 @@ struct Request {
 };
 
 // `line` is the whole request, which must end with its only line feed. Words
-// are parted by one space; nothing else is accepted.
+// are separated by one space; nothing else is accepted.
 std::optional<Request> ParseRequest(std::span<const uint8_t> line);
 
 std::string OkResponse(std::string_view body);

@@ -166,8 +166,8 @@ Begin Run(const config::CommandLine& command_line) {
   return Done(kExitFailure);
 }
 
-// The server of the pair; `client.remote` is where its clients find it.
-absl::StatusOr<config::Config> SampleServer(
+// The hub of the pair; `client.remote` is where its clients find it.
+absl::StatusOr<config::Config> SampleHub(
     std::span<const config::GivenOption> given) {
   config::Config config;
   config.mode = config::Mode::kServer;
@@ -186,13 +186,13 @@ absl::StatusOr<config::Config> SampleServer(
   return config;
 }
 
-// The next host in each of the server's networks is the client.
-absl::StatusOr<config::Config> SampleClient(const config::Config& server) {
+// The next host in each of the hub's networks is the client.
+absl::StatusOr<config::Config> SampleClient(const config::Config& hub) {
   config::Config config;
   config.mode = config::Mode::kClient;
-  config.client.remote = server.client.remote;
-  config.key.text = server.key.text;
-  for (const IpPrefix& prefix : server.tunnel.addresses) {
+  config.client.remote = hub.client.remote;
+  config.key.text = hub.key.text;
+  for (const IpPrefix& prefix : hub.tunnel.addresses) {
     IpPrefix next = prefix;
     size_t at = next.address.size();
     while (at > 0 && ++next.address.bytes[--at] == 0) {
@@ -233,32 +233,31 @@ void GenerateKeyCommand() {
 
 absl::Status WriteConfigPair(const std::string& path,
                              std::span<const config::GivenOption> given) {
-  absl::StatusOr<config::Config> server = SampleServer(given);
-  if (!server.ok()) return server.status();
-  absl::StatusOr<config::Config> client = SampleClient(*server);
+  absl::StatusOr<config::Config> hub = SampleHub(given);
+  if (!hub.ok()) return hub.status();
+  absl::StatusOr<config::Config> client = SampleClient(*hub);
   if (!client.ok()) return client.status();
-  server->client.remote.reset();
-  for (config::Config* config : {&*server, &*client}) {
+  hub->client.remote.reset();
+  for (config::Config* config : {&*hub, &*client}) {
     std::vector<std::string> warnings;
     const absl::Status agree = config::Finish(*config, warnings);
     if (!agree.ok()) return absl::InvalidArgumentError(agree.message());
   }
-  NewFile server_file(path);
+  NewFile hub_file(path);
   NewFile client_file(Concat(path, ".client"));
-  absl::Status status = server_file.Create();
+  absl::Status status = hub_file.Create();
   if (status.ok()) status = client_file.Create();
   if (status.ok()) {
-    status = server_file.Write(
-        config::SampleFile(*server, host::PathsOf(*server).name));
+    status = hub_file.Write(config::SampleFile(*hub, host::PathsOf(*hub).name));
   }
   if (status.ok()) {
     status = client_file.Write(
         config::SampleFile(*client, host::PathsOf(*client).name));
   }
-  server->key.Erase();
+  hub->key.Erase();
   client->key.Erase();
   if (!status.ok()) return status;
-  server_file.Keep();
+  hub_file.Keep();
   client_file.Keep();
   return status;
 }

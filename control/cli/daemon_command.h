@@ -39,7 +39,7 @@ std::string HelpText();
 // genkey: prints a fresh key of 256 bits.
 void GenerateKeyCommand();
 
-// -g: writes `path` for the server and `path`.client for a client, both mode
+// -g: writes `path` for the hub and `path`.client for a client, both mode
 // 0600 and with one fresh key. Neither file may exist; else nothing is written.
 // `given` holds -l, -r and -t; what is not given is guessed. InvalidArgument
 // where a value is wrong.

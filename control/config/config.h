@@ -35,7 +35,7 @@ enum class Idle : uint8_t { kAdaptive, kBusy };
 enum class Pinning : uint8_t { kAuto, kOn, kOff };
 enum class WhenDown : uint8_t { kKeep, kRelease };
 
-// Where a client finds its server. `host` is an address or a name; a name is
+// Where a client finds its hub. `host` is an address or a name; a name is
 // resolved at every connect, so it is kept as text. No brackets around IPv6.
 struct HostPort {
   std::string host;
@@ -120,7 +120,7 @@ struct KeyConfig {
   }
 };
 
-// Whom a server lets in, and where.
+// Whom a hub lets in, and where.
 struct HubConfig {
   std::optional<Endpoint> local;  // where it listens
   bool multi_client = true;
@@ -131,7 +131,7 @@ struct HubConfig {
   std::vector<PeerEntry> peers;      // what is known of single clients
 };
 
-// How a client finds its server and what lies behind it.
+// How a client finds its hub and what lies behind it.
 struct ClientConfig {
   std::optional<HostPort> remote;  // tried before `hubs`
   std::string server_public_key;   // of `remote`; may be empty
@@ -246,7 +246,7 @@ struct Config {
 
 class Origins;  // load.h
 
-// The relations between settings: what server and client need and may not
+// The relations between settings: what hub and client need and may not
 // have, MTU against families. Reads `key_file`.
 // The error has one line for each fault, each with its remedy, and of an entry
 // [[hub]] with its place where `origins` are given; `warnings` gets a sentence

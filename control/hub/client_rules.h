@@ -1,5 +1,5 @@
 // What the hub's settings say of single clients, by their keys: the entries
-// [[peer]], and what is said of all. Made anew by each reload; owned by
+// [[peer]], and what is said of all. Made again by each reload; owned by
 // HubSessions. Control thread.
 #pragma once
 

@@ -1,7 +1,7 @@
 // Work that may wait for a disk, off the control thread: one job after another
 // on a thread of its own, which the first starts.
 //
-// Control thread, but for the work.
+// Control thread, except for the work.
 #pragma once
 
 #include <condition_variable>

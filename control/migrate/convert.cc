@@ -98,7 +98,7 @@ class Converter {
     } else {
       Take("remote_addr");
     }
-    Gone("local_addr", "a client's port is chosen anew for each connection");
+    Gone("local_addr", "a client's port is another one for each connection");
   }
 
   void TakeTunnel() {

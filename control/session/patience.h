@@ -3,7 +3,7 @@
 //
 // Where that is not, or is short, what a way of a second or two needs. No round
 // trip counts for more than kLongestUs: whoever answers a SYN late is not to
-// hold what he is given for long.
+// hold what it is given for long.
 #pragma once
 
 #include <algorithm>

@@ -122,7 +122,7 @@ struct Status {
   TunnelStatus tunnel;
   LanStatus lan;
   std::vector<PeerStatus> peers;
-  std::vector<std::string> banned;           // keys; of a server
+  std::vector<std::string> banned;           // keys; of a hub
   std::vector<HeldRouteStatus> held_routes;  // the same
   std::vector<WorkerStatus> workers;
   Readings drops;  // of all workers together

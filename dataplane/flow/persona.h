@@ -1,6 +1,6 @@
-// Which kernel's TCP the outer flows look like. The SYN of each is the same but
-// for the window scale, which comes from the default of tcp_rmem: 6 MiB, and
-// 32 MiB since 6.16. Since 6.5 a SYN is repeated four times at even steps
+// Which kernel's TCP the outer flows look like. The SYN of each is the same
+// except for the window scale, which comes from the default of tcp_rmem: 6 MiB,
+// and 32 MiB since 6.16. Since 6.5 a SYN is repeated four times at even steps
 // before the time between doubles (tcp_syn_linear_timeouts).
 #pragma once
 

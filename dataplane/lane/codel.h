@@ -3,7 +3,8 @@
 // is left alone, one that stands for an interval is told of by one packet, then
 // by more of them the longer it stands.
 //
-// A plain record of its queue; nanoseconds a packet but for the few that tell.
+// A plain record of its queue; nanoseconds a packet except for the few that
+// tell.
 #pragma once
 
 #include <cstdint>

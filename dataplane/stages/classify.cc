@@ -13,7 +13,7 @@ static_assert(kRoomForAnswer <= TxBatch::kCapacity);
 
 // Stream bytes of a flow without a lane go to control, as a copy: whoever sent
 // them has proved nothing, and keeps no buffer of ours. What finds no room is
-// not accepted, hence not acknowledged, and comes again.
+// not accepted, so it is not acknowledged and comes again.
 void Punt(Worker& worker, const Frame& frame,
           const OuterTcp::Received& received) {
   if (!worker.mailbox->PuntStream(received.flow, frame.stream_offset,

@@ -61,7 +61,7 @@ class CutPieces {
   CutPieces(const CutPieces&) = delete;
   CutPieces& operator=(const CutPieces&) = delete;
 
-  // Where the record that was cut last on a lane ended, hence one begins.
+  // Where the record that was cut last on a lane ended, so the next begins.
   uint64_t boundary(LaneIndex lane) const { return boundaries_[lane.value]; }
   void SetBoundary(LaneIndex lane, uint64_t offset) {
     boundaries_[lane.value] = offset;

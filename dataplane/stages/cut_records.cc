@@ -258,8 +258,8 @@ bool Joiner::Prove(std::span<uint8_t> copy) {
 }
 
 // Looks for the start of a record from `from` on. True when one was proved:
-// `stream` begins there then. Else all of it is kept, parted where a record
-// seems to begin that ends in another segment.
+// `stream` begins there then. Else all of it is kept, divided where a
+// record seems to begin that ends in another segment.
 bool Joiner::Search(Frame& stream, uint32_t from) {
   const uint8_t first = wire::kRecordFirstByte;
   uint32_t at = from;

@@ -40,7 +40,7 @@ class Pipe {
         static_cast<unsigned>(frames.size()), nullptr);
     if (event_fd_ >= 0 && written > 0 && !signaled_.exchange(true)) {
       const uint64_t one = 1;
-      // The counter is 0 or 1, hence never full.
+      // The counter is 0 or 1, so it is never full.
       [[maybe_unused]] const ssize_t n = write(event_fd_, &one, sizeof(one));
     }
     return static_cast<uint16_t>(written);

@@ -256,7 +256,7 @@ def test_a_tunnels_flow_gets_no_reset(topology, start, folder):
     assert client.stop() == 0
     hub.wait_status(lambda status: not any(
         peer["state"] == "up" for peer in status["peers"]), 5, "the end")
-    # But for a SYN, which may well begin a connection of its own.
+    # Except a SYN, which may well begin a connection of its own.
     forge(kinds)
     assert hub.counters()["strays_reset"] == 0
     # Of other endpoints the same is answered.

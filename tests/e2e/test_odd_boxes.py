@@ -153,7 +153,7 @@ def test_port_of_a_dead_client_goes_to_the_next_connection(topology, start):
 
 
 def _leg_that_leaves_checksums(namespace, device):
-    """As veth is by itself, but for segmentation and merging: the kernel leaves
+    """As veth is by itself, except for segmentation and merging: the kernel leaves
     checksums to whoever needs them."""
     namespace.run("ethtool", "-K", device, "tso", "off", "gso", "off", "gro",
                   "off")

@@ -130,7 +130,7 @@ def test_life_cycle(topology, start, machine, packages):
     machine.run("dpkg", "--purge", "lightweight-tunnel")
     assert _accounts(machine) == accounts
     left = _changed_files(machine) - before
-    # Written anew, as they were.
+    # Written again, as they were.
     left = {path for path in left
             if (machine.root / path[1:]).exists()
             and machine.differs(path)}

@@ -307,9 +307,9 @@ class _Liar:
 @pytest.mark.alone
 def test_a_router_that_lies_changes_nothing(topology, start):
     """Somebody on the path who drops nothing, with numbers in flight: RFC 5927.
-    A connection of the kernel's takes him at his word."""
+    A connection of the kernel's takes it at its word."""
     hub, client = topology.hub.namespace, topology.client.namespace
-    # A round trip, so that numbers are in flight when he speaks.
+    # A round trip, so that numbers are in flight when it speaks.
     wire = BadWire(topology.insert_wire(topology.client), "host", "router",
                    delay_ms=20)
     gateways = start.pair(topology, Variant())

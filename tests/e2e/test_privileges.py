@@ -50,7 +50,7 @@ def test_a_low_port_keeps_its_capability(topology, start):
 
 
 def test_an_ordinary_user_runs_it(topology, start, folder):
-    """setcap, and folders of his own."""
+    """setcap, and folders of their own."""
     program = folder / "lightweight-tunnel"
     shutil.copy(DAEMON, program)
     run("setcap", "cap_net_raw,cap_net_admin=eip", program)

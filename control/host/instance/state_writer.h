@@ -25,7 +25,7 @@ class StateWriter {
   // Waits until everything is written, or has failed once more.
   ~StateWriter();
 
-  // The file at `path` shall have this content: it is replaced whole, as by
+  // Gives the file at `path` this content: it is replaced whole, as by
   // ReplaceFile. Returns at once.
   void Put(const std::string& path, std::string content);
 

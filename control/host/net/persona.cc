@@ -8,7 +8,7 @@
 namespace lwt::host {
 namespace {
 
-// The first with the larger default of tcp_rmem, hence of the window scale.
+// The first with the larger default of tcp_rmem, and so of the window scale.
 constexpr std::pair<int, int> kFirstOfScale10 = {6, 16};
 
 // Version and patch level; zeros for what is no number.

@@ -29,11 +29,11 @@ absl::StatusOr<UplinkChoice> UplinkByName(Netlink& netlink,
 absl::StatusOr<UplinkChoice> UplinkByIndex(Netlink& netlink, int ifindex,
                                            const std::string& reason);
 
-// A client's: by the kernel's route to the server.
+// A client's: by the kernel's route to the hub.
 absl::StatusOr<UplinkChoice> UplinkByRoute(Netlink& netlink, const Route& route,
                                            const IpAddress& remote);
 
-// A server's: the link that has the listen address; for an unspecified one the
+// A hub's: the link that has the listen address; for an unspecified one the
 // link of the default route of either family, else the only link that is up.
 // Loopback and tunnel devices are no candidates, nor is `except`, our own one.
 // The error lists the links.

@@ -64,7 +64,7 @@ class Variant:
 VARIANTS = (Variant("af_packet", workers=2), Variant("af_xdp"),
             Variant("af_packet", "tap", super_frames=False),
             Variant("af_xdp", "tap"))
-# A veth pair has one queue for AF_XDP, hence one worker.
+# A veth pair has one queue for AF_XDP, and so one worker.
 _PRODUCT = tuple(
     Variant(uplink, tunnel_port, super_frames, workers)
     for (uplink, super_frames, workers), tunnel_port in itertools.product(

@@ -1,5 +1,5 @@
 // A worker that is behind what the tunnel device brings: who sends little does
-// not stand behind who sends all he can.
+// not stand behind who sends all it can.
 #include <gtest/gtest.h>
 
 #include <algorithm>

@@ -16,7 +16,7 @@ bool LineModel::Offer(const Packet& packet, uint64_t now_us) {
   counts_.offered_bytes += packet.bytes;
   double sent_us = static_cast<double>(now_us);
   if (options_.rate_bps != 0) {
-    // The packet being sent stands in no queue, hence one more fits.
+    // The packet being sent stands in no queue, so one more fits.
     if (queued_bytes(now_us) > options_.queue_bytes) {
       ++counts_.dropped;
       return false;

@@ -13,7 +13,7 @@
 namespace lwt::testing {
 
 struct LineOptions {
-  uint64_t rate_bps = 0;     // 0: no limit, hence no queue
+  uint64_t rate_bps = 0;     // 0: no limit, and no queue
   uint64_t queue_bytes = 0;  // that wait, beside the packet being sent
   uint64_t delay_us = 0;
   double loss = 0;

@@ -1,5 +1,5 @@
 // The worked example of docs/CONTRIBUTING.md, "A component": a door that says
-// back to a stranger what he says, for a second. It touches no file but its
+// back to a stranger what it says, for a second. It touches no file but its
 // own; a gateway would name it in one line of Gateway::StartComponents.
 #include <gtest/gtest.h>
 

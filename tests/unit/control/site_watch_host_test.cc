@@ -90,7 +90,7 @@ TEST_F(SiteWatchTest, ASwitchThatIsOffIsSaidOnceAndNeverChanged) {
   const std::string six = Look();
   EXPECT_TRUE(Has(six, "`sysctl -w net.ipv6.conf.all.forwarding=1`")) << six;
   EXPECT_TRUE(Has(six, "fd77::/64")) << six;
-  EXPECT_FALSE(Has(Shown(), "ipv4")) << "that is mended";
+  EXPECT_FALSE(Has(Shown(), "ipv4")) << "that is fixed";
   Shell("sysctl -qw net.ipv6.conf.all.forwarding=1");
   EXPECT_EQ(Look(), "");
   EXPECT_EQ(Shown(), "");

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+QUOTES = '"' * 3
 SCRIPT = pathlib.Path(__file__).resolve().parents[3] / "scripts/check_source.py"
 
 
@@ -92,3 +93,22 @@ def test_what_a_parser_or_a_push_says_is_not_overlooked(findings, declaration,
     path = "dataplane/wire/a.h"
     assert findings(path, f"#pragma once\n{declaration}\n") == (
         [f"{path}:2: {told} is to be [[nodiscard]]"] if told else [])
+
+
+@pytest.mark.parametrize("path, text, told", [
+    ("control/a.h", "// A lane that ends, hence\n// its flow.\n",
+     ["control/a.h:1: say \"so\" for \"hence\""]),
+    ("control/a.cc", 'Log("chosen anew");\nint shall = his; // hers\n',
+     ["control/a.cc:1: say \"again\" for \"anew\""]),
+    ("control/a.h", "// All of it, but\n  // for the last.\n",
+     ["control/a.h:1: say \"except for\" for \"but for\""]),
+    ("tests/a.py", f"{QUOTES}Whoever\nshows his key.{QUOTES}\n",
+     ["tests/a.py:2: say \"its, or their\" for \"his\""]),
+    ("tests/a.py", "visitor = 'he'  # a thing\n", []),
+    ("docs/a.md", "`anew` [it](0016-visitors-are.md)\n\n```\nhe\n```\n"
+     "Visitors of late.\n",
+     ["docs/a.md:6: say \"probers\" for \"visitors\"",
+      "docs/a.md:6: say \"lately\" for \"of late\""]),
+])
+def test_prose_is_current_english(findings, path, text, told):
+    assert findings(path, text) == told

@@ -23,7 +23,7 @@ def offered():
 
 
 def calls():
-    """File -> what it calls of the flows, but for flow/ itself."""
+    """File -> what it calls of the flows, except for flow/ itself."""
     found = {}
     for path in sorted((ROOT / "dataplane").rglob("*")):
         name = path.relative_to(ROOT).as_posix()

@@ -1,5 +1,5 @@
 """The messages that docs/operations.md explains are those that the sources say,
-whole: who has one before him finds it there."""
+whole: whoever has one on the screen finds it there."""
 
 import pathlib
 import re

@@ -35,7 +35,7 @@ std::string OutputOf(const std::string& command) {
   return text;
 }
 
-// Has bash complete the last of `words`, parted as bash parts them: "=" is a
+// Has bash complete the last of `words`, divided as bash divides them: "=" is a
 // word of its own.
 class CompletionTest : public testing::Test {
  protected:

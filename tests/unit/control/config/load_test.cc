@@ -464,7 +464,7 @@ class EnvironmentTest : public LoadTest {
     path_ = Write("c.toml", text);
     return LoadConfig(*Parse({"-c", path_.c_str()}), true, environment_);
   }
-  // A client's, but for the key.
+  // A client's, except for the key.
   static std::string Client(const std::string& more) {
     return "mode = \"client\"\nremote_addr = \"h:1\"\n"
            "tunnel_addr = [\"10.0.0.2/24\"]\n" +

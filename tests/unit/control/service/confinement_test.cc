@@ -1,4 +1,4 @@
-// What is given up stays so, hence each test gives it up in a child.
+// What is given up stays so: each test gives it up in a child.
 #include "control/service/confinement.h"
 
 #include <errno.h>

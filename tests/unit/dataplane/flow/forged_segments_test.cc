@@ -337,7 +337,7 @@ TEST_F(ForgedSegments, ASackThatLiedOfAStreamIsSentAgain) {
   EXPECT_EQ(tcp_.Stats(flow_)->segments_given_up, 0u);
 }
 
-// As a visitor may: segments as short as it likes, and kept when SACKed.
+// As a prober may: segments as short as it likes, and kept when SACKed.
 TEST_F(ForgedSegments, ASackOfAStreamCostsAFewSteps) {
   std::vector<uint8_t> bytes(60'000, 7);
   ASSERT_TRUE(tcp_.SendStream(flow_, bytes, now_us_, batch_));

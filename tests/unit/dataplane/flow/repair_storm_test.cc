@@ -63,7 +63,7 @@ class Bulk {
 };
 
 // The link of the end-to-end tests, where one frame in a hundred comes 1 ms
-// later, and who carries the frames waits for his core now and then. Nothing is
+// later, and who carries the frames waits for its core now and then. Nothing is
 // lost. A kernel repairs about as many as are late.
 TEST(RepairStorm, FewerAreSentAgainThanAreLate) {
   uint64_t late = 0;

@@ -85,7 +85,7 @@ struct LinkConfig {
   // What one frame keeps the link busy for; those behind it wait.
   uint64_t frame_us = 0;
   // Now and then nothing arrives for up to so long, as where who carries the
-  // frames shares his core; then all does that has been due.
+  // frames shares its core; then all does that has been due.
   uint64_t stall_us = 0;
 };
 

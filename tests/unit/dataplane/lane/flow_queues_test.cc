@@ -68,7 +68,7 @@ TEST_F(FlowQueuesTest, WhatHasNoRoomStays) {
   EXPECT_EQ(Next(queues, kLane, 1400), 1);
 }
 
-// A ping behind a bulk transfer is next but for a packet.
+// A ping behind a bulk transfer is next, or behind one packet.
 TEST_F(FlowQueuesTest, AFreshFlowIsNext) {
   FlowQueues queues(1000, 1);
   for (uint16_t i = 0; i < 500; ++i) queues.Push(kLane, 1, Shard(1400, 1));
