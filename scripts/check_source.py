@@ -2,8 +2,9 @@
 go one way, control -> dataplane -> drivers and from room to room inside each of
 them, that a file uses the names it takes over by using, that a line of the log
 that a peer or a stranger can cause goes through what bounds it, that what one
-object owns is changed by it alone, and that nobody overlooks what a parser or a
-push says, and that prose is plain current English.
+object owns is changed by it alone, that nobody overlooks what a parser or a push
+says, that a stage begins by saying what it does, and that comments, messages and
+pages are plain current English.
 
 usage: check_source.py FILE...    prints findings, exits 1 when there are any
 """
@@ -240,6 +241,12 @@ def check_answers(path, text):
             yield f"{path}:{line}: {match.group(2)} is to be [[nodiscard]]"
 
 
+def check_opening(path, text):
+    if path.parent.as_posix() == "dataplane/stages" and not text.startswith(
+            "// "):
+        yield f"{path}:1: begin with a sentence that says what it does"
+
+
 def prose(path, text):
     """What is there to be read by people, all else blank."""
     if path.suffix == ".md":
@@ -277,6 +284,7 @@ def main():
         if path.suffix == ".h":
             findings += check_answers(path, text)
         if path.suffix == ".cc":
+            findings += check_opening(path, text)
             findings += check_usings(path, text)
             findings += check_logs(path, text)
             findings += check_owned_calls(path, text)

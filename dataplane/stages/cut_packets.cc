@@ -1,3 +1,4 @@
+// Cuts an IPv4 packet that is larger than its peer takes into fragments.
 #include "dataplane/stages/cut_packets.h"
 
 #include <array>

@@ -1,3 +1,4 @@
+// Keeps packets for many until they are copied, each source within its bounds.
 #include "dataplane/stages/flood_queue.h"
 
 #include <algorithm>

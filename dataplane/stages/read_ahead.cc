@@ -1,3 +1,4 @@
+// Reads the tunnel device further than a turn takes, into queues of flows.
 #include "dataplane/stages/read_ahead.h"
 
 #include <array>

@@ -112,3 +112,18 @@ def test_what_a_parser_or_a_push_says_is_not_overlooked(findings, declaration,
 ])
 def test_prose_is_current_english(findings, path, text, told):
     assert findings(path, text) == told
+
+
+@pytest.mark.parametrize("path, told", [
+    ("dataplane/stages/a.cc", True),
+    ("dataplane/stages/a.h", False),
+    ("dataplane/loop.cc", False),
+])
+def test_a_stage_begins_with_what_it_does(findings, path, told):
+    assert findings(path, "#include <array>\n") == (
+        [f"{path}:1: begin with a sentence that says what it does"]
+        if told else [])
+
+
+def test_a_stage_that_does_is_not_told(findings):
+    assert not findings("dataplane/stages/a.cc", "// Moves packets.\n")
