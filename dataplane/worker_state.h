@@ -229,6 +229,8 @@ class Worker {
     LWT_ASSERT(MayConnect());
     connects_.push_back({flow, token});
   }
+  // One of these has neither come up nor failed yet. For who looks for what
+  // was left behind when all is over.
   bool awaits_connects() const { return !connects_.empty(); }
   // The token of such a flow, else 0. Forgets it.
   uint32_t TakeToken(FlowId flow);

@@ -33,6 +33,8 @@ class ControlChannel {
   // is now in order, each message once. False for bytes that are no message.
   bool Receive(ByteSpan bytes, std::vector<ControlMessage>* delivered);
 
+  // Nothing that was sent waits for its acknowledgement. For those who judge a
+  // conversation as a whole: tests, and what records a version.
   bool AllAcknowledged() const { return outgoing_.empty(); }
 
  private:

@@ -1,5 +1,5 @@
 // Chooses a lane's code from what the peer reports of its losses
-// (docs/protocol.md#fec).
+// (docs/protocol.md#how-much).
 //
 // One per lane; bytes and time in, parameters out. Worse is answered at the
 // next report, better after half a minute. Loss that grows with our own load is
@@ -65,7 +65,6 @@ class Policy {
   Parameters parameters() const;
   // Loss as last estimated, 0 … 1.
   double loss() const { return loss_; }
-  double burst_length() const { return burst_length_; }
   bool congested(uint64_t now_us) const { return now_us < congested_until_us_; }
 
  private:
