@@ -15,15 +15,17 @@ fail() {
 mapfile -t sources < <(find drivers dataplane control tests \
   -name '*.cc' -o -name '*.h' | sort)
 mapfile -t scripts < <(find scripts tests -name '*.py' | sort)
+mapfile -t pages < <(find README.md docs drivers dataplane control tests \
+  -name '*.md' | sort)
 
 say "format of ${#sources[@]} files"
 clang-format --dry-run -Werror "${sources[@]}" 2>&1 |
   sed -n 's/^\([^: ]*\):.*Wclang-format.*/run: clang-format -i \1/p' |
   sort -u || fail "format"
 
-say "sizes, include direction and unused names"
-/usr/bin/python3 scripts/check_source.py "${sources[@]}" "${scripts[@]}" ||
-  fail "sizes, includes or names"
+say "sizes, include direction, unused names and words"
+/usr/bin/python3 scripts/check_source.py "${sources[@]}" "${scripts[@]}" \
+  "${pages[@]}" || fail "sizes, includes, names or words"
 
 say "shell scripts"
 shellcheck scripts/*.sh scripts/packaging/restart-pause \

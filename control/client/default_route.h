@@ -1,4 +1,4 @@
-// Whether all that has no way of its own goes to the hub (docs/operations.md,
+// Whether all that has no way of its own goes to the hub (docs/networks.md,
 // "All traffic through the tunnel"): by both halves of each family, so the
 // host's default routes stay as they are.
 //

@@ -53,7 +53,7 @@ tunnel's own frames go to, or what is another client's
 ([protocol](protocol.md#routes)).
 
 `default_route = true` has a client send all through the tunnel that has no way of
-its own ([operations](operations.md#all-traffic-through-the-tunnel)).
+its own ([networks](networks.md#all-traffic-through-the-tunnel)).
 
 `[[hub]]` is a table that stands once for each further hub, at the end of a
 client's file; both keys are needed, and the order is that in which they are

@@ -43,7 +43,7 @@ class _World:
             ip6 daddr 2001:db8:7::7 ip6 saddr != fd00:10::2 counter name client6
           }
         }""")
-        # What a hub needs for that, as docs/operations.md has it.
+        # What a hub needs for that, as docs/networks.md has it.
         self.hub.sysctl(net__ipv4__ip_forward=1,
                         net__ipv6__conf__all__forwarding=1)
         self.hub.nft("""table inet out {

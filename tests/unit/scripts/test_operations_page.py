@@ -1,4 +1,4 @@
-"""The messages that docs/operations.md explains are those that the sources say,
+"""The messages that pages for operators explain are those that the sources say,
 whole: whoever has one on the screen finds it there."""
 
 import pathlib
@@ -69,7 +69,8 @@ def said(fragment, texts):
     return fragment[0] in ";:,.()" and said(fragment[1:], texts)
 
 
-PAGE = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+PAGE = "\n".join((ROOT / "docs" / name).read_text(encoding="utf-8")
+                 for name in ("operations.md", "networks.md", "clients.md"))
 TEXTS = literals()
 
 
