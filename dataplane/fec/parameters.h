@@ -1,4 +1,4 @@
-// The code of a direction of a lane (docs/protocol.md#fec).
+// The code of a direction of a lane (docs/protocol.md#groups).
 #pragma once
 
 #include <algorithm>

@@ -46,8 +46,8 @@ constexpr double kBursty = 1.5;
 
 // Shards that a well chosen code may leave unrepaired by chance: more than one
 // group's. Those of some time ago count half: what closes with a packet or two
-// is left alone by every code (docs/protocol.md#fec) and must not add up to one
-// that sends twice the bytes.
+// is left alone by every code (docs/protocol.md#how-much) and must not add up
+// to one that sends twice the bytes.
 constexpr double kByChance = 8;
 constexpr double kChanceHalfLifeUs = 5e6;
 

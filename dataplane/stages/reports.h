@@ -1,5 +1,5 @@
 // Reports: what the two ends of a lane tell each other of what came, and what
-// follows from that (docs/protocol.md#reports).
+// follows from that (docs/protocol.md#report).
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
 // A component, a number of its own and a printer, all of this test's: one more
 // number touches no printer, and one more printer no number
-// (docs/CONTRIBUTING.md, "A drop reason, a counter or a reading").
+// (docs/CONTRIBUTING.md, "A counter or a reading").
 #include <gtest/gtest.h>
 
 #include <map>
