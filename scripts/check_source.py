@@ -104,8 +104,8 @@ ANSWERS = re.compile(
 WORDS = {
     "he": "it, or they", "him": "it, or them", "his": "its, or their",
     "but for": "except for", "parted": "separated", "anew": "again",
-    "of late": "lately", "shall": "is to", "visitor": "prober",
-    "visitors": "probers", "hence": "so", "mend": "fix", "mends": "fixes",
+    "of late": "lately", "the begin": "the start", "shall": "is to",
+    "visitor": "prober", "visitors": "probers", "hence": "so", "mend": "fix", "mends": "fixes",
     "mended": "fixed", "mending": "fixing",
 }
 WORD = re.compile(r"\b(?:" + r"|".join(WORDS).replace(" ", r"\s+(?:(?://|#)\s*)?")

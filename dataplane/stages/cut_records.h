@@ -12,7 +12,7 @@ class Worker;
 // full burst does not take stays in worker.inbound.received.rest. Of a record
 // that begins or ends in another segment the part is kept, within bounds, until
 // that comes, be it earlier or later in the stream. Where a hole hides the
-// begin of a record it is looked for: at the segment's start, else by what a
+// start of a record it is looked for: at the segment's start, else by what a
 // record looks like, proved by its tag.
 void CutRecords(Worker& worker, Frame stream, RecordBurst& records);
 

@@ -20,7 +20,7 @@ def test_the_page_is_printed_from_the_tree():
     printed = subprocess.run(
         [sys.executable, ROOT / "scripts/print_rooms.py"], check=True,
         stdout=subprocess.PIPE, text=True).stdout
-    assert printed == PAGE, "scripts/print_rooms.py > docs/rooms.md"
+    assert printed == PAGE, "python3 scripts/print_rooms.py > docs/rooms.md"
 
 
 def test_all_includes_lead_down():

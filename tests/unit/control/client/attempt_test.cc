@@ -277,7 +277,7 @@ TEST_F(AttemptTest, WhatComesEarlyIsGivenToTheWorker) {
   last.insert(last.end(), sealed.begin(), sealed.end());
   Feed(last);
   ASSERT_EQ(attempt.state(), State::kDone) << Why();
-  Feed({0x17, 3, 3});  // and the begin of another
+  Feed({0x17, 3, 3});  // and the start of another
   attempt.TakeFlow();
   attempt.Reinject();
   road_.peers.PublishNow();
