@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The checks that run no code: format, sizes, include direction, shell
-# scripts, clang-tidy. Prints every finding; exits 0 only without any.
+# The checks that run no code: format, sizes, include direction, words,
+# shell scripts, clang-tidy. Prints every finding; exits 0 only without any.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
