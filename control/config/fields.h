@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/status/statusor.h"
+#include "control/config/networks.h"
 #include "control/config/options.h"
 #include "control/config/values.h"
 
