@@ -3,10 +3,15 @@
 import os
 import pathlib
 import re
+import resource
 import shutil
 
 from harness.gateway import DAEMON, KEY, client_arguments, server_arguments
+from harness.machine import REPOSITORY
+from harness.memory import found_in_dump
 from harness.netns import run
+from harness.pair import Pair, reload
+from harness.trace import SystemCalls
 from harness.wait import wait_until
 
 NET_BIND_SERVICE, NET_ADMIN, NET_RAW = 1 << 10, 1 << 12, 1 << 13
@@ -78,3 +83,91 @@ def test_an_ordinary_user_runs_it(topology, start, folder):
     assert client.stop() == 0
     wait_until(lambda: not list((folder / "run").iterdir()), 1,
                "nothing is left but the folder")
+
+
+def _admitted():
+    """By name, those of the list and those with a condition."""
+    text = (REPOSITORY / "control/service/system_calls.h").read_text()
+    return {*re.findall(r'^    "(\w+)",$', text, re.M), "socket", "clone",
+            # Answered with an error: who tries them goes on without.
+            "clone3", "bpf"}
+
+
+def _rotate(hub):
+    wait_until(lambda: hub.lwtctl("rotate-key", check=False).returncode == 0,
+               20, "a rotation begins")
+    wait_until(lambda: "1 of 1 connected" in hub.lwtctl("rotation").stdout, 20,
+               "the client has the key")
+
+
+def _use_every_feature(pair):
+    """What control does beside sessions: it reads settings, asks for names,
+    changes keys, routes and the guard, and follows the uplink."""
+    topology, hub, client = pair.topology, pair.hub, pair.client
+    pair.hub_file.write(fallback='"localhost:1"', rate='"100M"',
+                        routes='["10.20.0.0/16"]')
+    reload(hub)
+    pair.client_file.write(sni='"other.example.com"',
+                           routes='["192.168.77.0/24"]')
+    reload(client)
+    topology.client.namespace.run(
+        "curl", "-s", "-m", "2", f"http://{topology.hub.v4}:9000/", check=False)
+    hub.wait_log("the fallback .* cannot be reached")
+    _rotate(hub)
+    outside = topology.client.namespace
+    for up_again in (lambda: outside.ip("link", "set", "eth0", "name", "wan0"),
+                     lambda: outside.ip("link", "set", "wan0", "name", "eth0")):
+        up_again()
+        wait_until(lambda: outside.ping("10.0.0.1", count=1, timeout=1) == 1,
+                   30, "it follows its uplink")
+    key = client.status()["public_key"]
+    for words in (("status",), ("routes",), ("version",), ("rotation",),
+                  ("peer", "ban", key), ("peer", "unban", key)):
+        hub.lwtctl(*words)
+    wait_until(lambda: outside.ping("10.0.0.1", count=1, timeout=1) == 1, 60,
+               "the client is let in again")
+
+
+def test_a_run_with_every_feature_makes_no_other_call(topology, start, folder):
+    pair = Pair(topology, start, folder, hub={"multicast": '"hub"'})
+    traces = []
+    for side in (pair.hub, pair.client):
+        (folder / f"{side.label}-calls").mkdir()
+        traces.append(SystemCalls(side.pid, folder / f"{side.label}-calls",
+                                  all_threads=True))
+    _use_every_feature(pair)
+    for trace in traces:
+        made = trace.stop()
+        # What it did was seen.
+        assert {"rename", "socket", "clone", "fsync"} & set(made), made
+        assert len(made) > 15 and set(made) <= _admitted(), made
+    for side in (pair.hub, pair.client):
+        assert side.stop() == 0
+        assert "forbidden system call" not in side.log()
+
+
+def test_a_key_leaves_no_trace(topology, start, folder):
+    """In the log and what others may read of a process: neither the key that
+    it was started with, by a file or a flag, nor the one after. There is no
+    core dump; of the first key there would be nothing in one."""
+    planted = "planted-pattern-4711-of-a-key"
+    pair = Pair(topology, start, folder, hub={"key": f'"{planted}"'},
+                client={"key": None, "sni": '"seen.example.com"'},
+                client_flags=("-k", planted))
+    reload(pair.hub)
+    _rotate(pair.hub)
+    reload(pair.client)
+    rotated = re.search(r'^key = "(.*)"', pair.hub_file.path.read_text(),
+                        re.M).group(1)
+    assert rotated not in ("", planted)
+    keys = {planted.encode(), rotated.encode()}
+    for side in (pair.hub, pair.client):
+        for name in ("cmdline", "environ"):
+            text = pathlib.Path(f"/proc/{side.pid}/{name}").read_bytes()
+            assert text and not [key for key in keys if key in text], name
+        assert not [key for key in keys if key in side.log().encode()]
+        assert not found_in_dump(side.pid, {planted.encode()}), side.label
+        assert resource.prlimit(side.pid, resource.RLIMIT_CORE) == (0, 0)
+    # What is no secret is found.
+    seen = b"seen.example.com"
+    assert found_in_dump(pair.client.pid, {seen}) == {seen}

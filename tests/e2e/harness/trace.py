@@ -29,14 +29,16 @@ def parse(text):
 
 
 class SystemCalls:
-    """Counts from construction to stop()."""
+    """Counts from construction to stop(), of one thread, or with `all_threads`
+    of all that the process has and makes."""
 
-    def __init__(self, thread, folder):
+    def __init__(self, thread, folder, all_threads=False):
         self._out = folder / f"{thread}.strace"
         self._log = folder / f"{thread}.strace.log"
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                ["strace", "-c", "-o", self._out, "-p", str(thread)],
+                ["strace", "-c", "-o", self._out,
+                 *(["-f"] if all_threads else []), "-p", str(thread)],
                 stderr=log)
         wait_until(lambda: "attached" in self._log.read_text(), 10,
                    "strace attaches")
