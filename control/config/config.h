@@ -214,7 +214,7 @@ struct WorkerConfig {
 // This gateway's places on the host, and its log.
 struct HostConfig {
   std::string state_dir;       // empty: host::PathsOf knows
-  std::string run_dir;         // that the environment gives; empty: as above
+  std::string run_dir;         // that exists, or may be made; empty: as above
   std::string control_socket;  // empty: host::PathsOf knows
   LogLevel log_level = LogLevel::kInfo;
 };

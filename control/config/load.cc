@@ -77,6 +77,9 @@ void ApplyEnvironment(const service::Environment& environment,
     config.host.state_dir = environment.state_dir;
     loaded.origins.Note(*FindByToml("state_dir"), 0, "$STATE_DIRECTORY");
   }
+  if (environment.ordinary_user && config.host.run_dir.empty()) {
+    config.host.run_dir = config.host.state_dir;
+  }
   if (environment.credentials_dir.empty() || !config.key.text.empty() ||
       !config.key.file.empty() || config.key.held ||
       config.key.encryption == Encryption::kNone) {

@@ -423,7 +423,8 @@ constexpr Option kFirstRows[] = {
      .takes = Takes::kRestart,
      .value_name = "PATH",
      .default_text = "/run/lightweight-tunnel/MODE-ADDRESS/control.sock",
-     .sentence = "Socket that lwtctl talks to.",
+     .sentence = "Socket that lwtctl talks to. Without RUNTIME_DIRECTORY an "
+                 "ordinary user has it in the state_dir that is given.",
      .field = Text<In<&Config::host, &HostConfig::control_socket>,
                    CheckSocketPath>()},
     {.group = kHostGroup,

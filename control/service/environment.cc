@@ -1,6 +1,7 @@
 #include "control/service/environment.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <string_view>
@@ -22,7 +23,8 @@ std::string FolderOf(const char* variable) {
 Environment ReadEnvironment() {
   return {.run_dir = FolderOf("RUNTIME_DIRECTORY"),
           .state_dir = FolderOf("STATE_DIRECTORY"),
-          .credentials_dir = FolderOf("CREDENTIALS_DIRECTORY")};
+          .credentials_dir = FolderOf("CREDENTIALS_DIRECTORY"),
+          .ordinary_user = geteuid() != 0};
 }
 
 bool IsJournal(int fd) {

@@ -11,6 +11,7 @@ struct Environment {
   std::string run_dir;          // $RUNTIME_DIRECTORY; empty: none
   std::string state_dir;        // $STATE_DIRECTORY; empty: none
   std::string credentials_dir;  // $CREDENTIALS_DIRECTORY; empty: none
+  bool ordinary_user = false;   // who makes no folders in /run
 };
 
 // Of a list of folders the first. A path that is not absolute counts as none.

@@ -6,6 +6,8 @@ import re
 import resource
 import shutil
 
+import pytest
+
 from harness.gateway import DAEMON, KEY, client_arguments, server_arguments
 from harness.machine import REPOSITORY
 from harness.memory import found_in_dump
@@ -54,7 +56,8 @@ def test_a_low_port_keeps_its_capability(topology, start):
     _assert_confined(hub.pid, NETWORK | NET_BIND_SERVICE)
 
 
-def test_an_ordinary_user_runs_it(topology, start, folder):
+@pytest.mark.parametrize("by", ["environment", "flags"])
+def test_an_ordinary_user_runs_it(topology, start, folder, by):
     """setcap, and folders of their own."""
     program = folder / "lightweight-tunnel"
     shutil.copy(DAEMON, program)
@@ -63,26 +66,34 @@ def test_an_ordinary_user_runs_it(topology, start, folder):
         (folder / name).mkdir(mode=0o700)
         os.chown(folder / name, USER, USER)
     folder.chmod(0o755)
+    # As on any host; that of the tests is everybody's.
+    pathlib.Path("/run").chmod(0o755)
     start(topology.hub.namespace, server_arguments("10.0.0.1/24"), "hub")
+    words = [program, *client_arguments(topology.hub.v4, "10.0.0.2/24")]
+    if by == "flags":
+        words += ["-state-dir", folder / "state"]
+    else:
+        words = ["env", f"RUNTIME_DIRECTORY={folder}/run",
+                 f"STATE_DIRECTORY={folder}/state", *words]
     client = start(
         topology.client.namespace,
-        [f"--reuid={USER}", f"--regid={USER}", "--clear-groups", "env",
-         f"RUNTIME_DIRECTORY={folder}/run", f"STATE_DIRECTORY={folder}/state",
-         program, *client_arguments(topology.hub.v4, "10.0.0.2/24")],
+        [f"--reuid={USER}", f"--regid={USER}", "--clear-groups", *words],
         "client", own_paths=False, program="setpriv")
     client.wait_log("tunnel up")
     assert topology.client.namespace.ping("10.0.0.1") == 3
     status, = {thread["Uid"] for thread in _threads(client.pid)}
     assert set(status.split()) == {str(USER)}
     _assert_confined(client.pid, NETWORK)
-    client.socket = folder / "run/control.sock"
+    run_folder = folder / ("state" if by == "flags" else "run")
+    client.socket = run_folder / "control.sock"
     assert client.status()["peers"][0]["state"] == "up"
     for name in ("cmdline", "environ"):
         assert KEY.encode() not in pathlib.Path(
             f"/proc/{client.pid}/{name}").read_bytes()
     assert client.stop() == 0
-    wait_until(lambda: not list((folder / "run").iterdir()), 1,
-               "nothing is left but the folder")
+    wait_until(lambda: {path.name for path in run_folder.iterdir()} <=
+               {"static.key", "server.pub"}, 1,
+               "nothing is left but the folder and state")
 
 
 def _admitted():

@@ -127,7 +127,7 @@ InstancePaths PathsOf(const InstanceSpec& spec) {
   paths.run_dir_is_ours = spec.run_dir.empty();
   paths.run_dir = paths.run_dir_is_ours
                       ? absl::StrCat(spec.run_root, "/", paths.name)
-                      : spec.run_dir;
+                      : AbsolutePath(spec.run_dir);
   paths.journal = paths.run_dir + "/journal";
   paths.pid_file = paths.run_dir + "/pid";
   if (spec.control_socket.empty()) {

@@ -488,6 +488,17 @@ TEST_F(EnvironmentTest, StandsWhereNothingWasGiven) {
   EXPECT_EQ(loaded->origins.Of(*FindByToml("state_dir")), "$STATE_DIRECTORY");
 }
 
+TEST_F(EnvironmentTest, AnOrdinaryUserHasAllInTheOneFolder) {
+  const std::string text =
+      Client("key = \"file secret\"\nstate_dir = \"/srv/b\"\n");
+  environment_.ordinary_user = true;
+  EXPECT_EQ(LoadWith(text)->config.host.run_dir, "/run/a");
+  environment_.run_dir.clear();
+  EXPECT_EQ(LoadWith(text)->config.host.run_dir, "/srv/b");
+  environment_.ordinary_user = false;
+  EXPECT_EQ(LoadWith(text)->config.host.run_dir, "");
+}
+
 TEST_F(EnvironmentTest, GivesWayToTheFile) {
   environment_.credentials_dir = folder_;
   Write("key", "credential secret\n");

@@ -18,6 +18,7 @@ TEST(EnvironmentTest, TakesFoldersThatAreGiven) {
   EXPECT_EQ(environment.run_dir, "/run/lwt/office");
   EXPECT_EQ(environment.state_dir, "/var/lib/lwt/office");
   EXPECT_EQ(environment.credentials_dir, "/run/keys");
+  EXPECT_EQ(environment.ordinary_user, geteuid() != 0);
 }
 
 TEST(EnvironmentTest, TakesNothingElse) {
