@@ -68,12 +68,21 @@ absl::StatusOr<std::vector<peer::HeldAddress>> HubSide::HeldAddresses() {
   return std::vector<peer::HeldAddress>();
 }
 
+absl::StatusOr<std::vector<routing::HeldRoute>> HubSide::HeldRoutes() {
+  auto held = peer::LoadHeldRoutes(parts_.platform.paths().state_dir);
+  if (held.ok() || absl::IsFailedPrecondition(held.status())) return held;
+  parts_.log.Warn(held.status().message());
+  return std::vector<routing::HeldRoute>();
+}
+
 absl::StatusOr<peer::HubSessions::Config> HubSide::SessionsConfig() {
   const std::string state_dir = parts_.platform.paths().state_dir;
   absl::StatusOr<peer::BannedKeys> banned = peer::LoadBannedKeys(state_dir);
   if (!banned.ok()) return banned.status();
   auto before = HeldAddresses();
   if (!before.ok()) return before.status();
+  auto routes = HeldRoutes();
+  if (!routes.ok()) return routes.status();
   handshake::HubConfig door;
   door.keys = &parts_.secrets.keys;
   door.identity = &parts_.secrets.identity;
@@ -103,6 +112,12 @@ absl::StatusOr<peer::HubSessions::Config> HubSide::SessionsConfig() {
           [this, state_dir](const std::vector<peer::HeldAddress>& held) {
             writer_->Put(peer::HeldAddressesPath(state_dir),
                          peer::FormatHeldAddresses(held));
+          },
+      .held_routes = *std::move(routes),
+      .on_held_routes =
+          [this, state_dir](const std::vector<routing::HeldRoute>& held) {
+            writer_->Put(peer::HeldRoutesPath(state_dir),
+                         peer::FormatHeldRoutes(held));
           },
       .banned = *std::move(banned),
       .on_banned =

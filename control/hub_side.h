@@ -11,6 +11,7 @@
 #include "control/fallback/fallback.h"
 #include "control/gateway_parts.h"
 #include "control/host/instance/state_writer.h"
+#include "control/hub/held_routes.h"
 #include "control/hub/hub_sessions.h"
 #include "control/loop/component.h"
 #include "control/rotation/hub_rotation.h"
@@ -44,6 +45,7 @@ class HubSide final : public loop::Component {
   void SetFallback(const std::optional<config::HostPort>& service,
                    uint64_t now_us);
   absl::StatusOr<std::vector<peer::HeldAddress>> HeldAddresses();
+  absl::StatusOr<std::vector<routing::HeldRoute>> HeldRoutes();
   void LookUpFallback(uint64_t now_us);
   std::optional<std::string> AnswerOf(api::Request request, uint64_t now_us);
   std::string Forget(const peer::AddressesNamed& names, uint64_t now_us);

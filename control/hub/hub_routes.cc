@@ -195,8 +195,26 @@ void HubSessions::AnnounceRoutes() {
   }
 }
 
+// By the settings and the host of now, which may be others.
+void HubSessions::RestoreRoutes(uint64_t now_us) {
+  routes_.Restore(
+      config_.held_routes, config_.routing.settings.accept,
+      {config_.door.offer.addresses, underlay_,
+       config_.host.ConnectedNetworks(), config_.routing.settings.own},
+      now_us, config_.host.UnixMs());
+  config_.held_routes.clear();
+  judged_freed_ = routes_.freed();
+}
+
+void HubSessions::KeepRoutes(uint64_t now_us) {
+  if (kept_routes_ == routes_.version() || !config_.on_held_routes) return;
+  kept_routes_ = routes_.version();
+  config_.on_held_routes(routes_.Held(now_us, config_.host.UnixMs()));
+}
+
 void HubSessions::SweepRoutes(uint64_t now_us) {
   routes_.Expire(now_us);
+  KeepRoutes(now_us);
   if (judged_freed_ != routes_.freed()) {
     JudgeAllAgain(/*refused_only=*/true, now_us);
     judged_freed_ = routes_.freed();
@@ -216,7 +234,7 @@ void HubSessions::TellPeerNetworks() {
   config_.road.peers.SetPeerNetworks(std::move(networks));
 }
 
-std::vector<routing::RouteBook::Held> HubSessions::ForgetRoutes(
+std::vector<routing::RouteBook::Entry> HubSessions::ForgetRoutes(
     const AddressesNamed& names) {
   return routes_.Forget(names);
 }

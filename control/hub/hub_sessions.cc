@@ -40,6 +40,7 @@ HubSessions::HubSessions(const Config& config, const loop::Log& log,
   config_.road.peers.SetForwarding(true);
   config_.road.peers.SetOwn(config_.door.offer.addresses);
   routes_.SetGranted(config_.routing.granted);
+  RestoreRoutes(now_us);
   TakeRouteMessages();
   TellPeerNetworks();
 }
@@ -284,6 +285,7 @@ void HubSessions::FollowRules(uint64_t now_us) {
 
 size_t HubSessions::Close(std::string_view reason, uint64_t now_us) {
   size_t flows = 0;
+  KeepRoutes(now_us);  // as of those who are here
   for (Client& client : clients_) {
     if (!client.session) continue;
     flows += client.session->lanes().size();

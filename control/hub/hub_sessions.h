@@ -71,6 +71,9 @@ class HubSessions final : public FlowOwner {
     // they have changed: within kSweepUs, and at Close.
     std::vector<HeldAddress> held;
     std::function<void(const std::vector<HeldAddress>&)> on_held;
+    // The same of networks behind clients.
+    std::vector<routing::HeldRoute> held_routes;
+    std::function<void(const std::vector<routing::HeldRoute>&)> on_held_routes;
     // Who may not come in, and where it is kept when that has changed.
     BannedKeys banned;
     std::function<void(const BannedKeys&)> on_banned;
@@ -135,7 +138,7 @@ class HubSessions final : public FlowOwner {
   std::vector<IpAddress> Forget(const AddressesNamed& names, uint64_t now_us);
   // Frees networks in a range, or of a key, whose clients are away. All that
   // are named, freed or not.
-  std::vector<routing::RouteBook::Held> ForgetRoutes(
+  std::vector<routing::RouteBook::Entry> ForgetRoutes(
       const AddressesNamed& names);
   // Keeps a key out for good, frees its addresses, and drops its client. False
   // when kMaxBannedKeys are.
@@ -176,6 +179,8 @@ class HubSessions final : public FlowOwner {
   void AnnounceRoutes();
   std::vector<IpPrefix> AnnouncedTo(const Client& client) const;
   void SweepRoutes(uint64_t now_us);
+  void RestoreRoutes(uint64_t now_us);
+  void KeepRoutes(uint64_t now_us);
   void TellPeerNetworks();
 
   // hub_sessions.cc: who is there.
@@ -246,6 +251,7 @@ class HubSessions final : public FlowOwner {
   routing::Underlay underlay_;              // where clients are
   uint64_t told_routes_ = UINT64_MAX;       // versions of routes_
   uint64_t announced_routes_ = UINT64_MAX;  // ...
+  uint64_t kept_routes_ = 0;                // ...
   uint64_t judged_freed_ = 0;
   std::vector<IpPrefix> announced_;  // behind all clients
   bool clients_changed_ = false;     // since these were put together

@@ -39,7 +39,7 @@ void RouteBook::SetGranted(Granted granted) {
     }
   }
   // What is now another's is nobody else's by its own word.
-  for (const Held& held : All()) {
+  for (const Entry& held : All()) {
     const auto owner = GrantedTo(held.network);
     if (owner && *owner != held.key) TakeFrom(held.key, held.network);
   }
@@ -192,6 +192,55 @@ void RouteBook::Withdraw(const PublicKey& key, const IpPrefix& network) {
   TakeFrom(key, network);
 }
 
+void RouteBook::Restore(const std::vector<HeldRoute>& held,
+                        const std::vector<config::Acceptance>& accept,
+                        const Surroundings& around, uint64_t now_us,
+                        uint64_t unix_ms) {
+  // What lies within another's came before that: it has the longer prefix.
+  std::vector<HeldRoute> ordered = held;
+  std::stable_sort(ordered.begin(), ordered.end(),
+                   [](const HeldRoute& a, const HeldRoute& b) {
+                     return a.network.length > b.network.length;
+                   });
+  for (const HeldRoute& entry : ordered) {
+    uint64_t left_us = kHoldUs;
+    if (entry.until_unix_ms != HeldRoute::kConnected) {
+      if (entry.until_unix_ms <= unix_ms) continue;
+      left_us = std::min(entry.until_unix_ms - unix_ms, kHoldUs / 1000) * 1000;
+    }
+    if (Judge(entry.key, entry.network, accept, around)) continue;
+    const bool known = holders_.contains(entry.key);
+    if (!known && away_ >= kMostAway) continue;
+    if (GrantedTo(entry.network) != entry.key && IsNewLength(entry.network)) {
+      continue;
+    }
+    Holder& holder = holders_[entry.key];
+    if (holder.networks.contains(entry.network) ||
+        holder.networks.size() >= kMostRoutes) {
+      continue;
+    }
+    if (!known) ++away_;
+    holder.until_us =
+        known ? std::max(holder.until_us, now_us + left_us) : now_us + left_us;
+    expire_at_us_ = std::min(expire_at_us_, holder.until_us);
+    Bind(entry.key, entry.network);
+  }
+}
+
+std::vector<HeldRoute> RouteBook::Held(uint64_t now_us,
+                                       uint64_t unix_ms) const {
+  std::vector<HeldRoute> held;
+  for (const auto& [network, key] : bound_) {
+    const uint64_t until_us = holders_.at(key).until_us;
+    if (until_us <= now_us) continue;
+    held.push_back({network, key,
+                    until_us == UINT64_MAX
+                        ? HeldRoute::kConnected
+                        : unix_ms + (until_us - now_us) / 1000});
+  }
+  return held;
+}
+
 void RouteBook::Expire(uint64_t now_us) {
   if (now_us < expire_at_us_) return;
   expire_at_us_ = UINT64_MAX;
@@ -205,10 +254,10 @@ void RouteBook::Expire(uint64_t now_us) {
   }
 }
 
-std::vector<RouteBook::Held> RouteBook::Forget(
+std::vector<RouteBook::Entry> RouteBook::Forget(
     const std::variant<IpPrefix, PublicKey>& names) {
-  std::vector<Held> named;
-  for (const Held& held : All()) {
+  std::vector<Entry> named;
+  for (const Entry& held : All()) {
     const auto* range = std::get_if<IpPrefix>(&names);
     if (range != nullptr ? !Within(held.network, *range)
                          : held.key != std::get<PublicKey>(names)) {
@@ -237,8 +286,8 @@ std::vector<IpPrefix> RouteBook::Of(const PublicKey& key) const {
   return {found->second.networks.begin(), found->second.networks.end()};
 }
 
-std::vector<RouteBook::Held> RouteBook::All() const {
-  std::vector<Held> all;
+std::vector<RouteBook::Entry> RouteBook::All() const {
+  std::vector<Entry> all;
   for (const auto& [network, key] : bound_) {
     all.push_back({network, key, holders_.at(key).until_us != UINT64_MAX});
   }

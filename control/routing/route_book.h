@@ -20,6 +20,18 @@
 
 namespace lwt::routing {
 
+// A network of a key, as it is remembered from one run to the next.
+struct HeldRoute {
+  // Its client was connected when this was written.
+  static constexpr uint64_t kConnected = 0;
+
+  IpPrefix network;
+  handshake::PublicKey key{};
+  uint64_t until_unix_ms = kConnected;
+
+  friend bool operator==(const HeldRoute&, const HeldRoute&) = default;
+};
+
 class RouteBook {
  public:
   static constexpr uint64_t kHoldUs = uint64_t{24} * 3600 * 1'000'000;
@@ -33,7 +45,7 @@ class RouteBook {
 
   using Granted = std::map<handshake::PublicKey, std::vector<IpPrefix>>;
   using Codes = std::vector<std::optional<RouteCode>>;
-  struct Held {
+  struct Entry {
     IpPrefix network;
     handshake::PublicKey key{};
     bool away = false;
@@ -56,11 +68,18 @@ class RouteBook {
   void Release(const handshake::PublicKey& key, uint64_t now_us);
   // A network that a key has is no longer its own.
   void Withdraw(const handshake::PublicKey& key, const IpPrefix& network);
+  // What a run before held, into an empty book: what could be announced now,
+  // for the rest of its time, a day at most.
+  void Restore(const std::vector<HeldRoute>& held,
+               const std::vector<config::Acceptance>& accept,
+               const Surroundings& around, uint64_t now_us, uint64_t unix_ms);
+  // All(), for the next run.
+  std::vector<HeldRoute> Held(uint64_t now_us, uint64_t unix_ms) const;
   // Frees what was held long enough.
   void Expire(uint64_t now_us);
   // Frees those within a range, or of a key, whose clients are away. All that
   // are named, freed or not.
-  std::vector<Held> Forget(
+  std::vector<Entry> Forget(
       const std::variant<IpPrefix, handshake::PublicKey>& names);
 
   // Who has networks that the address is in: several, where one lies within
@@ -69,7 +88,7 @@ class RouteBook {
   // Bound to the key by its own word, in order.
   std::vector<IpPrefix> Of(const handshake::PublicKey& key) const;
   // All that are bound so.
-  std::vector<Held> All() const;
+  std::vector<Entry> All() const;
   // Grows with every change of All().
   uint64_t version() const { return version_; }
   // Grows when a network becomes free.

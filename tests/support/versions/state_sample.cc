@@ -6,6 +6,7 @@
 #include "control/host/instance/journal.h"
 #include "control/hub/banned_keys.h"
 #include "control/hub/held_addresses.h"
+#include "control/hub/held_routes.h"
 #include "control/rotation/key_store.h"
 #include "control/rotation/rotation_file.h"
 #include "tests/unit/control/handshake/exchange_fixture.h"
@@ -26,6 +27,11 @@ PublicKey KeyOf(uint8_t seed) { return FixedStaticKey(seed).public_key; }
 std::vector<peer::HeldAddress> SampleAddresses() {
   return {{*ParseIpAddress("10.0.0.2"), KeyOf(1)},
           {*ParseIpAddress("fd00::3"), KeyOf(2), 1'700'000'000'000}};
+}
+
+std::vector<routing::HeldRoute> SampleHeldRoutes() {
+  return {{*ParseIpPrefix("10.20.0.0/16"), KeyOf(1)},
+          {*ParseIpPrefix("fd20::/64"), KeyOf(2), 1'700'000'000'000}};
 }
 
 peer::BannedKeys SampleBanned() { return {KeyOf(3), KeyOf(4)}; }
@@ -71,6 +77,11 @@ absl::Status CheckHub(const std::string& folder) {
   const auto addresses = peer::LoadHeldAddresses(folder);
   if (!addresses.ok()) return addresses.status();
   if (*addresses != SampleAddresses()) return Differs("addresses");
+  const auto routes = peer::LoadHeldRoutes(folder);
+  if (!routes.ok()) return routes.status();
+  // 0.2.0 wrote none.
+  if (!routes->empty() && *routes != SampleHeldRoutes())
+    return Differs("routes");
   const auto banned = peer::LoadBannedKeys(folder);
   if (!banned.ok()) return banned.status();
   if (*banned != SampleBanned()) return Differs("banned");
@@ -113,6 +124,8 @@ absl::Status WriteSampleState(const std::string& folder) {
   for (const auto& [path, text] : {
            std::pair(peer::HeldAddressesPath(folder),
                      peer::FormatHeldAddresses(SampleAddresses())),
+           std::pair(peer::HeldRoutesPath(folder),
+                     peer::FormatHeldRoutes(SampleHeldRoutes())),
            std::pair(peer::BannedKeysPath(folder),
                      peer::FormatBannedKeys(SampleBanned())),
            std::pair(rotation::RotationPath(folder),

@@ -238,6 +238,9 @@ struct TestHub {
         .rules = rules,
         .held = held,
         .on_held = [this](const auto& now_held) { held = now_held; },
+        .held_routes = held_routes,
+        .on_held_routes =
+            [this](const auto& now_held) { held_routes = now_held; },
         .banned = banned,
         .on_banned = [this](const auto& all) { banned = all; },
         .rotation = rotation};
@@ -309,7 +312,8 @@ struct TestHub {
   MessageTable messages = CommonMessages();  // Make takes them
   std::string_view version;       // that clients are told; empty: none
   std::vector<HeldAddress> held;  // as the state directory keeps it
-  BannedKeys banned;              // the same
+  std::vector<routing::HeldRoute> held_routes;  // the same
+  BannedKeys banned;                            // the same
   std::unique_ptr<HubSessions> sessions;
 };
 
