@@ -152,11 +152,14 @@ absl::Status HubSide::StartRotation() {
           .save =
               [this, path = rotation::RotationPath(state_dir)](
                   std::string text) { writer_->Put(path, std::move(text)); },
-          .connected = [this] { return Connected(); },
           .known =
               [this] {
                 return sessions_ ? sessions_->KnownKeys()
                                  : std::vector<handshake::PublicKey>();
+              },
+          .knows =
+              [this](const handshake::PublicKey& client) {
+                return sessions_ != nullptr && sessions_->Knows(client);
               },
           .offer =
               [this](const handshake::PublicKey& client,
@@ -203,18 +206,6 @@ void HubSide::KeepKey(std::string file, std::string key,
         }
         if (rotation_) done(result->written);
       });
-}
-
-std::vector<rotation::HubRotation::Connected> HubSide::Connected() const {
-  std::vector<rotation::HubRotation::Connected> connected;
-  if (sessions_ == nullptr) return connected;
-  for (const peer::HubSessions::Client& client : sessions_->clients()) {
-    if (!client.session) continue;
-    const handshake::SessionSecrets& secrets = client.session->secrets();
-    connected.push_back(
-        {secrets.peer_key, handshake::NewKey::kUnderstoodBy(secrets.peer)});
-  }
-  return connected;
 }
 
 void HubSide::SetFallback(const std::optional<config::HostPort>& service,

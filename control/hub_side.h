@@ -56,7 +56,6 @@ class HubSide final : public loop::Component {
   absl::Status StartRotation();
   void KeepKey(std::string file, std::string key,
                std::function<void(const absl::Status&)> done);
-  std::vector<rotation::HubRotation::Connected> Connected() const;
   std::string RotateKey(bool force);
   std::string Rotation() const;
 

@@ -66,6 +66,9 @@ class AddressBook {
   std::vector<HeldAddress> Held(uint64_t now_us, uint64_t unix_ms) const;
   // Whose addresses are bound.
   std::vector<handshake::PublicKey> Keys() const;
+  bool Knows(const handshake::PublicKey& key) const {
+    return of_key_.contains(key);
+  }
   // At start: what the run before held. Who was connected then has a day from
   // now, and nobody has more, whatever the clocks did.
   void Restore(const std::vector<HeldAddress>& held, uint64_t now_us,

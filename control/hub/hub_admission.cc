@@ -339,7 +339,10 @@ void HubSessions::Admit(HubFlow& flow, SessionSecrets secrets,
             ", key ", key, ", inner MTU ", mtu,
             old_key ? ", by a shared key of before" : "");
   if (config_.rotation != nullptr) {
-    config_.rotation->OnConnected(peer_key, newest_key);
+    config_.rotation->OnConnected(
+        peer_key, {.newest_key = newest_key,
+                   .understands = handshake::NewKey::kUnderstoodBy(
+                       client->session->secrets().peer)});
   }
 }
 

@@ -156,6 +156,7 @@ class HubSessions final : public FlowOwner {
   }
   // Who has a tunnel address, connected or not.
   std::vector<handshake::PublicKey> KnownKeys() const { return book_.Keys(); }
+  bool Knows(const handshake::PublicKey& key) const { return book_.Knows(key); }
   const routing::RouteBook& routes() const { return routes_; }
   // What is granted to a key, and bound to it by its own word; none twice.
   std::vector<IpPrefix> NetworksBehind(const handshake::PublicKey& key) const;

@@ -1,7 +1,6 @@
 #include "control/rotation/hub_rotation.h"
 
 #include <algorithm>
-#include <set>
 #include <utility>
 
 #include "control/base/text.h"
@@ -110,7 +109,10 @@ absl::Status HubRotation::Begin(bool force) {
                "lwtctl rotate-key -force does not wait for the others"));
   }
   if (counts_at_us_) CountNow();
-  if (!Stands()) state_ = {};
+  if (!Stands()) {
+    state_ = {};
+    round_.reset();
+  }
   absl::Status room = MakeRoom(force);
   if (!room.ok()) return room;
   RotationState next = state_;
@@ -147,6 +149,7 @@ void HubRotation::OnWritten(RotationState state, const absl::Status& status) {
     state.clients.insert_or_assign(client, held);
   }
   state_ = std::move(state);
+  round_.reset();
   NoteKnown();
   psk_ = *std::move(psk);
   SaveSoon();
@@ -155,21 +158,20 @@ void HubRotation::OnWritten(RotationState state, const absl::Status& status) {
   counts_at_us_ = began_us_ + kOfferUs;
   next_look_us_ = began_us_ + kLookUs;
   size_t deaf = 0;
-  const std::vector<Connected> connected = config_.connected();
   waiting_.clear();
-  for (const Connected& client : connected) {
-    NoteSeen(client.key);
-    waiting_.insert(client.key);
-    if (!client.understands) ++deaf;
-    Offer(client.key);
+  for (const auto& [client, understands] : here_) {
+    NoteSeen(client);
+    waiting_.insert(client);
+    if (!understands) ++deaf;
+    Offer(client);
   }
-  config_.log(Concat("the shared key is rotated: ", connected.size(),
+  config_.log(Concat("the shared key is rotated: ", here_.size(),
                      " connected clients are told",
                      deaf == 0 ? ""
                                : Concat("; of these ", deaf,
                                         " are of a version without rotation "
                                         "and need it by hand")));
-  if (connected.empty()) CountNow();
+  if (here_.empty()) CountNow();
 }
 
 void HubRotation::Offer(const PublicKey& client) const {
@@ -193,14 +195,6 @@ void HubRotation::NoteKnown() {
   }
 }
 
-bool HubRotation::Understands(const PublicKey& client) const {
-  const std::vector<Connected> connected = config_.connected();
-  return std::any_of(connected.begin(), connected.end(),
-                     [&](const Connected& here) {
-                       return here.key == client && here.understands;
-                     });
-}
-
 // Where as many are remembered as a file may have, nobody is pushed out by who
 // makes keys: nullptr for one more.
 Client* HubRotation::NoteSeen(const PublicKey& client) {
@@ -213,13 +207,14 @@ Client* HubRotation::NoteSeen(const PublicKey& client) {
   return &held;
 }
 
-void HubRotation::OnConnected(const PublicKey& client, bool newest_key) {
+void HubRotation::OnConnected(const PublicKey& client, const Arrival& arrival) {
+  here_[client] = arrival.understands;
   if (!Stands()) return;
   Client* const held = NoteSeen(client);
   SaveSoon();
   // Who comes by it has it, but may have it in memory only: an answer may have
   // been lost, with its flow or with a run before.
-  if (!newest_key || (!HasIt(client) && Understands(client))) {
+  if (!arrival.newest_key || (!HasIt(client) && arrival.understands)) {
     Offer(client);
     return;
   }
@@ -234,6 +229,7 @@ void HubRotation::OnConnected(const PublicKey& client, bool newest_key) {
 }
 
 void HubRotation::OnGone(const PublicKey& client) {
+  here_.erase(client);
   if (!Stands()) return;
   NoteSeen(client);
   SaveSoon();
@@ -273,8 +269,7 @@ std::string HubRotation::Refusal(const PublicKey& client) const {
   const auto found = state_.clients.find(client);
   if (found == state_.clients.end()) {
     if (now_us < began_us_ + config_.overlap_us) return "";
-    const std::vector<PublicKey> known = config_.known();
-    if (std::find(known.begin(), known.end(), client) != known.end()) return "";
+    if (config_.knows(client)) return "";
     return Concat("the shared key was rotated on ", date,
                   ", and no client had this public key then: give it the key "
                   "that the hub has now");
@@ -303,34 +298,65 @@ size_t HubRotation::Needers(const Before& before) const {
       [&](const auto& held) { return MayNeed(held.second, before, unix_ms); }));
 }
 
-// Of the keys before, those stay that a client may need; of the clients, those
-// that one may be needed by.
-void HubRotation::LookAround() {
-  next_look_us_ = config_.now_us() + kLookUs;
+// Of a state that counts for nothing no more is kept.
+void HubRotation::BeginRound() {
   if (!Stands()) {
     state_ = {};
     next_look_us_ = save_at_us_ = UINT64_MAX;
     config_.save("");
     return;
   }
-  for (const Connected& client : config_.connected()) NoteSeen(client.key);
-  NoteKnown();
-  bool needed = false;
-  std::erase_if(state_.before, [&](const Before& before) {
-    if (Needers(before) > 0) {
-      needed = true;
-      return false;
+  const uint64_t now_us = config_.now_us();
+  looks_ = now_us >= next_look_us_;
+  if (looks_) {
+    next_look_us_ = now_us + kLookUs;
+    if (!std::exchange(noted_known_, true)) NoteKnown();
+  }
+  save_at_us_ = UINT64_MAX;
+  round_ = Round{.needers = std::vector<size_t>(state_.before.size())};
+}
+
+void HubRotation::GoRound() {
+  Round& round = *round_;
+  const uint64_t unix_ms = config_.unix_ms();
+  auto at = round.after ? state_.clients.upper_bound(*round.after)
+                        : state_.clients.begin();
+  for (size_t i = 0; i < kPortion && at != state_.clients.end(); ++i, ++at) {
+    auto& [key, client] = *at;
+    round.after = key;
+    if (here_.contains(key)) client.seen_ms = unix_ms;
+    for (size_t k = 0; k < round.needers.size(); ++k) {
+      round.needers[k] += MayNeed(client, state_.before[k], unix_ms) ? 1 : 0;
     }
-    if (config_.now_us() < began_us_ + config_.overlap_us) return false;
-    config_.keys.ForgetBefore(before.psk);
-    return true;
-  });
+    round.lines += FormatClient(key, client);
+  }
+  if (at == state_.clients.end()) EndRound();
+}
+
+void HubRotation::EndRound() {
+  const Round round = *std::exchange(round_, std::nullopt);
+  if (looks_) LookAtKeys(round.needers);
+  config_.save(FormatKeys(state_) + round.lines);
+}
+
+// Of the keys before, those stay that a client may need.
+void HubRotation::LookAtKeys(const std::vector<size_t>& needers) {
+  const uint64_t now_us = config_.now_us();
+  bool needed = false;
+  for (size_t k = needers.size(); k-- > 0;) {
+    if (needers[k] > 0) {
+      needed = true;
+    } else if (now_us >= began_us_ + config_.overlap_us) {
+      const auto before = state_.before.begin() + static_cast<ptrdiff_t>(k);
+      config_.keys.ForgetBefore(before->psk);
+      state_.before.erase(before);
+    }
+  }
   if (needed) {
-    config_.keys.KeepBefore(config_.now_us());
+    config_.keys.KeepBefore(now_us);
   } else if (state_.before.empty() && !counts_at_us_) {
     next_look_us_ = UINT64_MAX;
   }
-  SaveSoon();
 }
 
 void HubRotation::OnTimer() {
@@ -338,14 +364,12 @@ void HubRotation::OnTimer() {
   if (counts_at_us_ && now_us >= *counts_at_us_) CountNow();
   // What is being written is newer than what a save would put over it.
   if (writing_) {
+    if (std::exchange(round_, std::nullopt)) SaveSoon();
     next_look_us_ = PutOff(next_look_us_, now_us);
     save_at_us_ = PutOff(save_at_us_, now_us);
   }
-  if (now_us >= next_look_us_) LookAround();
-  if (now_us >= save_at_us_) {
-    save_at_us_ = UINT64_MAX;
-    config_.save(FormatRotation(state_));
-  }
+  if (!round_ && now_us >= std::min(next_look_us_, save_at_us_)) BeginRound();
+  if (round_) GoRound();
   if (now_us < next_rotation_us_) return;
   next_rotation_us_ = now_us + config_.interval_us;
   const absl::Status begun = Begin(/*force=*/false);
@@ -357,6 +381,7 @@ void HubRotation::OnTimer() {
 }
 
 uint64_t HubRotation::NextDeadline() const {
+  if (round_) return 0;
   return std::min({counts_at_us_.value_or(UINT64_MAX), next_look_us_,
                    save_at_us_, next_rotation_us_});
 }
@@ -377,18 +402,16 @@ void HubRotation::SaveSoon() {
 std::optional<HubRotation::Progress> HubRotation::GetProgress() const {
   if (!Stands()) return std::nullopt;
   Progress progress{.began_unix_ms = state_.began_ms};
-  std::set<PublicKey> here;
-  for (const Connected& client : config_.connected()) {
-    here.insert(client.key);
-    if (HasIt(client.key)) ++progress.have_it;
+  progress.connected = here_.size();
+  for (const auto& [client, understands] : here_) {
+    if (HasIt(client)) ++progress.have_it;
   }
-  progress.connected = here.size();
   const uint64_t unix_ms = config_.unix_ms();
   for (const auto& [key, held] : state_.clients) {
     const auto needs = [&, &client = held](const Before& before) {
       return MayNeed(client, before, unix_ms);
     };
-    if (!here.contains(key) &&
+    if (!here_.contains(key) &&
         std::any_of(state_.before.begin(), state_.before.end(), needs)) {
       ++progress.away;
     }

@@ -16,6 +16,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -36,10 +37,9 @@ class HubRotation {
   // new one.
   static constexpr uint64_t kOfferUs = 60'000'000;
 
-  struct Connected {
-    handshake::PublicKey key{};
-    bool understands = false;
-  };
+  // Of what is remembered of clients no turn looks at more.
+  static constexpr size_t kPortion = 256;
+
   // All are called on the control thread, and outlive the rotation.
   struct Config {
     handshake::KeyRing& keys;
@@ -53,9 +53,10 @@ class HubRotation {
         keep;
     // Writes the rotation file again, some time.
     std::function<void(std::string file)> save;
-    std::function<std::vector<Connected>()> connected;
-    // The clients that have a tunnel address, connected or not.
+    // The clients that have a tunnel address, connected or not: all of them,
+    // asked when a rotation begins, and whether one of them is.
     std::function<std::vector<handshake::PublicKey>()> known;
+    std::function<bool(const handshake::PublicKey&)> knows;
     std::function<void(const handshake::PublicKey& client,
                        const handshake::NewKey& message)>
         offer;
@@ -73,8 +74,13 @@ class HubRotation {
   // it waits for, where a client would be locked out; `force` goes on.
   absl::Status Begin(bool force);
 
-  // A client is connected, by the newest key or not; it is told of that one.
-  void OnConnected(const handshake::PublicKey& client, bool newest_key);
+  // How a client came in.
+  struct Arrival {
+    bool newest_key = false;   // by that one
+    bool understands = false;  // what it is told of another
+  };
+  // A client is connected, and is told of the newest key.
+  void OnConnected(const handshake::PublicKey& client, const Arrival& arrival);
   void OnGone(const handshake::PublicKey& client);
   void OnKept(const handshake::PublicKey& client,
               const handshake::KeyKept& message);
@@ -102,10 +108,18 @@ class HubRotation {
   void Offer(const handshake::PublicKey& client) const;
   void OnWritten(RotationState state, const absl::Status& status);
   void CountNow();
-  void LookAround();
+  // What all that is remembered of clients is gone through for, in portions.
+  struct Round {
+    std::optional<handshake::PublicKey> after;  // the last one looked at
+    std::string lines;                          // of those, for the file
+    std::vector<size_t> needers;                // of each key before
+  };
+  void BeginRound();
+  void GoRound();
+  void EndRound();
+  void LookAtKeys(const std::vector<size_t>& needers);
   bool HasIt(const handshake::PublicKey& client) const;
   void NoteKnown();
-  bool Understands(const handshake::PublicKey& client) const;
   bool MayNeed(const RotationState::Client& client,
                const RotationState::Before& before, uint64_t unix_ms) const;
   size_t Needers(const RotationState::Before& before) const;
@@ -122,6 +136,11 @@ class HubRotation {
   uint64_t began_us_ = 0;
   // Connected clients that have yet to keep the key.
   std::set<handshake::PublicKey> waiting_;
+  // Those that are connected, and whether they understand a new key.
+  std::map<handshake::PublicKey, bool> here_;
+  std::optional<Round> round_;
+  bool looks_ = false;  // the round is one of next_look_us_
+  bool noted_known_ = false;
   uint64_t next_look_us_ = UINT64_MAX;
   uint64_t save_at_us_ = UINT64_MAX;
   uint64_t next_rotation_us_ = UINT64_MAX;

@@ -116,17 +116,27 @@ std::optional<RotationState> ParseRotation(std::string_view text) {
   return state;
 }
 
-std::string FormatRotation(const RotationState& state) {
+std::string FormatKeys(const RotationState& state) {
   std::string text =
       Concat(kRotationForm, "\nkey ", state.key, " ", state.began_ms, "\n");
   for (const RotationState::Before& before : state.before) {
     text += Concat("before ", PskText(before.psk), " ", before.since_ms, "\n");
   }
+  return text;
+}
+
+std::string FormatClient(const handshake::PublicKey& key,
+                         const RotationState::Client& client) {
+  return Concat("client ", handshake::PublicKeyToText(key), " ", client.kept_ms,
+                " ", NameOf(client.where), " ",
+                client.proved ? "proved" : "unproved", " ", client.seen_ms,
+                "\n");
+}
+
+std::string FormatRotation(const RotationState& state) {
+  std::string text = FormatKeys(state);
   for (const auto& [key, client] : state.clients) {
-    text += Concat("client ", handshake::PublicKeyToText(key), " ",
-                   client.kept_ms, " ", NameOf(client.where), " ",
-                   client.proved ? "proved" : "unproved", " ", client.seen_ms,
-                   "\n");
+    text += FormatClient(key, client);
   }
   return text;
 }

@@ -53,6 +53,10 @@ inline constexpr std::string_view kRotationForm =
 // nullopt unless every line is one of the form above.
 std::optional<RotationState> ParseRotation(std::string_view text);
 std::string FormatRotation(const RotationState& state);
+// The same in parts: all but the clients, and the line of one.
+std::string FormatKeys(const RotationState& state);
+std::string FormatClient(const handshake::PublicKey& key,
+                         const RotationState::Client& client);
 // "2026-11-30 19:40 UTC"
 std::string DateOf(uint64_t unix_ms);
 std::string RotationPath(const std::string& state_dir);

@@ -144,14 +144,6 @@ class Town {
                   file_ = std::move(file);
                   for (Party& party : parties_) party.saved = true;
                 },
-            .connected =
-                [this] {
-                  std::vector<HubRotation::Connected> here;
-                  for (const Party& party : parties_) {
-                    if (party.connected) here.push_back({party.key, true});
-                  }
-                  return here;
-                },
             .known =
                 [this] {
                   std::vector<PublicKey> known;
@@ -159,6 +151,10 @@ class Town {
                     if (party.ever) known.push_back(party.key);
                   }
                   return known;
+                },
+            .knows =
+                [this](const PublicKey& client) {
+                  return parties_[client[0] - 1].ever;
                 },
             .offer =
                 [this](const PublicKey& client, const NewKey& message) {
@@ -213,7 +209,8 @@ class Town {
       }
       party.connected = party.ever = party.sure = true;
       party.saved = false;
-      rotation_->OnConnected(party.key, newest);
+      rotation_->OnConnected(party.key,
+                             {.newest_key = newest, .understands = true});
       return;
     }
     EXPECT_FALSE(known) << "client " << int{party.key[0]} << " is locked out "

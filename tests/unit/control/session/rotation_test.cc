@@ -49,11 +49,14 @@ class RotationOfSessionsTest : public SessionsTest {
                           [done = std::move(done)] { done(absl::OkStatus()); });
                 },
             .save = [this](std::string file) { file_ = std::move(file); },
-            .connected = [this] { return Connected(); },
             .known =
                 [this] {
                   return hub_.sessions ? hub_.sessions->KnownKeys()
                                        : std::vector<handshake::PublicKey>();
+                },
+            .knows =
+                [this](const handshake::PublicKey& client) {
+                  return hub_.sessions && hub_.sessions->Knows(client);
                 },
             .offer =
                 [this](const handshake::PublicKey& client,
@@ -67,17 +70,6 @@ class RotationOfSessionsTest : public SessionsTest {
         file_);
     hub_.rotation = rotation_.get();
     hub_.Make();
-  }
-  std::vector<HubRotation::Connected> Connected() const {
-    std::vector<HubRotation::Connected> connected;
-    if (!hub_.sessions) return connected;
-    for (const HubSessions::Client& client : hub_.sessions->clients()) {
-      if (!client.session) continue;
-      const handshake::SessionSecrets& secrets = client.session->secrets();
-      connected.push_back(
-          {secrets.peer_key, NewKey::kUnderstoodBy(secrets.peer)});
-    }
-    return connected;
   }
   // One that takes what it is given.
   TestClient& AddTaker(const char* address) {
