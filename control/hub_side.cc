@@ -111,7 +111,7 @@ absl::StatusOr<peer::HubSessions::Config> HubSide::SessionsConfig() {
       .on_held =
           [this, state_dir](const std::vector<peer::HeldAddress>& held) {
             writer_->Put(peer::HeldAddressesPath(state_dir),
-                         peer::FormatHeldAddresses(held));
+                         [held] { return peer::FormatHeldAddresses(held); });
           },
       .held_routes = *std::move(routes),
       .on_held_routes =

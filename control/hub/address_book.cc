@@ -104,22 +104,17 @@ void AddressBook::Erase(Bindings::iterator binding) {
     if (end != away->second.end()) away->second.erase(end);
     if (away->second.empty()) away_.erase(away);
   }
+  if (!binding->second.connected()) {
+    ends_.erase({binding->second.until_us, binding->first});
+  }
   bindings_.erase(binding);
 }
 
-// Those that are over go, and then those that are free soonest. Whoever is
-// connected stays: max_clients is far below kMaxBindings.
-void AddressBook::MakeRoomFor(size_t count, uint64_t now_us) {
-  if (bindings_.size() + count <= kMaxBindings) return;
-  for (auto at = bindings_.begin(); at != bindings_.end();) {
-    const auto binding = at++;
-    if (binding->second.until_us <= now_us) Erase(binding);
-  }
-  while (!bindings_.empty() && bindings_.size() + count > kMaxBindings) {
-    Erase(std::min_element(bindings_.begin(), bindings_.end(),
-                           [](const auto& a, const auto& b) {
-                             return a.second.until_us < b.second.until_us;
-                           }));
+// Those that are over, or are free soonest, go. Whoever is connected stays:
+// max_clients is far below kMaxBindings.
+void AddressBook::MakeRoomFor(size_t count) {
+  while (!ends_.empty() && bindings_.size() + count > kMaxBindings) {
+    Erase(bindings_.find(ends_.begin()->second));
   }
 }
 
@@ -137,7 +132,7 @@ void AddressBook::Bind(const PublicKey& key,
     const auto held = bindings_.find(prefix.address);
     if (held != bindings_.end()) Erase(held);
   }
-  MakeRoomFor(addresses.size(), now_us);
+  MakeRoomFor(addresses.size());
   for (const IpPrefix& prefix : addresses) {
     bindings_[prefix.address] = {key, UINT64_MAX, SourceNetwork(source), now_us,
                                  earned};
@@ -153,9 +148,10 @@ size_t AddressBook::AwayOf(const IpPrefix& network, uint64_t now_us) {
   return ends.size();
 }
 
-void AddressBook::HoldUntil(Binding& binding, uint64_t until_us) {
-  binding.until_us = until_us;
-  away_[binding.network].insert(until_us);
+void AddressBook::HoldUntil(Bindings::iterator held, uint64_t until_us) {
+  held->second.until_us = until_us;
+  ends_.emplace(until_us, held->first);
+  away_[held->second.network].insert(until_us);
 }
 
 void AddressBook::Release(const PublicKey& key, uint64_t now_us) {
@@ -171,14 +167,14 @@ void AddressBook::Release(const PublicKey& key, uint64_t now_us) {
       continue;
     }
     binding.earned = true;
-    HoldUntil(binding, now_us + kHoldUs);
+    HoldUntil(held, now_us + kHoldUs);
   }
 }
 
 void AddressBook::ReleaseAll(uint64_t now_us) {
   ++version_;
-  for (auto& [address, binding] : bindings_) {
-    if (binding.connected()) HoldUntil(binding, now_us + kHoldUs);
+  for (auto held = bindings_.begin(); held != bindings_.end(); ++held) {
+    if (held->second.connected()) HoldUntil(held, now_us + kHoldUs);
   }
 }
 
@@ -205,14 +201,25 @@ std::vector<HeldAddress> AddressBook::Forget(const AddressesNamed& names) {
 std::vector<HeldAddress> AddressBook::Held(uint64_t now_us,
                                            uint64_t unix_ms) const {
   std::vector<HeldAddress> held;
-  for (const auto& [address, binding] : bindings_) {
+  std::optional<IpAddress> after;
+  AddHeld(bindings_.size(), now_us, unix_ms, after, held);
+  return held;
+}
+
+bool AddressBook::AddHeld(size_t count, uint64_t now_us, uint64_t unix_ms,
+                          std::optional<IpAddress>& after,
+                          std::vector<HeldAddress>& held) const {
+  auto at = after ? bindings_.upper_bound(*after) : bindings_.begin();
+  for (; count > 0 && at != bindings_.end(); --count, ++at) {
+    const auto& [address, binding] = *at;
+    after = address;
     if (binding.until_us <= now_us) continue;
     held.push_back({address, binding.key,
                     binding.connected()
                         ? HeldAddress::kConnected
                         : unix_ms + (binding.until_us - now_us) / 1000});
   }
-  return held;
+  return at != bindings_.end();
 }
 
 std::vector<PublicKey> AddressBook::Keys() const {
@@ -235,6 +242,7 @@ void AddressBook::Restore(const std::vector<HeldAddress>& held, uint64_t now_us,
     if (twin != bindings_.end()) Erase(twin);
     bindings_[entry.address] = {entry.key, now_us + left_us, IpPrefix(), now_us,
                                 /*earned=*/true};
+    ends_.emplace(now_us + left_us, entry.address);
     of_key_[entry.key].insert(entry.address);
   }
 }

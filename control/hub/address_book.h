@@ -64,6 +64,11 @@ class AddressBook {
 
   // What is still bound, by wall clock.
   std::vector<HeldAddress> Held(uint64_t now_us, uint64_t unix_ms) const;
+  // The same in parts: adds, of the next `count` addresses behind `after`,
+  // those that are bound, and moves `after` on. False: those were the last.
+  bool AddHeld(size_t count, uint64_t now_us, uint64_t unix_ms,
+               std::optional<IpAddress>& after,
+               std::vector<HeldAddress>& held) const;
   // Whose addresses are bound.
   std::vector<handshake::PublicKey> Keys() const;
   bool Knows(const handshake::PublicKey& key) const {
@@ -89,11 +94,11 @@ class AddressBook {
 
   bool InNetwork(const IpAddress& address) const;
   bool IsOwn(const IpAddress& address) const;
-  void MakeRoomFor(size_t count, uint64_t now_us);
+  void MakeRoomFor(size_t count);
   size_t AwayOf(const IpPrefix& network, uint64_t now_us);
-  void HoldUntil(Binding& binding, uint64_t until_us);
-
   using Bindings = std::map<IpAddress, Binding, host::AddressOrder>;
+
+  void HoldUntil(Bindings::iterator held, uint64_t until_us);
 
   std::set<IpAddress, host::AddressOrder> AddressesOf(
       const handshake::PublicKey& key) const;
@@ -101,7 +106,16 @@ class AddressBook {
 
   std::vector<IpPrefix> own_;
   Reserved reserved_;
+  // Until when, and then the address.
+  struct EndOrder {
+    using End = std::pair<uint64_t, IpAddress>;
+    bool operator()(const End& a, const End& b) const {
+      if (a.first != b.first) return a.first < b.first;
+      return host::AddressOrder()(a.second, b.second);
+    }
+  };
   Bindings bindings_;
+  std::set<EndOrder::End, EndOrder> ends_;  // of those that are away
   // Until when those that are away are held, by network.
   std::map<IpPrefix, std::multiset<uint64_t>, host::PrefixOrder> away_;
   // The bindings by key: clients make their keys as they like, so in a tree.

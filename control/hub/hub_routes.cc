@@ -53,14 +53,20 @@ void HubSessions::BeginRoutes(Client& client, uint64_t now_us) {
   GiveWay(client.remote.address, now_us);
   LeadNetworks(client);
   client.routes.Announce(AnnouncedTo(client));
-  clients_changed_ = true;
+  clients_changed_ |= HasNetworks(client);
 }
 
 void HubSessions::EndRoutes(Client& client, uint64_t now_us) {
+  clients_changed_ |= HasNetworks(client);
   routes_.Release(client.session->secrets().peer_key, now_us);
   underlay_.Remove(client.remote.address);
   client.routes = routing::RouteExchange();
-  clients_changed_ = true;
+  refused_.erase(SlotOf(client));
+}
+
+// That one is here or not is nothing to the others if none is behind it.
+bool HubSessions::HasNetworks(const Client& client) const {
+  return !config_.road.peers.Of(client.peer).networks.empty();
 }
 
 void HubSessions::MoveTo(Client& client, const Endpoint& remote,
@@ -105,6 +111,12 @@ void HubSessions::JudgeRoutes(Client& client, uint64_t now_us) {
        config_.host.ConnectedNetworks(), config_.routing.settings.own},
       now_us);
   const bool same = client.routes.judged() && codes == client.routes.codes();
+  if (std::any_of(codes.begin(), codes.end(),
+                  [](const auto& code) { return code.has_value(); })) {
+    refused_.insert(SlotOf(client));
+  } else {
+    refused_.erase(SlotOf(client));
+  }
   LeadNetworks(client);
   const std::vector<IpPrefix> now = NetworksBehind(key);
   if (now != before) LogAccepted(now, client.session->name(), log_);
@@ -113,25 +125,29 @@ void HubSessions::JudgeRoutes(Client& client, uint64_t now_us) {
   LogRefused(client.routes, client.session->name(), log_);
 }
 
-void HubSessions::JudgeAllAgain(bool refused_only, uint64_t now_us) {
+void HubSessions::JudgeAllAgain(uint64_t now_us) {
   for (Client& client : clients_) {
     if (!client.session) continue;
-    const auto& codes = client.routes.codes();
-    const bool refused =
-        std::any_of(codes.begin(), codes.end(),
-                    [](const auto& code) { return code.has_value(); });
-    if (client.routes.judged() && (refused || !refused_only)) {
+    if (client.routes.judged()) {
       JudgeRoutes(client, now_us);
       Schedule(client);
-    } else if (!refused_only) {
+    } else {
       LeadNetworks(client);
     }
   }
 }
 
-void HubSessions::OnHostNetworks(uint64_t now_us) {
-  JudgeAllAgain(/*refused_only=*/false, now_us);
+void HubSessions::JudgeRefusedAgain(uint64_t now_us) {
+  const std::set<uint32_t> refused = refused_;
+  for (const uint32_t slot : refused) {
+    Client& client = clients_[slot];
+    if (!client.session || !client.routes.judged()) continue;
+    JudgeRoutes(client, now_us);
+    Schedule(client);
+  }
 }
+
+void HubSessions::OnHostNetworks(uint64_t now_us) { JudgeAllAgain(now_us); }
 
 std::vector<IpPrefix> HubSessions::NetworksBehind(const PublicKey& key) const {
   std::vector<IpPrefix> networks;
@@ -216,7 +232,7 @@ void HubSessions::SweepRoutes(uint64_t now_us) {
   routes_.Expire(now_us);
   KeepRoutes(now_us);
   if (judged_freed_ != routes_.freed()) {
-    JudgeAllAgain(/*refused_only=*/true, now_us);
+    JudgeRefusedAgain(now_us);
     judged_freed_ = routes_.freed();
   }
   if (clients_changed_ || announced_routes_ != routes_.version()) {

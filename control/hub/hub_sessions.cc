@@ -157,46 +157,66 @@ void HubSessions::AfterWork(Client& client, uint64_t now_us) {
   Schedule(client);
 }
 
-void HubSessions::Schedule(const Client& client) {
+void HubSessions::Schedule(Client& client) {
   if (!client.session) return;
+  client.work_at_us =
+      std::min(client.session->NextDeadline(), client.routes.NextDeadline());
+  SetDeadline(client);
+}
+
+void HubSessions::SetDeadline(const Client& client) {
   deadlines_.Set(SlotOf(client),
-                 std::min({client.session->NextDeadline(), client.look_at_us,
-                           client.routes.NextDeadline()}));
+                 std::min(client.work_at_us, client.look_at_us));
 }
 
 void HubSessions::OnTimer(uint64_t now_us) {
   due_.clear();
   while (const auto due = deadlines_.TakeDue(now_us)) due_.push_back(*due);
   for (const uint32_t slot : due_) Visit(clients_[slot], now_us);
-  if (now_us >= next_sweep_us_) Sweep(now_us);
+  if (now_us >= next_sweep_us_) {
+    Sweep(now_us);
+  } else if (keeping_) {
+    KeepAddresses(now_us);
+  }
   if (told_routes_ != routes_.version()) TellPeerNetworks();
 }
 
 void HubSessions::Visit(Client& client, uint64_t now_us) {
   ++visits_;
-  if (client.session && client.routes.NextDeadline() <= now_us) {
-    TickRoutes(client, now_us);
+  if (!client.session) return;
+  if (now_us < client.work_at_us) {
+    if (LookAt(client, now_us)) {
+      AfterWork(client, now_us);
+    } else if (client.session) {
+      SetDeadline(client);
+    }
+    return;
   }
-  if (client.session && client.session->NextDeadline() <= now_us) {
-    client.session->OnTimer(now_us);
-  }
-  if (client.session && client.look_at_us <= now_us) LookAt(client, now_us);
+  if (client.routes.NextDeadline() <= now_us) TickRoutes(client, now_us);
+  if (client.session->NextDeadline() <= now_us) client.session->OnTimer(now_us);
+  if (client.look_at_us <= now_us) LookAt(client, now_us);
   AfterWork(client, now_us);
 }
 
-void HubSessions::LookAt(Client& client, uint64_t now_us) {
+// Whether the session had work: one that nobody uses has none.
+bool HubSessions::LookAt(Client& client, uint64_t now_us) {
   const Session::Activity last = client.session->LastActivity();
   if (now_us > last.heard_us && now_us - last.heard_us > kIdleUs) {
     client.session->SendClose("nothing was heard of you");
     Drop(client, "nothing was heard of it", now_us);
-    return;
+    return true;
   }
-  client.session->Measure(now_us);
-  client.session->ShareLoss(now_us);
-  client.session->FollowPath(now_us);
   const bool in_use = last.used_us + kIdleLookUs >= now_us;
+  // Once more after the last use.
+  const bool works = last.used_us + 2 * (kIdleLookUs + kSweepUs) >= now_us;
+  if (works) {
+    client.session->Measure(now_us);
+    client.session->ShareLoss(now_us);
+    client.session->FollowPath(now_us);
+  }
   client.look_at_us = NextSweep(std::min(
       now_us + (in_use ? 0 : kIdleLookUs - kSweepUs), last.heard_us + kIdleUs));
+  return works;
 }
 
 // One that has a new lane.
@@ -227,10 +247,19 @@ void HubSessions::Sweep(uint64_t now_us) {
   SweepRoutes(now_us);
 }
 
+// In portions: a crowd must not hold up a turn.
 void HubSessions::KeepAddresses(uint64_t now_us) {
-  if (kept_version_ == book_.version() || !config_.on_held) return;
-  kept_version_ = book_.version();
-  config_.on_held(book_.Held(now_us, config_.host.UnixMs()));
+  if (!config_.on_held) return;
+  if (!keeping_) {
+    if (kept_version_ == book_.version()) return;
+    kept_version_ = book_.version();
+    keeping_.emplace();
+  }
+  if (book_.AddHeld(kKeepPortion, now_us, config_.host.UnixMs(),
+                    keeping_->after, keeping_->held)) {
+    return;
+  }
+  config_.on_held(std::exchange(keeping_, std::nullopt)->held);
 }
 
 void HubSessions::OnLinkChanged() {
@@ -259,7 +288,7 @@ void HubSessions::Apply(Settings settings, uint64_t now_us) {
   }
   FollowRules(now_us);
   routes_.SetGranted(config_.routing.granted);
-  JudgeAllAgain(/*refused_only=*/false, now_us);
+  JudgeAllAgain(now_us);
   TellPeerNetworks();
   AnnounceRoutes();
 }
@@ -293,7 +322,9 @@ size_t HubSessions::Close(std::string_view reason, uint64_t now_us) {
     EndSession(client);
   }
   book_.ReleaseAll(now_us);
-  KeepAddresses(now_us);
+  if (config_.on_held) {
+    config_.on_held(book_.Held(now_us, config_.host.UnixMs()));
+  }
   return flows;
 }
 

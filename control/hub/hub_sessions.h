@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -34,6 +35,8 @@ class HubSessions final : public FlowOwner {
   // again: of one in use each time, of an idle one every kIdleLookUs.
   static constexpr uint64_t kSweepUs = 500'000;
   static constexpr uint64_t kIdleLookUs = Session::kMeasureUs;
+  // Of held addresses, put together for their file in one turn.
+  static constexpr size_t kKeepPortion = 256;
   // What the unproven flows keep of their streams, beyond kOwnBytes each.
   static constexpr size_t kStreamBytes = 8 << 20;
   // Of one session, beside those that it sends on.
@@ -110,7 +113,10 @@ class HubSessions final : public FlowOwner {
     JoinBudget joins;
     PeerIndex peer;  // of one with a session
     routing::RouteExchange routes;
+    // When it has to be looked at by the clock, and when the session or what it
+    // is told of routes has work.
     uint64_t look_at_us = UINT64_MAX;
+    uint64_t work_at_us = UINT64_MAX;
   };
 
   HubSessions(const Config& config, const loop::Log& log, uint64_t now_us);
@@ -122,7 +128,7 @@ class HubSessions final : public FlowOwner {
   // Does what is due, and touches no client of whom nothing is.
   void OnTimer(uint64_t now_us);
   uint64_t NextDeadline() const {
-    return std::min(next_sweep_us_, deadlines_.Next());
+    return keeping_ ? 0 : std::min(next_sweep_us_, deadlines_.Next());
   }
   // Our own ways to clients may carry more or less now.
   void OnLinkChanged();
@@ -175,7 +181,9 @@ class HubSessions final : public FlowOwner {
   void GiveWay(const IpAddress& end, uint64_t now_us);
   void TickRoutes(Client& client, uint64_t now_us);
   void JudgeRoutes(Client& client, uint64_t now_us);
-  void JudgeAllAgain(bool refused_only, uint64_t now_us);
+  void JudgeAllAgain(uint64_t now_us);
+  void JudgeRefusedAgain(uint64_t now_us);
+  bool HasNetworks(const Client& client) const;
   void LeadNetworks(Client& client);
   void AnnounceRoutes();
   std::vector<IpPrefix> AnnouncedTo(const Client& client) const;
@@ -195,9 +203,10 @@ class HubSessions final : public FlowOwner {
   void EndSession(Client& client);
   void Drop(Client& client, std::string_view why, uint64_t now_us);
   void AfterWork(Client& client, uint64_t now_us);
-  void Schedule(const Client& client);
+  void Schedule(Client& client);
+  void SetDeadline(const Client& client);
   void Visit(Client& client, uint64_t now_us);
-  void LookAt(Client& client, uint64_t now_us);
+  bool LookAt(Client& client, uint64_t now_us);
   void LookSoon(Client& client, uint64_t now_us);
   uint64_t NextSweep(uint64_t from_us) const;
   void Sweep(uint64_t now_us);
@@ -248,6 +257,11 @@ class HubSessions final : public FlowOwner {
   const uint64_t began_us_;
   uint64_t next_sweep_us_;
   uint64_t kept_version_ = 0;  // of the book
+  struct Keeping {
+    std::optional<IpAddress> after;
+    std::vector<HeldAddress> held;
+  };
+  std::optional<Keeping> keeping_;  // what is being put together of it
   routing::RouteBook routes_;
   routing::Underlay underlay_;              // where clients are
   uint64_t told_routes_ = UINT64_MAX;       // versions of routes_
@@ -256,6 +270,7 @@ class HubSessions final : public FlowOwner {
   uint64_t judged_freed_ = 0;
   std::vector<IpPrefix> announced_;  // behind all clients
   bool clients_changed_ = false;     // since these were put together
+  std::set<uint32_t> refused_;       // clients of whom a network is refused
 };
 
 }  // namespace lwt::peer

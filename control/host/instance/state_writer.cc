@@ -29,7 +29,7 @@ class StateWriter::Thread {
     thread_.join();
   }
 
-  void Put(const std::string& path, std::string content) {
+  void Put(const std::string& path, std::function<std::string()> content) {
     {
       const std::lock_guard lock(mutex_);
       File& file = files_[path];
@@ -42,7 +42,7 @@ class StateWriter::Thread {
  private:
   using Clock = std::chrono::steady_clock;
   struct File {
-    std::string content;
+    std::function<std::string()> content;
     bool pending = false;
     bool failing = false;  // at the last attempt
     std::chrono::milliseconds wait{};
@@ -99,10 +99,10 @@ void StateWriter::Thread::Run() {
 void StateWriter::Thread::Write(std::unique_lock<std::mutex>& lock,
                                 const std::string& path) {
   File& file = files_[path];
-  const std::string content = file.content;
+  const std::function<std::string()> content = file.content;
   file.pending = false;
   lock.unlock();
-  const absl::Status status = ReplaceFile(path, content);
+  const absl::Status status = ReplaceFile(path, content());
   lock.lock();
   Note(file, path, status);
 }
@@ -130,6 +130,11 @@ StateWriter::StateWriter(const loop::Log& log, std::chrono::milliseconds retry)
 StateWriter::~StateWriter() = default;
 
 void StateWriter::Put(const std::string& path, std::string content) {
+  Put(path, [content = std::move(content)] { return content; });
+}
+
+void StateWriter::Put(const std::string& path,
+                      std::function<std::string()> content) {
   if (thread_ == nullptr) thread_ = std::make_unique<Thread>(log_, retry_);
   thread_->Put(path, std::move(content));
 }

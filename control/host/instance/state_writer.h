@@ -8,6 +8,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -28,6 +29,8 @@ class StateWriter {
   // Gives the file at `path` this content: it is replaced whole, as by
   // ReplaceFile. Returns at once.
   void Put(const std::string& path, std::string content);
+  // The same of a content that is put together on the writer's thread.
+  void Put(const std::string& path, std::function<std::string()> content);
 
  private:
   class Thread;

@@ -32,11 +32,12 @@ NeighbourKeeper::NeighbourKeeper(Netlink& netlink, const Link& uplink,
       find_route_(std::move(find_route)) {}
 
 void NeighbourKeeper::SetUplink(const Link& uplink, uint64_t now_us) {
-  uplink_ = uplink;
-  for (auto& [remote, entry] : entries_) {
-    Update(entry, now_us);
-    Refresh(entry, now_us);
+  if (uplink.index != uplink_.index) {
+    // Who answers there is not known by what was known here.
+    for (auto& [address, hop] : hops_) hop.way = {};
   }
+  uplink_ = uplink;
+  BeginSweep(now_us);
 }
 
 void NeighbourKeeper::Add(const IpAddress& remote, uint64_t now_us) {
@@ -46,46 +47,64 @@ void NeighbourKeeper::Add(const IpAddress& remote, uint64_t now_us) {
   }
   Entry& entry = entries_[remote];
   entry.remote = remote;
-  entry.due = due_.emplace(now_us, remote);
   entry.hop.problem = "not asked yet";
-  Update(entry, now_us);
-  Refresh(entry, now_us);
+  entry.due = routes_due_.emplace(now_us, remote);
+  Reroute(entry, now_us);
 }
 
 void NeighbourKeeper::Remove(const IpAddress& remote) {
   Entry* entry = Lookup(remote);
   if (entry == nullptr || --entry->references > 0) return;
-  due_.erase(entry->due);
+  Leave(*entry);
+  routes_due_.erase(entry->due);
   entries_.erase(remote);
 }
 
 void NeighbourKeeper::Suspect(const IpAddress& remote, uint64_t now_us) {
-  if (Entry* entry = Lookup(remote)) {
-    Update(*entry, now_us);
-    Refresh(*entry, now_us);
-  }
+  Entry* const entry = Lookup(remote);
+  if (entry == nullptr) return;
+  Reroute(*entry, now_us);
+  if (!entry->via) return;
+  Hop& hop = hops_.at(*entry->via);
+  LookAtHop(hop, now_us);
+  Ask(hop, now_us);
 }
 
 void NeighbourKeeper::HostChanged(const HostChanges& changes, uint64_t now_us) {
-  const bool all = UplinkChanged(changes) || changes.routes ||
-                   changes.everything || !changes.addresses.empty();
-  for (auto& [remote, entry] : entries_) {
-    const IpAddress& hop = entry.hop.route.NextHop(entry.remote);
-    const bool neighbour_changed = std::any_of(
-        changes.neighbours.begin(), changes.neighbours.end(),
-        [&](const Neighbour& neighbour) {
-          return neighbour.ifindex == uplink_.index && neighbour.address == hop;
-        });
-    if (all || neighbour_changed) Update(entry, now_us);
+  if (UplinkChanged(changes) || changes.routes || changes.everything ||
+      !changes.addresses.empty()) {
+    BeginSweep(now_us);
+  }
+  for (const Neighbour& neighbour : changes.neighbours) {
+    if (neighbour.ifindex != uplink_.index) continue;
+    const auto hop = hops_.find(neighbour.address);
+    if (hop != hops_.end()) LookAtHop(hop->second, now_us);
   }
 }
 
 void NeighbourKeeper::OnTimer(uint64_t now_us) {
-  while (next_deadline_us() <= now_us) {
-    Entry& entry = entries_.at(due_.begin()->second);
-    Update(entry, now_us);
-    Refresh(entry, now_us);
+  if (sweep_left_ > 0) Sweep(now_us);
+  for (size_t i = 0;
+       i < kPortion && !hops_due_.empty() && hops_due_.begin()->first <= now_us;
+       ++i) {
+    Hop& hop = hops_.at(hops_due_.begin()->second);
+    LookAtHop(hop, now_us);
+    Ask(hop, now_us);
   }
+  for (size_t i = 0; i < kPortion && !routes_due_.empty() &&
+                     routes_due_.begin()->first <= now_us;
+       ++i) {
+    Reroute(entries_.at(routes_due_.begin()->second), now_us);
+  }
+}
+
+uint64_t NeighbourKeeper::next_deadline_us() const {
+  if (sweep_left_ > 0) return 0;
+  uint64_t next = UINT64_MAX;
+  for (const Due* due : {&hops_due_, &routes_due_}) {
+    if (!due->empty()) next = std::min(next, due->begin()->first);
+  }
+  return next;
 }
 
 const NextHop* NeighbourKeeper::Find(const IpAddress& remote) const {
@@ -98,84 +117,156 @@ NeighbourKeeper::Entry* NeighbourKeeper::Lookup(const IpAddress& remote) {
   return found == entries_.end() ? nullptr : &found->second;
 }
 
-void NeighbourKeeper::Update(Entry& entry, uint64_t now_us) {
-  NextHop hop = Resolve(entry);
+// One that comes while another goes round has all looked at once more.
+void NeighbourKeeper::BeginSweep(uint64_t now_us) {
+  ++sweep_;
+  sweep_left_ = entries_.size();
+  Sweep(now_us);
+}
+
+void NeighbourKeeper::Sweep(uint64_t now_us) {
+  for (size_t i = 0; i < kPortion && sweep_left_ > 0; ++i, --sweep_left_) {
+    auto at =
+        sweep_after_ ? entries_.upper_bound(*sweep_after_) : entries_.begin();
+    if (at == entries_.end()) at = entries_.begin();
+    if (at == entries_.end()) {
+      sweep_left_ = 0;
+      return;
+    }
+    Entry& entry = at->second;
+    sweep_after_ = entry.remote;
+    Reroute(entry, now_us);
+    if (!entry.via) continue;
+    Hop& hop = hops_.at(*entry.via);
+    if (std::exchange(hop.sweep, sweep_) == sweep_) continue;
+    LookAtHop(hop, now_us);
+    if (!hop.way.mac || hop.way.silent) Ask(hop, now_us);
+  }
+}
+
+// What is new is asked for: it may be unknown to the kernel until it is used.
+NeighbourKeeper::Hop& NeighbourKeeper::HopOf(const IpAddress& address,
+                                             uint64_t now_us) {
+  const auto [found, is_new] = hops_.try_emplace(address);
+  Hop& hop = found->second;
+  if (!is_new) return hop;
+  hop.address = address;
+  hop.due = hops_due_.emplace(now_us, address);
+  hop.sweep = sweep_;
+  LookAtHop(hop, now_us);
+  Ask(hop, now_us);
+  return hop;
+}
+
+void NeighbourKeeper::Leave(Entry& entry) {
+  if (!entry.via) return;
+  const auto hop = hops_.find(*entry.via);
+  entry.via.reset();
+  hop->second.remotes.erase(entry.remote);
+  if (!hop->second.remotes.empty()) return;
+  hops_due_.erase(hop->second.due);
+  hops_.erase(hop);
+}
+
+void NeighbourKeeper::Reroute(Entry& entry, uint64_t now_us) {
+  absl::StatusOr<Route> route =
+      find_route_ ? find_route_(entry.remote) : netlink_.RouteTo(entry.remote);
+  const bool on_uplink = route.ok() && route->ifindex == uplink_.index;
+  std::optional<IpAddress> via;
+  if (on_uplink && has_neighbours()) via = route->NextHop(entry.remote);
+  if (via != entry.via) {
+    if (via) HopOf(*via, now_us).remotes.insert(entry.remote);
+    Leave(entry);
+    entry.via = via;
+  }
+  const uint64_t count = entries_.size();
+  routes_due_.erase(entry.due);
+  entry.due = routes_due_.emplace(
+      now_us + (on_uplink ? std::max(kRoutePeriodUs, count * kRouteShareUs)
+                          : std::max(kRetryPeriodUs, count * kRetryShareUs)),
+      entry.remote);
+  NextHop hop = Compose(entry, std::move(route));
   if (hop == entry.hop) return;
-  const bool moved =
-      hop.route.NextHop(entry.remote) != entry.hop.route.NextHop(entry.remote);
-  const bool fell_silent = hop.silent && !entry.hop.silent;
   entry.hop = std::move(hop);
-  // The new next hop may be unknown to the kernel until it is used, and one
-  // that is silent is asked until it answers.
-  if (moved || fell_silent) Refresh(entry, now_us);
   on_change_(entry.remote, entry.hop);
 }
 
-NextHop NeighbourKeeper::Resolve(const Entry& entry) {
+NextHop NeighbourKeeper::Compose(const Entry& entry,
+                                 absl::StatusOr<Route> route) const {
   NextHop hop;
-  const auto route =
-      find_route_ ? find_route_(entry.remote) : netlink_.RouteTo(entry.remote);
   if (!route.ok()) {
     hop.problem = std::string(route.status().message());
     return hop;
   }
-  hop.route = *route;
-  if (route->ifindex != uplink_.index) {
+  hop.route = *std::move(route);
+  if (hop.route.ifindex != uplink_.index) {
     hop.problem = absl::StrCat("the route to ", ToString(entry.remote),
                                " does not go by ", uplink_.name,
-                               " but by interface number ", route->ifindex);
+                               " but by interface number ", hop.route.ifindex);
     return hop;
   }
   hop.ready = true;
   hop.silent = !uplink_.has_carrier;
-  if (uplink_.link_header_size().value_or(0) == 0) return hop;
   const Family family = entry.remote.family;
+  if (uplink_.link_header_size().value_or(0) == 0) return hop;
   if (uplink_.loopback) {
     hop.header = EthernetHeader({}, {}, family);
     return hop;
   }
-  const IpAddress& next = route->NextHop(entry.remote);
-  const auto neighbour = netlink_.NeighbourOf(uplink_.index, next);
-  const MacAddress source = uplink_.mac.value_or(MacAddress{});
-  if (neighbour.ok() && neighbour->usable()) {
-    hop.header = EthernetHeader(*neighbour->mac, source, family);
-    return hop;
+  const Way& way = hops_.at(*entry.via).way;
+  hop.silent = hop.silent || way.silent;
+  if (way.mac) {
+    hop.header =
+        EthernetHeader(*way.mac, uplink_.mac.value_or(MacAddress{}), family);
+  } else {
+    hop.ready = false;
+    hop.problem = way.problem;
   }
-  // One that the kernel forgot, and asks for again, is nothing to go by.
-  const bool failed =
-      neighbour.ok() && neighbour->state == NeighbourState::kFailed;
-  const NextHop& last = entry.hop;
-  hop.silent = hop.silent || failed || last.silent;
-  if (last.ready && last.header.size != 0 &&
-      last.route.ifindex == uplink_.index &&
-      last.route.NextHop(entry.remote) == next) {
-    MacAddress destination;
-    std::copy_n(last.header.bytes.begin(), destination.size(),
-                destination.begin());
-    hop.header = EthernetHeader(destination, source, family);
-    return hop;
-  }
-  hop.ready = false;
-  hop.problem = neighbour.ok()
-                    ? absl::StrCat("the next hop ", ToString(next), " on ",
-                                   uplink_.name, " has not answered yet")
-                    : std::string(neighbour.status().message());
   return hop;
 }
 
-void NeighbourKeeper::Refresh(Entry& entry, uint64_t now_us) {
-  due_.erase(entry.due);
-  entry.due = due_.emplace(
-      now_us + (entry.hop.ready && !entry.hop.silent ? kRefreshPeriodUs
-                                                     : kRetryPeriodUs),
-      entry.remote);
-  const bool resolvable = entry.hop.route.ifindex == uplink_.index &&
-                          uplink_.link_header_size().value_or(0) != 0 &&
-                          !uplink_.loopback;
-  if (!resolvable) return;
-  const IpAddress& next = entry.hop.route.NextHop(entry.remote);
+// One that the kernel forgot, and asks for again, is nothing to go by: it is
+// where it was last.
+void NeighbourKeeper::LookAtHop(Hop& hop, uint64_t now_us) {
+  const auto neighbour = netlink_.NeighbourOf(uplink_.index, hop.address);
+  Way way = hop.way;
+  way.problem.clear();
+  if (neighbour.ok() && neighbour->usable()) {
+    way = {.mac = neighbour->mac};
+  } else {
+    const bool failed =
+        neighbour.ok() && neighbour->state == NeighbourState::kFailed;
+    way.silent = way.silent || failed;
+    if (!way.mac) {
+      way.problem =
+          neighbour.ok()
+              ? absl::StrCat("the next hop ", ToString(hop.address), " on ",
+                             uplink_.name, " has not answered yet")
+              : std::string(neighbour.status().message());
+    }
+  }
+  if (way == hop.way) return;
+  const bool fell_silent = way.silent && !hop.way.silent;
+  hop.way = std::move(way);
+  if (fell_silent) Ask(hop, now_us);
+  for (const IpAddress& remote : hop.remotes) {
+    Entry& entry = entries_.at(remote);
+    NextHop next = Compose(entry, entry.hop.route);
+    if (next == entry.hop) continue;
+    entry.hop = std::move(next);
+    on_change_(remote, entry.hop);
+  }
+}
+
+// One that is silent is asked until it answers.
+void NeighbourKeeper::Ask(Hop& hop, uint64_t now_us) {
+  hops_due_.erase(hop.due);
+  hop.due = hops_due_.emplace(
+      now_us +
+          (hop.way.mac && !hop.way.silent ? kRefreshPeriodUs : kRetryPeriodUs),
+      hop.address);
   // It fails when the link goes down meanwhile, which comes as a change.
-  netlink_.RefreshNeighbour(uplink_.index, next).IgnoreError();
+  netlink_.RefreshNeighbour(uplink_.index, hop.address).IgnoreError();
 }
 
 bool NeighbourKeeper::UplinkChanged(const HostChanges& changes) {

@@ -3,8 +3,10 @@
 // The kernel stays the master of routes and neighbours; this class asks it,
 // follows its changes, and makes it keep the entries alive that only raw
 // frames use (NTF_USE every 20 s and at once on a suspect path). Owned by the
-// control thread, which feeds it time and changes. A turn with nothing due
-// costs the same however many addresses there are.
+// control thread, which feeds it time and changes. Many addresses have few next
+// hops: what is asked of the kernel about a neighbour is asked once for all of
+// them, and of routes no turn looks up more than kPortion. A turn with nothing
+// due costs the same however many addresses there are.
 #pragma once
 
 #include <absl/status/status.h>
@@ -13,6 +15,8 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
+#include <set>
 #include <span>
 #include <string>
 
@@ -50,6 +54,13 @@ class NeighbourKeeper {
   static constexpr uint64_t kRefreshPeriodUs = 20'000'000;
   // While an address has no link-layer address yet, or does not answer.
   static constexpr uint64_t kRetryPeriodUs = 1'000'000;
+  // A route is looked up again after so long, without a notice that it changed:
+  // there is none of a redirect. For each address at least kRouteShareUs more,
+  // and without a way to it, kRetryPeriodUs and kRetryShareUs.
+  static constexpr uint64_t kRoutePeriodUs = 60'000'000;
+  static constexpr uint64_t kRouteShareUs = 20'000;
+  static constexpr uint64_t kRetryShareUs = 1'000;
+  static constexpr size_t kPortion = 64;
 
   // Called from within the functions below, whenever the next hop of a remote
   // address is not what was reported last. Must not call back into the keeper.
@@ -78,9 +89,7 @@ class NeighbourKeeper {
   void HostChanged(const HostChanges& changes, uint64_t now_us);
   void OnTimer(uint64_t now_us);
   // When OnTimer wants to be called; UINT64_MAX: not at all.
-  uint64_t next_deadline_us() const {
-    return due_.empty() ? UINT64_MAX : due_.begin()->first;
-  }
+  uint64_t next_deadline_us() const;
 
   // nullptr for an address not added.
   const NextHop* Find(const IpAddress& remote) const;
@@ -92,21 +101,51 @@ class NeighbourKeeper {
     IpAddress remote;
     uint32_t references = 1;
     NextHop hop;
-    Due::iterator due;  // its place there
+    std::optional<IpAddress> via;  // the neighbour that it goes by
+    Due::iterator due;             // its place in routes_due_
+  };
+  // What is known of a neighbour on the uplink.
+  struct Way {
+    std::optional<MacAddress> mac;  // the last one
+    bool silent = false;
+    std::string problem;  // while there is no `mac`
+    friend bool operator==(const Way&, const Way&) = default;
+  };
+  struct Hop {
+    IpAddress address;
+    Way way;
+    std::set<IpAddress, AddressOrder> remotes;  // that go by it
+    uint64_t sweep = 0;                         // that asked for it last
+    Due::iterator due;                          // its place in hops_due_
   };
 
   Entry* Lookup(const IpAddress& remote);
-  void Update(Entry& entry, uint64_t now_us);
-  NextHop Resolve(const Entry& entry);
-  void Refresh(Entry& entry, uint64_t now_us);
+  Hop& HopOf(const IpAddress& address, uint64_t now_us);
+  void Leave(Entry& entry);
+  void Reroute(Entry& entry, uint64_t now_us);
+  NextHop Compose(const Entry& entry, absl::StatusOr<Route> route) const;
+  void LookAtHop(Hop& hop, uint64_t now_us);
+  void Ask(Hop& hop, uint64_t now_us);
+  void BeginSweep(uint64_t now_us);
+  void Sweep(uint64_t now_us);
   bool UplinkChanged(const HostChanges& changes);
+  bool has_neighbours() const {
+    return uplink_.link_header_size().value_or(0) != 0 && !uplink_.loopback;
+  }
 
   Netlink& netlink_;
   Link uplink_;
   const OnChange on_change_;
   const FindRoute find_route_;
   std::map<IpAddress, Entry, AddressOrder> entries_;
-  Due due_;  // when each is to be refreshed
+  std::map<IpAddress, Hop, AddressOrder> hops_;
+  Due routes_due_;  // when each entry's route is to be looked up again
+  Due hops_due_;    // when each neighbour is to be asked
+  // A change that may concern all goes round: how many entries it has yet to
+  // look at, and behind which it is.
+  uint64_t sweep_ = 0;
+  size_t sweep_left_ = 0;
+  std::optional<IpAddress> sweep_after_;
 };
 
 }  // namespace lwt::host

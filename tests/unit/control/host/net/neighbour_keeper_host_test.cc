@@ -192,6 +192,49 @@ TEST_F(NeighbourKeeperTest, AsksAgainInTimeAndOnSuspicion) {
   EXPECT_FALSE(is_gone());
 }
 
+// A hub behind one router has thousands of clients there, and one neighbour.
+TEST_F(NeighbourKeeperTest, ACrowdBehindOneRouterIsOneNeighbour) {
+  constexpr int kCrowd = 3 * NeighbourKeeper::kPortion;
+  Shell("ip route add 198.18.0.0/16 via 10.77.0.2");
+  const auto remote = [](int number) {
+    return Ip("198.18." + std::to_string(number / 250) + "." +
+              std::to_string(number % 250 + 1));
+  };
+  for (int i = 0; i < kCrowd; ++i) keeper_->Add(remote(i), now_us_);
+  ASSERT_TRUE(WaitFor(remote(0), IsReady));
+  for (int i = 0; i < kCrowd; ++i) {
+    ASSERT_TRUE(keeper_->Find(remote(i))->ready) << i;
+  }
+  // One notice of it is told to all of them.
+  reports_ = 0;
+  Shell("ip neigh replace 10.77.0.2 lladdr 02:00:00:00:00:99 dev wire");
+  ASSERT_TRUE(WaitFor(remote(kCrowd - 1), [](const NextHop& hop) {
+    return hop.header.bytes[5] == 0x99;
+  }));
+  EXPECT_EQ(reports_, kCrowd);
+  // A route that changes is looked up for all, by and by.
+  reports_ = 0;
+  Shell("ip route replace 198.18.0.0/16 via 10.77.0.3");
+  while (reports_ == 0) {
+    pollfd waited{.fd = monitor_->fd(), .events = POLLIN, .revents = 0};
+    ASSERT_GT(poll(&waited, 1, 10'000), 0);
+    keeper_->HostChanged(monitor_->Drain(), now_us_);
+  }
+  EXPECT_LE(reports_, static_cast<int>(NeighbourKeeper::kPortion));
+  int turns = 0;
+  while (keeper_->next_deadline_us() == 0) {
+    const int before = reports_;
+    keeper_->OnTimer(now_us_);
+    EXPECT_LE(reports_ - before, static_cast<int>(NeighbourKeeper::kPortion));
+    ASSERT_LT(++turns, kCrowd);
+  }
+  for (int i = 0; i < kCrowd; ++i) {
+    EXPECT_EQ(keeper_->Find(remote(i))->route.gateway, Ip("10.77.0.3")) << i;
+    keeper_->Remove(remote(i));
+  }
+  EXPECT_EQ(keeper_->next_deadline_us(), UINT64_MAX);
+}
+
 TEST_F(NeighbourKeeperTest, AddressesAreCounted) {
   const IpAddress remote = Ip("10.77.0.2");
   keeper_->Add(remote, now_us_);
