@@ -68,7 +68,7 @@ class _Reader:
             assert os.access(f"{_INSTALLED}/{program}", os.X_OK)
 
     def gateway(self, command):
-        words = shlex.split(command.replace("SERVER", self._topology.hub.v4))
+        words = shlex.split(command.replace("HUB", self._topology.hub.v4))
         mode = words[words.index("-m") + 1]
         tunnel = words[words.index("-t") + 1].split("/")[0]
         host = {"server": self._topology.hub, "client": self._topology.client}
