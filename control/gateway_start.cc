@@ -201,9 +201,10 @@ absl::Status Gateway::StartComponents() {
       });
   if (!api.ok()) return api.status();
   components_.Keep(*std::move(api));
-  const std::string what =
-      config::Concat(config::NameOf(config_.mode), ", ", config_.tunnel.device,
-                     " ", ToString(config_.tunnel.addresses.front()));
+  const std::string what = config::Concat(
+      config::NameOf(config_.mode), ", ", config_.tunnel.device, " ",
+      config_.tunnel.leased ? "with an address of the hub's"
+                            : ToString(config_.tunnel.addresses.front()));
   auto notice = std::make_unique<ServiceNotice>(service_, road_->peers, what);
   status = StartReloader(*notice);
   if (!status.ok()) return status;

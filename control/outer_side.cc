@@ -81,6 +81,7 @@ OuterSide::OuterSide(const config::Config& config, Platform& platform,
                      {.ifindex = platform.tunnel_index(),
                       .addresses = config.tunnel.addresses,
                       .networks = config.PeerNetworks()}),
+      addresses_(config.tunnel.addresses),
       networks_(config.PeerNetworks()) {}
 
 absl::Status OuterSide::Listen(const Endpoint& local) {
@@ -198,7 +199,7 @@ void OuterSide::FollowWay() {
 // A LAN that has the tunnel's network is met on a journey, too.
 void OuterSide::FollowOverlap() {
   std::string overlap = host::SharedWithInterface(
-      platform_.netlink(), config_.tunnel.addresses, platform_.tunnel_index());
+      platform_.netlink(), addresses_, platform_.tunnel_index());
   if (!overlap.empty() && overlap != overlap_) log_.Warn(overlap);
   overlap_ = std::move(overlap);
 }
@@ -211,6 +212,13 @@ void OuterSide::Report(telemetry::Status& status, uint64_t) const {
 // What was refused is tried again, and said.
 absl::Status OuterSide::Apply(const config::Config&, uint64_t) {
   return tunnel_keeper_.SetNetworks(networks_);
+}
+
+void OuterSide::SetTunnelAddresses(const std::vector<IpPrefix>& addresses) {
+  addresses_ = addresses;
+  const absl::Status set = tunnel_keeper_.SetAddresses(addresses);
+  if (!set.ok()) remote_log_.Error(Cause::Peer("addresses"), set.message());
+  FollowOverlap();
 }
 
 void OuterSide::SetNetworks(const std::vector<IpPrefix>& networks) {

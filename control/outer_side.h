@@ -77,6 +77,7 @@ class OuterSide final : public loop::Component, public peer::ClientHost {
   void ForgetNextHop(FlowId flow) override;
   void SuspectPath(const IpAddress& remote) override;
   void SetInnerMtu(uint16_t mtu) override;
+  void SetTunnelAddresses(const std::vector<IpPrefix>& addresses) override;
   void SetNetworks(const std::vector<IpPrefix>& networks) override;
   std::span<const IpPrefix> ConnectedNetworks() override;
   void Resolve(const std::string& name, uint16_t port) override;
@@ -121,6 +122,7 @@ class OuterSide final : public loop::Component, public peer::ClientHost {
   UplinkFollower follower_;
   host::NeighbourKeeper keeper_;
   host::TunnelKeeper tunnel_keeper_;
+  std::vector<IpPrefix> addresses_;                 // in the tunnel
   std::vector<IpPrefix> networks_;                  // behind peers
   std::optional<std::vector<IpPrefix>> connected_;  // as long as they hold
   NameLookups::Handler on_hub_found_;

@@ -44,7 +44,9 @@ absl::StatusOr<std::string> KeyIn(const std::string& folder) {
 std::string FolderOf(const config::Config& config) {
   if (!config.host.state_dir.empty()) return config.host.state_dir;
   const bool known =
-      config.mode != config::Mode::kUnset && !config.tunnel.addresses.empty();
+      config.mode != config::Mode::kUnset &&
+      (config.tunnel.leased ? !config.client.HubAddresses().empty()
+                            : !config.tunnel.addresses.empty());
   return known ? host::PathsOf(config).state_dir : "";
 }
 

@@ -9,7 +9,12 @@ namespace lwt::peer {
 void ReportHub(const ClientSession& client, const config::Config& config,
                uint64_t now_us, telemetry::Status& status) {
   telemetry::PeerStatus peer;
-  for (const IpPrefix& prefix : config.tunnel.addresses) {
+  if (config.tunnel.leased) {
+    for (const IpPrefix& own : client.tunnel_addresses()) {
+      status.tunnel.addresses.push_back(ToString(own));
+    }
+  }
+  for (const IpPrefix& prefix : client.tunnel_addresses()) {
     peer.tunnel_addresses.push_back(
         ToString(IpPrefix{prefix.Network(), prefix.length}));
   }

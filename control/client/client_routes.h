@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "control/base/remote_log.h"
@@ -27,6 +28,8 @@ class ClientRoutes {
   ClientRoutes(std::vector<IpPrefix> own, config::RoutingConfig settings)
       : tunnel_(std::move(own)), settings_(std::move(settings)) {}
 
+  // They are others from now on.
+  void SetTunnel(std::vector<IpPrefix> own) { tunnel_ = std::move(own); }
   // A session begins. True where `accepted` is another now.
   bool OnSession(const Session& session);
   void OnRoutes(const handshake::RoutesMessage& message, uint64_t now_us) {
@@ -57,7 +60,7 @@ class ClientRoutes {
   std::optional<routing::RouteCode> CodeOf(
       const IpPrefix& network, const routing::Surroundings& around) const;
 
-  const std::vector<IpPrefix> tunnel_;
+  std::vector<IpPrefix> tunnel_;
   config::RoutingConfig settings_;
   routing::RouteExchange exchange_;
   std::vector<IpAddress> called_;  // of the hub that was called last

@@ -43,34 +43,6 @@ void ClientSession::TakeMessages() {
       });
 }
 
-// The tunnel's networks and those behind the hub lead to it, whether it is
-// connected or not.
-void ClientSession::LeadNetworks() {
-  std::vector<IpPrefix> networks = config_.tunnel_addresses;
-  const std::vector<IpPrefix>& behind = routes_.accepted();
-  networks.insert(networks.end(), behind.begin(), behind.end());
-  const std::vector<IpPrefix> all = default_route_.ToHub();
-  networks.insert(networks.end(), all.begin(), all.end());
-  road().peers.SetNetworks(peer_, std::move(networks));
-  road().peers.SetPeerNetworks(default_route_.Nowhere());
-}
-
-void ClientSession::LeadDefault(bool changed) {
-  if (!changed) return;
-  log_.Info(Cause::Peer(kHub), default_route_.leads()
-                                   ? "all traffic goes through the tunnel"
-                                   : "traffic goes as without the tunnel");
-  LeadNetworks();
-}
-
-void ClientSession::OnHostNetworks() {
-  if (session_ != nullptr &&
-      routes_.JudgeAgain(*session_, config_.attempt.host.ConnectedNetworks(),
-                         log_)) {
-    LeadNetworks();
-  }
-}
-
 ClientSession::~ClientSession() {
   attempt_.reset();
   session_.reset();
@@ -302,6 +274,7 @@ void ClientSession::OnHandshakeDone(uint64_t now_us) {
       return;
     }
   }
+  if (!TakeLease(secrets.leased, now_us)) return;
   join_mask_ = attempt_key_.join_mask;
   key_at_ = 0;
   SessionLane lane;

@@ -46,9 +46,9 @@ class ClientSession final : public FlowOwner {
     ClientAttempt::Context attempt;
     handshake::RekeyConfig rekey;
     MessageTable messages = CommonMessages();
-    std::string_view version = {};  // ours, for the hub; outlives this
-    std::vector<HubTarget> hubs;    // at least one, in their order
-    std::vector<IpPrefix> tunnel_addresses;
+    std::string_view version = {};           // ours, for the hub; outlives this
+    std::vector<HubTarget> hubs;             // at least one, in their order
+    std::vector<IpPrefix> tunnel_addresses;  // none: the hub leases them
     config::RoutingConfig routing;
     // Called with the hub's key after each handshake with one of which the
     // first contact decides: pins it.
@@ -116,6 +116,10 @@ class ClientSession final : public FlowOwner {
   const std::optional<Endpoint>& remote() const { return remote_; }
   uint64_t rtt_us() const { return rtt_us_; }
   const ClientRoutes& routes() const { return routes_; }
+  // Ours; none before the hub has leased some.
+  const std::vector<IpPrefix>& tunnel_addresses() const {
+    return config_.tunnel_addresses;
+  }
   const DefaultRoute& default_route() const { return default_route_; }
 
  private:
@@ -145,6 +149,7 @@ class ClientSession final : public FlowOwner {
   void CheckAttempt(uint64_t now_us);
   void OnAttemptFailed(uint64_t now_us);
   void OnHandshakeDone(uint64_t now_us);
+  bool TakeLease(const std::vector<IpPrefix>& leased, uint64_t now_us);
   void SettleLane(uint64_t now_us);
   void Adopt(std::unique_ptr<Session> session, uint16_t mtu, uint64_t now_us);
   void Retry(std::string why, uint64_t now_us);

@@ -9,6 +9,12 @@ namespace lwt::peer {
 DefaultRoute::DefaultRoute(const std::vector<IpPrefix>& own,
                            const config::RoutingConfig& settings)
     : wanted_(settings.default_route), when_down_(settings.when_down) {
+  SetTunnel(own);
+}
+
+void DefaultRoute::SetTunnel(const std::vector<IpPrefix>& own) {
+  to_hub_.clear();
+  nowhere_.clear();
   for (const Family family : {Family::kIpv4, Family::kIpv6}) {
     const bool inside = std::any_of(
         own.begin(), own.end(),

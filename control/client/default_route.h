@@ -19,6 +19,8 @@ class DefaultRoute {
   DefaultRoute(const std::vector<IpPrefix>& own,
                const config::RoutingConfig& settings);
 
+  // They are others from now on.
+  void SetTunnel(const std::vector<IpPrefix>& own);
   // A hub answered; none of them does; other settings. True where what leads
   // to the tunnel is something else now.
   [[nodiscard]] bool OnUp() { return Change(wanted_, when_down_, true); }

@@ -45,7 +45,16 @@ void CheckSides(const Config& config, Faults& faults) {
 }
 
 void CheckTunnel(const Config& config, Faults& faults) {
-  if (config.tunnel.addresses.empty()) {
+  if (config.tunnel.leased && config.mode == Mode::kServer) {
+    faults.push_back(
+        "tunnel_addr = \"auto\" is for clients: a hub has an address of its "
+        "own, -t 10.0.0.1/24, and leases others of that network");
+  } else if (config.tunnel.leased && config.lan.port.configured()) {
+    faults.push_back(
+        "lan_port needs a tunnel_addr that is known at the start: give one "
+        "instead of \"auto\"");
+  }
+  if (config.tunnel.addresses.empty() && !config.tunnel.leased) {
     faults.push_back(
         "tunnel_addr is missing, this side's address inside the tunnel: "
         "-t 10.0.0.1/24");

@@ -90,6 +90,7 @@ struct FecChoice {
 // The tunnel device and this side's place in the tunnel.
 struct TunnelConfig {
   std::vector<IpPrefix> addresses;  // at most one IPv4 and one IPv6
+  bool leased = false;              // by the hub, in their place
   uint16_t mtu = 0;                 // bytes inside the tunnel; 0 = automatic
   std::string device = "lwt0";
   TunnelPort port = TunnelPort::kAuto;
@@ -125,10 +126,11 @@ struct HubConfig {
   std::optional<Endpoint> local;  // where it listens
   bool multi_client = true;
   uint32_t max_clients = 100;
-  std::optional<HostPort> fallback;  // whom strangers meet
-  uint32_t push_interval_s = 0;      // between rotations of the key; 0: none
-  bool client_isolation = false;     // clients do not reach each other
-  std::vector<PeerEntry> peers;      // what is known of single clients
+  std::optional<HostPort> fallback;    // whom strangers meet
+  uint32_t push_interval_s = 0;        // between rotations of the key; 0: none
+  bool client_isolation = false;       // clients do not reach each other
+  std::vector<IpPrefix> address_pool;  // leases; empty: the tunnel's networks
+  std::vector<PeerEntry> peers;        // what is known of single clients
 };
 
 // How a client finds its hub and what lies behind it.

@@ -155,6 +155,21 @@ void CheckPeerAddresses(const Config& config,
   }
 }
 
+void CheckPool(const Config& config, std::vector<std::string>& faults) {
+  const std::vector<IpPrefix>& own = config.tunnel.addresses;
+  for (const IpPrefix& range : config.hub.address_pool) {
+    const bool inside =
+        std::any_of(own.begin(), own.end(), [&](const IpPrefix& network) {
+          return network.Contains(range.address) &&
+                 range.length >= network.length;
+        });
+    if (inside) continue;
+    faults.push_back(Concat("address_pool: ", ToString(range),
+                            " is no part of the tunnel's network, which "
+                            "tunnel_addr names"));
+  }
+}
+
 void CheckPeers(const Config& config, std::vector<std::string>& faults) {
   for (size_t i = 0; i < config.hub.peers.size(); ++i) {
     for (size_t j = 0; j < i; ++j) {
@@ -304,7 +319,7 @@ uint16_t Config::LeastMtu() const {
                   [](const IpPrefix& each) {
                     return each.address.family == Family::kIpv6;
                   });
-  return ipv6 ? kLeastMtuIpv6 : kLeastMtuIpv4;
+  return ipv6 || tunnel.leased ? kLeastMtuIpv6 : kLeastMtuIpv4;
 }
 
 std::vector<HostPort> ClientConfig::HubAddresses() const {
@@ -355,6 +370,7 @@ void CheckNetworks(const Config& config, std::vector<std::string>& faults) {
   CheckInterfaces(config, faults);
   CheckWaysOut(config, faults);
   CheckPeers(config, faults);
+  CheckPool(config, faults);
   CheckOverlaps(config, faults);
   CheckOwnRoutes(config, faults);
 }

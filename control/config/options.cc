@@ -4,47 +4,14 @@
 #include <iterator>
 #include <utility>
 
-#include "control/base/peer_name.h"
-#include "control/base/text.h"
 #include "control/config/fields.h"
 #include "control/config/networks.h"
+#include "control/config/option_fields.h"
 #include "control/config/packet_options.h"
 #include "control/config/values.h"
 
 namespace lwt::config {
 namespace {
-
-absl::Status CheckKeyText(std::string_view text) {
-  if (!text.empty() && text.size() <= 1024 &&
-      text.find('\0') == std::string_view::npos) {
-    return absl::OkStatus();
-  }
-  return Invalid(
-      "a key is 1 to 1024 bytes of text; `lightweight-tunnel genkey` prints "
-      "a strong one");
-}
-
-absl::StatusOr<std::string> ReadServerKey(std::string_view text) {
-  return ReadPublicKey(text, "hub");
-}
-
-absl::StatusOr<std::string> ReadClientKey(std::string_view text) {
-  return ReadPublicKey(text, "client");
-}
-
-absl::Status CheckPeerName(std::string_view text) {
-  if (IsPeerName(text)) return absl::OkStatus();
-  return Invalid(Quoted(text),
-                 " cannot name a client: 1 to 32 of a-z, 0-9 and -, the first "
-                 "one a letter");
-}
-
-absl::Status TakeAny(const std::vector<IpPrefix>&) { return absl::OkStatus(); }
-
-absl::Status TakeSome(const std::vector<IpPrefix>& networks) {
-  if (!networks.empty()) return absl::OkStatus();
-  return Invalid("an empty list names no network; remove the entry instead");
-}
 
 constexpr std::string_view kTunnelGroup = "Tunnel";
 constexpr std::string_view kQueueGroup = "Queues";
@@ -91,10 +58,10 @@ constexpr Option kFirstRows[] = {
      .takes = Takes::kRestart,
      .value_name = "ADDRESS/BITS[,...]",
      .sentence = "This side's address inside the tunnel with its prefix "
-                 "length; one IPv4 "
-                 "address, one IPv6 address, or one of each.",
-     .field = List<In<&Config::tunnel, &TunnelConfig::addresses>,
-                   ReadTunnelAddress, CheckFamilies>()},
+                 "length; one IPv4 address, one IPv6 address, or one of each. "
+                 "A client's may be \"auto\": the hub leases it one of each "
+                 "of its networks.",
+     .field = TunnelAddresses()},
     {.group = kTunnelGroup,
      .flag = "mtu",
      .toml = "mtu",
@@ -251,6 +218,17 @@ constexpr Option kFirstRows[] = {
      .sentence = "Whether clients reach the hub and the networks behind it "
                  "only, and not each other, nor what is behind others.",
      .field = Boolean<In<&Config::hub, &HubConfig::client_isolation>>()},
+    {.group = kServerGroup,
+     .flag = "address-pool",
+     .toml = "address_pool",
+     .applies_to = AppliesTo::kServer,
+     .takes = Takes::kLive,
+     .value_name = "NETWORK/BITS[,...]",
+     .sentence = "Parts of the tunnel's networks that addresses are leased "
+                 "from, to clients with tunnel_addr = \"auto\"; a network "
+                 "without a part is leased whole.",
+     .field = List<In<&Config::hub, &HubConfig::address_pool>, ReadNetwork,
+                   TakeAny>()},
     {.group = kServerGroup,
      .flag = "config-push-interval",
      .toml = "config_push_interval",

@@ -35,6 +35,8 @@ std::string_view ReasonOf(VerdictCode code) {
       return "it has banned this client's key";
     case VerdictCode::kKeyRotated:
       return "it has another shared key by now";
+    case VerdictCode::kNoAddressFree:
+      return "it has no tunnel address to lease";
     case VerdictCode::kVersion:
       return "it speaks another version of the protocol";
     default:
@@ -166,6 +168,12 @@ void ClientHandshake::OnMessage2(ByteSpan body, ByteVector* output) {
         "the hub speaks version ", payload->offer.version,
         " of the protocol, this gateway version ", kProtocolVersion)));
   }
+  if (config_.offer.addresses.empty() &&
+      (payload->offer.features & kFeatureLease) == 0) {
+    return Fail(absl::FailedPreconditionError(
+        "this hub, of an older version, leases no tunnel address: give this "
+        "client one of its own by tunnel_addr"));
+  }
   ClientPayload mine{.offer = config_.offer};
   config_.random(mine.nonce);
   ByteVector third;
@@ -210,6 +218,12 @@ void ClientHandshake::OnVerdict(ByteSpan body) {
   if (verdict->mtu < kLeastInnerMtu || verdict->mtu > config_.offer.mtu) {
     return Fail(NotOurProtocol("its verdict has an impossible MTU"));
   }
+  const bool asked = config_.offer.addresses.empty();
+  if (asked != !verdict->verdict.lease.empty()) {
+    return Fail(NotOurProtocol(asked ? "its verdict leases no address"
+                                     : "it leases what nobody asked for"));
+  }
+  session_->leased = verdict->verdict.lease;
   session_->mtu = verdict->mtu;
   state_ = State::kDone;
 }

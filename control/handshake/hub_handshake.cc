@@ -167,6 +167,11 @@ HubProgress HubHandshake::Finish(const Verdict& verdict, ByteVector* output) {
   if (client_.offer.version != kProtocolVersion) {
     body.verdict.code = VerdictCode::kVersion;
   }
+  if (client_.offer.addresses.empty()) {
+    client_.offer.addresses = verdict.lease;
+  } else {
+    body.verdict.lease.clear();
+  }
   SessionSecrets session{.session_id = mine_.session_id};
   session.roots = RootsOf(noise_);
   const ByteVector plain = BuildVerdict(

@@ -52,7 +52,8 @@ class HubHandshake {
   const PeerOffer& peer() const { return client_.offer; }
 
   // The decision. Appends the verdict's record; the session exists (kDone) when
-  // it accepts, else send, then FIN. Call once, in kAwaitVerdict; a peer of
+  // it accepts, which a client that has no tunnel address is with a lease only;
+  // else send, then FIN. Call once, in kAwaitVerdict; a peer of
   // another version must be refused with kVersion.
   HubProgress Finish(const Verdict& verdict, ByteVector* output);
 

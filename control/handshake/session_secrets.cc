@@ -41,9 +41,10 @@ bool ReadAddress(ByteReader* reader, IpPrefix* prefix) {
   return true;
 }
 
-bool ReadAddresses(ByteReader* reader, std::vector<IpPrefix>* addresses) {
+bool ReadAddresses(ByteReader* reader, size_t least,
+                   std::vector<IpPrefix>* addresses) {
   uint8_t count = 0;
-  if (!reader->U8(&count) || count == 0 || count > kMaxTunnelAddresses) {
+  if (!reader->U8(&count) || count < least || count > kMaxTunnelAddresses) {
     return false;
   }
   addresses->resize(count);
@@ -58,7 +59,8 @@ constexpr struct {
 } kFeatureTable[] = {{kFeatureRoutes, "routes"},
                      {kFeatureMtu, "mtu"},
                      {kFeatureRotation, "rotation"},
-                     {kFeatureAbout, "about"}};
+                     {kFeatureAbout, "about"},
+                     {kFeatureLease, "lease"}};
 
 // Who made a payload before there were features padded it with zeros there, or
 // ended it.
@@ -119,7 +121,7 @@ std::optional<HubPayload> ParseHubPayload(ByteSpan bytes) {
   if (!reader.Copy(payload.nonce) || !reader.U64(&payload.session_id) ||
       !ReadMtu(&reader, &payload.offer.mtu) ||
       !ReadLanes(&reader, &payload.offer.lanes) ||
-      !ReadAddresses(&reader, &payload.offer.addresses)) {
+      !ReadAddresses(&reader, 1, &payload.offer.addresses)) {
     return std::nullopt;
   }
   payload.offer.features = ReadFeatures(&reader);
@@ -143,7 +145,7 @@ std::optional<ClientPayload> ParseClientPayload(ByteSpan bytes) {
   if (payload.offer.version != kProtocolVersion) return payload;
   if (!reader.Copy(payload.nonce) || !ReadMtu(&reader, &payload.offer.mtu) ||
       !ReadLanes(&reader, &payload.offer.lanes) ||
-      !ReadAddresses(&reader, &payload.offer.addresses)) {
+      !ReadAddresses(&reader, 0, &payload.offer.addresses)) {
     return std::nullopt;
   }
   payload.offer.features = ReadFeatures(&reader);
@@ -156,6 +158,7 @@ ByteVector BuildVerdict(const VerdictBody& body, size_t size) {
   ByteWriter out;
   out.U8(static_cast<uint8_t>(body.verdict.code)).U16(body.mtu);
   out.U16(static_cast<uint16_t>(text.size())).Append(text);
+  if (!body.verdict.lease.empty()) WriteAddresses(&out, body.verdict.lease);
   PadTo(&out, size);
   return out.Take();
 }
@@ -167,6 +170,10 @@ std::optional<VerdictBody> ParseVerdict(ByteSpan bytes) {
   ByteSpan text;
   if (!reader.U8(&code) || !reader.U16(&body.mtu) || !reader.Vector16(&text) ||
       text.size() > kMaxVerdictText) {
+    return std::nullopt;
+  }
+  // Who made a verdict before there were leases ended it here, or padded it.
+  if (!reader.empty() && !ReadAddresses(&reader, 0, &body.verdict.lease)) {
     return std::nullopt;
   }
   body.verdict.code = static_cast<VerdictCode>(code);

@@ -26,12 +26,16 @@ enum class VerdictCode : uint8_t {
   kVersion = 5,
   kBanned = 6,
   kKeyRotated = 7,
+  kNoAddressFree = 8,
 };
 
 // The hub's last word. `text` is for the operator of the client.
 struct Verdict {
   VerdictCode code = VerdictCode::kAccepted;
   std::string text;
+  // Of one that accepts a client that asked for them: its tunnel addresses,
+  // with the prefix lengths of the hub's networks.
+  std::vector<IpPrefix> lease = {};
 };
 
 // The least inner MTU that a side may offer: every IPv4 host takes packets of
@@ -44,8 +48,11 @@ inline constexpr uint32_t kFeatureRoutes = 1u << 6;
 inline constexpr uint32_t kFeatureMtu = 1u << 8;
 inline constexpr uint32_t kFeatureRotation = 1u << 9;
 inline constexpr uint32_t kFeatureAbout = 1u << 14;
-inline constexpr uint32_t kOwnFeatures =
-    kFeatureRoutes | kFeatureMtu | kFeatureRotation | kFeatureAbout;
+// A hub's: it leases tunnel addresses to clients that have none.
+inline constexpr uint32_t kFeatureLease = 1u << 16;
+inline constexpr uint32_t kOwnFeatures = kFeatureRoutes | kFeatureMtu |
+                                         kFeatureRotation | kFeatureAbout |
+                                         kFeatureLease;
 // By name, lowest bit first; one that this version does not know is "bit 20".
 std::vector<std::string> FeatureNames(uint32_t features);
 
@@ -56,9 +63,10 @@ NoiseConfig SessionNoise(NoiseRole role, const SecretKey& psk,
 // What one side tells the other about itself.
 struct PeerOffer {
   uint8_t version = kProtocolVersion;
-  uint16_t mtu = 0;                  // largest inner MTU it can carry, 576 …
-  uint8_t lanes = 1;                 // lanes it can use, 1 … kMaxLanes
-  std::vector<IpPrefix> addresses;   // tunnel addresses, 1 or 2
+  uint16_t mtu = 0;   // largest inner MTU it can carry, 576 …
+  uint8_t lanes = 1;  // lanes it can use, 1 … kMaxLanes
+  // Tunnel addresses, 1 or 2. None of a client's: it asks for a lease.
+  std::vector<IpPrefix> addresses;
   uint32_t features = kOwnFeatures;  // kFeature…, and bits that we do not know
 };
 
@@ -73,6 +81,7 @@ struct SessionSecrets {
   PeerOffer peer;
   uint16_t mtu = 0;   // the smaller of both ends
   uint8_t lanes = 1;  // the smaller of both ends: slots 0 … lanes − 1
+  std::vector<IpPrefix> leased;  // to us, where we asked for it
 };
 
 // Message 2's payload.

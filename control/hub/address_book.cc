@@ -41,7 +41,8 @@ Verdict AddressBook::Check(const PublicKey& key,
     std::string text = ToString(address);
     if (IsOwn(address)) {
       return {VerdictCode::kAddressTaken,
-              text + " is the hub's own tunnel address; choose another one"};
+              text + " is the hub's own tunnel address; choose another one",
+              {}};
     }
     if (!InNetwork(address)) {
       std::string network;
@@ -74,6 +75,73 @@ Verdict AddressBook::Check(const PublicKey& key,
                 text)};
   }
   return {};
+}
+
+bool AddressBook::IsFreeFor(const PublicKey& key, const IpPrefix& network,
+                            const IpAddress& address, uint64_t now_us) const {
+  if (IsOwn(address) || !IsHostOf(network, address)) return false;
+  const auto reserved = reserved_.find(address);
+  if (reserved != reserved_.end() && reserved->second != key) return false;
+  const auto bound = bindings_.find(address);
+  return bound == bindings_.end() || bound->second.key == key ||
+         bound->second.until_us <= now_us;
+}
+
+// From where the key, which is random, says on: so a client that comes again
+// after its hold was over finds the same, mostly.
+std::optional<IpAddress> AddressBook::FreeIn(const PublicKey& key,
+                                             const IpPrefix& network,
+                                             const IpPrefix& range,
+                                             uint64_t now_us) const {
+  const size_t bits = range.address.size() * 8 - range.length;
+  const uint32_t positions = bits >= 16 ? kMostPositions : 1u << bits;
+  const uint32_t first = uint32_t{key[0]} << 8 | key[1];
+  const IpAddress begin = range.Network();
+  for (uint32_t look = 0; look < std::min(positions, kMostLooks); ++look) {
+    const uint32_t position = (first + look) % positions;
+    IpAddress address = begin;
+    uint8_t* const end = address.bytes.data() + address.size();
+    end[-1] = static_cast<uint8_t>(end[-1] | (position & 0xff));
+    end[-2] = static_cast<uint8_t>(end[-2] | position >> 8);
+    if (IsFreeFor(key, network, address, now_us)) return address;
+  }
+  return std::nullopt;
+}
+
+std::optional<IpAddress> AddressBook::LeaseIn(const PublicKey& key,
+                                              const IpPrefix& network,
+                                              uint64_t now_us) const {
+  for (const auto& [address, owner] : reserved_) {
+    if (owner == key && network.Contains(address)) return address;
+  }
+  for (const IpAddress& address : AddressesOf(key)) {
+    if (IsFreeFor(key, network, address, now_us)) return address;
+  }
+  bool bounded = false;
+  for (const IpPrefix& range : pool_) {
+    if (!network.Contains(range.address)) continue;
+    bounded = true;
+    if (auto found = FreeIn(key, network, range, now_us)) return found;
+  }
+  return bounded ? std::nullopt : FreeIn(key, network, network, now_us);
+}
+
+Verdict AddressBook::Lease(const PublicKey& key, uint64_t now_us) const {
+  Verdict verdict;
+  for (const IpPrefix& network : own_) {
+    const auto address = LeaseIn(key, network, now_us);
+    if (!address) {
+      return {VerdictCode::kNoAddressFree,
+              config::Concat(
+                  "no tunnel address of ",
+                  ToString(IpPrefix{network.Network(), network.length}),
+                  " is free to be leased; lwtctl peer forget on the hub frees "
+                  "some"),
+              {}};
+    }
+    verdict.lease.push_back({*address, network.length});
+  }
+  return verdict;
 }
 
 std::vector<IpAddress> AddressBook::Contested() const {

@@ -46,6 +46,20 @@ class AddressBook {
   // Of these, those that another key has.
   std::vector<IpAddress> Contested() const;
 
+  // Positions of a network, or of a range of the pool, that leases are made
+  // from, and how many of them are looked at for one.
+  static constexpr uint32_t kMostPositions = 1u << 16;
+  static constexpr uint32_t kMostLooks = 4096;
+  // Where leases come from; of a network that has no part in it, from all of
+  // it.
+  void SetPool(std::vector<IpPrefix> pool) { pool_ = std::move(pool); }
+  // An address of each of our networks for the client of `key`, with the
+  // network's length: what is reserved for it, else what it has or had, else a
+  // free one, which is the same for the same key while nobody takes it. To be
+  // bound; a refusal where one network has none.
+  handshake::Verdict Lease(const handshake::PublicKey& key,
+                           uint64_t now_us) const;
+
   // Whether the client of `key` may have `addresses`.
   handshake::Verdict Check(const handshake::PublicKey& key,
                            const std::vector<IpPrefix>& addresses,
@@ -93,6 +107,14 @@ class AddressBook {
   };
 
   bool InNetwork(const IpAddress& address) const;
+  bool IsFreeFor(const handshake::PublicKey& key, const IpPrefix& network,
+                 const IpAddress& address, uint64_t now_us) const;
+  std::optional<IpAddress> LeaseIn(const handshake::PublicKey& key,
+                                   const IpPrefix& network,
+                                   uint64_t now_us) const;
+  std::optional<IpAddress> FreeIn(const handshake::PublicKey& key,
+                                  const IpPrefix& network,
+                                  const IpPrefix& range, uint64_t now_us) const;
   bool IsOwn(const IpAddress& address) const;
   void MakeRoomFor(size_t count);
   size_t AwayOf(const IpPrefix& network, uint64_t now_us);
@@ -114,6 +136,7 @@ class AddressBook {
       return host::AddressOrder()(a.second, b.second);
     }
   };
+  std::vector<IpPrefix> pool_;
   Bindings bindings_;
   std::set<EndOrder::End, EndOrder> ends_;  // of those that are away
   // Until when those that are away are held, by network.

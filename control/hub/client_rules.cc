@@ -7,7 +7,7 @@ namespace lwt::peer {
 using handshake::PublicKey;
 
 ClientRules::ClientRules(const config::HubConfig& config)
-    : isolates_all_(config.client_isolation) {
+    : isolates_all_(config.client_isolation), pool_(config.address_pool) {
   for (const config::PeerEntry& peer : config.peers) {
     const auto key = handshake::PublicKeyFromText(peer.public_key);
     if (!key.ok()) continue;

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "control/config/config.h"
 #include "control/handshake/crypto.h"
@@ -27,6 +28,8 @@ class ClientRules {
   bool IsIsolated(const handshake::PublicKey& key) const;
   // Tunnel addresses that no other key may have.
   const AddressBook::Reserved& reserved() const { return reserved_; }
+  // Where leases come from, see AddressBook.
+  const std::vector<IpPrefix>& pool() const { return pool_; }
 
  private:
   struct Rule {
@@ -38,6 +41,7 @@ class ClientRules {
   std::map<handshake::PublicKey, Rule> rules_;
   std::map<std::string, handshake::PublicKey, std::less<>> keys_;  // by name
   AddressBook::Reserved reserved_;
+  std::vector<IpPrefix> pool_;
 };
 
 }  // namespace lwt::peer

@@ -239,7 +239,8 @@ Verdict HubSessions::Judge(const PublicKey& key, const PeerOffer& offer,
             config::Concat("this hub serves ", config_.max_clients,
                            " clients already (max_clients)")};
   }
-  return book_.Check(key, offer.addresses, now_us);
+  return offer.addresses.empty() ? book_.Lease(key, now_us)
+                                 : book_.Check(key, offer.addresses, now_us);
 }
 
 void HubSessions::Decide(HubFlow& flow, uint64_t now_us) {

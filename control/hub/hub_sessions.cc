@@ -33,6 +33,7 @@ HubSessions::HubSessions(const Config& config, const loop::Log& log,
   book_.Restore(config.held, now_us, config.host.UnixMs());
   config_.held.clear();
   book_.SetReserved(config_.rules.reserved());
+  book_.SetPool(config_.rules.pool());
   for (const IpAddress& address : book_.Contested()) {
     book_.Forget(IpPrefix{address, static_cast<uint8_t>(address.size() * 8)});
   }
@@ -296,6 +297,7 @@ void HubSessions::Apply(Settings settings, uint64_t now_us) {
 // Those who are there are called and isolated by what is said of them now.
 void HubSessions::FollowRules(uint64_t now_us) {
   book_.SetReserved(config_.rules.reserved());
+  book_.SetPool(config_.rules.pool());
   for (const IpAddress& address : book_.Contested()) {
     FreeAddresses(IpPrefix{address, static_cast<uint8_t>(address.size() * 8)},
                   "tunnel address is reserved for another client now", now_us);

@@ -57,6 +57,8 @@ struct PortWish {
 
 class ClientHost : public PeerHost {
  public:
+  // The tunnel device's addresses from now on, in place of those before.
+  virtual void SetTunnelAddresses(const std::vector<IpPrefix>& addresses) = 0;
   // Looks a hub's name up, instead of the one before that is not answered yet.
   // The answer comes by ClientSession::OnResolved.
   virtual void Resolve(const std::string& name, uint16_t port) = 0;

@@ -5,6 +5,7 @@ import stat
 from harness.capture import Capture
 from harness.gateway import client_arguments, server_arguments
 from harness.traffic import transfer
+from harness.variant import Variant
 from harness.wait import wait_until
 
 
@@ -123,6 +124,47 @@ def test_forgotten_address_goes_to_the_next(make_topology, start, variant):
     assert hub.status()["peers"] == []
     _start_client(start, topology, variant, 1, tunnel="10.0.0.2/24").wait_up()
     assert topology.clients[1].namespace.ping("10.0.0.1") == 3
+
+
+def test_addresses_are_leased(make_topology, start):
+    """Two that ask for one, beside one that has its own; the same again after
+    either side was started again."""
+    variant = Variant(workers=2)
+    topology = make_topology(clients=3)
+    hub = start(topology.hub.namespace, [
+        *server_arguments("10.0.0.1/29,fd00::1/64", variant), "-address-pool",
+        "10.0.0.4/31"
+    ], "hub")
+    hub.wait_up(peers=0)
+    fixed = _start_client(start, topology, variant, 0, "10.0.0.2/29")
+    asking = [_start_client(start, topology, variant, number, "auto")
+              for number in (1, 2)]
+
+    def leased(client):
+        client.wait_up(timeout=30)
+        return client.status()["tunnel"]["addresses"]
+
+    fixed.wait_up(timeout=30)
+    addresses = [leased(client) for client in asking]
+    assert {pair[0] for pair in addresses} == {"10.0.0.4/29", "10.0.0.5/29"}
+    assert all(pair[1].startswith("fd00::") for pair in addresses)
+    for number, pair in zip((1, 2), addresses):
+        side = topology.clients[number].namespace
+        shown = side.ip("address", "show", "dev", "lwt0")
+        assert all(f" {each} " in shown for each in pair)
+        for reached in ("10.0.0.1", "fd00::1", "10.0.0.2"):
+            assert side.ping(reached, count=1), reached
+    other = addresses[1][0].split("/")[0]
+    assert topology.clients[1].namespace.ping(other, count=1)
+    asking[0].kill()
+    asking[0].start()
+    assert leased(asking[0]) == addresses[0]
+    assert hub.stop() == 0
+    hub.start()
+    hub.wait_up(peers=3, timeout=40)
+    assert [leased(client) for client in asking] == addresses
+    assert topology.clients[2].namespace.ping("10.0.0.1", count=1)
+    assert asking[0].stop() == 0
 
 
 def test_more_than_max_clients_are_refused(make_topology, start, variant):

@@ -399,7 +399,7 @@ _SEEN = {
     "nothing": {
         "log_level", "multi_client", "fallback", "peer.public_key",
         "peer.allowed_ips", "peer.name", "peer.addresses", "peer.isolated",
-        "client_isolation", "routes", "accept_routes",
+        "client_isolation", "address_pool", "routes", "accept_routes",
         "default_route", "default_route_when_down",  # test_default_route.py
         "fec", "fec_data", "fec_parity",
         "fec_flush_us", "fec_interleave_us", "dataplane.rekey_records",

@@ -112,8 +112,9 @@ absl::Status RunsAlready(const InstancePaths& paths,
 }  // namespace
 
 InstancePaths PathsOf(const InstanceSpec& spec) {
-  const std::string plain =
-      SafeName(absl::StrCat(spec.mode, "-", ToString(spec.tunnel_address)));
+  const std::string plain = SafeName(absl::StrCat(
+      spec.mode, "-",
+      spec.hub.empty() ? ToString(spec.tunnel_address) : spec.hub));
   InstancePaths paths;
   paths.name = plain;
   if (!spec.control_socket.empty()) {

@@ -1,6 +1,7 @@
 // One running gateway's place on the host: its directories, its lock.
 //
-// An instance is named by mode and tunnel address, "server-10.0.0.1". Given an
+// An instance is named by mode and tunnel address, "server-10.0.0.1"; where
+// that is leased, by mode and its hub, "client-vpn.example.com_9000". Given an
 // explicit control socket, the name has a digest of that path added, so that
 // gateways of equal mode and address in different network namespaces, which
 // share /run, coexist. The state directory, which holds the static key, is
@@ -38,6 +39,7 @@ inline constexpr std::string_view kRunRoot = "/run/lightweight-tunnel";
 struct InstanceSpec {
   std::string mode;  // "server" or "client"
   IpAddress tunnel_address;
+  std::string hub;             // in place of it, where it is not empty
   std::string state_dir;       // empty: the default
   std::string run_dir;         // that somebody made for us; empty: the default
   std::string control_socket;  // empty: the default

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "control/config/config.h"
+#include "control/config/values.h"
 #include "control/host/instance/instance.h"
 
 namespace lwt::host {
@@ -9,7 +10,11 @@ namespace lwt::host {
 inline InstanceSpec SpecOf(const config::Config& config) {
   InstanceSpec spec;
   spec.mode = config::NameOf(config.mode);
-  spec.tunnel_address = config.tunnel.addresses.front().address;
+  if (config.tunnel.leased) {
+    spec.hub = config::ToText(config.client.HubAddresses().front());
+  } else {
+    spec.tunnel_address = config.tunnel.addresses.front().address;
+  }
   spec.state_dir = config.host.state_dir;
   spec.run_dir = config.host.run_dir;
   spec.control_socket = config.host.control_socket;

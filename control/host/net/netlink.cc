@@ -433,6 +433,21 @@ absl::Status Netlink::AddAddress(int ifindex, const IpPrefix& prefix) {
   return Named(status, what);
 }
 
+absl::Status Netlink::RemoveAddress(int ifindex, const IpPrefix& prefix) {
+  Message request(RTM_DELADDR, 0,
+                  ifaddrmsg{.ifa_family = FamilyNumber(prefix.address.family),
+                            .ifa_prefixlen = prefix.length,
+                            .ifa_flags = 0,
+                            .ifa_scope = RT_SCOPE_UNIVERSE,
+                            .ifa_index = IndexAs<uint32_t>(ifindex)});
+  request.Put(IFA_LOCAL, prefix.address);
+  request.Put(IFA_ADDRESS, prefix.address);
+  const absl::Status status = Exchange(request.header(), [](Bytes) {});
+  if (Said(EADDRNOTAVAIL)) return absl::OkStatus();
+  return Named(status, absl::StrCat("taking ", ToString(prefix),
+                                    " from interface number ", ifindex));
+}
+
 absl::Status Netlink::ChangeRoute(uint16_t type, uint16_t flags, int ifindex,
                                   const IpPrefix& network) {
   if (auto status = CheckPrefix(network); !status.ok()) return status;

@@ -94,6 +94,8 @@ class Netlink {
   // Adds the address with its connected route; an IPv6 address is usable at
   // once (no duplicate detection). OK when the link has it already.
   absl::Status AddAddress(int ifindex, const IpPrefix& prefix);
+  // One that is not there is fine.
+  absl::Status RemoveAddress(int ifindex, const IpPrefix& prefix);
   // Leads a network to a link without a gateway, by a route of our own.
   // AlreadyExists when that is there, or when another's leads elsewhere, which
   // the kernel goes by as long as it is there.

@@ -51,6 +51,22 @@ absl::Status TunnelKeeper::SetNetworks(std::vector<IpPrefix> networks) {
   return absl::UnavailableError(absl::StrJoin(failures, "; "));
 }
 
+absl::Status TunnelKeeper::SetAddresses(std::vector<IpPrefix> addresses) {
+  absl::Status first;
+  for (const IpPrefix& old : addresses_) {
+    if (!Contains(addresses, old)) {
+      first.Update(netlink_.RemoveAddress(ifindex_, old));
+    }
+  }
+  for (const IpPrefix& wanted : addresses) {
+    if (!Contains(addresses_, wanted)) {
+      first.Update(netlink_.AddAddress(ifindex_, wanted));
+    }
+  }
+  addresses_ = std::move(addresses);
+  return first;
+}
+
 void TunnelKeeper::HostChanged(const HostChanges& changes, uint64_t now_us) {
   const bool ours = changes.everything || changes.routes ||
                     Contains(changes.links, ifindex_) ||

@@ -40,6 +40,9 @@ class TunnelKeeper {
   // Leads these networks to the device from now on, and no longer the others
   // that it did. The error tells which could not be; the rest is done.
   absl::Status SetNetworks(std::vector<IpPrefix> networks);
+  // These are the device's from now on, and the others that it had of ours no
+  // longer. The error tells what could not be done; the rest is.
+  absl::Status SetAddresses(std::vector<IpPrefix> addresses);
   void HostChanged(const HostChanges& changes, uint64_t now_us);
   // At next_deadline_us(). Has an MTU that is too small set again; what else
   // the host's owner makes of it stays. Sentences for the log: what was missing
@@ -68,7 +71,7 @@ class TunnelKeeper {
   Netlink& netlink_;
   TunnelMtu& mtu_;
   const int ifindex_;
-  const std::vector<IpPrefix> addresses_;
+  std::vector<IpPrefix> addresses_;
   NetworkSet networks_;
   NetworkSet refused_;  // of the networks, when they were set
   uint64_t look_at_us_ = UINT64_MAX;

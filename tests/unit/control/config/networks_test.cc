@@ -231,6 +231,57 @@ TEST(PeerEntriesTest, NamesAndAddressesAreNobodyElses) {
   }
 }
 
+TEST(LeasesTest, ThePoolIsAPartOfTheTunnelsNetworks) {
+  Config config = Server();
+  for (const char* good : {"10.0.0.0/24", "10.0.0.128/25", "fd11::8:0/112"}) {
+    config.hub.address_pool = {Prefix(good)};
+    EXPECT_EQ(Faults(config), "") << good;
+  }
+  for (const char* bad : {"10.0.0.0/23", "10.0.1.0/24", "fd12::/64"}) {
+    config.hub.address_pool = {Prefix(bad)};
+    EXPECT_NE(Faults(config).find("address_pool: "), std::string::npos) << bad;
+  }
+}
+
+TEST(LeasesTest, AClientsAddressMayBeAWord) {
+  const Option& option = *FindByToml("tunnel_addr");
+  Config config;
+  ASSERT_TRUE(ApplyText(option, "10.0.0.2/24", config).ok());
+  ASSERT_TRUE(ApplyText(option, "auto", config).ok());
+  EXPECT_TRUE(config.tunnel.leased);
+  EXPECT_TRUE(config.tunnel.addresses.empty());
+  EXPECT_EQ(FlagText(option, ValueOf(option, config)), "auto");
+  EXPECT_EQ(config.LeastMtu(), kLeastMtuIpv6) << "the hub may have IPv6";
+  Config other;
+  option.field.copy(config, other, 0);
+  EXPECT_TRUE(other.tunnel.leased);
+  ASSERT_TRUE(ApplyText(option, "10.0.0.2/24", config).ok());
+  EXPECT_FALSE(config.tunnel.leased);
+  EXPECT_FALSE(ApplyText(option, "auto,10.0.0.2/24", config).ok());
+  for (const char* text :
+       {"tunnel_addr = \"auto\"\n", "tunnel_addr = [\"auto\"]\n"}) {
+    Config from_file;
+    EXPECT_TRUE(ApplyToml(text, "t", from_file).ok());
+    EXPECT_TRUE(from_file.tunnel.leased);
+  }
+}
+
+TEST(LeasesTest, AHubHasAnAddressOfItsOwn) {
+  Config config;
+  config.mode = Mode::kServer;
+  config.hub.local = ParseEndpoint("0.0.0.0:9000");
+  config.tunnel.leased = true;
+  EXPECT_NE(CheckAgreement(config).message().find("is for clients"),
+            absl::string_view::npos);
+  config.mode = Mode::kClient;
+  config.hub.local.reset();
+  config.client.remote = HostPort{"h", 9000};
+  EXPECT_TRUE(CheckAgreement(config).ok()) << CheckAgreement(config);
+  config.lan.port.interface = "eth1";
+  EXPECT_NE(CheckAgreement(config).message().find("lan_port needs"),
+            absl::string_view::npos);
+}
+
 TEST(PeerEntriesTest, FaultsHaveAPlace) {
   const auto fault = [](const std::string& text) {
     Config config;

@@ -114,6 +114,7 @@ TEST(DiffTest, EveryKeyOfThePageSaysWhatAChangeWaitsFor) {
       {"default_route", "live"},
       {"default_route_when_down", "live"},
       {"peer.public_key", "live"},
+      {"address_pool", "live"},
       {"client_isolation", "live"},
       {"peer.allowed_ips", "live"},
       {"peer.name", "live"},

@@ -108,6 +108,27 @@ inline const std::map<std::string, Sample>& QueueSamples() {
   return *samples;
 }
 
+inline const std::map<std::string, Sample>& HubSamples() {
+  using C = const Config&;
+  static const auto* samples = new std::map<std::string, Sample>{
+      {"address_pool",
+       {"10.0.0.128/25",
+        [](C c) {
+          return c.hub.address_pool ==
+                 std::vector{ReadNetwork("10.0.0.128/25").value()};
+        }}},
+      {"client_isolation",
+       {"true", [](C c) { return c.hub.client_isolation; }}},
+      {"config_push_interval",
+       {"3600", [](C c) { return c.hub.push_interval_s == 3600; }}},
+      {"max_clients", {"7", [](C c) { return c.hub.max_clients == 7; }}},
+      {"multi_client", {"false", [](C c) { return !c.hub.multi_client; }}},
+      {"fallback", {"127.0.0.1:8443", [](C c) {
+                      return c.hub.fallback == HostPort{"127.0.0.1", 8443};
+                    }}}};
+  return *samples;
+}
+
 inline const std::map<std::string, Sample>& Samples() {
   using C = const Config&;
   static auto* samples = new std::map<std::string, Sample>{
@@ -144,17 +165,6 @@ inline const std::map<std::string, Sample>& Samples() {
       {"server_public_key",
        {kPublicKey,
         [](C c) { return c.client.server_public_key == kPublicKey; }}},
-      {"multi_client", {"false", [](C c) { return !c.hub.multi_client; }}},
-      {"client_isolation",
-       {"true", [](C c) { return c.hub.client_isolation; }}},
-      {"config_push_interval",
-       {"3600", [](C c) { return c.hub.push_interval_s == 3600; }}},
-      {"max_clients", {"7", [](C c) { return c.hub.max_clients == 7; }}},
-      {"fallback",
-       {"127.0.0.1:8443",
-        [](C c) {
-          return c.hub.fallback == HostPort{"127.0.0.1", 8443};
-        }}},
       {"state_dir", {"/s", [](C c) { return c.host.state_dir == "/s"; }}},
       {"control_socket",
        {"/c.sock", [](C c) { return c.host.control_socket == "/c.sock"; }}},
@@ -173,6 +183,7 @@ inline const std::map<std::string, Sample>& Samples() {
         [](C c) { return c.uplink.persona == PersonaChoice::kLinux61; }}},
   };
   samples->insert(DataplaneSamples().begin(), DataplaneSamples().end());
+  samples->insert(HubSamples().begin(), HubSamples().end());
   samples->insert(FecSamples().begin(), FecSamples().end());
   samples->insert(NetworkSamples().begin(), NetworkSamples().end());
   samples->insert(QueueSamples().begin(), QueueSamples().end());

@@ -92,9 +92,9 @@ TEST(SampleFileTest, OffersEverySettingThatStandsByItself) {
     for (const Option& option : Options()) {
       if (!IsFor(option.applies_to, mode)) continue;
       // These only make sense beside another line, or in its place.
-      const bool beside = option.toml == "lan_addr" ||
-                          option.toml == "key_file" ||
-                          option.toml == "peer.addresses";
+      const bool beside =
+          option.toml == "lan_addr" || option.toml == "key_file" ||
+          option.toml == "peer.addresses" || option.toml == "address_pool";
       const std::string line = Concat(KeyOf(option), " = ");
       EXPECT_EQ(file.find(line) == std::string::npos, beside) << option.toml;
     }

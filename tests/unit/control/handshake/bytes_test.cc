@@ -4,8 +4,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <string>
+#include <utility>
 
 #include "control/handshake/session_secrets.h"
 
@@ -190,7 +192,6 @@ TEST(PayloadTest, AnImpossibleOfferIsRefused) {
   EXPECT_TRUE(refused(changed([](PeerOffer& o) { o.lanes = 0; })));
   EXPECT_TRUE(refused(changed([](PeerOffer& o) { o.lanes = kMaxLanes + 1; })));
   EXPECT_FALSE(refused(changed([](PeerOffer& o) { o.lanes = kMaxLanes; })));
-  EXPECT_TRUE(refused(changed([](PeerOffer& o) { o.addresses.clear(); })));
 }
 
 TEST(PayloadTest, AnImpossibleAddressIsRefused) {
@@ -202,8 +203,8 @@ TEST(PayloadTest, AnImpossibleAddressIsRefused) {
     uint8_t value;
     bool good;
   } rows[] = {
-      {kCount, 2, true},       {kCount, 1, true},  // the other one is padding
-      {kCount, 0, false},      {kCount, 3, false},
+      {kCount, 2, true},       {kCount, 1, true},   // the other one is padding
+      {kCount, 0, true},       {kCount, 3, false},  // none: a lease
       {kCount + 1, 5, false},  {kCount + 1, 6, false},
       {kCount + 2, 32, true},  {kCount + 2, 33, false},
       {kCount + 8, 128, true}, {kCount + 8, 129, false},
@@ -238,6 +239,44 @@ TEST(VerdictTest, ComesBackAsItWasSent) {
   for (size_t size = 0; size < bytes.size(); ++size) {
     EXPECT_FALSE(ParseVerdict(ByteSpan(bytes).first(size))) << size;
   }
+}
+
+// The one of before, and behind its text what is leased.
+TEST(VerdictTest, ALeaseStandsBehindTheText) {
+  VerdictBody body{{VerdictCode::kAccepted, ""}, 1389};
+  const ByteVector without = BuildVerdict(body);
+  body.verdict.lease = {*ParseIpPrefix("10.0.0.7/24"),
+                        *ParseIpPrefix("fd00::7/64")};
+  const ByteVector bytes = BuildVerdict(body);
+  EXPECT_EQ(bytes,
+            (ByteVector{0, 5, 0x6d, 0, 0, 2, 4, 24, 10, 0, 0, 7, 6, 64, 0xfd,
+                        0, 0, 0,    0, 0, 0, 0, 0,  0,  0, 0, 0, 0, 0,  7}));
+  EXPECT_TRUE(std::equal(without.begin(), without.end(), bytes.begin()));
+  const auto parsed = ParseVerdict(bytes);
+  ASSERT_TRUE(parsed.has_value());
+  EXPECT_EQ(parsed->verdict.lease, body.verdict.lease);
+  EXPECT_EQ(ParseVerdict(BuildVerdict(body, 200))->verdict.lease.size(), 2u);
+  EXPECT_TRUE(ParseVerdict(without)->verdict.lease.empty());
+  body.verdict.lease.clear();
+  EXPECT_TRUE(ParseVerdict(BuildVerdict(body, 200))->verdict.lease.empty());
+  for (size_t size = without.size() + 1; size < bytes.size(); ++size) {
+    EXPECT_FALSE(ParseVerdict(ByteSpan(bytes).first(size))) << size;
+  }
+  for (const auto& [at, value] : {std::pair{5, 3}, {6, 5}, {7, 33}}) {
+    ByteVector bad = bytes;
+    bad[static_cast<size_t>(at)] = static_cast<uint8_t>(value);
+    EXPECT_FALSE(ParseVerdict(bad)) << at;
+  }
+}
+
+// A hub has an address; a client that has none asks for a lease.
+TEST(PayloadTest, AClientAloneMayHaveNoAddress) {
+  ClientPayload client{.offer = {.mtu = 1400}};
+  const auto parsed = ParseClientPayload(BuildClientPayload(client));
+  ASSERT_TRUE(parsed.has_value());
+  EXPECT_TRUE(parsed->offer.addresses.empty());
+  EXPECT_EQ(parsed->offer.features, kOwnFeatures);
+  EXPECT_FALSE(ParseHubPayload(BuildHubPayload({.offer = client.offer}, 0)));
 }
 
 TEST(VerdictTest, ALongTextIsCutAndALongerOneRefused) {

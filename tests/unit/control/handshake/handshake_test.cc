@@ -404,8 +404,8 @@ TEST(Handshake, OffersAreBounded) {
   for (size_t size = 0; size < before_features; ++size) {
     EXPECT_FALSE(ParseClientPayload(ByteSpan(good).first(size)));
   }
-  const std::pair<size_t, uint8_t> edits[] = {{19, 0}, {19, 17}, {20, 0},
-                                              {20, 3}, {21, 5},  {22, 33}};
+  const std::pair<size_t, uint8_t> edits[] = {
+      {19, 0}, {19, 17}, {20, 3}, {21, 5}, {22, 33}};
   for (const auto& [at, value] : edits) {
     ByteVector bad = good;
     bad[at] = value;

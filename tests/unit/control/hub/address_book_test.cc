@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -270,6 +271,49 @@ TEST_F(HoldTest, WhenTheBookIsFullTheSoonestFreeGoFirst) {
   Bind(2, "10.0.0.3");
   EXPECT_FALSE(MayHave(9, "10.0.0.2"));
   EXPECT_FALSE(MayHave(9, "10.0.0.3"));
+}
+
+// The search begins where the key says, and ends where all are taken.
+TEST(LeaseBookTest, FindsTheLastFreeAddress) {
+  AddressBook book({*ParseIpPrefix("10.0.0.1/28")});
+  std::set<std::string> leased;
+  for (uint8_t i = 0; i < 13; ++i) {
+    const PublicKey key = {0, 9, i};
+    const auto verdict = book.Lease(key, 0);
+    ASSERT_EQ(verdict.code, VerdictCode::kAccepted) << verdict.text;
+    ASSERT_EQ(verdict.lease.size(), 1u);
+    EXPECT_TRUE(leased.insert(ToString(verdict.lease[0])).second);
+    book.Bind(key, verdict.lease, *ParseIpAddress("192.0.2.1"), 0);
+  }
+  EXPECT_TRUE(leased.contains("10.0.0.14/28"));
+  EXPECT_FALSE(leased.contains("10.0.0.15/28"));
+  EXPECT_EQ(book.Lease({0, 9, 99}, 0).code, VerdictCode::kNoAddressFree);
+  // Looking changes nothing; who has one is told the same.
+  EXPECT_EQ(book.Lease({0, 9, 3}, 0).lease, book.Lease({0, 9, 3}, 0).lease);
+  book.Release({0, 9, 3}, 0);  // it earned no hold
+  EXPECT_EQ(book.Lease({0, 9, 99}, 0).code, VerdictCode::kAccepted);
+}
+
+TEST(LeaseBookTest, AFamilyThatThePoolDoesNotNameIsLeasedWhole) {
+  AddressBook book(
+      {*ParseIpPrefix("10.0.0.1/24"), *ParseIpPrefix("fd00::1/64")});
+  book.SetPool({*ParseIpPrefix("10.0.0.128/25")});
+  const auto verdict = book.Lease({0, 9}, 0);
+  ASSERT_EQ(verdict.lease.size(), 2u) << verdict.text;
+  EXPECT_EQ(ToString(verdict.lease[0]), "10.0.0.137/24");
+  EXPECT_EQ(ToString(verdict.lease[1]), "fd00::9/64");
+}
+
+// Even where nothing was kept of it.
+TEST(LeaseBookTest, AKeysAddressIsTheSameInEveryBook) {
+  const std::vector<IpPrefix> own = {*ParseIpPrefix("10.0.0.1/8"),
+                                     *ParseIpPrefix("fd00::1/64")};
+  const PublicKey key = {0x12, 0x34};
+  const auto first = AddressBook(own).Lease(key, 0).lease;
+  EXPECT_EQ(first, AddressBook(own).Lease(key, 5).lease);
+  ASSERT_EQ(first.size(), 2u);
+  EXPECT_EQ(ToString(first[0]), "10.0.18.52/8");
+  EXPECT_EQ(ToString(first[1]), "fd00::1234/64");
 }
 
 }  // namespace

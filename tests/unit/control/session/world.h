@@ -32,6 +32,9 @@ class FakeHost : public ClientHost {
   void ForgetNextHop(FlowId flow) override { std::erase(followed, flow); }
   void SuspectPath(const IpAddress&) override { ++suspected; }
   void SetInnerMtu(uint16_t value) override { mtu = value; }
+  void SetTunnelAddresses(const std::vector<IpPrefix>& value) override {
+    addresses = value;
+  }
   void SetNetworks(const std::vector<IpPrefix>& value) override {
     networks = value;
   }
@@ -66,6 +69,7 @@ class FakeHost : public ClientHost {
   uint16_t mtu = 0;
   uint16_t path_mtu = 1409;
   std::vector<IpPrefix> networks;   // that lead to the tunnel device
+  std::vector<IpPrefix> addresses;  // leased, of the tunnel device
   std::vector<IpPrefix> connected;  // here
   uint16_t next_port = 40000;
   std::vector<Endpoint> locals;
@@ -105,7 +109,7 @@ struct TestClient {
     handshake::ClientConfig config;
     config.identity = &identity;
     config.offer.mtu = 1400;
-    config.offer.addresses = {address};
+    if (!leases) config.offer.addresses = {address};
     config.offer.features = features;
     config.offer.lanes = static_cast<uint8_t>(worker.workers);
     handshake::RekeyConfig rekey;
@@ -120,7 +124,7 @@ struct TestClient {
             .messages = messages,
             .version = version,
             .hubs = Hubs(),
-            .tunnel_addresses = {address},
+            .tunnel_addresses = config.offer.addresses,
             .routing = routing,
             .on_hub_key =
                 [this](const handshake::PublicKey& key) {
@@ -186,7 +190,8 @@ struct TestClient {
   WorkerRoad road;
   const loop::Log& log;
   IpPrefix address;
-  config::RoutingConfig routing;  // Make takes it
+  bool leases = false;            // Make takes it: the hub gives an address
+  config::RoutingConfig routing;  // the same
   uint32_t features = handshake::kOwnFeatures;
   uint64_t max_records;
   handshake::PublicKey hub_key{};
@@ -222,7 +227,7 @@ struct TestHub {
     door.keys = &keys;
     door.identity = &identity;
     door.offer.mtu = 1409;
-    door.offer.addresses = {Prefix("10.0.0.1/24")};
+    door.offer.addresses = own;
     door.offer.lanes = static_cast<uint8_t>(worker.workers);
     door.replay_capacity = 256;
     HubSessions::Config config{
@@ -307,6 +312,7 @@ struct TestHub {
   config::RoutingConfig routing;
   rotation::HubRotation* rotation = nullptr;  // Make takes it
   ClientRules rules;                          // the same
+  std::vector<IpPrefix> own = {Prefix("10.0.0.1/24")};
   bool multi_client;
   uint32_t max_clients;
   MessageTable messages = CommonMessages();  // Make takes them

@@ -104,6 +104,17 @@ TEST(InstancePathsTest, DefaultsFollowModeAndAddress) {
   EXPECT_EQ(paths.journal, "/run/lightweight-tunnel/client-10.0.0.2/journal");
 }
 
+// Where the hub leases the address, which may be another one next time.
+TEST(InstancePathsTest, AHubNamesWhoHasNoAddressOfItsOwn) {
+  InstanceSpec spec;
+  spec.mode = "client";
+  spec.hub = "[2001:db8::1]:9000";
+  EXPECT_EQ(PathsOf(spec).name, "client-_2001_db8__1__9000");
+  spec.hub = "vpn.example.com:9000";
+  EXPECT_EQ(PathsOf(spec).state_dir,
+            "/var/lib/lightweight-tunnel/client-vpn.example.com_9000");
+}
+
 TEST(InstancePathsTest, NamesAreSafe) {
   InstanceSpec spec;
   spec.mode = "../x";

@@ -69,6 +69,32 @@ class TunnelRoutesTest : public TwoHosts {
   uint64_t now_us_ = 10 * kOneSecond;
 };
 
+// Those that are new come, the others go, and what an operator gave stays.
+TEST_F(TunnelRoutesTest, ItsAddressesFollowWhatIsLeased) {
+  const auto addresses = [] { return OutputOf("ip -o address show dev wire"); };
+  Shell("ip address add 10.99.0.1/24 dev wire");
+  ASSERT_TRUE(
+      keeper_->SetAddresses({RouteNet("10.79.0.7/24"), RouteNet("fd79::7/64")})
+          .ok());
+  EXPECT_NE(addresses().find("10.79.0.7/24"), std::string::npos);
+  EXPECT_NE(addresses().find("fd79::7/64"), std::string::npos);
+  ASSERT_TRUE(
+      keeper_->SetAddresses({RouteNet("10.78.0.7/16"), RouteNet("fd79::7/64")})
+          .ok());
+  EXPECT_EQ(addresses().find("10.79.0.7/24"), std::string::npos);
+  EXPECT_NE(addresses().find("10.78.0.7/16"), std::string::npos);
+  EXPECT_NE(addresses().find("fd79::7/64"), std::string::npos);
+  EXPECT_NE(addresses().find("10.99.0.1/24"), std::string::npos);
+  // One that somebody took comes back, as it is ours now.
+  Look();
+  Shell("ip address del 10.78.0.7/16 dev wire");
+  EXPECT_FALSE(Look().empty());
+  EXPECT_NE(addresses().find("10.78.0.7/16"), std::string::npos);
+  // One that is gone already is no fault.
+  Shell("ip address del 10.78.0.7/16 dev wire");
+  EXPECT_TRUE(keeper_->SetAddresses({}).ok());
+}
+
 // By which an operator, and a run after one that was killed, know them.
 TEST_F(TunnelRoutesTest, OursHaveANumberAndAMetricOfTheirOwn) {
   ASSERT_TRUE(
