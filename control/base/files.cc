@@ -10,17 +10,19 @@
 #include <cerrno>
 #include <cstdio>
 
+#include "control/base/file_calls.h"
+
 namespace lwt::host {
 namespace {
 
-absl::Status WriteAndSync(int fd, std::string_view content) {
+absl::Status WriteAndSync(int fd, std::string_view content, FileCalls& calls) {
   while (!content.empty()) {
-    const ssize_t written = write(fd, content.data(), content.size());
+    const ssize_t written = calls.Write(fd, content);
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) return absl::ErrnoToStatus(errno, "write");
     content.remove_prefix(static_cast<size_t>(written));
   }
-  if (fsync(fd) != 0) return absl::ErrnoToStatus(errno, "fsync");
+  if (calls.Sync(fd) != 0) return absl::ErrnoToStatus(errno, "fsync");
   return absl::OkStatus();
 }
 
@@ -30,11 +32,11 @@ std::string ParentOf(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
-void SyncDirectory(const std::string& path) {
-  const int fd = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+void SyncDirectory(const std::string& path, FileCalls& calls) {
+  const int fd = calls.Open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
   if (fd < 0) return;
-  fsync(fd);
-  close(fd);
+  (void)calls.Sync(fd);
+  (void)calls.Close(fd);
 }
 
 }  // namespace
@@ -73,11 +75,11 @@ namespace {
 
 // What the new file is to be like; nullptr: mode 0600, and ours.
 absl::Status WriteTemporary(const std::string& temporary,
-                            std::string_view content, const struct stat* like) {
-  unlink(temporary.c_str());  // what a kill left there
-  const int fd =
-      open(temporary.c_str(),
-           O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+                            std::string_view content, const struct stat* like,
+                            FileCalls& calls) {
+  (void)calls.Unlink(temporary);  // what a kill left there
+  const int fd = calls.Open(
+      temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
   if (fd < 0) return absl::ErrnoToStatus(errno, "cannot create " + temporary);
   absl::Status status;
   struct stat made {};
@@ -85,41 +87,78 @@ absl::Status WriteTemporary(const std::string& temporary,
     // The owner first: changing it may take bits of the mode away.
     const bool owned = fstat(fd, &made) == 0 && made.st_uid == like->st_uid &&
                        made.st_gid == like->st_gid;
-    if (!owned && fchown(fd, like->st_uid, like->st_gid) != 0) {
+    if (!owned && calls.ChangeOwner(fd, like->st_uid, like->st_gid) != 0) {
       status = absl::ErrnoToStatus(errno, "chown");
-    } else if (fchmod(fd, like->st_mode & 07777) != 0) {
+    } else if (calls.ChangeMode(fd, like->st_mode & 07777) != 0) {
       status = absl::ErrnoToStatus(errno, "chmod");
     }
   }
-  if (status.ok()) status = WriteAndSync(fd, content);
-  close(fd);
+  if (status.ok()) status = WriteAndSync(fd, content, calls);
+  (void)calls.Close(fd);
   return status;
 }
 
 absl::Status Replace(const std::string& path, const std::string& temporary,
-                     std::string_view content, const struct stat* like) {
-  absl::Status status = WriteTemporary(temporary, content, like);
-  if (status.ok() && rename(temporary.c_str(), path.c_str()) != 0) {
+                     std::string_view content, const struct stat* like,
+                     FileCalls& calls) {
+  absl::Status status = WriteTemporary(temporary, content, like, calls);
+  if (status.ok() && calls.Rename(temporary, path) != 0) {
     status = absl::ErrnoToStatus(errno, "rename");
   }
   if (!status.ok()) {
-    unlink(temporary.c_str());
+    (void)calls.Unlink(temporary);
     return absl::Status(status.code(),
                         absl::StrCat("cannot write ", path, ": ",
                                      std::string(status.message())));
   }
-  SyncDirectory(ParentOf(path));
+  SyncDirectory(ParentOf(path), calls);
   return absl::OkStatus();
 }
 
 }  // namespace
 
+int FileCalls::Open(const std::string& path, int flags, mode_t mode) {
+  return open(path.c_str(), flags, mode);
+}
+
+ssize_t FileCalls::Write(int fd, std::string_view bytes) {
+  return write(fd, bytes.data(), bytes.size());
+}
+
+int FileCalls::Sync(int fd) { return fsync(fd); }
+
+int FileCalls::ChangeOwner(int fd, uid_t owner, gid_t group) {
+  return fchown(fd, owner, group);
+}
+
+int FileCalls::ChangeMode(int fd, mode_t mode) { return fchmod(fd, mode); }
+
+int FileCalls::Rename(const std::string& from, const std::string& to) {
+  return rename(from.c_str(), to.c_str());
+}
+
+int FileCalls::Unlink(const std::string& path) { return unlink(path.c_str()); }
+
+int FileCalls::Close(int fd) { return close(fd); }
+
 absl::Status ReplaceFile(const std::string& path, std::string_view content) {
-  return Replace(path, TemporaryOf(path), content, nullptr);
+  FileCalls calls;
+  return ReplaceFile(path, content, calls);
+}
+
+absl::Status ReplaceFile(const std::string& path, std::string_view content,
+                         FileCalls& calls) {
+  return Replace(path, TemporaryOf(path), content, nullptr, calls);
 }
 
 absl::Status ReplaceFileOfOwner(const std::string& path,
                                 std::string_view content) {
+  FileCalls calls;
+  return ReplaceFileOfOwner(path, content, calls);
+}
+
+absl::Status ReplaceFileOfOwner(const std::string& path,
+                                std::string_view content, FileCalls& calls) {
   char resolved[PATH_MAX];
   struct stat like {};
   if (realpath(path.c_str(), resolved) == nullptr ||
@@ -136,7 +175,7 @@ absl::Status ReplaceFileOfOwner(const std::string& path,
   const std::string temporary =
       absl::StrCat(folder, "/.", name.substr(name.find_first_not_of('/')),
                    ".lightweight-tunnel");
-  return Replace(resolved, temporary, content, &like);
+  return Replace(resolved, temporary, content, &like, calls);
 }
 
 absl::Status MakeDirectory(const std::string& path) {
