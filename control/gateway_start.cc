@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "control/base/text.h"
+#include "control/cli/version.h"
 #include "control/client_side.h"
 #include "control/gateway.h"
 #include "control/handshake/psk.h"
@@ -162,7 +163,7 @@ absl::Status Gateway::StartComponents() {
       std::make_unique<OuterSide>(config_, *platform_, *link_, *names_, log_);
   outer_->OnTunnelLost([this] {
     failure_ = absl::AbortedError(config::Concat(
-        "the tunnel device ", config_.tunnel.device,
+        "the tunnel device ", platform_->tunnel().info().device,
         " was deleted by another program; a gateway makes it when it starts"));
     log_.Error(failure_.message());
     service_.Stopping();
@@ -202,13 +203,19 @@ absl::Status Gateway::StartComponents() {
   if (!api.ok()) return api.status();
   components_.Keep(*std::move(api));
   const std::string what = config::Concat(
-      config::NameOf(config_.mode), ", ", config_.tunnel.device, " ",
+      config::NameOf(config_.mode), ", ", platform_->tunnel().info().device,
+      " ",
       config_.tunnel.leased ? "with an address of the hub's"
                             : ToString(config_.tunnel.addresses.front()));
   auto notice = std::make_unique<ServiceNotice>(service_, road_->peers, what);
   status = StartReloader(*notice);
   if (!status.ok()) return status;
   Confine();
+  log_.Info("lightweight-tunnel ", cli::Version(), ": ",
+            config::NameOf(config_.mode),
+            ", TCP in the dress of TLS 1.3, encryption ",
+            config::NameOf(config_.key.encryption), ", inner MTU ",
+            platform_->tunnel_mtu().mtu());
   log_.Info("ready: ", what, ", inner MTU ", platform_->tunnel_mtu().mtu(),
             ", control socket ", platform_->paths().control_socket);
   notice->Ready();

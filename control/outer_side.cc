@@ -364,8 +364,8 @@ void OuterSide::SetInnerMtu(uint16_t mtu) {
   if (!changed.ok()) {
     remote_log_.Error(cause, changed.status().message());
   } else if (*changed) {
-    remote_log_.Info(cause, "inner MTU of ", config_.tunnel.device, " is ",
-                     platform_.tunnel_mtu().mtu());
+    remote_log_.Info(cause, "inner MTU of ", platform_.tunnel().info().device,
+                     " is ", platform_.tunnel_mtu().mtu());
   }
 }
 

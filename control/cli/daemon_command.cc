@@ -127,7 +127,7 @@ Begin Run(const config::CommandLine& command_line) {
       return Done(kExitOk);
     }
     case Action::kWriteConfig: {
-      const std::string& path = command_line.write_file;
+      const std::string path = SettingsPath(command_line.write_file);
       absl::Status status = WriteConfigPair(path, command_line.options);
       if (!status.ok()) {
         Complain(config::ToStd(status.message()));
@@ -143,7 +143,10 @@ Begin Run(const config::CommandLine& command_line) {
             Concat("Wrote ", path, " for the hub and ", path,
                    ".client for a client; ",
                    remote_given ? "" : "set remote_addr in the second, and ",
-                   "give each client its own tunnel_addr.\n"));
+                   "give each client its own tunnel_addr.\n",
+                   path == command_line.write_file
+                       ? ""
+                       : "Settings are TOML here, so that is its name.\n"));
       return Done(kExitOk);
     }
     case Action::kImport: {
@@ -171,7 +174,8 @@ absl::StatusOr<config::Config> SampleHub(
     std::span<const config::GivenOption> given) {
   config::Config config;
   config.mode = config::Mode::kServer;
-  config.hub.local = Endpoint{IpAddress::Any(Family::kIpv4), 9000};
+  config.hub.local =
+      Endpoint{IpAddress::Any(Family::kIpv4), config::kUsualPort};
   config.tunnel.addresses = {*ParseIpPrefix("10.0.0.1/24")};
   for (const config::GivenOption& option : given) {
     absl::Status status =

@@ -50,11 +50,12 @@ absl::StatusOr<std::string> ImportSettings(
   if (!old.ok()) return old.status();
   absl::StatusOr<migrate::Converted> converted = migrate::Convert(*old);
   if (!converted.ok()) return converted.status();
-  const absl::Status status = Write(command_line.write_file, converted->config);
+  const std::string path = SettingsPath(command_line.write_file);
+  const absl::Status status = Write(path, converted->config);
   converted->config.key.Erase();
   if (!status.ok()) return status;
-  return config::Concat("Wrote ", command_line.write_file, ".\n",
-                        migrate::Report(*converted), kAllEnds);
+  return config::Concat("Wrote ", path, ".\n", migrate::Report(*converted),
+                        kAllEnds);
 }
 
 }  // namespace lwt::cli

@@ -22,6 +22,12 @@ absl::Status CannotWrite(const std::string& path, int error) {
 
 }  // namespace
 
+std::string SettingsPath(const std::string& path) {
+  constexpr std::string_view kJson = ".json";
+  if (!path.ends_with(kJson)) return path;
+  return path.substr(0, path.size() - kJson.size()) + ".toml";
+}
+
 NewFile::~NewFile() {
   if (fd_ < 0) return;
   close(fd_);

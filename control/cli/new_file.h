@@ -8,6 +8,10 @@
 
 namespace lwt::cli {
 
+// Where settings go that were to go to `path`: the Go program's NAME.json is
+// NAME.toml here.
+std::string SettingsPath(const std::string& path);
+
 // Removed again unless it is kept.
 class NewFile {
  public:

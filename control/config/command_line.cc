@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "control/base/text.h"
+#include "control/config/old_keys.h"
 #include "control/config/values.h"
 
 namespace lwt::config {
@@ -115,6 +116,10 @@ class Parser {
       return TakeCommand(*command, flag);
     }
     const Option* option = FindByFlag(flag.name);
+    const OldKey* old = FindOldFlag(flag.name);
+    if (option == nullptr && old != nullptr) {
+      return Invalid("-", flag.name, ": ", old->gone);
+    }
     if (option == nullptr) {
       return Invalid("unknown flag ", Quoted(Concat("-", flag.name)),
                      NearestFlagHint(flag.name));

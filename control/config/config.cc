@@ -21,10 +21,6 @@ void CheckSides(const Config& config, Faults& faults) {
     return;
   }
   bool server = config.mode == Mode::kServer;
-  if (server && !config.hub.local) {
-    faults.push_back(
-        "a hub needs local_addr, where it listens: -l 0.0.0.0:9000");
-  }
   if (server && config.client.remote) {
     faults.push_back(
         "remote_addr is for clients: remove it, or run with -m client");
@@ -131,6 +127,9 @@ std::string_view Pick(const std::string_view (&names)[kCount], Enum value) {
 
 absl::Status Finish(Config& config, std::vector<std::string>& warnings,
                     const Origins* origins) {
+  if (config.mode == Mode::kServer && !config.hub.local) {
+    config.hub.local = Endpoint{IpAddress::Any(Family::kIpv4), kUsualPort};
+  }
   Faults faults;
   CheckSides(config, faults);
   CheckTunnel(config, faults);

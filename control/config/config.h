@@ -58,6 +58,9 @@ struct HubEntry {
   std::string public_key;  // base64, 44 characters
 };
 
+// Where a hub listens that is not told.
+inline constexpr uint16_t kUsualPort = 9000;
+
 // More of them would make a round of a client's last for minutes.
 inline constexpr size_t kMaxHubEntries = 8;
 
@@ -123,7 +126,7 @@ struct KeyConfig {
 
 // Whom a hub lets in, and where.
 struct HubConfig {
-  std::optional<Endpoint> local;  // where it listens
+  std::optional<Endpoint> local;  // where it listens; Finish sets it
   bool multi_client = true;
   uint32_t max_clients = 100;
   std::optional<HostPort> fallback;    // whom strangers meet

@@ -1,13 +1,17 @@
-#include "control/migrate/old_settings.h"
+#include "control/config/old_keys.h"
 
-namespace lwt::migrate {
+namespace lwt::config {
 namespace {
 
 constexpr std::string_view kQueues =
     "what waits is kept short, by flow, and what is full is counted; "
     "send_queue bounds it";
+constexpr std::string_view kInQueue =
+    "not built yet: what the tunnel device does not take at once is dropped "
+    "and counted as tunnel_full";
 constexpr std::string_view kPaths =
-    "clients reach each other through the hub; direct paths are planned";
+    "not built yet: clients reach each other through the hub, and direct paths "
+    "are planned";
 constexpr std::string_view kOneHop =
     "a packet goes by the hub, and there is nothing to choose";
 constexpr std::string_view kNeverThere =
@@ -25,9 +29,9 @@ constexpr OldKey kKeys[] = {
     {"fec_data", "fec-data", OldType::kNumber, "10"},
     {"fec_parity", "fec-parity", OldType::kNumber, "3"},
     {"send_queue_size", "send-queue", OldType::kNumber, "5000", kQueues},
-    {"recv_queue_size", "recv-queue", OldType::kNumber, "5000", kQueues},
+    {"recv_queue_size", "recv-queue", OldType::kNumber, "5000", kInQueue},
     {"send_queue", "", OldType::kNumber, "5000", kQueues},
-    {"recv_queue", "", OldType::kNumber, "5000", kQueues},
+    {"recv_queue", "", OldType::kNumber, "5000", kInQueue},
     {"timeout", "", OldType::kNumber, "30",
      "a client tries for ever, with pauses of 1 to 32 s"},
     {"keepalive", "", OldType::kNumber, "10",
@@ -80,4 +84,4 @@ const OldKey* FindOldFlag(std::string_view flag) {
   return nullptr;
 }
 
-}  // namespace lwt::migrate
+}  // namespace lwt::config

@@ -41,6 +41,7 @@ constexpr Option kFirstRows[] = {
      .applies_to = AppliesTo::kServer,
      .takes = Takes::kRestart,
      .value_name = "ADDRESS:PORT",
+     .default_text = "0.0.0.0:9000",
      .sentence = "Where the hub listens; 0.0.0.0 or [::] takes every address.",
      .field = Text<In<&Config::hub, &HubConfig::local>, ReadListenAddress>()},
     {.group = kTunnelGroup,

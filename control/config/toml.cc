@@ -18,6 +18,7 @@
 #include "absl/strings/str_join.h"
 #include "control/base/text.h"
 #include "control/config/load.h"
+#include "control/config/old_keys.h"
 #include "control/config/values.h"
 
 namespace lwt::config {
@@ -124,6 +125,11 @@ class Walker {
     const Option* option = FindByToml(name);
     // A quoted root key "uplink.driver" is not the key of the table.
     const bool dotted = key.str().find('.') != std::string_view::npos;
+    const OldKey* old = FindOldKey(name);
+    if (option == nullptr && old != nullptr) {
+      AddFault(key.source().begin, Concat(name, ": ", old->gone));
+      return;
+    }
     if (option == nullptr || dotted) {
       AddFault(key.source().begin, Concat("unknown ", KindOf(node), " ",
                                           Quoted(name), NearestTomlHint(name)));

@@ -1,19 +1,22 @@
 // The settings of the Go program that this one takes the place of, as a file or
-// a command line of it gave them; and the list of all that it ever knew.
+// a command line of it gave them.
 #pragma once
 
-#include <cstdint>
 #include <map>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "control/config/old_keys.h"
 
 namespace lwt::migrate {
 
-enum class OldType : uint8_t { kText, kNumber, kBoolean, kList };
+using config::FindOldFlag;
+using config::FindOldKey;
+using config::OldKey;
+using config::OldKeys;
+using config::OldType;
 
 // A whole number and a boolean stand as Go prints them: "1400", "true".
 struct OldValue {
@@ -27,20 +30,6 @@ struct OldSettings {
   std::map<std::string, OldValue> known;
   std::vector<std::string> unknown;  // what that program passed over as well
 };
-
-struct OldKey {
-  std::string_view key;
-  std::string_view flag;  // empty: only in files
-  OldType type;
-  // Whoever gave just this changed nothing.
-  std::string_view usual;
-  // What became of it, where it has gone; empty where it is taken over.
-  std::string_view gone = {};
-};
-
-std::span<const OldKey> OldKeys();
-const OldKey* FindOldKey(std::string_view key);
-const OldKey* FindOldFlag(std::string_view flag);
 
 // Of a JSON file. Errors name the place or the key.
 absl::StatusOr<OldSettings> ReadOldFile(std::string_view json);

@@ -26,7 +26,7 @@ absl::Status CheckLink(const LanSide::Context& context,
                     "is the uplink; name another interface, or leave lan_port "
                     "out to let the kernel forward");
   }
-  if (link.name == context.config.tunnel.device) {
+  if (link.name == context.tunnel_device) {
     return Unusable(link.name, "is the tunnel device itself");
   }
   if (link.loopback || link.link_header_size() != 14) {
@@ -161,7 +161,7 @@ absl::Status LanSide::OpenMemif(const Context& context) {
                            " workers; set workers = 1"));
   }
   OffloadSpec twin;
-  twin.name = TwinName(context.config.tunnel.device);
+  twin.name = TwinName(context.tunnel_device);
   twin.mtu = kMemifMtu;
   twin.ethernet = true;
   twin.pool = context.small_pool;

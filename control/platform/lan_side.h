@@ -29,6 +29,7 @@ class LanSide final : public loop::Component, public peer::FlowOwner {
  public:
   struct Context {
     const config::Config& config;
+    std::string tunnel_device;
     host::Netlink& netlink;
     const host::Link& uplink;
     const loop::Log& log;

@@ -13,6 +13,7 @@
 #include "control/platform/uplink_plan.h"
 #include "control/platform/worker_tuning.h"
 #include "dataplane/wire/record.h"
+#include "drivers/tun/device_name.h"
 
 namespace lwt {
 namespace {
@@ -287,6 +288,12 @@ absl::Status Platform::OpenTunnel() {
   }
   platform::TunnelDevice::Spec spec;
   spec.name = config_.tunnel.device;
+  const absl::Status taken = CheckTunnelName(spec.name);
+  if (absl::IsAlreadyExists(taken)) {
+    spec.name = NextFreeName(spec.name);
+    log_.Warn(taken.message(), "; until then this tunnel's device is ",
+              spec.name);
+  }
   spec.driver = config_.tunnel.port;
   spec.mtu = [this, family] {
     return host::TunnelMtu::Bounds{.least = config_.LeastMtu(),
@@ -310,6 +317,7 @@ absl::Status Platform::OpenLan() {
   if (!config_.lan.port.configured()) return absl::OkStatus();
   absl::StatusOr<std::unique_ptr<LanSide>> lan =
       LanSide::Open({.config = config_,
+                     .tunnel_device = tunnel().info().device,
                      .netlink = *netlink_,
                      .uplink = link(),
                      .log = log_,

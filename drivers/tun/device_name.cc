@@ -63,6 +63,18 @@ bool IsHeldTunnel(const std::string& name) {
 
 }  // namespace
 
+std::string NextFreeName(const std::string& name) {
+  const size_t digits = name.find_last_not_of("0123456789") + 1;
+  const std::string stem =
+      name.substr(0, std::min(digits, size_t{IFNAMSIZ - 4}));
+  const int first = std::atoi(name.c_str() + digits);
+  for (int number = first % 100; number < first % 100 + 100; ++number) {
+    const std::string free = absl::StrCat(stem, number);
+    if (if_nametoindex(free.c_str()) == 0) return free;
+  }
+  return name;
+}
+
 absl::Status CheckTunnelName(const std::string& name) {
   const bool plain = std::all_of(name.begin(), name.end(), [](unsigned char c) {
     return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.';

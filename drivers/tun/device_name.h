@@ -15,4 +15,8 @@ inline constexpr char kTunDevice[] = "/dev/net/tun";
 // AlreadyExists, with the fix, when an interface has the name.
 absl::Status CheckTunnelName(const std::string& name);
 
+// Of `name` the next one that no interface has: "lwt0", "lwt1"; `name` itself
+// where a hundred are taken.
+std::string NextFreeName(const std::string& name);
+
 }  // namespace lwt

@@ -125,6 +125,16 @@ TEST_F(DaemonCommandTest, GenkeyPrintsAFreshKeyEachTime) {
   EXPECT_NE(first, second);
 }
 
+// As the Go program's users type it.
+TEST_F(DaemonCommandTest, WritesTomlWhereJsonWasNamed) {
+  const DaemonRun outcome = RunDaemon({"-g", folder_ + "/tunnel.json"});
+  EXPECT_EQ(outcome.begin.exit_code, 0) << outcome.err;
+  EXPECT_TRUE(std::filesystem::exists(path_));
+  EXPECT_FALSE(std::filesystem::exists(folder_ + "/tunnel.json"));
+  EXPECT_NE(outcome.out.find("Wrote " + path_), std::string::npos);
+  EXPECT_NE(outcome.out.find("Settings are TOML here"), std::string::npos);
+}
+
 TEST_F(DaemonCommandTest, WritesAPairThatPassesTheCheck) {
   DaemonRun outcome = RunDaemon({"-g", path_});
   EXPECT_EQ(outcome.begin.exit_code, 0) << outcome.err;

@@ -223,7 +223,7 @@ TEST(DiffTest, EntriesOfAnOrderedTableMayChangePlaces) {
 TEST(OptionsTest, DefaultsAreTheMembers) {
   const std::pair<const char*, const char*> defaults[] = {
       {"mode", ""},
-      {"local_addr", ""},
+      {"local_addr", "0.0.0.0:9000"},
       {"tunnel_addr", ""},
       {"mtu", "0"},
       {"tun_name", "lwt0"},

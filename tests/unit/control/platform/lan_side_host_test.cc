@@ -37,6 +37,7 @@ class LanSideTest : public StepsTest {
   absl::StatusOr<std::unique_ptr<LanSide>> Open(uint16_t workers = 1) {
     const host::Link uplink = *netlink_->LinkByName("wire");
     return LanSide::Open({.config = config_,
+                          .tunnel_device = config_.tunnel.device,
                           .netlink = *netlink_,
                           .uplink = uplink,
                           .log = lines_.log(),
