@@ -150,6 +150,8 @@ class Gateway : public Host,
   }
 
   // peer::ClientHost
+  // None of a world's asks for a lease.
+  void SetTunnelAddresses(const std::vector<IpPrefix>&) override {}
   uint64_t UnixMs() override { return 1'750'000'000'000 + now() / 1000; }
   void FollowNextHop(FlowId flow, const IpAddress& remote) override;
   void ForgetNextHop(FlowId flow) override;
