@@ -30,12 +30,16 @@ class FilterProgram {
     program_.push_back({BPF_JMP | BPF_JEQ | BPF_K, 1, 0, value});
     Return(0);
   }
+  // Emits a jump that is always taken; returns it for SetTarget.
+  size_t Jump() {
+    Add(BPF_JMP | BPF_JA, 0);
+    return program_.size() - 1;
+  }
   // Emits a jump taken unless A equals `value`; returns it for SetTarget.
   // Conditional jumps reach 255 instructions only, so it is one of two.
   size_t JumpUnlessEqual(uint32_t value) {
     program_.push_back({BPF_JMP | BPF_JEQ | BPF_K, 1, 0, value});
-    Add(BPF_JMP | BPF_JA, 0);
-    return program_.size() - 1;
+    return Jump();
   }
   // Lets the jump lead to the next instruction emitted.
   void SetTarget(size_t jump) {

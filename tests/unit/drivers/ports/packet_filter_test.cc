@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "tests/unit/drivers/net_lab.h"
@@ -113,9 +114,74 @@ TEST(PacketFilterTest, TakesManyEndpointsAndRefusesTooMany) {
   EXPECT_TRUE(filter.Accepts(Framed({ETH_P_IP}, TcpIpv4(9199, 1))));
   EXPECT_FALSE(filter.Accepts(Framed({ETH_P_IP}, TcpIpv4(9200, 1))));
   EXPECT_TRUE(filter.Accepts(Framed({ETH_P_IPV6}, TcpIpv6(9199, 1))));
-  endpoints.resize(4000, kIpv4End);
+  for (uint16_t i = 0; i < 2000; ++i) {
+    endpoints.push_back({kIpv4End.address, static_cast<uint16_t>(20000 + i)});
+  }
   EXPECT_EQ(BuildPacketFilter(14, endpoints).status().code(),
             absl::StatusCode::kResourceExhausted);
+}
+
+// The frame that `packet` is with another destination.
+Bytes Towards(const IpAddress& address) {
+  const bool ipv4 = address.family == Family::kIpv4;
+  Bytes packet = ipv4 ? TcpIpv4(9000, 10) : TcpIpv6(9000, 10);
+  std::copy_n(address.bytes.begin(), address.size(),
+              packet.begin() + (ipv4 ? 16 : 24));
+  return Framed({static_cast<uint16_t>(ipv4 ? ETH_P_IP : ETH_P_IPV6)}, packet);
+}
+
+// The n-th of a host's addresses, all `step` apart.
+IpAddress Own(Family family, uint32_t n, uint32_t step) {
+  IpAddress address = family == Family::kIpv4 ? *ParseIpAddress("10.0.0.0")
+                                              : *ParseIpAddress("fd01:2:3::");
+  uint8_t* last = address.bytes.data() + address.size() - 4;
+  const uint32_t number = n * step;
+  for (int i = 0; i < 4; ++i) {
+    last[i] = static_cast<uint8_t>(last[i] + (number >> (24 - 8 * i)));
+  }
+  return address;
+}
+
+class ManyAddresses : public testing::TestWithParam<Family> {};
+
+TEST_P(ManyAddresses, AreTakenAndTheirNeighboursLeft) {
+  constexpr uint32_t kAddresses = 2000;
+  for (const uint32_t step : {1u, 3u, 65537u}) {
+    std::vector<Endpoint> endpoints;
+    for (uint32_t i = 0; i < kAddresses; ++i) {
+      endpoints.push_back({Own(GetParam(), i, step), 9000});
+    }
+    PacketFilter filter(14, endpoints);
+    for (uint32_t i = 0; i < kAddresses; i += 7) {
+      EXPECT_TRUE(filter.Accepts(Towards(Own(GetParam(), i, step))));
+      if (step == 1) continue;
+      EXPECT_FALSE(filter.Accepts(Towards(Own(GetParam(), i * step + 1, 1))));
+    }
+    EXPECT_FALSE(
+        filter.Accepts(Towards(Own(GetParam(), kAddresses * step, 1))));
+    IpAddress elsewhere = endpoints.front().address;
+    elsewhere.bytes[1] ^= 0x40;
+    EXPECT_FALSE(filter.Accepts(Towards(elsewhere)));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Families, ManyAddresses,
+                         testing::Values(Family::kIpv4, Family::kIpv6),
+                         [](const auto& which) {
+                           return which.param == Family::kIpv4 ? "Ipv4"
+                                                               : "Ipv6";
+                         });
+
+TEST(PacketFilterTest, TakesAllOfMoreAddressesThanFit) {
+  std::vector<Endpoint> endpoints;
+  for (uint32_t i = 0; i < 6000; ++i) {
+    endpoints.push_back({Own(Family::kIpv4, i, 257 + i % 5), 9000});
+  }
+  PacketFilter filter(14, endpoints);
+  for (size_t i = 0; i < endpoints.size(); i += 11) {
+    EXPECT_TRUE(filter.Accepts(Towards(endpoints[i].address))) << i;
+  }
+  EXPECT_FALSE(filter.Accepts(Towards(*ParseIpAddress("9.255.255.255"))));
 }
 
 TEST(PacketFilterTest, NoEndpointsTakeNothing) {
