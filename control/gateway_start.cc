@@ -227,7 +227,7 @@ absl::Status Gateway::StartComponents() {
 void Gateway::Confine() {
   constexpr uint16_t kFirstFreePort = 1024;
   const service::Needs needs{
-      .af_xdp = platform_->uplink().info().driver == "af_xdp",
+      .af_xdp = platform_->uplink().info().loads_programs,
       .port_below_1024 =
           config_.hub.local && config_.hub.local->port < kFirstFreePort};
   const service::CapabilitySet kept = service::CapabilitiesFor(needs);

@@ -34,6 +34,8 @@ struct PortInfo {
   bool unfinished_checksums = false;
   // Its frames lie in the gateway's pools, so that they outlive the port.
   bool frames_outlive = false;
+  // It loads programs into the kernel, which takes more privileges.
+  bool loads_programs = false;
 };
 
 // A super-frame stands for a run of segments of one flow, equal in size except

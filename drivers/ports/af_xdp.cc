@@ -135,6 +135,7 @@ absl::StatusOr<int> Claim(const Interface& interface) {
 PortInfo InfoOf(const Interface& interface) {
   PortInfo info;
   info.driver = "af_xdp";
+  info.loads_programs = true;
   info.device = interface.name;
   info.link_header_size = wire::kEthernetSize;
   info.mtu = static_cast<uint16_t>(interface.mtu);
