@@ -113,9 +113,13 @@ void CheckKey(Config& config, Faults& faults,
   if (!usable.ok()) faults.emplace_back(ToStd(usable.message()));
 }
 
-absl::Status AllOf(const Faults& faults) {
+// Of the kind that a network is of which is in use: no start will do before the
+// settings are others.
+absl::Status AllOf(const Faults& faults, const Config& config) {
   if (faults.empty()) return absl::OkStatus();
-  return absl::FailedPreconditionError(absl::StrJoin(faults, "\n"));
+  const std::string lines = absl::StrJoin(faults, "\n");
+  return WayOutIsInTunnel(config) ? absl::InvalidArgumentError(lines)
+                                  : absl::FailedPreconditionError(lines);
 }
 
 template <typename Enum, size_t kCount>
@@ -136,7 +140,7 @@ absl::Status Finish(Config& config, std::vector<std::string>& warnings,
   CheckKey(config, faults, warnings);
   CheckHubs(config, origins, faults);
   CheckNetworks(config, faults);
-  return AllOf(faults);
+  return AllOf(faults, config);
 }
 
 absl::Status CheckAgreement(const Config& config) {
@@ -145,7 +149,7 @@ absl::Status CheckAgreement(const Config& config) {
   CheckTunnel(config, faults);
   CheckHubs(config, nullptr, faults);
   CheckNetworks(config, faults);
-  return AllOf(faults);
+  return AllOf(faults, config);
 }
 
 std::string_view NameOf(Mode mode) {

@@ -255,7 +255,8 @@ class Origins;  // load.h
 // have, MTU against families. Reads `key_file`.
 // The error has one line for each fault, each with its remedy, and of an entry
 // [[hub]] with its place where `origins` are given; `warnings` gets a sentence
-// for each doubt.
+// for each doubt. It is InvalidArgument where the way out leads into the
+// tunnel's own network, else FailedPrecondition.
 absl::Status Finish(Config& config, std::vector<std::string>& warnings,
                     const Origins* origins = nullptr);
 // The same relations without those of the key.

@@ -120,6 +120,7 @@ absl::StatusOr<LoadedConfig> Load(const CommandLine& command_line,
   absl::Status flags = ApplyFlags(command_line, loaded);
   ApplyEnvironment(environment, loaded);
   std::vector<std::string> faults;
+  bool usage = !flags.ok();
   for (const absl::Status& status : {file, flags}) {
     if (!status.ok()) faults.emplace_back(ToStd(status.message()));
   }
@@ -127,6 +128,7 @@ absl::StatusOr<LoadedConfig> Load(const CommandLine& command_line,
   if (faults.empty() && complete) {
     absl::Status agree =
         Finish(loaded.config, loaded.warnings, &loaded.origins);
+    usage |= absl::IsInvalidArgument(agree);
     if (!agree.ok()) faults.emplace_back(ToStd(agree.message()));
     if (!loaded.config.key.file.empty()) {
       loaded.origins.Note(*FindByToml("key"), 0, loaded.config.key.file);
@@ -137,8 +139,8 @@ absl::StatusOr<LoadedConfig> Load(const CommandLine& command_line,
     return loaded;
   }
   const std::string lines = absl::StrJoin(faults, "\n");
-  return flags.ok() ? absl::FailedPreconditionError(lines)
-                    : absl::InvalidArgumentError(lines);
+  return usage ? absl::InvalidArgumentError(lines)
+               : absl::FailedPreconditionError(lines);
 }
 
 }  // namespace

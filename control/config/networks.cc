@@ -89,17 +89,24 @@ void CheckWayTo(const IpAddress& hub, std::string_view key,
   }
 }
 
+struct WayOut {
+  IpAddress address;
+  std::string_view key;
+};
+
 // A name is known when it is resolved only.
-void CheckWaysOut(const Config& config, std::vector<std::string>& faults) {
+std::vector<WayOut> WaysOut(const Config& config) {
+  std::vector<WayOut> ways;
   if (config.hub.local && !config.hub.local->address.IsUnspecified()) {
-    CheckWayTo(config.hub.local->address, "local_addr", config, faults);
+    ways.push_back({config.hub.local->address, "local_addr"});
   }
   for (const HostPort& hub : config.client.HubAddresses()) {
     const std::optional<IpAddress> address = ParseIpAddress(hub.host);
     const bool first = config.client.remote && hub == *config.client.remote;
-    if (!address) continue;
-    CheckWayTo(*address, first ? "remote_addr" : "hub.address", config, faults);
+    if (address)
+      ways.push_back({*address, first ? "remote_addr" : "hub.address"});
   }
+  return ways;
 }
 
 void CheckInterfaces(const Config& config, std::vector<std::string>& faults) {
@@ -368,11 +375,22 @@ void CheckNetworks(const Config& config, std::vector<std::string>& faults) {
     }
   }
   CheckInterfaces(config, faults);
-  CheckWaysOut(config, faults);
+  for (const WayOut& way : WaysOut(config)) {
+    CheckWayTo(way.address, way.key, config, faults);
+  }
   CheckPeers(config, faults);
   CheckPool(config, faults);
   CheckOverlaps(config, faults);
   CheckOwnRoutes(config, faults);
+}
+
+bool WayOutIsInTunnel(const Config& config) {
+  for (const WayOut& way : WaysOut(config)) {
+    for (const IpPrefix& own : config.tunnel.addresses) {
+      if (own.Contains(way.address)) return true;
+    }
+  }
+  return false;
 }
 
 }  // namespace lwt::config

@@ -48,5 +48,8 @@ absl::StatusOr<std::string> ReadPublicKey(std::string_view text,
 // What contradicts what: networks twice, or in the tunnel's own; settings of
 // the other side.
 void CheckNetworks(const Config& config, std::vector<std::string>& faults);
+// One of these faults: a hub, or where this side listens, has an address in the
+// tunnel's own network.
+bool WayOutIsInTunnel(const Config& config);
 
 }  // namespace lwt::config

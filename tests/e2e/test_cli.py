@@ -140,7 +140,7 @@ def test_settings_in_force_name_where_each_was_given(topology, start, folder):
     (["-k", "lwt1:abc"], 1, "is not a generated key"),
     (["-t", "10.0.0.1/32"], 1, "leaves no address for a client"),
     (["-t", "fe80::1/64"], 2, "is link-local"),
-    (["-t", "{hub}/16"], 1, "lies within the tunnel's own network"),
+    (["-t", "{hub}/16"], 2, "lies within the tunnel's own network"),
     (["-lan-port", "lwt0"], 1, "name two interfaces"),
     (["-mtu", "abc"], 2, "is not a whole number"),
 ])

@@ -201,6 +201,8 @@ def test_the_tunnel_device_is_ours(topology, start):
 @pytest.mark.parametrize("tunnel, remote, said", [
     ("192.168.21.9/24", None, "shares addresses with 192.168.21.0/24 of eth0"),
     ("10.44.0.9/24", "10.44.0.0/24", "a route leads 10.44.0.0/24"),
+    ("192.168.10.9/24", None,
+     "192.168.10.2 lies within the tunnel's own network 192.168.10.0/24"),
 ])
 def test_a_network_that_is_taken(topology, start, tunnel, remote, said):
     if remote:

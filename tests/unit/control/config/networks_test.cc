@@ -164,8 +164,10 @@ TEST(CheckNetworksTest, TheOtherSideLiesInNoNetworkOfTheTunnel) {
   EXPECT_EQ(Faults(config),
             "remote_addr fd11::9 lies within the tunnel's own network "
             "fd11::/64: give tunnel_addr a network of its own\n");
+  EXPECT_TRUE(WayOutIsInTunnel(config));
   config.client.remote = HostPort{"vpn.example.com", 9000};
   EXPECT_EQ(Faults(config), "");
+  EXPECT_FALSE(WayOutIsInTunnel(config));
 
   config = Server();
   config.hub.local = ParseEndpoint("192.168.7.1:9000");
