@@ -18,6 +18,7 @@ ClientSession::ClientSession(Config config, const loop::Log& log,
     : config_(std::move(config)),
       log_(log),
       backoff_(config_.rekey.random),
+      twin_backoff_(config_.rekey.random, kTwinFirstUs),
       phase_deadline_us_(now_us),
       hubs_(std::move(config_.hubs)),
       peer_(*road().peers.Add({.networks = config_.tunnel_addresses})),
@@ -72,9 +73,11 @@ void ClientSession::Apply(Settings settings, uint64_t now_us) {
   }
 }
 
-// A round of all hubs.
+// A round of all hubs. One that turned our join down may take another: its
+// clock may have been wrong, as it must not be for a handshake either.
 void ClientSession::Begin(uint64_t now_us) {
   hubs_.Begin();
+  if (session_ != nullptr && now_us < stands_until_us_) join_possible_ = true;
   CallHub(now_us);
 }
 
@@ -159,6 +162,7 @@ void ClientSession::StartAttempt(uint64_t now_us) {
   if (CanJoin()) ticket = TicketFor(handshake::LaneSlot{});
   ++tried_;
   if (!ticket) {
+    called_us_ = now_us;
     TakeKey();
     config_.attempt.handshake.expected_hub_key = hubs_.hub().key;
   }
@@ -327,6 +331,7 @@ void ClientSession::Adopt(std::unique_ptr<Session> session, uint16_t mtu,
   entry.device_mtu = mtu;
   entry.device_follows = true;
   SettleLane(now_us);
+  SayTwin();
   session.reset();
   ReleaseLocals();
 }
@@ -427,29 +432,6 @@ void ClientSession::OnRecord(LaneName, const PuntedRecord& record,
   CheckSession(now_us);
 }
 
-void ClientSession::CheckSession(uint64_t now_us) {
-  if (session_ == nullptr || session_->end_reason().empty()) return;
-  std::string why = session_->end_reason();
-  DropSession(why, now_us);
-}
-
-void ClientSession::DropSession(std::string_view why, uint64_t now_us) {
-  reason_ = why;
-  bool good = now_us - up_since_us_ >= kGoodServiceUs;
-  session_.reset();
-  lanes_.End();
-  join_possible_ = false;
-  ReleaseLocals();
-  attempt_.reset();
-  if (!good) {
-    OnHubFailed(std::string(why), now_us);
-    return;
-  }
-  log_.Warn(Cause::Peer(kHub), why, "; calling again");
-  backoff_.Reset();
-  Begin(now_us);
-}
-
 void ClientSession::Suspect(std::string why, uint64_t now_us) {
   if (phase_ != Phase::kSettled) return;
   log_.Warn(Cause::Peer(kHub), why, "; opening another flow");
@@ -457,6 +439,7 @@ void ClientSession::Suspect(std::string why, uint64_t now_us) {
   if (now_us - up_since_us_ >= kGoodServiceUs) backoff_.Reset();
   attempt_.reset();
   join_possible_ = true;
+  stands_until_us_ = now_us + kStandsUs;
   Begin(now_us);
 }
 

@@ -39,6 +39,13 @@ class ClientSession final : public FlowOwner {
   static constexpr uint64_t kGoodServiceUs = 10'000'000;
   static constexpr uint64_t kResolveTimeoutUs = 10'000'000;
   static constexpr uint64_t kOldLaneUs = 2'000'000;
+  // How long a hub may have a session yet that has become doubtful here: until
+  // we give up its last lane, and kIdleUs of the hub's from then.
+  static constexpr uint64_t kStandsUs = 90'000'000;
+  // The first wait of one whose place another host with its key took, and the
+  // service that makes it the first again.
+  static constexpr uint64_t kTwinFirstUs = 10'000'000;
+  static constexpr uint64_t kUndisturbedUs = 600'000'000;
 
   struct Config {
     const handshake::KeyRing& keys;
@@ -155,9 +162,14 @@ class ClientSession final : public FlowOwner {
   void Retry(std::string why, uint64_t now_us);
   void OnProbeAnswered(LaneName name, uint64_t rtt_us, uint64_t now_us);
   void OnFlowDown(const Event& event, uint64_t now_us);
-  void CheckSession(uint64_t now_us);
-  void DropSession(std::string_view why, uint64_t now_us);
   void Suspect(std::string why, uint64_t now_us);
+
+  // client_session_end.cc
+  void CheckSession(uint64_t now_us);
+  void EndSession();
+  void DropSession(std::string_view why, uint64_t now_us);
+  void OnReplaced(const std::string& why, uint64_t now_us);
+  void SayTwin();
 
   // client_session_lanes.cc
   void BuildLane(uint64_t now_us);
@@ -174,6 +186,10 @@ class ClientSession final : public FlowOwner {
   Config config_;
   loop::RemoteLog log_;
   Backoff backoff_;
+  Backoff twin_backoff_;
+  bool had_twin_ = false;         // and the hub has not been told
+  uint64_t called_us_ = 0;        // the last handshake began
+  uint64_t stands_until_us_ = 0;  // the hub may have the session
   Phase phase_ = Phase::kWaiting;
   uint64_t phase_deadline_us_ = 0;
   HubRound hubs_;

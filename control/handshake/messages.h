@@ -65,7 +65,17 @@ struct RekeyDone {
   static std::optional<RekeyDone> Parse(ByteSpan body);
 };
 
-enum class NoticeCode : uint8_t { kText = 0, kUnknownType = 1 };
+// The first byte of a record of kind close.
+enum class CloseReason : uint8_t {
+  kNormal = 0,
+  kReplaced = 1,  // by another session with the same static key
+};
+
+enum class NoticeCode : uint8_t {
+  kText = 0,
+  kUnknownType = 1,
+  kSameKey = 2,  // another host has the sender's static key
+};
 struct Notice {
   static constexpr auto kType = ControlType::kNotice;
   static constexpr auto kUnderstoodBy = SinceVersion1;

@@ -77,14 +77,27 @@ HubSessions::Client* HubSessions::FindByJoin(
   return nullptr;
 }
 
+// By our clock as it is, or as it was when the session was made and went on
+// from there: one that was set wrong since keeps nobody out who is in, and one
+// that was set right does neither.
+std::optional<handshake::LaneJoinBlob> HubSessions::OpenJoin(
+    const Client& client, const handshake::HelloFields& hello,
+    uint64_t now_us) {
+  const Session& session = *client.session;
+  const uint64_t age_ms = (now_us - session.created_us()) / 1000;
+  for (const uint64_t unix_ms :
+       {config_.host.UnixMs(), client.began_unix_ms + age_ms}) {
+    auto blob = handshake::OpenLaneJoin(session.secrets().join_keys, hello,
+                                        session.newest_lane_ids(), unix_ms);
+    if (blob) return blob;
+  }
+  return std::nullopt;
+}
+
 void HubSessions::OnJoinAsked(HubFlow& flow, uint64_t now_us) {
   Client* client = FindByJoin(flow.hello());
   std::optional<handshake::LaneJoinBlob> blob;
-  if (client != nullptr) {
-    blob = handshake::OpenLaneJoin(
-        client->session->secrets().join_keys, flow.hello(),
-        client->session->newest_lane_ids(), config_.host.UnixMs());
-  }
+  if (client != nullptr) blob = OpenJoin(*client, flow.hello(), now_us);
   if (!blob) {
     flow.Fail(
         "it did not prove the key (wrong key, a session we do not know, or "
@@ -298,15 +311,38 @@ std::unique_ptr<Session> HubSessions::MakeSession(Client& client,
   return session;
 }
 
+// Its session goes, for one that somebody with its key has from `remote`. If
+// that is not itself, it is told, and keeps away for a while.
+void HubSessions::Replace(Client& client, const Endpoint& remote,
+                          uint64_t now_us) {
+  const std::string name = client.session->name();
+  const bool known = client.twins.seen(now_us);
+  client.twins.OnReplaced(client.remote.address, remote.address,
+                          now_us - client.session->LastActivity().heard_us,
+                          now_us);
+  if (!known && client.twins.seen(now_us)) {
+    log_.Warn(Cause::Peer(name), name, ": two hosts have its static key, at ",
+              ToString(client.remote), " and ", ToString(remote),
+              ", and take each other's place; on one of them delete "
+              "static.key in the state directory");
+  }
+  client.session->SendClose(
+      config::Concat("one with the same static key came from ",
+                     ToString(remote)),
+      handshake::CloseReason::kReplaced);
+  Drop(client, "it came back and is replaced", now_us);
+}
+
 // The verdict leaves once all workers know of the client: what it sends when it
 // has read it is let in.
 void HubSessions::Admit(HubFlow& flow, SessionSecrets secrets,
                         ByteVector verdict, uint64_t now_us) {
   Client* client = FindByKey(secrets.peer_key);
   if (client != nullptr) {
-    Drop(*client, "it came back and is replaced", now_us);
+    Replace(*client, flow.remote(), now_us);
   } else {
     client = &clients_[*free_.begin()];
+    client->twins = TwinWatch();
   }
   const std::string key = handshake::PublicKeyToText(secrets.peer_key);
   const uint16_t mtu = secrets.mtu;
@@ -324,6 +360,9 @@ void HubSessions::Admit(HubFlow& flow, SessionSecrets secrets,
   client->addresses = session->secrets().peer.addresses;
   client->remote = flow.remote();
   client->rtt_us = 0;
+  client->began_unix_ms = config_.host.UnixMs();
+  client->liveness.emplace(config_.rekey.random, now_us,
+                           Liveness::WhenIdle::kLeave);
   client->joins = JoinBudget();
   book_.Bind(session->secrets().peer_key, client->addresses,
              client->remote.address, now_us);

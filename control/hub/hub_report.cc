@@ -5,6 +5,25 @@
 namespace lwt::peer {
 namespace {
 
+void SayState(const HubSessions::Client& client, uint64_t now_us,
+              telemetry::PeerStatus& peer) {
+  peer.state = "down";
+  if (client.session->sending_lane() == nullptr) {
+    peer.reason = "its connection was closed; it may come back";
+    return;
+  }
+  const Liveness::State state = client.liveness->state();
+  if (state == Liveness::State::kAlive) {
+    peer.state = "up";
+    if (client.twins.seen(now_us) || client.session->peer_has_twin()) {
+      peer.reason = "another host has its static key, and they take turns";
+    }
+    return;
+  }
+  if (state == Liveness::State::kSuspect) peer.state = "suspect";
+  peer.reason = "it does not answer; it may come back";
+}
+
 telemetry::PeerStatus ClientPeer(const HubSessions& hub,
                                  const HubSessions::Client& client,
                                  uint64_t now_us) {
@@ -14,11 +33,9 @@ telemetry::PeerStatus ClientPeer(const HubSessions& hub,
     peer.tunnel_addresses.push_back(ToString(prefix.address));
   }
   peer.endpoint = ToString(client.remote);
-  bool up = client.session->sending_lane() != nullptr;
-  peer.state = up ? "up" : "down";
   peer.path = "client";
-  if (!up) peer.reason = "its connection was closed; it may come back";
   ReportSession(*client.session, now_us, peer);
+  SayState(client, now_us, peer);
   if (client.rtt_us != 0) peer.reading.rtt_us = client.rtt_us;
   ReportRoutes(client.routes,
                hub.NetworksBehind(client.session->secrets().peer_key), peer);

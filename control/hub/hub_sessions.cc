@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "control/base/text.h"
+#include "control/telemetry/status.h"
 
 namespace lwt::peer {
 namespace {
@@ -207,9 +208,14 @@ bool HubSessions::LookAt(Client& client, uint64_t now_us) {
     Drop(client, "nothing was heard of it", now_us);
     return true;
   }
-  const bool in_use = last.used_us + kIdleLookUs >= now_us;
   // Once more after the last use.
   const bool works = last.used_us + 2 * (kIdleLookUs + kSweepUs) >= now_us;
+  if (works || last.sent_us > last.heard_us || client.liveness->waits() ||
+      client.liveness->state() != Liveness::State::kAlive) {
+    Watch(client, last, now_us);
+  }
+  const bool in_use =
+      last.used_us + kIdleLookUs >= now_us || client.liveness->waits();
   if (works) {
     client.session->Measure(now_us);
     client.session->ShareLoss(now_us);
@@ -218,6 +224,33 @@ bool HubSessions::LookAt(Client& client, uint64_t now_us) {
   client.look_at_us = NextSweep(std::min(
       now_us + (in_use ? 0 : kIdleLookUs - kSweepUs), last.heard_us + kIdleUs));
   return works;
+}
+
+// A client that is sent to and says nothing is asked, and known for gone within
+// seconds. Its session stays, for it to come back with.
+void HubSessions::Watch(Client& client, const Session::Activity& last,
+                        uint64_t now_us) {
+  const SessionLane* const lane = client.session->sending_lane();
+  if (lane == nullptr) return;
+  LaneReading reading = client.session->ReadingOf(*lane);
+  reading.last_rx_us = last.heard_us;
+  reading.last_data_tx_us = last.sent_us;
+  const Liveness::State before = client.liveness->state();
+  const bool probe = client.liveness->Tick(reading, now_us);
+  const Liveness::State after = client.liveness->state();
+  // Its flow sends the ones before again, and these are answered.
+  if (probe && after != Liveness::State::kDead) {
+    client.session->Probe(lane->name);
+  }
+  const std::string& name = client.session->name();
+  if (after == before) return;
+  if (after == Liveness::State::kDead) {
+    log_.Info(Cause::Peer(name), name, " does not answer: ",
+              telemetry::SecondsSince(last.heard_us, now_us),
+              " s since it was last heard");
+  } else if (before == Liveness::State::kDead) {
+    log_.Info(Cause::Peer(name), name, " answers again");
+  }
 }
 
 // One that has a new lane.

@@ -19,10 +19,12 @@
 #include "control/hub/client_rules.h"
 #include "control/hub/hub_unproven.h"
 #include "control/hub/join_budget.h"
+#include "control/hub/twin_watch.h"
 #include "control/loop/deadlines.h"
 #include "control/rotation/hub_rotation.h"
 #include "control/routing/route_book.h"
 #include "control/routing/route_exchange.h"
+#include "control/session/liveness.h"
 #include "control/session/session.h"
 
 namespace lwt::peer {
@@ -108,6 +110,7 @@ class HubSessions final : public FlowOwner {
     HubSessions* hub = nullptr;
     std::unique_ptr<Session> session;  // nullptr: a free slot
     uint64_t rtt_us = 0;
+    uint64_t began_unix_ms = 0;  // our clock when its session was made
     std::vector<IpPrefix> addresses;
     Endpoint remote;
     JoinBudget joins;
@@ -117,6 +120,9 @@ class HubSessions final : public FlowOwner {
     // is told of routes has work.
     uint64_t look_at_us = UINT64_MAX;
     uint64_t work_at_us = UINT64_MAX;
+    // Of all its lanes together, of one with a session.
+    std::optional<Liveness> liveness;
+    TwinWatch twins;  // of its key
   };
 
   HubSessions(const Config& config, const loop::Log& log, uint64_t now_us);
@@ -195,6 +201,9 @@ class HubSessions final : public FlowOwner {
   // hub_sessions.cc: who is there.
   Client* FindBySessionId(uint64_t id);
   Client* FindByJoin(const handshake::HelloFields& hello);
+  std::optional<handshake::LaneJoinBlob> OpenJoin(
+      const Client& client, const handshake::HelloFields& hello,
+      uint64_t now_us);
   Client* FindByKey(const handshake::PublicKey& key);
   uint32_t SlotOf(const Client& client) const {
     return static_cast<uint32_t>(&client - clients_.data());
@@ -207,6 +216,7 @@ class HubSessions final : public FlowOwner {
   void SetDeadline(const Client& client);
   void Visit(Client& client, uint64_t now_us);
   bool LookAt(Client& client, uint64_t now_us);
+  void Watch(Client& client, const Session::Activity& last, uint64_t now_us);
   void LookSoon(Client& client, uint64_t now_us);
   uint64_t NextSweep(uint64_t from_us) const;
   void Sweep(uint64_t now_us);
@@ -228,6 +238,7 @@ class HubSessions final : public FlowOwner {
   void OnJoinSaid(HubFlow& flow, uint64_t now_us);
   void EndOtherJoins(const HubFlow& winner, uint64_t now_us);
   void Decide(HubFlow& flow, uint64_t now_us);
+  void Replace(Client& client, const Endpoint& remote, uint64_t now_us);
   // `worker` is the flow's.
   handshake::Verdict Judge(const handshake::PublicKey& key,
                            const handshake::PeerOffer& offer, bool newest_key,

@@ -1,6 +1,6 @@
 // How long a client waits before the next attempt: 1, 2, 4, 8, 16, 32 s, for
 // ever 32 s, each a quarter shorter at most, so that clients of one hub do not
-// come back in step.
+// come back in step; or as many times another first wait.
 #pragma once
 
 #include <algorithm>
@@ -12,10 +12,13 @@ namespace lwt::peer {
 
 class Backoff {
  public:
-  explicit Backoff(RandomSource random) : random_(random) {}
+  static constexpr uint64_t kFirstUs = 1'000'000;
+
+  explicit Backoff(RandomSource random, uint64_t first_us = kFirstUs)
+      : random_(random), first_us_(first_us) {}
 
   uint64_t NextUs() {
-    uint64_t full = uint64_t{1'000'000} << step_;
+    uint64_t full = first_us_ << step_;
     step_ = std::min(step_ + 1, kLastStep);
     return RandomBetween(random_, full - full / 4, full);
   }
@@ -25,6 +28,7 @@ class Backoff {
   static constexpr uint32_t kLastStep = 5;
 
   RandomSource random_;
+  uint64_t first_us_;
   uint32_t step_ = 0;
 };
 

@@ -4,7 +4,8 @@
 
 namespace lwt::peer {
 
-Liveness::Liveness(RandomSource random, uint64_t now_us) : random_(random) {
+Liveness::Liveness(RandomSource random, uint64_t now_us, WhenIdle when_idle)
+    : random_(random), when_idle_(when_idle) {
   Restart(now_us);
 }
 
@@ -12,7 +13,10 @@ void Liveness::Restart(uint64_t now_us) {
   state_ = State::kAlive;
   awaiting_since_ = 0;
   await_limit_us_ = RandomBetween(random_, kAwaitLowUs, kAwaitHighUs);
-  idle_probe_at_ = now_us + RandomBetween(random_, kIdleLowUs, kIdleHighUs);
+  idle_probe_at_ =
+      when_idle_ == WhenIdle::kLeave
+          ? UINT64_MAX
+          : now_us + RandomBetween(random_, kIdleLowUs, kIdleHighUs);
   unanswered_ = 0;
   next_probe_at_ = 0;
   suspect_since_ = 0;

@@ -14,6 +14,9 @@
 // Any record that verifies is a sign of life, but not after a hint: what comes
 // says nothing of what goes, and a hint may be that nothing of ours is
 // acknowledged. Then only the answer to a probe counts.
+//
+// A hub watches whole sessions by it, and asks nothing of an idle one: the
+// client does, and one side's probes are enough for both.
 #pragma once
 
 #include <algorithm>
@@ -37,7 +40,10 @@ class Liveness {
   static constexpr uint32_t kUrgentProbes = 3;
   static constexpr uint64_t kDeadAfterUs = 5'000'000;
 
-  Liveness(RandomSource random, uint64_t now_us);
+  enum class WhenIdle : uint8_t { kProbe, kLeave };
+
+  Liveness(RandomSource random, uint64_t now_us,
+           WhenIdle when_idle = WhenIdle::kProbe);
 
   // True when a probe is to be sent now.
   bool Tick(const LaneReading& reading, uint64_t now_us);
@@ -56,6 +62,11 @@ class Liveness {
     return state_ != State::kAlive ||
            (awaiting_since_ != 0 && next_probe_at_ != 0);
   }
+  // Inner traffic waits for an answer, or the path is suspect.
+  bool waits() const {
+    return state_ != State::kDead &&
+           (awaiting_since_ != 0 || state_ == State::kSuspect);
+  }
   // When to tick next: readings change in between, so at least every kTickUs.
   static constexpr uint64_t kTickUs = 250'000;
   uint64_t NextTick(uint64_t now_us) const {
@@ -70,6 +81,7 @@ class Liveness {
   uint64_t OwnPace() const { return least_srtt_us_ + least_srtt_us_ / 2; }
 
   RandomSource random_;
+  WhenIdle when_idle_;
   State state_ = State::kAlive;
   uint64_t seen_rx_us_ = 0;      // last_rx_us of the newest reading
   uint64_t awaiting_since_ = 0;  // 0: nothing awaits an answer

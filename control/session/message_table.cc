@@ -40,7 +40,7 @@ MessageTable CommonMessages() {
   AddRekey<handshake::RekeyDone>(table);
   table.Add<handshake::Notice>(
       "", [](Session& session, const handshake::Notice& notice, uint64_t) {
-        session.LogNotice(notice.text);
+        session.TakeNotice(notice);
         return true;
       });
   table.Add<handshake::MtuMessage>(

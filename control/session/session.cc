@@ -21,7 +21,6 @@ static_assert(handshake::Rekey::kOpenEpochs == session::kReceiveEpochs);
 static_assert(handshake::Rekey::kHardLimit <= session::kEpochHardLimit);
 static_assert(handshake::kMaxLanes == kMaxLanesPerPeer);
 
-constexpr uint8_t kCloseNormal = 0;
 constexpr size_t kMaxControlPadding = 255;
 // How often workers are looked at that have yet to install keys.
 constexpr uint64_t kWorkersPollUs = 500;
@@ -157,6 +156,9 @@ void Session::OnClose(std::span<const uint8_t> bytes) {
     text.assign(reinterpret_cast<const char*>(bytes.data()) + 1,
                 std::min<size_t>(bytes.size() - 1, 200));
   }
+  replaced_ =
+      !bytes.empty() &&
+      bytes.front() == static_cast<uint8_t>(handshake::CloseReason::kReplaced);
   end_reason_ = "the peer closed the session";
   if (!text.empty()) end_reason_ += ": " + text;
 }
@@ -182,8 +184,9 @@ bool Session::Queue(ControlType type, handshake::ByteVector body) {
   return queued;
 }
 
-void Session::LogNotice(std::string_view text) {
-  context_.log.Warn(Cause::Peer(name_), name_, " says: ", text);
+void Session::TakeNotice(const handshake::Notice& notice) {
+  peer_has_twin_ |= notice.code == handshake::NoticeCode::kSameKey;
+  context_.log.Warn(Cause::Peer(name_), name_, " says: ", notice.text);
 }
 
 // One that finds no room is no harm.
@@ -358,8 +361,8 @@ void Session::Flush(uint64_t now_us) {
   }
 }
 
-void Session::SendClose(std::string_view reason) {
-  std::vector<uint8_t> bytes = {kCloseNormal};
+void Session::SendClose(std::string_view reason, handshake::CloseReason code) {
+  std::vector<uint8_t> bytes = {static_cast<uint8_t>(code)};
   bytes.insert(bytes.end(), reason.begin(), reason.end());
   for (const SessionLane& lane : lanes_) {
     SendTo(lane, SendRecordCommand{
@@ -423,12 +426,12 @@ const SessionLane* Session::FindFlow(FlowId flow) const {
 }
 
 Session::Activity Session::LastActivity() const {
-  Activity last{std::max(removed_.last_rx_us, created_us_), 0};
+  Activity last{.heard_us = std::max(removed_.last_rx_us, created_us_)};
   for (const SessionLane& lane : lanes_) {
     const LaneReading reading = link().ReadLane(lane.name);
     last.heard_us = std::max(last.heard_us, reading.last_rx_us);
-    last.used_us =
-        std::max({last.used_us, reading.last_data_tx_us, lane.installed_us});
+    last.sent_us = std::max(last.sent_us, reading.last_data_tx_us);
+    last.used_us = std::max({last.used_us, last.sent_us, lane.installed_us});
   }
   return last;
 }

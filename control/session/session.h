@@ -112,12 +112,13 @@ class Session {
     Apply(actions);
     return true;
   }
-  void LogNotice(std::string_view text);
+  void TakeNotice(const handshake::Notice& notice);
 
-  // When the peer was last heard of, and when a lane was last used by inner
-  // traffic, or made.
+  // When the peer was last heard of, when inner traffic was last sent on a lane
+  // that is, and when one was last used so, or made.
   struct Activity {
     uint64_t heard_us = 0;
+    uint64_t sent_us = 0;
     uint64_t used_us = 0;
   };
   Activity LastActivity() const;
@@ -155,11 +156,18 @@ class Session {
   // Empty before it has said something.
   const std::optional<handshake::About>& about() const { return about_; }
 
+  // Whether the peer says that another host has its static key.
+  bool peer_has_twin() const { return peer_has_twin_; }
+
   // Tells the peer that we close; lanes go with the destructor.
-  void SendClose(std::string_view reason);
+  void SendClose(std::string_view reason,
+                 handshake::CloseReason code = handshake::CloseReason::kNormal);
 
   // Not empty when the session has to be dropped, with the reason.
   const std::string& end_reason() const { return end_reason_; }
+  // The peer has another session with our key: somebody took our place, or we
+  // did.
+  bool replaced() const { return replaced_; }
 
   const std::vector<SessionLane>& lanes() const { return lanes_; }
   // Of those we send on the one last heard of; control messages take it.
@@ -243,6 +251,8 @@ class Session {
   uint64_t send_epochs_ = 1;
   LaneReading removed_;  // sums over lanes that are gone
   std::string end_reason_;
+  bool replaced_ = false;
+  bool peer_has_twin_ = false;
   // Of inner packets: what our way to the peer takes, what the peer's to us,
   // and what the peer believes of ours.
   uint16_t own_mtu_;

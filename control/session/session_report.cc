@@ -48,6 +48,8 @@ void ReportSession(const Session& session, uint64_t now_us,
   peer.totals = session.Totals();
   peer.reading.last_handshake_s =
       telemetry::SecondsSince(session.created_us(), now_us);
+  peer.reading.last_heard_s =
+      telemetry::SecondsSince(session.LastActivity().heard_us, now_us);
   peer.reading.mtu = session.inner_mtu();
   peer.reading.lanes = session.lanes().size();
   peer.reading.epoch = session.send_epoch();

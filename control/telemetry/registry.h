@@ -36,6 +36,8 @@ LWT_READING(LanReading, LWT_LAN_METRICS);
 #define LWT_PEER_METRICS(X)                                                  \
   X(rtt_us, kGauge, kMicroseconds, "Round trip to the peer.")                \
   X(last_handshake_s, kGauge, kSeconds, "Since the session was made.")       \
+  X(last_heard_s, kGauge, kSeconds,                                          \
+    "Since a record of the peer's last verified.")                           \
   X(mtu, kGauge, kBytes, "Largest inner packet that the session takes.")     \
   X(lanes, kGauge, kNumber, "Outer flows that the session has.")             \
   X(epoch, kGauge, kNumber, "Key epoch that records are sealed with.")       \

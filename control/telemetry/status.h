@@ -78,11 +78,13 @@ struct PeerStatus {
   std::string path;        // seen from here the other is "hub" or "client"
   std::string hub;         // at a client: which of its hubs, "vpn.example:9000"
   std::string hub_reason;  // ... and why not one before it, if it has several
-  std::string reason;      // why it is not up; empty when it is
+  std::string reason;      // why it is not up, or what else is wrong with it
   std::string version;     // as it says; empty when it does not
   uint32_t protocol = 0;   // of the session; 0 without one
   std::vector<std::string> features;  // that it names
-  PeerReading reading{.rtt_us = kNoValue, .last_handshake_s = kNoValue};
+  PeerReading reading{.rtt_us = kNoValue,
+                      .last_handshake_s = kNoValue,
+                      .last_heard_s = kNoValue};
   LaneReading totals;  // of its lanes, and of those it had
   std::vector<LaneStatus> lane_list;
   std::vector<RouteStatus> routes;

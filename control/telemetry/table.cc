@@ -175,6 +175,9 @@ void AddPeer(const PeerStatus& peer, std::string& out) {
                                         : Duration(now.last_handshake_s) +
                                               " ago, key epoch " +
                                               std::to_string(now.epoch)});
+  rows.push_back({"last heard", now.last_heard_s == kNoValue
+                                    ? "-"
+                                    : Duration(now.last_heard_s) + " ago"});
   rows.push_back({"received", Traffic(totals.rx_packets, totals.rx_bytes)});
   rows.push_back({"sent", Traffic(totals.tx_packets, totals.tx_bytes)});
   rows.push_back(

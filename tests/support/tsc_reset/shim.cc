@@ -4,6 +4,7 @@
 //
 // SIGUSR1: the counter is 0. SIGUSR2: it is an hour ahead. SIGWINCH:
 // CLOCK_BOOTTIME alone is a minute ahead, as after a suspend of that length.
+// SIGURG: gettimeofday is a day ahead, as a clock that is set wrong.
 //
 // Reading the TSC traps (prctl, PR_SET_TSC), and the handler gives a counter
 // made of the kernel's clock. What the vDSO computes from the TSC would trap as
@@ -25,10 +26,12 @@ namespace {
 constexpr uint64_t kTicksPerUs = 2500;
 constexpr uint64_t kHourTicks = kTicksPerUs * 3'600'000'000;
 constexpr time_t kSuspended = 60;
+constexpr time_t kWrong = 86'400;
 
 // What the counter was at boot. Wraps as the counter does.
 std::atomic<uint64_t> offset{0};
 std::atomic<time_t> suspended{0};
+std::atomic<time_t> wrong{0};
 
 uint64_t TrueTicks() {
   timespec now{};
@@ -57,6 +60,7 @@ void OnTrap(int number, siginfo_t*, void* context) {
 void OnReset(int) { offset.store(-TrueTicks()); }
 void OnLeap(int) { offset.fetch_add(kHourTicks); }
 void OnResume(int) { suspended.fetch_add(kSuspended); }
+void OnWrong(int) { wrong.store(kWrong); }
 
 void Handle(int number, void (*handler)(int)) {
   struct sigaction action {};
@@ -74,6 +78,7 @@ void Handle(int number, void (*handler)(int)) {
   Handle(SIGUSR1, OnReset);
   Handle(SIGUSR2, OnLeap);
   Handle(SIGWINCH, OnResume);
+  Handle(SIGURG, OnWrong);
   prctl(PR_SET_TSC, PR_TSC_SIGSEGV);
 }
 
@@ -88,7 +93,9 @@ int clock_gettime(clockid_t clock, timespec* now) noexcept {
 }
 
 int gettimeofday(timeval* now, void* zone) noexcept {
-  return static_cast<int>(syscall(SYS_gettimeofday, now, zone));
+  const int failed = static_cast<int>(syscall(SYS_gettimeofday, now, zone));
+  if (failed == 0) now->tv_sec += wrong.load();
+  return failed;
 }
 
 time_t time(time_t* now) noexcept {

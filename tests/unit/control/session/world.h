@@ -25,7 +25,10 @@ class FakeHost : public ClientHost {
  public:
   FakeHost(FakeNet& net, IpAddress address) : net_(net), address_(address) {}
 
-  uint64_t UnixMs() override { return 1'750'000'000'000 + net_.now_us / 1000; }
+  uint64_t UnixMs() override {
+    return 1'750'000'000'000 + net_.now_us / 1000 +
+           static_cast<uint64_t>(clock_off_ms);
+  }
   void FollowNextHop(FlowId flow, const IpAddress&) override {
     followed.push_back(flow);
   }
@@ -61,6 +64,7 @@ class FakeHost : public ClientHost {
   void MoveTo(IpAddress address) { address_ = address; }
 
   bool link_known = true;
+  int64_t clock_off_ms = 0;
   absl::Status route;  // an error: OpenLocal fails with it
   bool resolve_pending = false;
   int resolved = 0;

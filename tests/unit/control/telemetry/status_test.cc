@@ -19,7 +19,8 @@ PeerStatus ExamplePeer() {
   peer.version = "0.2.0";
   peer.protocol = 1;
   peer.features = {"mtu"};
-  peer.reading = {.rtt_us = 1234, .last_handshake_s = 7, .lanes = 1};
+  peer.reading = {
+      .rtt_us = 1234, .last_handshake_s = 7, .last_heard_s = 66, .lanes = 1};
   peer.totals = {.rx_packets = 3, .rx_bytes = 3 << 20, .shards_repaired = 5};
   peer.lane_list = {{.slot = 2,
                      .worker = 3,
@@ -105,7 +106,8 @@ TEST(StatusJsonTest, HasEveryMember) {
            R"("name":"","endpoint":"192.0.2.1:40000","state":"up",)"
            R"("path":"client","reason":"","version":"0.2.0",)"
            R"("protocol":1,"features":["mtu"],"rtt_us":1234,)"
-           R"("last_handshake_s":7,"mtu":0,"lanes":1,"epoch":0,)"
+           R"("last_handshake_s":7,"last_heard_s":66,)"
+           R"("mtu":0,"lanes":1,"epoch":0,)"
            R"("rx_epochs":0,"tx_epochs":0,"route_lists":0,)"
            R"("route_lists_overtaken":0,"rx_packets":3,"rx_bytes":3145728,)"
            R"("tx_packets":0,"tx_bytes":0,"records_opened":0,)"
@@ -126,7 +128,7 @@ TEST(StatusJsonTest, HasEveryMember) {
            R"("code":4,"reason":"it is here"},)"
            R"({"network":"10.30.0.0/16","of":"us","state":"sent",)"
            R"("code":0,"reason":""}]})",
-           R"("rtt_us":null,"last_handshake_s":null,)",
+           R"("rtt_us":null,"last_handshake_s":null,"last_heard_s":null,)",
            R"("banned":["BAN="],"held_routes":[)"
            R"({"network":"10.40.0.0/16","public_key":"AWAY="}])",
            R"("workers":[{"cpus":"1","busy_cycles":250,)"
@@ -175,6 +177,7 @@ peer 10.0.0.2: up
   path            client, lanes 1, MTU 0
   round trip      1.234 ms
   last handshake  7 s ago, key epoch 0
+  last heard      1 min 6 s ago
   received        3 packets, 3.0 MiB
   sent            0 packets, 0 B
   records         0 opened, 0 lost, 0 sealed, 0 segments sent again
@@ -188,6 +191,7 @@ peer -: down
   path            , lanes 0, MTU 0
   round trip      -
   last handshake  -
+  last heard      -
   received        0 packets, 0 B
   sent            0 packets, 0 B
   records         0 opened, 0 lost, 0 sealed, 0 segments sent again
