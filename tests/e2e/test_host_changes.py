@@ -6,7 +6,7 @@ import time
 
 import pytest
 from harness.gateway import client_arguments, server_arguments
-from harness.snapshot import assert_unchanged, host_snapshot
+from harness.snapshot import assert_unchanged, difference, host_snapshot
 from harness.steady import Connection, Pings
 from harness.topology import plain_leg
 from harness.variant import Variant
@@ -247,6 +247,56 @@ def test_static_neighbours_are_the_hosts(topology, start):
     assert client.stop() == 0
     assert hub.stop() == 0
     assert_unchanged(before, host_snapshot([namespace]))
+
+
+# What an operator does to a host, and what takes it back.
+_BY_OTHERS = [
+    (["ip", "address", "add", "192.0.2.77/32", "dev", "eth0"],
+     ["ip", "address", "del", "192.0.2.77/32", "dev", "eth0"]),
+    (["ip", "route", "add", "198.51.100.0/24", "via", "{gateway}"],
+     ["ip", "route", "del", "198.51.100.0/24"]),
+    (["ip", "rule", "add", "fwmark", "7", "table", "77"],
+     ["ip", "rule", "del", "fwmark", "7", "table", "77"]),
+    (["ip", "neighbour", "add", "{net}.99", "lladdr", "02:00:00:00:00:99",
+      "dev", "eth0", "nud", "permanent"],
+     ["ip", "neighbour", "del", "{net}.99", "dev", "eth0"]),
+    (["ip", "link", "set", "eth0", "mtu", "1400"],
+     ["ip", "link", "set", "eth0", "mtu", "1500"]),
+    (["sysctl", "-qw", "net.ipv4.conf.eth0.rp_filter=2"],
+     ["sysctl", "-qw", "net.ipv4.conf.eth0.rp_filter=0"]),
+    (["tc", "qdisc", "add", "dev", "eth0", "root", "pfifo", "limit", "77"],
+     ["tc", "qdisc", "del", "dev", "eth0", "root"]),
+    (["nft", "add", "table", "inet", "others"],
+     ["nft", "delete", "table", "inet", "others"]),
+    (["ethtool", "-K", "eth0", "sg", "off"],
+     ["ethtool", "-K", "eth0", "sg", "on"]),
+]
+
+
+def test_what_others_changed_meanwhile_stays(topology, start):
+    """Afterwards the host is as it would be had nobody but they been there."""
+    host = topology.client
+    namespace = host.namespace
+    assert namespace.ping(topology.hub.v4, 1)
+
+    def do(undo):
+        for pair in _BY_OTHERS[::-1] if undo else _BY_OTHERS:
+            namespace.run(*(word.format(gateway=host.gateway_v4,
+                                        net=host.v4.rpartition(".")[0])
+                            for word in pair[undo]))
+
+    before = host_snapshot([namespace])
+    do(undo=False)
+    changed = host_snapshot([namespace])
+    assert len(difference(before, changed)) >= len(_BY_OTHERS)
+    do(undo=True)
+    assert_unchanged(before, host_snapshot([namespace]))
+    hub, client = start.pair(topology, _WITHOUT_XDP)
+    do(undo=False)
+    wait_until(lambda: namespace.ping(_HUB, 1, timeout=1), 10, "traffic")
+    for gateway in (client, hub):
+        assert gateway.stop() == 0
+    assert_unchanged(changed, host_snapshot([namespace]))
 
 
 @pytest.mark.parametrize("by", ["address", "name", "interface"])

@@ -8,6 +8,8 @@ import re
 from harness.netns import run
 from harness.wait import wait_until
 
+# Sysctls that the kernel counts by.
+_COUNTING = re.compile(r"nf_conntrack_count|\.gc_|random")
 # Fields that count or age by themselves.
 _MOVING = {"stats", "stats64", "valid_life_time", "preferred_life_time",
            "num_tx_queues", "num_rx_queues"}
@@ -64,9 +66,29 @@ def _neighbours(namespace):
         if "PERMANENT" in entry["state"] or "extern_learn" in entry)
 
 
+def _sysctls(namespace):
+    text = namespace.run("sysctl", "-a", "-r", r"^net\.",
+                         check=False).stdout
+    return [f"{namespace.label} sysctl {line}" for line in text.splitlines()
+            if " = " in line and not _COUNTING.search(line)]
+
+
+def _qdiscs(namespace):
+    # Without their handles, which the kernel counts up.
+    text = re.sub(r" [0-9a-f]+:", "", namespace.output("tc", "qdisc", "show"))
+    return [f"{namespace.label} qdisc {line}" for line in text.splitlines()]
+
+
+def _resolver(path="/etc/resolv.conf"):
+    text = pathlib.Path(path)
+    return [f"resolver {line}" for line in text.read_text().splitlines()
+            ] if text.exists() else ["no resolver"]
+
+
 def _namespace_lines(namespace):
     _settle(namespace)
-    lines = _neighbours(namespace)
+    lines = [*_neighbours(namespace), *_sysctls(namespace),
+             *_qdiscs(namespace)]
     for title, *words in (("link", "link"), ("address", "address"),
                           ("rule4", "-4", "rule"), ("rule6", "-6", "rule"),
                           ("route4", "-4", "route", "show", "table", "all"),
@@ -86,12 +108,13 @@ def free_hugepages(nodes="/sys/kernel/mm/hugepages"):
 
 
 def host_snapshot(namespaces):
-    """Links, addresses, neighbours, rules, routes, nft, offloads, XDP, files,
-    pages."""
+    """Links, addresses, neighbours, sysctls, qdiscs, rules, routes, nft,
+    offloads, XDP, files, pages, resolv.conf."""
     lines = []
     for namespace in namespaces:
         lines += _namespace_lines(namespace)
-    return lines + _files("/run") + _files("/dev/shm") + free_hugepages()
+    return (lines + _files("/run") + _files("/dev/shm") + free_hugepages() +
+            _resolver())
 
 
 def difference(before, after):
