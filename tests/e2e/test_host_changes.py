@@ -332,9 +332,21 @@ def test_gateways_before_the_network(topology, start, by):
     assert time.monotonic() - began < _GAP_S + 2
 
 
+def _bad_checksums(namespace):
+    """Segments and datagrams that the kernel took for damaged so far."""
+    lines = namespace.output("cat", "/proc/net/snmp").splitlines()
+    tables = [dict(zip(names.split(), numbers.split()))
+              for names, numbers in zip(lines[::2], lines[1::2])]
+    found = [int(table["InCsumErrors"]) for table in tables
+             if "InCsumErrors" in table]
+    assert len(found) >= 3, "TCP, UDP and ICMP count them"
+    return sum(found)
+
+
 @pytest.mark.parametrize("moves", [6 if _FULL else 3])
 def test_a_client_that_moves_on_and_on(topology, start, moves):
-    """Between interfaces that come and go, as on a journey."""
+    """Between interfaces that come and go, as on a journey. What comes out of
+    the tunnel is whole: its checksums are the kernel's to judge."""
     ways = [First(topology, topology.client),
             Provider(topology, topology.client)]
     hub, client = start.pair(topology, Variant())
@@ -350,3 +362,5 @@ def test_a_client_that_moves_on_and_on(topology, start, moves):
                    _GAP_S, "traffic")
     gap, _ = traffic.end()
     assert gap <= _GAP_S
+    for host in (topology.hub, topology.client):
+        assert _bad_checksums(host.namespace) == 0
