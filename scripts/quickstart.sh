@@ -147,18 +147,18 @@ within() {
   done
 }
 
-say "hub:    lightweight-tunnel -m server -l 0.0.0.0:9000 -t 10.0.0.1/24"
-gateway hub "$hub" -m server -l 0.0.0.0:9000 -t 10.0.0.1/24
-say "client: lightweight-tunnel -m client -r 198.51.100.2:9000 -t 10.0.0.2/24"
-gateway client "$client" -m client -r 198.51.100.2:9000 -t 10.0.0.2/24
+say "hub:    lightweight-tunnel -m server -l 0.0.0.0:9000 -t 10.86.27.1/24"
+gateway hub "$hub" -m server -l 0.0.0.0:9000 -t 10.86.27.1/24
+say "client: lightweight-tunnel -m client -r 198.51.100.2:9000 -t 10.86.27.2/24"
+gateway client "$client" -m client -r 198.51.100.2:9000 -t 10.86.27.2/24
 within 20 peer_up client || die "the client did not reach the hub within 20 s"
 within 5 peer_up hub || die "the hub does not show the client"
 
 say "ping through the tunnel"
-ip netns exec "$client" ping -c 20 -i 0.05 -q 10.0.0.1 >"$dir/ping" ||
-  die "no answer from 10.0.0.1"
-ip netns exec "$hub" ping -c 3 -i 0.05 -q 10.0.0.2 >/dev/null ||
-  die "no answer from 10.0.0.2"
+ip netns exec "$client" ping -c 20 -i 0.05 -q 10.86.27.1 >"$dir/ping" ||
+  die "no answer from 10.86.27.1"
+ip netns exec "$hub" ping -c 3 -i 0.05 -q 10.86.27.2 >/dev/null ||
+  die "no answer from 10.86.27.2"
 round_trip=$(sed -n 's|^rtt.*= [^/]*/\([^/]*\)/.*|\1|p' "$dir/ping")
 
 ip netns exec "$hub" iperf3 -s -1 >/dev/null 2>&1 &
@@ -174,7 +174,7 @@ measure() {
   say "iperf3 $title, $seconds s"
   within 5 listening || die "iperf3 does not listen"
   hub_before=$(ticks hub) client_before=$(ticks client)
-  ip netns exec "$client" iperf3 -c 10.0.0.1 -t "$seconds" -J "$@" \
+  ip netns exec "$client" iperf3 -c 10.86.27.1 -t "$seconds" -J "$@" \
     >"$dir/iperf.json" || die "iperf3 $title"
   hub_cpu=$((($(ticks hub) - hub_before) / seconds))
   client_cpu=$((($(ticks client) - client_before) / seconds))
@@ -200,7 +200,7 @@ printf '%-22s hub %s, client %s\n\n' "uplink" "$(used hub)" "$(used client)"
 if $keep; then
   cat <<END
 Left running. Enter and look around:
-  ip netns exec $client ping 10.0.0.1
+  ip netns exec $client ping 10.86.27.1
   ip netns exec $hub bash
   build/lwtctl -socket $dir/hub.sock status
   build/lwtctl -socket $dir/client.sock status

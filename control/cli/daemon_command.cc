@@ -32,9 +32,9 @@ constexpr char kHelpHead[] =
     R"(lightweight-tunnel carries IP packets between sites inside frames that look
 like ordinary TCP.
 
-On two hosts, then `ping 10.0.0.1` on the second:
-  lightweight-tunnel -m server -l 0.0.0.0:9000 -t 10.0.0.1/24 -k "my-secret-password-2024"
-  lightweight-tunnel -m client -r SERVER:9000 -t 10.0.0.2/24 -k "my-secret-password-2024"
+On two hosts, then `ping 10.86.27.1` on the second:
+  lightweight-tunnel -m server -l 0.0.0.0:9000 -t 10.86.27.1/24 -k "my-secret-password-2024"
+  lightweight-tunnel -m client -r SERVER:9000 -t 10.86.27.2/24 -k "my-secret-password-2024"
 
 It runs as root, in the foreground; lwtctl shows its state. Flags take one or
 two dashes, `-x v` or `-x=v`; a boolean is switched off by `-x=false`.
@@ -176,7 +176,7 @@ absl::StatusOr<config::Config> SampleHub(
   config.mode = config::Mode::kServer;
   config.hub.local =
       Endpoint{IpAddress::Any(Family::kIpv4), config::kUsualPort};
-  config.tunnel.addresses = {*ParseIpPrefix("10.0.0.1/24")};
+  config.tunnel.addresses = {*ParseIpPrefix("10.86.27.1/24")};
   for (const config::GivenOption& option : given) {
     absl::Status status =
         config::ApplyText(*option.option, option.value, config);

@@ -85,10 +85,10 @@ class _Reader:
             # What "auto" chose, it says and explains.
             Variant().assert_ran(side)
             assert side.status()["uplink"]["reason"]
-        assert self._topology.client.namespace.ping("10.0.0.1") == 3
-        assert self._topology.hub.namespace.ping("10.0.0.2") == 3
+        assert self._topology.client.namespace.ping("10.86.27.1") == 3
+        assert self._topology.hub.namespace.ping("10.86.27.2") == 3
         assert self.sides["client"].stop() == 0
-        assert "10.0.0.1" in self.shell(command)
+        assert "10.86.27.1" in self.shell(command)
 
     def run(self, command):
         for pattern, action in (

@@ -65,7 +65,7 @@ def _follow(topology, machine, package, install):
     settings.chmod(0o600)
     process = client.namespace.popen(BUILD / "lightweight-tunnel", "-c",
                                      settings)
-    wait_until(lambda: client.namespace.ping("10.0.0.1", count=1,
+    wait_until(lambda: client.namespace.ping("10.86.27.1", count=1,
                                              timeout=1) == 1, 30,
                "the client's tunnel carries")
     process.terminate()
@@ -157,7 +157,7 @@ def _container(topology, package, debian, tmp_path):
     other = topology.client.namespace.popen(BUILD / "lightweight-tunnel", "-c",
                                             client)
     wait_until(lambda: topology.client.namespace.ping(
-        "10.0.0.1", count=1, timeout=1) == 1, 30, "the container's hub answers")
+        "10.86.27.1", count=1, timeout=1) == 1, 30, "the container's hub answers")
     other.terminate()
     assert other.wait(10) == 0
     # The process 1 of its container, which is stopped by STOPSIGNAL.

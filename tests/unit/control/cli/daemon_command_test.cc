@@ -239,7 +239,7 @@ TEST_F(DaemonCommandTest, APairThatCannotBeIsRefused) {
       {"-t", "10.7.0.254/24", "has no address for a client"},
       {"-t", "10.7.0.1/32", "has no address for a client"},
       {"-t", "ten", "-t: \"ten\""},
-      {"-l", "10.0.0.7:9000", "lies within the tunnel's own network"},
+      {"-l", "10.86.27.7:9000", "lies within the tunnel's own network"},
       {"-mtu", "1400", "remove -mtu"}};
   for (const auto& [flag, value, sentence] : cases) {
     DaemonRun outcome = RunDaemon({"-g", path_, flag, value});
