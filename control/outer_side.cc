@@ -16,17 +16,6 @@ namespace {
 using config::Concat;
 using loop::Cause;
 
-wire::LinkHeader HeaderOf(const host::NextHop& hop) {
-  return wire::LinkHeader::From(hop.header.view());
-}
-
-bool IsLoopback(const IpAddress& address) {
-  if (address.family == Family::kIpv4) return address.bytes[0] == 127;
-  IpAddress loopback = IpAddress::Any(Family::kIpv6);
-  loopback.bytes[15] = 1;
-  return address == loopback;
-}
-
 // What Linux takes for outgoing connections (ip_local_port_range).
 constexpr uint32_t kFirstPort = 32768;
 constexpr uint32_t kPorts = 60999 - kFirstPort + 1;
@@ -115,8 +104,7 @@ absl::Status OuterSide::UpdateListenAddresses() {
     }
     for (const host::InterfaceAddress& own : *addresses) {
       if (own.prefix.address.family != endpoint.address.family ||
-          own.ifindex == platform_.tunnel_index() ||
-          IsLoopback(own.prefix.address)) {
+          own.ifindex == platform_.tunnel_index()) {
         continue;
       }
       found.push_back({own.prefix.address, endpoint.port});
@@ -304,7 +292,15 @@ uint64_t OuterSide::UnixMs() {
          static_cast<uint64_t>(now.tv_usec) / 1000;
 }
 
-void OuterSide::FollowNextHop(FlowId flow, const IpAddress& remote) {
+wire::LinkHeader OuterSide::HeaderOf(const host::NextHop& hop) const {
+  return wire::LinkHeader::From(hop.header.view(), platform_.leg());
+}
+
+// Of a flow that came by another interface the answers go back to where its
+// SYN came from, whatever the routes say: the way there is its sender's choice.
+void OuterSide::FollowNextHop(FlowId flow, const IpAddress& remote,
+                              uint8_t leg) {
+  if (platform_.IsOtherLeg(leg)) return;
   remote_of_[flow.value] = remote;
   followed_[remote].insert(flow.value);
   keeper_.Add(remote, NowUs());

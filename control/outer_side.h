@@ -73,7 +73,8 @@ class OuterSide final : public loop::Component, public peer::ClientHost {
   void Report(telemetry::Status& status, uint64_t now_us) const override;
 
   uint64_t UnixMs() override;
-  void FollowNextHop(FlowId flow, const IpAddress& remote) override;
+  void FollowNextHop(FlowId flow, const IpAddress& remote,
+                     uint8_t leg) override;
   void ForgetNextHop(FlowId flow) override;
   void SuspectPath(const IpAddress& remote) override;
   void SetInnerMtu(uint16_t mtu) override;
@@ -109,6 +110,7 @@ class OuterSide final : public loop::Component, public peer::ClientHost {
   void FollowOverlap();
   std::vector<IpAddress> Destinations() const;
   void OnNextHop(const IpAddress& remote, const host::NextHop& hop);
+  wire::LinkHeader HeaderOf(const host::NextHop& hop) const;
   void NoteSilence(const IpAddress& remote, bool silent);
   absl::Status UpdateListenAddresses();
   absl::Status ApplyEndpoints();

@@ -7,8 +7,8 @@
 namespace lwt {
 namespace {
 
-bool Names(const std::vector<int>& indexes, int index) {
-  return std::find(indexes.begin(), indexes.end(), index) != indexes.end();
+std::string_view Gist(std::string_view problem) {
+  return problem.substr(0, problem.find(';'));
 }
 
 }  // namespace
@@ -20,7 +20,7 @@ void UplinkFollower::HostChanged(const host::HostChanges& changes,
     return;
   }
   if (changes.everything || !changes.links.empty()) {
-    platform_.RefreshLink(Names(changes.gone, platform_.link().index));
+    platform_.RefreshLinks(changes.gone);
   }
   look_at_us_ =
       std::min(look_at_us_, std::max(now_us, looked_us_ + kLookEveryUs));
@@ -109,20 +109,22 @@ bool UplinkFollower::Take(const Choice& choice, uint64_t now_us) {
   const bool stays =
       !choice->has_value() || (platform_.has_uplink() &&
                                (*choice)->link.index == platform_.link().index);
-  if (stays) {
+  const int first = stays ? platform_.link().index : (*choice)->link.index;
+  const std::vector<host::UplinkChoice> others = platform_.ChooseOthers(first);
+  if (stays && (!platform_.has_uplink() || platform_.ServesOthers(others))) {
     if (!problem_.empty())
       log_.Info("uplink ", platform_.link().name, " again");
     problem_.clear();
     return false;
   }
+  const host::UplinkChoice& next = stays ? platform_.choice() : **choice;
   if (platform_.lan() != nullptr &&
-      (*choice)->link.index == platform_.lan()->link().index) {
-    Lack(absl::FailedPreconditionError(
-        config::Concat((*choice)->link.name,
-                       ", where it would be by routing, is the LAN port")));
+      next.link.index == platform_.lan()->link().index) {
+    Lack(absl::FailedPreconditionError(config::Concat(
+        next.link.name, ", where it would be by routing, is the LAN port")));
     return false;
   }
-  const absl::Status moved = platform_.ReplaceUplink(**choice);
+  const absl::Status moved = platform_.ReplaceUplink(next, others);
   if (absl::IsUnavailable(moved)) {  // the workers are about to move
     look_at_us_ = now_us + kSettleUs;
     return false;
@@ -145,8 +147,10 @@ bool UplinkFollower::Take(const Choice& choice, uint64_t now_us) {
 void UplinkFollower::Lack(const absl::Status& why) {
   if (platform_.has_uplink() && platform_.link().up) return;
   std::string problem = config::Concat("no uplink: ", why.message());
-  if (problem == problem_) return;
+  // What the host has instead may change with each look.
+  const bool said = Gist(problem) == Gist(problem_);
   problem_ = std::move(problem);
+  if (said) return;
   log_.Warn(problem_, "; waiting for one");
 }
 

@@ -44,7 +44,8 @@ class UplinkFollower {
       : config_(config),
         platform_(platform),
         destinations_(std::move(destinations)),
-        log_(log) {}
+        log_(log),
+        problem_(platform.lack()) {}
 
   void HostChanged(const host::HostChanges& changes, uint64_t now_us);
   // True: the uplink is another one from now on, or the same one opened again.

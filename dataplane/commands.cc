@@ -168,7 +168,7 @@ struct Runner {
   }
 
   void operator()(const SetLinkCommand& command) {
-    worker.tcp.SetLink(command.flow, command.link.span());
+    worker.tcp.SetLink(command.flow, command.link);
   }
 
   void operator()(const InstallLaneCommand& command) {

@@ -81,13 +81,16 @@ class Port {
   // link header; l2_len is that header's size. RTE_MBUF_F_RX_L4_CKSUM_GOOD is
   // set when the checksum needs no look (verified by the NIC, or made on this
   // host and never on a wire). A merged frame (GRO, LRO) has
-  // RTE_MBUF_F_RX_LRO set, is one contiguous segment, and may hold 64 KiB.
+  // RTE_MBUF_F_RX_LRO set, is one contiguous segment, and may hold 64 KiB. On
+  // the uplink `port` is the number of the interface that it came by, 0 where
+  // there is one alone.
   virtual uint16_t Receive(std::span<rte_mbuf*> frames) = 0;
 
   // Takes ownership of the first n frames and returns n; the rest stay the
   // caller's: the device's queue is full. Frames are complete, checksums
   // included, unless info().segments and their flags ask for more, and have one
-  // or more mbufs. A frame that the device refuses for another reason is taken,
+  // or more mbufs. On the uplink `port` says by which of several interfaces it
+  // leaves. A frame that the device refuses for another reason is taken,
   // freed and counted.
   virtual uint16_t Transmit(std::span<rte_mbuf*> frames) = 0;
 

@@ -41,8 +41,7 @@ void HubSessions::OpenFlow(const Event& event, uint64_t now_us) {
     unproven_.Remove(*pushed_out);
   }
   unproven_.Add(event.flow, event.remote.address)
-      .Open(flow_context_, event.flow, event.local, event.remote, event.value,
-            now_us);
+      .Open(flow_context_, event, now_us);
 }
 
 // A flow that is over has been closed, and nothing of it is needed here.
@@ -197,6 +196,7 @@ void HubSessions::OnJoinSaid(HubFlow& flow, uint64_t now_us) {
   lane.flow = flow.flow();
   lane.local = flow.local();
   lane.remote = flow.remote();
+  lane.leg = flow.leg();
   lane.nonces = flow.joined().nonces;
   if (lane.id <= session.newest_lane_ids()[lane.slot.value]) {
     flow.Refuse("a newer lane has its slot", now_us);
@@ -298,6 +298,7 @@ std::unique_ptr<Session> HubSessions::MakeSession(Client& client,
   lane.flow = flow.flow();
   lane.local = flow.local();
   lane.remote = flow.remote();
+  lane.leg = flow.leg();
   lane.nonces = secrets.lane0;
   std::string name = NameOf(secrets);
   auto session =

@@ -15,14 +15,14 @@ using handshake::FirstFlightKind;
 using handshake::HubProgress;
 using loop::Cause;
 
-void HubFlow::Open(const Context& context, FlowId flow, const Endpoint& local,
-                   const Endpoint& remote, uint64_t rtt_us, uint64_t now_us) {
+void HubFlow::Open(const Context& context, const Event& up, uint64_t now_us) {
   context_ = &context;
-  patience_ = Patience(rtt_us);
+  patience_ = Patience(up.value);
   state_ = State::kHello;
-  flow_ = flow;
-  local_ = local;
-  remote_ = remote;
+  flow_ = up.flow;
+  leg_ = up.leg;
+  local_ = up.local;
+  remote_ = up.remote;
   deadline_us_ = now_us + kTimeoutUs;
   stream_.emplace(context.memory);
   looks_ = 0;

@@ -18,6 +18,7 @@
 #include "control/session/patience.h"
 #include "control/session/stream_assembler.h"
 #include "control/workers/peer_host.h"
+#include "dataplane/exchange/event.h"
 
 namespace lwt::peer {
 
@@ -61,10 +62,9 @@ class HubFlow {
   HubFlow& operator=(const HubFlow&) = delete;
   ~HubFlow() { Free(); }
 
-  // `rtt_us` is the SYN-ACK's round trip, 0 where it is not known: who proves
-  // the key gets so much more time for its words.
-  void Open(const Context& context, FlowId flow, const Endpoint& local,
-            const Endpoint& remote, uint64_t rtt_us, uint64_t now_us);
+  // `up` is of kind kFlowUp. Who proves the key gets so much more time for its
+  // words as the SYN-ACK's round trip took.
+  void Open(const Context& context, const Event& up, uint64_t now_us);
   void OnStream(const PuntedStream& stream, uint64_t now_us);
   // Leaves the flow to the probers' door, or else: alert, FIN. `why` is for
   // the log.
@@ -83,6 +83,7 @@ class HubFlow {
 
   State state() const { return state_; }
   FlowId flow() const { return flow_; }
+  uint8_t leg() const { return leg_; }
   const Endpoint& local() const { return local_; }
   const Endpoint& remote() const { return remote_; }
   uint64_t deadline_us() const { return deadline_us_; }
@@ -140,6 +141,7 @@ class HubFlow {
   const Context* context_ = nullptr;
   State state_ = State::kFree;
   FlowId flow_ = kNullFlow;
+  uint8_t leg_ = 0;  // of the uplink
   Endpoint local_;
   Endpoint remote_;
   uint64_t deadline_us_ = 0;

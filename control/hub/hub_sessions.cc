@@ -210,10 +210,10 @@ bool HubSessions::LookAt(Client& client, uint64_t now_us) {
   }
   // Once more after the last use.
   const bool works = last.used_us + 2 * (kIdleLookUs + kSweepUs) >= now_us;
-  if (works || last.sent_us > last.heard_us || client.liveness->waits() ||
-      client.liveness->state() != Liveness::State::kAlive) {
-    Watch(client, last, now_us);
-  }
+  const bool watched = works || last.sent_us > last.heard_us ||
+                       client.liveness->waits() ||
+                       client.liveness->state() != Liveness::State::kAlive;
+  if (watched) Watch(client, last, now_us);
   const bool in_use =
       last.used_us + kIdleLookUs >= now_us || client.liveness->waits();
   if (works) {
@@ -223,7 +223,7 @@ bool HubSessions::LookAt(Client& client, uint64_t now_us) {
   }
   client.look_at_us = NextSweep(std::min(
       now_us + (in_use ? 0 : kIdleLookUs - kSweepUs), last.heard_us + kIdleUs));
-  return works;
+  return works || watched;
 }
 
 // A client that is sent to and says nothing is asked, and known for gone within

@@ -39,7 +39,8 @@ MemoryRequest RequestFor(const MemoryUse& use) {
   MemoryRequest request;
   const uint32_t waiting = use.send_queue + DeviceQueue::kMostBuffers;
   request.small_frames = use.workers * (kSmallFrames + waiting + kept);
-  request.jumbo_frames = use.workers * (kJumboFrames + lan);
+  request.jumbo_frames = use.workers * (kJumboFrames + lan +
+                                        use.other_uplinks * kOtherUplinkFrames);
   request.other_bytes =
       use.workers * kOtherBytes + use.xdp_queues * kXdpBytesPerQueue;
   return request;

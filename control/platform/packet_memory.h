@@ -16,11 +16,15 @@
 
 namespace lwt::platform {
 
+// Large buffers of a worker's port at an interface that is not the first.
+inline constexpr uint16_t kOtherUplinkFrames = 16;
+
 // What the memory has to serve.
 struct MemoryUse {
   uint32_t workers = 1;
-  uint32_t xdp_queues = 0;   // of an AF_XDP uplink, which has pools of its own
-  uint64_t arena_bytes = 0;  // of sent records, for each worker
+  uint32_t xdp_queues = 0;  // of an AF_XDP uplink, which has pools of its own
+  uint32_t other_uplinks = 0;  // interfaces besides the first
+  uint64_t arena_bytes = 0;    // of sent records, for each worker
   uint32_t send_queue = 5000;  // packets, for each worker
   bool lan_port = false;
 };

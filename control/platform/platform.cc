@@ -20,7 +20,6 @@ namespace {
 
 using config::Mode;
 using platform::MemoryUse;
-using platform::UplinkAttachment;
 
 // A TCP header with the timestamp option.
 constexpr uint32_t kTcpHeader = 32;
@@ -35,22 +34,11 @@ uint32_t InnerMtuOf(uint32_t link_mtu, Family family) {
   return link_mtu > overhead ? link_mtu - overhead : 0;
 }
 
-UplinkDriver DriverOf(config::UplinkDriver driver) {
-  switch (driver) {
-    case config::UplinkDriver::kAuto:
-      return UplinkDriver::kAuto;
-    case config::UplinkDriver::kAfPacket:
-      return UplinkDriver::kAfPacket;
-    case config::UplinkDriver::kAfXdp:
-      return UplinkDriver::kAfXdp;
-  }
-  return UplinkDriver::kAuto;
-}
-
 MemoryUse UseOf(const config::Config& config, uint32_t workers,
-                uint32_t xdp_queues) {
+                uint32_t xdp_queues, uint32_t other_uplinks) {
   return {.workers = workers,
           .xdp_queues = xdp_queues,
+          .other_uplinks = other_uplinks,
           .arena_bytes = config.arena_bytes(),
           .send_queue = config.queues.send,
           .lan_port = config.lan.port.configured()};
@@ -62,14 +50,15 @@ std::vector<Finding> CheckHost(const config::Config& config) {
   PreflightInput input;
   input.uplink_interface =
       config.uplink.interface.empty() ? "auto" : config.uplink.interface;
-  input.uplink_driver = ToString(DriverOf(config.uplink.driver));
+  input.uplink_driver = ToString(platform::DriverOf(config.uplink.driver));
   input.memory = config.workers.memory;
   absl::StatusOr<CpuList> cpus = AllowedCpus();
   const uint32_t workers =
       platform::WorkersWanted(config, cpus.ok() ? cpus->size() : 1);
   input.memory_need = ComputeMemoryNeed(platform::RequestFor(
       UseOf(config, workers,
-            config.uplink.driver == config::UplinkDriver::kAfXdp ? 1 : 0)));
+            config.uplink.driver == config::UplinkDriver::kAfXdp ? 1 : 0,
+            /*other_uplinks=*/0)));
   return RunPreflight(input);
 }
 
@@ -123,33 +112,6 @@ absl::Status Platform::ClaimPlace() {
   if (!monitor.ok()) return monitor.status();
   monitor_ = *std::move(monitor);
   return absl::OkStatus();
-}
-
-absl::StatusOr<host::UplinkChoice> Platform::ChooseUplink(
-    const std::optional<IpAddress>& remote) {
-  const int own = tunnel_ == nullptr ? 0 : tunnel_index();
-  if (!config_.uplink.interface.empty()) {
-    auto named = host::UplinkByName(*netlink_, config_.uplink.interface);
-    // Renamed, it is still the one that was meant.
-    if (!absl::IsNotFound(named.status()) || uplink_ == nullptr ||
-        uplink_->link().index == 0) {
-      return named;
-    }
-    auto renamed = host::UplinkByIndex(
-        *netlink_, link().index,
-        "named in the configuration, as " + config_.uplink.interface);
-    return absl::IsNotFound(renamed.status()) ? named : renamed;
-  }
-  if (config_.mode == Mode::kServer) {
-    return host::UplinkForListener(*netlink_, config_.hub.local->address, own);
-  }
-  if (!remote) {
-    return host::UplinkForListener(*netlink_, IpAddress::Any(Family::kIpv4),
-                                   own);
-  }
-  const absl::StatusOr<host::Route> route = RouteTo(*remote);
-  if (!route.ok()) return route.status();
-  return host::UplinkByRoute(*netlink_, *route, *remote);
 }
 
 // What rules may look at besides. Our ports of a client's flows are not known
@@ -207,15 +169,21 @@ absl::StatusOr<host::Route> Platform::RouteTo(const IpAddress& remote) {
 }
 
 MemoryUse Platform::MemoryFor(uint32_t xdp_queues) const {
-  return UseOf(config_, plan_.count(), xdp_queues);
+  return UseOf(config_, plan_.count(), xdp_queues, other_uplinks_);
 }
 
 absl::Status Platform::StartMemory(const host::Link* link) {
+  if (ServesAll()) {
+    other_uplinks_ = static_cast<uint32_t>(std::min<size_t>(
+        ChooseOthers(link == nullptr ? 0 : link->index).size() + kMoreUplinks,
+        JoinedUplink::kMost - 1));
+  }
   const int node = NumaNodeOfCpu("/sys", plan_.cpus.workers.front());
   const std::vector<HugepagePool> pools = ReadHugepagePools("/sys", node);
   // AF_XDP takes memory by the queues of an interface that is known now.
-  const UplinkDriver driver = link == nullptr ? UplinkDriver::kAfPacket
-                                              : DriverOf(config_.uplink.driver);
+  const UplinkDriver driver = link == nullptr
+                                  ? UplinkDriver::kAfPacket
+                                  : platform::DriverOf(config_.uplink.driver);
   absl::StatusOr<platform::UplinkPlan> plan = platform::PlanUplink(
       driver, link == nullptr ? host::Link() : *link, [&](uint32_t xdp_queues) {
         return PlanMemory(
@@ -232,36 +200,6 @@ absl::Status Platform::StartMemory(const host::Link* link) {
                                     plan_.cpus.control, paths().run_dir, log_);
   if (!memory.ok()) return memory.status();
   memory_ = *std::move(memory);
-  return absl::OkStatus();
-}
-
-UplinkSpec Platform::PortSpec(uint32_t ports) const {
-  UplinkSpec spec;
-  spec.jumbo_pool = memory_->jumbo().get();
-  spec.small_pool = memory_->small().get();
-  spec.super_frames = config_.uplink.super_frames;
-  spec.ports = static_cast<uint16_t>(ports);
-  return spec;
-}
-
-absl::Status Platform::OpenUplink(absl::StatusOr<host::UplinkChoice> choice) {
-  if (!choice.ok()) {
-    log_.Warn("no uplink: ", choice.status().message(), "; waiting for one");
-    absl::StatusOr<std::unique_ptr<UplinkAttachment>> none =
-        UplinkAttachment::Absent(static_cast<uint16_t>(plan_.count()), *place_,
-                                 log_);
-    if (!none.ok()) return none.status();
-    uplink_ = *std::move(none);
-    return absl::OkStatus();
-  }
-  UplinkSpec spec = PortSpec(plan_.count());
-  spec.driver = DriverOf(config_.uplink.driver);
-  spec.no_xdp = no_xdp_;
-  absl::StatusOr<std::unique_ptr<UplinkAttachment>> uplink =
-      UplinkAttachment::Open(*std::move(choice), std::move(spec), may_use_xdp_,
-                             *place_, log_);
-  if (!uplink.ok()) return uplink.status();
-  uplink_ = *std::move(uplink);
   return absl::OkStatus();
 }
 
@@ -389,60 +327,6 @@ absl::Status Platform::StartWorkers() {
   if (!workers.ok()) return workers.status();
   workers_ = *std::move(workers);
   return absl::OkStatus();
-}
-
-absl::Status Platform::SetEndpoints(std::span<const Endpoint> endpoints) {
-  absl::Status status = uplink_->SetEndpoints(endpoints);
-  if (status.ok()) endpoints_.assign(endpoints.begin(), endpoints.end());
-  return status;
-}
-
-// Memory was planned for the first uplink, and what AF_XDP takes besides was
-// given up since, so it is not tried again.
-absl::Status Platform::ReplaceUplink(host::UplinkChoice choice) {
-  if (!Settle()) {
-    return absl::UnavailableError("an uplink is being replaced already");
-  }
-  UplinkSpec spec = PortSpec(static_cast<uint32_t>(workers().size()));
-  spec.no_xdp =
-      "AF_XDP is for the interface that a gateway starts with; restart it for "
-      "that";
-  absl::StatusOr<std::unique_ptr<UplinkAttachment>> next =
-      UplinkAttachment::Open(std::move(choice), std::move(spec),
-                             /*may_use_xdp=*/false, *place_, log_);
-  if (!next.ok()) return next.status();
-  absl::Status status = (*next)->SetEndpoints(endpoints_);
-  if (status.ok()) status = workers_->BeginSwap((*next)->port());
-  if (!status.ok()) return status;
-  const int index = (*next)->link().index;
-  retired_.push_back(std::exchange(uplink_, *std::move(next)));
-  // One that guards the same interface is not needed any more.
-  std::erase_if(retired_, [&](const std::unique_ptr<UplinkAttachment>& old) {
-    return !old->has_port() && old->link().index == index;
-  });
-  return absl::OkStatus();
-}
-
-// Frames of a port with memory of its own may be kept by workers for long.
-bool Platform::Settle() {
-  if (!workers_->EndSwap()) return false;
-  for (const auto& old : retired_) {
-    if (!old->has_port()) continue;
-    old->port().info().frames_outlive ? old->ClosePort()
-                                      : old->SetEndpoints({}).IgnoreError();
-  }
-  size_t guards = 0;
-  for (auto old = retired_.rbegin(); old != retired_.rend(); ++old) {
-    if (!(*old)->has_port() && ++guards > kGuards) old->reset();
-  }
-  std::erase(retired_, nullptr);
-  return true;
-}
-
-void Platform::DropGuards() {
-  std::erase_if(retired_, [](const std::unique_ptr<UplinkAttachment>& old) {
-    return !old->has_port();
-  });
 }
 
 }  // namespace lwt

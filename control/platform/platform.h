@@ -25,6 +25,7 @@
 #include "control/platform/packet_memory.h"
 #include "control/platform/tunnel_device.h"
 #include "control/platform/uplink_attachment.h"
+#include "control/platform/uplink_set.h"
 #include "control/platform/worker_plan.h"
 #include "control/platform/worker_set.h"
 #include "dataplane/worker.h"
@@ -50,15 +51,33 @@ class Platform {
   uint16_t MaxInnerMtu(Family family) const;
   host::TunnelMtu& tunnel_mtu() { return tunnel_->mtu(); }
   const host::TunnelMtu& tunnel_mtu() const { return tunnel_->mtu(); }
-  // Reads the uplink's link again after a change; see UplinkAttachment.
-  void RefreshLink(bool gone = false) { uplink_->RefreshLink(*netlink_, gone); }
+  // Reads the uplink's links again after a change; see UplinkAttachment.
+  // `gone`: of links that went since.
+  void RefreshLinks(std::span<const int> gone = {}) {
+    uplink_->RefreshLinks(*netlink_, gone);
+  }
   // Whether the uplink is what was attached to; false also where there is none.
-  bool has_uplink() const { return uplink_->holds(); }
+  bool has_uplink() const { return uplink_->first().holds(); }
+  // The number of its interface among those that are served, and whether a flow
+  // of that number goes by another one of them.
+  uint8_t leg() const { return uplink_->first().leg(); }
+  bool IsOtherLeg(uint8_t leg) const {
+    return leg != this->leg() && uplink_->has_leg(leg);
+  }
 
   // Which interface is the uplink by the settings and the host as it is now;
   // `remote` is the hub's address where a client knows it.
   absl::StatusOr<host::UplinkChoice> ChooseUplink(
       const std::optional<IpAddress>& remote);
+  // Of a hub, the other interfaces by which it may be reached; `first` is the
+  // index of the uplink.
+  std::vector<host::UplinkChoice> ChooseOthers(int first);
+  // Whether these and no others are served now.
+  bool ServesOthers(std::span<const host::UplinkChoice> others) const;
+  // What was said at the start for want of an uplink; empty: there was one.
+  const std::string& lack() const { return lack_; }
+  // What the uplink is.
+  const host::UplinkChoice& choice() const { return uplink_->first().choice(); }
   // The kernel's way for our outer flows, its rules by protocol, port, source
   // and device included. Where the settings name an interface it leads out
   // there, and it never leads into the tunnel.
@@ -69,7 +88,9 @@ class Platform {
   // Moves the workers to another interface, of which no flow has to be closed.
   // The port before is let go once no worker uses it (Settle), its guard by
   // DropGuards. On an error all stays as it was.
-  absl::Status ReplaceUplink(host::UplinkChoice choice);
+  // `others` are served besides, and those that are already go on.
+  absl::Status ReplaceUplink(host::UplinkChoice choice,
+                             std::span<const host::UplinkChoice> others = {});
   // True when no replacement is under way any more.
   bool Settle();
   // Nothing comes to our endpoints any more at the interfaces that were left.
@@ -79,7 +100,7 @@ class Platform {
   int control_socket() const { return place_->control_socket(); }
   host::Netlink& netlink() { return *netlink_; }
   host::NetlinkMonitor& monitor() { return *monitor_; }
-  const host::Link& link() const { return uplink_->link(); }
+  const host::Link& link() const { return uplink_->first().link(); }
   // Whose TCP the outer flows show.
   Persona persona() const { return persona_; }
   int tunnel_index() const { return tunnel_->ifindex(); }
@@ -105,6 +126,8 @@ class Platform {
   // Guards of interfaces that were left, at most: who moves to and fro between
   // more is answered by a kernel at times.
   static constexpr size_t kGuards = 4;
+  // Interfaces of a hub that may come later, of those that are served at once.
+  static constexpr uint32_t kMoreUplinks = 4;
 
   host::RouteQuery QueryFor(const IpAddress& remote) const;
   absl::StatusOr<host::Route> AskTwice(host::RouteQuery query);
@@ -117,7 +140,14 @@ class Platform {
   absl::Status OpenLan();
   absl::Status StartWorkers();
   // What an attachment's port is asked for, except for interface and driver.
-  UplinkSpec PortSpec(uint32_t ports) const;
+  UplinkSpec PortSpec(uint32_t ports, uint8_t leg) const;
+  bool ServesAll() const;
+  void SayLeftOut(std::span<const host::UplinkChoice> others);
+  absl::StatusOr<std::shared_ptr<platform::UplinkAttachment>> AttachFirst(
+      host::UplinkChoice choice);
+  void AttachOthers(std::span<const host::UplinkChoice> others,
+                    platform::UplinkSet::Attachments& next);
+  absl::Status TakeUplinks(platform::UplinkSet::Attachments attachments);
   platform::MemoryUse MemoryFor(uint32_t xdp_queues) const;
   WorkerOptions CommonOptions() const;
   uint16_t FirstPathMtu() const;
@@ -132,12 +162,17 @@ class Platform {
   std::unique_ptr<host::NetlinkMonitor> monitor_;
   platform::WorkerPlan plan_;
   bool may_use_xdp_ = false;
-  std::string no_xdp_;  // why `auto` does not try it
+  std::string no_xdp_;          // why `auto` does not try it
+  uint32_t other_uplinks_ = 0;  // that there is memory for
+  std::string left_out_;        // of the interfaces, said already
+  std::string refused_;
+  std::string lack_;
   Persona persona_ = Persona::kLinux618;
   std::unique_ptr<platform::PacketMemory> memory_;
-  // Replaced, and still in use by workers or by frames in its own memory.
-  std::vector<std::unique_ptr<platform::UplinkAttachment>> retired_;
-  std::unique_ptr<platform::UplinkAttachment> uplink_;
+  // Left by the workers: guards, and ports with frames in their own memory.
+  std::vector<std::shared_ptr<platform::UplinkAttachment>> retired_;
+  std::unique_ptr<platform::UplinkSet> leaving_;  // may be in use by workers
+  std::unique_ptr<platform::UplinkSet> uplink_;
   std::unique_ptr<platform::TunnelDevice> tunnel_;
   std::unique_ptr<LanSide> lan_;
   std::unique_ptr<platform::WorkerSet> workers_;

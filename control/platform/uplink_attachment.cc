@@ -44,6 +44,7 @@ absl::StatusOr<std::unique_ptr<UplinkAttachment>> UplinkAttachment::Open(
     if (!prepared.ok()) return prepared;
   }
   spec.interface = attachment->choice_.link.name;
+  attachment->leg_ = spec.leg;
   absl::StatusOr<std::unique_ptr<Uplink>> port = OpenUplink(spec);
   if (!port.ok()) return port.status();
   attachment->port_ = *std::move(port);

@@ -57,6 +57,9 @@ class UplinkAttachment {
   Uplink& port() { return *port_; }
   const Uplink& port() const { return *port_; }
   const host::Link& link() const { return choice_.link; }
+  const host::UplinkChoice& choice() const { return choice_; }
+  // Its number among the interfaces of an uplink.
+  uint8_t leg() const { return leg_; }
 
  private:
   UplinkAttachment(host::UplinkChoice choice, HostPlace& place,
@@ -67,6 +70,7 @@ class UplinkAttachment {
   absl::Status Guard();
 
   host::UplinkChoice choice_;
+  uint8_t leg_ = 0;
   bool gone_ = false;
   HostPlace& place_;
   const loop::Log& log_;

@@ -16,6 +16,18 @@ absl::StatusOr<UplinkPlan> WithoutXdp(absl::StatusOr<MemoryPlan> memory,
 
 }  // namespace
 
+UplinkDriver DriverOf(config::UplinkDriver driver) {
+  switch (driver) {
+    case config::UplinkDriver::kAuto:
+      return UplinkDriver::kAuto;
+    case config::UplinkDriver::kAfPacket:
+      return UplinkDriver::kAfPacket;
+    case config::UplinkDriver::kAfXdp:
+      return UplinkDriver::kAfXdp;
+  }
+  return UplinkDriver::kAuto;
+}
+
 absl::StatusOr<UplinkPlan> PlanUplink(
     UplinkDriver driver, const host::Link& link,
     const std::function<absl::StatusOr<MemoryPlan>(uint32_t xdp_queues)>&

@@ -7,11 +7,14 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "control/config/config.h"
 #include "control/host/net/netlink_types.h"
 #include "drivers/memory_mode.h"
 #include "drivers/ports/uplink.h"
 
 namespace lwt::platform {
+
+UplinkDriver DriverOf(config::UplinkDriver driver);
 
 struct UplinkPlan {
   MemoryPlan memory;

@@ -35,6 +35,7 @@ struct SessionLane {
   FlowId flow;
   Endpoint local;
   Endpoint remote;
+  uint8_t leg = 0;  // of the uplink
   handshake::LaneNonces nonces;
   uint64_t installed_us = 0;
   uint64_t remove_at_us = UINT64_MAX;  // replaced: only receives until then

@@ -21,8 +21,10 @@ class PeerHost {
 
   // Wall clock, milliseconds since 1970.
   virtual uint64_t UnixMs() = 0;
-  // A proven flow: keep its link header right from now on.
-  virtual void FollowNextHop(FlowId flow, const IpAddress& remote) = 0;
+  // A proven flow: keep its link header right from now on. `leg`: by which
+  // interface of the uplink it goes.
+  virtual void FollowNextHop(FlowId flow, const IpAddress& remote,
+                             uint8_t leg) = 0;
   virtual void ForgetNextHop(FlowId flow) = 0;
   // The path may be dead: have the neighbour confirmed.
   virtual void SuspectPath(const IpAddress& remote) = 0;

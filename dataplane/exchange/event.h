@@ -47,6 +47,7 @@ struct Event {
   FlowId flow;
   LaneIndex lane;
   uint64_t value = 0;
+  uint8_t leg = 0;  // kFlowUp: of the uplink, by which the flow goes
   Endpoint local;   // kFlowUp
   Endpoint remote;  // kFlowUp, kNoNeighbour
 };

@@ -32,6 +32,7 @@ rte_mbuf* MakeControlSegment(rte_mempool* pool, const FlowKey& key,
     rte_pktmbuf_free(frame);
     return nullptr;
   }
+  frame->port = segment.link.leg;
   std::copy_n(segment.link.bytes.data(), segment.link.size, to);
   auto* ip = reinterpret_cast<uint8_t*>(to) + segment.link.size;
   if (key.family() == Family::kIpv4) {

@@ -44,7 +44,7 @@ void FlowTemplate::SetFlowLabel(uint32_t flow_label) {
   wire::StoreBe16(&rest_[2], static_cast<uint16_t>(flow_label));
 }
 
-void FlowTemplate::Write(uint8_t* to, const Segment& segment) const {
+void FlowTemplate::WriteTo(uint8_t* to, const Segment& segment) const {
   std::memcpy(to, link_.bytes.data(), link_.size);
   uint8_t* ip = to + link_.size;
   std::memcpy(ip, rest_.data(), rest_size_);

@@ -3,6 +3,8 @@
 // change are kept.
 #pragma once
 
+#include <rte_mbuf.h>
+
 #include <array>
 #include <cstdint>
 
@@ -42,12 +44,16 @@ class FlowTemplate {
   }
   const wire::LinkHeader& link() const { return link_; }
 
-  // Writes size() bytes, checksums included.
-  void Write(uint8_t* to, const Segment& segment) const;
+  // Writes size() bytes, checksums included, which are the first of `frame`.
+  void Write(rte_mbuf* frame, const Segment& segment) const {
+    frame->port = link_.leg;
+    WriteTo(rte_pktmbuf_mtod(frame, uint8_t*), segment);
+  }
 
   static constexpr size_t kMaxSize = wire::kMaxLinkSize + 40 + 32;
 
  private:
+  void WriteTo(uint8_t* to, const Segment& segment) const;
   // `tcp_length` is header and payload.
   void WriteIp(uint8_t* ip, const Segment& segment, uint16_t tcp_length) const;
   void WriteTcp(uint8_t* tcp, const Segment& segment,

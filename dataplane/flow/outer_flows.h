@@ -89,13 +89,14 @@ concept HasLivesOfFlows = requires(Flows flows, FlowId flow, LaneIndex user,
                                    PeerIndex peer,
                                    const typename Flows::ConnectArgs& where,
                                    std::span<const Endpoint> listen,
+                                   const wire::LinkHeader& link,
                                    std::span<const uint8_t> bytes, uint16_t mtu,
                                    uint64_t now_us, TxBatch& out) {
   { flows.SetListen(listen) } -> std::same_as<void>;
   { flows.Connect(where, now_us, out) } -> std::same_as<FlowId>;
   { flows.SendStream(flow, bytes, now_us, out) } -> std::same_as<bool>;
   { flows.SetUser(flow, user, peer) } -> std::same_as<bool>;
-  { flows.SetLink(flow, bytes) } -> std::same_as<void>;
+  { flows.SetLink(flow, link) } -> std::same_as<void>;
   { flows.IsOpen(flow) } -> std::same_as<bool>;
   { flows.Close(flow, now_us) } -> std::same_as<void>;
   { flows.Release(flow) } -> std::same_as<void>;

@@ -121,8 +121,13 @@ std::optional<OuterTcp::Event> OuterTcp::PopEvent() {
     }
     const auto type = static_cast<EventType>(__builtin_ctz(flow.events));
     flow.events &= static_cast<uint16_t>(flow.events - 1);
-    return Event{type,      flow.inbound,     IdOf(flow),
-                 flow.user, flow.key.local(), flow.key.remote()};
+    return Event{.type = type,
+                 .inbound = flow.inbound,
+                 .flow = IdOf(flow),
+                 .user = flow.user,
+                 .leg = flow.header.link().leg,
+                 .local = flow.key.local(),
+                 .remote = flow.key.remote()};
   }
   return std::nullopt;
 }
@@ -159,9 +164,9 @@ bool OuterTcp::SetUser(FlowId id, LaneIndex user, PeerIndex peer) {
   return true;
 }
 
-void OuterTcp::SetLink(FlowId id, std::span<const uint8_t> link) {
+void OuterTcp::SetLink(FlowId id, const wire::LinkHeader& link) {
   OuterFlow* flow = table_.Find(id);
-  if (flow != nullptr) flow->header.SetLink(wire::LinkHeader::From(link));
+  if (flow != nullptr) flow->header.SetLink(link);
 }
 
 void OuterTcp::StartClose(OuterFlow& flow, uint64_t now_us) {

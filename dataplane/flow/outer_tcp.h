@@ -223,7 +223,7 @@ class OuterTcp {
   // `peer` is whose the flow is: what flows share, they share by peers.
   bool SetUser(FlowId flow, LaneIndex user, PeerIndex peer = PeerIndex{0});
   // A new link header: the next hop changed.
-  void SetLink(FlowId flow, std::span<const uint8_t> link);
+  void SetLink(FlowId flow, const wire::LinkHeader& link);
   // Orderly: FIN at the next Flush, kReleased when both sides are done or after
   // close_timeout_us. Nothing more can be sent.
   void Close(FlowId flow, uint64_t now_us);
@@ -252,6 +252,7 @@ class OuterTcp {
     bool inbound;  // the peer sent the SYN
     FlowId flow;
     LaneIndex user;
+    uint8_t leg;  // of the uplink, by which the flow goes
     Endpoint local;
     Endpoint remote;
   };

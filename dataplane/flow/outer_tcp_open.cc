@@ -204,8 +204,7 @@ void OuterTcp::SetUpStreams(OuterFlow& flow) {
 OuterTcp::Received OuterTcp::ReceiveListenSyn(const Input& in,
                                               const FlowKey& key,
                                               std::optional<TcpSeq> isn) {
-  const wire::LinkHeader link =
-      wire::LinkHeader::From(in.frame.link).Reflected();
+  const wire::LinkHeader link = in.frame.LinkBack();
   const bool full = totals_.half_open >= syn_budget_.half_open;
   OuterFlow* flow = full ? nullptr : NewFlow(key, link, in.now_us);
   if (flow == nullptr) {
@@ -226,9 +225,8 @@ void OuterTcp::SendCookie(const Input& in, const FlowKey& key) {
   const wire::TcpView& tcp = in.frame.tcp;
   const uint16_t mss = LocalMss(key.family());
   const bool timestamps = tcp.options.timestamps.has_value();
-  ControlSegment segment{
-      .link = wire::LinkHeader::From(in.frame.link).Reflected(),
-      .flow_label = FlowLabel(key)};
+  ControlSegment segment{.link = in.frame.LinkBack(),
+                         .flow_label = FlowLabel(key)};
   segment.tcp.seq =
       cookie_.Make(key, tcp.seq, tcp.options.mss.value_or(0), in.now_us);
   segment.tcp.ack = tcp.seq + 1;
@@ -260,8 +258,7 @@ OuterTcp::Received OuterTcp::ReceiveCookieAck(const Input& in,
   const TcpSeq cookie = syn.ack + 0xffffffff;
   const auto mss = cookie_.Check(key, client_isn, cookie, in.now_us);
   if (!mss.has_value()) return Drop(DropReason::kBadCookie);
-  OuterFlow* flow = NewFlow(
-      key, wire::LinkHeader::From(in.frame.link).Reflected(), in.now_us);
+  OuterFlow* flow = NewFlow(key, in.frame.LinkBack(), in.now_us);
   if (flow == nullptr) return Drop(DropReason::kFlowTableFull);
   ++totals_.half_open;
   ++totals_.cookies_accepted;

@@ -99,9 +99,8 @@ void OuterTcp::SendRun(OuterFlow& flow, std::span<rte_mbuf* const> records,
   segment.payload_size = payload;
   segment.partial_checksum = config_.port_segments;
   rte_mbuf* const frame = Chain(records, payload);
-  flow.header.Write(reinterpret_cast<uint8_t*>(
-                        rte_pktmbuf_prepend(frame, flow.header.size())),
-                    segment);
+  rte_pktmbuf_prepend(frame, flow.header.size());
+  flow.header.Write(frame, segment);
   if (config_.port_segments) {
     AskOffload(frame, flow.header, records.size() > 1 ? segment_size : 0);
   }

@@ -104,9 +104,8 @@ bool OuterTcp::SendAck(OuterFlow& flow, uint64_t now_us, TxBatch& out) {
   } else {
     frame = rte_pktmbuf_alloc(config_.pool);
     if (frame != nullptr) {
-      flow.header.Write(reinterpret_cast<uint8_t*>(
-                            rte_pktmbuf_append(frame, flow.header.size())),
-                        next);
+      rte_pktmbuf_append(frame, flow.header.size());
+      flow.header.Write(frame, next);
     }
   }
   if (!Emit(frame, out)) return false;
@@ -121,9 +120,8 @@ void OuterTcp::SendFin(OuterFlow& flow, uint64_t now_us, TxBatch& out) {
     const uint64_t offset = flow.snd_nxt - (flow.fin_sent ? 1 : 0);
     FlowTemplate::Segment segment = NextSegment(flow, offset, now_us);
     segment.flags = wire::kFin | wire::kAck;
-    flow.header.Write(reinterpret_cast<uint8_t*>(
-                          rte_pktmbuf_append(frame, flow.header.size())),
-                      segment);
+    rte_pktmbuf_append(frame, flow.header.size());
+    flow.header.Write(frame, segment);
   }
   if (Emit(frame, out)) {
     flow.AckSent(/*told_ranges=*/false);
@@ -154,7 +152,7 @@ bool OuterTcp::RetransmitPart(OuterFlow& flow, SentArena::Position at,
   auto* const headers = reinterpret_cast<uint8_t*>(to);
   segment.payload_sum = wire::CopyAndChecksum(headers + flow.header.size(),
                                               arena_.Payload(at) + from, count);
-  flow.header.Write(headers, segment);
+  flow.header.Write(frame, segment);
   flow.AckSent(/*told_ranges=*/false);
   ++flow.segments_retransmitted;
   out.Push(frame);

@@ -42,9 +42,8 @@ void OuterTcp::SendReset(const Input& in, const FlowKey& key) {
   if (resets_ == kResetsPerSecond) return;
   ++resets_;
   const wire::TcpView& tcp = in.frame.tcp;
-  ControlSegment segment{
-      .link = wire::LinkHeader::From(in.frame.link).Reflected(),
-      .flow_label = FlowLabel(key)};
+  ControlSegment segment{.link = in.frame.LinkBack(),
+                         .flow_label = FlowLabel(key)};
   segment.traffic_class =
       static_cast<uint8_t>(in.frame.traffic_class & kNoCongestion);
   segment.tcp.flags = wire::kRst;
@@ -122,9 +121,8 @@ void OuterTcp::AckOfClosed(ClosedFlow& closed, const Input& in) {
 
 // An ACK of a connection that has no socket.
 void OuterTcp::SendLoneAck(const ClosedFlow& told, const Input& in) {
-  ControlSegment segment{
-      .link = wire::LinkHeader::From(in.frame.link).Reflected(),
-      .flow_label = told.flow_label};
+  ControlSegment segment{.link = in.frame.LinkBack(),
+                         .flow_label = told.flow_label};
   segment.tcp.seq = told.snd_nxt;
   segment.tcp.ack = told.rcv_nxt;
   segment.tcp.flags = wire::kAck;

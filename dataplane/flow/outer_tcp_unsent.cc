@@ -108,9 +108,8 @@ void OuterTcp::ProbeWindow(OuterFlow& flow, uint64_t now_us, TxBatch& out) {
   flow.rto_at_us = now_us + RetryAfter(flow);
   rte_mbuf* const frame = rte_pktmbuf_alloc(config_.pool);
   if (frame != nullptr) {
-    flow.header.Write(reinterpret_cast<uint8_t*>(
-                          rte_pktmbuf_append(frame, flow.header.size())),
-                      NextSegment(flow, flow.snd_nxt - 1, now_us));
+    rte_pktmbuf_append(frame, flow.header.size());
+    flow.header.Write(frame, NextSegment(flow, flow.snd_nxt - 1, now_us));
   }
   if (Emit(frame, out)) flow.AckSent(/*told_ranges=*/false);
 }

@@ -25,6 +25,7 @@ void ReportFlow(Worker& worker, const OuterTcp::Event& from, EventKind kind,
         worker.tcp.Stats(from.flow).value_or(OuterTcp::FlowStats{});
     event.value = kind == EventKind::kFlowUp ? stats.srtt_us : stats.rto_us;
   }
+  event.leg = from.leg;
   event.local = from.local;
   event.remote = from.remote;
   worker.Report(event);

@@ -87,6 +87,7 @@ void ClassifyFrame(Worker& worker, rte_mbuf* mbuf, RecordBurst& records) {
   Frame frame;
   frame.mbuf = mbuf;
   wire::FrameView view;
+  view.leg = static_cast<uint8_t>(mbuf->port);
   DropReason why{};
   if ((mbuf->ol_flags & RTE_MBUF_F_RX_LRO) != 0) {
     worker.counters.uplink_rx_merged.Add(1);

@@ -18,10 +18,13 @@ inline constexpr size_t kMaxLinkSize = kVlanEthernetSize;
 struct LinkHeader {
   std::array<uint8_t, kMaxLinkSize> bytes{};
   uint8_t size = 0;  // 0, 14 or 18
+  // Of an uplink of several interfaces, the one that the frame goes by.
+  uint8_t leg = 0;
 
   // Takes at most kMaxLinkSize bytes.
-  static LinkHeader From(std::span<const uint8_t> header) {
+  static LinkHeader From(std::span<const uint8_t> header, uint8_t leg = 0) {
     LinkHeader link;
+    link.leg = leg;
     link.size = static_cast<uint8_t>(header.size());
     if (link.size != 0) {
       std::memcpy(link.bytes.data(), header.data(), link.size);
@@ -30,7 +33,7 @@ struct LinkHeader {
   }
 
   // The header of an answer to the frame that carried this one: the two MAC
-  // addresses change places.
+  // addresses change places. It leaves by the interface that the frame came by.
   LinkHeader Reflected() const {
     LinkHeader link = *this;
     if (size >= kEthernetSize) {

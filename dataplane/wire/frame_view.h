@@ -5,6 +5,7 @@
 #include <span>
 
 #include "dataplane/drop_reason.h"
+#include "dataplane/wire/ethernet.h"
 #include "dataplane/wire/tcp.h"
 #include "drivers/ip_endpoint.h"
 
@@ -13,12 +14,17 @@ namespace lwt::wire {
 // Points into the frame it was read from, and lives no longer.
 struct FrameView {
   std::span<const uint8_t> link;  // 0, 14 or 18 bytes
+  uint8_t leg = 0;                // see LinkHeader; not ParseFrame's to tell
   Endpoint source;
   Endpoint destination;
   uint8_t traffic_class = 0;  // of the IP header
   TcpView tcp;
 
   std::span<const uint8_t> payload() const { return tcp.payload; }
+  // Of an answer to it.
+  LinkHeader LinkBack() const {
+    return LinkHeader::From(link, leg).Reflected();
+  }
 };
 
 // Reads a frame whose link header is `link_size` (0, 14 or 18) bytes. A merged

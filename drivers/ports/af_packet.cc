@@ -180,6 +180,8 @@ AfPacketUplink::AfPacketUplink(PortInfo info, const Interface& interface,
       small_pool_(spec.small_pool),
       copied_size_(rte_pktmbuf_data_room_size(spec.small_pool) -
                    RTE_PKTMBUF_HEADROOM),
+      leg_(spec.leg),
+      first_slot_(static_cast<uint16_t>(kAfPacketFrames - spec.frames)),
       ipv4_link_(LinkAddress(interface.index, ETH_P_IP)),
       ipv6_link_(LinkAddress(interface.index, ETH_P_IPV6)) {
   for (size_t i = 0; i < kAfPacketFrames; ++i) {
@@ -228,12 +230,12 @@ void AfPacketUplink::Place(uint16_t slot, rte_mbuf* buffer) {
 
 // Returns the first slot with a buffer.
 uint16_t AfPacketUplink::FillBuffers() {
-  if (empty_ == 0) return 0;
+  if (empty_ == first_slot_) return first_slot_;
   std::array<rte_mbuf*, kAfPacketFrames> fresh;
-  uint16_t count = empty_;
+  auto count = static_cast<uint16_t>(empty_ - first_slot_);
   if (rte_pktmbuf_alloc_bulk(jumbo_pool_, fresh.data(), count) != 0) {
     count = 0;
-    while (count < empty_ &&
+    while (count < empty_ - first_slot_ &&
            (fresh[count] = rte_pktmbuf_alloc(jumbo_pool_)) != nullptr) {
       ++count;
     }
@@ -288,6 +290,7 @@ rte_mbuf* AfPacketUplink::TakeFrame(uint16_t slot) {
     ApplyHeader(rx_headers_[slot], frame);
   }
   frame->l2_len = TaggedHeaderSize(frame, info().link_header_size);
+  frame->port = leg_;
   return frame;
 }
 

@@ -94,8 +94,11 @@ class AfPacketUplink final : public Uplink {
   rte_mempool* const jumbo_pool_;
   rte_mempool* const small_pool_;
   const uint32_t copied_size_;  // no larger frame is copied to a small buffer
+  const uint8_t leg_;
 
-  // Receive side. Slots [empty_, kAfPacketFrames) have a buffer.
+  // Receive side. Slots [empty_, kAfPacketFrames) have a buffer, those before
+  // first_slot_ never.
+  const uint16_t first_slot_;
   uint16_t empty_ = kAfPacketFrames;
   std::array<rte_mbuf*, kAfPacketFrames> buffers_{};
   std::array<VnetHeader, kAfPacketFrames> rx_headers_{};

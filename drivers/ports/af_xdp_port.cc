@@ -69,6 +69,7 @@ uint16_t AfXdpPort::Receive(std::span<rte_mbuf*> frames) {
   }
   for (rte_mbuf* frame : frames.first(count)) {
     frame->l2_len = LinkHeaderSizeOf(frame);
+    frame->port = 0;
   }
   return count;
 }

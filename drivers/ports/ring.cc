@@ -116,6 +116,7 @@ class RingPort final : public Port {
     const uint16_t count = in_->Read(frames);
     for (rte_mbuf* frame : frames.first(count)) {
       frame->l2_len = info().link_header_size;
+      frame->port = 0;
     }
     return count;
   }

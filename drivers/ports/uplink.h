@@ -25,6 +25,8 @@ namespace lwt {
 
 enum class UplinkDriver { kAuto, kAfPacket, kAfXdp };
 
+inline constexpr uint32_t kAfPacketFrames = 64;
+
 struct UplinkSpec {
   std::string interface;  // the kernel's name
   UplinkDriver driver = UplinkDriver::kAuto;
@@ -32,19 +34,22 @@ struct UplinkSpec {
   // has queues.
   uint16_t ports = 1;
   // Mbufs with a data room of at least kJumboDataRoom, for af_packet, which
-  // holds kAfPacketFrames of them for each port and fills them with merged
+  // holds `frames` of them for each port and fills them with merged
   // frames. Not used by af_xdp, which makes a pool of its own as its rings ask
   // for.
   rte_mempool* jumbo_pool = nullptr;
   // For af_packet: frames that fit such a buffer do not stay in a jumbo one.
   rte_mempool* small_pool = nullptr;
+  // Of these, kAfPacketFrames at most and 16 at least.
+  uint16_t frames = kAfPacketFrames;
+  // For af_packet: which of several interfaces it is (joined_uplink.h).
+  uint8_t leg = 0;
   // Whether af_packet takes super-frames.
   bool super_frames = true;
   // Why kAuto does not try af_xdp; empty where it does.
   std::string no_xdp;
 };
 
-inline constexpr uint32_t kAfPacketFrames = 64;
 // The most that an mbuf can hold. The frame starts at its first byte, so that
 // what GRO makes (64 KiB less the segment that would pass it) fits.
 inline constexpr uint16_t kJumboDataRoom = 65535;

@@ -182,6 +182,9 @@ std::optional<Link> ParseLink(Bytes message) {
       case IFLA_IFNAME:
         link.name = ReadString(attribute->value);
         break;
+      case IFLA_MASTER:
+        link.master = static_cast<int>(ReadU32(attribute->value).value_or(0));
+        break;
       case IFLA_MTU:
         link.mtu = ReadU32(attribute->value).value_or(0);
         break;

@@ -25,6 +25,7 @@ struct Link {
   bool up = false;
   bool has_carrier = false;
   bool loopback = false;
+  int master = 0;  // index of the bridge, bond or VRF that it is a port of
   std::optional<MacAddress> mac;
 
   // Bytes of link header a frame of this link begins with: 14 for Ethernet, 0

@@ -1,6 +1,7 @@
 #include "control/host/net/uplink_choice.h"
 
 #include <absl/strings/str_cat.h>
+#include <linux/rtnetlink.h>
 
 #include <algorithm>
 #include <optional>
@@ -44,17 +45,27 @@ std::string Describe(const std::vector<Link>& links) {
 }
 
 absl::StatusOr<UplinkChoice> ByListenAddress(Netlink& netlink,
-                                             const IpAddress& listen) {
+                                             const IpAddress& listen,
+                                             int except) {
   const auto addresses = netlink.Addresses();
   if (!addresses.ok()) return addresses.status();
   std::string known;
   for (const InterfaceAddress& address : *addresses) {
     if (address.prefix.address == listen) {
-      return UplinkByIndex(
-          netlink, address.ifindex,
-          absl::StrCat("it has the listen address ", ToString(listen)));
+      const auto link = netlink.LinkByIndex(address.ifindex);
+      if (!link.ok()) return link.status();
+      // One that is announced by routing: it is reached by other links.
+      if (link->loopback || link->kind == "dummy") {
+        return UplinkForListener(netlink, IpAddress::Any(listen.family),
+                                 except);
+      }
+      return Choose(
+          *link, absl::StrCat("it has the listen address ", ToString(listen)));
     }
-    if (address.prefix.address.family != listen.family) continue;
+    if (address.prefix.address.family != listen.family ||
+        address.ifindex == except) {
+      continue;
+    }
     absl::StrAppend(&known, known.empty() ? "" : ", ",
                     ToString(address.prefix.address));
   }
@@ -77,7 +88,39 @@ absl::StatusOr<UplinkChoice> TheOnlyOne(Netlink& netlink) {
       Describe(*links)));
 }
 
+// Whether frames for this host may come by the link. A port of a bridge has an
+// address of its own only as every link has: local to the link.
+bool IsReachedBy(const Link& link,
+                 const std::vector<InterfaceAddress>& addresses) {
+  if (!link.up || link.kind == "dummy" || !link.link_header_size()) {
+    return false;
+  }
+  return std::any_of(
+      addresses.begin(), addresses.end(), [&](const InterfaceAddress& address) {
+        return address.ifindex == link.index &&
+               (address.scope != RT_SCOPE_LINK || link.master == 0);
+      });
+}
+
 }  // namespace
+
+absl::StatusOr<std::vector<UplinkChoice>> OthersForListener(
+    Netlink& netlink, std::span<const int> except) {
+  const auto links = netlink.Links();
+  if (!links.ok()) return links.status();
+  const auto addresses = netlink.Addresses();
+  if (!addresses.ok()) return addresses.status();
+  std::vector<UplinkChoice> others;
+  for (const Link& link : *links) {
+    if (std::find(except.begin(), except.end(), link.index) != except.end() ||
+        !IsReachedBy(link, *addresses)) {
+      continue;
+    }
+    others.push_back({link, *link.link_header_size(),
+                      absl::StrCat(link.name, ": it has an address")});
+  }
+  return others;
+}
 
 absl::StatusOr<UplinkChoice> UplinkByIndex(Netlink& netlink, int ifindex,
                                            const std::string& reason) {
@@ -109,7 +152,7 @@ absl::StatusOr<UplinkChoice> UplinkByRoute(Netlink& netlink, const Route& route,
 absl::StatusOr<UplinkChoice> UplinkForListener(Netlink& netlink,
                                                const IpAddress& listen,
                                                int except) {
-  if (!listen.IsUnspecified()) return ByListenAddress(netlink, listen);
+  if (!listen.IsUnspecified()) return ByListenAddress(netlink, listen, except);
   const Family other =
       listen.family == Family::kIpv4 ? Family::kIpv6 : Family::kIpv4;
   for (const Family family : {listen.family, other}) {

@@ -6,8 +6,10 @@
 #include <absl/status/statusor.h>
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "control/host/net/netlink.h"
 #include "control/host/net/netlink_types.h"
@@ -33,12 +35,19 @@ absl::StatusOr<UplinkChoice> UplinkByIndex(Netlink& netlink, int ifindex,
 absl::StatusOr<UplinkChoice> UplinkByRoute(Netlink& netlink, const Route& route,
                                            const IpAddress& remote);
 
-// A hub's: the link that has the listen address; for an unspecified one the
+// A hub's: the link that has the listen address, unless that is on loopback
+// or a dummy, which frames never come by; for an unspecified one the
 // link of the default route of either family, else the only link that is up.
 // Loopback and tunnel devices are no candidates, nor is `except`, our own one.
 // The error lists the links.
 absl::StatusOr<UplinkChoice> UplinkForListener(Netlink& netlink,
                                                const IpAddress& listen,
                                                int except = 0);
+
+// The other links by which frames for this host may come, those of the indexes
+// in `except` left out: links that are up and have an address, loopback among
+// them. Bridges stand for their ports.
+absl::StatusOr<std::vector<UplinkChoice>> OthersForListener(
+    Netlink& netlink, std::span<const int> except);
 
 }  // namespace lwt::host

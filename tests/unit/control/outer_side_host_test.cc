@@ -237,8 +237,8 @@ TEST_F(OuterSideTest, FlowsToOneHopAreFollowedUntilTheLastIsGone) {
   const IpAddress hop = Ip("10.77.0.2");
   const FlowId first = FlowId::Of(1, 1, {0});
   const FlowId second = FlowId::Of(2, 1, {1});
-  outer_->FollowNextHop(first, hop);
-  outer_->FollowNextHop(second, hop);
+  outer_->FollowNextHop(first, hop, 0);
+  outer_->FollowNextHop(second, hop, 0);
   ASSERT_TRUE(Until([&] { return outer_->LinkTo(hop).has_value(); }));
   outer_->ForgetNextHop(first);
   outer_->ForgetNextHop(first);  // twice is once
@@ -290,7 +290,7 @@ TEST_F(OuterSideTest, AHopThatFallsSilentAndAnswersAgainIsTold) {
   const IpAddress hop = Ip("10.77.0.2");
   int ways_back = 0;
   outer_->OnWayBack([&] { ++ways_back; });
-  outer_->FollowNextHop(FlowId::Of(1, 1, {0}), hop);
+  outer_->FollowNextHop(FlowId::Of(1, 1, {0}), hop, 0);
   ASSERT_TRUE(Until([&] { return outer_->LinkTo(hop).has_value(); }));
   EXPECT_EQ(ways_back, 0) << "it was never lost";
   lines_.Take();

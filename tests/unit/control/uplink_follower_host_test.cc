@@ -27,7 +27,7 @@ class UplinkFollowerTest : public OnStand {
     Shell(
         "ip link set wire up && ip address replace fd77::1/64 dev wire nodad");
     host::WaitUntilLinkIsUp("wire");
-    platform().RefreshLink();
+    platform().RefreshLinks();
     OnStand::TearDown();
   }
   void Follow() {

@@ -35,8 +35,12 @@ class HubFlowTest : public testing::Test {
                                       remote_log_, nullptr, memory_});
   }
   void Open(HubFlow& flow, uint32_t number) {
-    flow.Open(*context_, FlowId::Of(number, 1), At("192.0.2.1:9000"),
-              At("198.51.100.9:5000"), /*rtt_us=*/0, kNow);
+    flow.Open(*context_,
+              {.kind = EventKind::kFlowUp,
+               .flow = FlowId::Of(number, 1),
+               .local = At("192.0.2.1:9000"),
+               .remote = At("198.51.100.9:5000")},
+              kNow);
   }
   void Send(HubFlow& flow, uint64_t offset, size_t size, uint8_t fill = 0x16) {
     flow.OnStream({flow.flow(), offset, std::vector<uint8_t>(size, fill)},

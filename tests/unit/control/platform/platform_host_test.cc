@@ -114,7 +114,7 @@ TEST_F(PlatformTest, ItMovesToAnotherUplinkWhileItRuns) {
     // Renamed it is the one that was meant, and has to be taken again: its
     // guard went with the name.
     Shell("ip link set late name wire");
-    (*platform)->RefreshLink();
+    (*platform)->RefreshLinks();
     EXPECT_FALSE((*platform)->has_uplink());
     const auto renamed = (*platform)->ChooseUplink(std::nullopt);
     ASSERT_TRUE(renamed.ok()) << renamed.status();

@@ -65,7 +65,7 @@ class DatagramFlows {
     return false;
   }
   bool SetUser(FlowId, LaneIndex, PeerIndex) { return false; }
-  void SetLink(FlowId, std::span<const uint8_t>) {}
+  void SetLink(FlowId, const wire::LinkHeader&) {}
   bool IsOpen(FlowId) { return false; }
   void Close(FlowId, uint64_t) {}
   void Release(FlowId) {}

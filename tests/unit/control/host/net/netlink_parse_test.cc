@@ -53,6 +53,7 @@ std::vector<uint8_t> LinkMessage() {
                                         .ifi_flags = IFF_UP})
       .Put(IFLA_IFNAME, {'e', 't', 'h', '0', 0})
       .Put(IFLA_MTU, {0xdc, 0x05, 0, 0})
+      .Put(IFLA_MASTER, {5, 0, 0, 0})
       .Put(IFLA_ADDRESS, {2, 0, 0, 0, 0, 9})
       .Put(IFLA_LINKINFO | NLA_F_NESTED, {9, 0, 1, 0, 'v', 'e', 't', 'h', 0})
       .Done();
@@ -96,6 +97,7 @@ TEST(NetlinkParse, Link) {
   EXPECT_EQ(link->name, "eth0");
   EXPECT_EQ(link->kind, "veth");
   EXPECT_EQ(link->mtu, 1500u);
+  EXPECT_EQ(link->master, 5);
   EXPECT_TRUE(link->up);
   EXPECT_EQ(link->mac, (MacAddress{2, 0, 0, 0, 0, 9}));
 }

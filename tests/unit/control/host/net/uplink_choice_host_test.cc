@@ -78,5 +78,33 @@ TEST_F(UplinkChoiceTest, ANamedInterfaceMustBeThereAndUp) {
   EXPECT_EQ(plain->link_header_size, 0);
 }
 
+TEST_F(UplinkChoiceTest, AServerOnALoopbackAddressGoesByAnInterface) {
+  Shell("ip address add 192.0.2.7/32 dev lo");
+  Shell("ip route add default via 10.77.0.2");
+  ExpectWire(UplinkForListener(*netlink_, Ip("192.0.2.7")), "default route");
+}
+
+TEST_F(UplinkChoiceTest, TheOthersAreThoseThatFramesForUsMayComeBy) {
+  const auto names = [&](std::vector<int> except) {
+    std::string text;
+    const auto others = OthersForListener(*netlink_, except);
+    EXPECT_TRUE(others.ok()) << others.status();
+    for (const UplinkChoice& other : *others) text += other.link.name + " ";
+    return text;
+  };
+  const int wire = netlink_->LinkByName("wire")->index;
+  EXPECT_EQ(names({}), "lo wire ");
+  EXPECT_EQ(names({wire}), "lo ");
+  Shell("ip link add br0 type bridge && ip link set br0 up");
+  Shell("ip address add 10.88.0.1/24 dev br0");
+  Shell("ip link add box type veth peer name inside");
+  Shell("ip link set box master br0 up && ip link set inside up");
+  EXPECT_EQ(names({wire}), "lo br0 inside ")
+      << "the bridge for its port; a link's own address is one";
+  Shell("ip link set inside down");
+  Shell("ip link set br0 down");
+  EXPECT_EQ(names({wire}), "lo ");
+}
+
 }  // namespace
 }  // namespace lwt::host

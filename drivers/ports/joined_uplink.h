@@ -1,0 +1,78 @@
+// Several uplinks as one: a host that is reached by any of its interfaces has a
+// port on each, and a worker sees one port. A frame tells by its `port` which
+// it came by and is to leave by.
+//
+// Nothing grows with the number of uplinks but an empty read of each now and
+// then: those that lately had nothing are read in one turn of eight while
+// others have something.
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <array>
+#include <atomic>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "drivers/ports/uplink.h"
+#include "drivers/scoped_fd.h"
+
+namespace lwt {
+
+class JoinedUplink final : public Uplink {
+ public:
+  static constexpr size_t kMost = 16;
+  // More of them, so that one that takes another's place has a number.
+  static constexpr size_t kNumbers = 2 * kMost;
+
+  struct Leg {
+    uint8_t number = 0;  // UplinkSpec::leg, less than kNumbers, each once
+    Uplink* uplink = nullptr;
+  };
+
+  // One to kMost legs, which outlive it, all with as many ports and a wait_fd.
+  // The first stands for all in info(), and takes frames of no leg.
+  static absl::StatusOr<std::unique_ptr<JoinedUplink>> Join(
+      std::span<const Leg> legs);
+
+  absl::Status SetEndpoints(std::span<const Endpoint> endpoints) override;
+  uint16_t port_count() const override {
+    return static_cast<uint16_t>(1 + others_.size());
+  }
+  Port& port(uint16_t index) override;
+  uint16_t Receive(std::span<rte_mbuf*> frames) override;
+  // Takes all: what a leg has no room for is dropped and counted, so that a
+  // slow one holds up no other.
+  uint16_t Transmit(std::span<rte_mbuf*> frames) override;
+  int wait_fd() const override { return wait_.get(); }
+  // Sums.
+  PortReading ReadCounters() const override;
+
+ private:
+  static constexpr uint32_t kQuietTurns = 8;
+  static constexpr size_t kBatch = 512;
+  struct Place {
+    Port* port = nullptr;
+    bool quiet = false;  // nothing came at the last read
+  };
+
+  static absl::StatusOr<std::unique_ptr<JoinedUplink>> JoinPorts(
+      std::span<const Leg> legs, uint16_t index);
+  JoinedUplink(std::span<const Leg> legs, ScopedFd wait);
+
+  uint16_t ReadThose(bool quiet, std::span<rte_mbuf*> frames);
+  void Send(Port& port, std::span<rte_mbuf*> frames);
+  Port& PortOf(const rte_mbuf* frame) const;
+
+  const ScopedFd wait_;  // an epoll of all
+  std::vector<Uplink*> uplinks_;
+  std::vector<Place> places_;
+  std::array<Port*, kNumbers> by_number_{};
+  std::vector<std::unique_ptr<JoinedUplink>> others_;  // of the first only
+  uint32_t turn_ = 0;
+  std::array<rte_mbuf*, kBatch> batch_;
+  std::atomic<uint64_t> refused_ = 0;  // written by the worker
+};
+
+}  // namespace lwt
