@@ -1,6 +1,7 @@
 // Gateway, up to its first turn.
 #include <poll.h>
 
+#include <algorithm>
 #include <thread>
 #include <utility>
 
@@ -228,8 +229,9 @@ void Gateway::Confine() {
   constexpr uint16_t kFirstFreePort = 1024;
   const service::Needs needs{
       .af_xdp = platform_->uplink().info().loads_programs,
-      .port_below_1024 =
-          config_.hub.local && config_.hub.local->port < kFirstFreePort};
+      .port_below_1024 = std::any_of(
+          config_.hub.local.begin(), config_.hub.local.end(),
+          [](const Endpoint& local) { return local.port < kFirstFreePort; })};
   const service::CapabilitySet kept = service::CapabilitiesFor(needs);
   absl::Status status = service::DropCapabilities(kept);
   if (!status.ok()) log_.Warn(status.message());

@@ -48,10 +48,13 @@ absl::StatusOr<std::unique_ptr<HubSide>> HubSide::Start(
   config->rotation = side->rotation_.get();
   side->sessions_ =
       std::make_unique<peer::HubSessions>(*config, parts.log, now_us);
-  absl::Status status = parts.outer.Listen(*parts.config.hub.local);
+  absl::Status status = parts.outer.Listen(parts.config.hub.local);
   if (!status.ok()) return status;
-  parts.log.Info("listening at ", ToString(*parts.config.hub.local),
-                 ", public key ",
+  std::string where;
+  for (const Endpoint& local : parts.config.hub.local) {
+    where += (where.empty() ? "" : ", ") + ToString(local);
+  }
+  parts.log.Info("listening at ", where, ", public key ",
                  handshake::PublicKeyToText(parts.secrets.identity.public_key));
   return side;
 }

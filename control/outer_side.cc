@@ -73,11 +73,16 @@ OuterSide::OuterSide(const config::Config& config, Platform& platform,
       addresses_(config.tunnel.addresses),
       networks_(config.PeerNetworks()) {}
 
-absl::Status OuterSide::Listen(const Endpoint& local) {
-  std::vector<Endpoint> endpoints = {local};
-  if (local.address == IpAddress::Any(Family::kIpv6)) {
+absl::Status OuterSide::Listen(std::span<const Endpoint> locals) {
+  std::vector<Endpoint> endpoints(locals.begin(), locals.end());
+  for (const Endpoint& local : locals) {
     // [::] means both families, as for other servers.
-    endpoints.push_back({IpAddress::Any(Family::kIpv4), local.port});
+    const Endpoint ipv4 = {IpAddress::Any(Family::kIpv4), local.port};
+    if (local.address == IpAddress::Any(Family::kIpv6) &&
+        std::find(endpoints.begin(), endpoints.end(), ipv4) ==
+            endpoints.end()) {
+      endpoints.push_back(ipv4);
+    }
   }
   for (const Endpoint& endpoint : endpoints) {
     absl::StatusOr<host::PortReservation> held =

@@ -39,8 +39,8 @@ class OuterSide final : public loop::Component, public peer::ClientHost {
   OuterSide(const config::Config& config, Platform& platform,
             peer::WorkerLink& link, NameLookups& names, const loop::Log& log);
 
-  // A hub's: holds the port, takes SYNs at it on all its addresses.
-  absl::Status Listen(const Endpoint& local);
+  // A hub's: holds the ports, takes SYNs at them on all their addresses.
+  absl::Status Listen(std::span<const Endpoint> locals);
 
   void OnHostChanges(const host::HostChanges& changes,
                      uint64_t now_us) override;

@@ -85,12 +85,16 @@ UplinkFollower::Choice UplinkFollower::Choose() {
       }
       return ChooseForFlows(remotes);
     }
-    const IpAddress& listen = config_.hub.local->address;
-    if (stands && listen.IsUnspecified()) {
+    const std::vector<Endpoint>& local = config_.hub.local;
+    const auto everywhere =
+        std::find_if(local.begin(), local.end(), [](const Endpoint& endpoint) {
+          return endpoint.address.IsUnspecified();
+        });
+    if (stands && everywhere != local.end()) {
       // A default route that is gone for a moment, or one of the other family
       // alone, is no reason to leave those who come here.
       const auto leads = platform_.netlink().DefaultRouteLink(
-          listen.family, platform_.tunnel_index());
+          everywhere->address.family, platform_.tunnel_index());
       if (leads.ok() && !leads->has_value()) {
         return std::optional<host::UplinkChoice>();
       }

@@ -174,8 +174,7 @@ absl::StatusOr<config::Config> SampleHub(
     std::span<const config::GivenOption> given) {
   config::Config config;
   config.mode = config::Mode::kServer;
-  config.hub.local =
-      Endpoint{IpAddress::Any(Family::kIpv4), config::kUsualPort};
+  config.hub.local = {{IpAddress::Any(Family::kIpv4), config::kUsualPort}};
   config.tunnel.addresses = {*ParseIpPrefix("10.86.27.1/24")};
   for (const config::GivenOption& option : given) {
     absl::Status status =
@@ -184,7 +183,8 @@ absl::StatusOr<config::Config> SampleHub(
     return config::Invalid("-", option.option->flag, ": ", status.message());
   }
   if (!config.client.remote) {
-    config.client.remote = {"server.example.com", config.hub.local->port};
+    config.client.remote = {"server.example.com",
+                            config.hub.local.front().port};
   }
   config.key.text = handshake::GenerateKey();
   return config;

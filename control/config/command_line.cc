@@ -111,6 +111,16 @@ class Parser {
     return std::move(result_);
   }
 
+  // A hub listens at all that it is told, as other servers do. Of any other
+  // setting the last one counts.
+  GivenOption* GivenBefore(const Option& option) {
+    if (option.toml != "local_addr") return nullptr;
+    for (GivenOption& given : result_.options) {
+      if (given.option == &option) return &given;
+    }
+    return nullptr;
+  }
+
   absl::Status Take(const Flag& flag) {
     if (const CommandFlag* command = FindCommandFlag(flag.name)) {
       return TakeCommand(*command, flag);
@@ -131,6 +141,10 @@ class Parser {
     }
     std::optional<std::string_view> value = ValueOf(flag);
     if (!value) return Missing(flag.name, option->value_name);
+    if (GivenOption* before = GivenBefore(*option)) {
+      before->value += Concat(",", *value);
+      return absl::OkStatus();
+    }
     result_.options.push_back({option, std::string(*value)});
     return absl::OkStatus();
   }

@@ -30,7 +30,7 @@ void CheckSides(const Config& config, Faults& faults) {
         "a client needs remote_addr, its hub: -r vpn.example.com:9000; or "
         "entries [[hub]] in its file");
   }
-  if (!server && config.hub.local) {
+  if (!server && !config.hub.local.empty()) {
     faults.push_back(
         "local_addr is for hubs: remove it, or run with -m server");
   }
@@ -131,8 +131,8 @@ std::string_view Pick(const std::string_view (&names)[kCount], Enum value) {
 
 absl::Status Finish(Config& config, std::vector<std::string>& warnings,
                     const Origins* origins) {
-  if (config.mode == Mode::kServer && !config.hub.local) {
-    config.hub.local = Endpoint{IpAddress::Any(Family::kIpv4), kUsualPort};
+  if (config.mode == Mode::kServer && config.hub.local.empty()) {
+    config.hub.local = {{IpAddress::Any(Family::kIpv4), kUsualPort}};
   }
   Faults faults;
   CheckSides(config, faults);

@@ -126,7 +126,7 @@ struct KeyConfig {
 
 // Whom a hub lets in, and where.
 struct HubConfig {
-  std::optional<Endpoint> local;  // where it listens; Finish sets it
+  std::vector<Endpoint> local;  // where it listens; Finish sets one
   bool multi_client = true;
   uint32_t max_clients = 100;
   std::optional<HostPort> fallback;    // whom strangers meet

@@ -97,8 +97,9 @@ struct WayOut {
 // A name is known when it is resolved only.
 std::vector<WayOut> WaysOut(const Config& config) {
   std::vector<WayOut> ways;
-  if (config.hub.local && !config.hub.local->address.IsUnspecified()) {
-    ways.push_back({config.hub.local->address, "local_addr"});
+  for (const Endpoint& local : config.hub.local) {
+    if (local.address.IsUnspecified()) continue;
+    ways.push_back({local.address, "local_addr"});
   }
   for (const HostPort& hub : config.client.HubAddresses()) {
     const std::optional<IpAddress> address = ParseIpAddress(hub.host);

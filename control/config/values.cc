@@ -122,6 +122,31 @@ absl::StatusOr<Endpoint> ReadListenAddress(std::string_view text) {
   return *endpoint;
 }
 
+absl::Status CheckListenAddresses(const std::vector<Endpoint>& addresses) {
+  constexpr size_t kMost = 8;
+  if (addresses.empty()) return Invalid("an empty list is no place to listen");
+  if (addresses.size() > kMost) {
+    return Invalid(addresses.size(), " places to listen are too many: keep ",
+                   "at most ", kMost, ", or take 0.0.0.0 or [::]");
+  }
+  for (size_t i = 0; i < addresses.size(); ++i) {
+    for (size_t j = 0; j < addresses.size(); ++j) {
+      const Endpoint& one = addresses[i];
+      const Endpoint& other = addresses[j];
+      if (i == j || one.port != other.port) continue;
+      if (one == other) {
+        return Invalid(ToString(one), " is given twice: remove one of them");
+      }
+      const bool all = other.address == IpAddress::Any(one.address.family) ||
+                       other.address == IpAddress::Any(Family::kIpv6);
+      if (!all || one.address.IsUnspecified()) continue;
+      return Invalid(ToString(one), " is part of ", ToString(other),
+                     ": remove one of them");
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<HostPort> ReadRemoteAddress(std::string_view text) {
   absl::Status bad =
       Invalid(Quoted(text), " is not a hub's address and port, such as ",
@@ -262,9 +287,7 @@ std::string ToText(const std::string& text) { return text; }
 
 std::string ToText(const IpPrefix& prefix) { return ToString(prefix); }
 
-std::string ToText(const std::optional<Endpoint>& endpoint) {
-  return endpoint ? ToString(*endpoint) : "";
-}
+std::string ToText(const Endpoint& endpoint) { return ToString(endpoint); }
 
 std::string ToText(const HostPort& remote) {
   if (remote.host.empty()) return "";

@@ -16,6 +16,10 @@ namespace lwt::config {
 // every IPv4 address; "localhost:9000" is 127.0.0.1. The port is not 0.
 absl::StatusOr<Endpoint> ReadListenAddress(std::string_view text);
 
+// At most 8, none of them within another: 0.0.0.0 has every IPv4 address, [::]
+// every address. Both together are good.
+absl::Status CheckListenAddresses(const std::vector<Endpoint>& addresses);
+
 // An endpoint, or "name:port" with a host name (RFC 1123).
 absl::StatusOr<HostPort> ReadRemoteAddress(std::string_view text);
 
@@ -45,7 +49,7 @@ absl::Status CheckSocketPath(std::string_view text);
 // The text that the reader of each makes the same value of; empty for none.
 std::string ToText(const std::string& text);
 std::string ToText(const IpPrefix& prefix);
-std::string ToText(const std::optional<Endpoint>& endpoint);
+std::string ToText(const Endpoint& endpoint);
 // "vpn.example.com:9000", "[2001:db8::1]:9000"; nothing for none.
 std::string ToText(const HostPort& remote);
 std::string ToText(const std::optional<HostPort>& remote);

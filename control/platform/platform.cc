@@ -121,11 +121,14 @@ host::RouteQuery Platform::QueryFor(const IpAddress& remote) const {
   query.destination = remote;
   query.protocol = IPPROTO_TCP;
   if (config_.mode == Mode::kServer) {
-    const Endpoint& local = *config_.hub.local;
-    query.source_port = local.port;
-    if (!local.address.IsUnspecified() &&
-        local.address.family == remote.family) {
-      query.source = local.address;
+    for (const Endpoint& local : config_.hub.local) {
+      if (local.address.family != remote.family && query.source_port != 0) {
+        continue;
+      }
+      query.source_port = local.port;
+      if (local.address.family != remote.family) continue;
+      if (!local.address.IsUnspecified()) query.source = local.address;
+      break;
     }
   } else if (const auto hubs = config_.client.HubAddresses(); !hubs.empty()) {
     query.destination_port = hubs.front().port;
@@ -218,7 +221,9 @@ uint16_t Platform::MaxInnerMtu(Family family) const {
 
 absl::Status Platform::OpenTunnel() {
   Family family = Family::kIpv4;
-  if (config_.hub.local) family = config_.hub.local->address.family;
+  if (!config_.hub.local.empty()) {
+    family = config_.hub.local.front().address.family;
+  }
   const uint16_t mtu = MaxInnerMtu(family);
   if (config_.tunnel.mtu != 0 && mtu < config_.tunnel.mtu) {
     log_.Warn("mtu = ", config_.tunnel.mtu, " does not fit ", link().name,

@@ -142,6 +142,7 @@ class Platform {
   // What an attachment's port is asked for, except for interface and driver.
   UplinkSpec PortSpec(uint32_t ports, uint8_t leg) const;
   bool ServesAll() const;
+  absl::StatusOr<host::UplinkChoice> ChooseForListener(int own);
   void SayLeftOut(std::span<const host::UplinkChoice> others);
   absl::StatusOr<std::shared_ptr<platform::UplinkAttachment>> AttachFirst(
       host::UplinkChoice choice);

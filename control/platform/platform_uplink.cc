@@ -43,8 +43,7 @@ absl::StatusOr<host::UplinkChoice> Platform::ChooseUplink(
     return absl::IsNotFound(renamed.status()) ? named : renamed;
   }
   if (config_.mode == Mode::kServer) {
-    auto choice =
-        host::UplinkForListener(*netlink_, config_.hub.local->address, own);
+    auto choice = ChooseForListener(own);
     if (!absl::IsFailedPrecondition(choice.status()) || !ServesAll()) {
       return choice;
     }
@@ -108,6 +107,17 @@ absl::Status Platform::TakeUplinks(UplinkSet::Attachments attachments) {
   if (!set.ok()) return set.status();
   uplink_ = *std::move(set);
   return absl::OkStatus();
+}
+
+// By the first listen address that leads to one.
+absl::StatusOr<host::UplinkChoice> Platform::ChooseForListener(int own) {
+  absl::Status problem;
+  for (const Endpoint& local : config_.hub.local) {
+    auto choice = host::UplinkForListener(*netlink_, local.address, own);
+    if (choice.ok()) return choice;
+    problem.Update(choice.status());
+  }
+  return problem;
 }
 
 // A hub is reached by every interface, as a kernel's listener is, unless the

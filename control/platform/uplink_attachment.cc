@@ -9,6 +9,16 @@
 #include "drivers/ports/absent.h"
 
 namespace lwt::platform {
+namespace {
+
+bool IsLoopback(const IpAddress& address) {
+  if (address.family == Family::kIpv4) return address.bytes[0] == 127;
+  IpAddress loopback = IpAddress::Any(Family::kIpv6);
+  loopback.bytes[15] = 1;
+  return address == loopback;
+}
+
+}  // namespace
 
 UplinkAttachment::UplinkAttachment(host::UplinkChoice choice, HostPlace& place,
                                    const loop::Log& log)
@@ -93,8 +103,13 @@ absl::Status UplinkAttachment::Guard() {
   return absl::OkStatus();
 }
 
-absl::Status UplinkAttachment::SetEndpoints(
-    std::span<const Endpoint> endpoints) {
+absl::Status UplinkAttachment::SetEndpoints(std::span<const Endpoint> all) {
+  std::vector<Endpoint> endpoints(all.begin(), all.end());
+  if (!choice_.link.loopback) {
+    std::erase_if(endpoints, [](const Endpoint& endpoint) {
+      return IsLoopback(endpoint.address);
+    });
+  }
   if (guard_ != nullptr) {
     const absl::Status guarded = guard_->SetEndpoints(endpoints);
     if (!guarded.ok()) return guarded;

@@ -36,9 +36,10 @@ class UplinkAttachment {
   UplinkAttachment& operator=(const UplinkAttachment&) = delete;
   ~UplinkAttachment();
 
-  // The local ends of our flows. An endpoint is guarded before the port takes
+  // The local ends of our flows, those of loopback for a loopback link alone:
+  // nobody else's frames go there. An endpoint is guarded before the port takes
   // its frames, and until after.
-  absl::Status SetEndpoints(std::span<const Endpoint> endpoints);
+  absl::Status SetEndpoints(std::span<const Endpoint> all);
   // Reads the link again after a change, and says when it went up or down.
   // `gone`: it went since, whether one of its number is there now or not.
   void RefreshLink(host::Netlink& netlink, bool gone = false);

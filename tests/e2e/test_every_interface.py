@@ -5,7 +5,8 @@ import contextlib
 import socket
 import threading
 
-from harness.gateway import client_arguments, server_arguments
+from harness.gateway import (DAEMON, PORT, client_arguments,
+                             server_arguments)
 from harness.netns import Namespace
 from harness.topology import plain_leg
 from harness.variant import Variant
@@ -179,6 +180,32 @@ def test_client_on_the_hubs_host_and_in_a_container(topology, start):
                 hub.wait_up(20, peers=0)
     finally:
         box.delete()
+
+
+def test_hub_listens_at_several_places(make_topology, start):
+    """Flags of both forms, both families, and an address that is not there;
+    nobody else has the ports."""
+    topology = make_topology(clients=2)
+    host, first, second = (topology.hub.namespace,
+                           *(one.namespace for one in topology.clients))
+    hub = start(host, [
+        *server_arguments("10.0.0.1/24", _PLAIN, topology.hub.v4), "-l",
+        f"[{topology.hub.v6}]:{PORT},192.168.10.99:443"
+    ], "hub")
+    with _kernel_listens(host):
+        assert _kernel_answers(first, topology.hub.v4)
+        assert _kernel_answers(second, topology.hub.v6)
+        _join(start, first, topology.hub.v4, "10.0.0.2/24", "first")
+        _join(start, second, topology.hub.v6, "10.0.0.3/24", "second")
+        assert first.ping("10.0.0.3") == 3
+    hub.wait_log("listening at 192.168.10.2:9000, .*, 192.168.10.99:443, ")
+    taken = host.run(DAEMON, *server_arguments("10.9.0.1/24", _PLAIN,
+                                               topology.hub.v6),
+                     "-tun-name", "lwt9", check=False)
+    assert taken.returncode != 0 and "in use" in taken.stdout
+    within = host.run(DAEMON, "-check-config", *server_arguments(
+        "10.9.0.1/24", _PLAIN), "-l", f"{topology.hub.v4}:{PORT}", check=False)
+    assert "is part of 0.0.0.0:9000" in within.stdout
 
 
 def test_address_on_loopback_is_served_by_the_interfaces(topology, start):

@@ -12,10 +12,9 @@ namespace {
 
 // Before every chain of others, which then never see our segments either.
 constexpr int kPriority = -500;
-// A process has a few tables, one for each interface that it has left a moment
-// ago, and processes of two PID namespaces may have one
-// number.
-constexpr int kTableNames = 16;
+// A process has a table for each interface, and for each that it has left a
+// moment ago, and processes of two PID namespaces may have one number.
+constexpr int kTableNames = 64;
 
 }  // namespace
 

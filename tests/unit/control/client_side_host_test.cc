@@ -17,7 +17,7 @@ class ClientSideTest : public OnStand {
   void SetUp() override {
     OnStand::SetUp();
     config_.mode = config::Mode::kClient;
-    config_.hub.local.reset();
+    config_.hub.local.clear();
     config_.client.remote = {{.host = "10.77.0.2", .port = 9000}};
     config_.tunnel.addresses = {ParseIpPrefix("10.0.0.2/24").value()};
   }

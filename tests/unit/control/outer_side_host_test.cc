@@ -32,7 +32,7 @@ class OuterSideTest : public OnStand {
 };
 
 TEST_F(OuterSideTest, AListenerHoldsItsPortAndGuardsAllItsAddresses) {
-  ASSERT_TRUE(outer_->Listen(At("0.0.0.0:9000")).ok());
+  ASSERT_TRUE(outer_->Listen(std::vector{At("0.0.0.0:9000")}).ok());
   EXPECT_TRUE(absl::IsAlreadyExists(Hold("0.0.0.0:9000")));
   EXPECT_TRUE(Guards("10.77.0.1 . 9000"));
   EXPECT_TRUE(Guards("10.78.0.1 . 9000"));
@@ -44,7 +44,7 @@ TEST_F(OuterSideTest, AListenerHoldsItsPortAndGuardsAllItsAddresses) {
 }
 
 TEST_F(OuterSideTest, AListenerOfBothFamiliesIsTwo) {
-  ASSERT_TRUE(outer_->Listen(At("[::]:9001")).ok());
+  ASSERT_TRUE(outer_->Listen(std::vector{At("[::]:9001")}).ok());
   EXPECT_TRUE(Guards("fd77::1 . 9001"));
   EXPECT_TRUE(Guards("10.77.0.1 . 9001"));
   EXPECT_TRUE(absl::IsAlreadyExists(Hold("0.0.0.0:9001")));
@@ -53,7 +53,7 @@ TEST_F(OuterSideTest, AListenerOfBothFamiliesIsTwo) {
 }
 
 TEST_F(OuterSideTest, AListenerAtOneAddressGuardsThatAlone) {
-  ASSERT_TRUE(outer_->Listen(At("10.77.0.1:9003")).ok());
+  ASSERT_TRUE(outer_->Listen(std::vector{At("10.77.0.1:9003")}).ok());
   EXPECT_TRUE(Guards("10.77.0.1 . 9003"));
   EXPECT_FALSE(Guards("10.78.0.1"));
 }
@@ -67,13 +67,13 @@ TEST_F(OuterSideTest, APortThatIsTakenIsNamed) {
                  sizeof(address)),
             0);
   ASSERT_EQ(listen(other.get(), 1), 0);
-  const absl::Status status = outer_->Listen(At("0.0.0.0:9002"));
+  const absl::Status status = outer_->Listen(std::vector{At("0.0.0.0:9002")});
   EXPECT_TRUE(absl::IsAlreadyExists(status)) << status;
   EXPECT_NE(status.message().find("9002"), absl::string_view::npos) << status;
 }
 
 TEST_F(OuterSideTest, AddressesThatComeAndGoAreGuardedAsTheyDo) {
-  ASSERT_TRUE(outer_->Listen(At("0.0.0.0:9000")).ok());
+  ASSERT_TRUE(outer_->Listen(std::vector{At("0.0.0.0:9000")}).ok());
   Shell("ip address add 10.77.0.9/24 dev wire");
   EXPECT_TRUE(Until([] { return Guards("10.77.0.9 . 9000"); }));
   Shell("ip address del 10.77.0.9/24 dev wire");

@@ -50,7 +50,7 @@ class Stand : public testing::Environment {
     config.mode = config::Mode::kServer;
     config.tunnel.addresses = {ParseIpPrefix("10.0.0.1/24").value()};
     config.tunnel.device = "lwt7";
-    config.hub.local = host::At("0.0.0.0:9000");
+    config.hub.local = {host::At("0.0.0.0:9000")};
     config.hub.max_clients = 4;
     config.uplink.interface = "wire";
     config.workers.count = 2;

@@ -224,7 +224,7 @@ TEST_F(DaemonCommandTest, ThePairTakesItsAddressesFromTheCommandLine) {
   const config::Config server = RunDaemon({"-c", path_}).begin.config;
   const config::Config client =
       RunDaemon({"-c", path_ + ".client"}).begin.config;
-  EXPECT_EQ(server.hub.local, ParseEndpoint("[::]:443"));
+  EXPECT_EQ(server.hub.local, std::vector{*ParseEndpoint("[::]:443")});
   EXPECT_EQ(client.client.remote, (config::HostPort{"vpn.example.net", 443}));
   EXPECT_EQ(server.tunnel.addresses[0], ParseIpPrefix("10.7.0.1/24"));
   EXPECT_EQ(client.tunnel.addresses[0], ParseIpPrefix("10.7.0.2/24"));

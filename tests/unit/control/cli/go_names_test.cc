@@ -123,7 +123,7 @@ TEST(GoNamesTest, ItsDefaultsHoldWhereAnOldCommandGivesNone) {
       "-m", "server", "-t", "10.0.0.1/24", "-k", "my-secret-password-2024"};
   const auto loaded = LoadConfig(*ParseCommandLine(words), true);
   ASSERT_TRUE(loaded.ok()) << loaded.status();
-  EXPECT_EQ(ToString(*loaded->config.hub.local), "0.0.0.0:9000");
+  EXPECT_EQ(ToString(loaded->config.hub.local.front()), "0.0.0.0:9000");
   EXPECT_EQ(loaded->config.queues.send, 5000u);
   EXPECT_EQ(loaded->config.hub.max_clients, 100u);
 }

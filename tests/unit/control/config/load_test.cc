@@ -79,7 +79,8 @@ TEST(CommandLineTest, TakesTheReadmeLines) {
   EXPECT_EQ(server->action, Action::kRun);
   auto loaded = LoadConfig(*server);
   ASSERT_TRUE(loaded.ok()) << loaded.status();
-  EXPECT_EQ(loaded->config.hub.local, ParseEndpoint("0.0.0.0:9000"));
+  EXPECT_EQ(loaded->config.hub.local,
+            std::vector{*ParseEndpoint("0.0.0.0:9000")});
   EXPECT_EQ(loaded->config.key.text, "my-secret-password-2024");
   EXPECT_TRUE(loaded->warnings.empty());
   auto client = Parse({"-m", "client", "-r", "SERVER:9000", "-t", "10.0.0.2/24",

@@ -170,12 +170,12 @@ TEST(CheckNetworksTest, TheOtherSideLiesInNoNetworkOfTheTunnel) {
   EXPECT_FALSE(WayOutIsInTunnel(config));
 
   config = Server();
-  config.hub.local = ParseEndpoint("192.168.7.1:9000");
+  config.hub.local = {*ParseEndpoint("192.168.7.1:9000")};
   EXPECT_EQ(Faults(config), "");
   config.hub.peers = {{kKeyA, {Prefix("192.168.7.0/24")}}};
   EXPECT_NE(Faults(config).find("contains local_addr 192.168.7.1"),
             std::string::npos);
-  config.hub.local = ParseEndpoint("0.0.0.0:9000");
+  config.hub.local = {*ParseEndpoint("0.0.0.0:9000")};
   EXPECT_EQ(Faults(config), "");
 }
 
@@ -271,12 +271,12 @@ TEST(LeasesTest, AClientsAddressMayBeAWord) {
 TEST(LeasesTest, AHubHasAnAddressOfItsOwn) {
   Config config;
   config.mode = Mode::kServer;
-  config.hub.local = ParseEndpoint("0.0.0.0:9000");
+  config.hub.local = {*ParseEndpoint("0.0.0.0:9000")};
   config.tunnel.leased = true;
   EXPECT_NE(CheckAgreement(config).message().find("is for clients"),
             absl::string_view::npos);
   config.mode = Mode::kClient;
-  config.hub.local.reset();
+  config.hub.local.clear();
   config.client.remote = HostPort{"h", 9000};
   EXPECT_TRUE(CheckAgreement(config).ok()) << CheckAgreement(config);
   config.lan.port.interface = "eth1";

@@ -360,7 +360,27 @@ TEST(OptionsTest, AListenAddressHasShortForms) {
   for (auto [text, means] : forms) {
     Config config;
     ASSERT_TRUE(ApplyText(*FindByFlag("l"), text, config).ok()) << text;
-    EXPECT_EQ(config.hub.local, ParseEndpoint(means)) << text;
+    EXPECT_EQ(config.hub.local, std::vector{*ParseEndpoint(means)}) << text;
+  }
+}
+
+TEST(OptionsTest, AHubListensAtSeveralPlaces) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"192.0.2.1:9000,[2001:db8::1]:9000", ""},
+      {"0.0.0.0:9000,[::]:9000", ""},
+      {"[::]:9000,192.0.2.1:443", ""},
+      {"9000,9001,9002,9003,9004,9005,9006,9007", ""},
+      {"9000,9001,9002,9003,9004,9005,9006,9007,9008", "9 places"},
+      {"192.0.2.1:9000,192.0.2.1:9000", "192.0.2.1:9000 is given twice"},
+      {"0.0.0.0:9000,192.0.2.1:9000", "192.0.2.1:9000 is part of 0.0.0.0:9000"},
+      {"192.0.2.1:9000,[::]:9000", "192.0.2.1:9000 is part of [::]:9000"},
+      {"192.0.2.1:9000,192.0.2.2", "192.0.2.2\" is not"}};
+  for (auto [text, fault] : cases) {
+    Config config;
+    const absl::Status status = ApplyText(*FindByFlag("l"), text, config);
+    EXPECT_EQ(status.ok(), *fault == '\0') << text << ": " << status;
+    EXPECT_NE(std::string(status.message()).find(fault), std::string::npos)
+        << status;
   }
 }
 

@@ -13,7 +13,7 @@ namespace {
 Config AHub() {
   Config config;
   config.mode = Mode::kServer;
-  config.hub.local = ParseEndpoint("192.0.2.1:9000");
+  config.hub.local = {*ParseEndpoint("192.0.2.1:9000")};
   config.tunnel.addresses = {*ParseIpPrefix("10.0.0.1/24")};
   return config;
 }

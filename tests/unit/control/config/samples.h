@@ -129,15 +129,17 @@ inline const std::map<std::string, Sample>& HubSamples() {
   return *samples;
 }
 
+inline bool ListensAt(const Config& config, std::string_view place) {
+  return config.hub.local == std::vector{*ParseEndpoint(place)};
+}
+
 inline const std::map<std::string, Sample>& Samples() {
   using C = const Config&;
   static auto* samples = new std::map<std::string, Sample>{
       {"mode", {"client", [](C c) { return c.mode == Mode::kClient; }}},
       {"local_addr",
        {"[2001:db8::1]:9000",
-        [](C c) {
-          return c.hub.local == ParseEndpoint("[2001:db8::1]:9000");
-        }}},
+        [](C c) { return ListensAt(c, "[2001:db8::1]:9000"); }}},
       {"remote_addr",
        {"vpn.example.com:443",
         [](C c) {

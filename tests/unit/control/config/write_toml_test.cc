@@ -31,7 +31,7 @@ std::string WrittenFor(Mode mode) {
   config.mode = mode;
   config.key.text = kKey;
   if (mode == Mode::kServer) {
-    config.hub.local = ParseEndpoint("0.0.0.0:9000");
+    config.hub.local = {*ParseEndpoint("0.0.0.0:9000")};
     config.tunnel.addresses = {ParseIpPrefix("10.0.0.1/24").value()};
   } else {
     config.client.remote = HostPort{"server.example.com", 9000};

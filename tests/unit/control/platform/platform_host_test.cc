@@ -52,7 +52,7 @@ class PlatformTest : public host::TwoHosts {
     config_.mode = config::Mode::kServer;
     config_.tunnel.addresses = {ParseIpPrefix("10.0.0.1/24").value()};
     config_.tunnel.device = "lwt7";
-    config_.hub.local = At("0.0.0.0:9000");
+    config_.hub.local = {At("0.0.0.0:9000")};
     config_.hub.max_clients = 2;
     config_.uplink.interface = "late";
     config_.workers.count = 2;

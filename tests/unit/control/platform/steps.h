@@ -72,8 +72,10 @@ class StepsTest : public host::TwoHosts {
             .networks = {ParseIpPrefix("192.0.2.0/24").value()}};
   }
   absl::StatusOr<std::unique_ptr<UplinkAttachment>> Attach(
-      HostPlace& place, const loop::Log& log = kLog) {
+      HostPlace& place, const loop::Log& log = kLog, uint8_t leg = 0) {
     UplinkSpec spec;
+    spec.leg = leg;
+    spec.frames = kOtherUplinkFrames;
     spec.jumbo_pool = memory_->jumbo().get();
     spec.small_pool = memory_->small().get();
     spec.no_xdp = "not in this test";

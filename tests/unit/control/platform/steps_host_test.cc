@@ -6,6 +6,7 @@
 
 #include "control/host/guard/offload.h"
 #include "control/host/instance/switch_off.h"
+#include "control/platform/uplink_set.h"
 #include "tests/unit/control/base/log_lines.h"
 #include "tests/unit/control/platform/steps.h"
 
@@ -111,6 +112,50 @@ TEST_F(StepsTest, TwoAttachmentsStandSideBySide) {
   ASSERT_TRUE((*second)->SetEndpoints(endpoints).ok());
   first->reset();
   EXPECT_NE(OutputOf("nft list ruleset").find("10.77.0.1"), std::string::npos);
+}
+
+TEST_F(StepsTest, SetsShareWhatBothHave) {
+  const auto place = Claim();
+  UplinkSet::Attachments attachments;
+  for (const uint8_t leg : {0, 5}) {
+    auto attachment = Attach(*place, kLog, leg);
+    ASSERT_TRUE(attachment.ok()) << attachment.status();
+    attachments.push_back(*std::move(attachment));
+  }
+  auto both = UplinkSet::Of(attachments);
+  ASSERT_TRUE(both.ok()) << both.status();
+  EXPECT_TRUE((*both)->has_leg(5));
+  EXPECT_FALSE((*both)->has_leg(1));
+  EXPECT_EQ(FreeLeg({}, both->get()), 1);
+  EXPECT_EQ(FreeLeg({*attachments.begin()}, nullptr), 1);
+  EXPECT_NE(&(*both)->port(), &attachments[0]->port()) << "one that joins them";
+  EXPECT_NE((*both)->port().reason().find("served as well: wire"),
+            std::string::npos);
+  EXPECT_EQ((*both)->Holding(attachments[0]->link()), attachments[0]);
+  host::Link other = attachments[0]->link();
+  other.name = "other";
+  EXPECT_EQ((*both)->Holding(other), nullptr) << "it was renamed";
+
+  auto one = UplinkSet::Of({attachments[1]});
+  ASSERT_TRUE(one.ok()) << one.status();
+  EXPECT_EQ(&(*one)->port(), &attachments[1]->port());
+  const UplinkSet::Attachments left = (*both)->Leave(**one);
+  ASSERT_EQ(left.size(), 1u);
+  EXPECT_EQ(left[0], attachments[0]);
+  EXPECT_TRUE(attachments[1]->has_port());
+}
+
+TEST_F(StepsTest, LoopbackIsGuardedOnLoopbackAlone) {
+  const auto place = Claim();
+  auto wire = Attach(*place);
+  ASSERT_TRUE(wire.ok()) << wire.status();
+  const std::vector<Endpoint> endpoints = {
+      At("10.77.0.1:9000"), At("127.0.0.1:9000"), At("[::1]:9000")};
+  ASSERT_TRUE((*wire)->SetEndpoints(endpoints).ok());
+  const std::string rules = OutputOf("nft list ruleset");
+  EXPECT_NE(rules.find("10.77.0.1 . 9000"), std::string::npos) << rules;
+  EXPECT_EQ(rules.find("127.0.0.1"), std::string::npos) << rules;
+  EXPECT_EQ(rules.find("::1 . 9000"), std::string::npos) << rules;
 }
 
 TEST_F(StepsTest, AnAttachmentKnowsWhatBecameOfItsLink) {
