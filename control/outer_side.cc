@@ -163,7 +163,15 @@ std::vector<IpAddress> OuterSide::Destinations() const {
 }
 
 void OuterSide::OnMoved(uint64_t now_us) {
-  keeper_.SetUplink(platform_.link(), now_us);
+  const host::Link& link = platform_.link();
+  const host::Link& before = keeper_.uplink();
+  // Where another interface of a hub came or went, next hops are as they were.
+  if (before.index != link.index || before.name != link.name ||
+      before.mac != link.mac) {
+    keeper_.SetUplink(link, now_us);
+  }
+  // A port that is shared tells the MTU that it was opened with.
+  TellMtu();
   const absl::Status status = UpdateListenAddresses();
   if (!status.ok()) log_.Error(status.message());
   // Whoever opens a flow just now is told once that is done.
@@ -241,12 +249,16 @@ std::span<const IpPrefix> OuterSide::ConnectedNetworks() {
   return *connected_;
 }
 
+void OuterSide::TellMtu() {
+  link_.SendToAll(SetLinkMtuCommand{static_cast<uint16_t>(
+      std::min<uint32_t>(platform_.link().mtu, UINT16_MAX))});
+}
+
 void OuterSide::FollowLink(uint32_t before) {
   const uint32_t mtu = platform_.link().mtu;
   if (mtu == before) return;
   log_.Info("uplink ", platform_.link().name, " has MTU ", mtu);
-  link_.SendToAll(SetLinkMtuCommand{
-      static_cast<uint16_t>(std::min<uint32_t>(mtu, UINT16_MAX))});
+  TellMtu();
 }
 
 void OuterSide::OnTimer(uint64_t now_us) {

@@ -105,6 +105,7 @@ class OuterSide final : public loop::Component, public peer::ClientHost {
   };
 
   void FollowLink(uint32_t mtu_before);
+  void TellMtu();
   void OnMoved(uint64_t now_us);
   void FollowWay();
   void FollowOverlap();

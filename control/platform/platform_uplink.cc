@@ -150,8 +150,9 @@ void Platform::SayLeftOut(std::span<const host::UplinkChoice> others) {
     left_out += (left_out.empty() ? "" : ", ") + others[i].link.name;
   }
   if (!left_out.empty() && left_out != left_out_) {
-    log_.Warn("more than ", JoinedUplink::kMost, " interfaces have addresses; ",
-              left_out, " are not served");
+    static_assert(JoinedUplink::kMost == 16);
+    log_.Warn("more than 16 interfaces have addresses; ", left_out,
+              " are not served");
   }
   left_out_ = std::move(left_out);
 }
@@ -166,6 +167,11 @@ void Platform::AttachOthers(std::span<const host::UplinkChoice> others,
         next.push_back(std::move(held));
         continue;
       }
+    }
+    if (next.size() > other_uplinks_) {
+      absl::StrAppend(&refused, " ", other.link.name,
+                      ": the start planned no packet memory for it;");
+      continue;
     }
     UplinkSpec spec = PortSpec(next.front()->port().port_count(),
                                platform::FreeLeg(next, uplink_.get()));
@@ -234,6 +240,7 @@ absl::Status Platform::ReplaceUplink(
   if (CanBeJoined(attachments.front()->port())) {
     AttachOthers(others, attachments);
   }
+  if (attachments == uplink_->attachments()) return absl::OkStatus();
   auto next = UplinkSet::Of(std::move(attachments));
   if (!next.ok()) return next.status();
   const absl::Status status = workers_->BeginSwap((*next)->port());

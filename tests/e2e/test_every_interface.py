@@ -40,7 +40,7 @@ def _kernel_listens(namespace):
 def _kernel_answers(namespace, address):
     def connect():
         try:
-            socket.create_connection((address, _KERNEL), 2).close()
+            socket.create_connection((address, _KERNEL), 5).close()
             return True
         except OSError:
             return False
@@ -88,7 +88,7 @@ def _join(start, namespace, remote, tunnel, label, *flags):
 
 
 def _only_way(hub, line, other, action):
-    """What the action makes the hub send leaves by `line`, but for a few
+    """What the action makes the hub send leaves by `line`, except for a few
     words of the kernel such as ARP."""
     before = _sent(hub, line), _sent(hub, other)
     action()
@@ -239,7 +239,9 @@ def test_listen_address_that_comes_later_is_waited_for(topology, start):
     with _kernel_listens(host):
         assert not _kernel_answers(client, address)
         host.ip("address", "add", f"{address}/24", "dev", "eth0")
-        assert _kernel_answers(client, address)
+        # The router may just have given its neighbour up.
+        wait_until(lambda: _kernel_answers(client, address), 20,
+                   "the kernel at the address")
     gateway.wait_up(45)
     assert client.ping("10.0.0.1") == 3
     assert hub.log().count("waiting for one") == 1

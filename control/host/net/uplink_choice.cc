@@ -92,7 +92,8 @@ absl::StatusOr<UplinkChoice> TheOnlyOne(Netlink& netlink) {
 // address of its own only as every link has: local to the link.
 bool IsReachedBy(const Link& link,
                  const std::vector<InterfaceAddress>& addresses) {
-  if (!link.up || link.kind == "dummy" || !link.link_header_size()) {
+  if (!link.up || link.kind == "dummy" || link.kind == "vrf" ||
+      !link.link_header_size()) {
     return false;
   }
   return std::any_of(

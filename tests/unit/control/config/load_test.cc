@@ -429,6 +429,17 @@ TEST(FinishTest, RelationsAreChecked) {
   }
 }
 
+TEST(FinishTest, AFlagGivenAgainIsOneMorePlaceToListen) {
+  const std::vector<const char*> flags = {
+      "-m", "server",      "-l", "192.0.2.1:9000", "-l", "[2001:db8::1]:443",
+      "-t", "10.0.0.1/24", "-k", "a long key"};
+  const auto loaded = LoadConfig(*Parse(flags));
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  EXPECT_EQ(loaded->config.hub.local,
+            (std::vector{*ParseEndpoint("192.0.2.1:9000"),
+                         *ParseEndpoint("[2001:db8::1]:443")}));
+}
+
 // What the start refuses after a while, the check refuses at once.
 TEST(FinishTest, WhatCannotStartIsRefused) {
   const CrossCase cases[] = {
@@ -441,7 +452,7 @@ TEST(FinishTest, WhatCannotStartIsRefused) {
       {{"-t", "10.0.0.1/24,fd00::1/128"}, "fd00::1/128 leaves no address"},
       {{"-t", "10.0.0.1/31"}, nullptr},
       {{"-t", "fe80::1/64"}, "is link-local"},
-      {{"-l", "10.0.0.7:9000"}, "lies within the tunnel's own network"},
+      {{"-l", "10.0.0.7:443"}, "lies within the tunnel's own network"},
       {{"-lan-port", "lwt0"}, "tun_name and lan_port are both lwt0"},
   };
   for (const CrossCase& test : cases) {

@@ -261,7 +261,6 @@ TEST(CheckHostNameTest, TakesNamesOnly) {
 }
 
 TEST(ToTextTest, WhatIsUnsetIsNothing) {
-  EXPECT_EQ(ToText(std::optional<lwt::Endpoint>()), "");
   EXPECT_EQ(ToText(std::optional<HostPort>()), "");
   EXPECT_EQ(ToText(std::string()), "");
 }
