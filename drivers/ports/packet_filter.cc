@@ -89,7 +89,8 @@ std::vector<PortGroup> PortGroupsOf(std::span<const Endpoint> endpoints,
     by_port[endpoint.port].push_back(endpoint.address);
   }
   std::vector<PortGroup> groups;
-  for (auto& [port, addresses] : by_port) {
+  for (auto& [port, of_port] : by_port) {
+    std::vector<IpAddress>& addresses = of_port;
     std::sort(addresses.begin(), addresses.end(), AddressPrecedes);
     addresses.erase(std::unique(addresses.begin(), addresses.end()),
                     addresses.end());

@@ -14,7 +14,7 @@ namespace {
 constexpr int kPriority = -500;
 // A process has a table for each interface, and for each that it has left a
 // moment ago, and processes of two PID namespaces may have one number.
-constexpr int kTableNames = 64;
+constexpr int kTableNames = 40;
 
 }  // namespace
 
