@@ -186,10 +186,13 @@ def test_the_tunnel_device_is_ours(topology, start):
     second = start(namespace, [
         *client_arguments(topology.hub.v4, "10.9.0.2/24"), "-tun-name", "lwt0"
     ], "second")
-    assert second.wait_exit(10) == 1
+    second.wait_log("ready: client, lwt1")
     assert "ip link del" not in second.log()
     assert f"lightweight-tun (pid {client.pid})" in second.log()
+    assert "this tunnel's device is lwt1" in second.log()
+    second.stop()
     start.gateways.remove(second)
+    assert client.running()
 
     namespace.ip("link", "delete", "lwt0")
     assert client.wait_exit(5) == 1
