@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "control/handshake/lane_join.h"
+#include "dataplane/wire/record.h"
 #include "tests/bench/quiet_gate.h"
 
 namespace lwt::bench {
@@ -38,7 +39,28 @@ void QuietWorker::Send(WorkerIndex, Command command) {
     said.insert(said.end(), say->bytes.begin(), say->bytes.end());
   } else if (const auto* install = std::get_if<InstallLaneCommand>(&command)) {
     lanes_.push_back(install->lane.value);
+    clients_.insert_or_assign(install->lane.value, handshake::ControlChannel());
+  } else if (auto* record = std::get_if<SendRecordCommand>(&command)) {
+    records_.push_back(std::move(*record));
   }
+}
+
+std::vector<PuntedRecord> QuietWorker::TakeAnswers(uint64_t now_us) {
+  std::vector<PuntedRecord> answers;
+  for (const SendRecordCommand& record : std::exchange(records_, {})) {
+    if (record.kind != static_cast<uint8_t>(wire::RecordKind::kControl)) {
+      continue;
+    }
+    handshake::ControlChannel& client = clients_.at(record.lane.value);
+    std::vector<handshake::ControlMessage> delivered;
+    const auto content = handshake::ParseControlRecord(record.bytes);
+    if (!content || !client.Receive(*content, &delivered)) std::abort();
+    while (const auto bytes = client.Poll(now_us)) {
+      answers.push_back(
+          {record.lane, record.kind, handshake::BuildControlRecord(*bytes, 0)});
+    }
+  }
+  return answers;
 }
 
 std::vector<uint8_t> QuietWorker::Take(FlowId flow) {
@@ -120,6 +142,12 @@ void CrowdedHub::HearVerdicts() {
   });
 }
 
+void CrowdedHub::HearAnswers() {
+  for (const PuntedRecord& answer : worker_.TakeAnswers(now_us_)) {
+    working_ += CyclesOf([&] { road_.owners.OnRecord({0}, answer, now_us_); });
+  }
+}
+
 void CrowdedHub::Settle() {
   while (!asking_.empty()) Idle(kTurnUs);
 }
@@ -150,6 +178,7 @@ void CrowdedHub::Idle(uint64_t for_us) {
     }
     Turn();
     HearVerdicts();
+    HearAnswers();
     now_us_ = std::max(
         now_us_ + 1, std::min({hub_->NextDeadline(), road_.peers.NextDeadline(),
                                next_alive_us_, until_us}));

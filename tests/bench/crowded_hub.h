@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "control/handshake/client_handshake.h"
+#include "control/handshake/control_channel.h"
 #include "control/hub/hub_sessions.h"
 #include "control/session/worker_road.h"
 
@@ -35,6 +36,9 @@ class QuietWorker final : public peer::WorkerLink {
 
   // What was sent on a flow since the last time.
   std::vector<uint8_t> Take(FlowId flow);
+  // What the clients answer to control messages that were sent since the last
+  // time: that they have them.
+  std::vector<PuntedRecord> TakeAnswers(uint64_t now_us);
   // A record of the peer came on the lane.
   void Heard(uint32_t lane, uint64_t now_us) {
     readings_[lane].last_rx_us = now_us;
@@ -46,6 +50,8 @@ class QuietWorker final : public peer::WorkerLink {
   std::map<uint64_t, std::vector<uint8_t>> said_;
   std::vector<LaneReading> readings_;
   std::vector<uint32_t> lanes_;  // all that were ever made
+  std::map<uint32_t, handshake::ControlChannel> clients_;  // by lane
+  std::vector<SendRecordCommand> records_;                 // not answered yet
   std::unique_ptr<const Snapshot> snapshot_;
 };
 
@@ -82,6 +88,7 @@ class CrowdedHub final : private peer::PeerHost {
   void Turn();
   void Hear(FlowId flow, std::vector<uint8_t> bytes, uint64_t offset);
   void HearVerdicts();
+  void HearAnswers();
   void KeepAlive();
 
   uint64_t UnixMs() override { return 1'750'000'000'000 + now_us_ / 1000; }
