@@ -31,7 +31,7 @@ std::optional<JoinTicket> ClientSession::TicketFor(handshake::LaneSlot slot) {
 PortWish ClientSession::WishFor(handshake::LaneSlot slot) const {
   PortWish wish;
   wish.workers = config_.attempt.handshake.offer.lanes;
-  wish.worker = slot.value;
+  wish.worker = {slot.value};
   if (session_ == nullptr) return wish;
   wish.hub_workers = session_->secrets().peer.lanes;
   for (const SessionLane* lane : session_->SendingLanes()) {

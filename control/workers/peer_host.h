@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "dataplane/flow/flow_id.h"
+#include "dataplane/names.h"
 #include "dataplane/wire/ethernet.h"
 #include "drivers/ip_endpoint.h"
 
@@ -46,13 +47,13 @@ class PeerHost {
 // for it, here and at the hub: both see the sum of the flow's ports, modulo
 // their number of workers, as long as no NAT changes them.
 struct PortWish {
-  uint32_t workers = 1;  // ours
-  uint32_t worker = 0;   // must be met
+  uint32_t workers = 1;   // ours
+  WorkerIndex worker{0};  // must be met
   uint32_t hub_workers = 1;
   uint32_t hub_taken = 0;  // a bit for each that has a flow: met if possible
 
   bool IsMet(uint32_t ports) const {
-    return ports % workers == worker &&
+    return ports % workers == worker.value &&
            (hub_taken >> ports % hub_workers & 1) == 0;
   }
 };

@@ -22,7 +22,7 @@ FlowQueues::FlowQueues(uint32_t nodes, uint32_t lanes, int32_t turn)
     free_ = i;
   }
   for (uint32_t lane = 0; lane < lanes; ++lane) {
-    flows_[kFlows + lane].lane = lane;
+    flows_[kFlows + lane].lane = {lane};
   }
 }
 
@@ -34,12 +34,12 @@ uint32_t FlowQueues::FlowFor(LaneIndex lane, uint32_t hash) {
   for (uint32_t i = 0; i < kPlaces; ++i) {
     const uint32_t place = (first + i) % kFlows;
     const Flow& flow = flows_[place];
-    if (flow.lane == lane.value && flow.hash == hash) return place;
+    if (flow.lane == lane && flow.hash == hash) return place;
     if (flow.line == Line::kNone && unused == kNone) unused = place;
   }
   if (unused == kNone) return kFlows + lane.value;
   flows_[unused] = Flow{};
-  flows_[unused].lane = lane.value;
+  flows_[unused].lane = lane;
   flows_[unused].hash = hash;
   return unused;
 }

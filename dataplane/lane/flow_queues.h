@@ -83,7 +83,7 @@ class FlowQueues {
   // In a line of its lane, or of nobody: then the next flow may have it.
   struct Flow {
     Codel codel;
-    uint32_t lane = kNone;
+    LaneIndex lane;
     uint32_t hash = 0;
     uint32_t head = kNone;  // nodes
     uint32_t tail = kNone;

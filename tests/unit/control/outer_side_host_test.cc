@@ -114,7 +114,7 @@ TEST_F(OuterSideTest, PortsLeadToTheWorkerThatIsWished) {
     for (const uint32_t hub_worker : {0u, 1u, 2u}) {
       peer::PortWish wish;
       wish.workers = 2;
-      wish.worker = worker;
+      wish.worker = {worker};
       wish.hub_workers = 3;
       wish.hub_taken = 0b111 & ~(1u << hub_worker);  // all but one
       const auto local = Open("10.77.0.2:9000", wish);
@@ -124,7 +124,7 @@ TEST_F(OuterSideTest, PortsLeadToTheWorkerThatIsWished) {
     }
   }
   // Where the hub has none free, ours still counts.
-  peer::PortWish wish{.workers = 2, .worker = 1, .hub_workers = 2};
+  peer::PortWish wish{.workers = 2, .worker = {1}, .hub_workers = 2};
   wish.hub_taken = 0b11;
   const auto local = Open("10.77.0.2:9000", wish);
   ASSERT_TRUE(local.ok()) << local.status();
@@ -371,7 +371,7 @@ TEST_F(OuterSideTest, NetworksOfPeersAreRoutedAsTheSettingsChange) {
 
 // What others took is passed over without asking who they are.
 TEST_F(OuterSideTest, APortThatIsTakenIsPassedOver) {
-  const auto near = Open("10.77.0.2:9000", {.workers = 2, .worker = 1});
+  const auto near = Open("10.77.0.2:9000", {.workers = 2, .worker = {1}});
   ASSERT_TRUE(near.ok()) << near.status();
   std::vector<PortReservation> taken;
   for (uint32_t port = 32769; port < 33769; port += 2) {
@@ -381,7 +381,7 @@ TEST_F(OuterSideTest, APortThatIsTakenIsPassedOver) {
   }
   ASSERT_GT(taken.size(), 400u);
   for (int i = 0; i < 50; ++i) {
-    const auto local = Open("10.77.0.2:9000", {.workers = 2, .worker = 1});
+    const auto local = Open("10.77.0.2:9000", {.workers = 2, .worker = {1}});
     ASSERT_TRUE(local.ok()) << local.status();
     EXPECT_EQ((local->port + 9000u) % 2, 1u);
     EXPECT_TRUE(std::none_of(taken.begin(), taken.end(),

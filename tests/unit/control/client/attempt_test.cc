@@ -423,7 +423,7 @@ TEST_F(AttemptTest, AJoinGoesToTheWorkerOfItsSlot) {
   ticket.slot = {2};
   ClientAttempt attempt(ClientAttempt::Context{road, host_, x_.client_config},
                         *this, kHubAt, ticket,
-                        PortWish{.workers = 3, .worker = 2}, net_.now_us);
+                        PortWish{.workers = 3, .worker = {2}}, net_.now_us);
   EXPECT_TRUE(link_.Sent<ConnectCommand>().empty())
       << "all workers are to know first whose the flow is";
   road.peers.PublishNow();
