@@ -325,7 +325,8 @@ TEST_F(LanesTest, AnAnswerWaitsUntilAllWorkersCanOpenTheNewEpoch) {
 }
 
 TEST(PortWishTest, AsksForAWorkerHereAndAFreeOneThere) {
-  PortWish wish{.workers = 4, .worker = 1, .hub_workers = 2, .hub_taken = 0b01};
+  PortWish wish{
+      .workers = 4, .worker = {1}, .hub_workers = 2, .hub_taken = 0b01};
   std::set<uint32_t> met;
   for (uint32_t sum = 50000; sum < 50008; ++sum) {
     if (wish.IsMet(sum)) met.insert(sum);
