@@ -146,9 +146,9 @@ def test_what_is_broken_goes(topology, gateway, machine, tmp_path):
     talk = Talk(topology, tmp_path)
     good = (machine.root / PROGRAM).read_bytes()
     for how in fake_version.BROKEN:
-        fake = fake_version.make(machine.root / "root/new", how)
+        fake = fake_version.make(machine.root / "srv/new", how)
         # What never comes up is waited for as long.
-        done = _upgrade(machine, "-build", "/root/new", wait=8)
+        done = _upgrade(machine, "-build", "/srv/new", wait=8)
         assert done.returncode == 3, (how, done.stdout)
         assert fake_version.SAID[how] in done.stdout, (how, done.stdout)
         assert "the version before runs again" in done.stdout, how
@@ -179,12 +179,12 @@ def test_a_tarball_installs_and_upgrades(topology, start, machine, tmp_path):
     run(REPOSITORY / "scripts/package.sh", "-tarball", "-o", tmp_path, "-build",
         BUILD)
     tarball, = tmp_path.glob("*.tar.gz")
-    (machine.root / "root/new.tar.gz").write_bytes(tarball.read_bytes())
-    machine.run("tar", "-C", "/root", "--one-top-level=new",
-                "--strip-components=1", "-xf", "/root/new.tar.gz")
-    script = "/root/new/scripts/install-service.sh"
+    (machine.root / "srv/new.tar.gz").write_bytes(tarball.read_bytes())
+    machine.run("tar", "-C", "/srv", "--one-top-level=new",
+                "--strip-components=1", "-xf", "/srv/new.tar.gz")
+    script = "/srv/new/scripts/install-service.sh"
     # What the host lacks is told by name, with where Debian has it.
-    with (machine.root / "root/new/libraries").open("a") as listed:
+    with (machine.root / "srv/new/libraries").open("a") as listed:
         listed.write("library libnowhere.so.7 libnowhere7\n"
                      "driver librte_net_nowhere.so.23 librte-net-nowhere23\n")
     (machine.root / "root/office.toml").write_text(_settings(topology))
@@ -195,11 +195,11 @@ def test_a_tarball_installs_and_upgrades(topology, start, machine, tmp_path):
                                 ("librte_net_nowhere.so.23",
                                  "librte-net-nowhere23")]
     assert not (machine.root / PROGRAM).exists()
-    machine.run("sed", "-i", "/nowhere/d", "/root/new/libraries")
+    machine.run("sed", "-i", "/nowhere/d", "/srv/new/libraries")
     machine.run(script, "/root/office.toml", "office")
     wait_until(lambda: _pings(topology), 15, "the tunnel is up")
     first = machine.show(UNIT, "MainPID")
-    done = _upgrade(machine, "-tarball", "/root/new.tar.gz")
+    done = _upgrade(machine, "-tarball", "/srv/new.tar.gz")
     assert done.returncode == 0, done.stdout
     assert machine.show(UNIT, "MainPID") not in ("0", first)
 

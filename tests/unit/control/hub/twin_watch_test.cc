@@ -68,19 +68,9 @@ class TwinsTest : public testing::Test {
     return status.peers.empty() ? "" : status.peers.front().reason;
   }
 
-  // How many lines so far have the words.
-  size_t Lines(std::string_view words) {
-    said_ += lines_.Take();
-    size_t count = 0;
-    for (size_t at = 0; (at = said_.find(words, at)) != std::string::npos;
-         at += words.size()) {
-      ++count;
-    }
-    return count;
-  }
+  size_t Lines(std::string_view words) { return lines_.Count(words); }
 
   loop::LogLines lines_;
-  std::string said_;
   FakeNet net_;
   TestHub hub_{net_, lines_.log()};
   TestClient client_{net_, hub_.worker, lines_.log(), "10.0.0.2/24"};

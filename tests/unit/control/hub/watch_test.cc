@@ -41,19 +41,9 @@ class WatchTest : public testing::Test {
     return net_.now_us - began_us;
   }
 
-  // How many lines so far have the words.
-  size_t Lines(std::string_view words) {
-    said_ += lines_.Take();
-    size_t count = 0;
-    for (size_t at = 0; (at = said_.find(words, at)) != std::string::npos;
-         at += words.size()) {
-      ++count;
-    }
-    return count;
-  }
+  size_t Lines(std::string_view words) { return lines_.Count(words); }
 
   loop::LogLines lines_;
-  std::string said_;
   FakeNet net_;
   TestHub hub_{net_, lines_.log()};
   TestClient client_{net_, hub_.worker, lines_.log(), "10.0.0.2/24"};
