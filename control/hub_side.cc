@@ -120,7 +120,7 @@ absl::StatusOr<peer::HubSessions::Config> HubSide::SessionsConfig() {
       .on_held_routes =
           [this, state_dir](const std::vector<routing::HeldRoute>& held) {
             writer_->Put(peer::HeldRoutesPath(state_dir),
-                         peer::FormatHeldRoutes(held));
+                         [held] { return peer::FormatHeldRoutes(held); });
           },
       .banned = *std::move(banned),
       .on_banned =

@@ -66,6 +66,7 @@ OuterSide::OuterSide(const config::Config& config, Platform& platform,
           [this](const IpAddress& remote) {
             return platform_.RouteTo(remote);
           }),
+      leg_(platform.leg()),
       tunnel_keeper_(platform.netlink(), platform.tunnel_mtu(),
                      {.ifindex = platform.tunnel_index(),
                       .addresses = config.tunnel.addresses,
@@ -169,6 +170,13 @@ void OuterSide::OnMoved(uint64_t now_us) {
   if (before.index != link.index || before.name != link.name ||
       before.mac != link.mac) {
     keeper_.SetUplink(link, now_us);
+  }
+  // By a new number, which may become another interface's, go frames of all.
+  if (std::exchange(leg_, platform_.leg()) != platform_.leg()) {
+    for (const auto& [remote, flows] : followed_) {
+      const host::NextHop* hop = keeper_.Find(remote);
+      if (hop != nullptr) OnNextHop(remote, *hop);
+    }
   }
   // A port that is shared tells the MTU that it was opened with.
   TellMtu();

@@ -124,6 +124,7 @@ class OuterSide final : public loop::Component, public peer::ClientHost {
   loop::RemoteLog remote_log_;  // of what sessions ask for
   UplinkFollower follower_;
   host::NeighbourKeeper keeper_;
+  uint8_t leg_;  // that next hops are by
   host::TunnelKeeper tunnel_keeper_;
   std::vector<IpPrefix> addresses_;                 // in the tunnel
   std::vector<IpPrefix> networks_;                  // behind peers

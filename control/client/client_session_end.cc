@@ -12,7 +12,8 @@ void ClientSession::CheckSession(uint64_t now_us) {
   const std::string why = session_->end_reason();
   if (session_->replaced() && session_->created_us() > called_us_) {
     OnReplaced(why, now_us);
-  } else if (session_->replaced() && attempt_ != nullptr) {
+  } else if (session_->replaced() && attempt_ != nullptr &&
+             !attempt_->is_join()) {
     EndSession();  // by the handshake that we are at
   } else {
     DropSession(why, now_us);
@@ -33,6 +34,7 @@ void ClientSession::OnReplaced(const std::string& why, uint64_t now_us) {
   if (now_us - up_since_us_ >= kUndisturbedUs) twin_backoff_.Reset();
   EndSession();
   attempt_.reset();
+  LeadDefault(default_route_.OnDown());
   had_twin_ = true;
   const uint64_t delay = twin_backoff_.NextUs();
   reason_ = config::Concat(

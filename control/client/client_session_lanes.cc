@@ -70,6 +70,8 @@ void ClientSession::OnJoined(uint64_t now_us) {
     Retry("the new lane could not be installed", now_us);
     return;
   }
+  // Whoever takes the session's place from here on is not us, who called before.
+  called_us_ = 0;
   // The hub takes the flow for a lane once a record on it verifies.
   if (const SessionLane* joined = session_->LaneOfSlot(lane.slot)) {
     session_->Probe(joined->name);

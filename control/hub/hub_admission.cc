@@ -318,9 +318,11 @@ void HubSessions::Replace(Client& client, const Endpoint& remote,
                           uint64_t now_us) {
   const std::string name = client.session->name();
   const bool known = client.twins.seen(now_us);
+  // A worker may have heard it since this turn began.
+  const uint64_t heard_us =
+      std::min(client.session->LastActivity().heard_us, now_us);
   client.twins.OnReplaced(client.remote.address, remote.address,
-                          now_us - client.session->LastActivity().heard_us,
-                          now_us);
+                          now_us - heard_us, now_us);
   if (!known && client.twins.seen(now_us)) {
     log_.Warn(Cause::Peer(name), name, ": two hosts have its static key, at ",
               ToString(client.remote), " and ", ToString(remote),

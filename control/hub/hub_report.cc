@@ -15,7 +15,9 @@ void SayState(const HubSessions::Client& client, uint64_t now_us,
   const Liveness::State state = client.liveness->state();
   if (state == Liveness::State::kAlive) {
     peer.state = "up";
-    if (client.twins.seen(now_us) || client.session->peer_has_twin()) {
+    const auto told_us = client.session->twin_told_us();
+    if (client.twins.seen(now_us) ||
+        (told_us && now_us - *told_us <= TwinWatch::kWithinUs)) {
       peer.reason = "another host has its static key, and they take turns";
     }
     return;

@@ -33,11 +33,6 @@ class TwinWatch {
     ++changes_;
     last_us_ = now_us;
   }
-  // The client says so itself.
-  void OnTold(uint64_t now_us) {
-    changes_ = kChanges;
-    last_us_ = now_us;
-  }
   bool seen(uint64_t now_us) const {
     return changes_ >= kChanges && now_us - last_us_ <= kWithinUs;
   }

@@ -78,6 +78,7 @@ bool HubRotation::Stands() const {
 }
 
 absl::Status HubRotation::MakeRoom(bool force) {
+  gives_way_.reset();
   const auto& keys = config_.keys.keys();
   if (keys.size() < handshake::KeyRing::kMaxKeys) return absl::OkStatus();
   const SecretKey oldest = keys.back().psk;
@@ -92,7 +93,7 @@ absl::Status HubRotation::MakeRoom(bool force) {
                "more than three are taken; "
                "lwtctl rotate-key -force locks them out"));
   }
-  config_.keys.ForgetBefore(oldest);
+  gives_way_ = oldest;
   return absl::OkStatus();
 }
 
@@ -122,7 +123,11 @@ absl::Status HubRotation::Begin(bool force) {
   if (next.before.size() > RotationState::kMaxBefore) next.before.pop_back();
   next.key = handshake::GenerateKey();
   for (const PublicKey& client : config_.known()) {
-    next.clients.try_emplace(client).first->second.seen_ms = next.began_ms;
+    if (next.clients.size() >= RotationState::kMaxClients &&
+        !next.clients.contains(client)) {
+      continue;
+    }
+    next.clients[client].seen_ms = next.began_ms;
   }
   writing_ = true;
   std::string file = FormatRotation(next);
@@ -152,6 +157,7 @@ void HubRotation::OnWritten(RotationState state, const absl::Status& status) {
   round_.reset();
   NoteKnown();
   psk_ = *std::move(psk);
+  if (gives_way_) config_.keys.ForgetBefore(*gives_way_);
   SaveSoon();
   config_.keys.SetNext(psk_);
   began_us_ = config_.now_us();
@@ -204,6 +210,9 @@ Client* HubRotation::NoteSeen(const PublicKey& client) {
   }
   Client& held = state_.clients[client];
   held.seen_ms = config_.unix_ms();
+  if (round_ && round_->after && client <= *round_->after) {
+    round_->passed = true;
+  }
   return &held;
 }
 
@@ -335,7 +344,8 @@ void HubRotation::GoRound() {
 
 void HubRotation::EndRound() {
   const Round round = *std::exchange(round_, std::nullopt);
-  if (looks_) LookAtKeys(round.needers);
+  // Who came back behind its place was not counted: the next look does.
+  if (looks_ && !round.passed) LookAtKeys(round.needers);
   config_.save(FormatKeys(state_) + round.lines);
 }
 

@@ -113,6 +113,7 @@ class HubRotation {
     std::optional<handshake::PublicKey> after;  // the last one looked at
     std::string lines;                          // of those, for the file
     std::vector<size_t> needers;                // of each key before
+    bool passed = false;  // one was seen that it had looked at already
   };
   void BeginRound();
   void GoRound();
@@ -132,6 +133,8 @@ class HubRotation {
   RotationState state_;
   SecretKey psk_;  // of state_.key
   bool writing_ = false;
+  // The oldest key, which goes when the one that is being written is there.
+  std::optional<SecretKey> gives_way_;
   std::optional<uint64_t> counts_at_us_;  // the new key, at the latest
   uint64_t began_us_ = 0;
   // Connected clients that have yet to keep the key.

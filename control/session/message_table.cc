@@ -39,8 +39,9 @@ MessageTable CommonMessages() {
   AddRekey<handshake::RekeyAnswer>(table);
   AddRekey<handshake::RekeyDone>(table);
   table.Add<handshake::Notice>(
-      "", [](Session& session, const handshake::Notice& notice, uint64_t) {
-        session.TakeNotice(notice);
+      "",
+      [](Session& session, const handshake::Notice& notice, uint64_t now_us) {
+        session.TakeNotice(notice, now_us);
         return true;
       });
   table.Add<handshake::MtuMessage>(

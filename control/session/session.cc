@@ -184,8 +184,8 @@ bool Session::Queue(ControlType type, handshake::ByteVector body) {
   return queued;
 }
 
-void Session::TakeNotice(const handshake::Notice& notice) {
-  peer_has_twin_ |= notice.code == handshake::NoticeCode::kSameKey;
+void Session::TakeNotice(const handshake::Notice& notice, uint64_t now_us) {
+  if (notice.code == handshake::NoticeCode::kSameKey) twin_told_us_ = now_us;
   context_.log.Warn(Cause::Peer(name_), name_, " says: ", notice.text);
 }
 

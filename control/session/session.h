@@ -113,7 +113,7 @@ class Session {
     Apply(actions);
     return true;
   }
-  void TakeNotice(const handshake::Notice& notice);
+  void TakeNotice(const handshake::Notice& notice, uint64_t now_us);
 
   // When the peer was last heard of, when inner traffic was last sent on a lane
   // that is, and when one was last used so, or made.
@@ -157,8 +157,8 @@ class Session {
   // Empty before it has said something.
   const std::optional<handshake::About>& about() const { return about_; }
 
-  // Whether the peer says that another host has its static key.
-  bool peer_has_twin() const { return peer_has_twin_; }
+  // When the peer said last that another host has its static key.
+  std::optional<uint64_t> twin_told_us() const { return twin_told_us_; }
 
   // Tells the peer that we close; lanes go with the destructor.
   void SendClose(std::string_view reason,
@@ -253,7 +253,7 @@ class Session {
   LaneReading removed_;  // sums over lanes that are gone
   std::string end_reason_;
   bool replaced_ = false;
-  bool peer_has_twin_ = false;
+  std::optional<uint64_t> twin_told_us_;
   // Of inner packets: what our way to the peer takes, what the peer's to us,
   // and what the peer believes of ours.
   uint16_t own_mtu_;

@@ -49,6 +49,8 @@ void NeighbourKeeper::Add(const IpAddress& remote, uint64_t now_us) {
   entry.remote = remote;
   entry.hop.problem = "not asked yet";
   entry.due = routes_due_.emplace(now_us, remote);
+  // A sweep that meets it has none less to look at.
+  if (sweep_left_ > 0) ++sweep_left_;
   Reroute(entry, now_us);
 }
 

@@ -19,8 +19,13 @@ bool Contains(const std::vector<T>& items, const T& item) {
 }  // namespace
 
 TunnelKeeper::~TunnelKeeper() {
-  // A device that is somebody else's to make outlives us.
+  // A device that is somebody else's to make outlives us, with the addresses
+  // that we started with.
   (void)SetNetworks({});
+  for (const IpPrefix& address : addresses_) {
+    if (Contains(configured_, address)) continue;
+    (void)netlink_.RemoveAddress(ifindex_, address);
+  }
 }
 
 absl::Status TunnelKeeper::SetNetworks(std::vector<IpPrefix> networks) {
@@ -53,9 +58,11 @@ absl::Status TunnelKeeper::SetNetworks(std::vector<IpPrefix> networks) {
 
 absl::Status TunnelKeeper::SetAddresses(std::vector<IpPrefix> addresses) {
   absl::Status first;
+  bool removed = false;
   for (const IpPrefix& old : addresses_) {
     if (!Contains(addresses, old)) {
       first.Update(netlink_.RemoveAddress(ifindex_, old));
+      removed = true;
     }
   }
   for (const IpPrefix& wanted : addresses) {
@@ -64,6 +71,11 @@ absl::Status TunnelKeeper::SetAddresses(std::vector<IpPrefix> addresses) {
     }
   }
   addresses_ = std::move(addresses);
+  // With the last address of a family the kernel takes its routes away.
+  if (removed) {
+    Said said;
+    BringNetworks(said);
+  }
   return first;
 }
 

@@ -31,11 +31,12 @@ class TunnelKeeper {
       : netlink_(netlink),
         mtu_(mtu),
         ifindex_(spec.ifindex),
+        configured_(spec.addresses),
         addresses_(std::move(spec.addresses)),
         networks_(spec.networks.begin(), spec.networks.end()) {}
   TunnelKeeper(const TunnelKeeper&) = delete;
   TunnelKeeper& operator=(const TunnelKeeper&) = delete;
-  ~TunnelKeeper();  // takes the routes back
+  ~TunnelKeeper();  // takes back the routes, and addresses that came later
 
   // Leads these networks to the device from now on, and no longer the others
   // that it did. The error tells which could not be; the rest is done.
@@ -71,6 +72,7 @@ class TunnelKeeper {
   Netlink& netlink_;
   TunnelMtu& mtu_;
   const int ifindex_;
+  const std::vector<IpPrefix> configured_;  // at the start
   std::vector<IpPrefix> addresses_;
   NetworkSet networks_;
   NetworkSet refused_;  // of the networks, when they were set

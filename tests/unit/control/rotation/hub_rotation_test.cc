@@ -537,6 +537,19 @@ TEST_F(HubRotationTest, ARotationInTheMiddleOfALookIsTheOneThatIsSaved) {
   EXPECT_EQ(kept->before.size(), 2u);
 }
 
+// What cannot be written takes no key from anybody.
+TEST_F(HubRotationTest, AFileThatFailsLeavesAllKeys) {
+  Connect(1);
+  ASSERT_TRUE(Rotate().ok());
+  Keep(1, Where::kMemory);
+  ASSERT_TRUE(Rotate(/*force=*/true).ok());
+  const auto keys = ring_.keys().size();
+  ASSERT_EQ(keys, KeyRing::kMaxKeys);
+  ASSERT_TRUE(rotation_->Begin(/*force=*/true).ok());
+  Written(absl::UnavailableError("the disk is full"));
+  EXPECT_EQ(ring_.keys().size(), keys);
+}
+
 // Whoever has the shared key can make static keys without end: a file of more
 // than it may have would not be read again.
 TEST_F(HubRotationTest, RemembersNoMoreThanAFileMayHave) {

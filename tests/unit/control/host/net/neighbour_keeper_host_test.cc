@@ -221,6 +221,10 @@ TEST_F(NeighbourKeeperTest, ACrowdBehindOneRouterIsOneNeighbour) {
     keeper_->HostChanged(monitor_->Drain(), now_us_);
   }
   EXPECT_LE(reports_, static_cast<int>(NeighbourKeeper::kPortion));
+  // Those that come meanwhile take nobody's turn.
+  for (int i = 0; i < kCrowd; ++i) {
+    keeper_->Add(Ip("198.18.200." + std::to_string(i + 1)), now_us_);
+  }
   int turns = 0;
   while (keeper_->next_deadline_us() == 0) {
     const int before = reports_;
@@ -231,6 +235,7 @@ TEST_F(NeighbourKeeperTest, ACrowdBehindOneRouterIsOneNeighbour) {
   for (int i = 0; i < kCrowd; ++i) {
     EXPECT_EQ(keeper_->Find(remote(i))->route.gateway, Ip("10.77.0.3")) << i;
     keeper_->Remove(remote(i));
+    keeper_->Remove(Ip("198.18.200." + std::to_string(i + 1)));
   }
   EXPECT_EQ(keeper_->next_deadline_us(), UINT64_MAX);
 }

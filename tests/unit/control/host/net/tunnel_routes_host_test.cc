@@ -93,6 +93,21 @@ TEST_F(TunnelRoutesTest, ItsAddressesFollowWhatIsLeased) {
   // One that is gone already is no fault.
   Shell("ip address del 10.78.0.7/16 dev wire");
   EXPECT_TRUE(keeper_->SetAddresses({}).ok());
+  // Nothing of it is left behind, where the device is.
+  ASSERT_TRUE(keeper_->SetAddresses({RouteNet("10.79.0.8/24")}).ok());
+  keeper_.reset();
+  EXPECT_EQ(addresses().find("10.79.0.8/24"), std::string::npos);
+  EXPECT_NE(addresses().find("10.99.0.1/24"), std::string::npos);
+}
+
+// The kernel takes all routes of a device away with its last address.
+TEST_F(TunnelRoutesTest, ANewLeaseLosesNoRoute) {
+  Shell("ip address flush dev wire");
+  ASSERT_TRUE(keeper_->SetAddresses({RouteNet("10.79.0.7/24")}).ok());
+  ASSERT_TRUE(keeper_->SetNetworks({RouteNet("192.0.2.0/24")}).ok());
+  ASSERT_TRUE(keeper_->SetAddresses({RouteNet("10.79.0.8/24")}).ok());
+  EXPECT_NE(OutputOf("ip route show dev wire").find("192.0.2.0/24"),
+            std::string::npos);
 }
 
 // By which an operator, and a run after one that was killed, know them.
