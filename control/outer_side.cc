@@ -167,16 +167,10 @@ void OuterSide::OnMoved(uint64_t now_us) {
   const host::Link& link = platform_.link();
   const host::Link& before = keeper_.uplink();
   // Where another interface of a hub came or went, next hops are as they were.
+  if (std::exchange(leg_, platform_.leg()) != platform_.leg()) FollowLeg();
   if (before.index != link.index || before.name != link.name ||
       before.mac != link.mac) {
     keeper_.SetUplink(link, now_us);
-  }
-  // By a new number, which may become another interface's, go frames of all.
-  if (std::exchange(leg_, platform_.leg()) != platform_.leg()) {
-    for (const auto& [remote, flows] : followed_) {
-      const host::NextHop* hop = keeper_.Find(remote);
-      if (hop != nullptr) OnNextHop(remote, *hop);
-    }
   }
   // A port that is shared tells the MTU that it was opened with.
   TellMtu();
@@ -184,6 +178,24 @@ void OuterSide::OnMoved(uint64_t now_us) {
   if (!status.ok()) log_.Error(status.message());
   // Whoever opens a flow just now is told once that is done.
   moved_ = true;
+}
+
+// Flows by an interface that is served as well as before stay there; the others
+// go by the first.
+void OuterSide::FollowLeg() {
+  std::vector<FlowId> stay;
+  for (auto& [flow, followed] : followed_flows_) {
+    if (platform_.IsOtherLeg(followed.leg)) {
+      stay.push_back(FlowId{flow});
+    } else {
+      followed.leg = leg_;
+    }
+  }
+  for (const FlowId flow : stay) ForgetNextHop(flow);
+  for (const auto& [remote, flows] : followed_) {
+    const host::NextHop* hop = keeper_.Find(remote);
+    if (hop != nullptr) OnNextHop(remote, *hop);
+  }
 }
 
 // A client that waits before it calls again has no reason to once there is
@@ -326,7 +338,7 @@ wire::LinkHeader OuterSide::HeaderOf(const host::NextHop& hop) const {
 void OuterSide::FollowNextHop(FlowId flow, const IpAddress& remote,
                               uint8_t leg) {
   if (platform_.IsOtherLeg(leg)) return;
-  remote_of_[flow.value] = remote;
+  followed_flows_[flow.value] = {remote, platform_.leg()};
   followed_[remote].insert(flow.value);
   keeper_.Add(remote, NowUs());
   const host::NextHop* hop = keeper_.Find(remote);
@@ -336,16 +348,16 @@ void OuterSide::FollowNextHop(FlowId flow, const IpAddress& remote,
 }
 
 void OuterSide::ForgetNextHop(FlowId flow) {
-  const auto found = remote_of_.find(flow.value);
-  if (found == remote_of_.end()) return;
-  keeper_.Remove(found->second);
-  const auto flows = followed_.find(found->second);
+  const auto found = followed_flows_.find(flow.value);
+  if (found == followed_flows_.end()) return;
+  const IpAddress remote = found->second.remote;
+  followed_flows_.erase(found);
+  keeper_.Remove(remote);
+  const auto flows = followed_.find(remote);
   flows->second.erase(flow.value);
-  if (flows->second.empty()) {
-    silent_.erase(found->second);
-    followed_.erase(flows);
-  }
-  remote_of_.erase(found);
+  if (!flows->second.empty()) return;
+  silent_.erase(remote);
+  followed_.erase(flows);
 }
 
 void OuterSide::OnNextHop(const IpAddress& remote, const host::NextHop& hop) {

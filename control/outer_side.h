@@ -107,6 +107,7 @@ class OuterSide final : public loop::Component, public peer::ClientHost {
   void FollowLink(uint32_t mtu_before);
   void TellMtu();
   void OnMoved(uint64_t now_us);
+  void FollowLeg();
   void FollowWay();
   void FollowOverlap();
   std::vector<IpAddress> Destinations() const;
@@ -137,7 +138,11 @@ class OuterSide final : public loop::Component, public peer::ClientHost {
   std::vector<Endpoint> applied_;
   // Flows that go to a next hop, by their far end.
   std::map<IpAddress, std::set<uint64_t>, host::AddressOrder> followed_;
-  std::unordered_map<uint64_t, IpAddress> remote_of_;  // by flow
+  struct Followed {
+    IpAddress remote;
+    uint8_t leg = 0;  // that it goes by
+  };
+  std::unordered_map<uint64_t, Followed> followed_flows_;
   // Of those, whose next hop is silent.
   std::set<IpAddress, host::AddressOrder> silent_;
   std::function<void()> on_way_back_;

@@ -99,9 +99,13 @@ void SiteWatch::LookAtForwarding(Family family,
   const bool ipv4 = family == Family::kIpv4;
   const std::string all =
       ipv4 ? "net.ipv4.ip_forward" : "net.ipv6.conf.all.forwarding";
-  const bool off = ipv4 ? IsOff(Concat(switches_, "/ipv4/conf/",
-                                       config_.tunnel.device, "/forwarding"))
-                        : IsOff(Concat(switches_, "/ipv6/conf/all/forwarding"));
+  // Its name may be another than the configured one, which was taken.
+  const auto tunnel = netlink_.LinkByIndex(tunnel_);
+  if (!tunnel.ok()) return;
+  const bool off =
+      ipv4
+          ? IsOff(Concat(switches_, "/ipv4/conf/", tunnel->name, "/forwarding"))
+          : IsOff(Concat(switches_, "/ipv6/conf/all/forwarding"));
   if (!off) return;
   problems.push_back(Concat("this host does not forward: hosts of ",
                             ToString(*network),

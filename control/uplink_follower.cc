@@ -128,21 +128,25 @@ bool UplinkFollower::Take(const Choice& choice, uint64_t now_us) {
         next.link.name, ", where it would be by routing, is the LAN port")));
     return false;
   }
-  const absl::Status moved = platform_.ReplaceUplink(next, others);
-  if (absl::IsUnavailable(moved)) {  // the workers are about to move
+  const absl::StatusOr<bool> moved = platform_.ReplaceUplink(next, others);
+  if (absl::IsUnavailable(moved.status())) {  // the workers are about to move
     look_at_us_ = now_us + kSettleUs;
     return false;
   }
   if (!moved.ok()) {
     look_at_us_ = now_us + kRetryUs;
-    const std::string refusal(moved.message());
+    const std::string refusal(moved.status().message());
     if (refusal != refusal_) log_.Error("uplink: ", refusal);
     refusal_ = refusal;
-    Lack(moved);
+    Lack(moved.status());
     return false;
   }
   refusal_.clear();
   problem_.clear();
+  if (!*moved) {  // what is missing could not be had
+    look_at_us_ = now_us + kRetryUs;
+    return false;
+  }
   settle_at_us_ = now_us;
   return true;
 }

@@ -88,9 +88,11 @@ class Platform {
   // Moves the workers to another interface, of which no flow has to be closed.
   // The port before is let go once no worker uses it (Settle), its guard by
   // DropGuards. On an error all stays as it was.
-  // `others` are served besides, and those that are already go on.
-  absl::Status ReplaceUplink(host::UplinkChoice choice,
-                             std::span<const host::UplinkChoice> others = {});
+  // `others` are served besides, and those that are already go on. False: these
+  // are served already, or those that are not cannot be.
+  absl::StatusOr<bool> ReplaceUplink(
+      host::UplinkChoice choice,
+      std::span<const host::UplinkChoice> others = {});
   // True when no replacement is under way any more.
   bool Settle();
   // Nothing comes to our endpoints any more at the interfaces that were left.
@@ -165,6 +167,7 @@ class Platform {
   bool may_use_xdp_ = false;
   std::string no_xdp_;          // why `auto` does not try it
   uint32_t other_uplinks_ = 0;  // that there is memory for
+  uint8_t last_leg_ = 0;        // the number that was given last
   std::string left_out_;        // of the interfaces, said already
   std::string refused_;
   std::string lack_;

@@ -173,8 +173,8 @@ void Platform::AttachOthers(std::span<const host::UplinkChoice> others,
                       ": the start planned no packet memory for it;");
       continue;
     }
-    UplinkSpec spec = PortSpec(next.front()->port().port_count(),
-                               platform::FreeLeg(next, uplink_.get()));
+    last_leg_ = platform::FreeLeg(next, uplink_.get(), last_leg_);
+    UplinkSpec spec = PortSpec(next.front()->port().port_count(), last_leg_);
     spec.driver = UplinkDriver::kAfPacket;
     spec.frames = kOthersFrames;
     auto opened = UplinkAttachment::Open(other, std::move(spec),
@@ -216,8 +216,11 @@ absl::StatusOr<std::shared_ptr<UplinkAttachment>> Platform::AttachFirst(
     host::UplinkChoice choice) {
   const std::shared_ptr<UplinkAttachment>& now = uplink_->attachments().front();
   if (uplink_->Holding(choice.link) == now) return now;
+  // One that was served beside keeps its number: its flows have it.
+  const std::optional<uint8_t> leg = uplink_->LegOf(choice.link.index);
+  if (!leg) last_leg_ = platform::FreeLeg({}, uplink_.get(), last_leg_);
   UplinkSpec spec = PortSpec(static_cast<uint32_t>(workers().size()),
-                             platform::FreeLeg({}, uplink_.get()));
+                             leg.value_or(last_leg_));
   spec.no_xdp =
       "AF_XDP is for the interface that a gateway starts with; restart it for "
       "that";
@@ -229,7 +232,7 @@ absl::StatusOr<std::shared_ptr<UplinkAttachment>> Platform::AttachFirst(
   return std::shared_ptr<UplinkAttachment>(*std::move(next));
 }
 
-absl::Status Platform::ReplaceUplink(
+absl::StatusOr<bool> Platform::ReplaceUplink(
     host::UplinkChoice choice, std::span<const host::UplinkChoice> others) {
   if (!Settle()) {
     return absl::UnavailableError("an uplink is being replaced already");
@@ -240,7 +243,7 @@ absl::Status Platform::ReplaceUplink(
   if (CanBeJoined(attachments.front()->port())) {
     AttachOthers(others, attachments);
   }
-  if (attachments == uplink_->attachments()) return absl::OkStatus();
+  if (attachments == uplink_->attachments()) return false;
   auto next = UplinkSet::Of(std::move(attachments));
   if (!next.ok()) return next.status();
   const absl::Status status = workers_->BeginSwap((*next)->port());
@@ -251,7 +254,7 @@ absl::Status Platform::ReplaceUplink(
   std::erase_if(retired_, [&](const std::shared_ptr<UplinkAttachment>& old) {
     return !old->has_port() && old->link().index == index;
   });
-  return absl::OkStatus();
+  return true;
 }
 
 // Frames of a port with memory of its own may be kept by workers for long.

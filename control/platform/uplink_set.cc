@@ -67,14 +67,25 @@ UplinkSet::Attachments UplinkSet::Leave(const UplinkSet& next) {
   return std::move(attachments_);
 }
 
-uint8_t FreeLeg(const UplinkSet::Attachments& next, const UplinkSet* now) {
-  uint8_t leg = 0;
+std::optional<uint8_t> UplinkSet::LegOf(int ifindex) const {
+  for (const auto& each : attachments_) {
+    if (each->link().index == ifindex) return each->leg();
+  }
+  return std::nullopt;
+}
+
+uint8_t FreeLeg(const UplinkSet::Attachments& next, const UplinkSet* now,
+                uint8_t last) {
+  constexpr auto after = [](uint8_t leg) {
+    return static_cast<uint8_t>((leg + 1u) % JoinedUplink::kNumbers);
+  };
+  uint8_t leg = after(last);
   const auto is_taken = [&] {
     return (now != nullptr && now->has_leg(leg)) ||
            std::any_of(next.begin(), next.end(),
                        [&](const auto& each) { return each->leg() == leg; });
   };
-  while (is_taken()) ++leg;
+  while (is_taken()) leg = after(leg);
   return leg;
 }
 

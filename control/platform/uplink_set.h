@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -43,6 +44,8 @@ class UplinkSet {
   // Null where it has none that holds.
   std::shared_ptr<UplinkAttachment> Holding(const host::Link& link) const;
   bool has_leg(uint8_t leg) const;
+  // Of the one at that interface, which may have another name since.
+  std::optional<uint8_t> LegOf(int ifindex) const;
 
   // Workers have left it: what `next` does not share.
   Attachments Leave(const UplinkSet& next);
@@ -56,7 +59,10 @@ class UplinkSet {
   std::unique_ptr<JoinedUplink> joined_;  // of several
 };
 
-// The lowest number that none of these has; `now` may be null.
-uint8_t FreeLeg(const UplinkSet::Attachments& next, const UplinkSet* now);
+// A number that none of these has, the next after `last`, so that one that was
+// given up is another's as late as can be: flows may have it. `now` may be
+// null.
+uint8_t FreeLeg(const UplinkSet::Attachments& next, const UplinkSet* now,
+                uint8_t last);
 
 }  // namespace lwt::platform

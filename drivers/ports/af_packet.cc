@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "drivers/headers.h"
@@ -59,10 +60,18 @@ absl::Status AttachFilter(int fd, const Interface& interface,
                              const_cast<sock_filter*>(program.data())};
   if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)) !=
       0) {
+    if (errno == ENOMEM) {
+      return absl::ResourceExhaustedError(absl::StrCat(
+          "no memory for a filter of ", program.size(), " instructions at ",
+          interface.name, "; raise it: sysctl -w net.core.optmem_max=131072"));
+    }
     return Failure(interface, "cannot set the filter of");
   }
   return absl::OkStatus();
 }
+
+// Nothing, in one instruction.
+constexpr std::array<sock_filter, 1> kNothing = {{{BPF_RET | BPF_K, 0, 0, 0}}};
 
 // The socket hears nothing before the bind, and the filter is there by then.
 absl::Status Configure(int fd, const Interface& interface,
@@ -197,9 +206,16 @@ AfPacketUplink::~AfPacketUplink() {
 }
 
 absl::Status AfPacketUplink::SetEndpoints(std::span<const Endpoint> endpoints) {
-  absl::StatusOr<std::vector<sock_filter>> program =
-      BuildPacketFilter(info().link_header_size, endpoints);
-  return program.ok() ? SetFilter(*program) : program.status();
+  // A socket's memory (net.core.optmem_max) may have no room for the longest
+  // program beside the one before.
+  absl::Status refused;
+  for (size_t most = BPF_MAXINSNS;; most /= 2) {
+    absl::StatusOr<std::vector<sock_filter>> program =
+        BuildPacketFilter(info().link_header_size, endpoints, most);
+    if (!program.ok()) return refused.ok() ? program.status() : refused;
+    refused = SetFilter(*program);
+    if (!absl::IsResourceExhausted(refused)) return refused;
+  }
 }
 
 absl::Status AfPacketUplink::SetFilter(std::span<const sock_filter> filter) {
@@ -207,6 +223,11 @@ absl::Status AfPacketUplink::SetFilter(std::span<const sock_filter> filter) {
   interface.name = info().device;
   interface.link_header_size = info().link_header_size;
   absl::Status status = AttachFilter(fd_, interface, filter);
+  if (absl::IsResourceExhausted(status)) {
+    // The one before is in the way. What comes meanwhile is sent again.
+    status = AttachFilter(fd_, interface, kNothing);
+    if (status.ok()) status = AttachFilter(fd_, interface, filter);
+  }
   for (const auto& other : others_) {
     if (status.ok()) status = other->SetFilter(filter);
   }

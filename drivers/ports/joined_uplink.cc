@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "drivers/check.h"
+
 namespace lwt {
 
 JoinedUplink::JoinedUplink(std::span<const Leg> legs, ScopedFd wait)
@@ -100,39 +102,42 @@ Port& JoinedUplink::PortOf(const rte_mbuf* frame) const {
   return port == nullptr ? *places_.front().port : *port;
 }
 
-void JoinedUplink::Send(Port& port, std::span<rte_mbuf*> frames) {
-  const uint16_t taken = port.Transmit(frames);
-  const auto left = frames.subspan(taken);
-  if (left.empty()) return;
-  rte_pktmbuf_free_bulk(left.data(), static_cast<unsigned>(left.size()));
-  refused_.store(refused_.load(std::memory_order_relaxed) + left.size(),
-                 std::memory_order_relaxed);
-}
-
-// Frames of each leg go out together, in their order.
+// Frames of each leg go out together, in their order. Nearly always there are
+// those of one alone.
 uint16_t JoinedUplink::Transmit(std::span<rte_mbuf*> frames) {
+  if (frames.empty()) return 0;
+  Port& first = PortOf(frames.front());
+  if (std::all_of(frames.begin(), frames.end(), [&](const rte_mbuf* frame) {
+        return &PortOf(frame) == &first;
+      })) {
+    return first.Transmit(frames);
+  }
+  LWT_ASSERT(frames.size() <= kBatch);
   std::span<rte_mbuf*> left = frames;
+  size_t refused = 0;
   while (!left.empty()) {
     Port& port = PortOf(left.front());
-    size_t taken = 0;
+    size_t count = 0;
     size_t kept = 0;
     for (rte_mbuf* frame : left) {
-      if (taken < kBatch && &PortOf(frame) == &port) {
-        batch_[taken++] = frame;
+      if (&PortOf(frame) == &port) {
+        batch_[count++] = frame;
       } else {
         left[kept++] = frame;
       }
     }
     left = left.first(kept);
-    Send(port, {batch_.data(), taken});
+    const uint16_t taken = port.Transmit({batch_.data(), count});
+    for (size_t i = taken; i < count; ++i) refused_[refused++] = batch_[i];
   }
-  return static_cast<uint16_t>(frames.size());
+  std::copy_n(refused_.begin(), refused,
+              frames.end() - static_cast<ptrdiff_t>(refused));
+  return static_cast<uint16_t>(frames.size() - refused);
 }
 
 PortReading JoinedUplink::ReadCounters() const {
   PortReading sum;
   for (const Place& place : places_) sum.Add(place.port->ReadCounters());
-  sum.tx_refused += refused_.load(std::memory_order_relaxed);
   return sum;
 }
 

@@ -10,7 +10,6 @@
 #include <absl/status/statusor.h>
 
 #include <array>
-#include <atomic>
 #include <memory>
 #include <span>
 #include <vector>
@@ -25,6 +24,8 @@ class JoinedUplink final : public Uplink {
   static constexpr size_t kMost = 16;
   // More of them, so that one that takes another's place has a number.
   static constexpr size_t kNumbers = 2 * kMost;
+  // Of frames, that a worker sends in one call.
+  static constexpr size_t kBatch = 512;
 
   struct Leg {
     uint8_t number = 0;  // UplinkSpec::leg, less than kNumbers, each once
@@ -42,8 +43,8 @@ class JoinedUplink final : public Uplink {
   }
   Port& port(uint16_t index) override;
   uint16_t Receive(std::span<rte_mbuf*> frames) override;
-  // Takes all: what a leg has no room for is dropped and counted, so that a
-  // slow one holds up no other.
+  // kBatch at most. What a leg does not take holds up no other: it stands
+  // behind those that were taken.
   uint16_t Transmit(std::span<rte_mbuf*> frames) override;
   int wait_fd() const override { return wait_.get(); }
   // Sums.
@@ -51,7 +52,6 @@ class JoinedUplink final : public Uplink {
 
  private:
   static constexpr uint32_t kQuietTurns = 8;
-  static constexpr size_t kBatch = 512;
   struct Place {
     Port* port = nullptr;
     bool quiet = false;  // nothing came at the last read
@@ -62,7 +62,6 @@ class JoinedUplink final : public Uplink {
   JoinedUplink(std::span<const Leg> legs, ScopedFd wait);
 
   uint16_t ReadThose(bool quiet, std::span<rte_mbuf*> frames);
-  void Send(Port& port, std::span<rte_mbuf*> frames);
   Port& PortOf(const rte_mbuf* frame) const;
 
   const ScopedFd wait_;  // an epoll of all
@@ -72,7 +71,7 @@ class JoinedUplink final : public Uplink {
   std::vector<std::unique_ptr<JoinedUplink>> others_;  // of the first only
   uint32_t turn_ = 0;
   std::array<rte_mbuf*, kBatch> batch_;
-  std::atomic<uint64_t> refused_ = 0;  // written by the worker
+  std::array<rte_mbuf*, kBatch> refused_;
 };
 
 }  // namespace lwt

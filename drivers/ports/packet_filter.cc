@@ -305,15 +305,16 @@ std::vector<sock_filter> FilterBuilder::Build(uint8_t link_header_size) {
 }  // namespace
 
 absl::StatusOr<std::vector<sock_filter>> BuildPacketFilter(
-    uint8_t link_header_size, std::span<const Endpoint> endpoints) {
+    uint8_t link_header_size, std::span<const Endpoint> endpoints,
+    size_t most) {
   std::vector<sock_filter> program;
-  for (size_t most = endpoints.size() + 1; most > 0; most /= 2) {
-    program = FilterBuilder(endpoints, most).Build(link_header_size);
-    if (program.size() <= BPF_MAXINSNS) return program;
+  for (size_t exact = endpoints.size() + 1; exact > 0; exact /= 2) {
+    program = FilterBuilder(endpoints, exact).Build(link_header_size);
+    if (program.size() <= most) return program;
   }
-  return absl::ResourceExhaustedError(absl::StrCat(
-      endpoints.size(), " endpoints make a packet filter of ", program.size(),
-      " instructions; the kernel takes ", BPF_MAXINSNS));
+  return absl::ResourceExhaustedError(
+      absl::StrCat(endpoints.size(), " endpoints make a packet filter of ",
+                   program.size(), " instructions; the kernel takes ", most));
 }
 
 }  // namespace lwt

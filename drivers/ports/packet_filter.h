@@ -23,7 +23,10 @@ namespace lwt {
 // bits. Where the kernel's 4096 instructions are not enough (about 2600
 // addresses without any two in a row), addresses in the smallest gaps between
 // ours are taken as well. ResourceExhausted with more than some 1300 ports.
+//
+// Where fewer instructions are wanted, `most` of them, gaps are taken sooner.
 absl::StatusOr<std::vector<sock_filter>> BuildPacketFilter(
-    uint8_t link_header_size, std::span<const Endpoint> endpoints);
+    uint8_t link_header_size, std::span<const Endpoint> endpoints,
+    size_t most = BPF_MAXINSNS);
 
 }  // namespace lwt

@@ -67,8 +67,10 @@ std::string NextFreeName(const std::string& name) {
   const size_t digits = name.find_last_not_of("0123456789") + 1;
   const std::string stem =
       name.substr(0, std::min(digits, size_t{IFNAMSIZ - 4}));
-  const int first = std::atoi(name.c_str() + digits);
-  for (int number = first % 100; number < first % 100 + 100; ++number) {
+  // Of many digits the last two count.
+  const size_t last = std::max(digits, name.size() < 2 ? 0 : name.size() - 2);
+  const int first = std::atoi(name.c_str() + last);
+  for (int number = first; number < first + 100; ++number) {
     const std::string free = absl::StrCat(stem, number);
     if (if_nametoindex(free.c_str()) == 0) return free;
   }

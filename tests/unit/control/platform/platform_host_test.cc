@@ -103,8 +103,9 @@ TEST_F(PlatformTest, ItMovesToAnotherUplinkWhileItRuns) {
     ASSERT_TRUE(late.ok()) << late.status();
     ASSERT_TRUE((*platform)->ReplaceUplink(*late).ok());
     EXPECT_TRUE((*platform)->has_uplink());
-    EXPECT_TRUE(absl::IsUnavailable((*platform)->ReplaceUplink(*late)) ||
-                (*platform)->Settle());
+    EXPECT_TRUE(
+        absl::IsUnavailable((*platform)->ReplaceUplink(*late).status()) ||
+        (*platform)->Settle());
     while (!(*platform)->Settle()) {
     }
     EXPECT_TRUE(Reaches(At("10.77.0.1:9000")));

@@ -126,8 +126,13 @@ TEST_F(StepsTest, SetsShareWhatBothHave) {
   ASSERT_TRUE(both.ok()) << both.status();
   EXPECT_TRUE((*both)->has_leg(5));
   EXPECT_FALSE((*both)->has_leg(1));
-  EXPECT_EQ(FreeLeg({}, both->get()), 1);
-  EXPECT_EQ(FreeLeg({*attachments.begin()}, nullptr), 1);
+  EXPECT_EQ(FreeLeg({}, both->get(), 0), 1);
+  EXPECT_EQ(FreeLeg({*attachments.begin()}, nullptr, 0), 1);
+  EXPECT_EQ(FreeLeg({}, both->get(), 4), 6) << "5 is taken";
+  EXPECT_EQ(FreeLeg({}, both->get(), 6), 7) << "the one given last is not yet";
+  EXPECT_EQ(FreeLeg({}, both->get(), 31), 1) << "round";
+  EXPECT_EQ((*both)->LegOf(attachments[0]->link().index), 0);
+  EXPECT_EQ((*both)->LegOf(9999), std::nullopt);
   EXPECT_NE(&(*both)->port(), &attachments[0]->port()) << "one that joins them";
   EXPECT_NE((*both)->port().reason().find("served as well: wire"),
             std::string::npos);

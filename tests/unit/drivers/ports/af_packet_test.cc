@@ -1,5 +1,6 @@
 #include "drivers/ports/af_packet.h"
 
+#include <absl/strings/str_cat.h>
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <linux/if_ether.h>
@@ -9,6 +10,7 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <fstream>
 
 #include "drivers/ports/lan_filter.h"
 #include "drivers/ports/uplink.h"
@@ -52,6 +54,23 @@ class AfPacketTest : public UplinkTest {
   static inline rte_mempool* jumbo_ = nullptr;
   static inline rte_mempool* small_ = nullptr;
 };
+
+// As Debian 12's kernel has it: two filters of so many addresses are too much
+// for a socket's memory.
+TEST_F(AfPacketTest, ALongFilterTakesTheOthersPlaceWhereMemoryIsShort) {
+  std::ofstream("/proc/sys/net/core/optmem_max") << "20480\n";
+  Open();
+  std::vector<Endpoint> endpoints;
+  for (uint32_t i = 0; i < 1500; ++i) {
+    endpoints.push_back(*ParseEndpoint(
+        absl::StrCat("10.", i >> 7 & 255, ".", (i << 1) & 255, ".7:9000")));
+  }
+  for (int turn = 0; turn < 3; ++turn) {
+    const absl::Status set = uplink_->SetEndpoints(endpoints);
+    EXPECT_TRUE(set.ok()) << set;
+    endpoints.resize(endpoints.size() - 100);
+  }
+}
 
 TEST_F(AfPacketTest, SaysWhatItIs) {
   Open();
