@@ -76,7 +76,7 @@ std::optional<uint8_t> UplinkSet::LegOf(int ifindex) const {
 
 uint8_t FreeLeg(const UplinkSet::Attachments& next, const UplinkSet* now,
                 uint8_t last) {
-  constexpr auto after = [](uint8_t leg) {
+  const auto after = [](uint8_t leg) {
     return static_cast<uint8_t>((leg + 1u) % JoinedUplink::kNumbers);
   };
   uint8_t leg = after(last);
