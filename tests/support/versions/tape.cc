@@ -38,6 +38,7 @@ std::optional<Spoken> ParseSpoken(absl::string_view line) {
   spoken.what = std::string(parts[1]);
   const absl::string_view hex = parts[2].substr(1);
   if (hex.empty()) return spoken;  // said nothing, and has no place
+  if (hex.size() % 2 != 0) return std::nullopt;
   spoken.bytes.resize(hex.size() / 2);
   size_t size = 0;
   if (sodium_hex2bin(spoken.bytes.data(), spoken.bytes.size(), hex.data(),
