@@ -1,6 +1,6 @@
 """From nothing to a service: the lines of docs/service.md as they stand there.
-With LWT_E2E=full on a Debian that has nothing but what debootstrap puts there,
-with apt; and the container recipe, step by step."""
+With LWT_E2E=full from the first line on, on a Debian that has nothing but what
+debootstrap puts there; and the container recipe, step by step."""
 
 import os
 import pathlib
@@ -42,26 +42,24 @@ def package(tmp_path_factory):
     return made
 
 
-def _follow(topology, machine, package, install):
-    """`install` is what stands for apt. Both sides run at the end, the client
-    by the file that was written for it."""
-    (machine.root / "root" / package.name).write_bytes(package.read_bytes())
-    commands = _commands()
-    assert len(commands) <= MOST_COMMANDS
-    assert commands[:2] == ["scripts/setup.sh", "scripts/package.sh"]
+def _follow(topology, machine, folder, commands, by_apt):
+    """`by_apt` runs those that install packages. Both sides run at the end, the
+    client by the file that was written for it."""
     begun = time.monotonic()
-    for command in commands[2:]:
-        if command.startswith("apt install "):
-            install(command.split(" ", 2)[2])
-            continue
-        command = command.replace("hub.example.com:9000",
-                                  f"{topology.client.v4}:{PORT}")
-        machine.run("sh", "-c", f"cd /root && {command}")
+    for command in commands:
+        command = f"cd {folder} && " + command.replace(
+            "hub.example.com:9000", f"{topology.client.v4}:{PORT}")
+        if "scripts/setup.sh" in command or "apt install " in command:
+            by_apt(command)
+        else:
+            machine.run("sh", "-c", command)
+        print(f"{time.monotonic() - begun:5.0f} s  {command}")
     assert time.monotonic() - begun < MOST_SECONDS
     assert machine.show(UNIT, "ActiveState") == "active"
     client = topology.hub
     settings = pathlib.Path("/run/stranger.toml")
-    settings.write_text((machine.root / "root/office.toml.client").read_text())
+    settings.write_text(
+        (machine.root / folder.strip("/") / "office.toml.client").read_text())
     settings.chmod(0o600)
     process = client.namespace.popen(BUILD / "lightweight-tunnel", "-c",
                                      settings)
@@ -73,11 +71,17 @@ def _follow(topology, machine, package, install):
 
 
 def test_from_nothing_to_a_service(topology, package):
+    """But for the two lines that make the package."""
+    commands = _commands()
+    assert len(commands) <= MOST_COMMANDS
+    assert commands[:2] == ["scripts/setup.sh", "scripts/package.sh"]
     machine = Machine(topology.client.namespace)
     (machine.root / "usr/sbin/policy-rc.d").unlink(missing_ok=True)
+    (machine.root / "root" / package.name).write_bytes(package.read_bytes())
     try:
-        _follow(topology, machine, package, lambda files: machine.run(
-            "sh", "-c", f"cd /root && dpkg --install {files}"))
+        _follow(topology, machine, "/root", commands[2:],
+                lambda command: machine.run("sh", "-c", command.replace(
+                    "apt install", "dpkg --install")))
     finally:
         print(machine.console())
         machine.delete()
@@ -95,18 +99,22 @@ def debian(tmp_path_factory):
     return tree
 
 
-def _on_a_debian_of_its_own(topology, package, debian):
+def _on_a_debian_of_its_own(topology, debian):
+    """All lines, from a clone, with apt."""
     machine = Machine(topology.client.namespace, debian)
     (machine.root / "etc/resolv.conf").write_text(
         pathlib.Path("/etc/resolv.conf").read_text())
+    folder = "/root/lightweight-tunnel"
+    run("git", "clone", "-q", REPOSITORY, f"{machine.root}{folder}")
 
-    def install(files):
+    def by_apt(command):
+        command = command.replace("apt install", "apt-get install -y -q")
         run(*_outside(), "nsenter", "-t", machine.leader, "-m", "-p", "--", "sh",
-            "-ec", f"cd /root; apt-get update -q; "
-            f"DEBIAN_FRONTEND=noninteractive apt-get install -y -q {files}")
+            "-ec", "apt-get update -q; export DEBIAN_FRONTEND=noninteractive; "
+            + command)
 
     try:
-        _follow(topology, machine, package, install)
+        _follow(topology, machine, folder, _commands(), by_apt)
     finally:
         print(machine.console())
         machine.delete()
