@@ -125,6 +125,9 @@ def _use_every_feature(pair):
         "curl", "-s", "-m", "2", f"http://{topology.hub.v4}:9000/", check=False)
     hub.wait_log("the fallback .* cannot be reached")
     _rotate(hub)
+    pair.client_file.write(default_route="true")
+    reload(client)
+    client.wait_log("all traffic goes through the tunnel")
     outside = topology.client.namespace
     for up_again in (lambda: outside.ip("link", "set", "eth0", "name", "wan0"),
                      lambda: outside.ip("link", "set", "wan0", "name", "eth0")):
@@ -139,8 +142,14 @@ def _use_every_feature(pair):
                "the client is let in again")
 
 
-def test_a_run_with_every_feature_makes_no_other_call(topology, start, folder):
-    pair = Pair(topology, start, folder, hub={"multicast": '"hub"'})
+@pytest.mark.parametrize("uplink", ["af_packet", "af_xdp"])
+def test_a_run_with_every_feature_makes_no_other_call(topology, start, folder,
+                                                      uplink):
+    both = {"uplink__driver": f'"{uplink}"', "fec": '"10:3"'}
+    pair = Pair(topology, start, folder, hub={"multicast": '"hub"', **both},
+                client=both)
+    for side in (pair.hub, pair.client):
+        assert side.status()["uplink"]["driver"] == uplink
     traces = []
     for side in (pair.hub, pair.client):
         (folder / f"{side.label}-calls").mkdir()
