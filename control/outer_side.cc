@@ -269,6 +269,17 @@ std::span<const IpPrefix> OuterSide::ConnectedNetworks() {
   return *connected_;
 }
 
+std::vector<IpPrefix> OuterSide::NetworksElsewhere() {
+  std::vector<IpPrefix> networks;
+  for (const Family family : {Family::kIpv4, Family::kIpv6}) {
+    const auto routed =
+        platform_.netlink().NetworksRouted(family, platform_.tunnel_index());
+    if (!routed.ok()) continue;
+    networks.insert(networks.end(), routed->begin(), routed->end());
+  }
+  return networks;
+}
+
 void OuterSide::TellMtu() {
   link_.SendToAll(SetLinkMtuCommand{static_cast<uint16_t>(
       std::min<uint32_t>(platform_.link().mtu, UINT16_MAX))});

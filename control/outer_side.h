@@ -81,6 +81,7 @@ class OuterSide final : public loop::Component, public peer::ClientHost {
   void SetTunnelAddresses(const std::vector<IpPrefix>& addresses) override;
   void SetNetworks(const std::vector<IpPrefix>& networks) override;
   std::span<const IpPrefix> ConnectedNetworks() override;
+  std::vector<IpPrefix> NetworksElsewhere() override;
   void Resolve(const std::string& name, uint16_t port) override;
   absl::StatusOr<Endpoint> OpenLocal(const Endpoint& remote,
                                      const peer::PortWish& wish) override;

@@ -42,7 +42,8 @@ bool ClientSession::TakeLease(const std::vector<IpPrefix>& leased,
   if (leased.empty() || leased == config_.tunnel_addresses) return true;
   const std::string against =
       AgainstLease(leased, attempt_->remote().address,
-                   config_.attempt.host.ConnectedNetworks());
+                   {.here = config_.attempt.host.ConnectedNetworks(),
+                    .routed = config_.attempt.host.NetworksElsewhere()});
   if (!against.empty()) {
     attempt_.reset();
     OnHubFailed(against, now_us);

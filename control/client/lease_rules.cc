@@ -14,7 +14,7 @@ bool SharesWith(const IpPrefix& a, const IpPrefix& b) {
 }
 
 std::string AgainstOne(const IpPrefix& leased, const IpAddress& hub,
-                       std::span<const IpPrefix> here) {
+                       const LeasedBeside& beside) {
   const bool ipv4 = leased.address.family == Family::kIpv4;
   if (!config::ReadTunnelAddress(ToString(leased)).ok() ||
       config::IsNeverRouted(leased.address)) {
@@ -25,22 +25,33 @@ std::string AgainstOne(const IpPrefix& leased, const IpAddress& hub,
   }
   if (leased.Contains(hub)) return "has the hub itself in its network";
   const auto other = std::find_if(
-      here.begin(), here.end(),
+      beside.here.begin(), beside.here.end(),
       [&](const IpPrefix& each) { return SharesWith(each, leased); });
-  if (other == here.end()) return "";
-  return "overlaps " + ToString(IpPrefix{other->Network(), other->length}) +
-         ", a network of this host";
+  if (other != beside.here.end()) {
+    return "overlaps " + ToString(IpPrefix{other->Network(), other->length}) +
+           ", a network of this host";
+  }
+  const auto routed = std::find_if(
+      beside.routed.begin(), beside.routed.end(), [&](const IpPrefix& each) {
+        return each.length >= leased.length && leased.Contains(each.address);
+      });
+  if (leased.length == leased.address.size() * 8 ||
+      routed == beside.routed.end()) {
+    return "";
+  }
+  return "has " + ToString(*routed) +
+         " in its network, which a route of this host leads elsewhere";
 }
 
 }  // namespace
 
 std::string AgainstLease(const std::vector<IpPrefix>& leased,
-                         const IpAddress& hub, std::span<const IpPrefix> here) {
+                         const IpAddress& hub, const LeasedBeside& beside) {
   if (!config::CheckFamilies(leased).ok()) {
     return "the hub leases two addresses of one family";
   }
   for (const IpPrefix& each : leased) {
-    const std::string against = AgainstOne(each, hub, here);
+    const std::string against = AgainstOne(each, hub, beside);
     if (against.empty()) continue;
     return config::Concat("the hub leases ", ToString(each), ", which ",
                           against);

@@ -15,9 +15,16 @@ namespace lwt::peer {
 inline constexpr uint8_t kShortestLeaseIpv4 = 8;
 inline constexpr uint8_t kShortestLeaseIpv6 = 16;
 
+// What the host has beside the tunnel.
+struct LeasedBeside {
+  std::span<const IpPrefix> here;  // networks of this host
+  std::vector<IpPrefix> routed;    // that its routes lead elsewhere
+};
+
 // What stands against them; empty: nothing. `hub` is where the tunnel's own
-// frames go, `here` are the networks of this host.
+// frames go. Of what the host routes elsewhere a wider network is the kernel's
+// second choice, and in nobody's way, as with a configured address.
 std::string AgainstLease(const std::vector<IpPrefix>& leased,
-                         const IpAddress& hub, std::span<const IpPrefix> here);
+                         const IpAddress& hub, const LeasedBeside& beside);
 
 }  // namespace lwt::peer

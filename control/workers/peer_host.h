@@ -60,6 +60,9 @@ struct PortWish {
 
 class ClientHost : public PeerHost {
  public:
+  // Networks that routes of this host lead elsewhere than to the tunnel
+  // device, default routes aside.
+  virtual std::vector<IpPrefix> NetworksElsewhere() { return {}; }
   // The tunnel device's addresses from now on, in place of those before.
   virtual void SetTunnelAddresses(const std::vector<IpPrefix>& addresses) = 0;
   // Looks a hub's name up, instead of the one before that is not answered yet.

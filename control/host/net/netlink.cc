@@ -325,7 +325,8 @@ absl::StatusOr<std::optional<int>> Netlink::DefaultRouteLink(Family family,
   return std::optional<int>(best->route.ifindex);
 }
 
-absl::StatusOr<std::vector<IpPrefix>> Netlink::NetworksRouted(Family family) {
+absl::StatusOr<std::vector<IpPrefix>> Netlink::NetworksRouted(Family family,
+                                                              int except) {
   Message request(RTM_GETROUTE, NLM_F_DUMP,
                   rtmsg{.rtm_family = FamilyNumber(family)});
   std::vector<IpPrefix> networks;
@@ -333,6 +334,7 @@ absl::StatusOr<std::vector<IpPrefix>> Netlink::NetworksRouted(Family family) {
     const auto route = ParseRoute(message);
     if (!route || !route->usable || !route->destination ||
         route->destination_length == 0 || route->table != RT_TABLE_MAIN ||
+        (except != 0 && route->route.ifindex == except) ||
         route->family != FamilyNumber(family)) {
       return;
     }

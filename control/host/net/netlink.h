@@ -74,8 +74,10 @@ class Netlink {
   absl::StatusOr<std::optional<int>> DefaultRouteLink(Family family,
                                                       int except = 0);
 
-  // Networks of the main table that lead somewhere, default routes aside.
-  absl::StatusOr<std::vector<IpPrefix>> NetworksRouted(Family family);
+  // Networks of the main table that lead somewhere, default routes and those of
+  // the link `except` aside.
+  absl::StatusOr<std::vector<IpPrefix>> NetworksRouted(Family family,
+                                                       int except = 0);
 
   // kUnknown and no MAC when the kernel has no entry.
   absl::StatusOr<Neighbour> NeighbourOf(int ifindex, const IpAddress& address);

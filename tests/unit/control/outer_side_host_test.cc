@@ -369,6 +369,21 @@ TEST_F(OuterSideTest, NetworksOfPeersAreRoutedAsTheSettingsChange) {
   EXPECT_EQ(host::OutputOf("ip route show dev lwt7 proto 108"), "");
 }
 
+TEST_F(OuterSideTest, WhatRoutesLeadElsewhereIsToldWithoutTheTunnels) {
+  outer_->SetNetworks({*ParseIpPrefix("10.50.0.0/16")});
+  Shell("ip route add 198.51.100.0/24 via 10.77.0.2");
+  const std::vector<IpPrefix> elsewhere = outer_->NetworksElsewhere();
+  const auto has = [&](const char* network) {
+    return std::find(elsewhere.begin(), elsewhere.end(),
+                     *ParseIpPrefix(network)) != elsewhere.end();
+  };
+  EXPECT_TRUE(has("198.51.100.0/24"));
+  EXPECT_FALSE(has("10.50.0.0/16")) << "ours";
+  Shell("ip route del 198.51.100.0/24");
+  EXPECT_EQ(outer_->NetworksElsewhere().size() + 1, elsewhere.size());
+  outer_->SetNetworks({});
+}
+
 // What others took is passed over without asking who they are.
 TEST_F(OuterSideTest, APortThatIsTakenIsPassedOver) {
   const auto near = Open("10.77.0.2:9000", {.workers = 2, .worker = {1}});

@@ -10,13 +10,34 @@ std::string Against(std::vector<const char*> leased) {
   for (const char* each : leased) prefixes.push_back(*ParseIpPrefix(each));
   const IpPrefix here[] = {*ParseIpPrefix("192.168.1.7/24"),
                            *ParseIpPrefix("fd11::7/64")};
-  return AgainstLease(prefixes, *ParseIpAddress("203.0.113.1"), here);
+  return AgainstLease(
+      prefixes, *ParseIpAddress("203.0.113.1"),
+      {.here = here,
+       .routed = {*ParseIpPrefix("172.20.5.0/24"),
+                  *ParseIpPrefix("172.21.0.9/32"), *ParseIpPrefix("fd20::/48"),
+                  *ParseIpPrefix("172.16.0.0/12")}});
 }
 
 TEST(LeaseRulesTest, ATunnelsNetworkIsTaken) {
   EXPECT_EQ(Against({"10.0.0.7/24"}), "");
   EXPECT_EQ(Against({"10.0.0.7/8", "fd00::7/16"}), "");
   EXPECT_EQ(Against({"fd00::7/64"}), "");
+}
+
+// As with a configured address: what is in the tunnel's network would go
+// elsewhere, in clear.
+TEST(LeaseRulesTest, WhatARouteLeadsElsewhereIsNotTaken) {
+  for (const char* leased : {"172.20.5.7/24", "172.20.0.7/16", "172.21.0.7/24",
+                             "fd20::7/48", "fd20::7/32", "172.16.0.7/12"}) {
+    EXPECT_NE(Against({leased}).find("which a route of this host leads"),
+              std::string::npos)
+        << leased << ": " << Against({leased});
+  }
+  // A wider route is the kernel's second choice, one address nobody's network.
+  for (const char* leased :
+       {"172.22.0.7/16", "172.20.5.7/25", "fd20::7/64", "172.21.0.9/32"}) {
+    EXPECT_EQ(Against({leased}), "") << leased;
+  }
 }
 
 TEST(LeaseRulesTest, WhatIsNoneIsNot) {
