@@ -15,6 +15,10 @@ namespace {
 
 constexpr uint64_t kFallbackLookupUs = 60'000'000;
 
+uint64_t PushIntervalUs(const config::Config& config) {
+  return uint64_t{config.hub.push_interval_s} * 1'000'000;
+}
+
 // The keys were read before.
 peer::HubSessions::Routing RoutingOf(const config::Config& config) {
   peer::HubSessions::Routing routing{.settings = config.routing, .granted = {}};
@@ -128,6 +132,7 @@ absl::StatusOr<peer::HubSessions::Config> HubSide::SessionsConfig() {
             writer_->Put(peer::BannedKeysPath(state_dir),
                          peer::FormatBannedKeys(keys));
           },
+      .tell_interval_us = PushIntervalUs(parts_.config),
   };
 }
 
@@ -145,8 +150,7 @@ absl::Status HubSide::StartRotation() {
       rotation::HubRotation::Config{
           .keys = parts_.secrets.keys,
           .grace_us = parts_.config.key.grace_us(),
-          .interval_us =
-              uint64_t{parts_.config.hub.push_interval_s} * 1'000'000,
+          .interval_us = PushIntervalUs(parts_.config),
           .keep =
               [this](std::string text, std::string key,
                      std::function<void(const absl::Status&)> done) {
@@ -236,11 +240,11 @@ absl::Status HubSide::Apply(const config::Config& config, uint64_t now_us) {
                     .routing = RoutingOf(config),
                     .rules = peer::ClientRules(config.hub),
                     .probers = service_ ? fallback_.get() : nullptr,
-                    .offered_mtu = parts_.platform.MaxInnerMtu(Family::kIpv4)},
+                    .offered_mtu = parts_.platform.MaxInnerMtu(Family::kIpv4),
+                    .tell_interval_us = PushIntervalUs(config)},
                    now_us);
   if (rotation_) {
-    rotation_->SetTimes(config.key.grace_us(),
-                        uint64_t{config.hub.push_interval_s} * 1'000'000);
+    rotation_->SetTimes(config.key.grace_us(), PushIntervalUs(config));
   }
   return absl::OkStatus();
 }

@@ -99,11 +99,12 @@ bool ClientRoutes::Judge(Session& session, std::span<const IpPrefix> here,
       accepted == accepted_) {
     return false;
   }
+  const bool said = codes == exchange_.codes();
   session.Send(exchange_.Judged(std::move(codes)));
   const bool changed = accepted != accepted_;
   accepted_ = std::move(accepted);
   if (changed) LogAccepted(accepted_, "hub", log);
-  LogRefused(exchange_, "hub", log);
+  if (!said) LogRefused(exchange_, "hub", log);
   return changed;
 }
 

@@ -240,7 +240,8 @@ constexpr Option kFirstRows[] = {
      .value_name = "SECONDS",
      .max = 31'536'000,
      .sentence = "How often the hub makes another shared key and gives it to "
-                 "all clients; 0 does so only for `lwtctl rotate-key`.",
+                 "all clients, and tells them again of networks and MTU; 0: a "
+                 "key only for `lwtctl rotate-key`, the rest as it changes.",
      .field = Integer<In<&Config::hub, &HubConfig::push_interval_s>>()},
     {.group = kServerGroup,
      .flag = "fallback",

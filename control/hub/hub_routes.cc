@@ -110,7 +110,8 @@ void HubSessions::JudgeRoutes(Client& client, uint64_t now_us) {
       {config_.door.offer.addresses, underlay_,
        config_.host.ConnectedNetworks(), config_.routing.settings.own},
       now_us);
-  const bool same = client.routes.judged() && codes == client.routes.codes();
+  const bool said = codes == client.routes.codes();
+  const bool same = client.routes.judged() && said;
   if (std::any_of(codes.begin(), codes.end(),
                   [](const auto& code) { return code.has_value(); })) {
     refused_.insert(SlotOf(client));
@@ -122,7 +123,7 @@ void HubSessions::JudgeRoutes(Client& client, uint64_t now_us) {
   if (now != before) LogAccepted(now, client.session->name(), log_);
   if (same) return;
   client.session->Send(client.routes.Judged(std::move(codes)));
-  LogRefused(client.routes, client.session->name(), log_);
+  if (!said) LogRefused(client.routes, client.session->name(), log_);
 }
 
 void HubSessions::JudgeAllAgain(uint64_t now_us) {
@@ -237,6 +238,38 @@ void HubSessions::SweepRoutes(uint64_t now_us) {
   }
   if (clients_changed_ || announced_routes_ != routes_.version()) {
     AnnounceRoutes();
+  }
+}
+
+void HubSessions::SetTellInterval(uint64_t interval_us, uint64_t now_us) {
+  if (interval_us == config_.tell_interval_us && next_tell_us_ != UINT64_MAX) {
+    return;
+  }
+  config_.tell_interval_us = interval_us;
+  next_tell_us_ = interval_us == 0 ? UINT64_MAX : now_us + interval_us;
+}
+
+// In portions: what a crowd is told must not hold up a turn. A round that a
+// short interval overtakes goes on to its end.
+void HubSessions::TellAgain(uint64_t now_us) {
+  if (!tell_from_) {
+    if (now_us < next_tell_us_) return;
+    next_tell_us_ = now_us + config_.tell_interval_us;
+    tell_from_ = 0;
+  }
+  const auto slots = static_cast<uint32_t>(clients_.size());
+  const uint32_t end = std::min(slots, *tell_from_ + kTellPortion);
+  for (uint32_t slot = *tell_from_; slot < end; ++slot) {
+    Client& client = clients_[slot];
+    if (!client.session) continue;
+    client.routes.AnnounceAgain();
+    client.session->TellPathAgain(now_us);
+    Schedule(client);
+  }
+  if (end < slots) {
+    tell_from_ = end;
+  } else {
+    tell_from_.reset();
   }
 }
 

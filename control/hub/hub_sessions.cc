@@ -45,6 +45,7 @@ HubSessions::HubSessions(const Config& config, const loop::Log& log,
   RestoreRoutes(now_us);
   TakeRouteMessages();
   TellPeerNetworks();
+  SetTellInterval(config_.tell_interval_us, now_us);
 }
 
 HubSessions::~HubSessions() { config_.road.owners.SetAcceptor(nullptr); }
@@ -180,6 +181,7 @@ void HubSessions::OnTimer(uint64_t now_us) {
   } else if (keeping_) {
     KeepAddresses(now_us);
   }
+  TellAgain(now_us);
   if (told_routes_ != routes_.version()) TellPeerNetworks();
 }
 
@@ -317,6 +319,7 @@ void HubSessions::Apply(Settings settings, uint64_t now_us) {
   config_.rules = std::move(settings.rules);
   flow_context_.probers = settings.probers;
   door_.SetOfferedMtu(settings.offered_mtu);
+  SetTellInterval(settings.tell_interval_us, now_us);
   for (Client& client : clients_) {
     if (client.session) client.session->SetRekeyLimits(config_.rekey);
   }

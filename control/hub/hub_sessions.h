@@ -39,6 +39,8 @@ class HubSessions final : public FlowOwner {
   static constexpr uint64_t kIdleLookUs = Session::kMeasureUs;
   // Of held addresses, put together for their file in one turn.
   static constexpr size_t kKeepPortion = 256;
+  // Of slots of clients that are told again what they were told, in one turn.
+  static constexpr uint32_t kTellPortion = 64;
   // What the unproven flows keep of their streams, beyond kOwnBytes each.
   static constexpr size_t kStreamBytes = 8 << 20;
   // Of one session, beside those that it sends on.
@@ -82,6 +84,9 @@ class HubSessions final : public FlowOwner {
     // Who may not come in, and where it is kept when that has changed.
     BannedKeys banned;
     std::function<void(const BannedKeys&)> on_banned;
+    // How often clients are told once more of networks and of their path, for
+    // one that lost it in whatever way; 0: never. A change is told at once.
+    uint64_t tell_interval_us = 0;
     // Who is told of who comes and goes; may be null.
     rotation::HubRotation* rotation = nullptr;
   };
@@ -95,6 +100,7 @@ class HubSessions final : public FlowOwner {
     ClientRules rules;
     ProberDoor* probers = nullptr;
     uint16_t offered_mtu = 0;
+    uint64_t tell_interval_us = 0;
   };
 
   struct Client final : FlowOwner {
@@ -134,7 +140,8 @@ class HubSessions final : public FlowOwner {
   // Does what is due, and touches no client of whom nothing is.
   void OnTimer(uint64_t now_us);
   uint64_t NextDeadline() const {
-    return keeping_ ? 0 : std::min(next_sweep_us_, deadlines_.Next());
+    if (keeping_ || tell_from_) return 0;
+    return std::min({next_sweep_us_, deadlines_.Next(), next_tell_us_});
   }
   // Our own ways to clients may carry more or less now.
   void OnLinkChanged();
@@ -194,6 +201,8 @@ class HubSessions final : public FlowOwner {
   void AnnounceRoutes();
   std::vector<IpPrefix> AnnouncedTo(const Client& client) const;
   void SweepRoutes(uint64_t now_us);
+  void SetTellInterval(uint64_t interval_us, uint64_t now_us);
+  void TellAgain(uint64_t now_us);
   void RestoreRoutes(uint64_t now_us);
   void KeepRoutes(uint64_t now_us);
   void TellPeerNetworks();
@@ -239,6 +248,7 @@ class HubSessions final : public FlowOwner {
   void EndOtherJoins(const HubFlow& winner, uint64_t now_us);
   void Decide(HubFlow& flow, uint64_t now_us);
   void Replace(Client& client, const Endpoint& remote, uint64_t now_us);
+  bool HasRoom(const Client* before, WorkerIndex worker);
   // `worker` is the flow's.
   handshake::Verdict Judge(const handshake::PublicKey& key,
                            const handshake::PeerOffer& offer, bool newest_key,
@@ -282,6 +292,9 @@ class HubSessions final : public FlowOwner {
   std::vector<IpPrefix> announced_;  // behind all clients
   bool clients_changed_ = false;     // since these were put together
   std::set<uint32_t> refused_;       // clients of whom a network is refused
+  uint64_t next_tell_us_ = UINT64_MAX;
+  // The first slot that this round of telling has not come to.
+  std::optional<uint32_t> tell_from_;
 };
 
 }  // namespace lwt::peer

@@ -13,17 +13,20 @@ size_t RouteExchange::Announce(std::vector<IpPrefix> networks) {
   const size_t fitting = RoutesMessage::Fitting(networks);
   networks.resize(fitting);
   wanted_ = std::move(networks);
-  due_ = sent_version_ == 0 || wanted_ != sent_;
+  due_ = sent_version_ == 0 || again_ || wanted_ != sent_;
   return fitting;
 }
 
 std::optional<RoutesMessage> RouteExchange::TakeAnnouncement(uint64_t now_us) {
   if (!understood_ || !due_ || now_us < send_at_us_) return std::nullopt;
-  due_ = false;
+  due_ = again_ = false;
   send_at_us_ = now_us + kGapUs;
+  // What is said again is answered as before, mostly.
+  if (sent_ != wanted_) {
+    answered_ = false;
+    refused_.clear();
+  }
   sent_ = wanted_;
-  answered_ = false;
-  refused_.clear();
   return RoutesMessage{.version = ++sent_version_, .networks = sent_};
 }
 
@@ -38,9 +41,9 @@ void RouteExchange::OnRoutes(const RoutesMessage& message, uint64_t now_us) {
 
 const RoutesMessage* RouteExchange::TakeList(uint64_t now_us) {
   if (!pending_ || now_us < take_at_us_) return nullptr;
+  if (pending_->networks != list_.networks) codes_.clear();
   list_ = *std::move(pending_);
   pending_.reset();
-  codes_.clear();
   judged_ = false;
   take_at_us_ = now_us + kGapUs;
   return &list_;

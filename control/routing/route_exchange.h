@@ -29,7 +29,9 @@ class RouteExchange {
 
   // What is to be told of us. How many of it fit.
   size_t Announce(std::vector<IpPrefix> networks);
-  // At NextDeadline(): the list to send, if it is another than the last.
+  // The same once more, as a newer version, for a peer that lost it.
+  void AnnounceAgain() { due_ = again_ = true; }
+  // At NextDeadline(): the list to send, if it is to be.
   std::optional<handshake::RoutesMessage> TakeAnnouncement(uint64_t now_us);
 
   // A list came. One that is no newer than the last changes nothing.
@@ -40,7 +42,8 @@ class RouteExchange {
   // those that were accepted.
   handshake::RoutesAnswer Judged(
       std::vector<std::optional<handshake::RouteCode>> codes);
-  // The list judged last, and what came of it.
+  // The list judged last, and what came of it; of one that came again, what
+  // came of it before, until it is judged.
   const handshake::RoutesMessage& list() const { return list_; }
   const std::vector<std::optional<handshake::RouteCode>>& codes() const {
     return codes_;
@@ -69,6 +72,7 @@ class RouteExchange {
   uint32_t sent_version_ = 0;
   uint64_t send_at_us_ = 0;
   bool due_ = true;
+  bool again_ = false;  // due though it is no other
   bool answered_ = false;
   std::map<uint8_t, handshake::RouteCode> refused_;
   // The peer's.

@@ -146,6 +146,11 @@ class Session {
   // an event may be lost.
   static constexpr uint64_t kTellUs = 250'000;
   void FollowPath(uint64_t now_us);
+  // Tells the peer what it found once more, though it is nothing new.
+  void TellPathAgain(uint64_t now_us) {
+    told_mtu_ = 0;
+    TellPath(now_us);
+  }
   // The largest inner packet of the session now: what both ends agreed on, or
   // less where the way to the peer or the way back takes less in one segment.
   uint16_t inner_mtu() const { return std::min(own_mtu_, peer_mtu_); }

@@ -50,6 +50,49 @@ TEST(RouteExchangeTest, ChangesLeaveOnceASecond) {
   EXPECT_EQ(exchange.NextDeadline(), RouteExchange::kNever);
 }
 
+TEST(RouteExchangeTest, WhatWasToldIsToldAgainToOneThatLostIt) {
+  RouteExchange exchange(true);
+  exchange.Announce({kOne, kTwo});
+  const auto first = exchange.TakeAnnouncement(0);
+  ASSERT_TRUE(first);
+  const RoutesAnswer refusal{.version = first->version,
+                             .refused = {{1, RouteCode::kConnected}}};
+  EXPECT_TRUE(exchange.OnAnswer(refusal));
+  EXPECT_FALSE(exchange.TakeAnnouncement(kGap));
+  exchange.AnnounceAgain();
+  exchange.Announce({kOne, kTwo});
+  EXPECT_FALSE(exchange.TakeAnnouncement(kGap - 1)) << "as rarely as any";
+  const auto again = exchange.TakeAnnouncement(kGap);
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->version, first->version + 1);
+  EXPECT_EQ(again->networks, first->networks);
+  EXPECT_EQ(exchange.NextDeadline(), RouteExchange::kNever);
+  // Of what is known nothing is forgotten, and the same answer is no news.
+  EXPECT_TRUE(exchange.answered());
+  EXPECT_EQ(exchange.RefusedBy(1), RouteCode::kConnected);
+  EXPECT_FALSE(exchange.OnAnswer(
+      {.version = again->version, .refused = refusal.refused}));
+  RouteExchange peer(true);
+  peer.OnRoutes(*again, 0);
+  ASSERT_NE(peer.TakeList(0), nullptr);
+  EXPECT_EQ(peer.list().networks, first->networks);
+}
+
+TEST(RouteExchangeTest, AListThatCameAgainIsJudgedAndKeepsItsCodes) {
+  RouteExchange exchange(true);
+  exchange.OnRoutes({.version = 1, .networks = {kOne}}, 0);
+  ASSERT_NE(exchange.TakeList(0), nullptr);
+  (void)exchange.Judged({RouteCode::kConnected});
+  exchange.OnRoutes({.version = 2, .networks = {kOne}}, kGap);
+  ASSERT_NE(exchange.TakeList(kGap), nullptr);
+  EXPECT_FALSE(exchange.judged());
+  ASSERT_EQ(exchange.codes().size(), 1u);
+  EXPECT_EQ(exchange.codes()[0], RouteCode::kConnected);
+  exchange.OnRoutes({.version = 3, .networks = {kTwo}}, 2 * kGap);
+  ASSERT_NE(exchange.TakeList(2 * kGap), nullptr);
+  EXPECT_TRUE(exchange.codes().empty());
+}
+
 TEST(RouteExchangeTest, OfAFloodTheNewestIsLookedAtOnceASecond) {
   RouteExchange exchange(true);
   (void)exchange.TakeAnnouncement(0);

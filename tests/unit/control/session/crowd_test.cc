@@ -99,5 +99,32 @@ TEST_F(CrowdTest, AfterALongOutageAllAreBackWithinOnePause) {
   EXPECT_TRUE(AllUpWithin(33 * kSecond));
 }
 
+// Each turn a few are told again what they were told, and none is left out.
+TEST_F(CrowdTest, ACrowdIsToldAgainInPortions) {
+  hub_.tell_interval_us = 20 * kSecond;
+  const uint64_t due_us = net_.now_us + hub_.tell_interval_us;
+  hub_.Make();
+  Come();
+  ASSERT_TRUE(AllUpWithin(5 * kSecond));
+  RunFor(net_, hub_, all_, 3 * kSecond);
+  const auto told = [&] {
+    return std::count_if(all_.begin(), all_.end(), [](TestClient* client) {
+      return client->session->routes().exchange().lists() > 1;
+    });
+  };
+  ASSERT_EQ(told(), 0);
+  ASSERT_LT(net_.now_us, due_us);
+  net_.now_us = due_us;
+  hub_.sessions->OnTimer(net_.now_us);
+  size_t due = 0;
+  for (const auto& client : hub_.sessions->clients()) {
+    if (client.session && client.routes.NextDeadline() <= net_.now_us) ++due;
+  }
+  EXPECT_EQ(due, HubSessions::kTellPortion);
+  EXPECT_LE(hub_.sessions->NextDeadline(), net_.now_us) << "and goes on";
+  RunFor(net_, hub_, all_, 3 * kSecond);
+  EXPECT_EQ(told(), kCrowd);
+}
+
 }  // namespace
 }  // namespace lwt::peer

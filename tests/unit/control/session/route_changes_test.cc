@@ -122,6 +122,50 @@ TEST_F(RouteChangesTest, AClientsSettingsCountWhileItsHubIsAway) {
   EXPECT_TRUE(client.host.networks.empty());
 }
 
+// What a client lost of it, in whatever way, is there again.
+TEST_F(RouteChangesTest, EachIntervalClientsAreToldAgain) {
+  constexpr uint64_t kInterval = 100 * kSecond;
+  hub_.routing.own = {Prefix("192.168.1.0/24")};
+  hub_.tell_interval_us = kInterval;
+  hub_.Make();
+  TestClient& client = AddClient("10.0.0.2/24");
+  TestClient& other = AddClient("10.0.0.3/24");
+  ASSERT_TRUE(Connect(client));
+  ASSERT_TRUE(Connect(other));
+  const ClientRoutes& routes = client.session->routes();
+  const uint64_t lists = routes.exchange().lists();
+  const uint16_t mtu = client.session->session()->inner_mtu();
+  const auto lose = [&] {
+    const_cast<ClientRoutes&>(routes) =
+        ClientRoutes({client.address}, client.routing);
+    const_cast<ClientRoutes&>(routes).OnSession(*client.session->session());
+    const_cast<Session&>(*client.session->session()).TakeMtu(600);
+  };
+  const auto is_there = [&] {
+    return routes.accepted() == Nets{Prefix("192.168.1.0/24")} &&
+           client.session->session()->inner_mtu() == mtu;
+  };
+  lose();
+  Run(kInterval / 2);
+  EXPECT_FALSE(is_there()) << "nothing new, nothing said";
+  Run(kInterval / 2);
+  EXPECT_TRUE(is_there());
+  EXPECT_EQ(other.session->routes().exchange().lists(), lists + 1);
+  EXPECT_TRUE(client.up());
+  // Another interval counts from the reload, and none is never.
+  HubSessions::Settings settings = HubSettings();
+  settings.tell_interval_us = kInterval / 10;
+  hub_.sessions->Apply(settings, net_.now_us);
+  lose();
+  Run(kInterval / 10 + 2 * kSecond);
+  EXPECT_TRUE(is_there());
+  settings.tell_interval_us = 0;
+  hub_.sessions->Apply(settings, net_.now_us);
+  lose();
+  Run(5 * kInterval);
+  EXPECT_FALSE(is_there());
+}
+
 TEST_F(RouteChangesTest, AHubsReloadIsToldToItsClients) {
   hub_.routing.own = {Prefix("192.168.1.0/24")};
   hub_.Make();

@@ -252,6 +252,7 @@ struct TestHub {
             [this](const auto& now_held) { held_routes = now_held; },
         .banned = banned,
         .on_banned = [this](const auto& all) { banned = all; },
+        .tell_interval_us = tell_interval_us,
         .rotation = rotation};
     sessions = std::make_unique<HubSessions>(config, log, net.now_us);
     worker.listening = true;
@@ -316,6 +317,7 @@ struct TestHub {
   config::RoutingConfig routing;
   rotation::HubRotation* rotation = nullptr;  // Make takes it
   ClientRules rules;                          // the same
+  uint64_t tell_interval_us = 0;              // the same
   std::vector<IpPrefix> own = {Prefix("10.0.0.1/24")};
   bool multi_client;
   uint32_t max_clients;
