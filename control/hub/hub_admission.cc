@@ -222,6 +222,17 @@ void HubSessions::OnJoinSaid(HubFlow& flow, uint64_t now_us) {
             " is a new flow from ", ToString(lane.remote));
 }
 
+// For a lane of that worker: one is free, or becomes so with the session that
+// it takes the place of. Who finds none must not cost that one.
+bool HubSessions::HasRoom(const Client* before, WorkerIndex worker) {
+  if (config_.road.peers.HasLane(worker)) return true;
+  if (before == nullptr) return false;
+  const std::vector<SessionLane>& lanes = before->session->lanes();
+  return std::any_of(lanes.begin(), lanes.end(), [&](const SessionLane& lane) {
+    return lane.name.worker == worker;
+  });
+}
+
 Verdict HubSessions::Judge(const PublicKey& key, const PeerOffer& offer,
                            bool newest_key, WorkerIndex worker,
                            uint64_t now_us) {
@@ -238,7 +249,8 @@ Verdict HubSessions::Judge(const PublicKey& key, const PeerOffer& offer,
     const std::string refusal = config_.rotation->Refusal(key);
     if (!refusal.empty()) return {VerdictCode::kKeyRotated, refusal};
   }
-  const bool known = FindByKey(key) != nullptr;
+  const Client* const before = FindByKey(key);
+  const bool known = before != nullptr;
   const size_t there = clients_.size() - free_.size();
   const bool others = there > (known ? 1u : 0u);
   if (!config_.multi_client && others) {
@@ -246,8 +258,7 @@ Verdict HubSessions::Judge(const PublicKey& key, const PeerOffer& offer,
             "this hub serves one client (multi_client = false), and another "
             "one is connected"};
   }
-  if (!known &&
-      (there >= config_.max_clients || !config_.road.peers.HasLane(worker))) {
+  if ((!known && there >= config_.max_clients) || !HasRoom(before, worker)) {
     return {VerdictCode::kFull,
             config::Concat("this hub serves ", config_.max_clients,
                            " clients already (max_clients)")};

@@ -210,29 +210,6 @@ TEST_F(SessionsTest, OrderlyEndKeepsTheTimeThatIsLeft) {
             hub_.host.UnixMs() + AddressBook::kHoldUs / 1000);
 }
 
-TEST_F(SessionsTest, ClientThatGetsNoLaneLeavesNothing) {
-  TestClient& client = AddClient("10.0.0.2/24");
-  ASSERT_TRUE(Until(kSecond, [&] { return client.up(); }));
-  Run(AddressBook::kEarnUs);
-  // Its flow dies, others take the last lanes, and it comes back again: it is
-  // known, so it is not refused for want of room before.
-  Event down;
-  down.kind = EventKind::kFlowDown;
-  down.flow = FlowId{hub_.worker.flows.begin()->first};
-  hub_.worker.events.push_back(down);
-  Run(1000);  // too short for the client to join a flow
-  while (hub_.road->lanes.Take({0})) {
-  }
-  client.Make();
-  EXPECT_FALSE(Until(5 * kSecond, [&] { return client.up(); }));
-  EXPECT_EQ(hub_.count(), 0u);
-  for (const HubSessions::Client& slot : hub_.sessions->clients()) {
-    EXPECT_TRUE(slot.addresses.empty());
-  }
-  ASSERT_EQ(hub_.held.size(), 1u);
-  EXPECT_NE(hub_.held[0].until_unix_ms, HeldAddress::kConnected);
-}
-
 TEST_F(SessionsTest, BacksOffWhileTheHubIsAwayAndComesBack) {
   TestClient& client = AddClient("10.0.0.2/24");
   ASSERT_TRUE(Until(kSecond, [&] { return client.up(); }));
@@ -472,6 +449,33 @@ TEST_F(SessionsTest, GarbageIsAnsweredWithAnAlertAndForgotten) {
   // The burst used up its own network's allowance, not this one's.
   TestClient& client = AddClient("10.0.0.2/24");
   EXPECT_TRUE(Until(5 * kSecond, [&] { return client.up(); }));
+}
+
+// A client whose new flow came where no lane is free stays as it is.
+TEST_F(SessionsTest, WhoFindsNoLaneFreeLosesNothing) {
+  TestClient& client = AddClient("10.0.0.2/24");
+  ASSERT_TRUE(Until(kSecond, [&] { return client.up(); }));
+  const auto id = [&] {
+    const Session* session =
+        hub_.sessions->SessionOf(client.identity.public_key);
+    return session == nullptr ? 0 : session->secrets().session_id;
+  };
+  const uint64_t before = id();
+  ASSERT_NE(before, 0u);
+  // All lanes are somebody's, and that of its session on another worker.
+  Session& session = *hub_.sessions->SessionOf(client.identity.public_key);
+  session.RemoveLane(session.lanes().front().name);
+  while (hub_.road->peers.TakeLane({0})) {
+  }
+  client.Make();  // it knows nothing, and calls
+  Until(5 * kSecond, [&] { return client.session->state() == "down"; });
+  EXPECT_NE(client.session->reason().find("max_clients"), std::string::npos)
+      << client.session->reason();
+  EXPECT_EQ(id(), before);
+  // Once there is a lane, it comes in, and takes the place of what was.
+  hub_.road->peers.GiveLane({{0}, {0}});
+  EXPECT_TRUE(Until(60 * kSecond, [&] { return client.up(); }));
+  EXPECT_NE(id(), before);
 }
 
 }  // namespace
