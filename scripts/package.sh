@@ -105,7 +105,7 @@ for package in debhelper dpkg-dev; do
     grep -qx installed || missing+=("$package")
 done
 if [ "${#missing[@]}" -gt 0 ]; then
-  echo "package: run: sudo apt-get install ${missing[*]}" >&2
+  echo "package: lacks ${missing[*]}; run: sudo scripts/setup.sh -package" >&2
   exit 1
 fi
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that building and running need; with -tests
-# also those of the tests. Does not call apt when all of them are there.
+# Installs the Debian packages that building and running need; with -package
+# also those of making the package, with -tests those of the tests. Does not call apt when all of them are there.
 set -euo pipefail
 
 run=(
@@ -10,6 +10,7 @@ run=(
   libtomlplusplus-dev rapidjson-dev libsystemd-dev libseccomp-dev
   iproute2 nftables ethtool iputils-ping iperf3 jq kmod procps
 )
+package=(debhelper dpkg-dev)
 tests=(
   ccache clang-format clang-tidy libclang-rt-14-dev llvm shellcheck
   libgtest-dev libgmock-dev golang-github-flynn-noise-dev
@@ -17,18 +18,20 @@ tests=(
   tcpdump tshark p0f nginx-light curl nmap conntrack openssl git
   python3-matplotlib libbenchmark-dev valgrind strace
   openvpn wireguard-go wireguard-tools
-  systemd-container debhelper lintian man-db qemu-user zsh
+  systemd-container lintian man-db qemu-user zsh
 )
 
 usage() {
-  echo "usage: scripts/setup.sh [-tests]"
-  echo "Installs what building and running need; -tests: and the tests."
+  echo "usage: scripts/setup.sh [-package] [-tests]"
+  echo "Installs what building and running need; -package: and what"
+  echo "scripts/package.sh needs; -tests: and that and the tests."
 }
 
 wanted=("${run[@]}")
 for arg in "$@"; do
   case "$arg" in
-    -tests | --tests) wanted+=("${tests[@]}") ;;
+    -package | --package) wanted+=("${package[@]}") ;;
+    -tests | --tests) wanted+=("${package[@]}" "${tests[@]}") ;;
     -h | --help) usage && exit 0 ;;
     *) usage >&2 && exit 2 ;;
   esac

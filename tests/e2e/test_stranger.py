@@ -74,7 +74,7 @@ def test_from_nothing_to_a_service(topology, package):
     """But for the two lines that make the package."""
     commands = _commands()
     assert len(commands) <= MOST_COMMANDS
-    assert commands[:2] == ["scripts/setup.sh", "scripts/package.sh"]
+    assert commands[:2] == ["scripts/setup.sh -package", "scripts/package.sh"]
     machine = Machine(topology.client.namespace)
     (machine.root / "usr/sbin/policy-rc.d").unlink(missing_ok=True)
     (machine.root / "root" / package.name).write_bytes(package.read_bytes())
