@@ -100,7 +100,7 @@ if $tarball; then
 fi
 
 missing=()
-for package in debhelper dpkg-dev; do
+for package in build-essential debhelper; do
   dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null |
     grep -qx installed || missing+=("$package")
 done

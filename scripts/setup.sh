@@ -10,7 +10,7 @@ run=(
   libtomlplusplus-dev rapidjson-dev libsystemd-dev libseccomp-dev
   iproute2 nftables ethtool iputils-ping iperf3 jq kmod procps
 )
-package=(debhelper dpkg-dev)
+package=(build-essential debhelper)
 tests=(
   ccache clang-format clang-tidy libclang-rt-14-dev llvm shellcheck
   libgtest-dev libgmock-dev golang-github-flynn-noise-dev
