@@ -7,8 +7,10 @@ constexpr std::string_view kQueues =
     "what waits is kept short, by flow, and what is full is counted; "
     "send_queue bounds it";
 constexpr std::string_view kInQueue =
-    "not built yet: what the tunnel device does not take at once is dropped "
-    "and counted as tunnel_full";
+    "nothing waits for the tunnel device, for the kernel takes each packet in "
+    "the call that brings it; a burst that comes faster than the worker opens "
+    "it waits in the uplink's buffers, which need no size and count what they "
+    "lose as rx_missed. Leave it out";
 constexpr std::string_view kPaths =
     "not built yet: clients reach each other through the hub, and direct paths "
     "are planned";

@@ -3,12 +3,13 @@
 namespace lwt {
 namespace {
 
-// Each means that this host is too slow or too small for the traffic.
+// Each means that this host, or the line that it has, is too slow or too small
+// for the traffic.
 constexpr DropReason kReported[] = {
-    DropReason::kPuntFull,   DropReason::kSessionPuntFull,
-    DropReason::kPoolEmpty,  DropReason::kHandoffFull,
-    DropReason::kUplinkFull, DropReason::kTunnelFull,
-    DropReason::kEpochSpent,
+    DropReason::kPuntFull,      DropReason::kSessionPuntFull,
+    DropReason::kPoolEmpty,     DropReason::kHandoffFull,
+    DropReason::kUplinkFull,    DropReason::kTunnelFull,
+    DropReason::kSendQueueFull, DropReason::kEpochSpent,
 };
 
 }  // namespace

@@ -112,10 +112,21 @@ TEST(GoNamesTest, EachKeyIsTakenOrAnswered) {
 }
 
 TEST(GoNamesTest, WhatIsNotBuiltIsSaidToBeSo) {
-  for (const char* flag : {"p2p", "p2p-port", "recv-queue"}) {
+  for (const char* flag : {"p2p", "p2p-port"}) {
     EXPECT_THAT(FlagError(flag), HasSubstr("not built yet")) << flag;
   }
   EXPECT_THAT(KeyError("enable_nat_detection"), HasSubstr("not built yet"));
+}
+
+// There is no such queue, and the answer says where packets wait in its place.
+TEST(GoNamesTest, AReceiveQueueIsAnsweredByWhereReceivedPacketsWait) {
+  for (const std::string& error :
+       {FlagError("recv-queue"), KeyError("recv_queue"),
+        KeyError("recv_queue_size")}) {
+    EXPECT_THAT(error, HasSubstr("nothing waits for the tunnel device"));
+    EXPECT_THAT(error, HasSubstr("rx_missed"));
+    EXPECT_THAT(error, HasSubstr("Leave it out"));
+  }
 }
 
 TEST(GoNamesTest, ItsDefaultsHoldWhereAnOldCommandGivesNone) {

@@ -78,6 +78,25 @@ TEST_F(DropReportTest, WhatWasSaidIsNotSaidAgain) {
             std::string::npos);
 }
 
+// A burst is one line with its count, and one that goes on a line each period.
+TEST_F(DropReportTest, AFullSendQueueIsSaidOnceABurst) {
+  EXPECT_EQ(LinesAt(kStart), "");
+  uint64_t now_us = kStart;
+  for (const uint64_t burst : {9000u, 50u}) {
+    for (uint64_t i = 0; i < 10; ++i) {
+      Drop(i % 2, DropReason::kSendQueueFull, burst / 10);
+      EXPECT_EQ(LinesAt(now_us + i), "");
+    }
+    now_us += DropReport::kPeriodUs;
+    const std::string line = LinesAt(now_us);
+    EXPECT_NE(line.find(" warn  " + std::to_string(burst) +
+                        " frames dropped, send_queue_full: "),
+              std::string::npos)
+        << line;
+  }
+  EXPECT_EQ(LinesAt(now_us + DropReport::kPeriodUs), "");
+}
+
 // What strangers send is not the host's fault, and not theirs to write a log
 // with.
 TEST_F(DropReportTest, OnlyWhatThisHostLacksIsSaid) {
