@@ -189,7 +189,8 @@ absl::Status Gateway::StartComponents() {
   absl::Status status = StartRole();
   if (status.ok()) status = WatchSources();
   if (!status.ok()) return status;
-  components_.Keep(std::make_unique<WorkerTuning>(platform_->workers()));
+  components_.Keep(
+      std::make_unique<WorkerTuning>(platform_->workers(), config_.queues));
   components_.Keep(std::make_unique<TooBigWatch>(
       [this] { return platform_->has_uplink() ? platform_->link().index : 0; },
       *loop_, *link_, log_));

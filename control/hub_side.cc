@@ -113,7 +113,8 @@ absl::StatusOr<peer::HubSessions::Config> HubSide::SessionsConfig() {
       .max_clients = parts_.config.hub.max_clients,
       .multi_client = parts_.config.hub.multi_client,
       .routing = RoutingOf(parts_.config),
-      .rules = peer::ClientRules(parts_.config.hub),
+      .rules =
+          peer::ClientRules(parts_.config.hub, parts_.config.fec.interleave_us),
       .held = *std::move(before),
       .on_held =
           [this, state_dir](const std::vector<peer::HeldAddress>& held) {
@@ -234,15 +235,16 @@ void HubSide::SetFallback(const std::optional<config::HostPort>& service,
 absl::Status HubSide::Apply(const config::Config& config, uint64_t now_us) {
   if (sessions_ == nullptr) return absl::OkStatus();
   SetFallback(config.hub.fallback, now_us);
-  sessions_->Apply({.rekey = parts_.Rekey(),
-                    .max_clients = config.hub.max_clients,
-                    .multi_client = config.hub.multi_client,
-                    .routing = RoutingOf(config),
-                    .rules = peer::ClientRules(config.hub),
-                    .probers = service_ ? fallback_.get() : nullptr,
-                    .offered_mtu = parts_.platform.MaxInnerMtu(Family::kIpv4),
-                    .tell_interval_us = PushIntervalUs(config)},
-                   now_us);
+  sessions_->Apply(
+      {.rekey = parts_.Rekey(),
+       .max_clients = config.hub.max_clients,
+       .multi_client = config.hub.multi_client,
+       .routing = RoutingOf(config),
+       .rules = peer::ClientRules(config.hub, config.fec.interleave_us),
+       .probers = service_ ? fallback_.get() : nullptr,
+       .offered_mtu = parts_.platform.MaxInnerMtu(Family::kIpv4),
+       .tell_interval_us = PushIntervalUs(config)},
+      now_us);
   if (rotation_) {
     rotation_->SetTimes(config.key.grace_us(), PushIntervalUs(config));
   }

@@ -68,6 +68,18 @@ void FlowFailed(Worker& worker, FlowId flow, LaneIndex lane, uint32_t token) {
   worker.Report(event);
 }
 
+// By what is set for its peer alone, and for all.
+void TuneLane(Worker& worker, LaneIndex index) {
+  session::Lane& lane = worker.lanes[index.value];
+  const uint64_t rate = lane.own.rate.value_or(worker.tuning.rate);
+  // What left while there was no rate is not charged.
+  if (lane.peer_rate == 0 && rate != 0) lane.charged = 0;
+  lane.peer_rate = rate;
+  lane.peer_rate_in = lane.own.rate_in.value_or(worker.tuning.rate_in);
+  lane.policy.SetSettings(lane.own.fec.value_or(worker.tuning.fec));
+  ApplyPolicy(worker, index);
+}
+
 // How many bytes at the front are records whole and fit `room`; where the first
 // does not, as many as fit.
 size_t WholeRecords(std::span<const uint8_t> bytes, size_t room) {
@@ -188,8 +200,8 @@ struct Runner {
     worker.aead.ExpandMaskKey(command.send_mask, lane->send.mask);
     worker.aead.ExpandMaskKey(command.receive_mask, lane->receive.mask);
     worker.lane_counters[command.lane.value].Reset();
-    lane->policy = fec::Policy(worker.tuning.fec);
-    ApplyPolicy(worker, command.lane);
+    lane->own = command.tuning;
+    TuneLane(worker, command.lane);
     worker.lane_counters[command.lane.value].last_rx_us.Set(worker.now_us);
     TellPath(worker, command.lane);
   }
@@ -279,11 +291,15 @@ struct Runner {
     worker.outbound.encoder.SetWaits(command.tuning.fec_flush_us,
                                      command.tuning.fec.interleave_us);
     for (LaneIndex index{0}; index.value < worker.lanes.size(); ++index.value) {
-      session::Lane& lane = worker.lanes[index.value];
-      if (!lane.installed) continue;
-      lane.policy.SetSettings(command.tuning.fec);
-      ApplyPolicy(worker, index);
+      if (worker.lanes[index.value].installed) TuneLane(worker, index);
     }
+  }
+
+  void operator()(const TuneLaneCommand& command) {
+    session::Lane* lane = worker.FindLane(command.lane);
+    if (lane == nullptr || !lane->installed) return;
+    lane->own = command.tuning;
+    TuneLane(worker, command.lane);
   }
 };
 

@@ -111,7 +111,7 @@ void Worker::LimitToRate(session::Lane& lane) {
   if (lane.charged != 0) lane.rate.Spend(bytes - lane.charged);
   lane.charged = bytes;
   lane.budget = std::min(
-      lane.budget, lane.rate.Refill(PartOf(tuning.rate, lane.peer), now_us));
+      lane.budget, lane.rate.Refill(PartOf(lane.peer_rate, lane.peer), now_us));
 }
 
 uint32_t Worker::TakeToken(FlowId flow) {

@@ -212,7 +212,7 @@ class Worker {
       lane.crowding = tcp.Crowding(lane.flow);
       lane.open_shard = session::Lane::kNoShard;
       lane.numbered = 0;
-      if (tuning.rate != 0) [[unlikely]]
+      if (lane.peer_rate != 0) [[unlikely]]
         LimitToRate(lane);
     }
     return lane;
@@ -240,7 +240,7 @@ class Worker {
   }
 
  private:
-  // The lane's budget for this burst is not beyond its part of `tuning.rate`.
+  // The lane's budget for this burst is not beyond its part of the peer's rate.
   void LimitToRate(session::Lane& lane);
 
   // A flow that control asked for, until it is up or down.

@@ -73,6 +73,18 @@ struct Acceptance {
   friend bool operator==(const Acceptance&, const Acceptance&) = default;
 };
 
+// "auto", "off" or "K:M".
+struct FecChoice {
+  fec::Mode mode = fec::Mode::kAuto;
+  fec::Parameters fixed;
+};
+
+// Of "50M"; 0: no limit.
+struct BitRate {
+  uint64_t bits_per_s = 0;
+  uint64_t bytes_per_s() const { return bits_per_s / 8; }
+};
+
 // An entry [[peer]]: what a hub knows of a client.
 struct PeerEntry {
   std::string public_key = {};             // base64, 44 characters
@@ -80,12 +92,10 @@ struct PeerEntry {
   std::string name = {};                   // what it is called
   std::vector<IpAddress> addresses = {};   // in the tunnel, its alone
   bool isolated = false;                   // from all other clients
-};
-
-// "auto", "off" or "K:M".
-struct FecChoice {
-  fec::Mode mode = fec::Mode::kAuto;
-  fec::Parameters fixed;
+  // In place of what is set for all; empty: that.
+  std::optional<FecChoice> fec = {};
+  std::optional<BitRate> rate = {};     // to it
+  std::optional<BitRate> rate_in = {};  // from it
 };
 
 // The parts of Config, each for the component that takes it.
@@ -186,12 +196,6 @@ struct FecConfig {
     }
     return settings;
   }
-};
-
-// Of "50M"; 0: no limit.
-struct BitRate {
-  uint64_t bits_per_s = 0;
-  uint64_t bytes_per_s() const { return bits_per_s / 8; }
 };
 
 // How fast it goes, and what may wait for that.

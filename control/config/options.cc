@@ -367,6 +367,38 @@ constexpr Option kFirstRows[] = {
                  "reaches no other client, and none reaches it.",
      .field = Boolean<
          Each<&Config::hub, &HubConfig::peers, &PeerEntry::isolated>>()},
+    {.group = kPeerGroup,
+     .toml = "peer.fec",
+     .applies_to = AppliesTo::kServer,
+     .takes = Takes::kLive,
+     .value_name = "auto/off/K:M",
+     .example = "10:3",
+     .optional = true,
+     .sentence = "The same as fec for what is sent to this client; without it "
+                 "that of all, fec_data and fec_parity included.",
+     .field = Text<Each<&Config::hub, &HubConfig::peers, &PeerEntry::fec>,
+                   ReadFec>()},
+    {.group = kPeerGroup,
+     .toml = "peer.rate",
+     .applies_to = AppliesTo::kServer,
+     .takes = Takes::kLive,
+     .value_name = "BITS",
+     .example = "20M",
+     .optional = true,
+     .sentence = "The same as rate for this client alone; without it that of "
+                 "all, and 0 is no limit for it.",
+     .field = Rate<Each<&Config::hub, &HubConfig::peers, &PeerEntry::rate>>()},
+    {.group = kPeerGroup,
+     .toml = "peer.rate_in",
+     .applies_to = AppliesTo::kServer,
+     .takes = Takes::kLive,
+     .value_name = "BITS",
+     .example = "20M",
+     .optional = true,
+     .sentence = "The same as rate_in for this client alone; without it that "
+                 "of all, and 0 is no limit for it.",
+     .field =
+         Rate<Each<&Config::hub, &HubConfig::peers, &PeerEntry::rate_in>>()},
 
     {.group = kHubGroup,
      .toml = "hub.address",

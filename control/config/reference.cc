@@ -33,8 +33,9 @@ as a flag takes it.
 
 `[[peer]]` is a table that stands once for each client of which the hub is to know
 something, at the end of its file: what it is called, tunnel addresses that are its
-alone, networks behind it, of which it need not say anything then, and whether it is
-kept from the others. Only `public_key` is needed:
+alone, networks behind it, of which it need not say anything then, whether it is
+kept from the others, and what is set for it in place of `fec`, `rate` and `rate_in`
+of all. Only `public_key` is needed:
 
 ```toml
 [[peer]]
@@ -43,6 +44,9 @@ name = "office"
 addresses = ["10.0.0.7"]
 allowed_ips = ["192.168.7.0/24", "fd07::/64"]
 isolated = false
+fec = "10:3"
+rate = "20M"
+rate_in = "20M"
 ```
 
 A network may lie within one of another peer; none may overlap the tunnel's own.

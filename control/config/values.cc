@@ -322,4 +322,13 @@ std::string ToText(BitRate rate) {
   return Concat(rate.bits_per_s);
 }
 
+std::string ToText(const std::optional<BitRate>& rate) {
+  if (!rate) return "";
+  return rate->bits_per_s == 0 ? "0" : ToText(*rate);
+}
+
+std::string ToText(const std::optional<FecChoice>& choice) {
+  return choice ? ToText(*choice) : "";
+}
+
 }  // namespace lwt::config

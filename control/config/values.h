@@ -55,6 +55,9 @@ std::string ToText(const HostPort& remote);
 std::string ToText(const std::optional<HostPort>& remote);
 std::string ToText(const FecChoice& choice);
 std::string ToText(BitRate rate);
+// "0" for no limit, as opposed to nothing said.
+std::string ToText(const std::optional<BitRate>& rate);
+std::string ToText(const std::optional<FecChoice>& choice);
 
 // The text in quotes, with everything unprintable escaped, cut at 64 bytes.
 std::string Quoted(std::string_view text);

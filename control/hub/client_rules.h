@@ -12,20 +12,24 @@
 #include "control/config/config.h"
 #include "control/handshake/crypto.h"
 #include "control/hub/address_book.h"
+#include "dataplane/lane/peer_tuning.h"
 
 namespace lwt::peer {
 
 class ClientRules {
  public:
   ClientRules() = default;
-  // The keys were read before.
-  explicit ClientRules(const config::HubConfig& config);
+  // The keys were read before. `interleave_us` is that of all clients' FEC.
+  explicit ClientRules(const config::HubConfig& config,
+                       uint64_t interleave_us = fec::Settings().interleave_us);
 
   // What the client of `key` is called; empty: nothing.
   std::string_view NameOf(const handshake::PublicKey& key) const;
   std::optional<handshake::PublicKey> KeyOf(std::string_view name) const;
   // Neither reaches another client nor is reached by one.
   bool IsIsolated(const handshake::PublicKey& key) const;
+  // What is set for this client alone.
+  PeerTuning TuningOf(const handshake::PublicKey& key) const;
   // Tunnel addresses that no other key may have.
   const AddressBook::Reserved& reserved() const { return reserved_; }
   // Where leases come from, see AddressBook.
@@ -35,6 +39,7 @@ class ClientRules {
   struct Rule {
     std::string name;
     bool isolated = false;
+    PeerTuning tuning;
   };
 
   bool isolates_all_ = false;

@@ -315,6 +315,7 @@ std::unique_ptr<Session> HubSessions::MakeSession(Client& client,
   auto session =
       std::make_unique<Session>(SessionContext(), client, *peer,
                                 std::move(name), std::move(secrets), now_us);
+  session->SetTuning(config_.rules.TuningOf(session->secrets().peer_key));
   if (!session->InstallLane(lane, 0, now_us, kOldLaneUs)) {
     config_.road.peers.Remove(*peer);
     return nullptr;

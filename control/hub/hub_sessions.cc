@@ -330,7 +330,8 @@ void HubSessions::Apply(Settings settings, uint64_t now_us) {
   AnnounceRoutes();
 }
 
-// Those who are there are called and isolated by what is said of them now.
+// Those who are there are called, isolated and served by what is said of them
+// now.
 void HubSessions::FollowRules(uint64_t now_us) {
   book_.SetReserved(config_.rules.reserved());
   book_.SetPool(config_.rules.pool());
@@ -341,9 +342,10 @@ void HubSessions::FollowRules(uint64_t now_us) {
   PeerTable& peers = config_.road.peers;
   for (const Client& client : clients_) {
     if (!client.session) continue;
+    const PublicKey& key = client.session->secrets().peer_key;
     client.session->SetName(NameOf(client.session->secrets()));
-    const bool isolated =
-        config_.rules.IsIsolated(client.session->secrets().peer_key);
+    client.session->SetTuning(config_.rules.TuningOf(key));
+    const bool isolated = config_.rules.IsIsolated(key);
     if (peers.Of(client.peer).isolated != isolated) {
       peers.Change(client.peer).isolated = isolated;
     }

@@ -18,13 +18,18 @@ Tuning TuningOf(const config::Config& config, size_t workers);
 
 class WorkerTuning final : public loop::Component {
  public:
-  explicit WorkerTuning(std::span<const std::unique_ptr<WorkerThread>> workers)
-      : workers_(workers) {}
+  WorkerTuning(std::span<const std::unique_ptr<WorkerThread>> workers,
+               const config::QueueConfig& queues)
+      : workers_(workers), rate_(queues.rate), rate_in_(queues.rate_in) {}
 
+  // The rates of peers that have none of their own, after who reports peers.
+  void Report(telemetry::Status& status, uint64_t now_us) const override;
   absl::Status Apply(const config::Config& config, uint64_t now_us) override;
 
  private:
   const std::span<const std::unique_ptr<WorkerThread>> workers_;
+  config::BitRate rate_;
+  config::BitRate rate_in_;
 };
 
 }  // namespace lwt

@@ -80,6 +80,7 @@ bool Session::InstallLane(SessionLane lane, uint32_t epoch, uint64_t now_us,
   InstallLaneCommand install;
   install.peer = peer_;
   install.flow = lane.flow;
+  install.tuning = tuning_;
   install.send = KeysOf(lane, rekey_.send_epoch(), true);
   install.receive = KeysOf(lane, epochs.front(), false);
   install.send_mask = MaskOf(RootOf(*roots, context_.role, true), lane);
@@ -317,6 +318,14 @@ void Session::ShareLoss(uint64_t now_us) {
   if (!loss) return;
   for (const SessionLane& lane : lanes_) {
     SendTo(lane, TellLossCommand{.loss = *loss});
+  }
+}
+
+void Session::SetTuning(const PeerTuning& tuning) {
+  if (tuning == tuning_) return;
+  tuning_ = tuning;
+  for (const SessionLane& lane : lanes_) {
+    SendTo(lane, TuneLaneCommand{.tuning = tuning_});
   }
 }
 

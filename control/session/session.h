@@ -165,6 +165,10 @@ class Session {
   // When the peer said last that another host has its static key.
   std::optional<uint64_t> twin_told_us() const { return twin_told_us_; }
 
+  // What is set for this peer alone: for lanes that are and will be.
+  void SetTuning(const PeerTuning& tuning);
+  const PeerTuning& tuning() const { return tuning_; }
+
   // Tells the peer that we close; lanes go with the destructor.
   void SendClose(std::string_view reason,
                  handshake::CloseReason code = handshake::CloseReason::kNormal);
@@ -265,6 +269,7 @@ class Session {
   uint16_t peer_mtu_;
   uint16_t told_mtu_;
   uint64_t next_tell_us_ = 0;
+  PeerTuning tuning_;
   std::optional<handshake::About> about_;
   bool told_about_ = false;
 };

@@ -55,6 +55,10 @@ void ReportSession(const Session& session, uint64_t now_us,
   peer.reading.epoch = session.send_epoch();
   peer.reading.rx_epochs = session.receive_epochs();
   peer.reading.tx_epochs = session.send_epochs();
+  // Of its own; where there is none, that of all is said by who has it.
+  const PeerTuning& own = session.tuning();
+  if (own.rate) peer.reading.rate = *own.rate * 8;
+  if (own.rate_in) peer.reading.rate_in = *own.rate_in * 8;
   if (peer.totals.srtt_us != 0) peer.reading.rtt_us = peer.totals.srtt_us;
   for (const SessionLane& lane : session.lanes()) {
     peer.lane_list.push_back(LaneOf(session, lane));

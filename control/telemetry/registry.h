@@ -39,6 +39,10 @@ LWT_READING(LanReading, LWT_LAN_METRICS);
   X(last_heard_s, kGauge, kSeconds,                                          \
     "Since a record of the peer's last verified.")                           \
   X(mtu, kGauge, kBytes, "Largest inner packet that the session takes.")     \
+  X(rate, kGauge, kNumber,                                                   \
+    "Bits a second to the peer at most, 0 without a limit.")                 \
+  X(rate_in, kGauge, kNumber,                                                \
+    "Bits a second that are taken of the peer at most, 0 without a limit.")  \
   X(lanes, kGauge, kNumber, "Outer flows that the session has.")             \
   X(epoch, kGauge, kNumber, "Key epoch that records are sealed with.")       \
   X(rx_epochs, kCounter, kNumber, "Key epochs that can or could be opened.") \

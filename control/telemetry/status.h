@@ -84,7 +84,9 @@ struct PeerStatus {
   std::vector<std::string> features;  // that it names
   PeerReading reading{.rtt_us = kNoValue,
                       .last_handshake_s = kNoValue,
-                      .last_heard_s = kNoValue};
+                      .last_heard_s = kNoValue,
+                      .rate = kNoValue,
+                      .rate_in = kNoValue};
   LaneReading totals;  // of its lanes, and of those it had
   std::vector<LaneStatus> lane_list;
   std::vector<RouteStatus> routes;

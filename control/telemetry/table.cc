@@ -67,6 +67,17 @@ std::string Traffic(uint64_t packets, uint64_t bytes) {
   return Format("%" PRIu64 " packets, ", packets) + Bytes(bytes);
 }
 
+// "20 Mbit/s", "1500 kbit/s": the largest unit that leaves a whole number.
+std::string BitRate(uint64_t bits_per_s) {
+  constexpr const char* kUnits[] = {"bit/s", "kbit/s", "Mbit/s", "Gbit/s"};
+  size_t unit = 0;
+  while (bits_per_s % 1000 == 0 && unit + 1 < std::size(kUnits)) {
+    bits_per_s /= 1000;
+    ++unit;
+  }
+  return Format("%" PRIu64 " %s", bits_per_s, kUnits[unit]);
+}
+
 // Columns as wide as their widest cell; the last one is not padded.
 void AddTable(const std::vector<Row>& rows, std::string& out) {
   std::vector<size_t> widths;
@@ -122,6 +133,18 @@ void AddHead(const Status& status, std::string& out) {
   AddTable(rows, out);
 }
 
+// "20 Mbit/s to it, 5 Mbit/s from it"; empty where neither has a limit.
+std::string Limits(const PeerReading& now) {
+  std::string limits;
+  const auto add = [&limits](uint64_t rate, const char* where) {
+    if (rate == 0 || rate == kNoValue) return;
+    limits += (limits.empty() ? "" : ", ") + BitRate(rate) + where;
+  };
+  add(now.rate, " to it");
+  add(now.rate_in, " from it");
+  return limits;
+}
+
 // Whose they are by `ours`, in a state.
 std::string NetworksOf(const PeerStatus& peer, bool ours,
                        std::string_view state) {
@@ -165,6 +188,8 @@ void AddPeer(const PeerStatus& peer, std::string& out) {
   if (!peer.hub_reason.empty()) rows.push_back({"not", peer.hub_reason});
   rows.push_back({"path", peer.path + ", lanes " + std::to_string(now.lanes) +
                               ", MTU " + std::to_string(now.mtu)});
+  const std::string limits = Limits(now);
+  if (!limits.empty()) rows.push_back({"at most", limits});
   rows.push_back(
       {"round trip",
        now.rtt_us == kNoValue

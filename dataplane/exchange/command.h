@@ -12,6 +12,7 @@
 
 #include "dataplane/exchange/tuning.h"
 #include "dataplane/flow/flow_id.h"
+#include "dataplane/lane/peer_tuning.h"
 #include "dataplane/names.h"
 #include "dataplane/wire/ethernet.h"
 #include "dataplane/wire/too_big.h"
@@ -94,6 +95,13 @@ struct InstallLaneCommand {
   EpochKeys receive;
   MaskSecret send_mask;
   MaskSecret receive_mask;
+  PeerTuning tuning;
+};
+
+// Other values for the lane's peer from now on.
+struct TuneLaneCommand {
+  LaneIndex lane;
+  PeerTuning tuning;
 };
 
 // Erase the lane and its keys. Its flow is closed with FIN when `close_flow`.
@@ -180,7 +188,7 @@ using Command = std::variant<
     InstallLaneCommand, RemoveLaneCommand, InstallReceiveEpochCommand,
     SwitchSendEpochCommand, RetireReceiveEpochCommand, SendRecordCommand,
     ProbeLaneCommand, TellLossCommand, ReinjectCommand, SwapUplinkCommand,
-    TuneCommand, SetLinkMtuCommand, TooBigCommand>;
+    TuneCommand, TuneLaneCommand, SetLinkMtuCommand, TooBigCommand>;
 
 // What goes to every worker alike.
 using CommandToAll =

@@ -21,6 +21,7 @@ struct Settings {
   Parameters fixed;  // of kFixed; its stride is the policy's
   // What interleaving may add to the delay of a repair, 0 for no interleaving.
   uint64_t interleave_us = 20'000;
+  friend bool operator==(const Settings&, const Settings&) = default;
 };
 
 // Sums since the lane began, as the peer's report has them.

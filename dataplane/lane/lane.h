@@ -11,6 +11,7 @@
 #include "dataplane/fec/parity_budget.h"
 #include "dataplane/fec/policy.h"
 #include "dataplane/flow/flow_id.h"
+#include "dataplane/lane/peer_tuning.h"
 #include "dataplane/lane/replay_window.h"
 #include "dataplane/lane/token_bucket.h"
 #include "dataplane/names.h"
@@ -116,6 +117,10 @@ struct Lane {
   uint32_t numbered = 0;  // packet numbers promised to shards of FEC groups
   uint32_t open_shard = kNoShard;  // in Pack, that takes company: its place
   uint32_t last_record = 0;        // in Encapsulate: the place of the last
+  // Bytes a second to and from the peer, by its own setting or that of all; 0:
+  // no limit.
+  uint64_t peer_rate = 0;
+  uint64_t peer_rate_in = 0;
   // The probe whose answer is awaited.
   bool probe_pending = false;
   uint32_t probe_token = 0;
@@ -128,6 +133,7 @@ struct Lane {
   TokenBucket rate;
   uint64_t charged = 0;
   TokenBucket rate_in{kTakenDepthUs};
+  PeerTuning own;  // what is set for the peer alone
   fec::Policy policy;
   fec::ParityBudget parity_budget;
   SendHalf send;

@@ -48,10 +48,10 @@ bool SpeaksToGroup(const Worker& worker, const wire::InnerPacket& inner,
 
 // Within what is taken of one peer.
 [[gnu::cold]] bool IsInRate(Worker& worker, const Frame& record, size_t size) {
-  session::TokenBucket& bucket = worker.lanes[record.lane.value].rate_in;
-  const uint64_t rate = worker.PartOf(worker.tuning.rate_in, record.peer);
-  if (bucket.Refill(rate, worker.now_us) < size) return false;
-  bucket.Spend(size);
+  session::Lane& lane = worker.lanes[record.lane.value];
+  const uint64_t rate = worker.PartOf(lane.peer_rate_in, record.peer);
+  if (lane.rate_in.Refill(rate, worker.now_us) < size) return false;
+  lane.rate_in.Spend(size);
   return true;
 }
 
@@ -71,7 +71,8 @@ bool IsAdmitted(Worker& worker, const Frame& record, std::span<uint8_t> packet,
     worker.counters.Drop(DropReason::kInnerSource);
     return false;
   }
-  if (worker.tuning.rate_in != 0 && !IsInRate(worker, record, packet.size())) {
+  if (worker.lanes[record.lane.value].peer_rate_in != 0 &&
+      !IsInRate(worker, record, packet.size())) {
     worker.counters.Drop(DropReason::kOverRate);
     return false;
   }

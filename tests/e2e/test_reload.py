@@ -399,6 +399,7 @@ _SEEN = {
     "nothing": {
         "log_level", "multi_client", "fallback", "peer.public_key",
         "peer.allowed_ips", "peer.name", "peer.addresses", "peer.isolated",
+        "peer.fec", "peer.rate", "peer.rate_in",  # test_rate.py
         "client_isolation", "address_pool", "routes", "accept_routes",
         "default_route", "default_route_when_down",  # test_default_route.py
         "fec", "fec_data", "fec_parity",

@@ -142,6 +142,31 @@ TEST_F(FecTest, AnotherCodeCountsForLanesThatStand) {
   EXPECT_EQ(Arrived(), Sent());
 }
 
+// What is for all counts again once the peer has none of its own.
+TEST_F(FecTest, ACodeOfThePeersOwnComesFirst) {
+  Use(Auto());
+  Send(5);
+  PeerTuning own;
+  own.fec = {fec::Mode::kFixed, {8, 6, 1}, 0};
+  pair_->client.mailbox().Send(TuneLaneCommand{{0}, own});
+  // Of a lane that there is none of, it is nothing.
+  pair_->client.mailbox().Send(TuneLaneCommand{{3}, own});
+  pair_->client.mailbox().Send(TuneLaneCommand{{UINT32_MAX}, own});
+  Tuning tuning;
+  tuning.fec.mode = fec::Mode::kOff;
+  pair_->client.mailbox().Send(TuneCommand{{0}, tuning});
+  Settle();
+  EXPECT_EQ(client().fec_tx_data.Get(), 8u);
+  EXPECT_EQ(client().fec_tx_parity.Get(), 6u);
+  Send(8, {1, 2, 3, 4, 5, 6});
+  EXPECT_EQ(hub().shards_repaired.Get(), 6u);
+  pair_->client.mailbox().Send(TuneLaneCommand{{0}, {}});
+  Settle();
+  EXPECT_EQ(client().fec_tx_data.Get(), 0u);
+  Send(20);
+  EXPECT_EQ(Arrived(), Sent());
+}
+
 TEST_F(FecTest, WithoutLossNoParityIsOpened) {
   Use(Fixed(10, 3));
   const uint64_t before = pair_->hub.counters().records_opened.Get();

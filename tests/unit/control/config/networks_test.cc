@@ -302,7 +302,8 @@ TEST(PeerEntriesTest, FaultsHaveAPlace) {
        {"name = \"Office\"", "name = \"10\"", "name = \"\"",
         "addresses = \"10.0.0.7/24\"", "addresses = \"224.0.0.1\"",
         "addresses = [\"10.0.0.7\", \"10.0.0.8\"]", "addresses = []",
-        "isolated = \"yes\""}) {
+        "isolated = \"yes\"", "fec = \"3\"", "rate = \"1k\"",
+        "rate_in = \"\""}) {
     EXPECT_NE(
         fault(std::string("[[peer]]\n") + key + "\n").find("\nhub.toml:2:"),
         std::string::npos)

@@ -10,6 +10,8 @@ namespace {
 
 class ClientRulesTest : public SessionsTest {
  protected:
+  static constexpr uint64_t kInterleaveUs = 7'000;
+
   static config::PeerEntry EntryOf(const TestClient& client, std::string name) {
     return {
         .public_key = handshake::PublicKeyToText(client.identity.public_key),
@@ -18,7 +20,7 @@ class ClientRulesTest : public SessionsTest {
   void Apply(const config::HubConfig& config) {
     HubSessions::Settings settings{.max_clients = 4, .offered_mtu = 1409};
     settings.routing.settings = hub_.routing;
-    settings.rules = ClientRules(config);
+    settings.rules = ClientRules(config, kInterleaveUs);
     hub_.sessions->Apply(settings, net_.now_us);
   }
   bool Connect(const TestClient& client) {
@@ -26,6 +28,19 @@ class ClientRulesTest : public SessionsTest {
   }
   bool IsIsolated(const char* address) const {
     return hub_.worker.published->IsIsolated(PeerAt(hub_.worker, address));
+  }
+  // Of the newest lane to the client with this address.
+  PeerTuning TuningOf(const char* address) {
+    const PeerIndex peer = PeerAt(hub_.worker, address);
+    PeerTuning tuning;
+    uint64_t newest = 0;
+    for (const auto& [name, lane] : hub_.worker.lanes) {
+      if (lane.peer != peer || lane.flow.value < newest) continue;
+      newest = lane.flow.value;
+      tuning = lane.tuning;
+    }
+    EXPECT_NE(newest, 0u) << address;
+    return tuning;
   }
   std::string NameOf(const TestClient& client) {
     return hub_.sessions->SessionOf(client.identity.public_key)->name();
@@ -77,6 +92,50 @@ TEST_F(ClientRulesTest, WhoIsIsolatedIsSoAtOnceAndWhenItComesLater) {
   Run(kSecond / 10);
   EXPECT_FALSE(IsIsolated("10.0.0.2"));
   EXPECT_TRUE(IsIsolated("10.0.0.3"));
+}
+
+// What is set for one client counts for its lanes that are and that come, and
+// for nobody else's.
+TEST_F(ClientRulesTest, WhatIsSetForAClientItsLanesHave) {
+  TestClient& first = AddClient("10.0.0.2/24");
+  TestClient& second = AddClient("10.0.0.3/24");
+  ASSERT_TRUE(Connect(first));
+  EXPECT_EQ(TuningOf("10.0.0.2"), PeerTuning());
+  config::HubConfig config{.peers = {EntryOf(first, ""), EntryOf(second, "")}};
+  config.peers[0].rate = config::BitRate{8'000'000};
+  config.peers[0].rate_in = config::BitRate{0};
+  config.peers[1].fec = config::FecChoice{fec::Mode::kFixed, {8, 6, 1}};
+  Apply(config);
+  ASSERT_TRUE(Connect(second));
+  EXPECT_EQ(TuningOf("10.0.0.2"),
+            (PeerTuning{.fec = {}, .rate = 1'000'000, .rate_in = 0}));
+  const PeerTuning of_second = TuningOf("10.0.0.3");
+  ASSERT_TRUE(of_second.fec);
+  EXPECT_EQ(*of_second.fec,
+            (fec::Settings{fec::Mode::kFixed, {8, 6, 1}, kInterleaveUs}));
+  EXPECT_FALSE(of_second.rate || of_second.rate_in);
+  telemetry::Status status;
+  ReportClients(*hub_.sessions, net_.now_us, status);
+  ASSERT_EQ(status.peers.size(), 2u);
+  EXPECT_EQ(status.peers[0].reading.rate, 8'000'000u);
+  EXPECT_EQ(status.peers[0].reading.rate_in, 0u);
+  EXPECT_EQ(status.peers[1].reading.rate, kNoValue) << "that of all";
+  Apply({});
+  EXPECT_EQ(TuningOf("10.0.0.2"), PeerTuning());
+  EXPECT_EQ(TuningOf("10.0.0.3"), PeerTuning());
+}
+
+// A client that is away and comes again, by another flow.
+TEST_F(ClientRulesTest, WhatIsSetForAClientItHasAgainWhenItComesBack) {
+  TestClient& client = AddClient("10.0.0.2/24");
+  config::HubConfig config{.peers = {EntryOf(client, "")}};
+  config.peers[0].rate = config::BitRate{8'000'000};
+  Apply(config);
+  ASSERT_TRUE(Connect(client));
+  EXPECT_EQ(TuningOf("10.0.0.2").rate, 1'000'000u);
+  client.Make();
+  ASSERT_TRUE(Connect(client));
+  EXPECT_EQ(TuningOf("10.0.0.2").rate, 1'000'000u);
 }
 
 // Neither is told of what lies behind the other, nor does it tell it.

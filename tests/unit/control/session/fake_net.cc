@@ -141,6 +141,7 @@ void FakeWorker::Run(const InstallLaneCommand& command) {
   lane.receive[command.receive.epoch] = command.receive;
   lane.send_mask = command.send_mask;
   lane.receive_mask = command.receive_mask;
+  lane.tuning = command.tuning;
   lane.reading.last_rx_us = net_.now_us;
   lanes[Named(command.lane)] = lane;
   auto flow = flows.find(command.flow.value);

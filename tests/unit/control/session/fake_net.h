@@ -50,6 +50,7 @@ class FakeWorker : public WorkerLink {
     MaskSecret receive_mask;
     LaneReading reading;
     double told_loss = 0;
+    PeerTuning tuning;
   };
 
   explicit FakeWorker(FakeNet& net) : net_(net) {}
@@ -106,6 +107,9 @@ class FakeWorker : public WorkerLink {
   void Run(const SetLinkCommand&) {}
   void Run(const SwapUplinkCommand&) {}
   void Run(const TuneCommand&) {}
+  void Run(const TuneLaneCommand& command) {
+    lanes.at(Named(command.lane)).tuning = command.tuning;
+  }
   void Run(const SetLinkMtuCommand&) {}
   void Run(const TooBigCommand&) {}
   void Run(const ListenCommand&) {}

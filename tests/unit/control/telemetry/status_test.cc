@@ -19,8 +19,12 @@ PeerStatus ExamplePeer() {
   peer.version = "0.2.0";
   peer.protocol = 1;
   peer.features = {"mtu"};
-  peer.reading = {
-      .rtt_us = 1234, .last_handshake_s = 7, .last_heard_s = 66, .lanes = 1};
+  peer.reading = {.rtt_us = 1234,
+                  .last_handshake_s = 7,
+                  .last_heard_s = 66,
+                  .rate = 20'000'000,
+                  .rate_in = 1'500'000,
+                  .lanes = 1};
   peer.totals = {.rx_packets = 3, .rx_bytes = 3 << 20, .shards_repaired = 5};
   peer.lane_list = {{.slot = 2,
                      .worker = 3,
@@ -107,7 +111,8 @@ TEST(StatusJsonTest, HasEveryMember) {
            R"("path":"client","reason":"","version":"0.2.0",)"
            R"("protocol":1,"features":["mtu"],"rtt_us":1234,)"
            R"("last_handshake_s":7,"last_heard_s":66,)"
-           R"("mtu":0,"lanes":1,"epoch":0,)"
+           R"("mtu":0,"rate":20000000,"rate_in":1500000,)"
+           R"("lanes":1,"epoch":0,)"
            R"("rx_epochs":0,"tx_epochs":0,"route_lists":0,)"
            R"("route_lists_overtaken":0,"rx_packets":3,"rx_bytes":3145728,)"
            R"("tx_packets":0,"tx_bytes":0,"records_opened":0,)"
@@ -175,6 +180,7 @@ peer 10.0.0.2: up
   public key      -
   endpoint        192.0.2.1:40000
   path            client, lanes 1, MTU 0
+  at most         20 Mbit/s to it, 1500 kbit/s from it
   round trip      1.234 ms
   last handshake  7 s ago, key epoch 0
   last heard      1 min 6 s ago
