@@ -8,10 +8,12 @@
 #include "control/base/text.h"
 #include "control/cli/version.h"
 #include "control/client_side.h"
+#include "control/config/values.h"
 #include "control/gateway.h"
 #include "control/handshake/psk.h"
 #include "control/hub_side.h"
 #include "control/loop/api_server.h"
+#include "control/metrics_side.h"
 #include "control/platform/drop_report.h"
 #include "control/platform/worker_tuning.h"
 #include "control/service/confinement.h"
@@ -204,6 +206,8 @@ absl::Status Gateway::StartComponents() {
       });
   if (!api.ok()) return api.status();
   components_.Keep(*std::move(api));
+  status = StartMetrics();
+  if (!status.ok()) return status;
   const std::string what = config::Concat(
       config::NameOf(config_.mode), ", ", platform_->tunnel().info().device,
       " ",
@@ -239,6 +243,18 @@ void Gateway::Confine() {
   status = service::ForbidSystemCalls(needs);
   if (!status.ok()) log_.Warn(status.message());
   log_.Info("privileges: ", service::NamesOfHeld(kept));
+}
+
+absl::Status Gateway::StartMetrics() {
+  const config::MetricsConfig& metrics = config_.metrics;
+  if (!metrics.listen.configured()) return absl::OkStatus();
+  absl::StatusOr<std::unique_ptr<MetricsSide>> side = MetricsSide::Start(
+      metrics, [this] { return Report(NowUs()); }, *loop_);
+  if (!side.ok()) return side.status();
+  components_.Keep(*std::move(side));
+  log_.Info("metrics are read at ", config::ToText(metrics.listen),
+            metrics.IsRemote() ? ", by other hosts too" : "");
+  return absl::OkStatus();
 }
 
 absl::Status Gateway::StartReloader(ServiceNotice& notice) {

@@ -36,6 +36,13 @@ struct IpAddress {
   static IpAddress Any(Family family) { return IpAddress{family, {}}; }
 
   bool IsUnspecified() const { return *this == Any(family); }
+  // RFC 1122 section 3.2.1.3 (g), RFC 4291 section 2.5.3.
+  bool IsLoopback() const {
+    if (family == Family::kIpv4) return bytes[0] == 127;
+    IpAddress loopback = Any(Family::kIpv6);
+    loopback.bytes[15] = 1;
+    return *this == loopback;
+  }
   friend bool operator==(const IpAddress&, const IpAddress&) = default;
 };
 

@@ -65,6 +65,7 @@ ROOMS = {
         "control/host/net/",
         "control/host/guard/",
         "control/host/instance/",
+        "control/web/",
         "control/workers/",
         "control/routing/",
         "control/session/",

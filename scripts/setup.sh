@@ -8,6 +8,7 @@ run=(
   libdpdk-dev libisal-dev libipsec-mb-dev libabsl-dev libsodium-dev
   libssl-dev libnftables-dev libmnl-dev libbpf-dev libxdp-dev libelf-dev
   libtomlplusplus-dev rapidjson-dev libsystemd-dev libseccomp-dev
+  libmicrohttpd-dev prometheus-cpp-dev
   iproute2 nftables ethtool iputils-ping iperf3 jq kmod procps
 )
 package=(build-essential debhelper)
@@ -18,7 +19,7 @@ tests=(
   tcpdump tshark p0f nginx-light curl nmap conntrack openssl git
   python3-matplotlib libbenchmark-dev valgrind strace
   openvpn wireguard-go wireguard-tools
-  systemd-container lintian man-db qemu-user zsh
+  systemd-container lintian man-db qemu-user zsh prometheus
 )
 
 usage() {

@@ -113,13 +113,26 @@ void CheckKey(Config& config, Faults& faults,
   if (!usable.ok()) faults.emplace_back(ToStd(usable.message()));
 }
 
+bool IsRefusedRemote(const MetricsConfig& metrics) {
+  return metrics.IsRemote() && !metrics.allow_remote;
+}
+
+void CheckMetrics(const Config& config, Faults& faults) {
+  if (!IsRefusedRemote(config.metrics)) return;
+  faults.push_back(Concat(
+      "metrics.listen ", ToString(*config.metrics.listen.endpoint),
+      " is reached by other hosts: take 127.0.0.1 or a socket's path, or allow "
+      "it with metrics.allow_remote = true"));
+}
+
 // Of the kind that a network is of which is in use: no start will do before the
 // settings are others.
 absl::Status AllOf(const Faults& faults, const Config& config) {
   if (faults.empty()) return absl::OkStatus();
   const std::string lines = absl::StrJoin(faults, "\n");
-  return WayOutIsInTunnel(config) ? absl::InvalidArgumentError(lines)
-                                  : absl::FailedPreconditionError(lines);
+  return WayOutIsInTunnel(config) || IsRefusedRemote(config.metrics)
+             ? absl::InvalidArgumentError(lines)
+             : absl::FailedPreconditionError(lines);
 }
 
 template <typename Enum, size_t kCount>
@@ -140,6 +153,7 @@ absl::Status Finish(Config& config, std::vector<std::string>& warnings,
   CheckKey(config, faults, warnings);
   CheckHubs(config, origins, faults);
   CheckNetworks(config, faults);
+  CheckMetrics(config, faults);
   return AllOf(faults, config);
 }
 
@@ -149,6 +163,7 @@ absl::Status CheckAgreement(const Config& config) {
   CheckTunnel(config, faults);
   CheckHubs(config, nullptr, faults);
   CheckNetworks(config, faults);
+  CheckMetrics(config, faults);
   return AllOf(faults, config);
 }
 

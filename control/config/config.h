@@ -220,6 +220,22 @@ struct WorkerConfig {
   uint32_t arena_mib = 0;  // sent bytes kept per worker; 0: see arena_bytes
 };
 
+// Where metrics are asked for: at most one of the two is there.
+struct MetricsPlace {
+  std::optional<Endpoint> endpoint;
+  std::string socket;  // path
+  bool configured() const { return endpoint || !socket.empty(); }
+};
+
+struct MetricsConfig {
+  MetricsPlace listen;        // nowhere by default
+  bool allow_remote = false;  // an endpoint that is not of the loopback
+  // Others than programs of this host reach it.
+  bool IsRemote() const {
+    return listen.endpoint && !listen.endpoint->address.IsLoopback();
+  }
+};
+
 // This gateway's places on the host, and its log.
 struct HostConfig {
   std::string state_dir;       // empty: host::PathsOf knows
@@ -242,6 +258,7 @@ struct Config {
   RekeyLimits rekey;
   WorkerConfig workers;
   HostConfig host;
+  MetricsConfig metrics;
 
   uint32_t arena_bytes() const {
     uint32_t automatic = mode == Mode::kServer ? 64 : 12;
@@ -260,7 +277,7 @@ class Origins;  // load.h
 // The error has one line for each fault, each with its remedy, and of an entry
 // [[hub]] with its place where `origins` are given; `warnings` gets a sentence
 // for each doubt. It is InvalidArgument where the way out leads into the
-// tunnel's own network, else FailedPrecondition.
+// tunnel's own network or others would read metrics, else FailedPrecondition.
 absl::Status Finish(Config& config, std::vector<std::string>& warnings,
                     const Origins* origins = nullptr);
 // The same relations without those of the key.

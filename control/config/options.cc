@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "control/config/fields.h"
+#include "control/config/metrics_options.h"
 #include "control/config/networks.h"
 #include "control/config/option_fields.h"
 #include "control/config/packet_options.h"
@@ -24,7 +25,8 @@ constexpr std::string_view kHostGroup = "Host";
 
 // Choices must follow the order of their enumerators in config.h. Rows of one
 // group, and those of one table in the file, stand together. Those of the
-// groups about packets follow, from packet_options.h.
+// groups about packets follow, from packet_options.h, and that of
+// metrics_options.h.
 constexpr Option kFirstRows[] = {
     {.group = kTunnelGroup,
      .flag = "m",
@@ -450,15 +452,17 @@ constexpr Option kFirstRows[] = {
      .field = Choice<In<&Config::host, &HostConfig::log_level>>()},
 };
 
-template <size_t... I, size_t... J>
-constexpr std::array<Option, sizeof...(I) + sizeof...(J)> Joined(
-    std::index_sequence<I...>, std::index_sequence<J...>) {
-  return {{kFirstRows[I]..., kPacketOptions[J]...}};
+template <size_t... I, size_t... J, size_t... K>
+constexpr std::array<Option, sizeof...(I) + sizeof...(J) + sizeof...(K)> Joined(
+    std::index_sequence<I...>, std::index_sequence<J...>,
+    std::index_sequence<K...>) {
+  return {{kFirstRows[I]..., kPacketOptions[J]..., kMetricsOptions[K]...}};
 }
 
 constexpr auto kOptions =
     Joined(std::make_index_sequence<std::size(kFirstRows)>(),
-           std::make_index_sequence<std::size(kPacketOptions)>());
+           std::make_index_sequence<std::size(kPacketOptions)>(),
+           std::make_index_sequence<std::size(kMetricsOptions)>());
 
 }  // namespace
 

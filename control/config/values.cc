@@ -228,6 +228,22 @@ absl::Status CheckSocketPath(std::string_view text) {
                  " is longer than the 107 bytes of a socket's path");
 }
 
+absl::StatusOr<MetricsPlace> ReadMetricsPlace(std::string_view text) {
+  if (text.starts_with('/')) {
+    const absl::Status good = CheckSocketPath(text);
+    if (!good.ok()) return good;
+    return MetricsPlace{.socket = std::string(text)};
+  }
+  const bool port_alone =
+      text.find_first_not_of("0123456789") == std::string_view::npos;
+  const absl::StatusOr<Endpoint> endpoint = ReadListenAddress(
+      port_alone ? Concat("127.0.0.1:", text) : std::string(text));
+  if (endpoint.ok()) return MetricsPlace{.endpoint = *endpoint};
+  return Invalid(Quoted(text), " is no place to read metrics at: an address ",
+                 "and port, such as 127.0.0.1:9464 or [::1]:9464, or the ",
+                 "absolute path of a socket");
+}
+
 absl::StatusOr<FecChoice> ReadFec(std::string_view text) {
   if (text == "auto") return FecChoice{};
   if (text == "off") return FecChoice{fec::Mode::kOff, {}};
@@ -298,6 +314,10 @@ std::string ToText(const HostPort& remote) {
 
 std::string ToText(const std::optional<HostPort>& remote) {
   return remote ? ToText(*remote) : "";
+}
+
+std::string ToText(const MetricsPlace& place) {
+  return place.endpoint ? ToString(*place.endpoint) : place.socket;
 }
 
 std::string ToText(const FecChoice& choice) {

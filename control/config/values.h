@@ -31,6 +31,10 @@ absl::Status CheckFamilies(const std::vector<IpPrefix>& addresses);
 // "auto", "off", or "K:M": data shards 1 … 64, parities 0 … 32.
 absl::StatusOr<FecChoice> ReadFec(std::string_view text);
 
+// A listening address, whose port alone is one of 127.0.0.1, or the absolute
+// path of a socket.
+absl::StatusOr<MetricsPlace> ReadMetricsPlace(std::string_view text);
+
 // "50M": bits a second, with k, M or G for a thousand and so on; 64k to 400G,
 // or 0 for no limit.
 absl::StatusOr<BitRate> ReadBitRate(std::string_view text);
@@ -54,6 +58,7 @@ std::string ToText(const Endpoint& endpoint);
 std::string ToText(const HostPort& remote);
 std::string ToText(const std::optional<HostPort>& remote);
 std::string ToText(const FecChoice& choice);
+std::string ToText(const MetricsPlace& place);
 std::string ToText(BitRate rate);
 // "0" for no limit, as opposed to nothing said.
 std::string ToText(const std::optional<BitRate>& rate);

@@ -435,6 +435,8 @@ _RESTART_HUB = {
     "dataplane.idle": '"busy"',
     "dataplane.retransmit": "false",
     "dataplane.arena_mib": "7",
+    "metrics.listen": '"127.0.0.1:9464"',
+    "metrics.allow_remote": "true",
 }
 # These change others with them.
 _RESTART_TOGETHER = {"mode", "encryption", "lan_addr"}

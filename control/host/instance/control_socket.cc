@@ -39,13 +39,14 @@ std::optional<sockaddr_un> SocketAddress(const std::string& path) {
 }
 
 // A socket, or an error that names `path`.
-absl::StatusOr<ScopedFd> MakeSocket(const std::string& path) {
+absl::StatusOr<ScopedFd> MakeSocket(const std::string& path, SocketKind kind) {
   ScopedFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (fd.get() >= 0) return fd;
-  return absl::ErrnoToStatus(errno, "cannot make the control socket " + path);
+  return absl::ErrnoToStatus(
+      errno, absl::StrCat("cannot make the ", kind.name, " ", path));
 }
 
-absl::Status InUse(int fd, const std::string& path) {
+absl::Status InUse(int fd, const std::string& path, SocketKind kind) {
   ucred peer{};
   socklen_t size = sizeof(peer);
   const bool known =
@@ -54,12 +55,13 @@ absl::Status InUse(int fd, const std::string& path) {
   return absl::AlreadyExistsError(
       absl::StrCat(known ? absl::StrCat("process ", peer.pid, " listens")
                          : "another process listens",
-                   " at the control socket ", path));
+                   " at the ", kind.name, " ", path));
 }
 
-absl::Status Bind(int fd, const sockaddr_un& address, const std::string& path) {
+absl::Status Bind(int fd, const sockaddr_un& address, const std::string& path,
+                  SocketKind kind) {
   // The mode is right from the first moment on.
-  const mode_t mask = umask(0177);
+  const mode_t mask = umask(0777 & ~kind.mode);
   const int bound =
       bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address));
   int error = errno;
@@ -69,8 +71,8 @@ absl::Status Bind(int fd, const sockaddr_un& address, const std::string& path) {
     error = errno;
     unlink(path.c_str());
   }
-  return absl::ErrnoToStatus(error,
-                             "cannot listen at the control socket " + path);
+  return absl::ErrnoToStatus(
+      error, absl::StrCat("cannot listen at the ", kind.name, " ", path));
 }
 
 }  // namespace
@@ -100,18 +102,19 @@ StartTurn::~StartTurn() {
   if (!keep_folder_) rmdir(run_root_.c_str());
 }
 
-absl::StatusOr<ControlSocket> ControlSocket::Listen(const std::string& path) {
+absl::StatusOr<ControlSocket> ControlSocket::Listen(const std::string& path,
+                                                    SocketKind kind) {
   const std::optional<sockaddr_un> address = SocketAddress(path);
   if (!address) {
     return absl::InvalidArgumentError(
-        absl::StrCat("the path of the control socket is longer than ",
+        absl::StrCat("the path of the ", kind.name, " is longer than ",
                      sizeof(address->sun_path) - 1, " bytes: ", path));
   }
-  absl::Status status = RemoveDeadSocket(path);
+  absl::Status status = RemoveDeadSocket(path, kind);
   if (!status.ok()) return status;
-  absl::StatusOr<ScopedFd> fd = MakeSocket(path);
+  absl::StatusOr<ScopedFd> fd = MakeSocket(path, kind);
   if (!fd.ok()) return fd.status();
-  status = Bind(fd->get(), *address, path);
+  status = Bind(fd->get(), *address, path, kind);
   if (!status.ok()) return status;
   return ControlSocket(*std::move(fd), path);
 }
@@ -132,14 +135,14 @@ ControlSocket::~ControlSocket() {
   }
 }
 
-absl::Status RemoveDeadSocket(const std::string& path) {
+absl::Status RemoveDeadSocket(const std::string& path, SocketKind kind) {
   const std::optional<sockaddr_un> address = SocketAddress(path);
   struct stat status;
   if (!address || lstat(path.c_str(), &status) != 0 ||
       !S_ISSOCK(status.st_mode)) {
     return absl::OkStatus();
   }
-  const absl::StatusOr<ScopedFd> fd = MakeSocket(path);
+  const absl::StatusOr<ScopedFd> fd = MakeSocket(path, kind);
   if (!fd.ok()) return fd.status();
   if (connect(fd->get(), reinterpret_cast<const sockaddr*>(&*address),
               sizeof(*address)) != 0) {
@@ -149,7 +152,7 @@ absl::Status RemoveDeadSocket(const std::string& path) {
       return absl::ErrnoToStatus(errno, "cannot remove " + path);
     }
   }
-  return InUse(fd->get(), path);
+  return InUse(fd->get(), path, kind);
 }
 
 }  // namespace lwt::host

@@ -37,15 +37,22 @@ class StartTurn {
   bool keep_folder_;
 };
 
+// What a socket's file is: `name` is for whoever reads an error.
+struct SocketKind {
+  const char* name = "control socket";
+  mode_t mode = 0600;
+};
+
 class ControlSocket {
  public:
   // Of connections that wait to be accepted.
   static constexpr int kBacklog = 16;
 
-  // Listens at `path`, mode 0600, without blocking. AlreadyExists, naming the
-  // process, when somebody listens there; any file but a socket is left alone.
-  // The caller has the StartTurn.
-  static absl::StatusOr<ControlSocket> Listen(const std::string& path);
+  // Listens at `path`, with the mode of its kind, without blocking.
+  // AlreadyExists, naming the process, when somebody listens there; any file
+  // but a socket is left alone. The caller has the StartTurn.
+  static absl::StatusOr<ControlSocket> Listen(const std::string& path,
+                                              SocketKind kind = {});
   ControlSocket(ControlSocket&&) noexcept = default;
   // Removes the file, if it still is this socket's.
   ~ControlSocket();
@@ -63,6 +70,6 @@ class ControlSocket {
 
 // Removes a socket on which nobody listens. OK too when there is none;
 // AlreadyExists, naming the process, when somebody does.
-absl::Status RemoveDeadSocket(const std::string& path);
+absl::Status RemoveDeadSocket(const std::string& path, SocketKind kind = {});
 
 }  // namespace lwt::host

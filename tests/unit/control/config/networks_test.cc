@@ -284,6 +284,32 @@ TEST(LeasesTest, AHubHasAnAddressOfItsOwn) {
             absl::string_view::npos);
 }
 
+TEST(MetricsTest, OtherHostsReadThemOnlyWhereThatIsSaid) {
+  Config config;
+  config.mode = Mode::kServer;
+  config.tunnel.addresses = {*ParseIpPrefix("10.0.0.1/24")};
+  const auto agree = [&config](std::string_view place) {
+    config.metrics.listen = ReadMetricsPlace(place).value();
+    return CheckAgreement(config);
+  };
+  for (const char* place : {"127.0.0.1:9464", "127.8.8.8:9464", "[::1]:9464",
+                            "9464", "/run/m.sock"}) {
+    EXPECT_TRUE(agree(place).ok()) << place;
+  }
+  for (const char* place :
+       {":9464", "0.0.0.0:9464", "[::]:9464", "192.0.2.1:9464",
+        "[2001:db8::1]:9464", "[::ffff:127.0.0.1]:9464"}) {
+    config.metrics.allow_remote = false;
+    // No start will do before the settings are others.
+    EXPECT_TRUE(absl::IsInvalidArgument(agree(place))) << place;
+    EXPECT_NE(agree(place).message().find("metrics.allow_remote = true"),
+              absl::string_view::npos)
+        << place;
+    config.metrics.allow_remote = true;
+    EXPECT_TRUE(agree(place).ok()) << place;
+  }
+}
+
 TEST(PeerEntriesTest, FaultsHaveAPlace) {
   const auto fault = [](const std::string& text) {
     Config config;

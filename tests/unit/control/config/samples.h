@@ -40,6 +40,17 @@ inline const std::map<std::string, Sample>& FecSamples() {
   return *samples;
 }
 
+inline const std::map<std::string, Sample>& MetricsSamples() {
+  using C = const Config&;
+  static const auto* samples = new std::map<std::string, Sample>{
+      {"metrics.listen",
+       {"127.0.0.1:9464",
+        [](C c) { return ToText(c.metrics.listen) == "127.0.0.1:9464"; }}},
+      {"metrics.allow_remote",
+       {"true", [](C c) { return c.metrics.allow_remote; }}}};
+  return *samples;
+}
+
 inline const std::map<std::string, Sample>& NetworkSamples() {
   using C = const Config&;
   static const auto* samples = new std::map<std::string, Sample>{
@@ -188,6 +199,7 @@ inline const std::map<std::string, Sample>& Samples() {
   samples->insert(HubSamples().begin(), HubSamples().end());
   samples->insert(FecSamples().begin(), FecSamples().end());
   samples->insert(NetworkSamples().begin(), NetworkSamples().end());
+  samples->insert(MetricsSamples().begin(), MetricsSamples().end());
   samples->insert(QueueSamples().begin(), QueueSamples().end());
   return *samples;
 }

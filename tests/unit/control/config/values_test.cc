@@ -119,6 +119,32 @@ TEST(ReadListenAddressTest, KnowsShortForms) {
   }
 }
 
+TEST(ReadMetricsPlaceTest, AnAddressAPortOfThisHostOrAPath) {
+  const auto read = [](std::string_view text) {
+    const auto place = ReadMetricsPlace(text);
+    return place.ok() ? ToText(*place) : std::string(place.status().message());
+  };
+  const Row rows[] = {
+      {"127.0.0.1:9464", "127.0.0.1:9464"},
+      {"9464", "127.0.0.1:9464"},
+      {"localhost:9464", "127.0.0.1:9464"},
+      {"[::1]:9464", "[::1]:9464"},
+      {":9464", "0.0.0.0:9464"},
+      {"192.0.2.1:9464", "192.0.2.1:9464"},
+      {"/run/metrics.sock", "/run/metrics.sock"},
+  };
+  for (const Row& row : rows) EXPECT_EQ(read(row.text), row.becomes);
+  for (const std::string_view text :
+       {"", "0", "65536", "metrics.sock", "unix:/run/x", "127.0.0.1",
+        "example.com:9464", "224.0.0.1:9464", "127.0.0.1:0"}) {
+    EXPECT_NE(read(text).find("is no place to read metrics at"),
+              std::string::npos)
+        << text;
+  }
+  EXPECT_NE(read("/" + std::string(107, 'a')).find("107 bytes"),
+            std::string::npos);
+}
+
 TEST(ReadTunnelAddressTest, AHostsAddressWithItsNetwork) {
   const Row rows[] = {
       {"10.0.0.1/24", "10.0.0.1/24"},
