@@ -42,7 +42,7 @@ struct HttpCalls {
                            const char* url, const char* method, const char*,
                            const char*, size_t*, void**) {
     const int queued =
-        static_cast<HttpServer*>(server)->Answer(connection, url, method);
+        static_cast<HttpServer*>(server)->OnRequest(connection, url, method);
     return queued == MHD_YES ? MHD_YES : MHD_NO;
   }
 };
@@ -153,8 +153,8 @@ MHD_Response* HttpServer::ResponseOf(Kept& kept) const {
 }
 
 // Called once the headers are read; what is sent behind them is not looked at.
-int HttpServer::Answer(MHD_Connection* connection, std::string_view path,
-                       std::string_view method) {
+int HttpServer::OnRequest(MHD_Connection* connection, std::string_view path,
+                          std::string_view method) {
   const char* host = MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
                                                  MHD_HTTP_HEADER_HOST);
   if (hosts_ == Hosts::kOwn && host != nullptr && !IsOwnHost(host)) {

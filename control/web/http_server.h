@@ -69,8 +69,8 @@ class HttpServer final : public loop::Component {
 
   HttpServer(Hosts hosts, std::vector<Page> pages, loop::EventLoop& loop);
   friend struct HttpCalls;  // what the library calls
-  int Answer(MHD_Connection* connection, std::string_view path,
-             std::string_view method);
+  int OnRequest(MHD_Connection* connection, std::string_view path,
+                std::string_view method);
   int Refuse(MHD_Connection* connection, unsigned status,
              const std::string& sentence) const;
   MHD_Response* ResponseOf(Kept& kept) const;

@@ -151,6 +151,10 @@ def test_pages_examples_and_the_two_lines(topology, machine, packages):
     for name in names:
         machine.run("lightweight-tunnel", "-check-config", "-c",
                     f"{examples}/{name}")
+    share = "/usr/share/lightweight-tunnel"
+    machine.run("promtool", "check", "rules",
+                f"{share}/lightweight-tunnel.rules.yml")
+    machine.run("jq", ".panels", f"{share}/lightweight-tunnel.json")
     for host, flags in (
             (topology.hub, ["-m", "server", "-l", f"0.0.0.0:{PORT}", "-t",
                             "10.0.0.1/24"]),

@@ -114,6 +114,58 @@ TEST(Metrics, StatesAndBeginningsStandOnThePage) {
   }
 }
 
+// Each "lwt_…" of a text.
+std::set<std::string> NamesIn(const std::string& text) {
+  std::set<std::string> names;
+  constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyz0123456789_";
+  for (size_t at = text.find("lwt_"); at != std::string::npos;
+       at = text.find("lwt_", at + 1)) {
+    names.insert(text.substr(at, text.find_first_not_of(kLetters, at) - at));
+  }
+  return names;
+}
+
+std::string TextOf(const std::string& path) {
+  std::ifstream file(LWT_SOURCE_ROOT + ("/" + path));
+  EXPECT_TRUE(file.is_open()) << path;
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+TEST(Metrics, AlertsAndDashboardNameWhatIsThere) {
+  const std::set<std::string> there = NamesIn(MetricsWriter().Write(WithAll()));
+  for (const char* path :
+       {"scripts/packaging/prometheus/lightweight-tunnel.rules.yml",
+        "scripts/packaging/grafana/lightweight-tunnel.json"}) {
+    const std::set<std::string> named = NamesIn(TextOf(path));
+    EXPECT_GT(named.size(), 10u) << path;
+    for (const std::string& name : named) {
+      EXPECT_TRUE(there.contains(name)) << path << ": " << name;
+    }
+  }
+}
+
+// Reasons are what a query selects by; one that is none selects nothing.
+TEST(Metrics, AlertsNameReasonsThatThereAre) {
+  const std::string rules =
+      TextOf("scripts/packaging/prometheus/lightweight-tunnel.rules.yml");
+  size_t named = 0;
+  for (const std::string_view select : {"reason=\"", "reason=~\""}) {
+    for (size_t at = rules.find(select); at != std::string::npos;
+         at = rules.find(select, at + 1)) {
+      const size_t begin = at + select.size();
+      std::istringstream reasons(
+          rules.substr(begin, rules.find('"', begin) - begin));
+      for (std::string reason; std::getline(reasons, reason, '|'); ++named) {
+        EXPECT_TRUE(std::any_of(
+            std::begin(kDropMetrics), std::end(kDropMetrics),
+            [&](const Metric& metric) { return metric.name == reason; }))
+            << reason;
+      }
+    }
+  }
+  EXPECT_GT(named, 5u);
+}
+
 TEST(Metrics, NamesHaveTheirUnitAndKind) {
   EXPECT_EQ(MetricsName("lwt_peer", {"rtt_us", MetricKind::kGauge,
                                      MetricUnit::kMicroseconds, ""}),
