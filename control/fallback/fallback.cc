@@ -1,6 +1,5 @@
 #include "control/fallback/fallback.h"
 
-#include <netinet/in.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 
@@ -11,6 +10,7 @@
 #include <map>
 #include <utility>
 
+#include "control/base/socket_address.h"
 namespace lwt {
 namespace {
 
@@ -28,31 +28,13 @@ size_t AffordableProbers() {
   return std::clamp(left, kLeastProbers, Fallback::kMaxProbers);
 }
 
-socklen_t ToSocketAddress(const Endpoint& endpoint, sockaddr_storage& out) {
-  out = {};
-  if (endpoint.address.family == Family::kIpv4) {
-    auto& ipv4 = reinterpret_cast<sockaddr_in&>(out);
-    ipv4.sin_family = AF_INET;
-    ipv4.sin_port = htons(endpoint.port);
-    std::memcpy(&ipv4.sin_addr, endpoint.address.bytes.data(), 4);
-    return sizeof(ipv4);
-  }
-  auto& ipv6 = reinterpret_cast<sockaddr_in6&>(out);
-  ipv6.sin6_family = AF_INET6;
-  ipv6.sin6_port = htons(endpoint.port);
-  std::memcpy(&ipv6.sin6_addr, endpoint.address.bytes.data(), 16);
-  return sizeof(ipv6);
-}
-
 // A socket on its way to `service`, or -1.
 int ConnectTo(const Endpoint& service) {
-  sockaddr_storage address;
-  const socklen_t size = ToSocketAddress(service, address);
+  const SocketAddress address(service);
   const int fd =
-      socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+      socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return -1;
-  if (connect(fd, reinterpret_cast<const sockaddr*>(&address), size) == 0 ||
-      errno == EINPROGRESS) {
+  if (connect(fd, address.get(), address.size) == 0 || errno == EINPROGRESS) {
     return fd;
   }
   const int error = errno;
@@ -241,10 +223,8 @@ bool Fallback::CheckConnected(Prober& prober) {
     ServiceFailed(strerror(error));
     return false;
   }
-  sockaddr_storage address;
-  size = sizeof(address);
-  prober.connected =
-      getpeername(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0;
+  SocketAddress address;
+  prober.connected = getpeername(fd, address.get(), &address.size) == 0;
   if (prober.connected) prober.progress_us = now_us_;
   return true;
 }

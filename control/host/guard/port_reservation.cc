@@ -9,27 +9,11 @@
 #include <cstring>
 #include <utility>
 
+#include "control/base/socket_address.h"
 #include "control/host/guard/port_owner.h"
 
 namespace lwt::host {
 namespace {
-
-socklen_t ToSockaddr(const Endpoint& endpoint, sockaddr_storage& storage) {
-  storage = {};
-  const void* bytes = endpoint.address.bytes.data();
-  if (endpoint.address.family == Family::kIpv4) {
-    auto* address = reinterpret_cast<sockaddr_in*>(&storage);
-    address->sin_family = AF_INET;
-    address->sin_port = htons(endpoint.port);
-    std::memcpy(&address->sin_addr, bytes, 4);
-    return sizeof(sockaddr_in);
-  }
-  auto* address = reinterpret_cast<sockaddr_in6*>(&storage);
-  address->sin6_family = AF_INET6;
-  address->sin6_port = htons(endpoint.port);
-  std::memcpy(&address->sin6_addr, bytes, 16);
-  return sizeof(sockaddr_in6);
-}
 
 absl::Status BindError(const Endpoint& endpoint, int error) {
   const std::string what =
@@ -77,16 +61,14 @@ absl::StatusOr<PortReservation> PortReservation::HoldIfFree(
   if (ipv6) setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
   // ip(7): for IPv6 sockets as well.
   if (may_come) setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &on, sizeof(on));
-  sockaddr_storage address;
-  socklen_t size = ToSockaddr(endpoint, address);
-  auto* generic = reinterpret_cast<sockaddr*>(&address);
-  if (bind(fd, generic, size) != 0) return BindError(endpoint, errno);
-  if (getsockname(fd, generic, &size) != 0) {
+  SocketAddress address(endpoint);
+  if (bind(fd, address.get(), address.size) != 0) {
+    return BindError(endpoint, errno);
+  }
+  if (getsockname(fd, address.get(), &address.size) != 0) {
     return absl::ErrnoToStatus(errno, "cannot read the port that was bound");
   }
-  // The port stands at the same place in both families' structs.
-  reservation.endpoint_.port =
-      ntohs(reinterpret_cast<sockaddr_in*>(&address)->sin_port);
+  reservation.endpoint_.port = address.endpoint().value_or(endpoint).port;
   return reservation;
 }
 
