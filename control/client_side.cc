@@ -89,7 +89,8 @@ ClientSide::ClientSide(const GatewayParts& parts,
       new_keys_(
           parts,
           [this](const handshake::KeyKept& kept) { session_.Tell(kept); }),
-      session_(WithMessages(std::move(config)), parts.log, now_us) {
+      session_(WithMessages(std::move(config)), parts.log, now_us),
+      nat_(parts.loop, parts.secrets.keys, parts.log) {
   parts_.outer.OnHubFound(
       [this](absl::StatusOr<std::vector<Endpoint>> endpoints) {
         session_.OnResolved(std::move(endpoints), MonotonicUs());
@@ -108,6 +109,32 @@ ClientSide::~ClientSide() {
   parts_.outer.OnHubFound({});
   parts_.outer.OnWayBack({});
   parts_.outer.OnUplinkMoved({});
+}
+
+void ClientSide::OnTimer(uint64_t now_us) {
+  session_.OnTimer(now_us);
+  new_keys_.OnTimer(now_us);
+  if (!AsksAboutNat()) {
+    nat_.SetWay(std::nullopt, now_us);
+  } else if (!nat_.Asks(*session_.remote())) {
+    AskAboutNat(now_us);
+  }
+  nat_.OnTimer(now_us);
+}
+
+// Not of a hub that does not answer by TCP either.
+bool ClientSide::AsksAboutNat() const {
+  return parts_.config.client.nat_detection && session_.remote() &&
+         (session_.state() == "up" || session_.state() == "suspect");
+}
+
+void ClientSide::AskAboutNat(uint64_t now_us) {
+  const std::optional<IpAddress> source =
+      parts_.outer.SourceTo(session_.remote()->address);
+  if (!source) return;
+  nat_.SetWay(nat::NatWatch::Way{*session_.remote(), *source,
+                                 parts_.platform.link().name},
+              now_us);
 }
 
 void ClientSide::OnHostChanges(const host::HostChanges& changes,
@@ -132,6 +159,7 @@ void ClientSide::FollowSource(uint64_t now_us) {
   const std::optional<IpAddress> source =
       parts_.outer.SourceTo(session_.remote()->address);
   if (source) session_.OnSourceChanged(*source, now_us);
+  if (AsksAboutNat()) AskAboutNat(now_us);
 }
 
 absl::Status ClientSide::Check(const config::Config& config) const {
@@ -157,6 +185,14 @@ void ClientSide::Report(telemetry::Status& status, uint64_t now_us) const {
     status.tunnel.reason += "; all traffic goes through it";
   } else if (parts_.config.routing.default_route) {
     status.tunnel.reason += "; all traffic goes beside it until a hub answers";
+  }
+  if (const auto& verdict = nat_.verdict()) {
+    status.nat = {
+        .name = std::string(nat::ClassicName(*verdict)),
+        .mapping = std::string(nat::NameOf(verdict->mapping)),
+        .filtering = std::string(nat::NameOf(verdict->filtering)),
+        .outside = verdict->answered ? ToString(verdict->reflexive) : "",
+        .reason = nat::Describe(*verdict)};
   }
 }
 

@@ -11,6 +11,7 @@
 #include "control/gateway_parts.h"
 #include "control/key_receiver.h"
 #include "control/loop/component.h"
+#include "control/nat/nat_watch.h"
 
 namespace lwt {
 
@@ -21,12 +22,10 @@ class ClientSide final : public loop::Component {
   ~ClientSide() override;
 
   uint64_t NextDeadline() const override {
-    return std::min(session_.NextDeadline(), new_keys_.NextDeadline());
+    return std::min({session_.NextDeadline(), new_keys_.NextDeadline(),
+                     nat_.NextDeadline()});
   }
-  void OnTimer(uint64_t now_us) override {
-    session_.OnTimer(now_us);
-    new_keys_.OnTimer(now_us);
-  }
+  void OnTimer(uint64_t now_us) override;
   void OnHostChanges(const host::HostChanges& changes,
                      uint64_t now_us) override;
   absl::Status Check(const config::Config& config) const override;
@@ -43,12 +42,16 @@ class ClientSide final : public loop::Component {
   peer::ClientSession::Config WithMessages(peer::ClientSession::Config config);
 
   void OnUplinkMoved(uint64_t now_us);
+  bool AsksAboutNat() const;
+  // By the way to the hub as it is now.
+  void AskAboutNat(uint64_t now_us);
   // The way to the hub may begin at another address of ours.
   void FollowSource(uint64_t now_us);
 
   const GatewayParts parts_;
   KeyReceiver new_keys_;
   peer::ClientSession session_;
+  nat::NatWatch nat_;
 };
 
 }  // namespace lwt

@@ -14,6 +14,7 @@
 #include "control/hub_side.h"
 #include "control/loop/api_server.h"
 #include "control/metrics_side.h"
+#include "control/nat/stun_service.h"
 #include "control/platform/drop_report.h"
 #include "control/platform/worker_tuning.h"
 #include "control/service/confinement.h"
@@ -282,6 +283,14 @@ absl::Status Gateway::StartRole() {
         HubSide::Start(parts, NowUs());
     if (!hub.ok()) return hub.status();
     components_.Keep(*std::move(hub));
+    if (config_.hub.stun != config::Stun::kOff) {
+      components_.Keep(std::make_unique<nat::StunService>(
+          config_.hub.local,
+          nat::StunServer::Config{
+              .keys = secrets_.keys,
+              .open = config_.hub.stun == config::Stun::kOpen},
+          *loop_, log_));
+    }
     return absl::OkStatus();
   }
   absl::StatusOr<std::unique_ptr<ClientSide>> client =

@@ -67,6 +67,7 @@ ROOMS = {
         "control/host/instance/",
         "control/web/",
         "control/workers/",
+        "control/nat/",
         "control/routing/",
         "control/session/",
         "control/rotation/",

@@ -19,7 +19,7 @@ tests=(
   tcpdump tshark p0f nginx-light curl nmap conntrack openssl git
   python3-matplotlib libbenchmark-dev valgrind strace
   openvpn wireguard-go wireguard-tools
-  systemd-container lintian man-db qemu-user zsh prometheus
+  systemd-container lintian man-db qemu-user zsh prometheus coturn
 )
 
 usage() {

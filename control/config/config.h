@@ -33,6 +33,8 @@ enum class PersonaChoice : uint8_t { kAuto, kLinux61, kLinux618 };
 enum class Multicast : uint8_t { kOff, kHub };
 enum class Idle : uint8_t { kAdaptive, kBusy };
 enum class Pinning : uint8_t { kAuto, kOn, kOff };
+// Whose questions about their NAT a hub answers.
+enum class Stun : uint8_t { kOff, kClients, kOpen };
 enum class WhenDown : uint8_t { kKeep, kRelease };
 
 // Where a client finds its hub. `host` is an address or a name; a name is
@@ -139,7 +141,8 @@ struct HubConfig {
   std::vector<Endpoint> local;  // where it listens; Finish sets one
   bool multi_client = true;
   uint32_t max_clients = 100;
-  std::optional<HostPort> fallback;    // whom strangers meet
+  std::optional<HostPort> fallback;  // whom strangers meet
+  Stun stun = Stun::kClients;
   uint32_t push_interval_s = 0;        // between rotations of the key; 0: none
   bool client_isolation = false;       // clients do not reach each other
   std::vector<IpPrefix> address_pool;  // leases; empty: the tunnel's networks
@@ -152,6 +155,7 @@ struct ClientConfig {
   std::string server_public_key;   // of `remote`; may be empty
   std::vector<HubEntry> hubs;      // in the order in which they are tried
   std::string sni = "www.example.com";
+  bool nat_detection = false;  // asks its hub how its NAT treats it
 
   // Of all hubs, in the order in which they are tried.
   std::vector<HostPort> HubAddresses() const;

@@ -103,6 +103,14 @@ constexpr Option kFirstRows[] = {
      .sentence = "Server name that the connection shows to whoever watches it.",
      .field = Text<In<&Config::client, &ClientConfig::sni>, CheckHostName>()},
     {.group = kTunnelGroup,
+     .flag = "nat-detection",
+     .toml = "enable_nat_detection",
+     .applies_to = AppliesTo::kClient,
+     .takes = Takes::kLive,
+     .sentence = "Whether the client asks its hub, by STUN over UDP, how the "
+                 "NAT in front of it treats it; `lwtctl status` shows it.",
+     .field = Boolean<In<&Config::client, &ClientConfig::nat_detection>>()},
+    {.group = kTunnelGroup,
      .flag = "persona",
      .toml = "persona",
      .takes = Takes::kRestart,
@@ -257,6 +265,18 @@ constexpr Option kFirstRows[] = {
                  "key; when it is not set, they get a TLS alert.",
      .field =
          Text<In<&Config::hub, &HubConfig::fallback>, ReadRemoteAddress>()},
+
+    {.group = kServerGroup,
+     .flag = "stun",
+     .toml = "stun",
+     .applies_to = AppliesTo::kServer,
+     .takes = Takes::kRestart,
+     .value_name = "off|clients|open",
+     .sentence = "Whose questions about their NAT are answered, by UDP at the "
+                 "number of the hub's port and the one above: \"clients\" is "
+                 "those that know the shared key, \"open\" is everybody, stock "
+                 "STUN clients too.",
+     .field = Choice<In<&Config::hub, &HubConfig::stun>>()},
 
     {.group = kLanGroup,
      .flag = "routes",

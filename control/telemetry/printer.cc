@@ -59,6 +59,16 @@ void PutLan(Printer& printer, const LanStatus& lan) {
   printer.EndObject();
 }
 
+void PutNat(Printer& printer, const NatStatus& nat) {
+  printer.BeginObject("nat");
+  printer.Text("name", nat.name);
+  printer.Text("mapping", nat.mapping);
+  printer.Text("filtering", nat.filtering);
+  printer.Text("outside", nat.outside);
+  printer.Text("reason", nat.reason);
+  printer.EndObject();
+}
+
 void PutLane(Printer& printer, const LaneStatus& lane) {
   printer.BeginObject({});
   printer.Id("slot", lane.slot);
@@ -180,6 +190,7 @@ void Print(const Status& status, Printer& printer) {
   PutUplink(printer, status.uplink);
   PutTunnel(printer, status.tunnel);
   if (!status.lan.device.empty()) PutLan(printer, status.lan);
+  if (!status.nat.name.empty()) PutNat(printer, status.nat);
   printer.BeginList("peers");
   for (const PeerStatus& peer : status.peers) PutPeer(printer, peer);
   printer.EndList();

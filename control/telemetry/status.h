@@ -35,6 +35,16 @@ struct TunnelStatus {
   TunnelReading reading;
 };
 
+// How the NAT in front of a client treats it. Until it is known its name is
+// empty.
+struct NatStatus {
+  std::string name;     // "none", "full cone", "symmetric", "firewall", ...
+  std::string mapping;  // "endpoint-independent", ... or "unknown"
+  std::string filtering;
+  std::string outside;  // our address and port as the hub saw them, by UDP
+  std::string reason;   // all of it in a line
+};
+
 // Without a LAN port its device is empty.
 struct LanStatus {
   std::string device;  // "eth1"
@@ -125,6 +135,7 @@ struct Status {
   UplinkStatus uplink;
   TunnelStatus tunnel;
   LanStatus lan;
+  NatStatus nat;
   std::vector<PeerStatus> peers;
   std::vector<std::string> banned;           // keys; of a hub
   std::vector<HeldRouteStatus> held_routes;  // the same

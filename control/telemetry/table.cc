@@ -128,6 +128,7 @@ void AddHead(const Status& status, std::string& out) {
                                (lan.up ? ", up" : ", DOWN")});
     rows.push_back({"", lan.reason});
   }
+  if (!status.nat.name.empty()) rows.push_back({"NAT", status.nat.reason});
   rows.push_back({"memory", OrDash(status.memory_mode)});
   for (const std::string& key : status.banned) rows.push_back({"banned", key});
   AddTable(rows, out);

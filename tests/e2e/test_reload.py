@@ -402,6 +402,7 @@ _SEEN = {
         "peer.fec", "peer.rate", "peer.rate_in",  # test_rate.py
         "client_isolation", "address_pool", "routes", "accept_routes",
         "default_route", "default_route_when_down",  # test_default_route.py
+        "enable_nat_detection",  # test_nat.py
         "fec", "fec_data", "fec_parity",
         "fec_flush_us", "fec_interleave_us", "dataplane.rekey_records",
         "dataplane.rekey_seconds", "key_grace", "rate", "rate_in",
@@ -421,6 +422,7 @@ _RESTART_HUB = {
     "persona": '"linux-6.1"',
     "network": '"office"',
     "multicast": '"hub"',
+    "stun": '"open"',
     "lan_port": '"eth7"',
     "send_queue": "4000",
     "state_dir": '"/tmp/elsewhere"',

@@ -77,7 +77,7 @@ TEXTS = literals()
 def test_the_sources_are_read():
     assert len(messages(PAGE)) > 40
     assert said("cannot take TCP port ADDRESS".split(" ADDRESS")[0], TEXTS)
-    assert not said("cannot take UDP port", TEXTS)
+    assert not said("cannot take SCTP port", TEXTS)
     assert not said("it is in use by; stop that and choose", TEXTS)
 
 

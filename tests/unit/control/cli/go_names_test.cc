@@ -115,7 +115,7 @@ TEST(GoNamesTest, WhatIsNotBuiltIsSaidToBeSo) {
   for (const char* flag : {"p2p", "p2p-port"}) {
     EXPECT_THAT(FlagError(flag), HasSubstr("not built yet")) << flag;
   }
-  EXPECT_THAT(KeyError("enable_nat_detection"), HasSubstr("not built yet"));
+  EXPECT_THAT(KeyError("p2p_enabled"), HasSubstr("not built yet"));
 }
 
 // There is no such queue, and the answer says where packets wait in its place.

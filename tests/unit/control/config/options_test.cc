@@ -112,6 +112,7 @@ TEST(DiffTest, EveryKeyOfThePageSaysWhatAChangeWaitsFor) {
       {"routes", "live"},
       {"accept_routes", "live"},
       {"default_route", "live"},
+      {"enable_nat_detection", "live"},
       {"default_route_when_down", "live"},
       {"peer.public_key", "live"},
       {"address_pool", "live"},

@@ -133,6 +133,7 @@ inline const std::map<std::string, Sample>& HubSamples() {
       {"config_push_interval",
        {"3600", [](C c) { return c.hub.push_interval_s == 3600; }}},
       {"max_clients", {"7", [](C c) { return c.hub.max_clients == 7; }}},
+      {"stun", {"open", [](C c) { return c.hub.stun == Stun::kOpen; }}},
       {"multi_client", {"false", [](C c) { return !c.hub.multi_client; }}},
       {"fallback", {"127.0.0.1:8443", [](C c) {
                       return c.hub.fallback == HostPort{"127.0.0.1", 8443};
@@ -165,6 +166,8 @@ inline const std::map<std::string, Sample>& Samples() {
         }}},
       {"mtu", {"1380", [](C c) { return c.tunnel.mtu == 1380; }}},
       {"tun_name", {"vpn7", [](C c) { return c.tunnel.device == "vpn7"; }}},
+      {"enable_nat_detection",
+       {"true", [](C c) { return c.client.nat_detection; }}},
       {"sni",
        {"cdn.example.net",
         [](C c) { return c.client.sni == "cdn.example.net"; }}},
