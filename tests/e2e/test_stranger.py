@@ -71,7 +71,7 @@ def _follow(topology, machine, folder, commands, by_apt):
 
 
 def test_from_nothing_to_a_service(topology, package):
-    """But for the two lines that make the package."""
+    """From the package on."""
     commands = _commands()
     assert len(commands) <= MOST_COMMANDS
     assert commands[:2] == ["scripts/setup.sh -package", "scripts/package.sh"]
