@@ -9,6 +9,7 @@
 #include "control/host/instance/instance_spec.h"
 #include "control/host/net/line_kind.h"
 #include "control/host/net/overlap.h"
+#include "control/host/net/uplink_choice.h"
 #include "control/hub/hub_sessions.h"
 #include "control/platform/uplink_plan.h"
 #include "control/platform/worker_tuning.h"
@@ -44,6 +45,16 @@ MemoryUse UseOf(const config::Config& config, uint32_t workers,
           .lan_port = config.lan.port.configured()};
 }
 
+// As Platform::StartMemory computes it; none where the host cannot be asked.
+uint32_t OtherUplinks(const config::Config& config) {
+  if (!platform::ServesAll(config)) return 0;
+  auto netlink = host::Netlink::Open();
+  if (!netlink.ok()) return 0;
+  const auto uplinks = host::OthersForListener(**netlink, {});
+  if (!uplinks.ok() || uplinks->empty()) return 0;
+  return platform::OtherUplinksWithMemory(uplinks->size() - 1);
+}
+
 }  // namespace
 
 std::vector<Finding> CheckHost(const config::Config& config) {
@@ -58,7 +69,7 @@ std::vector<Finding> CheckHost(const config::Config& config) {
   input.memory_need = ComputeMemoryNeed(platform::RequestFor(
       UseOf(config, workers,
             config.uplink.driver == config::UplinkDriver::kAfXdp ? 1 : 0,
-            /*other_uplinks=*/0)));
+            OtherUplinks(config))));
   return RunPreflight(input);
 }
 
@@ -176,10 +187,9 @@ MemoryUse Platform::MemoryFor(uint32_t xdp_queues) const {
 }
 
 absl::Status Platform::StartMemory(const host::Link* link) {
-  if (ServesAll()) {
-    other_uplinks_ = static_cast<uint32_t>(std::min<size_t>(
-        ChooseOthers(link == nullptr ? 0 : link->index).size() + kMoreUplinks,
-        JoinedUplink::kMost - 1));
+  if (platform::ServesAll(config_)) {
+    other_uplinks_ = platform::OtherUplinksWithMemory(
+        ChooseOthers(link == nullptr ? 0 : link->index).size());
   }
   const int node = NumaNodeOfCpu("/sys", plan_.cpus.workers.front());
   const std::vector<HugepagePool> pools = ReadHugepagePools("/sys", node);

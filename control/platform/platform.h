@@ -128,8 +128,6 @@ class Platform {
   // Guards of interfaces that were left, at most: who moves to and fro between
   // more is answered by a kernel at times.
   static constexpr size_t kGuards = 4;
-  // Interfaces of a hub that may come later, of those that are served at once.
-  static constexpr uint32_t kMoreUplinks = 4;
 
   host::RouteQuery QueryFor(const IpAddress& remote) const;
   absl::StatusOr<host::Route> AskTwice(host::RouteQuery query);
@@ -143,7 +141,6 @@ class Platform {
   absl::Status StartWorkers();
   // What an attachment's port is asked for, except for interface and driver.
   UplinkSpec PortSpec(uint32_t ports, uint8_t leg) const;
-  bool ServesAll() const;
   absl::StatusOr<host::UplinkChoice> ChooseForListener(int own);
   void SayLeftOut(std::span<const host::UplinkChoice> others);
   absl::StatusOr<std::shared_ptr<platform::UplinkAttachment>> AttachFirst(

@@ -44,7 +44,8 @@ absl::StatusOr<host::UplinkChoice> Platform::ChooseUplink(
   }
   if (config_.mode == Mode::kServer) {
     auto choice = ChooseForListener(own);
-    if (!absl::IsFailedPrecondition(choice.status()) || !ServesAll()) {
+    if (!absl::IsFailedPrecondition(choice.status()) ||
+        !platform::ServesAll(config_)) {
       return choice;
     }
     // All are served, whichever is the first.
@@ -93,7 +94,7 @@ absl::Status Platform::OpenUplink(absl::StatusOr<host::UplinkChoice> choice) {
   UplinkSet::Attachments attachments = {*std::move(first)};
   if (CanBeJoined(attachments.front()->port())) {
     AttachOthers(ChooseOthers(index), attachments);
-  } else if (ServesAll()) {
+  } else if (platform::ServesAll(config_)) {
     log_.Info(
         "only ", attachments.front()->link().name,
         " is served: ", attachments.front()->port().info().driver,
@@ -120,15 +121,8 @@ absl::StatusOr<host::UplinkChoice> Platform::ChooseForListener(int own) {
   return problem;
 }
 
-// A hub is reached by every interface, as a kernel's listener is, unless the
-// settings name one.
-bool Platform::ServesAll() const {
-  return config_.mode == Mode::kServer && config_.uplink.interface.empty() &&
-         config_.uplink.driver != config::UplinkDriver::kAfXdp;
-}
-
 std::vector<host::UplinkChoice> Platform::ChooseOthers(int first) {
-  if (!ServesAll()) return {};
+  if (!platform::ServesAll(config_)) return {};
   const std::array<int, 2> except = {first,
                                      tunnel_ == nullptr ? 0 : tunnel_index()};
   auto others = host::OthersForListener(*netlink_, except);

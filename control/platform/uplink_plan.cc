@@ -1,9 +1,11 @@
 #include "control/platform/uplink_plan.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "drivers/ports/interface.h"
+#include "drivers/ports/joined_uplink.h"
 
 namespace lwt::platform {
 namespace {
@@ -48,6 +50,18 @@ absl::StatusOr<UplinkPlan> PlanUplink(
   }
   if (!memory.ok()) return memory.status();
   return UplinkPlan{*std::move(memory), true, ""};
+}
+
+bool ServesAll(const config::Config& config) {
+  return config.mode == config::Mode::kServer &&
+         config.uplink.interface.empty() &&
+         config.uplink.driver != config::UplinkDriver::kAfXdp;
+}
+
+uint32_t OtherUplinksWithMemory(size_t others) {
+  constexpr size_t kLater = 4;
+  return static_cast<uint32_t>(
+      std::min(others + kLater, JoinedUplink::kMost - 1));
 }
 
 }  // namespace lwt::platform

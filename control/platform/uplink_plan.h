@@ -30,4 +30,11 @@ absl::StatusOr<UplinkPlan> PlanUplink(
     const std::function<absl::StatusOr<MemoryPlan>(uint32_t xdp_queues)>&
         plan_memory);
 
+// A hub is reached by every interface, as a kernel's listener is, unless the
+// settings name one.
+bool ServesAll(const config::Config& config);
+// Of how many interfaces besides the first, of which a host has `others`, there
+// is memory: some may come later.
+uint32_t OtherUplinksWithMemory(size_t others);
+
 }  // namespace lwt::platform

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "drivers/ports/joined_uplink.h"
+
 namespace lwt::platform {
 namespace {
 
@@ -109,6 +111,26 @@ TEST(UplinkPlanTest, XdpThatWasAskedForFailsForWantOfMemory) {
   memory.FailWithXdp();
   EXPECT_TRUE(absl::IsResourceExhausted(
       memory.PlanUplink(UplinkDriver::kAfXdp, Hardware()).status()));
+}
+
+TEST(OtherUplinksTest, ThereIsMemoryForSomeThatComeLater) {
+  EXPECT_EQ(OtherUplinksWithMemory(0), 4u);
+  EXPECT_EQ(OtherUplinksWithMemory(2), 6u);
+  EXPECT_EQ(OtherUplinksWithMemory(100), JoinedUplink::kMost - 1);
+}
+
+TEST(OtherUplinksTest, AHubWithoutAnInterfaceOfItsOwnServesAll) {
+  config::Config config;
+  config.mode = config::Mode::kServer;
+  EXPECT_TRUE(ServesAll(config));
+  config.uplink.driver = config::UplinkDriver::kAfXdp;
+  EXPECT_FALSE(ServesAll(config));
+  config.uplink.driver = config::UplinkDriver::kAfPacket;
+  config.uplink.interface = "eth0";
+  EXPECT_FALSE(ServesAll(config));
+  config.uplink.interface.clear();
+  config.mode = config::Mode::kClient;
+  EXPECT_FALSE(ServesAll(config));
 }
 
 }  // namespace
