@@ -150,8 +150,9 @@ void Gateway::SayGoodbye() {
   }
 }
 
-telemetry::Status Gateway::Report(uint64_t now_us) const {
+telemetry::Status Gateway::Report(uint64_t now_us, bool with_away) const {
   telemetry::Status status;
+  status.wants_away = with_away;
   status.version = cli::Version();
   status.protocol = handshake::kProtocolVersion;
   status.features = handshake::FeatureNames(handshake::kOwnFeatures);
@@ -187,11 +188,16 @@ void Gateway::Answer(const api::Request& request,
 std::string Gateway::AnswerNow(const api::Request& request) {
   const uint64_t now_us = NowUs();
   if (auto answer = components_.Answer(request, now_us)) return *answer;
-  const telemetry::Status status = Report(now_us);
-  if (request.kind == api::RequestKind::kVersion) {
-    return api::OkResponse(telemetry::ToVersions(status));
-  }
+  const bool peers = request.kind == api::RequestKind::kPeers ||
+                     request.kind == api::RequestKind::kPeersJson;
+  const telemetry::Status status = Report(now_us, peers);
   switch (request.kind) {
+    case api::RequestKind::kVersion:
+      return api::OkResponse(telemetry::ToVersions(status));
+    case api::RequestKind::kPeers:
+      return api::OkResponse(telemetry::PeersToTable(status));
+    case api::RequestKind::kPeersJson:
+      return api::OkResponse(telemetry::PeersToJson(status));
     case api::RequestKind::kStatusJson:
       return api::OkResponse(telemetry::ToJson(status));
     case api::RequestKind::kRoutes:

@@ -79,7 +79,7 @@ class Gateway : private peer::WorkerInbox::Sink {
   void OnSignal();
   void SayGoodbye();
   void CheckSuspend(uint64_t now_us);
-  telemetry::Status Report(uint64_t now_us) const;
+  telemetry::Status Report(uint64_t now_us, bool with_away = false) const;
   void Answer(const api::Request& request, loop::ApiServer::Reply reply);
   std::string AnswerNow(const api::Request& request);
   static uint64_t NowUs() { return MonotonicUs(); }

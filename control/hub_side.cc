@@ -290,7 +290,9 @@ void HubSide::OnHostChanges(const host::HostChanges& changes, uint64_t now_us) {
 }
 
 void HubSide::Report(telemetry::Status& status, uint64_t now_us) const {
-  if (sessions_ != nullptr) peer::ReportClients(*sessions_, now_us, status);
+  if (sessions_ == nullptr) return;
+  peer::ReportClients(*sessions_, now_us, status);
+  if (status.wants_away) peer::ReportAway(*sessions_, now_us, status);
 }
 
 std::optional<std::string> HubSide::Answer(const api::Request& request,

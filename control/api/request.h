@@ -1,7 +1,7 @@
 // The control socket's protocol: the client sends one line, the daemon answers
 // once and closes.
 //
-//   status | status json | version | reload | rotate-key |
+//   status | status json | peers | peers json | version | reload | rotate-key |
 //   rotate-key force | rotation | peer banned |
 //   peer forget ADDRESS|RANGE|CLIENT | peer ban CLIENT |
 //   peer unban CLIENT | routes | routes json |
@@ -29,6 +29,8 @@ inline constexpr size_t kMaxRequestBytes = 4096;
 enum class RequestKind : uint8_t {
   kStatus,
   kStatusJson,
+  kPeers,
+  kPeersJson,
   kVersion,
   kReload,
   kPeerForget,     // tunnel addresses: `range`

@@ -22,6 +22,14 @@ inline constexpr ControlWords kControlCommands[] = {
      .sentence =
          "Show uplink, tunnel, peers, workers and drops; with -json for "
          "programs."},
+    {.words = "peers",
+     .flag = "json",
+     .sentence =
+         "List the peers, a line each: also those that are away, but have an\n"
+         "entry [[peer]] (offline) or hold an address or a network (held)."},
+    {.words = "wait",
+     .flag = "up",
+     .sentence = "Wait until a gateway answers; with -up until a peer is up."},
     {.words = "routes",
      .flag = "json",
      .sentence =
@@ -80,6 +88,7 @@ inline constexpr ControlFlag kControlFlags[] = {
     {"socket", "PATH",
      "The gateway's control socket. Without it, the only gateway\n"
      "under /run/lightweight-tunnel/ is asked."},
+    {"t", "SECONDS", "How long wait waits at most; 30 without it."},
     {"v", "", "Print lwtctl's version and exit; --version is the same."},
     {"h", "", "Print this text and exit; --help and help are the same."},
 };

@@ -1,10 +1,15 @@
 #include "control/cli/lwtctl.h"
 
+#include <poll.h>
+
 #include <algorithm>
+#include <charconv>
+#include <chrono>
 #include <optional>
 #include <vector>
 
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
@@ -26,11 +31,16 @@ constexpr int kTimeoutMs = 2000;
 constexpr int kReloadTimeoutMs = 60'000;
 constexpr int kExitRestart = 3;
 constexpr int kExitNotDone = 4;
+constexpr int kExitNoPeerUp = 5;
+constexpr int kWaitS = 30;
+constexpr int kMostWaitS = 86'400;
+constexpr int kLookMs = 200;
 
 constexpr char kHelpEnd[] = R"(
 Exit status: 0 done, 1 the gateway is not reached or refuses, or what it says
 cannot be printed, 2 wrong usage, 3 read again, and a changed setting waits for a restart, 4 read again, and the
-host refused a part of it.
+host refused a part of it, 5 of status without -json: there are peers, and none of
+them is up.
 )";
 
 absl::Status Wrong(const std::string& sentence) {
@@ -54,6 +64,15 @@ std::string OwnerOf(std::string_view flag) {
 absl::Status TakeFlag(std::string_view name, bool has_value,
                       std::string_view value, ControlCommand& command,
                       Parts& parts) {
+  if (name == "t") {
+    const char* end = value.data() + value.size();
+    const auto [stop, error] =
+        std::from_chars(value.data(), end, command.wait_s);
+    const bool good = error == std::errc() && stop == end &&
+                      command.wait_s >= 0 && command.wait_s <= kMostWaitS;
+    if (good) return absl::OkStatus();
+    return Wrong("-t needs seconds, 0 to 86400: -t 30");
+  }
   if (name == "socket") {
     command.socket_path = value;
     if (!value.empty()) return absl::OkStatus();
@@ -166,6 +185,13 @@ absl::Status MakeRequest(const Parts& parts, ControlCommand& command) {
     return Wrong("-" + parts.flag + " goes with " + OwnerOf(parts.flag) +
                  " only");
   }
+  command.wait = words[0] == "wait";
+  if (!command.wait && command.wait_s >= 0) return Wrong("-t goes with wait only");
+  if (command.wait) {
+    command.wait_up = !parts.flag.empty();
+    command.request = "status";
+    return absl::OkStatus();
+  }
   command.request =
       absl::StrJoin(words, " ") + (parts.flag.empty() ? "" : " " + parts.flag);
   return absl::OkStatus();
@@ -222,6 +248,50 @@ int ExitOfReload(std::string_view answer) {
   return HasLine(answer, "waits for a restart: ") ? kExitRestart : 0;
 }
 
+// How many peers a status shows, and how many of them are up. Its lines of peers
+// begin with "peer " and end with the state; no other line begins so, and no name
+// has a line feed.
+struct PeerCount {
+  size_t all = 0;
+  size_t up = 0;
+};
+PeerCount CountPeers(std::string_view status) {
+  PeerCount count;
+  for (absl::string_view line : absl::StrSplit(ToAbsl(status), '\n')) {
+    if (!absl::StartsWith(line, "peer ")) continue;
+    ++count.all;
+    count.up += absl::EndsWith(line, ": up") ? 1 : 0;
+  }
+  return count;
+}
+
+int ExitOf(const ControlCommand& command, std::string_view answer) {
+  if (IsReload(command)) return ExitOfReload(answer);
+  if (command.request != "status") return 0;
+  const PeerCount count = CountPeers(answer);
+  return count.all > 0 && count.up == 0 ? kExitNoPeerUp : 0;
+}
+
+// Looks again and again until it is as wanted: OK, or why it is not.
+absl::Status WaitFor(const ControlCommand& command,
+                     const std::string& run_folder) {
+  using Clock = std::chrono::steady_clock;
+  const int seconds = command.wait_s < 0 ? kWaitS : command.wait_s;
+  const auto end = Clock::now() + std::chrono::seconds(seconds);
+  while (true) {
+    const absl::StatusOr<std::string> answer = Answer(command, run_folder);
+    if (answer.ok() && !command.wait_up) return absl::OkStatus();
+    if (answer.ok() && CountPeers(*answer).up > 0) return absl::OkStatus();
+    if (Clock::now() >= end) {
+      if (!answer.ok()) return answer.status();
+      return absl::DeadlineExceededError(
+          absl::StrCat("no peer is up after ", seconds,
+                       " s; lwtctl status says why"));
+    }
+    poll(nullptr, 0, kLookMs);
+  }
+}
+
 int Complain(FILE* err, const absl::Status& status, int exit_code) {
   Print(err, "lwtctl: " + std::string(status.message()) + "\n");
   return exit_code;
@@ -244,7 +314,8 @@ absl::StatusOr<ControlCommand> ParseControlCommand(
     bool has_value = equals != std::string_view::npos;
     std::string_view name = argument.substr(0, equals);
     std::string_view value = has_value ? argument.substr(equals + 1) : "";
-    if (name == "socket" && !has_value && i + 1 < arguments.size()) {
+    const bool takes_value = name == "socket" || name == "t";
+    if (takes_value && !has_value && i + 1 < arguments.size()) {
       value = arguments[++i];
     }
     absl::Status status = TakeFlag(name, has_value, value, command, parts);
@@ -295,10 +366,14 @@ int RunControl(std::span<const char* const> arguments,
     Print(out, "lwtctl " + std::string(Version()) + "\n");
     return 0;
   }
+  if (command->wait) {
+    const absl::Status status = WaitFor(*command, run_folder);
+    return status.ok() ? 0 : Complain(err, status, 1);
+  }
   absl::StatusOr<std::string> answer = Answer(*command, run_folder);
   if (!answer.ok()) return Complain(err, answer.status(), 1);
   Print(out, *answer);
-  return IsReload(*command) ? ExitOfReload(*answer) : 0;
+  return ExitOf(*command, *answer);
 }
 
 }  // namespace lwt::cli

@@ -35,6 +35,12 @@ std::string_view ClientRules::NameOf(const PublicKey& key) const {
   return rule == rules_.end() ? std::string_view() : rule->second.name;
 }
 
+std::vector<PublicKey> ClientRules::Keys() const {
+  std::vector<PublicKey> keys;
+  for (const auto& [key, rule] : rules_) keys.push_back(key);
+  return keys;
+}
+
 std::optional<PublicKey> ClientRules::KeyOf(std::string_view name) const {
   const auto key = keys_.find(name);
   if (key == keys_.end()) return std::nullopt;

@@ -25,6 +25,11 @@ class ClientRules {
 
   // What the client of `key` is called; empty: nothing.
   std::string_view NameOf(const handshake::PublicKey& key) const;
+  // Whether an entry is for it; all for which there is one.
+  bool Has(const handshake::PublicKey& key) const {
+    return rules_.contains(key);
+  }
+  std::vector<handshake::PublicKey> Keys() const;
   std::optional<handshake::PublicKey> KeyOf(std::string_view name) const;
   // Neither reaches another client nor is reached by one.
   bool IsIsolated(const handshake::PublicKey& key) const;

@@ -13,4 +13,9 @@ namespace lwt::peer {
 void ReportClients(const HubSessions& hub, uint64_t now_us,
                    telemetry::Status& status);
 
+// Those that are known and not here, by their keys. Some microseconds for each
+// address that is held.
+void ReportAway(const HubSessions& hub, uint64_t now_us,
+                telemetry::Status& status);
+
 }  // namespace lwt::peer

@@ -175,6 +175,10 @@ class HubSessions final : public FlowOwner {
   }
   // Who has a tunnel address, connected or not.
   std::vector<handshake::PublicKey> KnownKeys() const { return book_.Keys(); }
+  // With those of clients that are here.
+  std::vector<HeldAddress> HeldAddresses(uint64_t now_us) const {
+    return book_.Held(now_us, 0);
+  }
   bool Knows(const handshake::PublicKey& key) const { return book_.Knows(key); }
   const routing::RouteBook& routes() const { return routes_; }
   // What is granted to a key, and bound to it by its own word; none twice.

@@ -74,6 +74,12 @@ std::string ToJson(const Status& status) {
   return json.Take();
 }
 
+std::string PeersToJson(const Status& status) {
+  JsonPrinter json;
+  PrintPeers(status, json);
+  return json.Take();
+}
+
 std::string RoutesToJson(const Status& status) {
   JsonPrinter json;
   PrintRoutes(status, json);

@@ -175,7 +175,52 @@ void PutMemory(Printer& printer, const Status& status) {
   printer.EndObject();
 }
 
+// What of a peer a line of `lwtctl peers` tells.
+void PutPeerLine(Printer& printer, const PeerStatus& peer) {
+  printer.BeginObject({});
+  printer.Text("name", peer.name);
+  printer.Text("public_key", peer.public_key);
+  printer.Texts("tunnel_addresses", peer.tunnel_addresses);
+  printer.Texts("networks", NetworksBehind(peer));
+  printer.Text("endpoint", peer.endpoint);
+  printer.Text("hub", peer.hub);
+  printer.Text("path", peer.path);
+  printer.Text("state", peer.state);
+  printer.Text("reason", peer.reason);
+  printer.Text("version", peer.version);
+  const Readings now = peer.reading.All();
+  for (const char* name : {"rtt_us", "last_heard_s"}) {
+    PutAlias(printer, name, now, name);
+  }
+  const Readings totals = peer.totals.All();
+  for (const char* name :
+       {"records_opened", "records_lost", "fec_tx_data", "fec_tx_parity",
+        "rx_packets", "rx_bytes", "tx_packets", "tx_bytes"}) {
+    PutAlias(printer, name, totals, name);
+  }
+  printer.EndObject();
+}
+
 }  // namespace
+
+std::vector<std::string> NetworksBehind(const PeerStatus& peer) {
+  std::vector<std::string> networks;
+  for (const RouteStatus& route : peer.routes) {
+    if (!route.ours && route.state != "refused") {
+      networks.push_back(route.network);
+    }
+  }
+  return networks;
+}
+
+void PrintPeers(const Status& status, Printer& printer) {
+  printer.BeginObject({});
+  printer.BeginList("peers");
+  for (const PeerStatus& peer : status.peers) PutPeerLine(printer, peer);
+  for (const PeerStatus& peer : status.away) PutPeerLine(printer, peer);
+  printer.EndList();
+  printer.EndObject();
+}
 
 void Print(const Status& status, Printer& printer) {
   printer.BeginObject({});

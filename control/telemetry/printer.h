@@ -33,6 +33,7 @@ class Printer {
 };
 
 void Print(const Status& status, Printer& printer);
+void PrintPeers(const Status& status, Printer& printer);
 void PrintRoutes(const Status& status, Printer& printer);
 
 }  // namespace lwt::telemetry

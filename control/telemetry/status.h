@@ -102,6 +102,9 @@ struct PeerStatus {
   std::vector<RouteStatus> routes;
 };
 
+// Those that it has, or that are kept for it.
+std::vector<std::string> NetworksBehind(const PeerStatus& peer);
+
 struct WorkerStatus {
   std::string cpus;  // where it may run: "3", "0-1"
   WorkerReading reading;
@@ -137,6 +140,13 @@ struct Status {
   LanStatus lan;
   NatStatus nat;
   std::vector<PeerStatus> peers;
+  // Of a hub, where `wants_away` was set before it was filled in: clients that
+  // are not here, but have an entry [[peer]] ("offline") or hold an address or a
+  // network ("held"). At most kMaxAway of them.
+  static constexpr size_t kMaxAway = 10'000;
+  bool wants_away = false;
+  std::vector<PeerStatus> away;
+  size_t away_left_out = 0;
   std::vector<std::string> banned;           // keys; of a hub
   std::vector<HeldRouteStatus> held_routes;  // the same
   std::vector<WorkerStatus> workers;
@@ -152,6 +162,10 @@ std::string ToJson(const Status& status);
 // What `lwtctl version` prints: our version on a line of its own, then protocol
 // and features, and the same of each peer.
 std::string ToVersions(const Status& status);
+
+// A line a peer, those that are away too.
+std::string PeersToJson(const Status& status);
+std::string PeersToTable(const Status& status);
 
 // Of that what concerns networks behind peers and behind us.
 std::string RoutesToJson(const Status& status);

@@ -177,6 +177,12 @@ std::string WhoIs(const PeerStatus& peer) {
   return peer.name.empty() ? addresses : peer.name + ", " + addresses;
 }
 
+std::string RoundTrip(const PeerReading& now) {
+  return now.rtt_us == kNoValue
+             ? "-"
+             : Format("%.3f ms", static_cast<double>(now.rtt_us) / 1000);
+}
+
 void AddPeer(const PeerStatus& peer, std::string& out) {
   out += "\npeer " + WhoIs(peer) + ": " + Printable(peer.state) + "\n";
   const PeerReading& now = peer.reading;
@@ -191,11 +197,7 @@ void AddPeer(const PeerStatus& peer, std::string& out) {
                               ", MTU " + std::to_string(now.mtu)});
   const std::string limits = Limits(now);
   if (!limits.empty()) rows.push_back({"at most", limits});
-  rows.push_back(
-      {"round trip",
-       now.rtt_us == kNoValue
-           ? "-"
-           : Format("%.3f ms", static_cast<double>(now.rtt_us) / 1000)});
+  rows.push_back({"round trip", RoundTrip(now)});
   rows.push_back({"last handshake", now.last_handshake_s == kNoValue
                                         ? "-"
                                         : Duration(now.last_handshake_s) +
@@ -281,6 +283,42 @@ std::string Spoken(uint32_t protocol,
          ", features: " + Printable(Join(features));
 }
 
+std::string Loss(const LaneReading& totals) {
+  const double all = static_cast<double>(totals.records_opened) +
+                     static_cast<double>(totals.records_lost);
+  if (all == 0) return "-";
+  return Format("%.2f %%", 100 * static_cast<double>(totals.records_lost) / all);
+}
+
+// "10:3", data shards and parities of what is sent.
+std::string Code(const LaneReading& totals) {
+  if (totals.fec_tx_data == 0) return "-";
+  return std::to_string(totals.fec_tx_data) + ":" +
+         std::to_string(totals.fec_tx_parity);
+}
+
+// A name, at a client the hub, or what there is of the key.
+std::string NameInTable(const PeerStatus& peer) {
+  if (!peer.name.empty()) return peer.name;
+  return peer.hub.empty() ? OrDash(peer.public_key) : peer.hub;
+}
+
+Row PeerRow(const PeerStatus& peer) {
+  const PeerReading& now = peer.reading;
+  return {NameInTable(peer),
+          Join(peer.tunnel_addresses),
+          OrDash(peer.path),
+          peer.state,
+          now.last_heard_s == kNoValue ? "-"
+                                       : Duration(now.last_heard_s) + " ago",
+          RoundTrip(now),
+          Loss(peer.totals),
+          Code(peer.totals),
+          Bytes(peer.totals.rx_bytes),
+          Bytes(peer.totals.tx_bytes),
+          Join(NetworksBehind(peer))};
+}
+
 }  // namespace
 
 std::string ToVersions(const Status& status) {
@@ -308,6 +346,22 @@ std::string ToTable(const Status& status) {
   AddDrops(status.drops, out);
   AddCounters(status.counters, out);
   AddPools(status.pools, out);
+  return out;
+}
+
+std::string PeersToTable(const Status& status) {
+  std::vector<Row> rows = {{"name", "address", "path", "state", "heard",
+                            "round trip", "loss", "code", "received", "sent",
+                            "networks"}};
+  for (const PeerStatus& peer : status.peers) rows.push_back(PeerRow(peer));
+  for (const PeerStatus& peer : status.away) rows.push_back(PeerRow(peer));
+  if (rows.size() == 1) return "no peers\n";
+  std::string out;
+  AddTable(rows, out);
+  if (status.away_left_out > 0) {
+    out += "  and " + std::to_string(status.away_left_out) +
+           " more that are away\n";
+  }
   return out;
 }
 

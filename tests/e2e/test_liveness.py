@@ -83,7 +83,7 @@ def test_a_client_that_is_cut_off_is_not_up(topology, start):
         assert took < _DOWN_S
         assert abs(peer["last_heard_s"] - took) <= 2
         assert peer["reason"] == "it does not answer; it may come back"
-        assert "last heard" in hub.lwtctl("status").stdout
+        assert "last heard" in hub.lwtctl("status", check=False).stdout
         # What a kernel finds out by the same traffic.
         wait_until(lambda: kernel.ended, 30, "the kernel's connection ends")
         assert kernel.error == errno.ETIMEDOUT

@@ -13,6 +13,9 @@ TEST(RequestTest, EveryRequestIsKnown) {
   EXPECT_EQ(ParseRequest(Bytes("status\n")), (Request{RequestKind::kStatus}));
   EXPECT_EQ(ParseRequest(Bytes("status json\n")),
             (Request{RequestKind::kStatusJson}));
+  EXPECT_EQ(ParseRequest(Bytes("peers\n")), (Request{RequestKind::kPeers}));
+  EXPECT_EQ(ParseRequest(Bytes("peers json\n")),
+            (Request{RequestKind::kPeersJson}));
   EXPECT_EQ(ParseRequest(Bytes("version\n")), (Request{RequestKind::kVersion}));
   EXPECT_EQ(ParseRequest(Bytes("reload\n")), (Request{RequestKind::kReload}));
   EXPECT_EQ(ParseRequest(Bytes("peer forget 10.0.0.2\n")),
@@ -58,6 +61,9 @@ TEST(RequestTest, NothingElseIsAccepted) {
                                 "Status\n",
                                 "statusjson\n",
                                 "peer\n",
+                                "peers \n",
+                                "peers  json\n",
+                                "wait\n",
                                 "peer forget\n",
                                 "peer forget \n",
                                 "peer forget 10.0.0\n",

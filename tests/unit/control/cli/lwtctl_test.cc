@@ -2,6 +2,7 @@
 #include "control/cli/lwtctl.h"
 
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -9,6 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -114,6 +116,83 @@ TEST_F(LwtctlTest, PrintsTheBodyOfTheAnswer) {
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
   EXPECT_EQ(outcome.out, "body\n");
   EXPECT_EQ(daemon.Request(), "status json\n");
+}
+
+std::string Body(const std::string& body) {
+  return "ok " + std::to_string(body.size()) + "\n" + body;
+}
+
+TEST_F(LwtctlTest, AStatusTellsByItsExitWhetherAnyPeerIsUp) {
+  const struct {
+    const char* body;
+    int exit_code;
+  } rows[] = {
+      {"lightweight-tunnel 0.2.0, server\n\npeers: none\n", 0},
+      {"head\n\npeer 10.0.0.2: up\n  reason\n", 0},
+      {"head\n\npeer 10.0.0.2: down\n", 5},
+      {"head\n\npeer a: suspect\n\npeer b: connecting\n", 5},
+      {"head\n\npeer a: down\n\npeer b: up\n", 0},
+      // Elsewhere in the text it is no state.
+      {"head\n\npeer a: down\n  reason  b: up\n  peer c: up\n", 5},
+  };
+  for (const auto& row : rows) {
+    Daemon daemon(a_);
+    daemon.Serve(Body(row.body));
+    const LwtctlRun outcome = Run({"status"});
+    EXPECT_EQ(outcome.exit_code, row.exit_code) << row.body;
+    EXPECT_EQ(outcome.out, row.body);
+  }
+  Daemon daemon(a_);
+  daemon.Serve(Body("{\"peers\":[{\"state\":\"down\"}]}\n"));
+  EXPECT_EQ(Run({"status", "-json"}).exit_code, 0);
+}
+
+TEST_F(LwtctlTest, WaitEndsOnceItIsAnswered) {
+  Daemon daemon(a_);
+  daemon.Serve(Body("\npeer a: down\n"));
+  const LwtctlRun outcome = Run({"wait", "-t", "5"});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_EQ(outcome.out, "");
+  EXPECT_EQ(daemon.Request(), "status\n");
+}
+
+TEST_F(LwtctlTest, WaitUpEndsOnceAPeerIs) {
+  Daemon daemon(a_);
+  daemon.Serve(Body("\npeer a: up\n"));
+  EXPECT_EQ(Run({"wait", "-up"}).exit_code, 0);
+}
+
+TEST_F(LwtctlTest, WaitGivesUpWithTheReason) {
+  LwtctlRun outcome = Run({"wait", "-t=0"});
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_NE(outcome.err.find("no gateway runs here"), std::string::npos);
+  Daemon daemon(a_);
+  daemon.Serve(Body("\npeer a: down\n"));
+  outcome = Run({"wait", "-up", "-t", "0"});
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_EQ(outcome.err,
+            "lwtctl: no peer is up after 0 s; lwtctl status says why\n");
+}
+
+TEST_F(LwtctlTest, WaitSeesTheGatewayThatComesMeanwhile) {
+  std::optional<Daemon> daemon;
+  std::thread later([&] {
+    poll(nullptr, 0, 300);
+    daemon.emplace(a_);
+    daemon->Serve(Body("\npeer a: up\n"));
+  });
+  const LwtctlRun outcome = Run({"wait", "-up", "-t", "30"});
+  later.join();
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+}
+
+TEST_F(LwtctlTest, SecondsAreForWaitAndAreSeconds) {
+  for (const char* seconds : {"x", "-1", "", "1.5", "86401", "1s"}) {
+    EXPECT_EQ(Run({"wait", "-t", seconds}).exit_code, 2) << seconds;
+  }
+  EXPECT_EQ(Run({"status", "-t", "3"}).exit_code, 2);
+  EXPECT_EQ(Run({"status", "-up"}).exit_code, 2);
+  EXPECT_EQ(Run({"wait", "-json"}).exit_code, 2);
 }
 
 TEST_F(LwtctlTest, FindsTheOnlySocket) {
