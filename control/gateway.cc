@@ -27,7 +27,8 @@ uint64_t BootTimeUs() {
 }  // namespace
 
 Gateway::~Gateway() {
-  reloader_.reset();  // those who asked it are the API's clients
+  log_.events().SetListener({});  // the API's
+  reloader_.reset();              // those who asked it are the API's clients
   background_.reset();
   components_.Clear();
   road_.reset();
@@ -188,6 +189,9 @@ void Gateway::Answer(const api::Request& request,
 std::string Gateway::AnswerNow(const api::Request& request) {
   const uint64_t now_us = NowUs();
   if (auto answer = components_.Answer(request, now_us)) return *answer;
+  if (request.kind == api::RequestKind::kEvents) {
+    return api::OkResponse(log_.events().Text());
+  }
   const bool peers = request.kind == api::RequestKind::kPeers ||
                      request.kind == api::RequestKind::kPeersJson;
   const telemetry::Status status = Report(now_us, peers);

@@ -60,6 +60,7 @@ class Gateway : private peer::WorkerInbox::Sink {
   std::optional<IpAddress> LookUp(const config::HostPort& hub, uint64_t end_us);
   absl::Status StartComponents();
   absl::Status StartRole();
+  absl::Status StartApi();
   absl::Status StartMetrics();
   void Confine();
   absl::Status StartReloader(ServiceNotice& notice);

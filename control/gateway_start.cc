@@ -200,14 +200,8 @@ absl::Status Gateway::StartComponents() {
   components_.Keep(std::make_unique<DropReport>(platform_->workers(), log_));
   components_.Keep(std::make_unique<SiteWatch>(
       config_, platform_->netlink(), platform_->tunnel_index(), log_));
-  absl::StatusOr<std::unique_ptr<loop::ApiServer>> api = loop::ApiServer::Serve(
-      platform_->control_socket(), *loop_,
-      [this](const api::Request& request, loop::ApiServer::Reply reply) {
-        Answer(request, std::move(reply));
-      });
-  if (!api.ok()) return api.status();
-  components_.Keep(*std::move(api));
-  status = StartMetrics();
+  status = StartApi();
+  if (status.ok()) status = StartMetrics();
   if (!status.ok()) return status;
   const std::string what = config::Concat(
       config::NameOf(config_.mode), ", ", platform_->tunnel().info().device,
@@ -244,6 +238,27 @@ void Gateway::Confine() {
   status = service::ForbidSystemCalls(needs);
   if (!status.ok()) log_.Warn(status.message());
   log_.Info("privileges: ", service::NamesOfHeld(kept));
+}
+
+// What happens is told to whoever follows the events.
+absl::Status Gateway::StartApi() {
+  absl::StatusOr<std::unique_ptr<loop::ApiServer>> api = loop::ApiServer::Serve(
+      platform_->control_socket(), *loop_,
+      [this](const api::Request& request, loop::ApiServer::Reply reply) {
+        Answer(request, std::move(reply));
+      },
+      [this](const api::Request& request) -> std::optional<std::string> {
+        if (request.kind != api::RequestKind::kEventsFollow) {
+          return std::nullopt;
+        }
+        return log_.events().Text();
+      });
+  if (!api.ok()) return api.status();
+  log_.events().SetListener([server = api->get()](const loop::Event& event) {
+    server->Tell(loop::LineOf(event));
+  });
+  components_.Keep(*std::move(api));
+  return absl::OkStatus();
 }
 
 absl::Status Gateway::StartMetrics() {

@@ -176,7 +176,11 @@ absl::Status HubSide::StartRotation() {
                     sessions_ ? sessions_->SessionOf(client) : nullptr;
                 if (session != nullptr) session->Send(message);
               },
-          .log = [this](const std::string& text) { parts_.log.Info(text); },
+          .log =
+              [this](const std::string& text) {
+                parts_.log.Tell(loop::LogLevel::kInfo,
+                                loop::EventKind::kRotation, text);
+              },
           .unix_ms = [this] { return parts_.outer.UnixMs(); },
           .now_us = [] { return MonotonicUs(); }},
       file.ok() ? std::string_view(*file) : std::string_view());

@@ -6,7 +6,8 @@ namespace lwt {
 
 void KeyKeeper::Change(const SecretKey& psk, uint64_t now_us) {
   keys_.SetNow(psk, now_us, config_.key.grace_us());
-  log_.Info("the shared key was changed; ", keys_.keys().size() - 1,
+  log_.Tell(loop::LogLevel::kInfo, loop::EventKind::kRotation,
+            "the shared key was changed; ", keys_.keys().size() - 1,
             " before it taken for at most ", config_.key.grace_s, " s more");
 }
 

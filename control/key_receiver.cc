@@ -45,7 +45,8 @@ void KeyReceiver::OnKept(const std::string& key, const rotation::KeptAt& kept) {
     why_ = kept.why;
     Warn(now_us);
   } else {
-    parts_.log.Info("the hub gave a new shared key; it is in ", kept.path,
+    parts_.log.Tell(loop::LogLevel::kInfo, loop::EventKind::kRotation,
+                    "the hub gave a new shared key; it is in ", kept.path,
                     kept.why.empty() ? "" : ", for ", kept.why);
   }
   answer_({.id = handshake::IdOfKey(key), .where = kept_});

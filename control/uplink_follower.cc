@@ -117,7 +117,8 @@ bool UplinkFollower::Take(const Choice& choice, uint64_t now_us) {
   const std::vector<host::UplinkChoice> others = platform_.ChooseOthers(first);
   if (stays && (!platform_.has_uplink() || platform_.ServesOthers(others))) {
     if (!problem_.empty())
-      log_.Info("uplink ", platform_.link().name, " again");
+      log_.Tell(loop::LogLevel::kInfo, loop::EventKind::kPath, "uplink ",
+                platform_.link().name, " again");
     problem_.clear();
     return false;
   }
@@ -159,7 +160,8 @@ void UplinkFollower::Lack(const absl::Status& why) {
   const bool said = Gist(problem) == Gist(problem_);
   problem_ = std::move(problem);
   if (said) return;
-  log_.Warn(problem_, "; waiting for one");
+  log_.Tell(loop::LogLevel::kWarn, loop::EventKind::kPath, problem_,
+            "; waiting for one");
 }
 
 void UplinkFollower::Settle(uint64_t now_us) {

@@ -91,8 +91,9 @@ USING = re.compile(r"\busing\s+(?:\w+|::)+::(\w+)\s*;")
 # Where all that is logged is caused from outside: each line names its cause,
 # which RemoteLog alone takes.
 REMOTE_FILES = re.compile(r"control/(workers|session|client|hub|fallback)/")
-LOG_CALL = re.compile(r"\blog_?(?:\.|->)(?:Error|Warn|Info|Debug)\(\s*"
-                      r"(?!(?:loop::)?Cause::)")
+LOG_CALL = re.compile(r"\blog_?(?:\.|->)"
+                      r"(?:(?:Error|Warn|Info|Debug)\(|Tell\(\s*[\w:]+,)"
+                      r"(?!\s*(?:loop::)?Cause::)")
 # What one file alone calls, since one object owns what it changes.
 OWNED_CALLS = {
     "SetLinkMtu": ("control/platform/tunnel_device.cc", "control/host/net/netlink."),

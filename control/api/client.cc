@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <climits>
 #include <cstdint>
 #include <cstring>
 #include <optional>
@@ -72,6 +73,18 @@ class Connection {
     return absl::OkStatus();
   }
 
+  // What there is next; nothing when the daemon has closed.
+  absl::StatusOr<std::string> ReceiveSome() {
+    char buffer[16384];
+    while (true) {
+      const ssize_t count = recv(fd_, buffer, sizeof(buffer), 0);
+      if (count >= 0) return std::string(buffer, static_cast<size_t>(count));
+      if (errno != EAGAIN && errno != EINTR) return Failed("receive", errno);
+      if (!WaitFor(POLLIN)) return TimedOut();
+    }
+  }
+  void WaitForEver() { deadline_ms_ = INT64_MAX; }
+
   // All bytes until the daemon closes.
   absl::StatusOr<std::string> Receive() {
     std::string bytes;
@@ -94,7 +107,7 @@ class Connection {
     int64_t left = deadline_ms_ - NowMs();
     if (left <= 0) return false;
     pollfd wait{fd_, events, 0};
-    int ready = poll(&wait, 1, static_cast<int>(left));
+    int ready = poll(&wait, 1, left > INT_MAX ? -1 : static_cast<int>(left));
     return ready > 0 || (ready < 0 && errno == EINTR);
   }
 
@@ -140,7 +153,7 @@ class Connection {
   }
 
   const std::string path_;
-  const int64_t deadline_ms_;
+  int64_t deadline_ms_;
   int fd_ = -1;
 };
 
@@ -164,6 +177,47 @@ absl::StatusOr<std::string> Ask(const std::string& socket_path,
   }
   if (!response->ok) return absl::FailedPreconditionError(response->text);
   return std::move(response->text);
+}
+
+absl::Status Follow(const std::string& socket_path, const std::string& request,
+                    int timeout_ms,
+                    const std::function<bool(std::string_view)>& take) {
+  Connection connection(socket_path, timeout_ms);
+  absl::Status status = connection.Open();
+  if (status.ok()) status = connection.Send(request + "\n");
+  if (!status.ok()) return status;
+  std::string first;
+  while (first.find('\n') == std::string::npos) {
+    absl::StatusOr<std::string> some = connection.ReceiveSome();
+    if (!some.ok()) return some.status();
+    if (some->empty()) break;
+    first += *some;
+  }
+  if (!first.starts_with(kStreamResponse)) {
+    const std::optional<Response> response = ParseResponse(
+        {reinterpret_cast<const uint8_t*>(first.data()), first.size()});
+    if (response && !response->ok) {
+      return absl::FailedPreconditionError(response->text);
+    }
+    return absl::DataLossError(
+        socket_path +
+        ": the answer is cut or not a gateway's; are lwtctl and "
+        "the gateway of one version?");
+  }
+  connection.WaitForEver();
+  std::string some = first.substr(kStreamResponse.size());
+  while (take(some)) {
+    absl::StatusOr<std::string> next = connection.ReceiveSome();
+    if (!next.ok()) return next.status();
+    if (next->empty()) {
+      return absl::UnavailableError(
+          socket_path +
+          ": the gateway ended it: it stops, or what it told was "
+          "not read for too long");
+    }
+    some = *std::move(next);
+  }
+  return absl::OkStatus();
 }
 
 std::vector<std::string> FindSockets(const std::string& run_folder) {

@@ -2,7 +2,9 @@
 // used by lwtctl only.
 #pragma once
 
+#include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -14,6 +16,13 @@ namespace lwt::api {
 // sentence; every other error says what to do. Waits `timeout_ms` in all.
 absl::StatusOr<std::string> Ask(const std::string& socket_path,
                                 const std::string& request, int timeout_ms);
+
+// The same of a request that is answered without end: gives `take` what comes,
+// as it comes, until the daemon closes or `take` returns false. `timeout_ms` is
+// for the beginning.
+absl::Status Follow(const std::string& socket_path, const std::string& request,
+                    int timeout_ms,
+                    const std::function<bool(std::string_view)>& take);
 
 // The control sockets under `run_folder`/*/control.sock, sorted.
 std::vector<std::string> FindSockets(const std::string& run_folder);

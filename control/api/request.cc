@@ -74,6 +74,8 @@ std::optional<Request> ParseRequest(std::span<const uint8_t> line) {
   text.remove_suffix(1);
   if (text == "status") return Request{.kind = RequestKind::kStatus};
   if (text == "status json") return Request{.kind = RequestKind::kStatusJson};
+  if (text == "events") return Request{.kind = RequestKind::kEvents};
+  if (text == "events f") return Request{.kind = RequestKind::kEventsFollow};
   if (text == "peers") return Request{.kind = RequestKind::kPeers};
   if (text == "peers json") return Request{.kind = RequestKind::kPeersJson};
   if (text == "version") return Request{.kind = RequestKind::kVersion};

@@ -5,9 +5,11 @@
 //   rotate-key force | rotation | peer banned |
 //   peer forget ADDRESS|RANGE|CLIENT | peer ban CLIENT |
 //   peer unban CLIENT | routes | routes json |
+//   events | events f |
 //   route forget RANGE|CLIENT                                 and a line feed
 // where CLIENT is its public key, or the name that the hub has for it.
-//   "ok BYTES\n" and BYTES bytes of body, or "error SENTENCE\n"
+//   "ok BYTES\n" and BYTES bytes of body, or "error SENTENCE\n"; of "events f"
+//   "ok stream\n" and lines without end
 #pragma once
 
 #include <cstddef>
@@ -31,6 +33,8 @@ enum class RequestKind : uint8_t {
   kStatusJson,
   kPeers,
   kPeersJson,
+  kEvents,
+  kEventsFollow,  // with those to come
   kVersion,
   kReload,
   kPeerForget,     // tunnel addresses: `range`
@@ -79,6 +83,8 @@ struct Request {
 std::optional<Request> ParseRequest(std::span<const uint8_t> line);
 
 std::string OkResponse(std::string_view body);
+// The beginning of an answer without end.
+inline constexpr std::string_view kStreamResponse = "ok stream\n";
 // Line feeds in `sentence` become spaces.
 std::string ErrorResponse(std::string_view sentence);
 

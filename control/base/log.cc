@@ -2,9 +2,8 @@
 
 #include <sys/time.h>
 #include <syslog.h>
-#include <time.h>
 
-#include <algorithm>
+#include <utility>
 
 #include "absl/strings/str_format.h"
 
@@ -40,38 +39,44 @@ int PriorityOf(LogLevel level) {
   return LOG_ERR;
 }
 
-std::string WithTime(LogLevel level, const std::string& text) {
+uint64_t UnixMs() {
   timeval now{};
   gettimeofday(&now, nullptr);
-  tm parts{};
-  gmtime_r(&now.tv_sec, &parts);
-  return absl::StrFormat(
-      "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ %s %s\n", parts.tm_year + 1900,
-      parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min,
-      parts.tm_sec, static_cast<int>(now.tv_usec / 1000), NameOf(level), text);
+  return static_cast<uint64_t>(now.tv_sec) * 1000 +
+         static_cast<uint64_t>(now.tv_usec) / 1000;
 }
 
 }  // namespace
 
-std::string Log::LineOf(LogLevel level, const std::string& text) const {
-  std::string line = journal_
-                         ? absl::StrFormat("<%d>%s\n", PriorityOf(level), text)
-                         : WithTime(level, text);
-  // Peers' texts must not forge lines of their own.
-  std::replace_if(
-      line.begin(), line.end() - 1,
-      [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7f; },
-      ' ');
-  return line;
+std::string Log::LineOf(LogLevel level, const std::string& text,
+                        uint64_t unix_ms) const {
+  const std::string front =
+      journal_ ? absl::StrFormat("<%d>", PriorityOf(level))
+               : config::Concat(TimeText(unix_ms), " ", NameOf(level), " ");
+  return front + OneLine(text) + "\n";
 }
 
-void Log::WriteLine(LogLevel level, const std::string& text) const {
-  sink_.Write(LineOf(level, text), [this](uint64_t lost) {
+void Log::WriteLine(LogLevel level, const std::string& text,
+                    uint64_t unix_ms) const {
+  sink_.Write(LineOf(level, text, unix_ms), [this, unix_ms](uint64_t lost) {
     return LineOf(LogLevel::kWarn,
                   config::Concat("lines of this log that were lost, as whoever "
                                  "reads it did not take them: ",
-                                 lost));
+                                 lost),
+                  unix_ms);
   });
+}
+
+void Log::WriteLine(LogLevel level, const std::string& text) const {
+  WriteLine(level, text, UnixMs());
+}
+
+void Log::WriteEvent(LogLevel level, EventKind kind, std::string text) const {
+  const Event& event = events_.Add({.unix_ms = UnixMs(),
+                                    .level = level,
+                                    .kind = kind,
+                                    .text = std::move(text)});
+  if (Shows(level)) WriteLine(event.level, event.text, event.unix_ms);
 }
 
 }  // namespace lwt::loop

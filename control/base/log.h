@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 
+#include "control/base/events.h"
 #include "control/base/log_level.h"
 #include "control/base/log_sink.h"
 #include "control/base/text.h"
@@ -49,17 +50,30 @@ class Log {
   bool Shows(LogLevel level) const {
     return level <= level_.load(std::memory_order_relaxed);
   }
+  // The same of what stays among the events too, whatever is shown of the log.
+  // Control thread.
+  template <typename... Parts>
+  void Tell(LogLevel level, EventKind kind, const Parts&... parts) const {
+    WriteEvent(level, kind, config::Concat(parts...));
+  }
+  EventRing& events() const { return events_; }
+
   template <typename... Parts>
   void Write(LogLevel level, const Parts&... parts) const {
     if (Shows(level)) WriteLine(level, config::Concat(parts...));
   }
 
  private:
-  std::string LineOf(LogLevel level, const std::string& text) const;
+  std::string LineOf(LogLevel level, const std::string& text,
+                     uint64_t unix_ms) const;
+  void WriteLine(LogLevel level, const std::string& text,
+                 uint64_t unix_ms) const;
   void WriteLine(LogLevel level, const std::string& text) const;
+  void WriteEvent(LogLevel level, EventKind kind, std::string text) const;
 
   std::atomic<LogLevel> level_;
   mutable LogSink sink_;
+  mutable EventRing events_;
   bool journal_;
 };
 

@@ -100,12 +100,17 @@ bool RemoteLog::MayWrite(Source& source, uint64_t now_us) {
   return true;
 }
 
-void RemoteLog::WriteLine(LogLevel level, Source& source, std::string text) {
+void RemoteLog::WriteLine(LogLevel level, Source& source,
+                          std::optional<EventKind> kind, std::string text) {
   text = Cut(std::move(text));
   if (const uint64_t left_out = std::exchange(source.left_out, 0)) {
     text += config::Concat(" (", left_out, " more of these were left out)");
   }
-  log_.Write(level, text);
+  if (kind) {
+    log_.Tell(level, *kind, text);
+  } else {
+    log_.Write(level, text);
+  }
 }
 
 void RemoteLog::Note(LogLevel level, Source& source, std::string text,

@@ -12,6 +12,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -105,6 +106,14 @@ class RemoteLog {
     Write(LogLevel::kDebug, cause, parts...);
   }
 
+  // What stays among the events too, in the same bounds, whatever is shown of
+  // the log.
+  template <typename... Parts>
+  void Tell(LogLevel level, const Cause& cause, EventKind kind,
+            const Parts&... parts) {
+    WriteIf(level, cause, kind, parts...);
+  }
+
   // Says what was left out and has waited for kReportUs. Cheap; to be called
   // every second or so.
   void Report();
@@ -131,12 +140,17 @@ class RemoteLog {
 
   template <typename... Parts>
   void Write(LogLevel level, const Cause& cause, const Parts&... parts) {
-    if (!log_.Shows(level)) return;
+    if (log_.Shows(level)) WriteIf(level, cause, std::nullopt, parts...);
+  }
+  // Where the bounds leave room.
+  template <typename... Parts>
+  void WriteIf(LogLevel level, const Cause& cause,
+               std::optional<EventKind> kind, const Parts&... parts) {
     const uint64_t now_us = clock_();
     Source* source = Find(cause, now_us);
     if (source == nullptr) return;
     if (MayWrite(*source, now_us)) {
-      WriteLine(level, *source, config::Concat(parts...));
+      WriteLine(level, *source, kind, config::Concat(parts...));
     } else if (source->left_out++ == 0) {
       Note(level, *source, config::Concat(parts...), now_us);
     }
@@ -149,7 +163,8 @@ class RemoteLog {
   Source& Add(const Cause& cause, uint64_t now_us);
   void LeaveOut(Total& total, uint64_t count, uint64_t now_us);
   bool MayWrite(Source& source, uint64_t now_us);
-  void WriteLine(LogLevel level, Source& source, std::string text);
+  void WriteLine(LogLevel level, Source& source, std::optional<EventKind> kind,
+                 std::string text);
   void Note(LogLevel level, Source& source, std::string text, uint64_t now_us);
 
   const Log& log_;

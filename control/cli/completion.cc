@@ -76,6 +76,7 @@ std::vector<ShellFlag> ControlShellFlags() {
     flags.push_back(MakeFlag(flag.flag, flag.value_name, flag.sentence));
   }
   flags.push_back(MakeFlag("json", "", "For programs."));
+  flags.push_back(MakeFlag("f", "", "With what happens from now on."));
   flags.push_back(MakeFlag("up", "", "Until a peer is up."));
   flags.push_back(
       MakeFlag("force", "", "Also where a client may be locked out."));

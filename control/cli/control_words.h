@@ -27,6 +27,13 @@ inline constexpr ControlWords kControlCommands[] = {
      .sentence =
          "List the peers, a line each: also those that are away, but have an\n"
          "entry [[peer]] (offline) or hold an address or a network (held)."},
+    {.words = "events",
+     .flag = "f",
+     .sentence = "Print what happened lately, the last 1024 of: peers that "
+                 "came, went or\n"
+                 "were refused, other paths, keys, networks, bursts of drops; "
+                 "with -f\n"
+                 "also what happens from now on, until it is interrupted."},
     {.words = "wait",
      .flag = "up",
      .sentence = "Wait until a gateway answers; with -up until a peer is up."},

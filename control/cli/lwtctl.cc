@@ -35,6 +35,7 @@ constexpr int kExitNoPeerUp = 5;
 constexpr int kWaitS = 30;
 constexpr int kMostWaitS = 86'400;
 constexpr int kLookMs = 200;
+constexpr char kFollow[] = "events f";
 
 constexpr char kHelpEnd[] = R"(
 Exit status: 0 done, 1 the gateway is not reached or refuses, or what it says
@@ -186,7 +187,8 @@ absl::Status MakeRequest(const Parts& parts, ControlCommand& command) {
                  " only");
   }
   command.wait = words[0] == "wait";
-  if (!command.wait && command.wait_s >= 0) return Wrong("-t goes with wait only");
+  if (!command.wait && command.wait_s >= 0)
+    return Wrong("-t goes with wait only");
   if (command.wait) {
     command.wait_up = !parts.flag.empty();
     command.request = "status";
@@ -225,15 +227,17 @@ bool IsReload(const ControlCommand& command) {
   return command.request == "reload";
 }
 
+absl::StatusOr<std::string> SocketOf(const ControlCommand& command,
+                                     const std::string& run_folder) {
+  if (!command.socket_path.empty()) return command.socket_path;
+  return FindSocket(run_folder);
+}
+
 absl::StatusOr<std::string> Answer(const ControlCommand& command,
                                    const std::string& run_folder) {
-  std::string socket_path = command.socket_path;
-  if (socket_path.empty()) {
-    absl::StatusOr<std::string> found = FindSocket(run_folder);
-    if (!found.ok()) return found.status();
-    socket_path = *found;
-  }
-  return api::Ask(socket_path, command.request,
+  const absl::StatusOr<std::string> socket_path = SocketOf(command, run_folder);
+  if (!socket_path.ok()) return socket_path.status();
+  return api::Ask(*socket_path, command.request,
                   IsReload(command) ? kReloadTimeoutMs : kTimeoutMs);
 }
 
@@ -248,9 +252,9 @@ int ExitOfReload(std::string_view answer) {
   return HasLine(answer, "waits for a restart: ") ? kExitRestart : 0;
 }
 
-// How many peers a status shows, and how many of them are up. Its lines of peers
-// begin with "peer " and end with the state; no other line begins so, and no name
-// has a line feed.
+// How many peers a status shows, and how many of them are up. Its lines of
+// peers begin with "peer " and end with the state; no other line begins so, and
+// no name has a line feed.
 struct PeerCount {
   size_t all = 0;
   size_t up = 0;
@@ -284,12 +288,23 @@ absl::Status WaitFor(const ControlCommand& command,
     if (answer.ok() && CountPeers(*answer).up > 0) return absl::OkStatus();
     if (Clock::now() >= end) {
       if (!answer.ok()) return answer.status();
-      return absl::DeadlineExceededError(
-          absl::StrCat("no peer is up after ", seconds,
-                       " s; lwtctl status says why"));
+      return absl::DeadlineExceededError(absl::StrCat(
+          "no peer is up after ", seconds, " s; lwtctl status says why"));
     }
     poll(nullptr, 0, kLookMs);
   }
+}
+
+// Until the gateway ends it, or whoever reads takes no more.
+absl::Status PrintEvents(const ControlCommand& command,
+                         const std::string& run_folder, FILE* out) {
+  const absl::StatusOr<std::string> socket_path = SocketOf(command, run_folder);
+  if (!socket_path.ok()) return socket_path.status();
+  return api::Follow(*socket_path, command.request, kTimeoutMs,
+                     [out](std::string_view text) {
+                       Print(out, text);
+                       return fflush(out) == 0;
+                     });
 }
 
 int Complain(FILE* err, const absl::Status& status, int exit_code) {
@@ -368,6 +383,10 @@ int RunControl(std::span<const char* const> arguments,
   }
   if (command->wait) {
     const absl::Status status = WaitFor(*command, run_folder);
+    return status.ok() ? 0 : Complain(err, status, 1);
+  }
+  if (command->request == kFollow) {
+    const absl::Status status = PrintEvents(*command, run_folder, out);
     return status.ok() ? 0 : Complain(err, status, 1);
   }
   absl::StatusOr<std::string> answer = Answer(*command, run_folder);

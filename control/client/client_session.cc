@@ -110,7 +110,8 @@ void ClientSession::OnHubFailed(const std::string& why, uint64_t now_us) {
     Retry(hubs_.failures(), now_us);
     return;
   }
-  log_.Info(Cause::Peer(kHub), "hub ", name, ": ", why, "; calling ",
+  log_.Tell(loop::LogLevel::kInfo, Cause::Peer(kHub),
+            loop::EventKind::kPeerDown, "hub ", name, ": ", why, "; calling ",
             hubs_.hub().Name());
   reason_ = hubs_.failures();
   CallHub(now_us);
@@ -259,7 +260,8 @@ void ClientSession::OnAttemptFailed(uint64_t now_us) {
 void ClientSession::Retry(std::string why, uint64_t now_us) {
   LeadDefault(default_route_.OnDown());
   uint64_t delay = backoff_.NextUs();
-  log_.Warn(Cause::Peer(kHub), why, "; next attempt in ",
+  log_.Tell(loop::LogLevel::kWarn, Cause::Peer(kHub),
+            loop::EventKind::kPeerDown, why, "; next attempt in ",
             (delay + 99'999) / 100'000 / 10, ".",
             (delay + 99'999) / 100'000 % 10, " s");
   reason_ = std::move(why);
@@ -307,8 +309,8 @@ void ClientSession::OnHandshakeDone(uint64_t now_us) {
   }
   hubs_.OnSession(hub_key);
   Adopt(std::move(session), mtu, now_us);
-  log_.Info(Cause::Peer(kHub), "tunnel up: session with ", ToString(*remote_),
-            ", inner MTU ", mtu,
+  log_.Tell(loop::LogLevel::kInfo, Cause::Peer(kHub), loop::EventKind::kPeerUp,
+            "tunnel up: session with ", ToString(*remote_), ", inner MTU ", mtu,
             attempt_key_.place == handshake::KeyRing::Place::kBefore
                 ? ", by a shared key of before"
                 : "",
@@ -434,7 +436,8 @@ void ClientSession::OnRecord(LaneName, const PuntedRecord& record,
 
 void ClientSession::Suspect(std::string why, uint64_t now_us) {
   if (phase_ != Phase::kSettled) return;
-  log_.Warn(Cause::Peer(kHub), why, "; opening another flow");
+  log_.Tell(loop::LogLevel::kWarn, Cause::Peer(kHub), loop::EventKind::kPath,
+            why, "; opening another flow");
   reason_ = std::move(why);
   if (now_us - up_since_us_ >= kGoodServiceUs) backoff_.Reset();
   attempt_.reset();

@@ -40,8 +40,9 @@ void ClientSession::OnReplaced(const std::string& why, uint64_t now_us) {
   reason_ = config::Concat(
       "another host has this one's static key and took its place (", why,
       "); on one of them delete static.key in the state directory");
-  log_.Warn(Cause::Peer(kHub), reason_, "; next attempt in ", delay / 1'000'000,
-            " s");
+  log_.Tell(loop::LogLevel::kWarn, Cause::Peer(kHub),
+            loop::EventKind::kPeerDown, reason_, "; next attempt in ",
+            delay / 1'000'000, " s");
   phase_ = Phase::kWaiting;
   phase_deadline_us_ = now_us + delay;
 }
@@ -64,7 +65,8 @@ void ClientSession::DropSession(std::string_view why, uint64_t now_us) {
     OnHubFailed(std::string(why), now_us);
     return;
   }
-  log_.Warn(Cause::Peer(kHub), why, "; calling again");
+  log_.Tell(loop::LogLevel::kWarn, Cause::Peer(kHub),
+            loop::EventKind::kPeerDown, why, "; calling again");
   backoff_.Reset();
   Begin(now_us);
 }

@@ -70,7 +70,8 @@ void ClientSession::OnJoined(uint64_t now_us) {
     Retry("the new lane could not be installed", now_us);
     return;
   }
-  // Whoever takes the session's place from here on is not us, who called before.
+  // Whoever takes the session's place from here on is not us, who called
+  // before.
   called_us_ = 0;
   // The hub takes the flow for a lane once a record on it verifies.
   if (const SessionLane* joined = session_->LaneOfSlot(lane.slot)) {
@@ -78,11 +79,12 @@ void ClientSession::OnJoined(uint64_t now_us) {
   }
   SettleLane(now_us);
   if (further) {
-    log_.Info(Cause::Peer(kHub), "lane ", lane.slot.value + 1, " of ",
+    log_.Tell(loop::LogLevel::kInfo, Cause::Peer(kHub), loop::EventKind::kPath,
+              "lane ", lane.slot.value + 1, " of ",
               session_->secrets().lanes + 0, " is up: ", ToString(lane.local),
               " to ", ToString(lane.remote));
   } else {
-    log_.Info(Cause::Peer(kHub),
+    log_.Tell(loop::LogLevel::kInfo, Cause::Peer(kHub), loop::EventKind::kPath,
               "tunnel up: the session goes on over a new flow from ",
               ToString(lane.local), " to ", ToString(lane.remote));
   }
@@ -123,16 +125,16 @@ void ClientSession::OnLaneState(const ClientLanes::Change& change,
     }
     OnLaneLost("no answer through the tunnel", now_us);
   } else if (change.state == Liveness::State::kDead) {
-    log_.Warn(Cause::Peer(kHub), "the path to ", ToString(lane.remote),
-              " is dead");
+    log_.Tell(loop::LogLevel::kWarn, Cause::Peer(kHub), loop::EventKind::kPath,
+              "the path to ", ToString(lane.remote), " is dead");
     while (const SessionLane* dead = session_->LaneOfSlot(change.slot)) {
       session_->RemoveLane(dead->name);
     }
     lanes_.OnDown(change.slot, now_us);
     ReleaseLocals();
   } else {
-    log_.Info(Cause::Peer(kHub), "the path to ", ToString(lane.remote),
-              " answers again");
+    log_.Tell(loop::LogLevel::kInfo, Cause::Peer(kHub), loop::EventKind::kPath,
+              "the path to ", ToString(lane.remote), " answers again");
     const bool needed = phase_ == Phase::kSettled && attempt_ != nullptr &&
                         attempt_->slot() != change.slot;
     if (!needed) attempt_.reset();

@@ -217,7 +217,8 @@ void HubSessions::OnJoinSaid(HubFlow& flow, uint64_t now_us) {
       config_.host.MaxInnerMtu(lane.remote);
   LookSoon(*client, now_us);
   flow.HandOver();
-  log_.Info(Cause::Peer(session.name()), session.name(), ": lane ",
+  log_.Tell(loop::LogLevel::kInfo, Cause::Peer(session.name()),
+            loop::EventKind::kPath, session.name(), ": lane ",
             lane.slot.value + 1, " of ", unsigned{session.secrets().lanes},
             " is a new flow from ", ToString(lane.remote));
 }
@@ -277,7 +278,8 @@ void HubSessions::Decide(HubFlow& flow, uint64_t now_us) {
   HubProgress progress = handshake.Finish(verdict, &bytes);
   if (!accepted || progress != HubProgress::kDone) {
     const std::string_view name = config_.rules.NameOf(key);
-    log_.Info(Cause::Stranger(flow.remote().address), "client ", name,
+    log_.Tell(loop::LogLevel::kInfo, Cause::Stranger(flow.remote().address),
+              loop::EventKind::kPeerRefused, "client ", name,
               name.empty() ? "" : " ", handshake::PublicKeyToText(key), " at ",
               ToString(flow.remote()), " was refused: ", verdict.text);
     flow.SendVerdict(std::move(bytes), false);
@@ -390,9 +392,9 @@ void HubSessions::Admit(HubFlow& flow, SessionSecrets secrets,
   flow.SendVerdict(std::move(verdict), true);
   flow.HandOver();
   const std::string& name = client->session->name();
-  log_.Info(Cause::Peer(name), name, " up: ", ToString(client->remote),
-            ", key ", key, ", inner MTU ", mtu,
-            old_key ? ", by a shared key of before" : "");
+  log_.Tell(loop::LogLevel::kInfo, Cause::Peer(name), loop::EventKind::kPeerUp,
+            name, " up: ", ToString(client->remote), ", key ", key,
+            ", inner MTU ", mtu, old_key ? ", by a shared key of before" : "");
   if (config_.rotation != nullptr) {
     config_.rotation->OnConnected(
         peer_key, {.newest_key = newest_key,

@@ -59,7 +59,8 @@ bool HubFlow::TakenAsProber(uint64_t now_us, const PuntedStream* latest) {
 }
 
 void HubFlow::LogRefusal(std::string_view why) {
-  context_->log.Info(Cause::Stranger(remote_.address), ToString(remote_),
+  context_->log.Tell(loop::LogLevel::kInfo, Cause::Stranger(remote_.address),
+                     loop::EventKind::kPeerRefused, ToString(remote_),
                      " was turned away: ", why);
 }
 
@@ -140,10 +141,11 @@ void HubFlow::Judge(FirstFlight flight, const PuntedStream& latest,
       return;
     case FirstFlightKind::kClockOff:
       // Whoever repeats an old hello gets here too.
-      context_->log.Warn(Cause::Stranger(remote_.address), ToString(remote_),
-                         ": key good, clock off by ",
-                         flight.clock_off_ms / 1000,
-                         " s; set the clock of that host");
+      context_->log.Tell(
+          loop::LogLevel::kWarn, Cause::Stranger(remote_.address),
+          loop::EventKind::kPeerRefused, ToString(remote_),
+          ": key good, clock off by ", flight.clock_off_ms / 1000,
+          " s; set the clock of that host");
       Fail("its clock is off", now_us, &latest);
       return;
     case FirstFlightKind::kProven:

@@ -122,7 +122,8 @@ void HubSessions::Client::OnRecord(LaneName, const PuntedRecord& record,
 void HubSessions::OnLaneDown(Client& client, FlowId flow, uint64_t now_us) {
   client.session->RemoveLane(client.session->FindFlow(flow)->name);
   if (client.session->lanes().empty()) {
-    log_.Info(Cause::Peer(client.session->name()), client.session->name(),
+    log_.Tell(loop::LogLevel::kInfo, Cause::Peer(client.session->name()),
+              loop::EventKind::kPeerDown, client.session->name(),
               ": its connection was closed");
   }
   AfterWork(client, now_us);
@@ -141,7 +142,8 @@ void HubSessions::EndSession(Client& client) {
 }
 
 void HubSessions::Drop(Client& client, std::string_view why, uint64_t now_us) {
-  log_.Info(Cause::Peer(client.session->name()), client.session->name(),
+  log_.Tell(loop::LogLevel::kInfo, Cause::Peer(client.session->name()),
+            loop::EventKind::kPeerDown, client.session->name(),
             " dropped: ", why);
   book_.Release(client.session->secrets().peer_key, now_us);
   EndRoutes(client, now_us);
@@ -247,11 +249,13 @@ void HubSessions::Watch(Client& client, const Session::Activity& last,
   const std::string& name = client.session->name();
   if (after == before) return;
   if (after == Liveness::State::kDead) {
-    log_.Info(Cause::Peer(name), name, " does not answer: ",
-              telemetry::SecondsSince(last.heard_us, now_us),
-              " s since it was last heard");
+    log_.Tell(
+        loop::LogLevel::kInfo, Cause::Peer(name), loop::EventKind::kPath, name,
+        " does not answer: ", telemetry::SecondsSince(last.heard_us, now_us),
+        " s since it was last heard");
   } else if (before == Liveness::State::kDead) {
-    log_.Info(Cause::Peer(name), name, " answers again");
+    log_.Tell(loop::LogLevel::kInfo, Cause::Peer(name), loop::EventKind::kPath,
+              name, " answers again");
   }
 }
 

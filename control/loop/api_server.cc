@@ -23,16 +23,21 @@ bool IsOutOfRoom(int error) {
 
 absl::StatusOr<std::unique_ptr<ApiServer>> ApiServer::Serve(int listener,
                                                             EventLoop& loop,
-                                                            Handler handler) {
+                                                            Handler handler,
+                                                            Greeter greeter) {
   std::unique_ptr<ApiServer> server(
-      new ApiServer(listener, loop, std::move(handler)));
+      new ApiServer(listener, loop, std::move(handler), std::move(greeter)));
   absl::Status status = server->WatchListener();
   if (!status.ok()) return status;
   return server;
 }
 
-ApiServer::ApiServer(int listener, EventLoop& loop, Handler handler)
-    : listener_(listener), loop_(loop), handler_(std::move(handler)) {
+ApiServer::ApiServer(int listener, EventLoop& loop, Handler handler,
+                     Greeter greeter)
+    : listener_(listener),
+      loop_(loop),
+      handler_(std::move(handler)),
+      greeter_(std::move(greeter)) {
   HoldSpare();
 }
 
@@ -82,7 +87,9 @@ void ApiServer::Pause() {
 void ApiServer::OnReady(ClientIt client) {
   // Of one that waits nothing is watched, so it has gone.
   bool keep = false;
-  if (!client->asked) {
+  if (client->follows) {
+    keep = GoOn(*client);
+  } else if (!client->asked) {
     keep = client->response.empty() ? Read(*client) : Write(*client);
   }
   if (!keep) Drop(client);
@@ -115,6 +122,15 @@ void ApiServer::Respond(Client& client) {
   std::optional<api::Request> request = api::ParseRequest(
       {reinterpret_cast<const uint8_t*>(client.request.data()),
        client.request.size()});
+  if (request && greeter_) {
+    if (std::optional<std::string> greeting = greeter_(*request)) {
+      client.follows = true;
+      client.deadline_us = UINT64_MAX;
+      client.response.append(api::kStreamResponse).append(*greeting);
+      loop_.Change(client.fd, EPOLLOUT);
+      return;
+    }
+  }
   const uint64_t number = client.number;
   client.asked = true;
   client.deadline_us = 0;
@@ -137,6 +153,35 @@ bool ApiServer::Write(Client& client) {
   if (n > 0) client.sent += static_cast<size_t>(n);
   if (client.sent == client.response.size()) return false;
   return true;
+}
+
+// Of one to whom all was told nothing is watched, so it has gone.
+bool ApiServer::GoOn(Client& client) {
+  if (client.response.empty()) return false;
+  const ssize_t n = send(client.fd, client.response.data() + client.sent,
+                         client.response.size() - client.sent, MSG_NOSIGNAL);
+  if (n < 0) return errno == EAGAIN || errno == EINTR;
+  client.sent += static_cast<size_t>(n);
+  if (client.sent < client.response.size()) return true;
+  client.response.clear();
+  client.sent = 0;
+  loop_.Change(client.fd, 0);
+  return true;
+}
+
+void ApiServer::Tell(std::string_view text) {
+  for (Client& client : clients_) {
+    if (!client.follows || client.deadline_us == 1) continue;
+    const size_t waiting = client.response.size() - client.sent;
+    if (waiting + text.size() > kMostWaiting) {
+      // Dropped by OnTimer: whoever tells may be in the middle of something.
+      client.deadline_us = 1;
+      continue;
+    }
+    if (waiting == 0) loop_.Change(client.fd, EPOLLOUT);
+    client.response.erase(0, std::exchange(client.sent, 0));
+    client.response.append(text);
+  }
 }
 
 void ApiServer::Drop(ClientIt client) {

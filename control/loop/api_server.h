@@ -10,7 +10,9 @@
 #include <functional>
 #include <list>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "absl/status/statusor.h"
 #include "control/api/request.h"
@@ -25,19 +27,29 @@ class ApiServer final : public Component {
   // after the server. Who asked may be gone by then.
   using Reply = std::function<void(std::string)>;
   using Handler = std::function<void(const api::Request&, Reply)>;
+  // What whoever makes this request is told at first, if it is one that is
+  // answered without end; what follows is for Tell.
+  using Greeter =
+      std::function<std::optional<std::string>(const api::Request&)>;
   static constexpr size_t kMaxClients = 16;
   static constexpr uint64_t kTimeoutUs = 2'000'000;
   static constexpr uint64_t kAnswerUs = 60'000'000;
   static constexpr uint64_t kPauseUs = 200'000;
+  // Of what is told and not taken yet; who has more is dropped.
+  static constexpr size_t kMostWaiting = 1 << 20;
 
   // Serves a listening socket, which stays the caller's. `loop` and the socket
   // outlive the server.
   static absl::StatusOr<std::unique_ptr<ApiServer>> Serve(int listener,
                                                           EventLoop& loop,
-                                                          Handler handler);
+                                                          Handler handler,
+                                                          Greeter greeter = {});
   ApiServer(const ApiServer&) = delete;
   ApiServer& operator=(const ApiServer&) = delete;
   ~ApiServer() override;
+
+  // To all whose answer is without end.
+  void Tell(std::string_view text);
 
   // Drops clients that took too long.
   void OnTimer(uint64_t now_us) override;
@@ -48,6 +60,7 @@ class ApiServer final : public Component {
     int fd = -1;
     uint64_t number = 0;       // of no other
     bool asked = false;        // and waits for the handler
+    bool follows = false;      // is told more and more
     uint64_t deadline_us = 0;  // 0: not seen by OnTimer yet
     std::string request;
     std::string response;
@@ -55,7 +68,7 @@ class ApiServer final : public Component {
   };
   using ClientIt = std::list<Client>::iterator;
 
-  ApiServer(int listener, EventLoop& loop, Handler handler);
+  ApiServer(int listener, EventLoop& loop, Handler handler, Greeter greeter);
   absl::Status WatchListener();
   void Accept();
   int AcceptOne();
@@ -65,12 +78,14 @@ class ApiServer final : public Component {
   void OnReply(uint64_t number, std::string response);
   bool Read(Client& client);
   bool Write(Client& client);
+  bool GoOn(Client& client);
   void Respond(Client& client);
   void Drop(ClientIt client);
 
   const int listener_;
   EventLoop& loop_;
   const Handler handler_;
+  const Greeter greeter_;
   std::list<Client> clients_;
   uint64_t next_number_ = 0;
   int spare_ = -1;

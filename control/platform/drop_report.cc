@@ -24,7 +24,8 @@ void DropReport::OnTimer(uint64_t now_us) {
       count += worker->counters().drops[index].Get();
     }
     if (count > seen_[index]) {
-      log_.Warn(count - seen_[index], " frames dropped, ", NameOf(reason), ": ",
+      log_.Tell(loop::LogLevel::kWarn, loop::EventKind::kDrops,
+                count - seen_[index], " frames dropped, ", NameOf(reason), ": ",
                 SentenceOf(reason));
     }
     seen_[index] = count;

@@ -14,8 +14,8 @@ void LogAccepted(const std::vector<IpPrefix>& networks, std::string_view peer,
   for (const IpPrefix& network : networks) {
     text += (text.empty() ? "" : ", ") + ToString(network);
   }
-  log.Info(Cause::Peer(peer), peer,
-           ": networks behind it: ", text.empty() ? "none" : text);
+  log.Tell(loop::LogLevel::kInfo, Cause::Peer(peer), loop::EventKind::kRoute,
+           peer, ": networks behind it: ", text.empty() ? "none" : text);
 }
 
 void LogRefused(const routing::RouteExchange& exchange, std::string_view peer,
@@ -23,7 +23,8 @@ void LogRefused(const routing::RouteExchange& exchange, std::string_view peer,
   const std::vector<IpPrefix>& networks = exchange.list().networks;
   for (size_t i = 0; i < exchange.codes().size(); ++i) {
     if (!exchange.codes()[i]) continue;
-    log.Warn(Cause::Peer(peer), peer, ": ", ToString(networks[i]),
+    log.Tell(loop::LogLevel::kWarn, Cause::Peer(peer), loop::EventKind::kRoute,
+             peer, ": ", ToString(networks[i]),
              " is not accepted: ", routing::Why(*exchange.codes()[i]));
   }
 }
@@ -33,8 +34,9 @@ void LogRefusedBy(const routing::RouteExchange& exchange, std::string_view peer,
   for (size_t i = 0; i < exchange.announced().size(); ++i) {
     const auto code = exchange.RefusedBy(i);
     if (!code) continue;
-    log.Warn(Cause::Peer(peer), ToString(exchange.announced()[i]),
-             " was not accepted by the ", peer, ": ", routing::Why(*code));
+    log.Tell(loop::LogLevel::kWarn, Cause::Peer(peer), loop::EventKind::kRoute,
+             ToString(exchange.announced()[i]), " was not accepted by the ",
+             peer, ": ", routing::Why(*code));
   }
 }
 

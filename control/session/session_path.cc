@@ -37,8 +37,9 @@ bool Session::TakeMtu(uint16_t mtu) {
 void Session::SettleMtu(uint16_t before) {
   if (inner_mtu() == before) return;
   context_.road.peers.LanesChanged(peer_);
-  context_.log.Info(loop::Cause::Peer(name_), name_, ": inner MTU ",
-                    inner_mtu(), ", by what the path takes");
+  context_.log.Tell(loop::LogLevel::kInfo, loop::Cause::Peer(name_),
+                    loop::EventKind::kPath, name_, ": inner MTU ", inner_mtu(),
+                    ", by what the path takes");
 }
 
 void Session::TellPath(uint64_t now_us) {

@@ -141,8 +141,8 @@ struct Status {
   NatStatus nat;
   std::vector<PeerStatus> peers;
   // Of a hub, where `wants_away` was set before it was filled in: clients that
-  // are not here, but have an entry [[peer]] ("offline") or hold an address or a
-  // network ("held"). At most kMaxAway of them.
+  // are not here, but have an entry [[peer]] ("offline") or hold an address or
+  // a network ("held"). At most kMaxAway of them.
   static constexpr size_t kMaxAway = 10'000;
   bool wants_away = false;
   std::vector<PeerStatus> away;

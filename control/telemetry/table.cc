@@ -287,7 +287,8 @@ std::string Loss(const LaneReading& totals) {
   const double all = static_cast<double>(totals.records_opened) +
                      static_cast<double>(totals.records_lost);
   if (all == 0) return "-";
-  return Format("%.2f %%", 100 * static_cast<double>(totals.records_lost) / all);
+  return Format("%.2f %%",
+                100 * static_cast<double>(totals.records_lost) / all);
 }
 
 // "10:3", data shards and parities of what is sent.
@@ -305,18 +306,18 @@ std::string NameInTable(const PeerStatus& peer) {
 
 Row PeerRow(const PeerStatus& peer) {
   const PeerReading& now = peer.reading;
-  return {NameInTable(peer),
-          Join(peer.tunnel_addresses),
-          OrDash(peer.path),
-          peer.state,
-          now.last_heard_s == kNoValue ? "-"
-                                       : Duration(now.last_heard_s) + " ago",
-          RoundTrip(now),
-          Loss(peer.totals),
-          Code(peer.totals),
-          Bytes(peer.totals.rx_bytes),
-          Bytes(peer.totals.tx_bytes),
-          Join(NetworksBehind(peer))};
+  return {
+      NameInTable(peer),
+      Join(peer.tunnel_addresses),
+      OrDash(peer.path),
+      peer.state,
+      now.last_heard_s == kNoValue ? "-" : Duration(now.last_heard_s) + " ago",
+      RoundTrip(now),
+      Loss(peer.totals),
+      Code(peer.totals),
+      Bytes(peer.totals.rx_bytes),
+      Bytes(peer.totals.tx_bytes),
+      Join(NetworksBehind(peer))};
 }
 
 }  // namespace

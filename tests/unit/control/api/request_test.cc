@@ -16,6 +16,9 @@ TEST(RequestTest, EveryRequestIsKnown) {
   EXPECT_EQ(ParseRequest(Bytes("peers\n")), (Request{RequestKind::kPeers}));
   EXPECT_EQ(ParseRequest(Bytes("peers json\n")),
             (Request{RequestKind::kPeersJson}));
+  EXPECT_EQ(ParseRequest(Bytes("events\n")), (Request{RequestKind::kEvents}));
+  EXPECT_EQ(ParseRequest(Bytes("events f\n")),
+            (Request{RequestKind::kEventsFollow}));
   EXPECT_EQ(ParseRequest(Bytes("version\n")), (Request{RequestKind::kVersion}));
   EXPECT_EQ(ParseRequest(Bytes("reload\n")), (Request{RequestKind::kReload}));
   EXPECT_EQ(ParseRequest(Bytes("peer forget 10.0.0.2\n")),
@@ -64,6 +67,8 @@ TEST(RequestTest, NothingElseIsAccepted) {
                                 "peers \n",
                                 "peers  json\n",
                                 "wait\n",
+                                "events -f\n",
+                                "events f \n",
                                 "peer forget\n",
                                 "peer forget \n",
                                 "peer forget 10.0.0\n",

@@ -131,7 +131,8 @@ TEST(ZshCompletionTest, HasEachFlagInASpecificationThatEnds) {
     EXPECT_THAT(text, HasSubstr("'-" + std::string(option.flag) + "="));
   }
   EXPECT_THAT(text, HasSubstr("::value:(true false)'"));
-  EXPECT_THAT(ControlZshCompletion(), HasSubstr("'1:command:(status peers wait routes "));
+  EXPECT_THAT(ControlZshCompletion(),
+              HasSubstr("'1:command:(status peers events wait routes "));
 }
 
 }  // namespace

@@ -195,6 +195,34 @@ TEST_F(LwtctlTest, SecondsAreForWaitAndAreSeconds) {
   EXPECT_EQ(Run({"wait", "-json"}).exit_code, 2);
 }
 
+TEST_F(LwtctlTest, EventsArePrintedAsTheyComeUntilTheGatewayEndsThem) {
+  Daemon daemon(a_);
+  daemon.Serve("ok stream\none\ntwo\n");
+  const LwtctlRun outcome = Run({"events", "-f"});
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_EQ(outcome.out, "one\ntwo\n");
+  EXPECT_NE(outcome.err.find("the gateway ended it"), std::string::npos);
+  EXPECT_EQ(daemon.Request(), "events f\n");
+}
+
+TEST_F(LwtctlTest, AStreamThatDoesNotBeginIsAnError) {
+  {
+    Daemon daemon(a_);
+    daemon.Serve("error the request is not understood\n");
+    const LwtctlRun outcome = Run({"events", "-f"});
+    EXPECT_EQ(outcome.exit_code, 1);
+    EXPECT_EQ(outcome.err, "lwtctl: the request is not understood\n");
+  }
+  for (const char* answer : {"", "ok str", "ok 4\nfour"}) {
+    Daemon daemon(a_);
+    daemon.Serve(answer);
+    const LwtctlRun outcome = Run({"events", "-f"});
+    EXPECT_EQ(outcome.exit_code, 1);
+    EXPECT_NE(outcome.err.find("is cut"), std::string::npos) << answer;
+    EXPECT_EQ(outcome.out, "");
+  }
+}
+
 TEST_F(LwtctlTest, FindsTheOnlySocket) {
   Daemon daemon(a_);
   daemon.Serve("ok 1\n\n");

@@ -30,11 +30,11 @@ class AwayReportTest : public SessionsTest {
 
 TEST_F(AwayReportTest, AnEntryIsOfflineUntilItsClientComes) {
   TestClient& office = AddClient("10.0.0.2/24");
-  hub_.rules = ClientRules(
-      {.peers = {{.public_key = handshake::PublicKeyToText(
-                      office.identity.public_key),
-                  .name = "office",
-                  .addresses = {Prefix("10.0.0.2/24").address}}}});
+  hub_.rules =
+      ClientRules({.peers = {{.public_key = handshake::PublicKeyToText(
+                                  office.identity.public_key),
+                              .name = "office",
+                              .addresses = {Prefix("10.0.0.2/24").address}}}});
   hub_.networks = {{office.identity.public_key, {Prefix("10.20.0.0/16")}}};
   hub_.Make();
   const auto away = Away(office);
