@@ -144,6 +144,13 @@ void PutHead(const Status& status, Families& page) {
              status.uplink.up ? 1 : 0);
   page.Numbers("lwt_uplink", status.uplink.reading.All(), {});
   page.Numbers("lwt_tunnel", status.tunnel.reading.All(), {});
+  if (!status.nat.name.empty()) {
+    page.State("lwt_nat_info",
+               {LabelOf("name", status.nat.name),
+                LabelOf("mapping", status.nat.mapping),
+                LabelOf("filtering", status.nat.filtering)},
+               1);
+  }
   if (status.lan.device.empty()) return;
   page.State("lwt_lan_up",
              {LabelOf("device", status.lan.device),

@@ -30,6 +30,8 @@ inline constexpr StateMetric kStateMetrics[] = {
      "1; its labels say what runs."},
     {"lwt_uplink_up", "device, driver", "Whether the uplink carries frames."},
     {"lwt_lan_up", "device, driver", "Whether the LAN port carries frames."},
+    {"lwt_nat_info", "name, mapping, filtering",
+     "1; its labels say how the NAT in front treats a client."},
     {"lwt_peers", "state", "Peers in each state."},
     {"lwt_peer_up", "peer", "Whether the peer's state is up."},
     {"lwt_peer_state", "peer, state", "1 for the state that the peer is in."},

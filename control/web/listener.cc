@@ -4,10 +4,10 @@
 #include <sys/socket.h>
 
 #include <cerrno>
-#include <cstring>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "control/base/socket_address.h"
 
 namespace lwt::web {
 namespace {
@@ -16,42 +16,17 @@ constexpr int kBacklog = 16;
 // Of the group too, so that a server in front of it can be let in.
 constexpr host::SocketKind kMetricsSocket{"socket of metrics.listen", 0660};
 
-struct SocketAddress {
-  sockaddr_storage storage{};
-  socklen_t size = 0;
-};
-
-SocketAddress AddressOf(const Endpoint& endpoint) {
-  SocketAddress address;
-  if (endpoint.address.family == Family::kIpv4) {
-    sockaddr_in form{};
-    form.sin_family = AF_INET;
-    form.sin_port = htons(endpoint.port);
-    std::memcpy(&form.sin_addr, endpoint.address.bytes.data(), 4);
-    std::memcpy(&address.storage, &form, address.size = sizeof(form));
-  } else {
-    sockaddr_in6 form{};
-    form.sin6_family = AF_INET6;
-    form.sin6_port = htons(endpoint.port);
-    std::memcpy(&form.sin6_addr, endpoint.address.bytes.data(), 16);
-    std::memcpy(&address.storage, &form, address.size = sizeof(form));
-  }
-  return address;
-}
-
 absl::StatusOr<ScopedFd> ListenAt(const Endpoint& endpoint) {
-  const SocketAddress address = AddressOf(endpoint);
-  ScopedFd fd(socket(address.storage.ss_family,
-                     SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  const SocketAddress address(endpoint);
+  ScopedFd fd(
+      socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   const int on = 1;
   const bool made =
       fd.get() >= 0 &&
       setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
       (endpoint.address.family == Family::kIpv4 ||
        setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) == 0);
-  if (made &&
-      bind(fd.get(), reinterpret_cast<const sockaddr*>(&address.storage),
-           address.size) == 0 &&
+  if (made && bind(fd.get(), address.get(), address.size) == 0 &&
       listen(fd.get(), kBacklog) == 0) {
     return fd;
   }

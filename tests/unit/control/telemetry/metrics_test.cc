@@ -32,6 +32,7 @@ Status WithAll() {
   status.mode = "server";
   status.uplink.device = "eth0";
   status.lan.device = "eth1";
+  status.nat.name = "full cone";
   status.peers.push_back(Peer("KEY=", 7));
   status.peers[0].reading = {.rtt_us = 1500, .last_heard_s = 3, .mtu = 1409};
   status.peers[0].routes = {{.network = "10.20.0.0/16", .state = "accepted"}};
