@@ -55,7 +55,7 @@ void ClearLane(Worker& worker, LaneIndex index) {
       });
   worker.outbound.encoder.Release(index);
   worker.inbound.decoder.Release(index);
-  worker.lanes[index.value] = session::Lane{};
+  worker.lanes.Clear(index);
 }
 
 void FlowFailed(Worker& worker, FlowId flow, LaneIndex lane, uint32_t token) {
@@ -124,12 +124,11 @@ struct Runner {
   // A walk over the lanes: once per frame that came between a client's last
   // handshake message and its lane.
   LaneIndex LaneOf(FlowId flow) const {
-    const auto at = std::find_if(worker.lanes.begin(), worker.lanes.end(),
-                                 [flow](const session::Lane& lane) {
-                                   return lane.installed && lane.flow == flow;
-                                 });
-    if (at == worker.lanes.end()) return LaneIndex::kNone;
-    return {static_cast<uint32_t>(at - worker.lanes.begin())};
+    for (uint32_t i = 0; i < worker.lanes.size(); ++i) {
+      const session::Lane& lane = worker.lanes[i];
+      if (lane.installed && lane.flow == flow) return {i};
+    }
+    return LaneIndex::kNone;
   }
 
   void operator()(const ListenCommand& command) {
@@ -184,13 +183,13 @@ struct Runner {
   }
 
   void operator()(const InstallLaneCommand& command) {
-    session::Lane* lane = worker.FindLane(command.lane);
-    if (lane == nullptr || lane->installed ||
+    const session::Lane* there = worker.FindLane(command.lane);
+    if (there == nullptr || there->installed ||
         command.peer.value >= worker.options.max_lanes ||
         !worker.tcp.SetUser(command.flow, command.lane, command.peer)) {
       return FlowFailed(worker, command.flow, command.lane, 0);
     }
-    *lane = session::Lane{};
+    session::Lane* const lane = &worker.lanes.Make(command.lane);
     lane->installed = true;
     lane->flow_up = worker.tcp.IsOpen(command.flow);
     lane->flow = command.flow;

@@ -22,6 +22,7 @@
 #include "dataplane/lan_state.h"
 #include "dataplane/lane/flow_queues.h"
 #include "dataplane/lane/lane.h"
+#include "dataplane/lane/lane_table.h"
 #include "dataplane/names.h"
 #include "dataplane/shown_losses.h"
 #include "dataplane/stages/cut_pieces.h"
@@ -32,7 +33,6 @@
 #include "dataplane/work_shares.h"
 #include "dataplane/worker_options.h"
 #include "drivers/aead.h"
-#include "drivers/secret_bytes.h"
 
 namespace lwt {
 
@@ -167,8 +167,7 @@ class Worker {
 
   // Sessions: commands install and remove, all stages look up.
   OuterTcp tcp;
-  // Their keys lie in locked memory, as far as the limit allows.
-  std::vector<session::Lane, SecretAllocator<session::Lane>> lanes;
+  session::LaneTable lanes;
 
   InboundState inbound;
   OutboundState outbound;

@@ -53,19 +53,23 @@ void ReleaseSecretSlot(uint8_t* slot) {
   pool.free_slots.push_back(slot);
 }
 
-void* AllocateSecretPages(size_t size) {
-  void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}  // namespace lwt::internal
+
+namespace lwt {
+
+SecretPages::SecretPages(size_t size) : size_(size) {
+  if (size == 0) return;
+  void* const memory = mmap(nullptr, size, PROT_READ | PROT_WRITE,
+                            MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) std::abort();
   // Neither is an error where the kernel refuses it.
   madvise(memory, size, MADV_DONTDUMP);
-  mlock(memory, size);
-  return memory;
+  mlock2(memory, size, MLOCK_ONFAULT);
+  data_ = static_cast<uint8_t*>(memory);
 }
 
-void FreeSecretPages(void* memory, size_t size) {
-  sodium_memzero(memory, size);
-  munmap(memory, size);
+SecretPages::~SecretPages() {
+  if (size_ != 0) munmap(data_, size_);
 }
 
-}  // namespace lwt::internal
+}  // namespace lwt

@@ -7,9 +7,9 @@
 // one takes a mutex and, every 256 slots, a few system calls: never on a
 // worker's thread.
 //
-// SecretAllocator is for a container of keys that are made at start: its memory
-// is locked where the limit allows, kept out of core dumps, and wiped when it
-// is given back.
+// SecretPages is for many keys of which few may be there: its memory is locked
+// where the limit allows, each page from its first use on, and kept out of core
+// dumps. Who puts something there wipes it.
 //
 // WipedBytes is for scratch on the stack or inside a short-lived object: wiped
 // on destruction, not locked.
@@ -31,9 +31,6 @@ inline constexpr size_t kSecretSlotSize = 64;
 namespace internal {
 uint8_t* AcquireSecretSlot();  // zeroed; aborts when memory is exhausted
 void ReleaseSecretSlot(uint8_t* slot);
-// Whole pages, zeroed; aborts when memory is exhausted.
-void* AllocateSecretPages(size_t size);
-void FreeSecretPages(void* memory, size_t size);
 }  // namespace internal
 
 template <size_t N>
@@ -99,23 +96,20 @@ class WipedBytes {
 
 using SecretKey = SecretBytes<32>;
 
-template <typename T>
-struct SecretAllocator {
-  using value_type = T;
+class SecretPages {
+ public:
+  // Zeroed; aborts when memory is exhausted.
+  explicit SecretPages(size_t size);
+  ~SecretPages();
+  SecretPages(const SecretPages&) = delete;
+  SecretPages& operator=(const SecretPages&) = delete;
 
-  SecretAllocator() = default;
-  template <typename Other>
-  explicit SecretAllocator(const SecretAllocator<Other>&) {}
+  uint8_t* data() { return data_; }
+  size_t size() const { return size_; }
 
-  T* allocate(size_t count) {
-    return static_cast<T*>(internal::AllocateSecretPages(count * sizeof(T)));
-  }
-  void deallocate(T* memory, size_t count) {
-    internal::FreeSecretPages(memory, count * sizeof(T));
-  }
-  friend bool operator==(const SecretAllocator&, const SecretAllocator&) {
-    return true;
-  }
+ private:
+  size_t size_;
+  uint8_t* data_ = nullptr;
 };
 
 }  // namespace lwt

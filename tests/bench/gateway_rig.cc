@@ -175,7 +175,7 @@ GatewayRig::GatewayRig(const RigOptions& options)
       way_back_(0, options.round_trip) {
   auto [client, hub] = JoinedPorts(options);
   WorkerOptions worker;
-  worker.max_lanes = options.lanes;
+  worker.max_lanes = std::max(options.lanes, options.places);
   if (options.code.on()) {
     worker.tuning.fec.mode = fec::Mode::kFixed;
     worker.tuning.fec.fixed = options.code;

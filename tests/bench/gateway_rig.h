@@ -26,6 +26,7 @@ struct RigOptions {
   bool super_inside = false;
   size_t packet_size = 1400;  // inner packets, IP header included
   uint32_t lanes = 1;         // peers of the hub, each with a lane
+  uint32_t places = 0;        // lanes that there is room for; 0: as many
   uint32_t active = 1;        // lanes that carry traffic, evenly spread
   uint32_t foreign_routes = 0;
   fec::Parameters code;  // fixed; off: as by default, no parities here

@@ -13,6 +13,7 @@
 #include <memory>
 #include <vector>
 
+#include "control/hub/hub_sessions.h"
 #include "tests/bench/gateway_rig.h"
 #include "tests/bench/quiet_gate.h"
 
@@ -36,6 +37,7 @@ class Row {
   Row(uint32_t peers, uint32_t routes) : routes_(routes) {
     RigOptions options;
     options.lanes = peers;
+    options.places = peer::HubSessions::LanesFor(peers);
     options.active = std::min(peers, kActive);
     options.foreign_routes = routes;
     const double before = ResidentMib();

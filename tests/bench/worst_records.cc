@@ -27,7 +27,7 @@ struct Records {
   Records() : node("w", testing::SmallWorker(), testing::RingPorts()) {
     Worker& worker = node.worker();
     worker.now_us = 1'000'000;
-    session::Lane& lane = worker.lanes[kLane.value];
+    session::Lane& lane = worker.lanes.Make(kLane);
     lane.installed = true;
     const EpochKeys keys = testing::TestKeys(0, 0);
     std::copy_n(keys.iv.data(), send.iv.size(), send.iv.begin());

@@ -32,7 +32,7 @@ void Check(bool holds) {
 struct Rig {
   Rig() : node("f", lwt::testing::SmallWorker(), lwt::testing::RingPorts()) {
     lwt::Worker& worker = node.worker();
-    session::Lane& lane = worker.lanes[0];
+    session::Lane& lane = worker.lanes.Make({0});
     lane.installed = true;
     const lwt::EpochKeys keys = lwt::testing::TestKeys(0, 0);
     session::SendHalf send;

@@ -47,6 +47,8 @@ GOALS = {
         "scale", "10 000 peers against 1, cycles, sender", 1.15, True),
     "scale-receiver": Goal(
         "scale", "10 000 peers against 1, cycles, receiver", 1.15, True),
+    "scale-memory": Goal(
+        "scale", "KiB that a client takes of a worker", 24, True),
     "scale-idle": Goal(
         "scale", "control thread with 10 000 idle clients, share of a core",
         0.005, True),

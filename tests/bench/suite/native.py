@@ -3,6 +3,7 @@ prints one JSON object for each block of repetitions. A block is a round."""
 
 import dataclasses
 import json
+import statistics
 import subprocess
 
 from harness.netns import run
@@ -197,14 +198,26 @@ def scale_label(block):
     return f"{block['peers']} peers{routes}"
 
 
+def client_kib(rounds):
+    """What one more peer adds to the resident set of one end, in KiB."""
+    memory = [statistics.median(one.figures["memory_mib"]
+                                for one in rounds.kept(name))
+              if rounds.kept(name) else None
+              for name in ("10 peers", "10000 peers")]
+    if None in memory:
+        return None
+    return (memory[1] - memory[0]) * 1024 / 2 / (10_000 - 10)
+
+
 def scale(context):
     report, rounds, repetitions = _report(context, "scale", "bench-scale",
                                           scale_label, parts=2)
     report.method.append(
         "Packets of 1400 B over rings, on 8 peers in turn (one peer: on that "
         "one). Every peer has a lane with keys and windows at both ends and "
-        "has opened a record. memory: what the rig added to the resident set,"
-        " both ends; the first also what the process shares.")
+        "has opened a record, and places of lanes are as many as a hub's worker "
+        "has for so many clients. memory: what the rig added to the resident "
+        "set, both ends; the first also what the process shares.")
     rows = []
     for row in _rows(rounds, repetitions,
                      ("sender", "receiver", "memory_mib")):
@@ -224,6 +237,7 @@ def scale(context):
         report.targets.append(
             target(f"scale-{figure}",
                    rounds.ratio(figure, "10000 peers", "1 peers")))
+    report.targets.append(target("scale-memory", client_kib(rounds)))
     _hub_control(context, report)
     return report
 

@@ -34,7 +34,8 @@ class AwaitWindowTest : public ::testing::Test {
     Worker& worker = pair_.client.worker();
     for (; count > 0; --count) {
       ++worker.outbound.round;
-      for (session::Lane& each : worker.lanes) {
+      for (uint32_t i = 0; i < worker.lanes.size(); ++i) {
+        session::Lane& each = worker.lanes[i];
         each.round = worker.outbound.round;
         each.budget = 0;
         each.crowding = 0;

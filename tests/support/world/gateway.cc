@@ -167,8 +167,8 @@ std::string Gateway::Leftovers() {
   const OuterTcp::Totals& totals = worker().tcp.totals();
   if (totals.proven != 0) left += Concat(totals.proven, " proven flows, ");
   if (totals.unproven != 0) left += Concat(totals.unproven, " flows, ");
-  for (const session::Lane& lane : worker().lanes) {
-    if (lane.installed) left += "a lane, ";
+  for (uint32_t i = 0; i < worker().lanes.size(); ++i) {
+    if (worker().lanes[i].installed) left += "a lane, ";
   }
   if (!worker().outbound.waiting_lanes.empty()) left += "shards that wait, ";
   if (!worker().inbound.pieces.all().empty()) left += "pieces of records, ";

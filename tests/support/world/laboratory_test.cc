@@ -30,8 +30,9 @@ constexpr uint64_t kAfterlifeUs = 40 * kSecond;
 // Of the only lane.
 FlowId FlowOf(Gateway& gateway) {
   FlowId flow;
-  for (const session::Lane& lane : gateway.worker().lanes) {
-    if (lane.installed) flow = lane.flow;
+  const session::LaneTable& lanes = gateway.worker().lanes;
+  for (uint32_t i = 0; i < lanes.size(); ++i) {
+    if (lanes[i].installed) flow = lanes[i].flow;
   }
   return flow;
 }

@@ -57,8 +57,8 @@ def loss_block(path, size, crypto="as the CPU is"):
                        "total": 120, "clean": 400.0, "lossy": 600.0})
 
 
-def scale_block(peers, routes, cost):
-    return json.dumps({"peers": peers, "routes": routes, "memory_mib": 1.5,
+def scale_block(peers, routes, cost, memory=1.5):
+    return json.dumps({"peers": peers, "routes": routes, "memory_mib": memory,
                        "complete": True, "kept": 25, "total": 26, "sender": cost,
                        "receiver": cost})
 
@@ -137,6 +137,18 @@ def test_scale_report(context):
     assert [row["value"] for row in report.tables[1].rows] == [
         "0.0010", "0.75", "2500"]
     assert [one.verdict for one in report.targets[-3:]] == ["met"] * 3
+
+
+@pytest.mark.parametrize("kib, verdict", [(22, "met"), (26, "missed")])
+def test_what_a_client_takes_is_what_more_peers_add(context, kib, verdict):
+    many = 14 + 2 * 9990 * kib / 1024
+    context.printed = "\n".join([scale_block(1, 0, 100.0, 78),
+                                 scale_block(10, 0, 100.0, 14),
+                                 scale_block(10000, 0, 120.0, many)] * 15)
+    context.more["bench-hub-control"] = ""
+    memory = native.scale(context).targets[2]
+    assert memory.value == pytest.approx(kib)
+    assert memory.verdict == verdict
 
 
 def test_a_control_thread_that_was_not_measured_is_refused(context):

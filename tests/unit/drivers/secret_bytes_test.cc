@@ -4,10 +4,10 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <array>
 #include <fstream>
 #include <sstream>
 #include <string>
-#include <vector>
 
 namespace lwt {
 namespace {
@@ -67,18 +67,29 @@ TEST(SecretBytesTest, IsWipedWhenItGoes) {
 }
 
 // What holds a worker's lanes.
-TEST(SecretAllocatorTest, LiesInLockedMemoryThatNoDumpHas) {
-  struct alignas(64) Key {
-    uint8_t bytes[1000] = {};
-  };
-  const std::vector<Key, SecretAllocator<Key>> keys(100);
-  ExpectSecret(&keys.front());
-  ExpectSecret(&keys.back());
-  EXPECT_EQ(reinterpret_cast<uint64_t>(keys.data()) % 64, 0u);
-  EXPECT_TRUE(std::all_of(keys.begin(), keys.end(), [](const Key& key) {
-    return key.bytes[0] == 0 && key.bytes[999] == 0;
-  }));
+TEST(SecretPagesTest, LieInLockedMemoryThatNoDumpHas) {
+  SecretPages pages(100'000);
+  ExpectSecret(pages.data());
+  ExpectSecret(pages.data() + pages.size() - 1);
+  EXPECT_EQ(reinterpret_cast<uint64_t>(pages.data()) % 64, 0u);
+  EXPECT_TRUE(std::all_of(pages.data(), pages.data() + pages.size(),
+                          [](uint8_t byte) { return byte == 0; }));
 }
+
+// However many there may be, only those that are used are there.
+TEST(SecretPagesTest, AreThereOnceTheyAreUsed) {
+  constexpr size_t kPage = 4096;
+  constexpr size_t kPages = 64;
+  SecretPages pages(kPages * kPage);
+  std::fill_n(pages.data() + 7 * kPage, kPage, uint8_t{1});
+  std::array<unsigned char, kPages> there{};
+  ASSERT_EQ(mincore(pages.data(), pages.size(), there.data()), 0);
+  EXPECT_EQ(std::count_if(there.begin(), there.end(),
+                          [](unsigned char page) { return (page & 1) != 0; }),
+            1);
+}
+
+TEST(SecretPagesTest, MayBeNone) { EXPECT_EQ(SecretPages(0).size(), 0u); }
 
 }  // namespace
 }  // namespace lwt

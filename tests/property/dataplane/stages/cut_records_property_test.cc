@@ -46,8 +46,7 @@ class CutRecordsTest : public ::testing::TestWithParam<uint32_t> {
     worker().inbound.pieces.Release(kLane, [](const CutPieces::Piece& piece) {
       rte_pktmbuf_free(piece.frame.mbuf);
     });
-    session::Lane& lane = worker().lanes[kLane.value];
-    lane = session::Lane{};
+    session::Lane& lane = worker().lanes.Make(kLane);
     lane.installed = true;
     send_ = session::SendHalf{};
     const EpochKeys keys = TestKeys(0, 0);
