@@ -69,6 +69,10 @@ class ClientAttempt {
   uint64_t NextDeadline() const;
 
   State state() const { return state_; }
+  // Nobody has answered yet.
+  bool is_calling() const {
+    return state_ == State::kNextHop || state_ == State::kConnecting;
+  }
   bool is_join() const { return ticket_.has_value(); }
   // Of the lane that it is to bring up, which is that of the worker.
   handshake::LaneSlot slot() const {

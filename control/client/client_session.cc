@@ -45,7 +45,7 @@ void ClientSession::TakeMessages() {
 }
 
 ClientSession::~ClientSession() {
-  attempt_.reset();
+  DropAttempts();
   session_.reset();
   road().peers.Remove(peer_);
   road().peers.SetPeerNetworks({});
@@ -68,7 +68,7 @@ void ClientSession::Apply(Settings settings, uint64_t now_us) {
   const bool shaking = attempt_ != nullptr && !attempt_->is_join();
   if (changed && (phase_ == Phase::kResolving || shaking)) {
     // The hub that it is about to use may not be wanted any more.
-    attempt_.reset();
+    DropAttempts();
     Begin(now_us);
   }
 }
@@ -151,7 +151,7 @@ void ClientSession::OnResolved(absl::StatusOr<std::vector<Endpoint>> endpoints,
       next_endpoint_ = static_cast<size_t>(called - endpoints_.begin());
       return;
     }
-    attempt_.reset();
+    DropAttempts();
   }
   tried_ = 0;
   StartAttempt(now_us);
@@ -172,6 +172,7 @@ void ClientSession::StartAttempt(uint64_t now_us) {
              ToString(remote));
   if (session_ == nullptr) remote_ = remote;
   phase_ = Phase::kAttempt;
+  race_at_us_ = now_us + kRaceUs;
   Launch(remote, std::move(ticket), now_us);
 }
 
@@ -213,10 +214,11 @@ void ClientSession::OnAttemptFailed(uint64_t now_us) {
   const bool session_unknown = attempt_->session_unknown();
   const bool key_unproven = attempt_->key_unproven();
   const bool unheard = attempt_->unheard();
+  if (OnRunnerFailed(status, attempt_->has_local(), now_us)) return;
   if (phase_ == Phase::kSettled) {
     log_.Info(Cause::Peer(kHub), "a further lane failed: ", status.message());
     lanes_.OnFailed(attempt_->slot(), now_us);
-    attempt_.reset();
+    DropAttempts();
     // The hub may have lost the session, and then the other lanes are dead as
     // well: have them prove that they are not.
     if (session_unknown) {
@@ -230,7 +232,7 @@ void ClientSession::OnAttemptFailed(uint64_t now_us) {
   if (changed && config_.on_key_changed) {
     status = config_.on_key_changed(hubs_.hub(), *changed);
   }
-  attempt_.reset();
+  DropAttempts();
   if (was_join) {
     // A hub that was not reached may have the session as before.
     join_possible_ = unheard;
@@ -275,7 +277,7 @@ void ClientSession::OnHandshakeDone(uint64_t now_us) {
   if (hubs_.hub().pinned_by == handshake::PinnedBy::kFirstContact) {
     const absl::Status pinned = config_.on_hub_key(hub_key);
     if (!pinned.ok()) {
-      attempt_.reset();
+      DropAttempts();
       OnHubFailed(std::string(pinned.message()), now_us);
       return;
     }
@@ -299,7 +301,7 @@ void ClientSession::OnHandshakeDone(uint64_t now_us) {
   auto session = std::make_unique<Session>(
       context, *this, peer_, std::string(kHub), std::move(secrets), now_us);
   if (!session->InstallLane(lane, 0, now_us, kOldLaneUs)) {
-    attempt_.reset();
+    DropAttempts();
     Retry("no lane is free for the new session", now_us);
     return;
   }
@@ -346,7 +348,7 @@ void ClientSession::SettleLane(uint64_t now_us) {
   OnHostNetworks();  // the hub may be elsewhere now
   LeadDefault(default_route_.OnUp());
   attempt_->Reinject();
-  attempt_.reset();
+  DropAttempts();
   phase_ = Phase::kSettled;
   phase_deadline_us_ = UINT64_MAX;
   reason_.clear();
@@ -355,8 +357,7 @@ void ClientSession::SettleLane(uint64_t now_us) {
 void ClientSession::OnEvent(const Event& event, uint64_t now_us) {
   switch (event.kind) {
     case EventKind::kFlowUp:
-      if (attempt_ != nullptr)
-        attempt_->OnFlowUp(event.flow, event.value, now_us);
+      OnFlowUp(event, now_us);
       break;
     case EventKind::kFlowDown:
       OnFlowDown(event, now_us);
@@ -399,6 +400,7 @@ void ClientSession::OnProbeAnswered(LaneName name, uint64_t rtt_us,
 }
 
 void ClientSession::OnFlowDown(const Event& event, uint64_t now_us) {
+  if (OnRunnerDown(event)) return;
   if (attempt_ != nullptr &&
       (attempt_->flow() == kNullFlow ? event.token == attempt_->token()
                                      : event.flow == attempt_->flow())) {
@@ -440,7 +442,7 @@ void ClientSession::Suspect(std::string why, uint64_t now_us) {
             why, "; opening another flow");
   reason_ = std::move(why);
   if (now_us - up_since_us_ >= kGoodServiceUs) backoff_.Reset();
-  attempt_.reset();
+  DropAttempts();
   join_possible_ = true;
   stands_until_us_ = now_us + kStandsUs;
   Begin(now_us);
@@ -452,8 +454,8 @@ void ClientSession::OnSourceChanged(const IpAddress& source, uint64_t now_us) {
       attempt_->local().address != source) {
     // What it waits for goes to an address that is not ours any more.
     const bool alone = phase_ == Phase::kAttempt;
-    if (alone && !attempt_->is_join()) --tried_;
-    attempt_.reset();
+    if (alone && !attempt_->is_join()) tried_ -= 1 + runners_.size();
+    DropAttempts();
     if (alone) StartAttempt(now_us);
   }
   const SessionLane* lane =
@@ -474,6 +476,7 @@ void ClientSession::OnTimer(uint64_t now_us) {
     attempt_->OnTimer(now_us);
     CheckAttempt(now_us);
   }
+  TickRunners(now_us);
   if (session_ != nullptr) {
     if (now_us >= routes_.NextDeadline() &&
         routes_.OnTimer(*session_, config_.attempt.host.ConnectedNetworks(),
@@ -504,6 +507,12 @@ uint64_t ClientSession::NextDeadline() const {
     next = phase_deadline_us_;
   }
   if (attempt_ != nullptr) next = std::min(next, attempt_->NextDeadline());
+  for (const auto& runner : runners_) {
+    next = std::min(next, runner->NextDeadline());
+  }
+  if (phase_ == Phase::kAttempt && tried_ < endpoints_.size()) {
+    next = std::min(next, race_at_us_);
+  }
   if (session_ != nullptr) {
     next = std::min({next, session_->NextDeadline(), lanes_.next_tick_us(),
                      routes_.NextDeadline()});
@@ -517,7 +526,7 @@ uint64_t ClientSession::NextDeadline() const {
 size_t ClientSession::Close(std::string_view reason) {
   phase_ = Phase::kClosed;
   phase_deadline_us_ = UINT64_MAX;
-  attempt_.reset();
+  DropAttempts();
   if (session_ == nullptr) return 0;
   const size_t flows = session_->lanes().size();
   session_->SendClose(reason);

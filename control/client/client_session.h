@@ -39,6 +39,9 @@ class ClientSession final : public FlowOwner {
   static constexpr uint64_t kGoodServiceUs = 10'000'000;
   static constexpr uint64_t kResolveTimeoutUs = 10'000'000;
   static constexpr uint64_t kOldLaneUs = 2'000'000;
+  // An address of a hub that has not answered by then gets company of the next
+  // one (RFC 8305 §5, where it is the Connection Attempt Delay).
+  static constexpr uint64_t kRaceUs = 300'000;
   // How long a hub may have a session yet that has become doubtful here: until
   // we give up its last lane, and kIdleUs of the hub's from then.
   static constexpr uint64_t kStandsUs = 90'000'000;
@@ -164,6 +167,14 @@ class ClientSession final : public FlowOwner {
   void OnFlowDown(const Event& event, uint64_t now_us);
   void Suspect(std::string why, uint64_t now_us);
 
+  // client_session_race.cc: the addresses of a hub.
+  void Race(uint64_t now_us);
+  void OnFlowUp(const Event& event, uint64_t now_us);
+  bool OnRunnerDown(const Event& event);
+  void TickRunners(uint64_t now_us);
+  bool OnRunnerFailed(const absl::Status& status, bool begun, uint64_t now_us);
+  void DropAttempts();
+
   // client_session_end.cc
   void CheckSession(uint64_t now_us);
   void EndSession();
@@ -203,6 +214,9 @@ class ClientSession final : public FlowOwner {
   size_t key_at_ = 0;     // of the ring, that the endpoint is tried with
   handshake::KeyRing::Key attempt_key_;
   std::unique_ptr<ClientAttempt> attempt_;
+  // Begun before it, in the race with it: none has a connection.
+  std::vector<std::unique_ptr<ClientAttempt>> runners_;
+  uint64_t race_at_us_ = UINT64_MAX;  // the next address joins
   std::unique_ptr<Session> session_;
   handshake::SecretKey join_mask_;  // of the key that the session began by
   ClientLanes lanes_;

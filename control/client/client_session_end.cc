@@ -33,7 +33,7 @@ void ClientSession::EndSession() {
 void ClientSession::OnReplaced(const std::string& why, uint64_t now_us) {
   if (now_us - up_since_us_ >= kUndisturbedUs) twin_backoff_.Reset();
   EndSession();
-  attempt_.reset();
+  DropAttempts();
   LeadDefault(default_route_.OnDown());
   had_twin_ = true;
   const uint64_t delay = twin_backoff_.NextUs();
@@ -60,7 +60,7 @@ void ClientSession::DropSession(std::string_view why, uint64_t now_us) {
   reason_ = why;
   bool good = now_us - up_since_us_ >= kGoodServiceUs;
   EndSession();
-  attempt_.reset();
+  DropAttempts();
   if (!good) {
     OnHubFailed(std::string(why), now_us);
     return;

@@ -61,7 +61,7 @@ void ClientSession::OnJoined(uint64_t now_us) {
   lane.nonces = attempt_->joined().nonces;
   if (!session_->InstallLane(lane, attempt_->joined().epoch, now_us,
                              kOldLaneUs)) {
-    attempt_.reset();
+    DropAttempts();
     if (further) {
       lanes_.OnFailed(lane.slot, now_us);
       return;
@@ -137,7 +137,7 @@ void ClientSession::OnLaneState(const ClientLanes::Change& change,
               "the path to ", ToString(lane.remote), " answers again");
     const bool needed = phase_ == Phase::kSettled && attempt_ != nullptr &&
                         attempt_->slot() != change.slot;
-    if (!needed) attempt_.reset();
+    if (!needed) DropAttempts();
     if (phase_ != Phase::kSettled) hubs_.Begin();  // its round is over
     phase_ = Phase::kSettled;
     phase_deadline_us_ = UINT64_MAX;

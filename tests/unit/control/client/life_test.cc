@@ -142,6 +142,74 @@ TEST_F(LifeTest, AllAddressesOfAHubAreTriedBeforeItWaits) {
   EXPECT_EQ(TakeCalls(), std::vector<Endpoint>{three[0]});
 }
 
+// ---- Addresses that race (RFC 8305 §5).
+
+TEST_F(LifeTest, AnAddressThatSwallowsEverythingCostsAMoment) {
+  RecordCalls();
+  net_.dead_address = At("192.0.2.1:9000").address;
+  Tick();
+  const uint64_t begun_us = net_.now_us;
+  Found({At("192.0.2.1:9000"), At("192.0.2.2:9000")});
+  ASSERT_TRUE(ComesUp());
+  // A round trip for the connection, two for the handshake, and a little.
+  EXPECT_LE(net_.now_us - begun_us,
+            ClientSession::kRaceUs + 7 * FakeNet::kDelayUs);
+  EXPECT_EQ(TakeCalls(),
+            (std::vector{At("192.0.2.1:9000"), At("192.0.2.2:9000")}));
+  EXPECT_EQ(session().remote(), At("192.0.2.2:9000"));
+  EXPECT_EQ(hub_.count(), 1u);
+  EXPECT_EQ(client_.host.locals.size(), 1u) << "the loser's port is free";
+  EXPECT_EQ(client_.road.owners.tokens(), 0u);
+}
+
+// One that is slow but there may come in first after all.
+TEST_F(LifeTest, TheFirstConnectionHasTheCall) {
+  RecordCalls();
+  net_.slow_port = client_.host.next_port;  // the first call's
+  net_.slow_us = ClientSession::kRaceUs;
+  Tick();
+  Found({At("192.0.2.1:9000"), At("192.0.2.2:9000"), At("192.0.2.3:9000")});
+  ASSERT_TRUE(ComesUp());
+  EXPECT_EQ(TakeCalls().size(), 2u) << "the third was not needed";
+  Run(2 * kSecond);
+  EXPECT_EQ(hub_.count(), 1u) << "of one session";
+  EXPECT_EQ(client_.host.locals.size(), 1u);
+  EXPECT_EQ(lines_.Take().find("another host"), std::string::npos);
+}
+
+TEST_F(LifeTest, AddressesJoinOneByOneAndAllFailInTheEnd) {
+  RecordCalls();
+  net_.path_up = false;
+  Tick();
+  const uint64_t begun_us = net_.now_us;
+  const std::vector<Endpoint> three = {
+      At("192.0.2.1:9000"), At("192.0.2.2:9000"), At("192.0.2.3:9000")};
+  Found(three);
+  RunAttempts();
+  EXPECT_EQ(TakeCalls(), three);
+  EXPECT_LE(net_.now_us - begun_us,
+            ClientAttempt::kTimeoutUs + 2 * ClientSession::kRaceUs);
+  EXPECT_EQ(session().state(), "down");
+  EXPECT_TRUE(client_.host.locals.empty());
+  EXPECT_EQ(client_.road.owners.tokens(), 0u);
+}
+
+// Such as one of the other family, whose route goes by another interface while
+// the first holds the uplink.
+TEST_F(LifeTest, AnAddressThatCannotBeCalledBesideIsCalledAlone) {
+  RecordCalls();
+  net_.dead_address = At("192.0.2.1:9000").address;
+  Tick();
+  Found({At("192.0.2.1:9000"), At("192.0.2.2:9000")});
+  client_.host.route = absl::FailedPreconditionError("not beside the first");
+  TickAt(net_.now_us + ClientSession::kRaceUs);
+  EXPECT_EQ(session().state(), "connecting");
+  client_.host.route = absl::OkStatus();
+  ASSERT_TRUE(ComesUp(ClientAttempt::kTimeoutUs + kSecond));
+  EXPECT_EQ(TakeCalls(),
+            (std::vector{At("192.0.2.1:9000"), At("192.0.2.2:9000")}));
+}
+
 TEST_F(LifeTest, AHubThatIsFoundElsewhereIsTriedFromItsFirstAddress) {
   RecordCalls();
   hub_.worker.listening = false;

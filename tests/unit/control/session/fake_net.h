@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <vector>
 
@@ -150,7 +151,8 @@ class FakeNet {
        });
   }
   bool Works(const Endpoint& end) const {
-    return path_up && !dead_ports.contains(end.port);
+    return path_up && !dead_ports.contains(end.port) &&
+           end.address != dead_address;
   }
   uint64_t next_us() const {
     return queue_.empty() ? UINT64_MAX : queue_.begin()->first;
@@ -171,6 +173,7 @@ class FakeNet {
   Tap tap;
   bool path_up = true;
   std::set<uint16_t> dead_ports;
+  std::optional<IpAddress> dead_address;  // swallows everything
   uint16_t slow_port = 0;  // what leaves from it takes kDelayUs and this:
   uint64_t slow_us = 0;
 
