@@ -8,7 +8,6 @@
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <netinet/in.h>
-#include <sys/time.h>
 
 #include <array>
 #include <cerrno>
@@ -91,47 +90,39 @@ absl::Status CheckPrefix(const IpPrefix& prefix) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Netlink>> Netlink::Open() {
-  mnl_socket* socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-  if (socket == nullptr) {
-    return absl::ErrnoToStatus(errno, "cannot open a netlink socket");
-  }
-  std::unique_ptr<Netlink> netlink(new Netlink(socket));
-  if (mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) != 0) {
-    return absl::ErrnoToStatus(errno, "cannot bind a netlink socket");
-  }
-  // The kernel answers within the call; this is for a kernel that does not.
-  timeval timeout{.tv_sec = 2, .tv_usec = 0};
-  setsockopt(mnl_socket_get_fd(socket), SOL_SOCKET, SO_RCVTIMEO, &timeout,
-             sizeof(timeout));
-  // Lets the kernel filter dumps by what the request names.
-  int on = 1;
-  mnl_socket_setsockopt(socket, NETLINK_GET_STRICT_CHK, &on, sizeof(on));
-  return netlink;
+  absl::StatusOr<std::unique_ptr<NetlinkSocket>> socket = NetlinkSocket::Open();
+  if (!socket.ok()) return socket.status();
+  return Over(*std::move(socket));
 }
 
-Netlink::Netlink(mnl_socket* socket) : socket_(socket) {}
+std::unique_ptr<Netlink> Netlink::Over(std::unique_ptr<NetlinkSocket> socket) {
+  return std::unique_ptr<Netlink>(new Netlink(std::move(socket)));
+}
 
-Netlink::~Netlink() { mnl_socket_close(socket_); }
+Netlink::Netlink(std::unique_ptr<NetlinkSocket> socket)
+    : socket_(std::move(socket)) {}
+
+Netlink::~Netlink() = default;
 
 absl::Status Netlink::Exchange(nlmsghdr* request, const Take& take) {
   const uint32_t sequence = ++sequence_;
   kernel_error_ = 0;
+  interrupted_ = false;
   const bool dump = (request->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP;
   if (!dump) request->nlmsg_flags |= NLM_F_ACK;
   request->nlmsg_seq = sequence;
-  if (mnl_socket_sendto(socket_, request, request->nlmsg_len) < 0) {
-    return absl::ErrnoToStatus(errno, "netlink request");
-  }
+  const absl::Status sent = socket_->Send(*request);
+  if (!sent.ok()) return sent;
   std::vector<uint8_t> buffer(kReceiveBytes);
   while (true) {
-    const ssize_t size =
-        mnl_socket_recvfrom(socket_, buffer.data(), buffer.size());
-    if (size < 0 && errno == EINTR) continue;
-    if (size < 0) return absl::ErrnoToStatus(errno, "netlink answer");
-    Bytes rest(buffer.data(), static_cast<size_t>(size));
+    const absl::StatusOr<size_t> size = socket_->Receive(buffer);
+    if (!size.ok()) return size.status();
+    Bytes rest(buffer.data(), *size);
     while (const auto message = TakeMessage(rest)) {
+      const auto header = ReadStruct<nlmsghdr>(*message);
       // An answer to an earlier request that timed out.
-      if (ReadStruct<nlmsghdr>(*message)->nlmsg_seq != sequence) continue;
+      if (header->nlmsg_seq != sequence) continue;
+      interrupted_ |= (header->nlmsg_flags & NLM_F_DUMP_INTR) != 0;
       const uint16_t type = MessageType(*message);
       if (type != NLMSG_ERROR && type != NLMSG_DONE) {
         take(*message);
@@ -146,10 +137,25 @@ absl::Status Netlink::Exchange(nlmsghdr* request, const Take& take) {
   }
 }
 
+// What changes while the kernel lists it may be left out, or come twice: it
+// says so, and is asked again. Where changes never end the last list has to do:
+// whoever follows them looks again anyway.
+template <typename Result>
+absl::Status Netlink::List(nlmsghdr* request, Result& result,
+                           const Take& take) {
+  absl::Status status;
+  for (int round = 0; round < kListRounds; ++round) {
+    result = Result();
+    status = Exchange(request, take);
+    if (!status.ok() || !interrupted_) break;
+  }
+  return status;
+}
+
 absl::StatusOr<std::vector<Link>> Netlink::Links() {
   Message request(RTM_GETLINK, NLM_F_DUMP, ifinfomsg{});
   std::vector<Link> links;
-  const absl::Status status = Exchange(request.header(), [&](Bytes message) {
+  const absl::Status status = List(request.header(), links, [&](Bytes message) {
     if (auto link = ParseLink(message)) links.push_back(std::move(*link));
   });
   if (!status.ok()) return Named(status, "listing the links");
@@ -194,13 +200,14 @@ absl::StatusOr<std::vector<InterfaceAddress>> Netlink::AddressesOf(
   Message request(RTM_GETADDR, NLM_F_DUMP,
                   ifaddrmsg{.ifa_index = IndexAs<uint32_t>(ifindex)});
   std::vector<InterfaceAddress> addresses;
-  const absl::Status status = Exchange(request.header(), [&](Bytes message) {
-    auto address = ParseAddress(message);
-    // A kernel without strict checking gives those of all links.
-    if (address && (ifindex == 0 || address->ifindex == ifindex)) {
-      addresses.push_back(*address);
-    }
-  });
+  const absl::Status status =
+      List(request.header(), addresses, [&](Bytes message) {
+        auto address = ParseAddress(message);
+        // A kernel without strict checking gives those of all links.
+        if (address && (ifindex == 0 || address->ifindex == ifindex)) {
+          addresses.push_back(*address);
+        }
+      });
   if (!status.ok()) return Named(status, "listing the addresses");
   return addresses;
 }
@@ -311,7 +318,7 @@ absl::StatusOr<std::optional<int>> Netlink::DefaultRouteLink(Family family,
   Message request(RTM_GETROUTE, NLM_F_DUMP,
                   rtmsg{.rtm_family = FamilyNumber(family)});
   std::optional<RouteMessage> best;
-  const absl::Status status = Exchange(request.header(), [&](Bytes message) {
+  const absl::Status status = List(request.header(), best, [&](Bytes message) {
     const auto route = ParseRoute(message);
     if (!route || !route->usable || route->destination_length != 0 ||
         route->table != RT_TABLE_MAIN || route->route.ifindex == except ||
@@ -330,16 +337,17 @@ absl::StatusOr<std::vector<IpPrefix>> Netlink::NetworksRouted(Family family,
   Message request(RTM_GETROUTE, NLM_F_DUMP,
                   rtmsg{.rtm_family = FamilyNumber(family)});
   std::vector<IpPrefix> networks;
-  const absl::Status status = Exchange(request.header(), [&](Bytes message) {
-    const auto route = ParseRoute(message);
-    if (!route || !route->usable || !route->destination ||
-        route->destination_length == 0 || route->table != RT_TABLE_MAIN ||
-        (except != 0 && route->route.ifindex == except) ||
-        route->family != FamilyNumber(family)) {
-      return;
-    }
-    networks.push_back({*route->destination, route->destination_length});
-  });
+  const absl::Status status =
+      List(request.header(), networks, [&](Bytes message) {
+        const auto route = ParseRoute(message);
+        if (!route || !route->usable || !route->destination ||
+            route->destination_length == 0 || route->table != RT_TABLE_MAIN ||
+            (except != 0 && route->route.ifindex == except) ||
+            route->family != FamilyNumber(family)) {
+          return;
+        }
+        networks.push_back({*route->destination, route->destination_length});
+      });
   if (!status.ok()) return Named(status, "listing the routes");
   return networks;
 }
@@ -365,13 +373,14 @@ absl::StatusOr<std::vector<Neighbour>> Netlink::NeighboursOf(int ifindex) {
   Message request(RTM_GETNEIGH, NLM_F_DUMP, ndmsg{});
   request.Put(NDA_IFINDEX, IndexAs<uint32_t>(ifindex));
   std::vector<Neighbour> neighbours;
-  const absl::Status status = Exchange(request.header(), [&](Bytes message) {
-    const auto neighbour = ParseNeighbour(message);
-    // A kernel without strict checking gives those of all links.
-    if (neighbour && neighbour->ifindex == ifindex) {
-      neighbours.push_back(*neighbour);
-    }
-  });
+  const absl::Status status =
+      List(request.header(), neighbours, [&](Bytes message) {
+        const auto neighbour = ParseNeighbour(message);
+        // A kernel without strict checking gives those of all links.
+        if (neighbour && neighbour->ifindex == ifindex) {
+          neighbours.push_back(*neighbour);
+        }
+      });
   if (!status.ok()) return Named(status, "listing the neighbours");
   return neighbours;
 }
@@ -494,16 +503,19 @@ absl::StatusOr<std::vector<IpPrefix>> Netlink::OwnRoutes(int ifindex) {
   for (const Family family : {Family::kIpv4, Family::kIpv6}) {
     Message request(RTM_GETROUTE, NLM_F_DUMP,
                     rtmsg{.rtm_family = FamilyNumber(family)});
-    const absl::Status status = Exchange(request.header(), [&](Bytes message) {
+    std::vector<IpPrefix> of_family;
+    const auto take = [&](Bytes message) {
       const auto route = ParseRoute(message);
       if (!route || route->route.ifindex != ifindex ||
           route->table != RT_TABLE_MAIN || route->protocol != kRouteProtocol ||
           route->family != FamilyNumber(family)) {
         return;
       }
-      networks.push_back({*route->destination, route->destination_length});
-    });
+      of_family.push_back({*route->destination, route->destination_length});
+    };
+    const absl::Status status = List(request.header(), of_family, take);
     if (!status.ok()) return Named(status, "listing the routes");
+    networks.insert(networks.end(), of_family.begin(), of_family.end());
   }
   return networks;
 }

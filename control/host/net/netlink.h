@@ -17,10 +17,10 @@
 #include <string_view>
 #include <vector>
 
+#include "control/host/net/netlink_socket.h"
 #include "control/host/net/netlink_types.h"
 #include "drivers/ip_endpoint.h"
 
-struct mnl_socket;
 struct nlmsghdr;
 
 namespace lwt::host {
@@ -34,6 +34,7 @@ inline constexpr uint32_t kRouteMetric = 2048;
 class Netlink {
  public:
   static absl::StatusOr<std::unique_ptr<Netlink>> Open();
+  static std::unique_ptr<Netlink> Over(std::unique_ptr<NetlinkSocket> socket);
   ~Netlink();
   Netlink(const Netlink&) = delete;
   Netlink& operator=(const Netlink&) = delete;
@@ -108,7 +109,7 @@ class Netlink {
   absl::StatusOr<std::vector<IpPrefix>> OwnRoutes(int ifindex);
 
  private:
-  explicit Netlink(mnl_socket* socket);
+  explicit Netlink(std::unique_ptr<NetlinkSocket> socket);
   // What the kernel answers to a look-up, `flags` (RTM_F_*) aside nothing set.
   absl::Status AskRoute(
       const RouteQuery& query, uint32_t flags,
@@ -121,14 +122,21 @@ class Netlink {
   // hands each answer to `take`, until the kernel's end or error.
   using Take = std::function<void(std::span<const uint8_t> message)>;
   absl::Status Exchange(nlmsghdr* request, const Take& take);
+  // The same of a list, which `take` adds to `result`: once more while it
+  // changes, kListRounds times at most.
+  template <typename Result>
+  absl::Status List(nlmsghdr* request, Result& result, const Take& take);
   // Whether the kernel answered the last request by this errno. The codes of
   // absl::Status are fewer: ENOENT and ENODEV share one, as do EEXIST and
   // EADDRNOTAVAIL.
   bool Said(int error) const { return kernel_error_ == error; }
 
-  mnl_socket* const socket_;
+  static constexpr int kListRounds = 8;
+
+  const std::unique_ptr<NetlinkSocket> socket_;
   uint32_t sequence_ = 0;
-  int kernel_error_ = 0;  // 0: none
+  int kernel_error_ = 0;      // 0: none
+  bool interrupted_ = false;  // the last list, by a change of what it lists
 };
 
 }  // namespace lwt::host
