@@ -214,25 +214,39 @@ void PrepareSignals() {
   signal(SIGIO, SIG_IGN);
 }
 
-// EAL prints the reason of a fatal error past its own log, to standard error.
-// The log has it too, so what is printed within this scope goes nowhere.
+// EAL prints the reason of a fatal error past its own log, to standard error,
+// and how to use it to standard output. The log has the one, and nobody who
+// runs a gateway can use the other: what is printed within this scope goes
+// nowhere.
 class ScopedSilence {
  public:
-  ScopedSilence() : saved_(fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3)) {
-    const ScopedFd nowhere(open("/dev/null", O_WRONLY | O_CLOEXEC));
-    if (saved_.get() < 0 || nowhere.get() < 0) return;
+  ScopedSilence() {
+    fflush(stdout);
     fflush(stderr);
-    dup2(nowhere.get(), STDERR_FILENO);
+    const ScopedFd nowhere(open("/dev/null", O_WRONLY | O_CLOEXEC));
+    if (nowhere.get() < 0) return;
+    for (size_t i = 0; i < kStreams.size(); ++i) {
+      if (saved_[i].get() >= 0) dup2(nowhere.get(), kStreams[i]);
+    }
   }
   ScopedSilence(const ScopedSilence&) = delete;
   ScopedSilence& operator=(const ScopedSilence&) = delete;
   ~ScopedSilence() {
+    fflush(stdout);
     fflush(stderr);
-    if (saved_.get() >= 0) dup2(saved_.get(), STDERR_FILENO);
+    for (size_t i = 0; i < kStreams.size(); ++i) {
+      if (saved_[i].get() >= 0) dup2(saved_[i].get(), kStreams[i]);
+    }
   }
 
  private:
-  const ScopedFd saved_;
+  static constexpr std::array<int, 2> kStreams = {STDOUT_FILENO, STDERR_FILENO};
+  static ScopedFd Saved(int stream) {
+    return ScopedFd(fcntl(stream, F_DUPFD_CLOEXEC, 3));
+  }
+
+  const std::array<ScopedFd, 2> saved_ = {Saved(kStreams[0]),
+                                          Saved(kStreams[1])};
 };
 
 int InitEal(std::vector<std::string> arguments,

@@ -18,6 +18,7 @@
 
 #include "drivers/cpu_needs.h"
 #include "drivers/cpu_set.h"
+#include "drivers/memory_limit.h"
 #include "drivers/scoped_fd.h"
 #include "drivers/text_file.h"
 
@@ -127,13 +128,21 @@ Finding CheckCpuFeatures(const PreflightInput& input) {
   return finding;
 }
 
-Finding CheckCpus() {
+Finding CheckCpus(const PreflightInput& input) {
   Finding finding{.subject = "cpus"};
   const absl::StatusOr<CpuList> cpus = AllowedCpus();
   if (!cpus.ok()) {
     finding.level = FindingLevel::kFail;
     finding.text = std::string(cpus.status().message());
     finding.fix = absl::StrCat("taskset -pc ", getpid());
+    return finding;
+  }
+  const std::string folder = input.sys_root + "/devices/system/cpu";
+  if (access(folder.c_str(), X_OK) != 0) {
+    finding.level = FindingLevel::kFail;
+    finding.text =
+        absl::StrCat("DPDK looks for them in ", folder, ", which is not there");
+    finding.fix = absl::StrCat("sudo mount -t sysfs sysfs ", input.sys_root);
     return finding;
   }
   finding.text =
@@ -153,6 +162,17 @@ Finding CheckOrdinaryPages(const PreflightInput& input,
     absl::StrAppend(&finding.text, "; only ", available >> 20,
                     " MiB are available");
     finding.fix = "ps -eo rss,pid,comm --sort=-rss | head";
+    return finding;
+  }
+  const uint64_t limit = ReadMemoryLimit(input.proc_root, input.sys_root);
+  if (limit < input.memory_need) {
+    finding.level = FindingLevel::kFail;
+    absl::StrAppend(&finding.text, "; the control group allows ", limit >> 20,
+                    " MiB of the ", input.memory_need >> 20, " MiB needed");
+    finding.fix = absl::StrCat(
+        "systemctl set-property UNIT MemoryMax=", (input.memory_need >> 19),
+        "M, docker update --memory ", (input.memory_need >> 19),
+        "m CONTAINER, or fewer workers and max_clients");
   }
   return finding;
 }
@@ -347,7 +367,7 @@ std::vector<Finding> RunPreflight(const PreflightInput& input) {
   return {CheckPrivileges(input),
           CheckTunDevice(input),
           CheckCpuFeatures(input),
-          CheckCpus(),
+          CheckCpus(input),
           CheckMemory(input),
           CheckLockedMemory(input),
           CheckUplink(input.uplink_interface, ReadLinks()),

@@ -21,6 +21,7 @@ class PreflightTest : public ::testing::Test {
     tree_.Write("proc/self/status", kAllCapabilities);
     tree_.Write("proc/cpuinfo", kGoodFlags);
     tree_.Write("proc/meminfo", "MemAvailable:  1048576 kB\n");
+    tree_.Write("sys/devices/system/cpu/online", "0-1\n");
     input_.proc_root = tree_.root() + "/proc";
     input_.sys_root = tree_.root() + "/sys";
     input_.memory_need = 64 << 20;
@@ -108,11 +109,31 @@ TEST_F(PreflightTest, OrdinaryPagesDoWhenThereIsMemory) {
             "none");
 }
 
+// EAL would say how it is used, and nothing of what it lacks.
+TEST_F(PreflightTest, WithoutSysNoCpuIsFound) {
+  input_.sys_root = tree_.root() + "/nowhere";
+  const Finding finding = Find("cpus");
+  EXPECT_EQ(finding.level, FindingLevel::kFail);
+  EXPECT_EQ(finding.fix, "sudo mount -t sysfs sysfs " + input_.sys_root);
+}
+
 TEST_F(PreflightTest, TooLittleMemoryIsAFailure) {
   tree_.Write("proc/meminfo", "MemAvailable:  20480 kB\n");
   const Finding finding = Find("memory");
   EXPECT_EQ(finding.level, FindingLevel::kFail);
   EXPECT_NE(finding.text.find("only 20 MiB are available"), std::string::npos);
+}
+
+TEST_F(PreflightTest, AControlGroupThatAllowsTooLittleIsAFailure) {
+  tree_.Write("proc/self/cgroup", "0::/lwt.service\n");
+  tree_.Write("sys/fs/cgroup/lwt.service/memory.max", "67108864\n");
+  EXPECT_EQ(Find("memory").level, FindingLevel::kOk) << "as much as it needs";
+  tree_.Write("sys/fs/cgroup/lwt.service/memory.max", "20971520\n");
+  const Finding finding = Find("memory");
+  EXPECT_EQ(finding.level, FindingLevel::kFail);
+  EXPECT_NE(finding.text.find("allows 20 MiB of the 64 MiB needed"),
+            std::string::npos)
+      << finding.text;
 }
 
 TEST_F(PreflightTest, DemandedHugepagesNameTheSysctl) {
