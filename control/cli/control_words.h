@@ -51,8 +51,8 @@ inline constexpr ControlWords kControlCommands[] = {
          "NETWORK/LENGTH, with all within it; CLIENT a name or a public key."},
     {.words = "peer forget",
      .operand = "ADDRESS|RANGE|CLIENT",
-     .what = "a tunnel address, such as 10.0.0.2, a range, such as "
-             "10.0.0.0/24, or a client's name or public key",
+     .what = "a tunnel address, such as 10.86.27.2, a range, such as "
+             "10.86.27.0/24, or a client's name or public key",
      .sentence = "On a hub: free tunnel addresses from the keys that held "
                  "them. RANGE\n"
                  "is NETWORK/LENGTH, CLIENT a name or a public key as status "

@@ -44,7 +44,7 @@ void CheckTunnel(const Config& config, Faults& faults) {
   if (config.tunnel.leased && config.mode == Mode::kServer) {
     faults.push_back(
         "tunnel_addr = \"auto\" is for clients: a hub has an address of its "
-        "own, -t 10.0.0.1/24, and leases others of that network");
+        "own, -t 10.86.27.1/24, and leases others of that network");
   } else if (config.tunnel.leased && config.lan.port.configured()) {
     faults.push_back(
         "lan_port needs a tunnel_addr that is known at the start: give one "
@@ -53,7 +53,7 @@ void CheckTunnel(const Config& config, Faults& faults) {
   if (config.tunnel.addresses.empty() && !config.tunnel.leased) {
     faults.push_back(
         "tunnel_addr is missing, this side's address inside the tunnel: "
-        "-t 10.0.0.1/24");
+        "-t 10.86.27.1/24");
   }
   for (const IpPrefix& prefix : config.tunnel.addresses) {
     if (config.mode == Mode::kServer &&
@@ -61,7 +61,7 @@ void CheckTunnel(const Config& config, Faults& faults) {
       faults.push_back(
           Concat("tunnel_addr ", ToString(prefix),
                  " leaves no address for a client: a hub's prefix length ",
-                 "tells its network, such as 10.0.0.1/24 or fd00::1/64"));
+                 "tells its network, such as 10.86.27.1/24 or fd00::1/64"));
     }
   }
   const uint16_t least = config.LeastMtu();

@@ -234,7 +234,7 @@ absl::StatusOr<IpPrefix> ReadNetwork(std::string_view text) {
 absl::StatusOr<IpAddress> ReadHostAddress(std::string_view text) {
   const std::optional<IpAddress> address = ParseIpAddress(text);
   if (!address) {
-    return Invalid(Quoted(text), " is not an address, such as 10.0.0.7, ",
+    return Invalid(Quoted(text), " is not an address, such as 10.86.27.7, ",
                    "without a length");
   }
   if (IsNeverRouted(*address)) {

@@ -28,7 +28,7 @@ file: an unknown key or a wrong value is refused with its file, line and column.
 `-print-config` prints the settings in force, each with the flag or the line that
 gave it.
 
-A list is written as `["10.0.0.1/24", "fd00::1/64"]`, or as one text with commas
+A list is written as `["10.86.27.1/24", "fd00::1/64"]`, or as one text with commas
 as a flag takes it.
 
 `[[peer]]` is a table that stands once for each client of which the hub is to know
@@ -41,7 +41,7 @@ of all. Only `public_key` is needed:
 [[peer]]
 public_key = "vD1t5yk9uMJvVJdTgNVbLRRfAMO3WlMKqkjXQUUuNWc="
 name = "office"
-addresses = ["10.0.0.7"]
+addresses = ["10.86.27.7"]
 allowed_ips = ["192.168.7.0/24", "fd07::/64"]
 isolated = false
 fec = "10:3"

@@ -169,7 +169,7 @@ absl::StatusOr<IpPrefix> ReadTunnelAddress(std::string_view text) {
   std::optional<IpPrefix> prefix = ParseIpPrefix(text);
   if (!prefix || text.find('/') == std::string_view::npos) {
     return Invalid(Quoted(text), " is not an address with a prefix length, ",
-                   "such as 10.0.0.1/24 or fd00::1/64");
+                   "such as 10.86.27.1/24 or fd00::1/64");
   }
   const IpAddress& address = prefix->address;
   if (IsLinkLocal(address)) {
@@ -179,7 +179,7 @@ absl::StatusOr<IpPrefix> ReadTunnelAddress(std::string_view text) {
   if (address.IsUnspecified() || IsOfMany(address) || IsLoopback(address) ||
       prefix->length == 0 || IsNetworkOrBroadcast(*prefix)) {
     return Invalid(Quoted(text), " is not the address of one host; take one ",
-                   "inside the subnet, such as 10.0.0.1/24");
+                   "inside the subnet, such as 10.86.27.1/24");
   }
   return *prefix;
 }

@@ -162,7 +162,7 @@ TEST(ReadTunnelAddressTest, AHostsAddressWithItsNetwork) {
 
 TEST(ReadTunnelAddressTest, EachMistakeHasItsSentence) {
   const std::string form =
-      " is not an address with a prefix length, such as 10.0.0.1/24 or "
+      " is not an address with a prefix length, such as 10.86.27.1/24 or "
       "fd00::1/64";
   const std::string host =
       " is not the address of one host; take one inside the subnet, such as "
