@@ -195,8 +195,8 @@ absl::Status Gateway::StartComponents() {
   components_.Keep(
       std::make_unique<WorkerTuning>(platform_->workers(), config_.queues));
   components_.Keep(std::make_unique<TooBigWatch>(
-      [this] { return platform_->has_uplink() ? platform_->link().index : 0; },
-      *loop_, *link_, log_));
+      [this] { return platform_->uplinks().Interfaces(); }, *loop_, *link_,
+      log_));
   components_.Keep(std::make_unique<DropReport>(platform_->workers(), log_));
   components_.Keep(std::make_unique<SiteWatch>(
       config_, platform_->netlink(), platform_->tunnel_index(), log_));

@@ -45,6 +45,10 @@ absl::StatusOr<host::PortReservation> HoldPort(const IpAddress& source,
       Concat("all TCP ports of ", ToString(source), " that suit are in use"));
 }
 
+uint16_t MtuOf(const host::Link& link) {
+  return static_cast<uint16_t>(std::min<uint32_t>(link.mtu, UINT16_MAX));
+}
+
 }  // namespace
 
 OuterSide::OuterSide(const config::Config& config, Platform& platform,
@@ -58,21 +62,15 @@ OuterSide::OuterSide(const config::Config& config, Platform& platform,
       remote_log_(log),
       follower_(
           config, platform, [this] { return Destinations(); }, log),
-      keeper_(
-          platform.netlink(), platform.link(),
-          [this](const IpAddress& remote, const host::NextHop& hop) {
-            OnNextHop(remote, hop);
-          },
-          [this](const IpAddress& remote) {
-            return platform_.RouteTo(remote);
-          }),
-      leg_(platform.leg()),
+      hops_(platform, link, remote_log_),
       tunnel_keeper_(platform.netlink(), platform.tunnel_mtu(),
                      {.ifindex = platform.tunnel_index(),
                       .addresses = config.tunnel.addresses,
                       .networks = config.PeerNetworks()}),
       addresses_(config.tunnel.addresses),
-      networks_(config.PeerNetworks()) {}
+      networks_(config.PeerNetworks()) {
+  mtus_.mtu = MtuOf(platform.link());  // workers begin with that of the port
+}
 
 absl::Status OuterSide::Listen(std::span<const Endpoint> locals) {
   std::vector<Endpoint> endpoints(locals.begin(), locals.end());
@@ -92,8 +90,10 @@ absl::Status OuterSide::Listen(std::span<const Endpoint> locals) {
     listening_.push_back(*std::move(held));
   }
   absl::Status status = UpdateListenAddresses();
-  if (status.ok()) link_.SendToAll(ListenCommand{endpoints});
-  return status;
+  if (!status.ok()) return status;
+  FollowMtus();
+  link_.SendToAll(ListenCommand{endpoints});
+  return absl::OkStatus();
 }
 
 absl::Status OuterSide::UpdateListenAddresses() {
@@ -133,14 +133,10 @@ absl::Status OuterSide::ApplyEndpoints() {
 
 void OuterSide::OnHostChanges(const host::HostChanges& changes,
                               uint64_t now_us) {
-  const uint32_t mtu = platform_.link().mtu;
   follower_.HostChanged(changes, now_us);
-  if (follower_.OnTimer(now_us)) {
-    OnMoved(now_us);
-  } else {
-    FollowLink(mtu);
-  }
-  keeper_.HostChanged(changes, now_us);
+  if (follower_.OnTimer(now_us)) OnMoved(now_us);
+  FollowMtus();
+  hops_.HostChanged(changes, now_us);
   tunnel_keeper_.HostChanged(changes, now_us);
   const bool ways = changes.everything || changes.routes ||
                     !changes.links.empty() || !changes.addresses.empty();
@@ -154,8 +150,7 @@ void OuterSide::OnHostChanges(const host::HostChanges& changes,
 
 // Of those that stand first.
 std::vector<IpAddress> OuterSide::Destinations() const {
-  std::vector<IpAddress> remotes;
-  for (const auto& [remote, flows] : followed_) remotes.push_back(remote);
+  std::vector<IpAddress> remotes = hops_.Remotes();
   for (const Local& local : locals_) {
     if (local.close_at_us == UINT64_MAX) remotes.push_back(local.remote);
   }
@@ -164,38 +159,12 @@ std::vector<IpAddress> OuterSide::Destinations() const {
 }
 
 void OuterSide::OnMoved(uint64_t now_us) {
-  const host::Link& link = platform_.link();
-  const host::Link& before = keeper_.uplink();
-  // Where another interface of a hub came or went, next hops are as they were.
-  if (std::exchange(leg_, platform_.leg()) != platform_.leg()) FollowLeg();
-  if (before.index != link.index || before.name != link.name ||
-      before.mac != link.mac) {
-    keeper_.SetUplink(link, now_us);
-  }
-  // A port that is shared tells the MTU that it was opened with.
-  TellMtu();
+  TellMtus(MtusNow());
+  hops_.UplinkMoved(now_us);
   const absl::Status status = UpdateListenAddresses();
   if (!status.ok()) log_.Error(status.message());
   // Whoever opens a flow just now is told once that is done.
   moved_ = true;
-}
-
-// Flows by an interface that is served as well as before stay there; the others
-// go by the first.
-void OuterSide::FollowLeg() {
-  std::vector<FlowId> stay;
-  for (auto& [flow, followed] : followed_flows_) {
-    if (platform_.IsOtherLeg(followed.leg)) {
-      stay.push_back(FlowId{flow});
-    } else {
-      followed.leg = leg_;
-    }
-  }
-  for (const FlowId flow : stay) ForgetNextHop(flow);
-  for (const auto& [remote, flows] : followed_) {
-    const host::NextHop* hop = keeper_.Find(remote);
-    if (hop != nullptr) OnNextHop(remote, *hop);
-  }
 }
 
 // A client that waits before it calls again has no reason to once there is
@@ -280,16 +249,29 @@ std::vector<IpPrefix> OuterSide::NetworksElsewhere() {
   return networks;
 }
 
-void OuterSide::TellMtu() {
-  link_.SendToAll(SetLinkMtuCommand{static_cast<uint16_t>(
-      std::min<uint32_t>(platform_.link().mtu, UINT16_MAX))});
+// The workers' port tells the MTU that it was opened with, and of several that
+// of the first.
+SetLinkMtuCommand OuterSide::MtusNow() const {
+  SetLinkMtuCommand now;
+  now.mtu = MtuOf(platform_.link());
+  for (const auto& each : platform_.uplinks().attachments()) {
+    if (each->leg() == platform_.leg()) continue;
+    now.legs[each->leg()] = MtuOf(each->link());
+  }
+  return now;
 }
 
-void OuterSide::FollowLink(uint32_t before) {
-  const uint32_t mtu = platform_.link().mtu;
-  if (mtu == before) return;
-  log_.Info("uplink ", platform_.link().name, " has MTU ", mtu);
-  TellMtu();
+void OuterSide::TellMtus(const SetLinkMtuCommand& now) {
+  if (now.mtu != mtus_.mtu) {
+    log_.Info("uplink ", platform_.link().name, " has MTU ", now.mtu);
+  }
+  mtus_ = now;
+  link_.SendToAll(now);
+}
+
+void OuterSide::FollowMtus() {
+  const SetLinkMtuCommand now = MtusNow();
+  if (now != mtus_) TellMtus(now);
 }
 
 void OuterSide::OnTimer(uint64_t now_us) {
@@ -300,7 +282,7 @@ void OuterSide::OnTimer(uint64_t now_us) {
     FollowWay();
     if (on_uplink_moved_) on_uplink_moved_();
   }
-  if (now_us >= keeper_.next_deadline_us()) keeper_.OnTimer(now_us);
+  hops_.OnTimer(now_us);
   for (const std::string& line : tunnel_keeper_.OnTimer(now_us)) {
     log_.Warn(line);
   }
@@ -319,7 +301,7 @@ void OuterSide::OnTimer(uint64_t now_us) {
 uint64_t OuterSide::NextDeadline() const {
   if (moved_) return 0;
   uint64_t next =
-      std::min({follower_.next_deadline_us(), keeper_.next_deadline_us(),
+      std::min({follower_.next_deadline_us(), hops_.next_deadline_us(),
                 tunnel_keeper_.next_deadline_us()});
   for (const Local& local : locals_) next = std::min(next, local.close_at_us);
   return next;
@@ -340,66 +322,14 @@ uint64_t OuterSide::UnixMs() {
          static_cast<uint64_t>(now.tv_usec) / 1000;
 }
 
-wire::LinkHeader OuterSide::HeaderOf(const host::NextHop& hop) const {
-  return wire::LinkHeader::From(hop.header.view(), platform_.leg());
+void OuterSide::FollowNextHop(FlowId flow, const peer::FlowWay& way) {
+  hops_.Follow(flow, way, config_.mode == config::Mode::kServer, NowUs());
 }
 
-// Of a flow that came by another interface the answers go back to where its
-// SYN came from, whatever the routes say: the way there is its sender's choice.
-void OuterSide::FollowNextHop(FlowId flow, const IpAddress& remote,
-                              uint8_t leg) {
-  if (platform_.IsOtherLeg(leg)) return;
-  followed_flows_[flow.value] = {remote, platform_.leg()};
-  followed_[remote].insert(flow.value);
-  keeper_.Add(remote, NowUs());
-  const host::NextHop* hop = keeper_.Find(remote);
-  if (hop != nullptr && hop->ready) {
-    link_.Send(SetLinkCommand{flow, HeaderOf(*hop)});
-  }
-}
-
-void OuterSide::ForgetNextHop(FlowId flow) {
-  const auto found = followed_flows_.find(flow.value);
-  if (found == followed_flows_.end()) return;
-  const IpAddress remote = found->second.remote;
-  followed_flows_.erase(found);
-  keeper_.Remove(remote);
-  const auto flows = followed_.find(remote);
-  flows->second.erase(flow.value);
-  if (!flows->second.empty()) return;
-  silent_.erase(remote);
-  followed_.erase(flows);
-}
-
-void OuterSide::OnNextHop(const IpAddress& remote, const host::NextHop& hop) {
-  NoteSilence(remote, !hop.ready || hop.silent);
-  if (!hop.ready) {
-    log_.Debug("next hop to ", ToString(remote), ": ", hop.problem);
-    return;
-  }
-  const auto flows = followed_.find(remote);
-  if (flows == followed_.end()) return;
-  for (const uint64_t flow : flows->second) {
-    link_.Send(SetLinkCommand{FlowId{flow}, HeaderOf(hop)});
-  }
-}
-
-void OuterSide::NoteSilence(const IpAddress& remote, bool silent) {
-  if (!followed_.contains(remote)) return;
-  const Cause cause = Cause::Peer("next hop");
-  if (silent) {
-    if (!silent_.insert(remote).second) return;
-    remote_log_.Info(cause, "the next hop to ", ToString(remote),
-                     " does not answer");
-  } else if (silent_.erase(remote) != 0) {
-    remote_log_.Info(cause, "the next hop to ", ToString(remote),
-                     " answers again");
-    if (on_way_back_) on_way_back_();
-  }
-}
+void OuterSide::ForgetNextHop(FlowId flow) { hops_.Forget(flow); }
 
 void OuterSide::SuspectPath(const IpAddress& remote) {
-  keeper_.Suspect(remote, NowUs());
+  hops_.Suspect(remote, NowUs());
 }
 
 void OuterSide::SetInnerMtu(uint16_t mtu) {
@@ -448,10 +378,10 @@ absl::StatusOr<Endpoint> OuterSide::OpenLocal(const Endpoint& remote,
   if (!held.ok()) return held.status();
   Endpoint local = held->endpoint();
   locals_.push_back({*std::move(held), remote.address});
-  keeper_.Add(remote.address, NowUs());
+  hops_.Add(remote.address, NowUs());
   absl::Status status = ApplyEndpoints();
   if (status.ok()) return local;
-  keeper_.Remove(remote.address);
+  hops_.Remove(remote.address);
   locals_.pop_back();
   return status;
 }
@@ -463,20 +393,17 @@ void OuterSide::CloseLocal(const Endpoint& local) {
       continue;
     }
     held.close_at_us = NowUs() + kLingerUs;
-    keeper_.Remove(held.remote);
+    hops_.Remove(held.remote);
     return;
   }
 }
 
 std::optional<wire::LinkHeader> OuterSide::LinkTo(const IpAddress& remote) {
-  const host::NextHop* hop = keeper_.Find(remote);
-  if (hop == nullptr || !hop->ready) return std::nullopt;
-  return HeaderOf(*hop);
+  return hops_.LinkTo(remote);
 }
 
 std::string OuterSide::LinkProblem(const IpAddress& remote) {
-  const host::NextHop* hop = keeper_.Find(remote);
-  return hop == nullptr ? "its next hop is not followed" : hop->problem;
+  return hops_.Problem(remote);
 }
 
 uint16_t OuterSide::MaxInnerMtu(const Endpoint& remote) {

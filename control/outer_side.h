@@ -6,22 +6,18 @@
 #pragma once
 
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <span>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "control/base/remote_log.h"
 #include "control/host/guard/port_reservation.h"
-#include "control/host/net/address_order.h"
-#include "control/host/net/neighbour_keeper.h"
 #include "control/host/net/tunnel_keeper.h"
 #include "control/loop/component.h"
 #include "control/name_lookups.h"
+#include "control/next_hops.h"
 #include "control/platform/platform.h"
 #include "control/uplink_follower.h"
 #include "control/workers/peer_host.h"
@@ -67,14 +63,14 @@ class OuterSide final : public loop::Component, public peer::ClientHost {
   // had lost its carrier has it back, or there is a way to the hub where there
   // was none, or another one; an empty one: nothing.
   void OnWayBack(std::function<void()> handler) {
+    hops_.OnWayBack(handler);
     on_way_back_ = std::move(handler);
   }
 
   void Report(telemetry::Status& status, uint64_t now_us) const override;
 
   uint64_t UnixMs() override;
-  void FollowNextHop(FlowId flow, const IpAddress& remote,
-                     uint8_t leg) override;
+  void FollowNextHop(FlowId flow, const peer::FlowWay& way) override;
   void ForgetNextHop(FlowId flow) override;
   void SuspectPath(const IpAddress& remote) override;
   void SetInnerMtu(uint16_t mtu) override;
@@ -105,16 +101,13 @@ class OuterSide final : public loop::Component, public peer::ClientHost {
     friend bool operator==(const Way&, const Way&) = default;
   };
 
-  void FollowLink(uint32_t mtu_before);
-  void TellMtu();
+  SetLinkMtuCommand MtusNow() const;
+  void TellMtus(const SetLinkMtuCommand& now);
+  void FollowMtus();
   void OnMoved(uint64_t now_us);
-  void FollowLeg();
   void FollowWay();
   void FollowOverlap();
   std::vector<IpAddress> Destinations() const;
-  void OnNextHop(const IpAddress& remote, const host::NextHop& hop);
-  wire::LinkHeader HeaderOf(const host::NextHop& hop) const;
-  void NoteSilence(const IpAddress& remote, bool silent);
   absl::Status UpdateListenAddresses();
   absl::Status ApplyEndpoints();
 
@@ -125,8 +118,8 @@ class OuterSide final : public loop::Component, public peer::ClientHost {
   const loop::Log& log_;
   loop::RemoteLog remote_log_;  // of what sessions ask for
   UplinkFollower follower_;
-  host::NeighbourKeeper keeper_;
-  uint8_t leg_;  // that next hops are by
+  NextHops hops_;
+  SetLinkMtuCommand mtus_;  // that the workers were told
   host::TunnelKeeper tunnel_keeper_;
   std::vector<IpPrefix> addresses_;                 // in the tunnel
   std::vector<IpPrefix> networks_;                  // behind peers
@@ -137,15 +130,6 @@ class OuterSide final : public loop::Component, public peer::ClientHost {
   std::vector<host::PortReservation> listening_;
   std::vector<Endpoint> listen_addresses_;  // none of them unspecified
   std::vector<Endpoint> applied_;
-  // Flows that go to a next hop, by their far end.
-  std::map<IpAddress, std::set<uint64_t>, host::AddressOrder> followed_;
-  struct Followed {
-    IpAddress remote;
-    uint8_t leg = 0;  // that it goes by
-  };
-  std::unordered_map<uint64_t, Followed> followed_flows_;
-  // Of those, whose next hop is silent.
-  std::set<IpAddress, host::AddressOrder> silent_;
   std::function<void()> on_way_back_;
   std::function<void()> on_uplink_moved_;
   std::function<void()> on_tunnel_lost_;

@@ -8,8 +8,10 @@
 #include <absl/status/status.h>
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "control/base/log.h"
 #include "control/handshake/rate_limit.h"
@@ -24,27 +26,31 @@ class TooBigWatch final : public loop::Component {
  public:
   static constexpr handshake::Rate kHeeded{100, 100};
 
-  // Of the uplink, whose number `ifindex` tells: 0 while there is none. All
-  // outlive it.
-  TooBigWatch(std::function<int()> ifindex, loop::EventLoop& loop,
+  // At each interface of the uplink, of which it asks in each turn. All outlive
+  // it.
+  using Interfaces = std::function<std::vector<int>()>;
+  TooBigWatch(Interfaces interfaces, loop::EventLoop& loop,
               peer::WorkerLink& link, const loop::Log& log)
-      : ifindex_(std::move(ifindex)), loop_(loop), link_(link), log_(log) {}
-  ~TooBigWatch() override { Forget(); }
+      : interfaces_(std::move(interfaces)),
+        loop_(loop),
+        link_(link),
+        log_(log) {}
+  ~TooBigWatch() override;
 
-  // Follows the uplink to another interface.
+  // Follows the uplink to other interfaces.
   void OnTimer(uint64_t now_us) override;
 
  private:
   absl::Status Listen(int ifindex);
-  void Forget();
-  void OnReady();
+  void Forget(int ifindex);
+  void OnReady(int ifindex);
 
-  const std::function<int()> ifindex_;
+  const Interfaces interfaces_;
   loop::EventLoop& loop_;
   peer::WorkerLink& link_;
   const loop::Log& log_;
-  int heard_at_ = 0;  // the interface
-  std::optional<host::TooBigSocket> socket_;
+  // By interface; none where it could not be had.
+  std::map<int, std::optional<host::TooBigSocket>> ears_;
   handshake::TokenBucket heeded_{kHeeded};
 };
 

@@ -276,7 +276,7 @@ struct Runner {
   }
 
   void operator()(const SetLinkMtuCommand& command) {
-    worker.tcp.FollowLinkMtu(command.mtu, worker.now_us);
+    worker.tcp.FollowLinkMtu(command.mtu, command.legs, worker.now_us);
   }
 
   void operator()(const TooBigCommand& command) {

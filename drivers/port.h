@@ -7,6 +7,8 @@
 
 #include <rte_mbuf.h>
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -14,6 +16,11 @@
 #include "drivers/metric.h"
 
 namespace lwt {
+
+// Numbers for the interfaces of an uplink: an mbuf's `port` is less.
+inline constexpr size_t kLegs = 32;
+// Of each of these, its MTU, bytes; 0: none of its own.
+using LegMtus = std::array<uint16_t, kLegs>;
 
 struct PortInfo {
   std::string driver;            // "af_packet", "af_xdp", "net_tap", "ring"
@@ -62,15 +69,17 @@ inline constexpr uint16_t kMaxChainHeaders = 128;
 
 // What went wrong at a port, ever since it was opened.
 // X(member, kind, unit, help)
-#define LWT_PORT_METRICS(X)                                             \
-  X(rx_missed, kCounter, kNumber,                                       \
-    "Frames lost because the device's queue was full.")                 \
-  X(rx_no_buffer, kCounter, kNumber,                                    \
-    "Frames dropped, or bursts cut short, because the pool was empty.") \
-  X(rx_truncated, kCounter, kNumber, "Frames longer than a buffer.")    \
-  X(tx_refused, kCounter, kNumber, "Frames that the device refused.")   \
-  X(tx_cut, kCounter, kNumber,                                          \
-    "Super-frames that the device refused, and that were cut in software.")
+#define LWT_PORT_METRICS(X)                                                 \
+  X(rx_missed, kCounter, kNumber,                                           \
+    "Frames lost because the device's queue was full.")                     \
+  X(rx_no_buffer, kCounter, kNumber,                                        \
+    "Frames dropped, or bursts cut short, because the pool was empty.")     \
+  X(rx_truncated, kCounter, kNumber, "Frames longer than a buffer.")        \
+  X(tx_refused, kCounter, kNumber, "Frames that the device refused.")       \
+  X(tx_cut, kCounter, kNumber,                                              \
+    "Super-frames that the device refused, and that were cut in software.") \
+  X(tx_astray, kCounter, kNumber,                                           \
+    "Frames for an interface that is not served any more.")
 LWT_READING(PortReading, LWT_PORT_METRICS);
 
 class Port {

@@ -127,22 +127,33 @@ absl::Status Platform::ClaimPlace() {
 
 // What rules may look at besides. Our ports of a client's flows are not known
 // before they are chosen.
-host::RouteQuery Platform::QueryFor(const IpAddress& remote) const {
+host::RouteQuery Platform::QueryFor(
+    const IpAddress& remote, const std::optional<Endpoint>& local) const {
   host::RouteQuery query;
   query.destination = remote;
   query.protocol = IPPROTO_TCP;
-  if (config_.mode == Mode::kServer) {
-    for (const Endpoint& local : config_.hub.local) {
-      if (local.address.family != remote.family && query.source_port != 0) {
-        continue;
-      }
-      query.source_port = local.port;
-      if (local.address.family != remote.family) continue;
-      if (!local.address.IsUnspecified()) query.source = local.address;
-      break;
+  if (local) {
+    query.source = local->address;
+    query.source_port = local->port;
+  } else if (config_.mode == Mode::kServer) {
+    const std::vector<Endpoint>& all = config_.hub.local;
+    const auto alike =
+        std::find_if(all.begin(), all.end(), [&](const Endpoint& each) {
+          return each.address.family == remote.family;
+        });
+    if (alike != all.end() && !alike->address.IsUnspecified()) {
+      query.source = alike->address;
+    }
+    if (!all.empty()) {
+      query.source_port = (alike != all.end() ? *alike : all.front()).port;
     }
   } else if (const auto hubs = config_.client.HubAddresses(); !hubs.empty()) {
-    query.destination_port = hubs.front().port;
+    const auto called = std::find_if(
+        hubs.begin(), hubs.end(), [&](const config::HostPort& hub) {
+          return ParseIpAddress(hub.host) == remote;
+        });
+    query.destination_port =
+        (called != hubs.end() ? *called : hubs.front()).port;
   }
   if (!config_.uplink.interface.empty() && uplink_ != nullptr) {
     query.out_ifindex = link().index;
@@ -162,8 +173,9 @@ absl::StatusOr<host::Route> Platform::AskTwice(host::RouteQuery query) {
 
 // Our frames never enter the tunnel that they carry. Where all traffic leads
 // there, they go as they would without it.
-absl::StatusOr<host::Route> Platform::RouteTo(const IpAddress& remote) {
-  host::RouteQuery query = QueryFor(remote);
+absl::StatusOr<host::Route> Platform::RouteTo(
+    const IpAddress& remote, const std::optional<Endpoint>& local) {
+  host::RouteQuery query = QueryFor(remote, local);
   absl::StatusOr<host::Route> route = AskTwice(query);
   const auto inside = [&] {
     return route.ok() && tunnel_ != nullptr && route->ifindex == tunnel_index();
@@ -180,6 +192,17 @@ absl::StatusOr<host::Route> Platform::RouteTo(const IpAddress& remote) {
       "the route to ", ToString(remote),
       " leads into the tunnel itself; give it one by the uplink: ip route add ",
       ToString(remote), " via ROUTER"));
+}
+
+absl::StatusOr<host::Route> Platform::RouteBy(int ifindex,
+                                              const IpAddress& remote,
+                                              const Endpoint& local) {
+  absl::StatusOr<host::Route> route = RouteTo(remote, local);
+  if (route.ok() && route->ifindex == ifindex) return route;
+  host::RouteQuery query = QueryFor(remote, local);
+  query.out_ifindex = ifindex;
+  absl::StatusOr<host::Route> by_it = netlink_->RouteTo(query);
+  return by_it.ok() ? by_it : route;
 }
 
 MemoryUse Platform::MemoryFor(uint32_t xdp_queues) const {

@@ -58,12 +58,12 @@ class Platform {
   }
   // Whether the uplink is what was attached to; false also where there is none.
   bool has_uplink() const { return uplink_->first().holds(); }
-  // The number of its interface among those that are served, and whether a flow
-  // of that number goes by another one of them.
+  // The number of its interface among those that are served.
   uint8_t leg() const { return uplink_->first().leg(); }
-  bool IsOtherLeg(uint8_t leg) const {
-    return leg != this->leg() && uplink_->has_leg(leg);
-  }
+  // The interfaces by which frames come in and go out.
+  const platform::UplinkSet& uplinks() const { return *uplink_; }
+  // What went wrong at the uplink's ports, at those that were left, too.
+  PortReading ReadUplinkCounters() const;
 
   // Which interface is the uplink by the settings and the host as it is now;
   // `remote` is the hub's address where a client knows it.
@@ -74,14 +74,21 @@ class Platform {
   std::vector<host::UplinkChoice> ChooseOthers(int first);
   // Whether these and no others are served now.
   bool ServesOthers(std::span<const host::UplinkChoice> others) const;
+  // Which interfaces are too many to be served; empty: none.
+  const std::string& left_out() const { return left_out_; }
   // What was said at the start for want of an uplink; empty: there was one.
   const std::string& lack() const { return lack_; }
   // What the uplink is.
   const host::UplinkChoice& choice() const { return uplink_->first().choice(); }
   // The kernel's way for our outer flows, its rules by protocol, port, source
   // and device included. Where the settings name an interface it leads out
-  // there, and it never leads into the tunnel.
-  absl::StatusOr<host::Route> RouteTo(const IpAddress& remote);
+  // there, and it never leads into the tunnel. `local` where it is known.
+  absl::StatusOr<host::Route> RouteTo(
+      const IpAddress& remote, const std::optional<Endpoint>& local = {});
+  // The same of a flow that goes by an interface already: where the kernel
+  // would take another one, its way by this one, if it has any.
+  absl::StatusOr<host::Route> RouteBy(int ifindex, const IpAddress& remote,
+                                      const Endpoint& local);
 
   // The local ends of our flows: guarded, and steered to us.
   absl::Status SetEndpoints(std::span<const Endpoint> endpoints);
@@ -129,7 +136,8 @@ class Platform {
   // more is answered by a kernel at times.
   static constexpr size_t kGuards = 4;
 
-  host::RouteQuery QueryFor(const IpAddress& remote) const;
+  host::RouteQuery QueryFor(const IpAddress& remote,
+                            const std::optional<Endpoint>& local) const;
   absl::StatusOr<host::Route> AskTwice(host::RouteQuery query);
   absl::Status ClaimPlace();
   absl::Status CheckNetwork(const std::optional<IpAddress>& remote);
@@ -165,7 +173,7 @@ class Platform {
   std::string no_xdp_;          // why `auto` does not try it
   uint32_t other_uplinks_ = 0;  // that there is memory for
   uint8_t last_leg_ = 0;        // the number that was given last
-  std::string left_out_;        // of the interfaces, said already
+  std::string left_out_;
   std::string refused_;
   std::string lack_;
   Persona persona_ = Persona::kLinux618;
@@ -173,6 +181,7 @@ class Platform {
   // Left by the workers: guards, and ports with frames in their own memory.
   std::vector<std::shared_ptr<platform::UplinkAttachment>> retired_;
   std::unique_ptr<platform::UplinkSet> leaving_;  // may be in use by workers
+  PortReading left_;  // of ports that are not in use any more
   std::unique_ptr<platform::UplinkSet> uplink_;
   std::unique_ptr<platform::TunnelDevice> tunnel_;
   std::unique_ptr<LanSide> lan_;

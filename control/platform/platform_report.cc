@@ -30,13 +30,11 @@ void AddPorts(const char* source, std::span<const Port* const> ports,
 }
 
 void FillPorts(const Platform& platform, telemetry::Status& status) {
-  std::vector<const Port*> uplink;
   std::vector<const Port*> tunnel;
   for (uint16_t i = 0; i < platform.uplink().port_count(); ++i) {
-    uplink.push_back(&platform.uplink().port(i));
     tunnel.push_back(&platform.tunnel(i));
   }
-  AddPorts("uplink", uplink, status);
+  status.counters.push_back({"uplink", platform.ReadUplinkCounters().All()});
   AddPorts("tunnel", tunnel, status);
   if (const LanSide* side = platform.lan()) {
     std::vector<const Port*> lan;
@@ -72,6 +70,9 @@ void ReportPlatform(const Platform& platform, telemetry::Status& status) {
   status.uplink.driver = platform.uplink().info().driver;
   status.uplink.device = platform.uplink().info().device;
   status.uplink.reason = platform.uplink().reason();
+  if (!platform.left_out().empty()) {
+    status.uplink.reason += "; " + platform.left_out();
+  }
   status.uplink.reading.link_mtu = platform.link().mtu;
   status.uplink.up = platform.link().up;
   status.uplink.super_frames = platform.uplink().info().segments;

@@ -139,16 +139,21 @@ std::vector<host::UplinkChoice> Platform::ChooseOthers(int first) {
 }
 
 void Platform::SayLeftOut(std::span<const host::UplinkChoice> others) {
-  std::string left_out;
+  std::string names;
   for (size_t i = JoinedUplink::kMost - 1; i < others.size(); ++i) {
-    left_out += (left_out.empty() ? "" : ", ") + others[i].link.name;
+    names += (names.empty() ? "" : ", ") + others[i].link.name;
   }
-  if (!left_out.empty() && left_out != left_out_) {
-    static_assert(JoinedUplink::kMost == 16);
-    log_.Warn("more than 16 interfaces have addresses; ", left_out,
-              " are not served");
+  static_assert(JoinedUplink::kMost == 16);
+  std::string left_out;
+  if (!names.empty()) {
+    left_out = absl::StrCat(
+        "more than 16 interfaces have addresses; not served: ", names,
+        "; -l with an address of one serves it before the others, "
+        "-uplink-interface it alone");
   }
+  if (left_out == left_out_) return;
   left_out_ = std::move(left_out);
+  if (!left_out_.empty()) log_.Warn(left_out_);
 }
 
 // One that cannot be taken is left out: the others serve on.
@@ -255,6 +260,7 @@ absl::StatusOr<bool> Platform::ReplaceUplink(
 bool Platform::Settle() {
   if (!workers_->EndSwap()) return false;
   if (leaving_ != nullptr) {
+    left_.Add(leaving_->ReadCounters(uplink_.get()));
     for (auto& left : leaving_->Leave(*uplink_)) {
       retired_.push_back(std::move(left));
     }
@@ -271,6 +277,13 @@ bool Platform::Settle() {
   }
   std::erase(retired_, nullptr);
   return true;
+}
+
+PortReading Platform::ReadUplinkCounters() const {
+  PortReading sum = left_;
+  sum.Add(uplink_->ReadCounters(nullptr));
+  if (leaving_ != nullptr) sum.Add(leaving_->ReadCounters(uplink_.get()));
+  return sum;
 }
 
 void Platform::DropGuards() {

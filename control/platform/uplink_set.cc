@@ -53,17 +53,41 @@ std::shared_ptr<UplinkAttachment> UplinkSet::Holding(
   return nullptr;
 }
 
-bool UplinkSet::has_leg(uint8_t leg) const {
-  return std::any_of(attachments_.begin(), attachments_.end(),
-                     [&](const auto& each) { return each->leg() == leg; });
+const UplinkAttachment* UplinkSet::OfLeg(uint8_t leg) const {
+  for (const auto& each : attachments_) {
+    if (each->leg() == leg) return each.get();
+  }
+  return nullptr;
+}
+
+bool UplinkSet::Has(const std::shared_ptr<UplinkAttachment>& attachment) const {
+  return std::find(attachments_.begin(), attachments_.end(), attachment) !=
+         attachments_.end();
+}
+
+std::vector<int> UplinkSet::Interfaces() const {
+  std::vector<int> indexes;
+  for (const auto& each : attachments_) {
+    if (each->holds()) indexes.push_back(each->link().index);
+  }
+  return indexes;
+}
+
+PortReading UplinkSet::ReadCounters(const UplinkSet* next) const {
+  PortReading sum;
+  if (joined_ != nullptr) sum = joined_->ReadOwn();
+  for (const auto& each : attachments_) {
+    if (next != nullptr && next->Has(each)) continue;
+    for (uint16_t i = 0; i < each->port().port_count(); ++i) {
+      sum.Add(each->port().port(i).ReadCounters());
+    }
+  }
+  return sum;
 }
 
 UplinkSet::Attachments UplinkSet::Leave(const UplinkSet& next) {
   joined_.reset();
-  std::erase_if(attachments_, [&](const auto& each) {
-    const Attachments& kept = next.attachments_;
-    return std::find(kept.begin(), kept.end(), each) != kept.end();
-  });
+  std::erase_if(attachments_, [&](const auto& each) { return next.Has(each); });
   return std::move(attachments_);
 }
 

@@ -43,16 +43,24 @@ class UplinkSet {
   void RefreshLinks(host::Netlink& netlink, std::span<const int> gone);
   // Null where it has none that holds.
   std::shared_ptr<UplinkAttachment> Holding(const host::Link& link) const;
-  bool has_leg(uint8_t leg) const;
+  bool has_leg(uint8_t leg) const { return OfLeg(leg) != nullptr; }
+  // Null where it has none of that number.
+  const UplinkAttachment* OfLeg(uint8_t leg) const;
+  // Indexes of those that hold.
+  std::vector<int> Interfaces() const;
   // Of the one at that interface, which may have another name since.
   std::optional<uint8_t> LegOf(int ifindex) const;
 
+  // What went wrong at those that `next` does not share, `next` null: at all,
+  // and at what joins them.
+  PortReading ReadCounters(const UplinkSet* next) const;
   // Workers have left it: what `next` does not share.
   Attachments Leave(const UplinkSet& next);
 
  private:
   explicit UplinkSet(Attachments attachments)
       : attachments_(std::move(attachments)) {}
+  bool Has(const std::shared_ptr<UplinkAttachment>& attachment) const;
   Uplink& first_port() { return attachments_.front()->port(); }
 
   Attachments attachments_;

@@ -94,7 +94,8 @@ bool Session::InstallLane(SessionLane lane, uint32_t epoch, uint64_t now_us,
   context_.road.owners.OwnLane(lane.name, owner_);
   newest_lane_ids_[lane.slot.value] =
       std::max(newest_lane_ids_[lane.slot.value], lane.id);
-  context_.host.FollowNextHop(lane.flow, lane.remote.address, lane.leg);
+  context_.host.FollowNextHop(lane.flow,
+                              {lane.local, lane.remote.address, lane.leg});
   for (SessionLane& old : lanes_) {
     if (old.slot != lane.slot) continue;
     old.remove_at_us = std::min(old.remove_at_us, now_us + old_lane_us);

@@ -16,16 +16,21 @@
 
 namespace lwt::peer {
 
+// What the way of a flow's frames depends on.
+struct FlowWay {
+  Endpoint local;
+  IpAddress remote;
+  uint8_t leg = 0;  // by which interface of the uplink it goes
+};
+
 class PeerHost {
  public:
   virtual ~PeerHost() = default;
 
   // Wall clock, milliseconds since 1970.
   virtual uint64_t UnixMs() = 0;
-  // A proven flow: keep its link header right from now on. `leg`: by which
-  // interface of the uplink it goes.
-  virtual void FollowNextHop(FlowId flow, const IpAddress& remote,
-                             uint8_t leg) = 0;
+  // A proven flow: keep its link header right from now on.
+  virtual void FollowNextHop(FlowId flow, const FlowWay& way) = 0;
   virtual void ForgetNextHop(FlowId flow) = 0;
   // The path may be dead: have the neighbour confirmed.
   virtual void SuspectPath(const IpAddress& remote) = 0;

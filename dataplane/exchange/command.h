@@ -17,11 +17,10 @@
 #include "dataplane/wire/ethernet.h"
 #include "dataplane/wire/too_big.h"
 #include "drivers/ip_endpoint.h"
+#include "drivers/port.h"
 #include "drivers/secret_bytes.h"
 
 namespace lwt {
-
-class Port;
 
 // Key material of one lane, direction and epoch (docs/protocol.md#keys). It
 // lies in locked memory, is made and wiped by control, and only read by the
@@ -171,9 +170,13 @@ struct TuneCommand {
   Tuning tuning;
 };
 
-// The uplink's interface has this MTU now.
+// The uplink's interface has this MTU now. Of several, flows by another one
+// keep to what that one takes, too; 0: no less.
 struct SetLinkMtuCommand {
   uint16_t mtu = 0;
+  LegMtus legs{};
+  friend bool operator==(const SetLinkMtuCommand&,
+                         const SetLinkMtuCommand&) = default;
 };
 
 // A router tells of a segment that was too large for it. Nothing of it is

@@ -21,6 +21,7 @@
 #include "dataplane/wire/frame_view.h"
 #include "dataplane/wire/too_big.h"
 #include "drivers/ip_endpoint.h"
+#include "drivers/port.h"
 
 namespace lwt {
 
@@ -85,13 +86,11 @@ concept RunsByTime = requires(Flows flows, const Flows& at_rest, FlowId flow,
 
 // Commands: a flow's life, and what lies below all of them.
 template <typename Flows>
-concept HasLivesOfFlows = requires(Flows flows, FlowId flow, LaneIndex user,
-                                   PeerIndex peer,
-                                   const typename Flows::ConnectArgs& where,
-                                   std::span<const Endpoint> listen,
-                                   const wire::LinkHeader& link,
-                                   std::span<const uint8_t> bytes, uint16_t mtu,
-                                   uint64_t now_us, TxBatch& out) {
+concept HasLivesOfFlows = requires(
+    Flows flows, FlowId flow, LaneIndex user, PeerIndex peer,
+    const typename Flows::ConnectArgs& where, std::span<const Endpoint> listen,
+    const wire::LinkHeader& link, std::span<const uint8_t> bytes, uint16_t mtu,
+    const LegMtus& legs, uint64_t now_us, TxBatch& out) {
   { flows.SetListen(listen) } -> std::same_as<void>;
   { flows.Connect(where, now_us, out) } -> std::same_as<FlowId>;
   { flows.SendStream(flow, bytes, now_us, out) } -> std::same_as<bool>;
@@ -101,7 +100,7 @@ concept HasLivesOfFlows = requires(Flows flows, FlowId flow, LaneIndex user,
   { flows.Close(flow, now_us) } -> std::same_as<void>;
   { flows.Release(flow) } -> std::same_as<void>;
   { flows.SetPort(mtu, true, now_us) } -> std::same_as<void>;
-  { flows.FollowLinkMtu(mtu, now_us) } -> std::same_as<void>;
+  { flows.FollowLinkMtu(mtu, legs, now_us) } -> std::same_as<void>;
 };
 
 // All that carries a tunnel.

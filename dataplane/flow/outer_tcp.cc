@@ -164,11 +164,6 @@ bool OuterTcp::SetUser(FlowId id, LaneIndex user, PeerIndex peer) {
   return true;
 }
 
-void OuterTcp::SetLink(FlowId id, const wire::LinkHeader& link) {
-  OuterFlow* flow = table_.Find(id);
-  if (flow != nullptr) flow->header.SetLink(link);
-}
-
 void OuterTcp::StartClose(OuterFlow& flow, uint64_t now_us) {
   flow.fin_wanted = true;
   flow.end_at_us =

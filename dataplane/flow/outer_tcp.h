@@ -105,11 +105,13 @@ class OuterTcp {
   // The port that frames are made for is another one now: see Config.
   void SetPort(uint16_t link_mtu, bool segments, uint64_t now_us) {
     config_.port_segments = segments;
-    FollowLinkMtu(link_mtu, now_us);
+    FollowLinkMtu(link_mtu, leg_mtus_, now_us);
   }
-  // So large are its frames from now on. Open flows send no larger segments,
-  // and where it is more than before try some. Costs a look at every flow.
-  void FollowLinkMtu(uint16_t link_mtu, uint64_t now_us);
+  // So large are its frames from now on, and of several interfaces those of
+  // each no larger than what it has in `legs` (0: no limit of its own). Open
+  // flows send no larger segments, and where it is more than before try some.
+  // Costs a look at every flow.
+  void FollowLinkMtu(uint16_t link_mtu, const LegMtus& legs, uint64_t now_us);
 
   // Sends a SYN and repeats it as the persona does, up to 19 s later. kNullFlow
   // when the table is full or the pair of endpoints is in use. Ends in
@@ -358,7 +360,11 @@ class OuterTcp {
   void SendCookie(const Input& in, const FlowKey& key);
   void OnSynTimer(OuterFlow& flow, uint64_t now_us, TxBatch& out);
   wire::TcpSeq NewIsn(const FlowKey& key, uint64_t now_us) const;
-  uint16_t LocalMss(Family family) const;
+  uint16_t LinkMtu(uint8_t leg) const;
+  uint16_t LocalMss(Family family, uint8_t leg) const;
+  uint16_t LocalMss(const OuterFlow& flow) const {
+    return LocalMss(flow.key.family(), flow.header.link().leg);
+  }
   uint32_t FlowLabel(const FlowKey& key, uint64_t extra = 0) const;
   void RenewFlowLabel(OuterFlow& flow, uint64_t now_us) const;
 
@@ -516,6 +522,7 @@ class OuterTcp {
   bool connected_ = false;  // ever: the endpoints that are not listened at
                             // are closed ports
   Totals totals_;
+  LegMtus leg_mtus_{};
 };
 
 }  // namespace lwt

@@ -50,8 +50,8 @@ std::optional<uint64_t> SynRoundTrip(const OuterFlow& flow,
 
 }  // namespace
 
-uint16_t OuterTcp::LocalMss(Family family) const {
-  return static_cast<uint16_t>(config_.link_mtu - wire::IpHeaderSize(family) -
+uint16_t OuterTcp::LocalMss(Family family, uint8_t leg) const {
+  return static_cast<uint16_t>(LinkMtu(leg) - wire::IpHeaderSize(family) -
                                wire::kTcpHeaderSize);
 }
 
@@ -94,7 +94,7 @@ FlowId OuterTcp::Connect(const ConnectArgs& args, uint64_t now_us,
 // A SYN, or a SYN-ACK when one was received; arms its repetition.
 void OuterTcp::SendSyn(OuterFlow& flow, uint64_t now_us, TxBatch& out) {
   const bool answer = flow.state == FlowState::kSynReceived;
-  const uint16_t mss = LocalMss(flow.key.family());
+  const uint16_t mss = LocalMss(flow);
   if (flow.syn_tries != 0) RenewFlowLabel(flow, now_us);
   ControlSegment segment{.link = flow.header.link(),
                          .flow_label = flow.flow_label};
@@ -179,7 +179,7 @@ void OuterTcp::TakeSyn(OuterFlow& flow, const wire::TcpView& tcp) {
   const uint16_t fallback =
       family == Family::kIpv4 ? kDefaultMssIpv4 : kDefaultMssIpv6;
   const uint16_t mss = std::min(
-      LocalMss(family), std::max(kMinMss, options.mss.value_or(fallback)));
+      LocalMss(flow), std::max(kMinMss, options.mss.value_or(fallback)));
   const size_t room = flow.timestamps ? wire::kTimestampOptionSize : 0;
   flow.most_payload = static_cast<uint16_t>(mss - room);
   flow.max_payload = flow.most_payload;
@@ -191,7 +191,7 @@ void OuterTcp::TakeSyn(OuterFlow& flow, const wire::TcpView& tcp) {
 
 // The window that the SYN or SYN-ACK of ours tells.
 void OuterTcp::SetUpStreams(OuterFlow& flow) {
-  const uint16_t mss = LocalMss(flow.key.family());
+  const uint16_t mss = LocalMss(flow);
   const uint16_t room = flow.timestamps ? wire::kTimestampOptionSize : 0;
   const bool answer = flow.state != FlowState::kSynSent;
   flow.rcv_window = SynWindow(answer ? static_cast<uint16_t>(mss - room) : mss);
@@ -223,7 +223,7 @@ OuterTcp::Received OuterTcp::ReceiveListenSyn(const Input& in,
 
 void OuterTcp::SendCookie(const Input& in, const FlowKey& key) {
   const wire::TcpView& tcp = in.frame.tcp;
-  const uint16_t mss = LocalMss(key.family());
+  const uint16_t mss = LocalMss(key.family(), in.frame.leg);
   const bool timestamps = tcp.options.timestamps.has_value();
   ControlSegment segment{.link = in.frame.LinkBack(),
                          .flow_label = FlowLabel(key)};

@@ -151,7 +151,8 @@ void OuterTcp::BeginSmall(OuterFlow& flow) const {
 uint16_t OuterTcp::LargestWorthIt(const OuterFlow& flow) const {
   const auto room = static_cast<uint16_t>(
       rte_pktmbuf_data_room_size(config_.pool) - RTE_PKTMBUF_HEADROOM);
-  return std::min({flow.most_payload, PayloadOf(flow, config_.link_mtu), room});
+  return std::min({flow.most_payload,
+                   PayloadOf(flow, LinkMtu(flow.header.link().leg)), room});
 }
 
 uint16_t OuterTcp::NextToTry(const OuterFlow& flow) const {
@@ -231,10 +232,30 @@ bool OuterTcp::OnTooBig(const wire::TooBig& told) {
   return true;
 }
 
-void OuterTcp::FollowLinkMtu(uint16_t link_mtu, uint64_t now_us) {
-  link_mtu = std::max(link_mtu, kLeastTold);
-  const bool wider = link_mtu > config_.link_mtu;
-  config_.link_mtu = link_mtu;
+uint16_t OuterTcp::LinkMtu(uint8_t leg) const {
+  const uint16_t own = leg < leg_mtus_.size() ? leg_mtus_[leg] : uint16_t{0};
+  if (own == 0) return config_.link_mtu;
+  return std::min(std::max(own, kLeastTold), config_.link_mtu);
+}
+
+// A flow by another interface from now on sends no more than that one takes.
+void OuterTcp::SetLink(FlowId id, const wire::LinkHeader& link) {
+  OuterFlow* flow = table_.Find(id);
+  if (flow == nullptr) return;
+  const bool moves = link.leg != flow->header.link().leg;
+  flow->header.SetLink(link);
+  if (!moves || flow->state != FlowState::kOpen) return;
+  const uint16_t largest = LargestWorthIt(*flow);
+  if (largest < flow->max_payload) StepTo(*flow, largest, flushed_us_);
+}
+
+void OuterTcp::FollowLinkMtu(uint16_t link_mtu, const LegMtus& legs,
+                             uint64_t now_us) {
+  const LegMtus legs_before = leg_mtus_;
+  const uint16_t before = config_.link_mtu;
+  config_.link_mtu = std::max(link_mtu, kLeastTold);
+  leg_mtus_ = legs;
+  const bool wider = config_.link_mtu > before || legs != legs_before;
   for (uint32_t slot = 0; slot < table_.slot_count(); ++slot) {
     OuterFlow& flow = table_.At(slot);
     const bool sends =

@@ -97,37 +97,46 @@ uint16_t JoinedUplink::Receive(std::span<rte_mbuf*> frames) {
   return count;
 }
 
-Port& JoinedUplink::PortOf(const rte_mbuf* frame) const {
-  Port* const port = frame->port < kNumbers ? by_number_[frame->port] : nullptr;
-  return port == nullptr ? *places_.front().port : *port;
+Port* JoinedUplink::PortOf(const rte_mbuf* frame) const {
+  return frame->port < kNumbers ? by_number_[frame->port] : nullptr;
+}
+
+// Without a port they go nowhere.
+uint16_t JoinedUplink::TransmitAll(Port* port, std::span<rte_mbuf*> frames) {
+  if (port != nullptr) return port->Transmit(frames);
+  const auto count = static_cast<uint16_t>(frames.size());
+  rte_pktmbuf_free_bulk(frames.data(), count);
+  astray_.store(astray_.load(std::memory_order_relaxed) + count,
+                std::memory_order_relaxed);
+  return count;
 }
 
 // Frames of each leg go out together, in their order. Nearly always there are
 // those of one alone.
 uint16_t JoinedUplink::Transmit(std::span<rte_mbuf*> frames) {
   if (frames.empty()) return 0;
-  Port& first = PortOf(frames.front());
+  Port* const first = PortOf(frames.front());
   if (std::all_of(frames.begin(), frames.end(), [&](const rte_mbuf* frame) {
-        return &PortOf(frame) == &first;
+        return PortOf(frame) == first;
       })) {
-    return first.Transmit(frames);
+    return TransmitAll(first, frames);
   }
   LWT_ASSERT(frames.size() <= kBatch);
   std::span<rte_mbuf*> left = frames;
   size_t refused = 0;
   while (!left.empty()) {
-    Port& port = PortOf(left.front());
+    Port* const port = PortOf(left.front());
     size_t count = 0;
     size_t kept = 0;
     for (rte_mbuf* frame : left) {
-      if (&PortOf(frame) == &port) {
+      if (PortOf(frame) == port) {
         batch_[count++] = frame;
       } else {
         left[kept++] = frame;
       }
     }
     left = left.first(kept);
-    const uint16_t taken = port.Transmit({batch_.data(), count});
+    const uint16_t taken = TransmitAll(port, {batch_.data(), count});
     for (size_t i = taken; i < count; ++i) refused_[refused++] = batch_[i];
   }
   std::copy_n(refused_.begin(), refused,
@@ -138,7 +147,15 @@ uint16_t JoinedUplink::Transmit(std::span<rte_mbuf*> frames) {
 PortReading JoinedUplink::ReadCounters() const {
   PortReading sum;
   for (const Place& place : places_) sum.Add(place.port->ReadCounters());
+  sum.tx_astray += astray_.load(std::memory_order_relaxed);
   return sum;
+}
+
+PortReading JoinedUplink::ReadOwn() const {
+  PortReading own;
+  own.tx_astray = astray_.load(std::memory_order_relaxed);
+  for (const auto& other : others_) own.Add(other->ReadOwn());
+  return own;
 }
 
 }  // namespace lwt

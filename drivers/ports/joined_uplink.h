@@ -10,6 +10,7 @@
 #include <absl/status/statusor.h>
 
 #include <array>
+#include <atomic>
 #include <memory>
 #include <span>
 #include <vector>
@@ -24,6 +25,7 @@ class JoinedUplink final : public Uplink {
   static constexpr size_t kMost = 16;
   // More of them, so that one that takes another's place has a number.
   static constexpr size_t kNumbers = 2 * kMost;
+  static_assert(kNumbers == kLegs);
   // Of frames, that a worker sends in one call.
   static constexpr size_t kBatch = 512;
 
@@ -33,7 +35,7 @@ class JoinedUplink final : public Uplink {
   };
 
   // One to kMost legs, which outlive it, all with as many ports and a wait_fd.
-  // The first stands for all in info(), and takes frames of no leg.
+  // The first stands for all in info().
   static absl::StatusOr<std::unique_ptr<JoinedUplink>> Join(
       std::span<const Leg> legs);
 
@@ -44,11 +46,14 @@ class JoinedUplink final : public Uplink {
   Port& port(uint16_t index) override;
   uint16_t Receive(std::span<rte_mbuf*> frames) override;
   // kBatch at most. What a leg does not take holds up no other: it stands
-  // behind those that were taken.
+  // behind those that were taken. Frames of a leg that is not there are taken,
+  // freed and counted: their link header is for another link.
   uint16_t Transmit(std::span<rte_mbuf*> frames) override;
   int wait_fd() const override { return wait_.get(); }
   // Sums.
   PortReading ReadCounters() const override;
+  // What is counted here and not by the legs, of all ports.
+  PortReading ReadOwn() const;
 
  private:
   static constexpr uint32_t kQuietTurns = 8;
@@ -62,7 +67,8 @@ class JoinedUplink final : public Uplink {
   JoinedUplink(std::span<const Leg> legs, ScopedFd wait);
 
   uint16_t ReadThose(bool quiet, std::span<rte_mbuf*> frames);
-  Port& PortOf(const rte_mbuf* frame) const;
+  Port* PortOf(const rte_mbuf* frame) const;
+  uint16_t TransmitAll(Port* port, std::span<rte_mbuf*> frames);
 
   const ScopedFd wait_;  // an epoll of all
   std::vector<Uplink*> uplinks_;
@@ -70,6 +76,7 @@ class JoinedUplink final : public Uplink {
   std::array<Port*, kNumbers> by_number_{};
   std::vector<std::unique_ptr<JoinedUplink>> others_;  // of the first only
   uint32_t turn_ = 0;
+  std::atomic<uint64_t> astray_ = 0;  // written by the worker
   std::array<rte_mbuf*, kBatch> batch_;
   std::array<rte_mbuf*, kBatch> refused_;
 };

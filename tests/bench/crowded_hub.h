@@ -92,7 +92,7 @@ class CrowdedHub final : private peer::PeerHost {
   void KeepAlive();
 
   uint64_t UnixMs() override { return 1'750'000'000'000 + now_us_ / 1000; }
-  void FollowNextHop(FlowId, const IpAddress&, uint8_t) override {}
+  void FollowNextHop(FlowId, const peer::FlowWay&) override {}
   void ForgetNextHop(FlowId) override {}
   void SuspectPath(const IpAddress&) override {}
   void SetInnerMtu(uint16_t) override {}

@@ -2,12 +2,14 @@
 0.0.0.0 is, which stands beside it in each test."""
 
 import contextlib
+import re
 import socket
 import threading
 
 from harness.gateway import (DAEMON, PORT, client_arguments,
                              server_arguments)
 from harness.netns import Namespace
+from harness.steady import Pings
 from harness.topology import plain_leg
 from harness.variant import Variant
 from harness.wait import wait_until
@@ -123,6 +125,30 @@ def test_answers_leave_by_where_their_question_came(make_topology, start):
         assert first.ping("10.0.0.3") == 3
 
 
+def test_a_router_of_the_second_line_is_replaced(topology, start):
+    """Another one takes its address over, with a link address of its own. The
+    host's way back by that line is by its source, as of two providers."""
+    line = _SecondLine(topology)
+    hub = line.hub
+    hub.ip("route", "add", "default", "via", line.gateway_v4, "table", "31")
+    hub.ip("rule", "add", "from", line.v4, "lookup", "31")
+    gateway = start(hub, server_arguments("10.0.0.1/24", _PLAIN), "hub")
+    client = topology.client.namespace
+    _join(start, client, line.v4, "10.0.0.2/24", "client")
+    endpoint = gateway.status()["peers"][0]["endpoint"]
+    inside, beside = Pings(client, "10.0.0.1"), Pings(client, line.v4)
+    topology.router.ip("link", "set", "second", "address",
+                       "02:00:00:00:31:99")
+    # It has its neighbours to ask again, and so tells them its address.
+    wait_until(lambda: "02:00:00:00:31:99" in hub.output(
+        "ip", "neighbour", "show", line.gateway_v4), 10, "the new router")
+    wait_until(lambda: client.ping("10.0.0.1", 1, timeout=1), 10, "traffic")
+    inside_s, beside_s = inside.end(), beside.end()
+    assert inside_s <= beside_s + 1.2, (inside_s, beside_s)
+    assert gateway.status()["peers"][0]["endpoint"] == endpoint, \
+        "the flow is another one"
+
+
 def test_interfaces_come_and_go_under_way(topology, start):
     hub = start(topology.hub.namespace, server_arguments("10.0.0.1/24", _PLAIN),
                 "hub")
@@ -226,6 +252,22 @@ def test_address_on_loopback_is_served_by_the_interfaces(topology, start):
             gateway = _join(start, client, address, "10.0.0.2/24", "client")
             assert client.ping("10.0.0.1") == 3
             assert (gateway.stop(), hub.stop()) == (0, 0)
+
+
+def test_more_interfaces_than_are_served(topology, start):
+    """The one of the listen address is, and the others are named."""
+    host, client = topology.hub.namespace, topology.client.namespace
+    host.run("ip", "-batch", "-", input="".join(
+        f"link add many{i} type bridge\nlink set many{i} up\n"
+        f"address add 10.88.{i}.1/24 dev many{i}\n" for i in range(17)))
+    hub = start(host, server_arguments("10.86.27.1/24", _PLAIN), "hub")
+    said = ("more than 16 interfaces have addresses; not served: .*many16; "
+            "-l with an address of one serves it before the others")
+    hub.wait_log(said)
+    hub.wait_status(
+        lambda status: re.search(said, status["uplink"]["reason"]), 15, "said")
+    _join(start, client, topology.hub.v4, "10.86.27.2/24", "client")
+    assert client.ping("10.86.27.1") == 3
 
 
 def test_listen_address_that_comes_later_is_waited_for(topology, start):

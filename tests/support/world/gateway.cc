@@ -203,7 +203,7 @@ std::string Gateway::Describe() {
   return text;
 }
 
-void Gateway::FollowNextHop(FlowId flow, const IpAddress&, uint8_t) {
+void Gateway::FollowNextHop(FlowId flow, const peer::FlowWay&) {
   followed_.push_back(flow);
 }
 

@@ -153,8 +153,7 @@ class Gateway : public Host,
   // None of a world's asks for a lease.
   void SetTunnelAddresses(const std::vector<IpPrefix>&) override {}
   uint64_t UnixMs() override { return 1'750'000'000'000 + now() / 1000; }
-  void FollowNextHop(FlowId flow, const IpAddress& remote,
-                     uint8_t leg) override;
+  void FollowNextHop(FlowId flow, const peer::FlowWay& way) override;
   void ForgetNextHop(FlowId flow) override;
   void SuspectPath(const IpAddress&) override {}
   void SetInnerMtu(uint16_t) override {}

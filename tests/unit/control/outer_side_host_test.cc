@@ -25,6 +25,11 @@ class OuterSideTest : public OnStand {
   static absl::Status Hold(const char* endpoint) {
     return PortReservation::Hold(At(endpoint)).status();
   }
+  // As a client's: of its flows' next hops LinkTo tells.
+  void MakeClient() {
+    config_.mode = config::Mode::kClient;
+    Make();
+  }
   absl::StatusOr<Endpoint> Open(const char* remote,
                                 const peer::PortWish& wish = {}) {
     return outer_->OpenLocal(At(remote), wish);
@@ -173,6 +178,46 @@ TEST_F(OuterSideTest, RulesLeadOurFlowsAsTheyLeadTheKernels) {
       "ip route del 192.0.2.0/24 via 10.77.0.2");
 }
 
+// Of two listen addresses each flow has its own, as a kernel's connection has.
+TEST_F(OuterSideTest, AFlowsWayIsFromItsOwnEnd) {
+  Shell(
+      "ip address add 10.77.0.9/24 dev wire && "
+      "ip neigh add 10.77.0.33 lladdr 02:00:00:00:00:33 dev wire && "
+      "ip neigh add 10.77.0.44 lladdr 02:00:00:00:00:44 dev wire && "
+      "ip route add 192.0.2.0/24 via 10.77.0.33 && "
+      "ip route add 192.0.2.0/24 via 10.77.0.44 table 80 && "
+      "ip rule add from 10.77.0.9 lookup 80");
+  const auto router = [&](const char* local, uint16_t port) {
+    const auto route = platform().RouteBy(platform().link().index,
+                                          Ip("192.0.2.9"), {Ip(local), port});
+    return route.ok() && route->gateway ? ToString(*route->gateway) : "";
+  };
+  EXPECT_EQ(router("10.77.0.1", 9000), "10.77.0.33");
+  EXPECT_EQ(router("10.77.0.9", 9000), "10.77.0.44");
+  Shell(
+      "ip rule del from 10.77.0.9 lookup 80 && "
+      "ip rule add sport 9009 lookup 80");
+  EXPECT_EQ(router("10.77.0.1", 9000), "10.77.0.33");
+  EXPECT_EQ(router("10.77.0.1", 9009), "10.77.0.44") << "of two ports, too";
+  // Both ways are followed at a time, each by its flow.
+  outer_->FollowNextHop(FlowId::Of(1, 1, {0}),
+                        {At("10.77.0.1:9000"), Ip("192.0.2.9")});
+  outer_->FollowNextHop(FlowId::Of(2, 1, {1}),
+                        {At("10.77.0.1:9009"), Ip("192.0.2.9")});
+  lines_.Take();
+  Shell(
+      "ip rule del sport 9009 lookup 80 && ip address del 10.77.0.9/24 dev "
+      "wire && ip route del 192.0.2.0/24 via 10.77.0.33 && "
+      "ip neigh del 10.77.0.33 dev wire && ip neigh del 10.77.0.44 dev wire");
+  EXPECT_TRUE(Until([&] {
+    return lines_.Take().find("the next hop to 192.0.2.9 does not answer") !=
+           std::string::npos;
+  }));
+  outer_->ForgetNextHop(FlowId::Of(1, 1, {0}));
+  outer_->ForgetNextHop(FlowId::Of(2, 1, {1}));
+  outer_->ForgetNextHop(FlowId::Of(2, 1, {1}));
+}
+
 TEST_F(OuterSideTest, ARenamedUplinkIsGuardedByItsNewName) {
   int moved = 0;
   outer_->OnUplinkMoved([&] { ++moved; });
@@ -234,11 +279,12 @@ TEST_F(OuterSideTest, ANextHopIsKnownOnceItsNeighbourAnswers) {
 }
 
 TEST_F(OuterSideTest, FlowsToOneHopAreFollowedUntilTheLastIsGone) {
+  MakeClient();
   const IpAddress hop = Ip("10.77.0.2");
   const FlowId first = FlowId::Of(1, 1, {0});
   const FlowId second = FlowId::Of(2, 1, {1});
-  outer_->FollowNextHop(first, hop, 0);
-  outer_->FollowNextHop(second, hop, 0);
+  outer_->FollowNextHop(first, {At("10.77.0.1:9000"), hop});
+  outer_->FollowNextHop(second, {At("10.77.0.1:9000"), hop});
   ASSERT_TRUE(Until([&] { return outer_->LinkTo(hop).has_value(); }));
   outer_->ForgetNextHop(first);
   outer_->ForgetNextHop(first);  // twice is once
@@ -287,10 +333,11 @@ TEST_F(OuterSideTest, TheNewestQuestionIsAnswered) {
 
 // A hop that was lost and is back is what may have forgotten us.
 TEST_F(OuterSideTest, AHopThatFallsSilentAndAnswersAgainIsTold) {
+  ASSERT_TRUE(Open("10.77.0.2:9000").ok());  // LinkTo tells of it
   const IpAddress hop = Ip("10.77.0.2");
   int ways_back = 0;
   outer_->OnWayBack([&] { ++ways_back; });
-  outer_->FollowNextHop(FlowId::Of(1, 1, {0}), hop, 0);
+  outer_->FollowNextHop(FlowId::Of(1, 1, {0}), {At("10.77.0.1:9000"), hop});
   ASSERT_TRUE(Until([&] { return outer_->LinkTo(hop).has_value(); }));
   EXPECT_EQ(ways_back, 0) << "it was never lost";
   lines_.Take();

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "control/too_big_watch.h"
 #include "dataplane/clock.h"
@@ -22,8 +23,8 @@ class TooBigWatchTest : public host::TwoHosts {
     Start();
   }
   void Start() {
-    ifindex_ = static_cast<int>(if_nametoindex("wire"));
-    watch_.emplace([this] { return ifindex_; }, *loop_, link_, lines_.log());
+    interfaces_ = {static_cast<int>(if_nametoindex("wire"))};
+    watch_.emplace([this] { return interfaces_; }, *loop_, link_, lines_.log());
     watch_->OnTimer(0);
     EXPECT_EQ(lines_.TakeCount(), 0u);
   }
@@ -41,7 +42,7 @@ class TooBigWatchTest : public host::TwoHosts {
   std::unique_ptr<loop::EventLoop> loop_;
   peer::RecordingLink link_;
   loop::LogLines lines_;
-  int ifindex_ = 0;
+  std::vector<int> interfaces_;
   std::optional<TooBigWatch> watch_;
 };
 
@@ -84,16 +85,30 @@ TEST_F(TooBigWatchTest, OneThatIsGoneListensNoMore) {
 
 TEST_F(TooBigWatchTest, WithoutALinkItWaitsForOne) {
   const host::InNetns in(left_);
-  const int wire = std::exchange(ifindex_, 99'999);
+  const auto wire = std::exchange(interfaces_, {99'999});
   watch_->OnTimer(0);
   watch_->OnTimer(0);
   EXPECT_EQ(lines_.TakeCount(), 1u) << "said once";
   Send(host::Ipv4Error());
   EXPECT_TRUE(Told().empty());
-  ifindex_ = 0;  // there is none
+  interfaces_.clear();  // there is none
   watch_->OnTimer(0);
   EXPECT_EQ(lines_.TakeCount(), 0u);
-  ifindex_ = wire;
+  interfaces_ = wire;
+  watch_->OnTimer(0);
+  Send(host::Ipv4Error());
+  EXPECT_EQ(Told().size(), 1u);
+}
+
+// Of a hub that serves several, each is heard, those that come later, too.
+TEST_F(TooBigWatchTest, EveryInterfaceIsHeard) {
+  const host::InNetns in(left_);
+  const auto wire = interfaces_;
+  interfaces_ = {static_cast<int>(if_nametoindex("lo"))};
+  watch_->OnTimer(0);
+  Send(host::Ipv4Error());
+  EXPECT_TRUE(Told().empty()) << "it left that one";
+  interfaces_.push_back(wire.front());
   watch_->OnTimer(0);
   Send(host::Ipv4Error());
   EXPECT_EQ(Told().size(), 1u);

@@ -166,7 +166,7 @@ TEST(ReadTunnelAddressTest, EachMistakeHasItsSentence) {
       "fd00::1/64";
   const std::string host =
       " is not the address of one host; take one inside the subnet, such as "
-      "10.0.0.1/24";
+      "10.86.27.1/24";
   const std::string link =
       " is link-local: each link has that network, so no route can lead to it; "
       "take one such as fd00::1/64";

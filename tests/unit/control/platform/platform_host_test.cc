@@ -77,6 +77,16 @@ class PlatformTest : public host::TwoHosts {
     return Connects(to);
   }
 
+  // What a port counted is not lost with it, nor while it is being left.
+  static uint64_t Refused(const Platform& platform) {
+    return platform.ReadUplinkCounters().tx_refused;
+  }
+  static void RefuseAFrame(const Platform& platform) {
+    rte_mbuf* frame = rte_pktmbuf_alloc(platform.small_pool().get());
+    ASSERT_NE(frame, nullptr);
+    platform.uplinks().attachments().front()->port().Transmit({&frame, 1});
+  }
+
   const loop::Log log_{loop::LogLevel::kError};
   host::ScratchDir scratch_;
   std::optional<host::InNetns> in_;
@@ -101,13 +111,17 @@ TEST_F(PlatformTest, ItMovesToAnotherUplinkWhileItRuns) {
     Shell("ip link set wire name late");
     const auto late = (*platform)->ChooseUplink(std::nullopt);
     ASSERT_TRUE(late.ok()) << late.status();
+    RefuseAFrame(**platform);
+    EXPECT_EQ(Refused(**platform), 1u);
     ASSERT_TRUE((*platform)->ReplaceUplink(*late).ok());
+    EXPECT_EQ(Refused(**platform), 1u);
     EXPECT_TRUE((*platform)->has_uplink());
     EXPECT_TRUE(
         absl::IsUnavailable((*platform)->ReplaceUplink(*late).status()) ||
         (*platform)->Settle());
     while (!(*platform)->Settle()) {
     }
+    EXPECT_EQ(Refused(**platform), 1u);
     EXPECT_TRUE(Reaches(At("10.77.0.1:9000")));
     EXPECT_FALSE(Reaches(At("10.78.0.1:9000")))
         << "nobody listens on the other interface, and no kernel answers";

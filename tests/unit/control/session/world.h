@@ -29,7 +29,7 @@ class FakeHost : public ClientHost {
     return 1'750'000'000'000 + net_.now_us / 1000 +
            static_cast<uint64_t>(clock_off_ms);
   }
-  void FollowNextHop(FlowId flow, const IpAddress&, uint8_t) override {
+  void FollowNextHop(FlowId flow, const FlowWay&) override {
     followed.push_back(flow);
   }
   void ForgetNextHop(FlowId flow) override { std::erase(followed, flow); }

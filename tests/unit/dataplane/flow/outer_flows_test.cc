@@ -70,7 +70,7 @@ class DatagramFlows {
   void Close(FlowId, uint64_t) {}
   void Release(FlowId) {}
   void SetPort(uint16_t, bool, uint64_t) {}
-  void FollowLinkMtu(uint16_t, uint64_t) {}
+  void FollowLinkMtu(uint16_t, const LegMtus&, uint64_t) {}
 };
 
 static_assert(OuterFlows<DatagramFlows>);

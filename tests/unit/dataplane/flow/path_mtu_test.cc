@@ -387,18 +387,38 @@ TEST_F(PathMtuTest, FollowsTheLink) {
   ASSERT_TRUE(rig_.Open());
   Traffic(kSecond);
   OuterTcp& tcp = *rig_.client.tcp;
-  tcp.FollowLinkMtu(1300, rig_.now_us);
+  tcp.FollowLinkMtu(1300, {}, rig_.now_us);
   EXPECT_EQ(payload(), 1300u - kHeaders);
   Traffic(kSecond / 2);  // what was under way
   largest_ = 0;
   Traffic(15 * kSecond);
   EXPECT_LE(largest_, 1300u - kHeaders) << "nothing larger is tried";
-  tcp.FollowLinkMtu(1500, rig_.now_us);
+  tcp.FollowLinkMtu(1500, {}, rig_.now_us);
   FittingTraffic(15 * kSecond);
   EXPECT_EQ(payload(), 1448u);
-  tcp.FollowLinkMtu(9000, rig_.now_us);
+  tcp.FollowLinkMtu(9000, {}, rig_.now_us);
   FittingTraffic(15 * kSecond);
   EXPECT_EQ(payload(), 1448u) << "what both MSS allow";
+}
+
+// Of several interfaces, what goes by one keeps to what that one takes.
+TEST_F(PathMtuTest, FollowsTheLinkThatItGoesBy) {
+  ASSERT_TRUE(rig_.Open());
+  Traffic(kSecond);
+  OuterTcp& tcp = *rig_.client.tcp;
+  LegMtus legs{};
+  legs[5] = 1300;
+  tcp.FollowLinkMtu(1500, legs, rig_.now_us);
+  EXPECT_EQ(payload(), 1448u) << "it is another one's";
+  tcp.SetLink(rig_.client.flow, wire::LinkHeader::From(test::kLink, 5));
+  EXPECT_EQ(payload(), 1300u - kHeaders) << "it went there";
+  legs[5] = 1400;
+  tcp.FollowLinkMtu(1500, legs, rig_.now_us);
+  FittingTraffic(15 * kSecond);
+  EXPECT_EQ(payload(), 1400u - kHeaders);
+  legs[5] = 9000;
+  tcp.FollowLinkMtu(1200, legs, rig_.now_us);
+  EXPECT_EQ(payload(), 1200u - kHeaders) << "the first bounds all";
 }
 
 // While one segment is out to learn whether the path takes it, others of its
@@ -514,7 +534,7 @@ TEST_F(HalfOpenPathTest, FollowsTheLink) {
   Give(Syn());
   const std::vector<Frame> answer = Drain(batch_);
   ASSERT_EQ(answer.size(), 1u);
-  tcp_.FollowLinkMtu(1300, now_us_);
+  tcp_.FollowLinkMtu(1300, {}, now_us_);
   seq_ = seq_ + 1;
   ack_ = answer[0].View().tcp.seq + 1;
   Give(View(wire::kAck));

@@ -112,11 +112,20 @@ TEST_F(JoinedUplinkTest, FramesLeaveByTheLegThatTheyNameInTheirOrder) {
   EXPECT_EQ(second_.bursts, 1) << "one call for all of a leg";
 }
 
-TEST_F(JoinedUplinkTest, FramesOfNoLegLeaveByTheFirst) {
-  std::array<rte_mbuf*, 3> frames = {Frame(31), Frame(RTE_MBUF_PORT_INVALID),
+// Their link header is for a link that is gone: on another one it names nobody,
+// or somebody else.
+TEST_F(JoinedUplinkTest, FramesOfNoLegGoNowhereAndAreCounted) {
+  const unsigned before = rte_mempool_avail_count(pool_);
+  std::array<rte_mbuf*, 3> astray = {Frame(31), Frame(RTE_MBUF_PORT_INVALID),
                                      Frame(1)};
-  EXPECT_EQ(joined_->Transmit(frames), 3);
-  EXPECT_EQ(first_.out.size(), 3u);
+  EXPECT_EQ(joined_->Transmit(astray), 3);
+  std::array<rte_mbuf*, 3> mixed = {Frame(1), Frame(7), Frame(31)};
+  EXPECT_EQ(joined_->Transmit(mixed), 3);
+  EXPECT_TRUE(first_.out.empty());
+  EXPECT_EQ(third_.out.size(), 1u);
+  EXPECT_EQ(joined_->ReadCounters().tx_astray, 5u);
+  EXPECT_EQ(joined_->ReadOwn().tx_astray, 5u);
+  EXPECT_EQ(rte_mempool_avail_count(pool_) + 1, before) << "they are let go";
 }
 
 TEST_F(JoinedUplinkTest, ALegWithoutRoomHoldsUpNoOther) {

@@ -108,6 +108,29 @@ TEST_F(NeighbourKeeperTest, FollowsARouteThatComesAndGoes) {
   EXPECT_TRUE(WaitFor(remote, [](const NextHop& hop) { return !hop.ready; }));
 }
 
+// As routers announce themselves (RFC 4861 §4.2): the next hop is an address of
+// the link, and our own is not.
+TEST_F(NeighbourKeeperTest, ARouterIsReachedByItsLinkLocalAddress) {
+  {
+    const InNetns there(right_);
+    Shell("ip address add fe80::2/64 dev wire nodad");
+  }
+  Shell("ip address add fe80::1/64 dev wire nodad");
+  Shell("ip route add 2001:db8::/64 via fe80::2 dev wire");
+  const IpAddress remote = Ip("2001:db8::9");
+  keeper_->Add(remote, now_us_);
+  ASSERT_TRUE(WaitFor(remote, IsReady)) << keeper_->Find(remote)->problem;
+  EXPECT_EQ(keeper_->Find(remote)->route.gateway, Ip("fe80::2"));
+  EXPECT_EQ(keeper_->Find(remote)->route.source, Ip("fd77::1"));
+  ExpectHeader(keeper_->Find(remote)->header, kRightMac, kLeftMac, 0x86dd);
+  // Without another address there is no way: nobody beyond could answer.
+  Shell("ip address del fd77::1/64 dev wire");
+  EXPECT_TRUE(WaitFor(remote, [](const NextHop& hop) { return !hop.ready; }));
+  EXPECT_NE(keeper_->Find(remote)->problem.find("the link's own fe80::1"),
+            std::string::npos)
+      << keeper_->Find(remote)->problem;
+}
+
 TEST_F(NeighbourKeeperTest, FollowsANewLinkLayerAddress) {
   const IpAddress remote = Ip("10.77.0.2");
   keeper_->Add(remote, now_us_);
