@@ -89,6 +89,8 @@ ClientSide::ClientSide(const GatewayParts& parts,
       new_keys_(
           parts,
           [this](const handshake::KeyKept& kept) { session_.Tell(kept); }),
+      names_(parts.name_helper, parts.platform.tunnel().info().device,
+             parts.platform.paths().run_dir, parts.loop, parts.log),
       session_(WithMessages(std::move(config)), parts.log, now_us),
       nat_(parts.loop, parts.secrets.keys, parts.log) {
   parts_.outer.OnHubFound(
@@ -102,6 +104,9 @@ ClientSide::ClientSide(const GatewayParts& parts,
 peer::ClientSession::Config ClientSide::WithMessages(
     peer::ClientSession::Config config) {
   new_keys_.Register(config.messages);
+  config.on_names = [this](const handshake::DnsMessage& names) {
+    names_.Set(names);
+  };
   return config;
 }
 
@@ -194,6 +199,18 @@ void ClientSide::Report(telemetry::Status& status, uint64_t now_us) const {
         .outside = verdict->answered ? ToString(verdict->reflexive) : "",
         .reason = nat::Describe(*verdict)};
   }
+  ReportNames(status);
+}
+
+void ClientSide::ReportNames(telemetry::Status& status) const {
+  std::string said;
+  if (!names_.state().empty() && !names_.wanted().servers.empty()) {
+    said = names_.state();
+  } else if (!session_.dns().offered().servers.empty() &&
+             !session_.dns().accepts()) {
+    said = "the hub names name servers, which accept_dns does not take";
+  }
+  if (!said.empty()) status.tunnel.reason += "; " + said;
 }
 
 std::optional<std::string> ClientSide::Answer(const api::Request& request,

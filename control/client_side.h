@@ -11,6 +11,7 @@
 #include "control/gateway_parts.h"
 #include "control/key_receiver.h"
 #include "control/loop/component.h"
+#include "control/name_keeper.h"
 #include "control/nat/nat_watch.h"
 
 namespace lwt {
@@ -45,11 +46,13 @@ class ClientSide final : public loop::Component {
   bool AsksAboutNat() const;
   // By the way to the hub as it is now.
   void AskAboutNat(uint64_t now_us);
+  void ReportNames(telemetry::Status& status) const;
   // The way to the hub may begin at another address of ours.
   void FollowSource(uint64_t now_us);
 
   const GatewayParts parts_;
   KeyReceiver new_keys_;
+  NameKeeper names_;
   peer::ClientSession session_;
   nat::NatWatch nat_;
 };

@@ -35,10 +35,12 @@ namespace lwt {
 class Gateway : private peer::WorkerInbox::Sink {
  public:
   // All of these outlive the gateway; the key in `config` is erased. What
-  // `command_line` says is read again when a reload is asked for.
+  // `command_line` says is read again when a reload is asked for. A client
+  // without `name_helper` says what of names is to be done by hand.
   static absl::StatusOr<std::unique_ptr<Gateway>> Start(
       config::Config& config, const config::CommandLine& command_line,
-      loop::Signals& signals, loop::Log& log);
+      loop::Signals& signals, loop::Log& log,
+      host::NameHelper* name_helper = nullptr);
   Gateway(const Gateway&) = delete;
   Gateway& operator=(const Gateway&) = delete;
   ~Gateway() override;
@@ -49,11 +51,12 @@ class Gateway : private peer::WorkerInbox::Sink {
 
  private:
   Gateway(config::Config& config, const config::CommandLine& command_line,
-          loop::Signals& signals, loop::Log& log)
+          loop::Signals& signals, loop::Log& log, host::NameHelper* name_helper)
       : config_(config),
         command_line_(command_line),
         signals_(signals),
-        log_(log) {}
+        log_(log),
+        name_helper_(name_helper) {}
 
   absl::Status LoadSecrets(handshake::SecretKey psk);
   std::optional<IpAddress> FindHub();
@@ -89,6 +92,7 @@ class Gateway : private peer::WorkerInbox::Sink {
   const config::CommandLine& command_line_;
   loop::Signals& signals_;
   loop::Log& log_;
+  host::NameHelper* const name_helper_;
   std::unique_ptr<loop::EventLoop> loop_;
   std::unique_ptr<host::Resolver> resolver_;
   std::optional<NameLookups> names_;

@@ -8,6 +8,7 @@
 #include "control/handshake/key_ring.h"
 #include "control/handshake/rekey.h"
 #include "control/handshake/static_key.h"
+#include "control/host/instance/name_helper.h"
 #include "control/loop/background.h"
 #include "control/loop/event_loop.h"
 #include "control/name_lookups.h"
@@ -36,6 +37,7 @@ struct GatewayParts {
   OuterSide& outer;
   Secrets& secrets;
   loop::Background& background;
+  host::NameHelper* name_helper = nullptr;  // of a client; null: there is none
 
   handshake::RekeyConfig Rekey() const {
     handshake::RekeyConfig rekey;

@@ -56,9 +56,9 @@ class KeyDerivation {
 
 absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Start(
     config::Config& config, const config::CommandLine& command_line,
-    loop::Signals& signals, loop::Log& log) {
+    loop::Signals& signals, loop::Log& log, host::NameHelper* name_helper) {
   std::unique_ptr<Gateway> gateway(
-      new Gateway(config, command_line, signals, log));
+      new Gateway(config, command_line, signals, log, name_helper));
   if (!handshake::InitCrypto()) {
     return absl::FailedPreconditionError(
         "this CPU lacks AES-NI or PCLMULQDQ, which sealing needs");
@@ -291,8 +291,9 @@ absl::Status Gateway::StartReloader(ServiceNotice& notice) {
 }
 
 absl::Status Gateway::StartRole() {
-  const GatewayParts parts{config_, log_,    *loop_,   *names_,     *platform_,
-                           *road_,  *outer_, secrets_, *background_};
+  const GatewayParts parts{config_,      log_,        *loop_,  *names_,
+                           *platform_,   *road_,      *outer_, secrets_,
+                           *background_, name_helper_};
   if (config_.mode == Mode::kServer) {
     absl::StatusOr<std::unique_ptr<HubSide>> hub =
         HubSide::Start(parts, NowUs());

@@ -19,6 +19,10 @@ uint64_t PushIntervalUs(const config::Config& config) {
   return uint64_t{config.hub.push_interval_s} * 1'000'000;
 }
 
+handshake::DnsMessage NamesOf(const config::Config& config) {
+  return {.servers = config.hub.dns, .domains = config.hub.dns_search};
+}
+
 // The keys were read before.
 peer::HubSessions::Routing RoutingOf(const config::Config& config) {
   peer::HubSessions::Routing routing{.settings = config.routing, .granted = {}};
@@ -133,6 +137,7 @@ absl::StatusOr<peer::HubSessions::Config> HubSide::SessionsConfig() {
             writer_->Put(peer::BannedKeysPath(state_dir),
                          peer::FormatBannedKeys(keys));
           },
+      .names = NamesOf(parts_.config),
       .tell_interval_us = PushIntervalUs(parts_.config),
   };
 }
@@ -247,6 +252,7 @@ absl::Status HubSide::Apply(const config::Config& config, uint64_t now_us) {
        .rules = peer::ClientRules(config.hub, config.fec.interleave_us),
        .probers = service_ ? fallback_.get() : nullptr,
        .offered_mtu = parts_.platform.MaxInnerMtu(Family::kIpv4),
+       .names = NamesOf(config),
        .tell_interval_us = PushIntervalUs(config)},
       now_us);
   if (rotation_) {

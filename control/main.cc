@@ -3,11 +3,13 @@
 #include <cstdio>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "control/base/log.h"
 #include "control/cli/daemon_command.h"
 #include "control/cli/print.h"
 #include "control/gateway.h"
+#include "control/host/instance/name_helper.h"
 #include "control/host/instance/undo.h"
 #include "control/loop/signals.h"
 #include "control/service/confinement.h"
@@ -48,7 +50,13 @@ int RunGateway(lwt::config::Config& config,
   constexpr int kStandardError = 2;
   lwt::loop::Log log(config.host.log_level, kStandardError,
                      lwt::service::IsJournal(kStandardError));
-  auto gateway = lwt::Gateway::Start(config, command_line, **signals, log);
+  // It may start programs, as a gateway that runs must not.
+  std::unique_ptr<lwt::host::NameHelper> name_helper;
+  if (config.mode == lwt::config::Mode::kClient) {
+    name_helper = lwt::host::NameHelper::Start();
+  }
+  auto gateway = lwt::Gateway::Start(config, command_line, **signals, log,
+                                     name_helper.get());
   if (!gateway.ok()) {
     std::fprintf(stderr, "lightweight-tunnel: %s\n",
                  std::string(gateway.status().message()).c_str());
@@ -76,6 +84,9 @@ int Run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   lwt::service::HideMemory();
+  if (argc == 2 && std::string_view(argv[1]) == lwt::host::kNameHelperWord) {
+    return lwt::host::RunNameHelper(lwt::host::kNameHelperFd);
+  }
   return lwt::cli::Finish(stdout, stderr, "lightweight-tunnel",
                           Run(argc, argv));
 }

@@ -24,7 +24,8 @@ ClientSession::ClientSession(Config config, const loop::Log& log,
       peer_(*road().peers.Add({.networks = config_.tunnel_addresses})),
       lanes_(config_.rekey.random),
       routes_(config_.tunnel_addresses, config_.routing),
-      default_route_(config_.tunnel_addresses, config_.routing) {
+      default_route_(config_.tunnel_addresses, config_.routing),
+      dns_(config_.routing.accept_dns) {
   road().peers.SetOwn(config_.tunnel_addresses);
   TakeMessages();
 }
@@ -42,6 +43,13 @@ void ClientSession::TakeMessages() {
         routes_.OnAnswer(answer, log_);
         return true;
       });
+  config_.messages.Add<handshake::DnsMessage>(
+      "the hub broke the protocol of name servers",
+      [this](Session&, const handshake::DnsMessage& message, uint64_t) {
+        dns_.OnMessage(message);
+        LeadNames();
+        return true;
+      });
 }
 
 ClientSession::~ClientSession() {
@@ -55,6 +63,8 @@ void ClientSession::Apply(Settings settings, uint64_t now_us) {
   config_.rekey.interval_us = settings.rekey.interval_us;
   config_.rekey.max_records = settings.rekey.max_records;
   LeadDefault(default_route_.Apply(settings.routing));
+  dns_.Apply(settings.routing.accept_dns);
+  LeadNames();
   if (routes_.Apply(std::move(settings.routing), session_.get(),
                     config_.attempt.host.ConnectedNetworks(), log_)) {
     LeadNetworks();
@@ -92,8 +102,8 @@ void ClientSession::CallHub(uint64_t now_us) {
   const auto known = known_.find(hubs_.hub().Name());
   if (CanJoin()) {
     endpoints_ = {*remote_};
-  } else if (default_route_.leads() && known != known_.end() &&
-             !known->second.empty()) {
+  } else if ((default_route_.leads() || !names_.servers.empty()) &&
+             known != known_.end() && !known->second.empty()) {
     // The answer may have to come through the tunnel.
     endpoints_ = known->second;
   } else {
@@ -260,7 +270,7 @@ void ClientSession::OnAttemptFailed(uint64_t now_us) {
 }
 
 void ClientSession::Retry(std::string why, uint64_t now_us) {
-  LeadDefault(default_route_.OnDown());
+  OnAllDown();
   uint64_t delay = backoff_.NextUs();
   log_.Tell(loop::LogLevel::kWarn, Cause::Peer(kHub),
             loop::EventKind::kPeerDown, why, "; next attempt in ",
@@ -327,6 +337,9 @@ void ClientSession::Adopt(std::unique_ptr<Session> session, uint16_t mtu,
                           uint64_t now_us) {
   std::swap(session_, session);  // the old one's lanes go at the end
   if (routes_.OnSession(*session_)) LeadNetworks();
+  if (!handshake::DnsMessage::kUnderstoodBy(session_->secrets().peer)) {
+    dns_.OnNoneTold();
+  }
   lanes_.Begin(session_->secrets().lanes);
   last_lane_id_ = handshake::LaneId::kFirst;
   up_since_us_ = now_us;
@@ -347,6 +360,8 @@ void ClientSession::SettleLane(uint64_t now_us) {
   lanes_.OnUp(attempt_->slot(), now_us);
   OnHostNetworks();  // the hub may be elsewhere now
   LeadDefault(default_route_.OnUp());
+  dns_.OnUp();
+  LeadNames();
   attempt_->Reinject();
   DropAttempts();
   phase_ = Phase::kSettled;

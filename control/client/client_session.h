@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "control/client/client_attempt.h"
+#include "control/client/client_dns.h"
 #include "control/client/client_lanes.h"
 #include "control/client/client_routes.h"
 #include "control/client/default_route.h"
@@ -60,6 +61,9 @@ class ClientSession final : public FlowOwner {
     std::vector<HubTarget> hubs;             // at least one, in their order
     std::vector<IpPrefix> tunnel_addresses;  // none: the hub leases them
     config::RoutingConfig routing;
+    // Called with the name servers that this host is to ask, when they are
+    // others; none: as without us. May be empty.
+    std::function<void(const handshake::DnsMessage&)> on_names;
     // Called with the hub's key after each handshake with one of which the
     // first contact decides: pins it.
     std::function<absl::Status(const handshake::PublicKey&)> on_hub_key;
@@ -131,6 +135,7 @@ class ClientSession final : public FlowOwner {
     return config_.tunnel_addresses;
   }
   const DefaultRoute& default_route() const { return default_route_; }
+  const ClientDns& dns() const { return dns_; }
 
  private:
   WorkerRoad& road() const { return config_.attempt.road; }
@@ -147,6 +152,8 @@ class ClientSession final : public FlowOwner {
   void TakeMessages();
   void LeadNetworks();
   void LeadDefault(bool changed);
+  void LeadNames();
+  void OnAllDown();
   void Begin(uint64_t now_us);
   void CallHub(uint64_t now_us);
   void OnHubFailed(const std::string& why, uint64_t now_us);
@@ -222,6 +229,8 @@ class ClientSession final : public FlowOwner {
   ClientLanes lanes_;
   ClientRoutes routes_;
   DefaultRoute default_route_;
+  ClientDns dns_;
+  handshake::DnsMessage names_;     // that this host is to ask
   bool join_possible_ = false;      // at the hub of the session
   handshake::LaneId last_lane_id_;  // the session's, given to a join
   uint64_t up_since_us_ = 0;

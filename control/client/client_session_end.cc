@@ -34,7 +34,7 @@ void ClientSession::OnReplaced(const std::string& why, uint64_t now_us) {
   if (now_us - up_since_us_ >= kUndisturbedUs) twin_backoff_.Reset();
   EndSession();
   DropAttempts();
-  LeadDefault(default_route_.OnDown());
+  OnAllDown();
   had_twin_ = true;
   const uint64_t delay = twin_backoff_.NextUs();
   reason_ = config::Concat(

@@ -28,6 +28,20 @@ void ClientSession::LeadDefault(bool changed) {
   LeadNetworks();
 }
 
+void ClientSession::LeadNames() {
+  handshake::DnsMessage wanted = dns_.Wanted(default_route_.leads());
+  if (wanted == names_) return;
+  names_ = std::move(wanted);
+  if (config_.on_names) config_.on_names(names_);
+}
+
+// Each hub was called in vain, or must not be called for now.
+void ClientSession::OnAllDown() {
+  LeadDefault(default_route_.OnDown());
+  dns_.OnDown();
+  LeadNames();
+}
+
 void ClientSession::OnHostNetworks() {
   if (session_ != nullptr &&
       routes_.JudgeAgain(*session_, config_.attempt.host.ConnectedNetworks(),

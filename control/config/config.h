@@ -143,10 +143,12 @@ struct HubConfig {
   uint32_t max_clients = 100;
   std::optional<HostPort> fallback;  // whom strangers meet
   Stun stun = Stun::kClients;
-  uint32_t push_interval_s = 0;        // between rotations of the key; 0: none
-  bool client_isolation = false;       // clients do not reach each other
-  std::vector<IpPrefix> address_pool;  // leases; empty: the tunnel's networks
-  std::vector<PeerEntry> peers;        // what is known of single clients
+  uint32_t push_interval_s = 0;         // between rotations of the key; 0: none
+  bool client_isolation = false;        // clients do not reach each other
+  std::vector<IpPrefix> address_pool;   // leases; empty: the tunnel's networks
+  std::vector<IpAddress> dns;           // that clients are to ask for names
+  std::vector<std::string> dns_search;  // domains of short names there
+  std::vector<PeerEntry> peers;         // what is known of single clients
 };
 
 // How a client finds its hub and what lies behind it.
@@ -167,7 +169,8 @@ struct RoutingConfig {
   std::vector<Acceptance> accept = {{}};
   bool default_route = false;  // of a client: everything goes to its hub
   WhenDown when_down =
-      WhenDown::kKeep;  // what becomes of that while it is away
+      WhenDown::kKeep;      // what becomes of that while it is away
+  bool accept_dns = false;  // of a client: its host asks whom the hub names
 };
 
 struct LanConfig {

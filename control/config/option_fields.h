@@ -5,11 +5,13 @@
 #include <string_view>
 #include <vector>
 
+#include "control/base/domain_name.h"
 #include "control/base/peer_name.h"
 #include "control/base/text.h"
 #include "control/config/fields.h"
 #include "control/config/networks.h"
 #include "control/config/values.h"
+#include "control/handshake/messages.h"
 
 namespace lwt::config {
 
@@ -45,6 +47,28 @@ inline absl::Status TakeAny(const std::vector<IpPrefix>&) {
 inline absl::Status TakeSome(const std::vector<IpPrefix>& networks) {
   if (!networks.empty()) return absl::OkStatus();
   return Invalid("an empty list names no network; remove the entry instead");
+}
+
+inline absl::StatusOr<std::string> ReadDomain(std::string_view text) {
+  if (IsDomainName(text)) return std::string(text);
+  return Invalid(Quoted(text), " is not a domain, such as corp.example");
+}
+
+// As many as one message to a client takes.
+inline absl::Status CheckNameServers(const std::vector<IpAddress>& servers) {
+  if (servers.size() <= handshake::DnsMessage::kMostServers) {
+    return absl::OkStatus();
+  }
+  return Invalid("more than ", handshake::DnsMessage::kMostServers,
+                 " name servers: keep the first ones");
+}
+
+inline absl::Status CheckSearch(const std::vector<std::string>& domains) {
+  if (domains.size() <= handshake::DnsMessage::kMostDomains) {
+    return absl::OkStatus();
+  }
+  return Invalid("more than ", handshake::DnsMessage::kMostDomains,
+                 " domains: keep the first ones");
 }
 
 inline constexpr std::string_view kLeased = "auto";

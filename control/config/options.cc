@@ -243,15 +243,38 @@ constexpr Option kFirstRows[] = {
      .field = List<In<&Config::hub, &HubConfig::address_pool>, ReadNetwork,
                    TakeAny>()},
     {.group = kServerGroup,
+     .flag = "dns",
+     .toml = "dns",
+     .applies_to = AppliesTo::kServer,
+     .takes = Takes::kLive,
+     .value_name = "ADDRESS[,...]",
+     .example = "10.0.0.1",
+     .sentence = "Name servers that clients are told of, up to four; a client "
+                 "with accept_dns asks them for all names.",
+     .field = List<In<&Config::hub, &HubConfig::dns>, ReadHostAddress,
+                   CheckNameServers>()},
+    {.group = kServerGroup,
+     .flag = "dns-search",
+     .toml = "dns_search",
+     .applies_to = AppliesTo::kServer,
+     .takes = Takes::kLive,
+     .value_name = "DOMAIN[,...]",
+     .example = "corp.example",
+     .sentence = "Domains that complete a client's short names, up to three, "
+                 "told with dns.",
+     .field = List<In<&Config::hub, &HubConfig::dns_search>, ReadDomain,
+                   CheckSearch>()},
+    {.group = kServerGroup,
      .flag = "config-push-interval",
      .toml = "config_push_interval",
      .applies_to = AppliesTo::kServer,
      .takes = Takes::kLive,
      .value_name = "SECONDS",
      .max = 31'536'000,
-     .sentence = "How often the hub makes another shared key and gives it to "
-                 "all clients, and tells them again of networks and MTU; 0: a "
-                 "key only for `lwtctl rotate-key`, the rest as it changes.",
+     .sentence =
+         "How often the hub makes another shared key and gives it to "
+         "all clients, and tells them again of networks, names and MTU; 0: a "
+         "key only for `lwtctl rotate-key`, the rest as it changes.",
      .field = Integer<In<&Config::hub, &HubConfig::push_interval_s>>()},
     {.group = kServerGroup,
      .flag = "fallback",
@@ -314,6 +337,14 @@ constexpr Option kFirstRows[] = {
      .sentence = "What becomes of that while no hub answers: \"keep\" has it "
                  "go nowhere, \"release\" has it go as without the tunnel.",
      .field = Choice<In<&Config::routing, &RoutingConfig::when_down>>()},
+    {.group = kLanGroup,
+     .flag = "accept-dns",
+     .toml = "accept_dns",
+     .applies_to = AppliesTo::kClient,
+     .takes = Takes::kLive,
+     .sentence = "Whether this host asks the name servers that the hub names, "
+                 "for all names, while the hub answers.",
+     .field = Boolean<In<&Config::routing, &RoutingConfig::accept_dns>>()},
     {.group = kLanGroup,
      .flag = "lan-port",
      .toml = "lan_port",

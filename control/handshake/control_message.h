@@ -24,6 +24,7 @@ enum class ControlType : uint8_t {
   kMtu = 8,
   kNewKey = 9,
   kKeyKept = 10,
+  kDns = 13,
   kAbout = 14,
 };
 

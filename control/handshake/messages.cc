@@ -61,6 +61,13 @@ namespace {
 // Family, length, address.
 size_t SizeOf(const IpPrefix& network) { return 2 + network.address.size(); }
 
+bool ReadServer(ByteReader& reader, IpAddress* address) {
+  uint8_t family = 0;
+  if (!reader.U8(&family) || (family != 4 && family != 6)) return false;
+  *address = IpAddress::Any(family == 4 ? Family::kIpv4 : Family::kIpv6);
+  return reader.Copy(std::span(address->bytes).first(address->size()));
+}
+
 bool ReadPrefix(ByteReader& reader, IpPrefix* network) {
   uint8_t family = 0;
   if (!reader.U8(&family) || !reader.U8(&network->length)) return false;
@@ -181,6 +188,44 @@ std::optional<KeyKept> KeyKept::Parse(ByteSpan body) {
     return std::nullopt;
   }
   message.where = static_cast<Where>(where);
+  return message;
+}
+
+ByteVector DnsMessage::Build() const {
+  const auto some_servers =
+      std::span(servers).first(std::min(servers.size(), kMostServers));
+  const auto some_domains =
+      std::span(domains).first(std::min(domains.size(), kMostDomains));
+  ByteWriter out;
+  out.U8(static_cast<uint8_t>(some_servers.size()));
+  for (const IpAddress& server : some_servers) {
+    out.U8(server.family == Family::kIpv4 ? 4 : 6);
+    out.Append(ByteSpan(server.bytes).first(server.size()));
+  }
+  out.U8(static_cast<uint8_t>(some_domains.size()));
+  for (const std::string& domain : some_domains) {
+    out.U8(static_cast<uint8_t>(domain.size())).Append(domain);
+  }
+  return out.Take();
+}
+
+std::optional<DnsMessage> DnsMessage::Parse(ByteSpan body) {
+  ByteReader reader(body);
+  DnsMessage message;
+  uint8_t count = 0;
+  if (!reader.U8(&count) || count > kMostServers) return std::nullopt;
+  message.servers.resize(count);
+  for (IpAddress& server : message.servers) {
+    if (!ReadServer(reader, &server)) return std::nullopt;
+  }
+  if (!reader.U8(&count) || count > kMostDomains) return std::nullopt;
+  for (uint8_t i = 0; i < count; ++i) {
+    ByteSpan text;
+    if (!reader.Vector8(&text)) return std::nullopt;
+    message.domains.emplace_back(text.begin(), text.end());
+    if (!IsDomainName(message.domains.back())) return std::nullopt;
+  }
+  if (!reader.empty()) return std::nullopt;
   return message;
 }
 

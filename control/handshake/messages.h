@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "control/base/domain_name.h"
 #include "control/handshake/control_message.h"
 #include "control/handshake/psk.h"
 #include "control/handshake/session_secrets.h"
@@ -179,6 +180,27 @@ struct RoutesAnswer {
   static std::optional<RoutesAnswer> Parse(ByteSpan body);
 };
 
+// To a client: by which servers its host is to look names up, and domains that
+// complete its short names. All of both, in place of what was told before.
+struct DnsMessage {
+  static constexpr auto kType = ControlType::kDns;
+  static bool kUnderstoodBy(const PeerOffer& peer) {
+    return (peer.features & kFeatureDns) != 0;
+  }
+  // More than that is not built, and refused when it is read.
+  static constexpr size_t kMostServers = 4;
+  static constexpr size_t kMostDomains = 3;
+  static_assert(2 + kMostServers * 17 + kMostDomains * (1 + kLongestDomain) <=
+                kMaxControlBody);
+
+  std::vector<IpAddress> servers = {};
+  std::vector<std::string> domains = {};  // IsDomainName
+
+  ByteVector Build() const;
+  static std::optional<DnsMessage> Parse(ByteSpan body);
+  friend bool operator==(const DnsMessage&, const DnsMessage&) = default;
+};
+
 // Of which version its sender is, for the operator, and what it understands.
 struct About {
   static constexpr auto kType = ControlType::kAbout;
@@ -206,6 +228,6 @@ struct MessageList {
 using ControlMessages =
     MessageList<RekeyRequest, RekeyOffer, RekeyAnswer, RekeyDone, Notice,
                 RoutesMessage, RoutesAnswer, MtuMessage, NewKey, KeyKept,
-                About>;
+                DnsMessage, About>;
 
 }  // namespace lwt::handshake

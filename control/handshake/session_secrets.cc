@@ -56,11 +56,9 @@ bool ReadAddresses(ByteReader* reader, size_t least,
 constexpr struct {
   uint32_t bit;
   const char* name;
-} kFeatureTable[] = {{kFeatureRoutes, "routes"},
-                     {kFeatureMtu, "mtu"},
-                     {kFeatureRotation, "rotation"},
-                     {kFeatureAbout, "about"},
-                     {kFeatureLease, "lease"}};
+} kFeatureTable[] = {{kFeatureRoutes, "routes"},     {kFeatureMtu, "mtu"},
+                     {kFeatureRotation, "rotation"}, {kFeatureDns, "dns"},
+                     {kFeatureAbout, "about"},       {kFeatureLease, "lease"}};
 
 // Who made a payload before there were features padded it with zeros there, or
 // ended it.

@@ -47,12 +47,13 @@ inline constexpr uint16_t kLeastInnerMtu = 576;
 inline constexpr uint32_t kFeatureRoutes = 1u << 6;
 inline constexpr uint32_t kFeatureMtu = 1u << 8;
 inline constexpr uint32_t kFeatureRotation = 1u << 9;
+inline constexpr uint32_t kFeatureDns = 1u << 13;
 inline constexpr uint32_t kFeatureAbout = 1u << 14;
 // A hub's: it leases tunnel addresses to clients that have none.
 inline constexpr uint32_t kFeatureLease = 1u << 16;
 inline constexpr uint32_t kOwnFeatures = kFeatureRoutes | kFeatureMtu |
-                                         kFeatureRotation | kFeatureAbout |
-                                         kFeatureLease;
+                                         kFeatureRotation | kFeatureDns |
+                                         kFeatureAbout | kFeatureLease;
 // By name, lowest bit first; one that this version does not know is "bit 20".
 std::vector<std::string> FeatureNames(uint32_t features);
 

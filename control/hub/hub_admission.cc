@@ -386,6 +386,8 @@ void HubSessions::Admit(HubFlow& flow, SessionSecrets secrets,
   client->session = std::move(session);
   free_.erase(at);
   BeginRoutes(*client, now_us);
+  // Though it be empty: what a hub before said no longer counts.
+  client->session->Send(config_.names);
   index_.NoteSession(client->session->secrets().session_id,
                      client->session->secrets().peer_key, at);
   LookSoon(*client, now_us);

@@ -264,6 +264,7 @@ void HubSessions::TellAgain(uint64_t now_us) {
     if (!client.session) continue;
     client.routes.AnnounceAgain();
     client.session->TellPathAgain(now_us);
+    client.session->Send(config_.names);
     Schedule(client);
   }
   if (end < slots) {

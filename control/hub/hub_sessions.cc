@@ -324,8 +324,12 @@ void HubSessions::Apply(Settings settings, uint64_t now_us) {
   flow_context_.probers = settings.probers;
   door_.SetOfferedMtu(settings.offered_mtu);
   SetTellInterval(settings.tell_interval_us, now_us);
+  const bool other_names = settings.names != config_.names;
+  config_.names = std::move(settings.names);
   for (Client& client : clients_) {
-    if (client.session) client.session->SetRekeyLimits(config_.rekey);
+    if (!client.session) continue;
+    client.session->SetRekeyLimits(config_.rekey);
+    if (other_names) client.session->Send(config_.names);
   }
   FollowRules(now_us);
   routes_.SetGranted(config_.routing.granted);

@@ -84,7 +84,9 @@ class HubSessions final : public FlowOwner {
     // Who may not come in, and where it is kept when that has changed.
     BannedKeys banned;
     std::function<void(const BannedKeys&)> on_banned;
-    // How often clients are told once more of networks and of their path, for
+    // Name servers that clients are told of.
+    handshake::DnsMessage names;
+    // How often clients are told once more of all that, and of their path, for
     // one that lost it in whatever way; 0: never. A change is told at once.
     uint64_t tell_interval_us = 0;
     // Who is told of who comes and goes; may be null.
@@ -100,6 +102,7 @@ class HubSessions final : public FlowOwner {
     ClientRules rules;
     ProberDoor* probers = nullptr;
     uint16_t offered_mtu = 0;
+    handshake::DnsMessage names;
     uint64_t tell_interval_us = 0;
   };
 

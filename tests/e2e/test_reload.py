@@ -403,6 +403,7 @@ _SEEN = {
         "client_isolation", "address_pool", "routes", "accept_routes",
         "default_route", "default_route_when_down",  # test_default_route.py
         "enable_nat_detection",  # test_nat.py
+        "dns", "dns_search", "accept_dns",  # test_names.py
         "fec", "fec_data", "fec_parity",
         "fec_flush_us", "fec_interleave_us", "dataplane.rekey_records",
         "dataplane.rekey_seconds", "key_grace", "rate", "rate_in",

@@ -12,6 +12,7 @@
 //   /run/lightweight-tunnel/<name>/       mode 0700, removed at a clean exit
 //       pid            the lock, with the process id in it
 //       journal        changes of the host to undo (journal.h)
+//       names          whose name servers are to be taken back (host_names.h)
 //       control.sock   the control socket, or a link to the one of
 //                      -control-socket
 //       dpdk/          while DPDK starts

@@ -14,6 +14,7 @@
 
 #include "control/base/files.h"
 #include "control/host/guard/offload.h"
+#include "control/host/instance/host_names.h"
 #include "drivers/ports/uplink.h"
 
 namespace lwt::host {
@@ -119,6 +120,8 @@ void CleanInstance(const std::string& run_dir, const std::string& name,
   for (const std::string& line : UndoStale(*journal)) {
     report.push_back(absl::StrCat(name, ": ", line));
   }
+  const std::string names = HostNames::TakeBackNoted(run_dir + "/names");
+  if (!names.empty()) report.push_back(absl::StrCat(name, ": ", names));
   RemoveControlSocket(run_dir);
   RemoveScratch(run_dir);
 }

@@ -69,6 +69,18 @@ inline const std::map<std::string, Sample>& NetworkSamples() {
       {"default_route_when_down",
        {"release",
         [](C c) { return c.routing.when_down == WhenDown::kRelease; }}},
+      {"accept_dns", {"true", [](C c) { return c.routing.accept_dns; }}},
+      {"dns",
+       {"10.0.0.1,fd00::1",
+        [](C c) {
+          return c.hub.dns == std::vector{ReadHostAddress("10.0.0.1").value(),
+                                          ReadHostAddress("fd00::1").value()};
+        }}},
+      {"dns_search",
+       {"corp.example",
+        [](C c) {
+          return c.hub.dns_search == std::vector<std::string>{"corp.example"};
+        }}},
       {"lan_port",
        {"memif:/run/lan.sock",
         [](C c) { return c.lan.port.memif_socket == "/run/lan.sock"; }}},

@@ -133,6 +133,10 @@ TEST_F(WireDoc, ControlMessages) {
   Expect("new key", build(5, 2, NewKey{604'800, generated}));
   Expect("key kept",
          build(3, 5, KeyKept{IdOfKey(generated), KeyKept::Where::kFile}));
+  Expect("dns", build(8, 2,
+                      DnsMessage{.servers = {*ParseIpAddress("10.0.0.1"),
+                                             *ParseIpAddress("2001:db8:1::53")},
+                                 .domains = {"corp.example"}}));
   Expect("about", build(7, 2, About{"0.2.0", kOwnFeatures}));
 }
 

@@ -177,11 +177,12 @@ TEST_F(MessagesTest, AnEndWithoutTheFeatureIsToldNoVersion) {
   EXPECT_EQ(peer.features, std::vector<std::string>{"mtu"});
 }
 
-// The new key is the client's to take, and where it is kept the hub's; routes
-// are added by who has networks to lead.
+// The new key and name servers are the client's to take, and where the key is
+// kept the hub's; routes are added by who has networks to lead.
 constexpr bool IsOfOneSide(handshake::ControlType type) {
   return type == handshake::ControlType::kNewKey ||
          type == handshake::ControlType::kKeyKept ||
+         type == handshake::ControlType::kDns ||
          type == handshake::ControlType::kRoutes ||
          type == handshake::ControlType::kRoutesAnswer;
 }

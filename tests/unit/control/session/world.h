@@ -130,6 +130,7 @@ struct TestClient {
             .hubs = Hubs(),
             .tunnel_addresses = config.offer.addresses,
             .routing = routing,
+            .on_names = [this](const auto& now) { names.push_back(now); },
             .on_hub_key =
                 [this](const handshake::PublicKey& key) {
                   hub_key = key;
@@ -196,6 +197,8 @@ struct TestClient {
   IpPrefix address;
   bool leases = false;            // Make takes it: the hub gives an address
   config::RoutingConfig routing;  // the same
+  // That this host is to ask, as they changed.
+  std::vector<handshake::DnsMessage> names;
   uint32_t features = handshake::kOwnFeatures;
   uint64_t max_records;
   handshake::PublicKey hub_key{};
@@ -233,6 +236,7 @@ struct TestHub {
     door.offer.mtu = 1409;
     door.offer.addresses = own;
     door.offer.lanes = static_cast<uint8_t>(worker.workers);
+    door.offer.features = features;
     door.replay_capacity = 256;
     HubSessions::Config config{
         .road = *road,
@@ -252,6 +256,7 @@ struct TestHub {
             [this](const auto& now_held) { held_routes = now_held; },
         .banned = banned,
         .on_banned = [this](const auto& all) { banned = all; },
+        .names = names,
         .tell_interval_us = tell_interval_us,
         .rotation = rotation};
     sessions = std::make_unique<HubSessions>(config, log, net.now_us);
@@ -315,9 +320,11 @@ struct TestHub {
   // Granted to clients; Make takes them, and what is announced.
   std::map<handshake::PublicKey, std::vector<IpPrefix>> networks;
   config::RoutingConfig routing;
-  rotation::HubRotation* rotation = nullptr;  // Make takes it
-  ClientRules rules;                          // the same
-  uint64_t tell_interval_us = 0;              // the same
+  rotation::HubRotation* rotation = nullptr;    // Make takes it
+  ClientRules rules;                            // the same
+  uint64_t tell_interval_us = 0;                // the same
+  handshake::DnsMessage names;                  // the same
+  uint32_t features = handshake::kOwnFeatures;  // the same
   std::vector<IpPrefix> own = {Prefix("10.0.0.1/24")};
   bool multi_client;
   uint32_t max_clients;

@@ -1,0 +1,114 @@
+// Name servers by the helper: one order at a time, and what is said of it.
+#include "control/name_keeper.h"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <memory>
+
+#include "tests/unit/control/base/log_lines.h"
+#include "tests/unit/control/host/instance/fake_resolvers.h"
+
+namespace lwt {
+namespace {
+
+handshake::DnsMessage Names(const char* server) {
+  return {.servers = {*ParseIpAddress(server)}};
+}
+
+class NameKeeperTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    int ends[2];
+    ASSERT_EQ(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
+    child_ = fork();
+    ASSERT_GE(child_, 0);
+    if (child_ == 0) {
+      close(ends[0]);
+      _exit(host::RunNameHelper(ends[1], host_.places()));
+    }
+    close(ends[1]);
+    helper_ = std::make_unique<host::NameHelper>(ScopedFd(ends[0]));
+    loop_ = *loop::EventLoop::Create();
+    Make(helper_.get());
+  }
+  void TearDown() override {
+    keeper_.reset();
+    helper_.reset();
+    waitpid(child_, nullptr, 0);
+  }
+  void Make(host::NameHelper* helper) {
+    keeper_.reset();
+    keeper_ = std::make_unique<NameKeeper>(helper, "lwt0", host_.path(), *loop_,
+                                           lines_.log());
+  }
+  bool Says(const std::string& state) {
+    for (int turn = 0; turn < 200 && keeper_->state() != state; ++turn) {
+      loop_->Turn(100'000);
+    }
+    return keeper_->state() == state;
+  }
+
+  const host::FakeResolvers host_;
+  loop::LogLines lines_;
+  pid_t child_ = -1;
+  std::unique_ptr<host::NameHelper> helper_;
+  std::unique_ptr<loop::EventLoop> loop_;
+  std::unique_ptr<NameKeeper> keeper_;
+};
+
+TEST_F(NameKeeperTest, TheNewestOrderCounts) {
+  host_.AddResolvconf();
+  keeper_->Set(Names("10.0.0.1"));
+  for (const char* server : {"10.0.0.2", "10.0.0.3", "10.0.0.4"}) {
+    keeper_->Set(Names(server));
+  }
+  EXPECT_TRUE(Says("names are asked of 10.0.0.4, by resolvconf"))
+      << keeper_->state();
+  EXPECT_EQ(host_.Read("record.lwt0"), "nameserver 10.0.0.4\n");
+  EXPECT_EQ(host_.Read("calls").find("10.0.0"), std::string::npos);
+  EXPECT_EQ(lines_.Count("names are asked of 10.0.0.2"), 0u);
+  keeper_->Set({});
+  EXPECT_TRUE(Says("names are looked up as without the tunnel"));
+  EXPECT_FALSE(host_.Has("record.lwt0"));
+}
+
+TEST_F(NameKeeperTest, ItsEndTakesAllBackBeforeItReturns) {
+  host_.AddResolvconf();
+  keeper_->Set(Names("10.0.0.1"));
+  ASSERT_TRUE(Says("names are asked of 10.0.0.1, by resolvconf"));
+  keeper_.reset();
+  EXPECT_FALSE(host_.Has("record.lwt0"));
+}
+
+TEST_F(NameKeeperTest, WhatIsToBeDoneByHandIsAWarning) {
+  host_.Nobody();
+  keeper_->Set({});
+  keeper_.reset();
+  TearDown();
+  SetUp();  // with that PATH
+  keeper_->Set(Names("10.0.0.1"));
+  EXPECT_TRUE(Says(
+      "neither systemd-resolved nor resolvconf manages the names of this host; "
+      "put this into /etc/resolv.conf: nameserver 10.0.0.1"))
+      << keeper_->state();
+  EXPECT_EQ(lines_.Count("warn"), 1u);
+}
+
+TEST_F(NameKeeperTest, WithoutAHelperItIsSaid) {
+  const std::string gone =
+      "the process that sets name servers is not there: a restart starts it";
+  kill(child_, SIGKILL);
+  EXPECT_TRUE(Says(gone));
+  keeper_->Set(Names("10.0.0.1"));
+  EXPECT_EQ(keeper_->state(), gone);
+  Make(nullptr);
+  EXPECT_EQ(keeper_->state(), "") << "of what is not wanted nothing is said";
+  keeper_->Set(Names("10.0.0.1"));
+  EXPECT_EQ(keeper_->state(), gone);
+}
+
+}  // namespace
+}  // namespace lwt
