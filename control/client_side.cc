@@ -105,7 +105,7 @@ peer::ClientSession::Config ClientSide::WithMessages(
     peer::ClientSession::Config config) {
   new_keys_.Register(config.messages);
   config.on_names = [this](const handshake::DnsMessage& names) {
-    names_.Set(names);
+    names_.Set(names, MonotonicUs());
   };
   return config;
 }
@@ -119,6 +119,7 @@ ClientSide::~ClientSide() {
 void ClientSide::OnTimer(uint64_t now_us) {
   session_.OnTimer(now_us);
   new_keys_.OnTimer(now_us);
+  names_.OnTimer(now_us);
   if (!AsksAboutNat()) {
     nat_.SetWay(std::nullopt, now_us);
   } else if (!nat_.Asks(*session_.remote())) {

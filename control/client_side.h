@@ -24,7 +24,7 @@ class ClientSide final : public loop::Component {
 
   uint64_t NextDeadline() const override {
     return std::min({session_.NextDeadline(), new_keys_.NextDeadline(),
-                     nat_.NextDeadline()});
+                     names_.NextDeadline(), nat_.NextDeadline()});
   }
   void OnTimer(uint64_t now_us) override;
   void OnHostChanges(const host::HostChanges& changes,

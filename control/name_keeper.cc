@@ -24,16 +24,17 @@ NameKeeper::~NameKeeper() {
   helper_->End();
 }
 
-void NameKeeper::Set(const handshake::DnsMessage& names) {
+void NameKeeper::Set(const handshake::DnsMessage& names, uint64_t now_us) {
   if (names == wanted_) return;
   wanted_ = names;
   due_ = true;
-  SendNext();
+  OnTimer(now_us);
 }
 
-void NameKeeper::SendNext() {
-  if (!due_ || awaited_) return;
+void NameKeeper::OnTimer(uint64_t now_us) {
+  if (now_us < NextDeadline() || !due_) return;
   due_ = false;
+  send_at_us_ = now_us + kGapUs;
   if (helper_ != nullptr && helper_->Set(wanted_)) {
     awaited_ = true;
   } else {
@@ -56,7 +57,6 @@ void NameKeeper::OnAnswer() {
     log_.Info(outcome->text);
   }
   state_ = outcome->text;
-  SendNext();
 }
 
 void NameKeeper::OnGone() {
