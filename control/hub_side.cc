@@ -7,6 +7,7 @@
 #include "control/base/files.h"
 #include "control/base/text.h"
 #include "control/cli/version.h"
+#include "control/config/networks.h"
 #include "control/hub/hub_report.h"
 #include "dataplane/clock.h"
 
@@ -29,7 +30,16 @@ peer::HubSessions::Routing RoutingOf(const config::Config& config) {
   for (const config::PeerEntry& peer : config.hub.peers) {
     const auto key = handshake::PublicKeyFromText(peer.public_key);
     if (!key.ok() || peer.allowed_ips.empty()) continue;
-    routing.granted[*key] = peer.allowed_ips;
+    std::vector<IpPrefix>& granted = routing.granted[*key];
+    for (const IpPrefix& network : peer.allowed_ips) {
+      if (!config::IsDefault(network)) {
+        granted.push_back(network);
+        continue;
+      }
+      for (const IpPrefix& half : config::HalvesOf(network.address.family)) {
+        granted.push_back(half);
+      }
+    }
   }
   return routing;
 }

@@ -271,7 +271,7 @@ struct Config {
     uint32_t automatic = mode == Mode::kServer ? 64 : 12;
     return (workers.arena_mib == 0 ? automatic : workers.arena_mib) << 20;
   }
-  // Networks behind peers, of `[[peer]]`.
+  // Networks behind peers, of `[[peer]]`, default routes aside.
   std::vector<IpPrefix> PeerNetworks() const;
   // What the tunnel addresses need of the MTU inside.
   uint16_t LeastMtu() const;

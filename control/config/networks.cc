@@ -187,6 +187,12 @@ void CheckPeers(const Config& config, std::vector<std::string>& faults) {
                               " has two entries [[peer]]: join them"));
     }
   }
+  std::vector<IpPrefix> defaults;
+  for (const PeerEntry& peer : config.hub.peers) {
+    std::copy_if(peer.allowed_ips.begin(), peer.allowed_ips.end(),
+                 std::back_inserter(defaults), IsDefault);
+  }
+  CheckTwice(defaults, "a peer", faults);
   CheckPeerNames(config.hub.peers, faults);
   CheckPeerAddresses(config, faults);
 }
@@ -200,6 +206,15 @@ bool IsNeverRouted(const IpAddress& network) {
            (b[0] == 169 && b[1] == 254);
   }
   return b[0] == 0 || b[0] == 0xff || (b[0] == 0xfe && (b[1] & 0xc0) == 0x80);
+}
+
+std::vector<IpPrefix> NeverRouted() {
+  std::vector<IpPrefix> networks;
+  for (const char* text : {"0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16",
+                           "224.0.0.0/3", "::/8", "fe80::/10", "ff00::/8"}) {
+    networks.push_back(*ParseIpPrefix(text));
+  }
+  return networks;
 }
 
 std::vector<IpPrefix> HalvesOf(Family family) {
@@ -229,6 +244,14 @@ absl::StatusOr<IpPrefix> ReadNetwork(std::string_view text) {
                    "link-local or reserved");
   }
   return *prefix;
+}
+
+absl::StatusOr<IpPrefix> ReadGrant(std::string_view text) {
+  const std::optional<IpPrefix> prefix = ParseIpPrefix(text);
+  const bool is_default =
+      prefix && IsDefault(*prefix) && prefix->address.IsUnspecified();
+  if (is_default) return *prefix;
+  return ReadNetwork(text);
 }
 
 absl::StatusOr<IpAddress> ReadHostAddress(std::string_view text) {
@@ -340,8 +363,9 @@ std::vector<HostPort> ClientConfig::HubAddresses() const {
 std::vector<IpPrefix> Config::PeerNetworks() const {
   std::vector<IpPrefix> networks;
   for (const PeerEntry& peer : hub.peers) {
-    networks.insert(networks.end(), peer.allowed_ips.begin(),
-                    peer.allowed_ips.end());
+    for (const IpPrefix& network : peer.allowed_ips) {
+      if (!IsDefault(network)) networks.push_back(network);
+    }
   }
   return networks;
 }

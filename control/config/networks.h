@@ -16,6 +16,11 @@ namespace lwt::config {
 // route.
 absl::StatusOr<IpPrefix> ReadNetwork(std::string_view text);
 
+// The same of what a hub gives to a client, of which all that has no other way
+// may be a part: 0.0.0.0/0 and ::/0.
+absl::StatusOr<IpPrefix> ReadGrant(std::string_view text);
+inline bool IsDefault(const IpPrefix& network) { return network.length == 0; }
+
 // Both halves of a family's address space: together they take what a default
 // route would, and leave that as it is.
 std::vector<IpPrefix> HalvesOf(Family family);
@@ -24,6 +29,9 @@ inline bool IsHalf(const IpPrefix& network) { return network.length == 1; }
 
 // 0/8, 127/8, 224/4 and up, 169.254/16; ::/8, fe80::/10, ff00::/8.
 bool IsNeverRouted(const IpAddress& network);
+
+// All of these.
+std::vector<IpPrefix> NeverRouted();
 
 // "10.0.0.7", without a length: an address that a host may have.
 absl::StatusOr<IpAddress> ReadHostAddress(std::string_view text);

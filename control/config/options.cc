@@ -405,10 +405,11 @@ constexpr Option kFirstRows[] = {
      .example = "192.168.7.0/24",
      .optional = true,
      .sentence = "Networks behind the client: packets to them go to it, and "
-                 "packets from them are taken from it alone.",
+                 "packets from them are taken from it alone; 0.0.0.0/0 and "
+                 "::/0 are all that has no other way.",
      .field =
          List<Each<&Config::hub, &HubConfig::peers, &PeerEntry::allowed_ips>,
-              ReadNetwork, TakeSome>()},
+              ReadGrant, TakeSome>()},
     {.group = kPeerGroup,
      .toml = "peer.isolated",
      .applies_to = AppliesTo::kServer,

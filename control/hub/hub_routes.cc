@@ -2,8 +2,10 @@
 // and as clients announce them, and those behind the hub, which clients are
 // told of (docs/protocol.md, "Routes").
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
+#include "control/config/networks.h"
 #include "control/hub/hub_sessions.h"
 #include "control/session/route_log.h"
 
@@ -148,7 +150,30 @@ void HubSessions::JudgeRefusedAgain(uint64_t now_us) {
   }
 }
 
-void HubSessions::OnHostNetworks(uint64_t now_us) { JudgeAllAgain(now_us); }
+void HubSessions::OnHostNetworks(uint64_t now_us) {
+  JudgeAllAgain(now_us);
+  LeadBeside();
+}
+
+// A client that has all that has no other way has neither our host's networks
+// nor what is never routed.
+void HubSessions::LeadBeside() {
+  const auto& granted = routes_.granted();
+  const bool any =
+      std::any_of(granted.begin(), granted.end(), [](const auto& each) {
+        return std::any_of(each.second.begin(), each.second.end(),
+                           config::IsHalf);
+      });
+  std::vector<IpPrefix> networks;
+  if (any) {
+    networks = config::NeverRouted();
+    const auto here = config_.host.ConnectedNetworks();
+    networks.insert(networks.end(), here.begin(), here.end());
+    const std::vector<IpPrefix>& own = config_.routing.settings.own;
+    networks.insert(networks.end(), own.begin(), own.end());
+  }
+  config_.road.peers.SetBeside(std::move(networks));
+}
 
 std::vector<IpPrefix> HubSessions::NetworksBehind(const PublicKey& key) const {
   std::vector<IpPrefix> networks;
@@ -193,7 +218,9 @@ void HubSessions::AnnounceRoutes() {
     if (!client.session) continue;
     const PeerTable::Entry& peer = config_.road.peers.Of(client.peer);
     if (peer.isolated) continue;
-    all.insert(peer.networks.begin(), peer.networks.end());
+    std::copy_if(peer.networks.begin(), peer.networks.end(),
+                 std::inserter(all, all.end()),
+                 [](const IpPrefix& each) { return !config::IsHalf(each); });
   }
   announced_.assign(all.begin(), all.end());
   size_t left_out = 0;

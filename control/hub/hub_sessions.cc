@@ -45,6 +45,7 @@ HubSessions::HubSessions(const Config& config, const loop::Log& log,
   RestoreRoutes(now_us);
   TakeRouteMessages();
   TellPeerNetworks();
+  LeadBeside();
   SetTellInterval(config_.tell_interval_us, now_us);
 }
 
@@ -335,6 +336,7 @@ void HubSessions::Apply(Settings settings, uint64_t now_us) {
   routes_.SetGranted(config_.routing.granted);
   JudgeAllAgain(now_us);
   TellPeerNetworks();
+  LeadBeside();
   AnnounceRoutes();
 }
 

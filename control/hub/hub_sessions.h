@@ -213,6 +213,7 @@ class HubSessions final : public FlowOwner {
   void RestoreRoutes(uint64_t now_us);
   void KeepRoutes(uint64_t now_us);
   void TellPeerNetworks();
+  void LeadBeside();
 
   // hub_sessions.cc: who is there.
   Client* FindBySessionId(uint64_t id);

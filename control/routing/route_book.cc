@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "control/config/networks.h"
+
 namespace lwt::routing {
 
 using handshake::PublicKey;
@@ -34,6 +36,8 @@ void RouteBook::SetGranted(Granted granted) {
   grant_lengths_.clear();
   for (const auto& [key, networks] : granted_) {
     for (const IpPrefix& network : networks) {
+      // To have what nobody else has is no claim to what others have.
+      if (config::IsHalf(network)) continue;
       grants_[network] = key;
       ++grant_lengths_[{network.address.family, network.length}];
     }

@@ -132,6 +132,12 @@ void PeerTable::SetPeerNetworks(std::vector<IpPrefix> networks) {
   dirty_ = true;
 }
 
+void PeerTable::SetBeside(std::vector<IpPrefix> networks) {
+  if (networks == beside_) return;
+  beside_ = std::move(networks);
+  dirty_ = true;
+}
+
 void PeerTable::AddFlow(const Endpoint& local, const Endpoint& remote,
                         WorkerIndex worker) {
   if (workers_ == 1) return;
@@ -207,6 +213,9 @@ std::unique_ptr<Snapshot> PeerTable::Build() {
   std::vector<RouteTable::Route> routes;
   std::vector<FlowDirectory::Entry> flows;
   // First, so that a peer that is there has what is its own.
+  for (const IpPrefix& network : beside_) {
+    routes.push_back({{network.Network(), network.length}, PeerIndex::kNone});
+  }
   for (const IpPrefix& network : peer_networks_) {
     routes.push_back(
         {{network.Network(), network.length}, RouteTable::kAbsent});

@@ -84,6 +84,10 @@ class PeerTable {
   // no peer has goes nowhere.
   void SetPeerNetworks(std::vector<IpPrefix> networks);
 
+  // Networks that a wider one of a peer does not take: what is for them is our
+  // host's, and no peer sends from there.
+  void SetBeside(std::vector<IpPrefix> networks);
+
   // A flow of ours that is not a lane yet: all workers are to know whose its
   // frames are.
   void AddFlow(const Endpoint& local, const Endpoint& remote,
@@ -145,6 +149,7 @@ class PeerTable {
   std::vector<Flow> flows_;
   std::vector<IpPrefix> own_;
   std::vector<IpPrefix> peer_networks_;
+  std::vector<IpPrefix> beside_;
   std::vector<IpPrefix> told_networks_;  // to the host, in order
   bool networks_changed_ = true;
   bool between_peers_ = false;

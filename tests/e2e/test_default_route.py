@@ -204,3 +204,36 @@ def test_a_family_that_the_tunnel_lacks_does_not_leak(world, start, folder):
     wait_until(lambda: _leads(world.client), 60, "it leads there again")
     with world.comes_by("hub"):
         wait_until(world.reaches, 10, "through the tunnel again")
+
+
+def test_a_client_may_be_the_hubs_way_out(world, start, folder):
+    """By allowed_ips alone: no client can announce it."""
+    world.client.sysctl(net__ipv4__ip_forward=1)
+    world.client.nft("""table inet out {
+      chain postrouting {
+        type nat hook postrouting priority 100;
+        oifname eth0 masquerade
+      }
+    }""")
+    before = host_snapshot([world.hub])
+    file = Settings(folder / "hub.toml", HUB)
+    hub = start(world.hub, ["-c", file.path], "hub")
+    client = _start_client(world, start, _client_file(folder))
+    with world.comes_by("hub"):
+        assert world.hub.ping(_WEB[4], count=1) == 1
+    key = client.status()["public_key"]
+    file.tail = (f'[[peer]]\npublic_key = "{key}"\n'
+                 'allowed_ips = ["0.0.0.0/0"]\n')
+    file.write()
+    assert f"peer {key}: allowed_ips" in reload(hub)
+    wait_until(lambda: _leads(world.hub), 10, "the hub's host is led there")
+    with world.comes_by("client"):
+        wait_until(lambda: world.hub.ping(_WEB[4], count=1), 10, "by the client")
+    # The tunnel's own frames go as before, and so does what has a way.
+    assert client.status()["peers"][0]["state"] == "up"
+    assert world.hub.ping(world.topology.hub.gateway_v4, count=1) == 1
+    assert client.stop() == 0
+    with world.goes_nowhere(4):
+        assert world.hub.ping(_WEB[4], count=1) == 0
+    assert hub.stop() == 0
+    assert_unchanged(before, host_snapshot([world.hub]))

@@ -356,5 +356,39 @@ TEST(PeerEntriesTest, FaultsHaveAPlace) {
   EXPECT_NE(fault("[peer]\n").find("write [[peer]]"), std::string::npos);
 }
 
+// The hub gives it to one client alone, beside which other networks stand.
+TEST(NetworksTest, AGrantMayBeAllThatHasNoOtherWay) {
+  for (const char* all : {"0.0.0.0/0", "::/0"}) {
+    ASSERT_TRUE(ReadGrant(all).ok());
+    EXPECT_FALSE(ReadNetwork(all).ok()) << "of what is announced";
+  }
+  EXPECT_FALSE(ReadGrant("10.0.0.0/0").ok());
+  EXPECT_FALSE(ReadGrant("0.0.0.0/1").ok());
+  Config config;
+  config.mode = Mode::kServer;
+  config.tunnel.addresses = {*ParseIpPrefix("10.0.0.1/24")};
+  config.hub.local = {*ParseEndpoint("192.0.2.1:9000")};
+  config.routing.own = {*ParseIpPrefix("192.168.1.0/24")};
+  config.hub.peers = {
+      {.public_key = "a", .allowed_ips = {*ReadGrant("0.0.0.0/0")}},
+      {.public_key = "b", .allowed_ips = {*ParseIpPrefix("192.168.2.0/24")}}};
+  std::vector<std::string> faults;
+  CheckNetworks(config, faults);
+  EXPECT_TRUE(faults.empty()) << faults.front();
+  EXPECT_EQ(config.PeerNetworks(),
+            std::vector<IpPrefix>{*ParseIpPrefix("192.168.2.0/24")});
+  config.hub.peers[1].allowed_ips.push_back(*ReadGrant("0.0.0.0/0"));
+  CheckNetworks(config, faults);
+  ASSERT_EQ(faults.size(), 1u);
+  EXPECT_NE(faults[0].find("0.0.0.0/0 is named twice"), std::string::npos)
+      << faults[0];
+}
+
+TEST(NetworksTest, WhatIsNeverRoutedIsSoByItsNetworksToo) {
+  for (const IpPrefix& network : NeverRouted()) {
+    EXPECT_TRUE(IsNeverRouted(network.address)) << ToString(network);
+  }
+}
+
 }  // namespace
 }  // namespace lwt::config

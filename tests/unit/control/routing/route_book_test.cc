@@ -170,5 +170,15 @@ TEST_F(RouteBookTest, ForgetsThoseWhoAreAway) {
   EXPECT_EQ(book_.All().size(), 1u);
 }
 
+// What nobody else has is one client's; what others announce stays theirs.
+TEST_F(RouteBookTest, AllThatHasNoOtherWayClaimsNothing) {
+  book_.SetGranted(
+      {{KeyOf(1), {BookPrefix("0.0.0.0/1"), BookPrefix("128.0.0.0/1")}}});
+  EXPECT_EQ(Say(2, {"192.168.2.0/24", "10.1.0.0/16"}), "00");
+  EXPECT_EQ(Say(1, {"192.168.2.0/24", "192.168.3.0/24", "8.8.8.0/24"}), "506")
+      << "nor is more taken of its own word";
+  EXPECT_EQ(Say(1, {"0.0.0.0/0"}), "1") << "a grant needs none";
+}
+
 }  // namespace
 }  // namespace lwt::routing

@@ -260,5 +260,45 @@ TEST_F(RoutesTest, WhereTheTunnelsFramesGoNoNetworkIsTaken) {
   EXPECT_TRUE(hub_.host.networks.empty());
 }
 
+// As the hub side makes of 0.0.0.0/0 in allowed_ips.
+TEST_F(RoutesTest, AllThatHasNoOtherWayGoesToOneClient) {
+  TestClient& exit = AddClient("10.0.0.2/24");
+  TestClient& site = AddClient("10.0.0.3/24");
+  site.routing.own = {Prefix("192.168.3.0/24")};
+  site.Make();
+  hub_.routing.own = {Prefix("192.168.1.0/24")};
+  hub_.host.connected = {Prefix("192.0.2.1/24")};
+  hub_.networks[exit.identity.public_key] = {Prefix("0.0.0.0/1"),
+                                             Prefix("128.0.0.0/1")};
+  hub_.Make();
+  ASSERT_TRUE(Until(5 * kSecond, [&] { return exit.up() && site.up(); }));
+  Run(3 * kSecond);
+  const PeerIndex to_exit = PeerAt(hub_.worker, "10.0.0.2");
+  ASSERT_NE(to_exit, PeerIndex::kNone);
+  EXPECT_EQ(PeerAt(hub_.worker, "8.8.8.8"), to_exit);
+  EXPECT_EQ(PeerAt(hub_.worker, "203.0.113.7"), to_exit);
+  EXPECT_EQ(PeerAt(hub_.worker, "192.168.3.7"),
+            PeerAt(hub_.worker, "10.0.0.3"));
+  // Neither what is the hub's, nor what is never routed, nor the tunnel's.
+  for (const char* own : {"192.168.1.7", "192.0.2.99", "127.0.0.1",
+                          "224.0.0.251", "169.254.1.1", "255.255.255.255"}) {
+    EXPECT_EQ(PeerAt(hub_.worker, own), PeerIndex::kNone) << own;
+  }
+  EXPECT_EQ(PeerAt(hub_.worker, "10.0.0.99"), RouteTable::kAbsent);
+  EXPECT_EQ(PeerAt(hub_.worker, "2001:db8::1"), PeerIndex::kNone);
+  // The hub's kernel is led there; the others are told nothing of it.
+  EXPECT_EQ(hub_.host.networks.size(), 3u);
+  EXPECT_EQ(site.host.networks, std::vector{Prefix("192.168.1.0/24")});
+  // A network that the hub's host joins is no longer beside.
+  hub_.host.connected.push_back(Prefix("198.51.100.1/24"));
+  hub_.sessions->OnHostNetworks(net_.now_us);
+  Run(kSecond);
+  EXPECT_EQ(PeerAt(hub_.worker, "198.51.100.7"), PeerIndex::kNone);
+  // While it is away, that goes nowhere, as with any network behind it.
+  exit.session->Close("a night");
+  Run(kSecond);
+  EXPECT_EQ(PeerAt(hub_.worker, "8.8.8.8"), RouteTable::kAbsent);
+}
+
 }  // namespace
 }  // namespace lwt::peer
