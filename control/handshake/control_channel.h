@@ -33,8 +33,7 @@ class ControlChannel {
   // is now in order, each message once. False for bytes that are no message.
   bool Receive(ByteSpan bytes, std::vector<ControlMessage>* delivered);
 
-  // Nothing that was sent waits for its acknowledgement. For those who judge a
-  // conversation as a whole: tests, and what records a version.
+  // Nothing that was sent waits for its acknowledgement.
   bool AllAcknowledged() const { return outgoing_.empty(); }
 
  private:

@@ -288,7 +288,9 @@ void HubSessions::TellAgain(uint64_t now_us) {
   const uint32_t end = std::min(slots, *tell_from_ + kTellPortion);
   for (uint32_t slot = *tell_from_; slot < end; ++slot) {
     Client& client = clients_[slot];
-    if (!client.session) continue;
+    // What was not acknowledged is said again as it is; more would only fill
+    // the channel of one that is silent.
+    if (!client.session || client.session->AwaitsAcknowledgement()) continue;
     client.routes.AnnounceAgain();
     client.session->TellPathAgain(now_us);
     client.session->Send(config_.names);

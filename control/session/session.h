@@ -105,6 +105,8 @@ class Session {
   bool Send(const M& message) {
     return M::kUnderstoodBy(secrets_.peer) && Queue(M::kType, message.Build());
   }
+  // Of what was sent, something is repeated until the peer acknowledges it.
+  bool AwaitsAcknowledgement() const { return !channel_.AllAcknowledged(); }
   // Handlers of the message table.
   template <handshake::ControlBody M>
   bool TakeRekey(const M& message, uint64_t now_us) {

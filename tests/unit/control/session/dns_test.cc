@@ -173,6 +173,21 @@ TEST_F(DnsTest, WhatAClientLostIsThereAgainAfterOneInterval) {
   EXPECT_EQ(client.session->dns().offered(), Names("10.0.0.1"));
 }
 
+// It keeps the session that it would come back with.
+TEST_F(DnsTest, OneThatIsSilentIsNotToldWithoutEnd) {
+  hub_.tell_interval_us = kSecond;
+  hub_.Make();
+  TestClient& client = Accepting("10.0.0.2/24");
+  ASSERT_TRUE(Connect(client));
+  net_.path_up = false;
+  Run(70 * kSecond);
+  const Session* const session =
+      hub_.sessions->SessionOf(client.identity.public_key);
+  ASSERT_NE(session, nullptr);
+  EXPECT_EQ(session->end_reason(), "");
+  EXPECT_TRUE(session->AwaitsAcknowledgement());
+}
+
 // More than it may name, or no domain: as with all that is no message.
 TEST_F(DnsTest, AHubThatBreaksTheProtocolIsLeft) {
   hub_.Make();
