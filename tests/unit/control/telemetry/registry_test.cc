@@ -4,10 +4,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <fstream>
 #include <set>
 #include <string>
 #include <vector>
+
+#include "control/base/events.h"
 
 namespace lwt::telemetry {
 namespace {
@@ -71,6 +74,18 @@ TEST(Registry, IsWhatThePageSays) {
   EXPECT_EQ(DocumentedIn("Tunnel device"), TableOf(TunnelReading::kMetrics));
   EXPECT_EQ(DocumentedIn("LAN port"), TableOf(LanReading::kMetrics));
   EXPECT_EQ(DocumentedIn("Pools"), TableOf(PoolReading::kMetrics));
+}
+
+TEST(Registry, EachKindOfEventHasARowOnThePage) {
+  const std::string rows = DocumentedIn("Events");
+  size_t kinds = 0;
+  for (; NameOf(static_cast<loop::EventKind>(kinds)) != "?"; ++kinds) {
+    const std::string name(NameOf(static_cast<loop::EventKind>(kinds)));
+    EXPECT_NE(rows.find("\n| `" + name + "` | "), std::string::npos) << name;
+  }
+  EXPECT_GT(kinds, 5u);
+  EXPECT_EQ(static_cast<size_t>(std::count(rows.begin(), rows.end(), '\n')),
+            kinds + 2);
 }
 
 TEST(Registry, EachNumberHasANameAndASentence) {
