@@ -165,12 +165,15 @@ class Converter {
     const config::Option& most = *config::FindByToml("max_clients");
     const int64_t clients = Number("max_clients");
     if (!is_hub()) {
+      // Only where it stood there: it is off by default here.
+      if (Given("enable_nat_detection")) Take("enable_nat_detection");
       for (const char* key : {"multi_client", "max_clients", "client_isolation",
                               "config_push_interval"}) {
         Gone(key, "it is the hub's, and did nothing here");
       }
       return;
     }
+    Gone("enable_nat_detection", "it is a client's: a hub answers by itself");
     Take("multi_client");
     Take("config_push_interval");
     if (clients < most.min || clients > most.max) {
