@@ -179,7 +179,7 @@ take() {
   local used got available
   # The kernel would go on until the host has nothing left.
   available=$(awk '$1 == "MemAvailable:" { print $2 }' /proc/meminfo)
-  [ "$((($5 - $4) * $2))" -le "$((available / 10 * 9))" ] ||
+  [ "$((($5 - $4) * $2))" -le "$((available * 9 / 10))" ] ||
     die "$(($5 - $4)) more pages are $((($5 - $4) * $2 / 1024)) MiB, and $((available / 1024)) MiB are free"
   used=$(($4 - $(free "$1" "$2")))
   [ "$5" -ge "$used" ] ||

@@ -61,12 +61,13 @@ void StunService::OnReady(size_t index, uint64_t now_us) {
     }
     const auto datagram = sockets_[index].Receive(buffer);
     if (!datagram) return;
-    Answer(sockets_[index], *datagram, now_us);
+    Respond(sockets_[index], *datagram, now_us);
   }
 }
 
-void StunService::Answer(const UdpSocket& socket,
-                         const UdpSocket::Datagram& datagram, uint64_t now_us) {
+void StunService::Respond(const UdpSocket& socket,
+                          const UdpSocket::Datagram& datagram,
+                          uint64_t now_us) {
   const Endpoint local{datagram.local, socket.local().port};
   const auto answer = server_.OnDatagram(PlaceOf(local), datagram.source,
                                          datagram.bytes, now_us);

@@ -37,8 +37,8 @@ class StunService final : public loop::Component {
   void Open(const Endpoint& local, const loop::Log& log);
   void Watch();
   void OnReady(size_t index, uint64_t now_us);
-  void Answer(const UdpSocket& socket, const UdpSocket::Datagram& datagram,
-              uint64_t now_us);
+  void Respond(const UdpSocket& socket, const UdpSocket::Datagram& datagram,
+               uint64_t now_us);
   StunServer::Place PlaceOf(const Endpoint& local) const;
   // The one that is bound to it, by itself or to all addresses.
   const UdpSocket* Find(const Endpoint& local) const;
