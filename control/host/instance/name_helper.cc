@@ -89,7 +89,7 @@ void OutliveSignals() {
 
 }  // namespace
 
-int RunNameHelper(int fd, HostNames::Places places) {
+int RunNameHelper(int fd, const HostNames::Places& places) {
   constexpr int kExitUsage = 2;
   int type = 0;
   socklen_t size = sizeof(type);

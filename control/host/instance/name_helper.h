@@ -25,7 +25,7 @@ inline constexpr char kNameHelperWord[] = "name-helper";
 inline constexpr int kNameHelperFd = 3;
 
 // The helper's life, until the other end of `fd` is closed. An exit status.
-int RunNameHelper(int fd, HostNames::Places places = {});
+int RunNameHelper(int fd, const HostNames::Places& places = {});
 
 // The gateway's end. Control thread.
 class NameHelper {
