@@ -26,6 +26,8 @@ undo    gives back all that apply reserved. Pages in use are not taken away: end
 END
 }
 
+# What apply reserved: a line "NODE KB OURS OTHERS" for each, where OTHERS is what
+# was reserved beside, below which nothing is ever taken.
 sys=/sys/devices/system/node
 kept=/run/lightweight-tunnel-hugepages
 boot=/etc/tmpfiles.d/lightweight-tunnel-hugepages.conf
@@ -50,11 +52,15 @@ ours() {
   [ -f "$kept" ] || { echo 0 && return; }
   awk -v n="$1" -v kb="$2" '$1 == n && $2 == kb { sum = $3 } END { print sum + 0 }' "$kept"
 }
-# remember NODE KB COUNT: the file has a line for each that is not 0.
+others() {
+  [ -f "$kept" ] || { echo 0 && return; }
+  awk -v n="$1" -v kb="$2" '$1 == n && $2 == kb { sum = $4 } END { print sum + 0 }' "$kept"
+}
+# remember NODE KB OURS OTHERS: the file has a line for each that is not 0.
 remember() {
   local lines
   lines=$( ([ ! -f "$kept" ] || awk -v n="$1" -v kb="$2" '$1 != n || $2 != kb' "$kept") &&
-    { [ "$3" -eq 0 ] || echo "$1 $2 $3"; })
+    { [ "$3" -eq 0 ] || echo "$1 $2 $3 $4"; })
   if [ -z "$lines" ]; then
     rm -f "$kept"
   else
@@ -86,9 +92,9 @@ needed() {
   daemon=$(command -v lightweight-tunnel || echo "$here/../build/lightweight-tunnel")
   [ -x "$daemon" ] || die "no program lightweight-tunnel to ask for the count; give -pages"
   text=$("$daemon" ${config:+-c "$config"} -memory hugepages -preflight 2>&1) || true
-  [[ $text =~ ([0-9]+)\ (free\ hugepages\ )?of\ 2\ MiB ]] ||
+  [[ $text =~ ([0-9]+)\ (free\ hugepages\ )?of\ ([0-9]+)\ MiB ]] ||
     die "lightweight-tunnel -preflight tells no count:"$'\n'"$text"
-  echo "$(((BASH_REMATCH[1] * 2048 + kb - 1) / kb))"
+  echo "$(((BASH_REMATCH[1] * BASH_REMATCH[3] * 1024 + kb - 1) / kb))"
 }
 
 usual_node() {
@@ -114,14 +120,18 @@ set_pages() {
 
 write_boot() {
   local node kb
+  if [ ! -f "$kept" ]; then
+    rm -f "$boot"
+    return
+  fi
   {
     echo "# Hugepages for gateways, with those that were reserved beside them."
     echo "# Written by hugepages.sh apply -boot; hugepages.sh undo takes it away."
     while read -r node kb _; do
-      echo "w $(folder "$node" "$kb")/nr_hugepages - - - - $(reserved "$node" "$kb")"
+      echo "w! $(folder "$node" "$kb")/nr_hugepages - - - - $(reserved "$node" "$kb")"
     done <"$kept"
     # What is ours of them has to be known then too.
-    echo "f $kept 0644 root root - $(sed 's/$/\\n/' "$kept" | tr -d '\n')"
+    echo "f! $kept 0644 root root - $(sed 's/$/\\n/' "$kept" | tr -d '\n')"
   } >"$boot.new"
   mv "$boot.new" "$boot"
 }
@@ -161,9 +171,7 @@ apply() {
   if [ -z "$count" ]; then count=$(needed "$config" "$kb"); fi
   local before mine wanted
   before=$(reserved "$node" "$kb")
-  mine=$(ours "$node" "$kb")
-  # Somebody may have taken back what was ours.
-  if [ "$mine" -gt "$before" ]; then mine=$before; fi
+  mine=$(there "$node" "$kb" "$before")
   wanted=$((before - mine + count))
   if $dry; then
     echo "node $node: $before pages of $((kb / 1024)) MiB would become $wanted"
@@ -172,6 +180,19 @@ apply() {
   take "$node" "$kb" "$count" "$before" "$wanted"
   if $at_boot; then write_boot; fi
   echo "node $node: $wanted pages of $((kb / 1024)) MiB, $count of them for gateways"
+}
+
+# there NODE KB RESERVED: how many of ours are really there. Whoever was stopped got
+# fewer than it asked for, and somebody may have taken some back.
+there() {
+  local mine floor
+  mine=$(ours "$1" "$2")
+  floor=$(others "$1" "$2")
+  if [ "$mine" -eq 0 ] || [ "$3" -le "$floor" ]; then
+    echo 0
+  else
+    echo $((mine < $3 - floor ? mine : $3 - floor))
+  fi
 }
 
 # take NODE KB COUNT BEFORE WANTED
@@ -185,11 +206,11 @@ take() {
   [ "$5" -ge "$used" ] ||
     die "$used pages are in use and $5 would be left; end the gateways that use them"
   # Kept first: who is stopped in between finds nothing that is not remembered.
-  remember "$1" "$2" "$3"
+  remember "$1" "$2" "$3" "$(($5 - $3))"
   got=$(set_pages "$1" "$2" "$5")
   [ "$got" -lt "$5" ] || return 0
   set_pages "$1" "$2" "$4" >/dev/null
-  remember "$1" "$2" "$(($3 + $4 - $5))"
+  remember "$1" "$2" "$(($3 + $4 - $5))" "$(($5 - $3))"
   if [ "$2" -eq 2048 ]; then
     die "the kernel had $got of $5 pages in one piece; free memory, or apply -boot and start again"
   fi
@@ -205,34 +226,54 @@ undo() {
   esac
   $dry || need_root undo
   if $dry; then
-    [ ! -f "$kept" ] || sed 's/\(.*\) \(.*\) \(.*\)/node \1: \3 pages of \2 kB would go/' "$kept"
+    [ ! -f "$kept" ] || awk '{ print "node " $1 ": " $3 " pages of " $2 " kB would go" }' "$kept"
     [ ! -f "$boot" ] || echo "$boot would go"
     return
   fi
-  rm -f "$boot"
-  [ -f "$kept" ] || { echo "nothing is reserved" && return; }
-  while read -r node kb count; do
-    give_back "$node" "$kb" "$count"
+  if [ ! -f "$kept" ]; then
+    rm -f "$boot"
+    echo "nothing is reserved"
+    return
+  fi
+  local failed=false
+  while read -r node kb count _; do
+    give_back "$node" "$kb" || failed=true
   done <<<"$(cat "$kept")"
+  if $failed; then exit 1; fi
+  rm -f "$boot"
 }
 
-# give_back NODE KB COUNT
+# give_back NODE KB
 give_back() {
-  local before count=$3
+  local before count unused
   before=$(reserved "$1" "$2")
-  if [ "$count" -gt "$before" ]; then count=$before; fi
-  [ "$(free "$1" "$2")" -ge "$count" ] ||
-    die "node $1: $((before - $(free "$1" "$2"))) pages are in use; end the gateways that use them, and undo again"
+  count=$(there "$1" "$2" "$before")
+  unused=$(free "$1" "$2")
+  if [ "$unused" -lt "$count" ]; then
+    echo "hugepages: node $1: $((before - unused)) pages are in use; end the gateways that use them, and undo again" >&2
+    return 1
+  fi
   set_pages "$1" "$2" "$((before - count))" >/dev/null
-  remember "$1" "$2" 0
+  remember "$1" "$2" 0 0
   echo "node $1: $count pages of $(($2 / 1024)) MiB given back"
+}
+
+# changing WORDS: nobody else does at the same time, and nothing stops it halfway.
+changing() {
+  trap '' INT TERM HUP
+  exec 9<"$sys"
+  flock 9 || die "another run of this script does not end"
+  "$@"
 }
 
 here=$(cd "$(dirname "$0")" && pwd)
 case "${1:-}" in
-  status | apply | undo)
-    [ "$1" != status ] || [ $# -eq 1 ] || die "status takes nothing" 2
-    "$@"
+  status)
+    [ $# -eq 1 ] || die "status takes nothing" 2
+    status
+    ;;
+  apply | undo)
+    if [ "$(id -u)" -eq 0 ]; then changing "$@"; else "$@"; fi
     ;;
   -h | --help) usage ;;
   *) usage >&2 && exit 2 ;;

@@ -6,6 +6,8 @@ import re
 import socket
 import threading
 
+import pytest
+
 from harness.gateway import (DAEMON, PORT, client_arguments,
                              server_arguments)
 from harness.netns import Namespace
@@ -125,6 +127,7 @@ def test_answers_leave_by_where_their_question_came(make_topology, start):
         assert first.ping("10.0.0.3") == 3
 
 
+@pytest.mark.alone
 def test_a_router_of_the_second_line_is_replaced(topology, start):
     """Another one takes its address over, with a link address of its own. The
     host's way back by that line is by its source, as of two providers."""

@@ -45,6 +45,7 @@ def before():
 def others(before):
     """With pages that somebody else has reserved."""
     (_NODE / "nr_hugepages").write_text(str(before + 3))
+    assert _reserved() == before + 3, "the kernel has three pages in one piece"
     return before + 3
 
 
@@ -60,6 +61,18 @@ def test_adds_its_own_and_takes_them_back(others):
     assert not _KEPT.exists()
     assert _pages("undo").stdout == "nothing is reserved\n"
     assert _reserved() == others
+
+
+def test_who_was_stopped_takes_nothing_of_others(others):
+    """More is remembered than the kernel came to give."""
+    _KEPT.write_text(f"0 2048 1000 {others - 2}\n")
+    assert _pages("undo").returncode == 0
+    assert _reserved() == others - 2
+    _KEPT.write_text(f"0 2048 1000 {others - 2}\n")
+    assert _pages("apply", "-pages", 3).returncode == 0
+    assert _reserved() == others - 2 + 3
+    assert _pages("undo").returncode == 0
+    assert _reserved() == others - 2
 
 
 def test_bad_words_change_nothing(others):
@@ -87,11 +100,15 @@ def test_at_boot(others):
     done = _call("scripts/hugepages.sh apply -pages 2 -boot", f"cat {boot}",
                  f"rm {_KEPT}", f"echo {others} >{_NODE}/nr_hugepages",
                  # As at a boot.
-                 f"systemd-tmpfiles --create {boot}", f"cat {_KEPT}",
-                 "scripts/hugepages.sh undo", f"test ! -e {boot}")
+                 f"systemd-tmpfiles --create --boot {boot}", f"cat {_KEPT}",
+                 "scripts/hugepages.sh undo", f"test ! -e {boot}",
+                 # None leaves nothing behind.
+                 "scripts/hugepages.sh apply -pages 2 -boot",
+                 "scripts/hugepages.sh apply -pages 0 -boot",
+                 f"test ! -e {boot}")
     assert done.returncode == 0, done.stdout
     assert f"nr_hugepages - - - - {others + 2}" in done.stdout
-    assert "\n0 2048 2\n" in done.stdout
+    assert f"\n0 2048 2 {others}\n" in done.stdout
     assert _reserved() == others
 
 

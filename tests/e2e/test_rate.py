@@ -57,6 +57,7 @@ def _together(*runs):
     return [mbits(each.result()) for each in transfers]
 
 
+@pytest.mark.alone
 def test_a_client_has_rates_and_a_code_of_its_own(make_topology, start,
                                                   folder):
     """Beside one that has those of all; settled by reloads while both are

@@ -33,8 +33,12 @@ NeighbourKeeper::NeighbourKeeper(Netlink& netlink, const Link& uplink,
 
 void NeighbourKeeper::SetUplink(const Link& uplink, uint64_t now_us) {
   if (uplink.index != uplink_.index) {
-    // Who answers there is not known by what was known here.
+    // Who answers there is not known by what was known here, also of those that
+    // the sweep comes to later.
     for (auto& [address, hop] : hops_) hop.way = {};
+    for (auto& [remote, entry] : entries_) {
+      entry.hop = {.problem = "not asked yet by this interface"};
+    }
   }
   uplink_ = uplink;
   BeginSweep(now_us);

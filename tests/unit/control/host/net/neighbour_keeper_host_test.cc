@@ -2,7 +2,9 @@
 #include <poll.h>
 
 #include <map>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "control/host/net/neighbour_keeper.h"
 #include "control/host/net/netlink.h"
@@ -279,6 +281,23 @@ TEST_F(NeighbourKeeperTest, AnotherInterfaceIsAProblem) {
   const NextHop* hop = keeper_->Find(Ip("127.0.0.1"));
   EXPECT_FALSE(hop->ready);
   EXPECT_NE(hop->problem.find("wire"), std::string::npos);
+}
+
+// Not only what the first portion of a sweep comes to.
+TEST_F(NeighbourKeeperTest, WhatWasKnownOnAnotherInterfaceIsGoneAtOnce) {
+  Shell("ip route add 192.0.2.0/24 via 10.77.0.2");
+  std::vector<IpAddress> remotes;
+  for (int i = 1; i <= 100; ++i) {
+    remotes.push_back(Ip("192.0.2." + std::to_string(i)));
+    keeper_->Add(remotes.back(), now_us_);
+  }
+  for (const IpAddress& remote : remotes) {
+    ASSERT_TRUE(WaitFor(remote, IsReady));
+  }
+  keeper_->SetUplink(*netlink_->LinkByName("lo"), now_us_);
+  for (const IpAddress& remote : remotes) {
+    EXPECT_FALSE(keeper_->Find(remote)->ready) << ToString(remote);
+  }
 }
 
 TEST_F(NeighbourKeeperTest, LinksWithoutNeighboursAreReadyAtOnce) {
