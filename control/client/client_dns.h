@@ -1,5 +1,5 @@
 // Which name servers a client's host is to ask: those that the hub names, where
-// the settings take them (docs/networks.md, "Names").
+// the settings take them (docs/networks.md, "DNS").
 //
 // While no hub answers they would be behind a dead tunnel, and the hub's own
 // name with them: then the host asks as without the tunnel, unless all its

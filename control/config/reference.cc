@@ -23,7 +23,9 @@ such as `uplink.driver` stands as `driver` below the line `[uplink]`.
 `lightweight-tunnel -g tunnel.toml` writes `tunnel.toml` for a hub and
 `tunnel.toml.client` for a client, with one fresh key in both and the addresses
 that `-l`, `-r` and `-t`, the hub's, give; in either file any line may be
-uncommented by itself. `lightweight-tunnel -c tunnel.toml -check-config` checks a
+uncommented by itself. Added lines have their place: a key without a table stands
+above the first line in brackets, and at the end of the file only `[[peer]]` and
+`[[hub]]` may be added. `lightweight-tunnel -c tunnel.toml -check-config` checks a
 file: an unknown key or a wrong value is refused with its file, line and column.
 `-print-config` prints the settings in force, each with the flag or the line that
 gave it.

@@ -3,7 +3,7 @@
 import re
 import shlex
 
-from harness.gateway import DAEMON, PORT, default_socket
+from harness.gateway import DAEMON, PORT
 from harness.machine import REPOSITORY
 from harness.wait import wait_until
 
@@ -46,10 +46,9 @@ class _Typist:
                            ["-c", self._folder / words[-1]],
                            f"{host}-{self._started}", own_paths=False)
         self._started += 1
-        mode = {"hub": "server", "client": "client"}[host]
-        number = {"hub": "1", "client": "2"}[host]
-        side.socket = default_socket(mode, f"10.86.27.{number}")
-        side.wait_log("ready: " if host == "hub" else "tunnel up")
+        side.socket = side.wait_log(r"ready: .*control socket (\S+)").group(1)
+        if host == "client":
+            side.wait_log("tunnel up")
         self.running[host] = side
 
     def type(self, host, command):

@@ -26,7 +26,7 @@ def row(name):
     ("workers", "dataplane/names.h", r"kMaxWorkers = (\d+)"),
     ("interfaces that a hub serves", "drivers/ports/joined_uplink.h",
      r"kMost = (\d+)"),
-    ("programs that read `lwtctl` at once", "control/loop/api_server.h",
+    ("`lwtctl` at once", "control/loop/api_server.h",
      r"kMaxClients = (\d+)"),
     ("readers of `[metrics]` at once", "control/web/http_server.h",
      r"kMaxClients = (\d+)"),
