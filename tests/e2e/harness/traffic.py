@@ -26,6 +26,14 @@ class Iperf:
                                     "0.5", *duration, *flags,
                                     stdout=subprocess.PIPE, text=True)
 
+    def goes_on(self):
+        return self._client.poll() is None
+
+    def stop(self):
+        for process in (self._client, self._server):
+            process.kill()
+            process.wait()
+
     def result(self):
         text, _ = self._client.communicate(timeout=self._timeout)
         self._server.kill()
