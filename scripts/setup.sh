@@ -20,6 +20,7 @@ tests=(
   python3-matplotlib libbenchmark-dev valgrind strace
   openvpn wireguard-go wireguard-tools
   systemd-container lintian man-db qemu-user zsh prometheus coturn
+  buildah crun
 )
 
 usage() {

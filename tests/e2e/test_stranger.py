@@ -1,11 +1,12 @@
 """From nothing to a service: the lines of docs/service.md as they stand there.
 With LWT_E2E=full from the first line on, on a Debian that has nothing but what
-debootstrap puts there; and the container recipe, step by step."""
+debootstrap puts there; and the container recipe, step by step and by buildah."""
 
 import os
 import pathlib
 import re
 import signal
+import subprocess
 import time
 
 import pytest
@@ -175,6 +176,30 @@ def _container(topology, package, debian, tmp_path):
     assert process.wait(10) == 0
 
 
+def _image(package, debian, tmp_path):
+    """The recipe by a program that builds images, on an image of that tree,
+    since no registry is asked. What is made starts, and is of this version."""
+    def buildah(*words):
+        return run(*_outside(), "buildah", "--storage-driver", "vfs", "--root",
+                   tmp_path / "images", "--runroot", tmp_path / "run",
+                   *words, stderr=subprocess.DEVNULL).stdout.strip()
+
+    base = buildah("from", "scratch")
+    run("cp", "-a", f"{debian}/.", buildah("mount", base))
+    buildah("umount", base)
+    buildah("commit", base, "docker.io/library/debian:12-slim")
+    buildah("build", "--isolation", "chroot", "--network", "host", "-f",
+            REPOSITORY / "scripts/packaging/Containerfile", "-t", "tunnel",
+            package.parent)
+    made = buildah("from", "tunnel")
+    said = buildah("run", "--isolation", "chroot", made, "--",
+                   "/usr/bin/lightweight-tunnel", "-v")
+    assert package.name.split("_")[1] in said, said
+    buildah("rm", "--all")
+    buildah("rmi", "--all")
+
+
 if os.environ.get("LWT_E2E") == "full":
+    test_image = _image
     test_on_a_debian_of_its_own = _on_a_debian_of_its_own
     test_container = _container
