@@ -122,7 +122,7 @@ void ClientSide::OnTimer(uint64_t now_us) {
   names_.OnTimer(now_us);
   if (!AsksAboutNat()) {
     nat_.SetWay(std::nullopt, now_us);
-  } else if (!nat_.Asks(*session_.remote())) {
+  } else if (!nat_.Asks(*session_.remote()) && now_us >= next_way_us_) {
     AskAboutNat(now_us);
   }
   nat_.OnTimer(now_us);
@@ -135,6 +135,7 @@ bool ClientSide::AsksAboutNat() const {
 }
 
 void ClientSide::AskAboutNat(uint64_t now_us) {
+  next_way_us_ = now_us + kWayUs;
   const std::optional<IpAddress> source =
       parts_.outer.SourceTo(session_.remote()->address);
   if (!source) return;

@@ -38,6 +38,9 @@ class ClientSide final : public loop::Component {
   size_t Close(std::string_view reason, uint64_t now_us) override;
 
  private:
+  // Between two looks for a way to ask by, where there is none.
+  static constexpr uint64_t kWayUs = 1'000'000;
+
   ClientSide(const GatewayParts& parts, peer::ClientSession::Config config,
              uint64_t now_us);
   peer::ClientSession::Config WithMessages(peer::ClientSession::Config config);
@@ -55,6 +58,7 @@ class ClientSide final : public loop::Component {
   NameKeeper names_;
   peer::ClientSession session_;
   nat::NatWatch nat_;
+  uint64_t next_way_us_ = 0;
 };
 
 }  // namespace lwt

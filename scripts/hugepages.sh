@@ -91,16 +91,22 @@ needed() {
   local config=$1 kb=$2 daemon text
   daemon=$(command -v lightweight-tunnel || echo "$here/../build/lightweight-tunnel")
   [ -x "$daemon" ] || die "no program lightweight-tunnel to ask for the count; give -pages"
-  text=$("$daemon" ${config:+-c "$config"} -memory hugepages -preflight 2>&1) || true
+  # It ends with 1 where pages lack, which is what they are counted for.
+  if ! text=$("$daemon" ${config:+-c "$config"} -memory hugepages -preflight 2>&1) &&
+    [ -z "$text" ]; then
+    die "$daemon does not start"
+  fi
   [[ $text =~ ([0-9]+)\ (free\ hugepages\ )?of\ ([0-9]+)\ MiB ]] ||
     die "lightweight-tunnel -preflight tells no count:"$'\n'"$text"
   echo "$(((BASH_REMATCH[1] * BASH_REMATCH[3] * 1024 + kb - 1) / kb))"
 }
 
 usual_node() {
-  local device node=
+  local device file node=
   device=$(ip -o route show default 2>/dev/null | sed -n 's/.* dev \([^ ]*\).*/\1/p' | head -n 1)
-  [ -z "$device" ] || node=$(cat "/sys/class/net/$device/device/numa_node" 2>/dev/null || true)
+  # A virtual device has none.
+  file=/sys/class/net/$device/device/numa_node
+  if [ -n "$device" ] && [ -r "$file" ]; then node=$(cat "$file"); fi
   if [[ ! $node =~ ^[0-9]+$ ]]; then node=0; fi
   echo "$node"
 }

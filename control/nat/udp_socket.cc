@@ -13,8 +13,22 @@
 namespace lwt::nat {
 namespace {
 
-// Of one datagram: its destination, or its source.
-using PacketInfo = char[CMSG_SPACE(sizeof(in6_pktinfo))];
+// What the kernel fills of a datagram, or reads: the far end, the bytes, and
+// the near end.
+struct Message {
+  Message(SocketAddress& far, void* bytes, size_t size) : part{bytes, size} {
+    header.msg_name = far.get();
+    header.msg_namelen = far.size;
+    header.msg_iov = &part;
+    header.msg_iovlen = 1;
+    header.msg_control = near;
+    header.msg_controllen = sizeof(near);
+  }
+
+  iovec part;
+  alignas(cmsghdr) char near[CMSG_SPACE(sizeof(in6_pktinfo))] = {};
+  msghdr header{};
+};
 
 bool AskForPacketInfo(int fd, Family family) {
   const int on = 1;
@@ -95,19 +109,11 @@ absl::StatusOr<UdpSocket> UdpSocket::Bind(const Endpoint& local,
 std::optional<UdpSocket::Datagram> UdpSocket::Receive(
     std::span<uint8_t> buffer) const {
   SocketAddress source;
-  alignas(cmsghdr) PacketInfo info;
-  iovec part{buffer.data(), buffer.size()};
-  msghdr message{};
-  message.msg_name = source.get();
-  message.msg_namelen = source.size;
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = info;
-  message.msg_controllen = sizeof(info);
-  const ssize_t size = recvmsg(fd(), &message, 0);
+  Message message(source, buffer.data(), buffer.size());
+  const ssize_t size = recvmsg(fd(), &message.header, 0);
   if (size < 0) return std::nullopt;
   const std::optional<Endpoint> from = source.endpoint();
-  const std::optional<IpAddress> to = DestinationOf(message);
+  const std::optional<IpAddress> to = DestinationOf(message.header);
   // Both are always there; the kernel was asked for them.
   if (!from || !to) return Datagram{};
   return Datagram{*from, *to, buffer.first(static_cast<size_t>(size))};
@@ -116,16 +122,9 @@ std::optional<UdpSocket::Datagram> UdpSocket::Receive(
 void UdpSocket::Send(const IpAddress& from, const Endpoint& to,
                      handshake::ByteSpan bytes) const {
   SocketAddress target(to);
-  alignas(cmsghdr) PacketInfo info{};
-  iovec part{const_cast<uint8_t*>(bytes.data()), bytes.size()};
-  msghdr message{};
-  message.msg_name = target.get();
-  message.msg_namelen = target.size;
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = info;
-  SetSource(message, from);
-  sendmsg(fd(), &message, MSG_NOSIGNAL);
+  Message message(target, const_cast<uint8_t*>(bytes.data()), bytes.size());
+  SetSource(message.header, from);
+  sendmsg(fd(), &message.header, MSG_NOSIGNAL);
 }
 
 }  // namespace lwt::nat

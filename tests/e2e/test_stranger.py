@@ -78,9 +78,9 @@ def test_from_nothing_to_a_service(topology, package):
     assert commands[:2] == ["scripts/setup.sh -package", "scripts/package.sh"]
     machine = Machine(topology.client.namespace)
     (machine.root / "usr/sbin/policy-rc.d").unlink(missing_ok=True)
-    (machine.root / "root" / package.name).write_bytes(package.read_bytes())
+    (machine.root / "srv" / package.name).write_bytes(package.read_bytes())
     try:
-        _follow(topology, machine, "/root", commands[2:],
+        _follow(topology, machine, "/srv", commands[2:],
                 lambda command: machine.run("sh", "-c", command.replace(
                     "apt install", "dpkg --install")))
     finally:
@@ -105,7 +105,7 @@ def _on_a_debian_of_its_own(topology, debian):
     machine = Machine(topology.client.namespace, debian)
     (machine.root / "etc/resolv.conf").write_text(
         pathlib.Path("/etc/resolv.conf").read_text())
-    folder = "/root/lightweight-tunnel"
+    folder = "/srv/lightweight-tunnel"
     run("git", "clone", "-q", REPOSITORY, f"{machine.root}{folder}")
 
     def by_apt(command):

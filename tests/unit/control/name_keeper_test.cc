@@ -2,15 +2,15 @@
 #include "control/name_keeper.h"
 
 #include <gtest/gtest.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include <signal.h>
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 
 #include "tests/unit/control/base/log_lines.h"
 #include "tests/unit/control/host/instance/fake_resolvers.h"
+#include "tests/unit/control/host/instance/helper_process.h"
 
 namespace lwt {
 namespace {
@@ -22,23 +22,14 @@ handshake::DnsMessage Names(const char* server) {
 class NameKeeperTest : public testing::Test {
  protected:
   void SetUp() override {
-    int ends[2];
-    ASSERT_EQ(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
-    child_ = fork();
-    ASSERT_GE(child_, 0);
-    if (child_ == 0) {
-      close(ends[0]);
-      _exit(host::RunNameHelper(ends[1], host_.places()));
-    }
-    close(ends[1]);
-    helper_ = std::make_unique<host::NameHelper>(ScopedFd(ends[0]));
     loop_ = *loop::EventLoop::Create();
-    Make(helper_.get());
+    Start();
   }
-  void TearDown() override {
+  void Start() {
     keeper_.reset();
-    helper_.reset();
-    waitpid(child_, nullptr, 0);
+    process_.reset();
+    process_.emplace(host_);
+    Make(process_->get());
   }
   void Make(host::NameHelper* helper) {
     keeper_.reset();
@@ -57,9 +48,8 @@ class NameKeeperTest : public testing::Test {
   const host::FakeResolvers host_;
   uint64_t now_us_ = 0;
   loop::LogLines lines_;
-  pid_t child_ = -1;
-  std::unique_ptr<host::NameHelper> helper_;
   std::unique_ptr<loop::EventLoop> loop_;
+  std::optional<host::HelperProcess> process_;
   std::unique_ptr<NameKeeper> keeper_;
 };
 
@@ -110,9 +100,7 @@ TEST_F(NameKeeperTest, ItsEndTakesAllBackBeforeItReturns) {
 TEST_F(NameKeeperTest, WhatIsToBeDoneByHandIsAWarning) {
   host_.Nobody();
   keeper_->Set({}, now_us_);
-  keeper_.reset();
-  TearDown();
-  SetUp();  // with that PATH
+  Start();  // with that PATH
   keeper_->Set(Names("10.0.0.1"), now_us_);
   EXPECT_TRUE(Says(
       "neither systemd-resolved nor resolvconf manages the names of this host; "
@@ -124,7 +112,7 @@ TEST_F(NameKeeperTest, WhatIsToBeDoneByHandIsAWarning) {
 TEST_F(NameKeeperTest, WithoutAHelperItIsSaid) {
   const std::string gone =
       "the process that sets name servers is not there: a restart starts it";
-  kill(child_, SIGKILL);
+  kill(process_->pid(), SIGKILL);
   EXPECT_TRUE(Says(gone));
   keeper_->Set(Names("10.0.0.1"), now_us_);
   EXPECT_EQ(keeper_->state(), gone);

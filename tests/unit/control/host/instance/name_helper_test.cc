@@ -9,10 +9,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <memory>
+#include <optional>
+#include <vector>
 
 #include "control/handshake/bytes.h"
 #include "tests/unit/control/host/instance/fake_resolvers.h"
+#include "tests/unit/control/host/instance/helper_process.h"
 
 namespace lwt::host {
 namespace {
@@ -25,86 +27,69 @@ const handshake::DnsMessage kAsked{.servers = {*ParseIpAddress("10.0.0.1")},
 
 class NameHelperTest : public testing::Test {
  protected:
-  void SetUp() override {
-    int ends[2];
-    ASSERT_EQ(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
-    child_ = fork();
-    ASSERT_GE(child_, 0);
-    if (child_ == 0) {
-      close(ends[0]);
-      _exit(RunNameHelper(ends[1], host_.places()));
-    }
-    close(ends[1]);
-    helper_ = std::make_unique<NameHelper>(ScopedFd(ends[0]));
+  void SetUp() override { Start(); }
+  void Start() {
+    process_.reset();
+    process_.emplace(host_);
     host_.AddResolvconf();
   }
-  void TearDown() override {
-    helper_.reset();
-    if (child_ > 0) waitpid(child_, nullptr, 0);
-  }
+  NameHelper& helper() { return **process_; }
   HostNames::Outcome Answer() {
-    pollfd ready{helper_->fd(), POLLIN, 0};
+    pollfd ready{helper().fd(), POLLIN, 0};
     EXPECT_EQ(poll(&ready, 1, 20'000), 1);
-    return helper_->Read().value_or(
+    return helper().Read().value_or(
         HostNames::Outcome{How::kNone, "it is gone"});
   }
   bool Begin() {
-    const bool sent = helper_->Begin("lwt0", host_.note());
+    const bool sent = helper().Begin("lwt0", host_.note());
     return sent && Answer().text.empty();
   }
-  // Its exit status, once it has ended.
-  int Ended() {
-    int status = -1;
-    EXPECT_EQ(waitpid(child_, &status, 0), child_);
-    child_ = -1;
-    return status;
-  }
+  int Ended() { return process_->Ended(); }
   bool EndsBy(const ByteVector& record) {
-    EXPECT_GE(send(helper_->fd(), record.data(), record.size(), MSG_NOSIGNAL),
+    EXPECT_GE(send(helper().fd(), record.data(), record.size(), MSG_NOSIGNAL),
               0);
     const int status = Ended();
-    EXPECT_FALSE(helper_->Read());
-    return WIFEXITED(status) && helper_->gone();
+    EXPECT_FALSE(helper().Read());
+    return WIFEXITED(status) && helper().gone();
   }
 
   const FakeResolvers host_;
-  pid_t child_ = -1;
-  std::unique_ptr<NameHelper> helper_;
+  std::optional<HelperProcess> process_;
 };
 
 TEST_F(NameHelperTest, ItSetsAndTakesBackWhatItIsTold) {
   ASSERT_TRUE(Begin());
-  ASSERT_TRUE(helper_->Set(kAsked));
+  ASSERT_TRUE(helper().Set(kAsked));
   EXPECT_EQ(Answer().how, How::kResolvconf);
   EXPECT_TRUE(host_.Has("record.lwt0"));
-  ASSERT_TRUE(helper_->Set({}));
+  ASSERT_TRUE(helper().Set({}));
   EXPECT_EQ(Answer().how, How::kNone);
   EXPECT_FALSE(host_.Has("record.lwt0"));
 }
 
 TEST_F(NameHelperTest, TheEndWaitsUntilAllIsTakenBack) {
   ASSERT_TRUE(Begin());
-  ASSERT_TRUE(helper_->Set(kAsked));
-  helper_->End();
+  ASSERT_TRUE(helper().Set(kAsked));
+  helper().End();
   EXPECT_FALSE(host_.Has("record.lwt0"));
   EXPECT_FALSE(host_.Has("names"));
   EXPECT_EQ(Ended(), 0);
-  EXPECT_FALSE(helper_->Set(kAsked));
+  EXPECT_FALSE(helper().Set(kAsked));
 }
 
 // As by kill -9 of the gateway, whose descriptors the kernel closes; whoever
 // stops a service sends SIGTERM to all its processes.
 TEST_F(NameHelperTest, ItOutlivesSignalsAndTakesBackWhenTheOtherEndIsGone) {
   ASSERT_TRUE(Begin());
-  ASSERT_TRUE(helper_->Set(kAsked));
+  ASSERT_TRUE(helper().Set(kAsked));
   EXPECT_EQ(Answer().how, How::kResolvconf);
   for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGPIPE}) {
-    kill(child_, number);
+    kill(process_->pid(), number);
   }
-  ASSERT_TRUE(helper_->Set({.servers = kAsked.servers}));
+  ASSERT_TRUE(helper().Set({.servers = kAsked.servers}));
   EXPECT_EQ(Answer().how, How::kResolvconf) << "it is there";
-  close(dup(helper_->fd()));
-  shutdown(helper_->fd(), SHUT_RDWR);
+  close(dup(helper().fd()));
+  shutdown(helper().fd(), SHUT_RDWR);
   EXPECT_EQ(Ended(), 0);
   EXPECT_FALSE(host_.Has("record.lwt0"));
   EXPECT_FALSE(host_.Has("names"));
@@ -112,16 +97,15 @@ TEST_F(NameHelperTest, ItOutlivesSignalsAndTakesBackWhenTheOtherEndIsGone) {
 
 TEST_F(NameHelperTest, AHelperThatWasKilledLeavesItToTheNext) {
   ASSERT_TRUE(Begin());
-  ASSERT_TRUE(helper_->Set(kAsked));
+  ASSERT_TRUE(helper().Set(kAsked));
   EXPECT_EQ(Answer().how, How::kResolvconf);
-  kill(child_, SIGKILL);
+  kill(process_->pid(), SIGKILL);
   Ended();
-  EXPECT_FALSE(helper_->Set({}));
-  EXPECT_TRUE(helper_->gone());
+  EXPECT_FALSE(helper().Set({}));
+  EXPECT_TRUE(helper().gone());
   ASSERT_TRUE(host_.Has("record.lwt0"));
-  helper_.reset();
-  SetUp();
-  ASSERT_TRUE(helper_->Begin("lwt4", host_.note()));
+  Start();
+  ASSERT_TRUE(helper().Begin("lwt4", host_.note()));
   EXPECT_EQ(Answer().text, "name servers of lwt0: taken back");
   EXPECT_FALSE(host_.Has("record.lwt0"));
 }
@@ -141,15 +125,13 @@ TEST_F(NameHelperTest, WhatIsNoOrderEndsIt) {
   };
   for (const ByteVector& record : records) {
     EXPECT_TRUE(EndsBy(record)) << testing::PrintToString(record);
-    helper_.reset();
-    SetUp();
+    Start();
   }
   ASSERT_TRUE(Begin());
   EXPECT_TRUE(EndsBy({2, 1, 4, 10, 0, 0})) << "a part of an address";
-  helper_.reset();
-  SetUp();
+  Start();
   ASSERT_TRUE(Begin());
-  ASSERT_TRUE(helper_->Begin("eth0", host_.note()));
+  ASSERT_TRUE(helper().Begin("eth0", host_.note()));
   EXPECT_EQ(Ended(), 0) << "its device is given once";
   EXPECT_FALSE(host_.Has("calls"));
 }
