@@ -18,8 +18,8 @@ ALLOWED = 1 << 10 | 1 << 12 | 1 << 13
 
 @pytest.fixture
 def hub(topology, start):
-    return start(topology.hub.namespace, server_arguments("10.0.0.1/24"),
-                 "hub")
+    return start(topology.hub.namespace,
+                 [*server_arguments("10.0.0.1/24"), "-dns", "10.0.0.1"], "hub")
 
 
 def _settings(topology, key=f'key = "{KEY}"'):
@@ -90,8 +90,28 @@ def test_takes_what_systemd_gives(topology, hub, machine):
     assert machine.show(UNIT, "NRestarts") == "1"
 
 
+def _status(machine):
+    return json.loads(machine.run("lwtctl", "status", "-json").stdout)
+
+
+# What has sockets, or a process, of its own.
+_MORE = """accept_dns = true
+enable_nat_detection = true
+metrics.listen = "127.0.0.1:9464"
+"""
+
+
+def _more_works(topology, machine):
+    assert "lwt_peer_up" in topology.client.namespace.run(
+        "curl", "-s", "http://127.0.0.1:9464/metrics").stdout
+    wait_until(lambda: _status(machine).get("nat", {}).get("name") == "none",
+               20, "the hub tells of the NAT")
+    wait_until(lambda: "10.0.0.1" in _status(machine)["tunnel"]["reason"], 20,
+               "the name servers are dealt with")
+
+
 def test_runs_restarts_and_leaves_nothing(topology, hub, machine):
-    said = _install(machine, _settings(topology))
+    said = _install(machine, _settings(topology) + _MORE)
     assert f"{UNIT} runs" in said
     wait_until(lambda: _pings(topology), 15, "the tunnel is up")
     wait_until(lambda: machine.show(UNIT, "StatusText") ==
@@ -102,6 +122,7 @@ def test_runs_restarts_and_leaves_nothing(topology, hub, machine):
     assert int(status["CapPrm"], 16) == 1 << 12 | 1 << 13
     assert int(status["CapBnd"], 16) == ALLOWED
     assert status["NoNewPrivs"] == "1" and status["Seccomp"] == "2"
+    _more_works(topology, machine)
     lines = [json.loads(line) for line in machine.journal(UNIT).splitlines()]
     ready, = [line for line in lines if line["MESSAGE"].startswith("ready: ")]
     assert ready["PRIORITY"] == "6"
